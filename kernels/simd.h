@@ -1,0 +1,290 @@
+// One vector type for every target, made from GCC/Clang vector extensions.
+// The including translation unit is compiled once per instruction set with NABLA_ISA naming its
+// namespace (avx512, avx2, base, neon, wasm, wasm_relaxed); nothing here touches libc.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef NABLA_ISA
+#define NABLA_ISA base
+#endif
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define NABLA_VW 16
+#elif defined(__AVX2__)
+#include <immintrin.h>
+#define NABLA_VW 8
+#else
+#define NABLA_VW 4
+#endif
+#if defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#define NABLA_INLINE static inline __attribute__((always_inline))
+
+namespace nabla {
+namespace NABLA_ISA {
+
+constexpr int VW = NABLA_VW;  // float lanes in a vector
+typedef float vf __attribute__((vector_size(NABLA_VW * 4)));
+typedef int32_t vi __attribute__((vector_size(NABLA_VW * 4)));
+typedef uint32_t vu __attribute__((vector_size(NABLA_VW * 4)));
+// The same vectors at any address, and allowed to alias every type.
+typedef float vf_u __attribute__((vector_size(NABLA_VW * 4), aligned(4), may_alias));
+typedef int32_t vi_u __attribute__((vector_size(NABLA_VW * 4), aligned(4), may_alias));
+
+NABLA_INLINE vf load(const float* p) { return *(const vf_u*)p; }
+NABLA_INLINE vi load(const int32_t* p) { return *(const vi_u*)p; }
+NABLA_INLINE void store(float* p, vf v) { *(vf_u*)p = v; }
+NABLA_INLINE void store(int32_t* p, vi v) { *(vi_u*)p = v; }
+NABLA_INLINE vf splat(float x) { return x - (vf){}; }
+NABLA_INLINE vi splat(int32_t x) { return x - (vi){}; }
+
+// a * b + c, fused where the target has it.
+NABLA_INLINE vf fma(vf a, vf b, vf c) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__) && NABLA_VW == 8
+  return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__wasm_relaxed_simd__)
+  return (vf)wasm_f32x4_relaxed_madd((v128_t)a, (v128_t)b, (v128_t)c);
+#elif defined(__ARM_NEON)
+  return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
+// mask lanes are 0 or -1, as vector comparisons give them.
+NABLA_INLINE vf select(vi mask, vf a, vf b) { return mask ? a : b; }
+NABLA_INLINE vi select(vi mask, vi a, vi b) { return mask ? a : b; }
+NABLA_INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
+NABLA_INLINE vi bits(vf x) { return (vi)x; }
+NABLA_INLINE vf from_bits(vi x) { return (vf)x; }
+
+// Truncation toward zero. Out-of-range lanes give INT32_MIN on x86 and saturate elsewhere.
+NABLA_INLINE vi to_int(vf x) {
+#if defined(__AVX512F__)
+  return (vi)_mm512_cvttps_epi32((__m512)x);
+#elif defined(__AVX2__)
+  return (vi)_mm256_cvttps_epi32((__m256)x);
+#elif defined(__SSE2__)
+  return (vi)__builtin_ia32_cvttps2dq(x);
+#elif defined(__wasm_simd128__)
+  return (vi)__builtin_wasm_trunc_saturate_s_i32x4_f32x4(x);
+#else
+  return __builtin_convertvector(x, vi);
+#endif
+}
+
+// True where the instruction set has a fused multiply-add that always rounds once (relaxed SIMD
+// may or may not fuse, so code that needs the single rounding must not count on it).
+#if defined(__FMA__) || defined(__AVX512F__) || defined(__ARM_NEON)
+constexpr bool HAS_FMA = true;
+#else
+constexpr bool HAS_FMA = false;
+#endif
+
+// Is any lane of the mask set?
+NABLA_INLINE bool any(vi mask) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps((__m256)mask) != 0;
+#elif defined(__SSE2__)
+  return __builtin_ia32_movmskps((vf)mask) != 0;
+#elif defined(__wasm_simd128__)
+  return wasm_v128_any_true((v128_t)mask);
+#elif defined(__ARM_NEON)
+  return vmaxvq_u32((uint32x4_t)mask) != 0;
+#else
+  int32_t all = 0;
+  for (int i = 0; i < VW; i++) all |= mask[i];
+  return all != 0;
+#endif
+}
+
+#if defined(__AVX512F__)
+// The zeroing forms with every lane on are the plain instructions; the plain intrinsics make
+// GCC 12 warn of an uninitialised operand.
+constexpr __mmask16 ALL_LANES = 0xffff;
+#endif
+
+NABLA_INLINE vf abs_bits(vf x) { return from_bits(bits(x) & splat(0x7fffffff)); }
+// The magnitude of a with the sign of b.
+NABLA_INLINE vf copysign_bits(vf a, vf b) {
+  const vi sign = splat((int32_t)0x80000000);
+  return from_bits((bits(a) & ~sign) | (bits(b) & sign));
+}
+
+NABLA_INLINE vf sqrt_hw(vf x) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_sqrt_ps(ALL_LANES, (__m512)x);
+#elif defined(__AVX2__)
+  return (vf)_mm256_sqrt_ps((__m256)x);
+#elif defined(__SSE2__)
+  return (vf)__builtin_ia32_sqrtps(x);
+#elif defined(__wasm_simd128__)
+  return (vf)wasm_f32x4_sqrt((v128_t)x);
+#elif defined(__ARM_NEON)
+  return (vf)vsqrtq_f32((float32x4_t)x);
+#else
+  vf r;
+  for (int i = 0; i < VW; i++) r[i] = __builtin_sqrtf(x[i]);
+  return r;
+#endif
+}
+
+// Rounding to integral values. Without an instruction: below 2^23 adding and taking away 2^23
+// leaves the nearest integer (ties to even), above it every float is an integer already.
+NABLA_INLINE vf round_even(vf x) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_roundscale_ps(ALL_LANES, (__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  return (vf)_mm256_round_ps((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__wasm_simd128__)
+  return (vf)wasm_f32x4_nearest((v128_t)x);
+#elif defined(__ARM_NEON)
+  return (vf)vrndnq_f32((float32x4_t)x);
+#else
+  vf a = abs_bits(x), big = splat(8388608.0f);
+  return copysign_bits(select(a < big, (a + big) - big, x), x);
+#endif
+}
+NABLA_INLINE vf floor_hw(vf x) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_roundscale_ps(ALL_LANES, (__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  return (vf)_mm256_round_ps((__m256)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+#elif defined(__wasm_simd128__)
+  return (vf)wasm_f32x4_floor((v128_t)x);
+#elif defined(__ARM_NEON)
+  return (vf)vrndmq_f32((float32x4_t)x);
+#else
+  vf r = round_even(x);
+  return copysign_bits(select(r > x, r - 1.0f, r), x);
+#endif
+}
+NABLA_INLINE vf ceil_hw(vf x) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_roundscale_ps(ALL_LANES, (__m512)x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  return (vf)_mm256_round_ps((__m256)x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+#elif defined(__wasm_simd128__)
+  return (vf)wasm_f32x4_ceil((v128_t)x);
+#elif defined(__ARM_NEON)
+  return (vf)vrndpq_f32((float32x4_t)x);
+#else
+  vf r = round_even(x);
+  return copysign_bits(select(r < x, r + 1.0f, r), x);
+#endif
+}
+NABLA_INLINE vf trunc_hw(vf x) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_roundscale_ps(ALL_LANES, (__m512)x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  return (vf)_mm256_round_ps((__m256)x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+#elif defined(__wasm_simd128__)
+  return (vf)wasm_f32x4_trunc((v128_t)x);
+#elif defined(__ARM_NEON)
+  return (vf)vrndq_f32((float32x4_t)x);
+#else
+  vf a = abs_bits(x), r = round_even(a);
+  return copysign_bits(select(r > a, r - 1.0f, r), x);
+#endif
+}
+
+// The smaller and the larger; b where either is NaN is only promised on x86, so for NaN use
+// v_min and v_max of math.h.
+NABLA_INLINE vf min_hw(vf a, vf b) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_min_ps(ALL_LANES, (__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+  return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+  return (vf)__builtin_ia32_minps(a, b);
+#elif defined(__wasm_simd128__)
+  return (vf)wasm_f32x4_min((v128_t)a, (v128_t)b);
+#elif defined(__ARM_NEON)
+  return (vf)vminq_f32((float32x4_t)a, (float32x4_t)b);
+#else
+  return select(a < b, a, b);
+#endif
+}
+NABLA_INLINE vf max_hw(vf a, vf b) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_max_ps(ALL_LANES, (__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+  return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+  return (vf)__builtin_ia32_maxps(a, b);
+#elif defined(__wasm_simd128__)
+  return (vf)wasm_f32x4_max((v128_t)a, (v128_t)b);
+#elif defined(__ARM_NEON)
+  return (vf)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
+#else
+  return select(a > b, a, b);
+#endif
+}
+
+// Half a vector's lanes in double, for the few places where float is not enough.
+typedef double vd __attribute__((vector_size(NABLA_VW * 4)));
+typedef int64_t vl __attribute__((vector_size(NABLA_VW * 4)));
+typedef float vf_half __attribute__((vector_size(NABLA_VW * 2)));
+NABLA_INLINE vd splatd(double x) { return x - (vd){}; }
+NABLA_INLINE vd selectd(vl mask, vd a, vd b) { return mask ? a : b; }
+NABLA_INLINE vd fma(vd a, vd b, vd c) {
+#if defined(__AVX512F__)
+  return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__) && NABLA_VW == 8
+  return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__ARM_NEON)
+  return (vd)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+  return a * b + c;
+#endif
+}
+// Lanes 0.. of x, and the lanes after them, as doubles; narrow(lo, hi) is the way back.
+NABLA_INLINE vd widen_lo(vf x) {
+  vf_half h;
+  __builtin_memcpy(&h, &x, sizeof h);
+  return __builtin_convertvector(h, vd);
+}
+NABLA_INLINE vd widen_hi(vf x) {
+  vf_half h;
+  __builtin_memcpy(&h, (const char*)&x + sizeof h, sizeof h);
+  return __builtin_convertvector(h, vd);
+}
+NABLA_INLINE vf narrow(vd lo, vd hi) {
+  vf_half h[2] = {__builtin_convertvector(lo, vf_half), __builtin_convertvector(hi, vf_half)};
+  vf x;
+  __builtin_memcpy(&x, h, sizeof x);
+  return x;
+}
+
+// The first n lanes (n < VW), the others zero; and the write of them.
+NABLA_INLINE vf load_n(const float* p, int n) {
+  float t[VW] = {};
+  for (int i = 0; i < n; i++) t[i] = p[i];
+  return load(t);
+}
+NABLA_INLINE void store_n(float* p, vf v, int n) {
+  float t[VW];
+  store(t, v);
+  for (int i = 0; i < n; i++) p[i] = t[i];
+}
+
+NABLA_INLINE float hsum(vf v) {
+  float t[VW];
+  store(t, v);
+  for (int w = VW / 2; w; w /= 2)
+    for (int i = 0; i < w; i++) t[i] += t[i + w];
+  return t[0];
+}
+
+}  // namespace NABLA_ISA
+}  // namespace nabla
