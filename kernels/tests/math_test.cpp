@@ -1,3 +1,4 @@
+// test: isa args-slow=9973
 // Compares math.h with libm in double: every STRIDE-th float there is, the points where the
 // functions change their method, and the special values. Prints the largest error of each
 // function in units in the last place and fails beyond the bound stated in its row.

@@ -1,0 +1,112 @@
+// Brings a clone up to date before a command runs: packages, native addon, JavaScript in dist/.
+// Plain Node, and quick when there is nothing to do. `node scripts/ensure.mjs [packages|native|dist]...`
+import { spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { hash } from './cxx.mjs'
+import { root, wasmFolder } from './targets.mjs'
+
+const log = (line) => process.stderr.write(`nabla: ${line}\n`)
+
+/** Runs a program to its end, its output on stderr so that stdout is the command's own. */
+function must(command, args, what) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] })
+  if (status === 0) return
+  log(error ? `${what} failed: ${error.message}` : `${what} failed, see above`)
+  process.exit(1)
+}
+
+// Compares what is installed with the lock file, version by version; times of files say nothing here.
+function packagesAreCurrent() {
+  try {
+    const read = (file) => JSON.parse(readFileSync(`${root}/${file}`, 'utf8')).packages
+    const have = read('node_modules/.package-lock.json')
+    return Object.entries(read('package-lock.json')).every(
+      ([path, { version, optional, peer }]) =>
+        path === '' || (have[path] ? have[path].version === version : optional || peer),
+    )
+  } catch {
+    return false
+  }
+}
+
+function ensurePackages() {
+  if (packagesAreCurrent()) return
+  log('installing packages')
+  const fresh = !existsSync(`${root}/node_modules`)
+  // The addon is built by the next step, which also tells about it.
+  must(
+    'npm',
+    [fresh ? 'ci' : 'install', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'],
+    'npm',
+  )
+}
+
+async function ensureNative() {
+  const { buildNative } = await import('./build-native.mjs')
+  try {
+    const { built, seconds } = await buildNative({ log })
+    if (built) log(`native addon built in ${seconds.toFixed(1)} s`)
+  } catch (error) {
+    log(
+      `no native addon (${error.message.split('\n', 1)[0]}); the WebAssembly backend will be used`,
+    )
+    if (process.env.NABLA_DEBUG) log(error.message)
+  }
+}
+
+const filesUnder = (folder) =>
+  readdirSync(`${root}/${folder}`, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`)
+    .sort()
+
+function ensureDist() {
+  const inputs = [
+    ...filesUnder('src'),
+    ...['tsconfig.json', 'tsconfig.build.json', 'package.json'].map((f) => `${root}/${f}`),
+  ]
+  const print = hash(
+    ...inputs.map((file) => {
+      const { mtimeMs, size } = statSync(file)
+      return `${file} ${mtimeMs} ${size}`
+    }),
+  )
+  const stamp = `${root}/build/dist.stamp`
+  if (existsSync(`${root}/dist`) && existsSync(stamp) && readFileSync(stamp, 'utf8') === print)
+    return
+  log('compiling TypeScript')
+  rmSync(stamp, { force: true })
+  must(
+    'node',
+    ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'],
+    'the TypeScript compiler',
+  )
+  for (const file of filesUnder('dist'))
+    if (
+      !existsSync(file.replace(`${root}/dist/`, `${root}/src/`).replace(/(\.d\.ts|\.js)$/, '.ts'))
+    )
+      rmSync(file)
+  const wasm = `${root}/${wasmFolder}`
+  if (existsSync(wasm)) cpSync(wasm, wasm.replace('/src/', '/dist/'), { recursive: true })
+  mkdirSync(`${root}/build`, { recursive: true })
+  writeFileSync(stamp, print)
+}
+
+export async function ensure(...parts) {
+  const wanted = (part) => parts.length === 0 || parts.includes(part)
+  if (wanted('packages')) ensurePackages()
+  if (wanted('native')) await ensureNative()
+  if (wanted('dist')) ensureDist()
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) await ensure(...process.argv.slice(2))

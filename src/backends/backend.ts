@@ -1,0 +1,44 @@
+import type { DType, TypedArray } from '../core/dtype.js'
+import type { Graph } from './ir.js'
+
+export type BackendName = 'reference' | 'native' | 'wasm' | 'webgpu'
+
+/** A run of elements owned by a backend; tensors look at it through shape, strides and offset. */
+export interface Storage {
+  readonly backend: Backend
+  readonly dtype: DType
+  /** In elements. */
+  readonly length: number
+  /** The elements as a live host array (CPU backends). Get it anew for each use: it may move. */
+  array(): TypedArray
+  /** Gives the memory back now instead of at garbage collection; every later use is an error. */
+  free(): void
+}
+
+/** A graph made ready to run. */
+export interface Executable {
+  /**
+   * One synchronous run. `inputs[i]` backs input node i; `outputs[j]` receives the j-th output that has no
+   * `into`, contiguous. Throws IndexError and leaves `into` targets as they were when an index is out of range.
+   */
+  run(inputs: readonly Storage[], outputs: readonly Storage[]): void
+  /** The program as readable text: kernels, shapes, bytes, flops, what was fused. */
+  explain(): string
+  /** Bytes of working memory, allocated once. */
+  readonly arenaBytes: number
+  /** Releases the program and its working memory. */
+  free(): void
+}
+
+export interface Backend {
+  readonly name: BackendName
+  readonly dtypes: readonly DType[]
+  /** Contents are zero. */
+  alloc(dtype: DType, length: number): Storage
+  /** Takes the array over when it can, otherwise copies it. */
+  from(dtype: DType, data: TypedArray): Storage
+  compile(graph: Graph): Executable
+  /** Instruction set, threads, versions: what `nabla info` prints. */
+  info(): Record<string, string | number>
+  threads: number
+}

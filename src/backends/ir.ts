@@ -1,0 +1,219 @@
+/**
+ * The primitives: all that a backend can be asked to do. Everything else is composed from them in ops/.
+ * A graph is a list of nodes in the order of tracing; inputs of a node stand before it.
+ */
+import { type DType, isFloat, promote } from '../core/dtype.js'
+import { BackendError } from '../core/errors.js'
+import { broadcastShapes, type Shape, sizeOf } from '../core/shape.js'
+
+/** Scalar functions of one argument, float to float. */
+export const floatUnary = [
+  'exp', 'exp2', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'rsqrt', 'reciprocal',
+  'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh',
+  'sigmoid', 'erf', 'erfc', 'erfinv', 'floor', 'ceil', 'round', 'trunc',
+] as const // prettier-ignore
+/** One argument, any number type to itself. */
+export const numberUnary = ['neg', 'abs', 'sign', 'square'] as const
+/** One argument, to bool. */
+export const testUnary = ['isnan', 'isinf', 'isfinite'] as const
+/** Two arguments of one number type, to that type. floordiv and remainder round toward -inf, fmod toward 0. */
+export const numberBinary = ['add', 'sub', 'mul', 'div', 'floordiv', 'remainder', 'fmod', 'minimum', 'maximum', 'pow'] as const
+export const floatBinary = ['atan2', 'hypot', 'copysign'] as const
+export const compareBinary = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const
+/** bool or int32 (bitwise), to the same type. */
+export const logicBinary = ['and', 'or', 'xor'] as const
+
+export type MapFn =
+  | (typeof floatUnary)[number]
+  | (typeof numberUnary)[number]
+  | (typeof testUnary)[number]
+  | (typeof numberBinary)[number]
+  | (typeof floatBinary)[number]
+  | (typeof compareBinary)[number]
+  | (typeof logicBinary)[number]
+  | 'not' // bool
+  | 'shr' // int32, logical shift right by the second argument (0..31)
+  | 'where' // (bool, a, b)
+  | 'cast' // to the node's dtype; float to int truncates; to bool is != 0
+  | 'copy' // identity
+
+/**
+ * Reads from a source at affine places: the source coordinate of axis a is
+ * offset[a] + sum over output axes o of step * index[o], for each [a, step] in axes[o].
+ * One form for permute, expand ([]), slice, flip (negative step), diagonal (two entries), sliding window.
+ */
+export interface View {
+  shape: Shape
+  offset: readonly number[]
+  axes: readonly (readonly (readonly [axis: number, step: number])[])[]
+}
+
+/** The geometry of convolution and pooling windows; one entry a spatial axis. */
+export interface Window {
+  kernel: readonly number[]
+  stride: readonly number[]
+  dilation: readonly number[]
+  /** Cells added before and after; after may exceed before (ceil mode, 'same'). */
+  padding: readonly (readonly [number, number])[]
+}
+
+export type ReduceFn = 'sum' | 'prod' | 'max' | 'min'
+
+export type Prim =
+  /** A value given from outside: slot `index` of the executable's inputs, read through a layout. */
+  | { op: 'input'; index: number; strides: readonly number[]; offset: number; length: number }
+  /** One number; shape []. */
+  | { op: 'const'; value: number }
+  /** Elementwise; the inputs broadcast to the node's shape. */
+  | { op: 'map'; fn: MapFn }
+  /** As 'copy', but the run fails with an index error unless lo <= x < hi (or x == except). int32. */
+  | { op: 'check'; lo: number; hi: number; except?: number; what: string }
+  /** int32: the coordinate along `axis`. */
+  | { op: 'iota'; axis: number; shape: Shape }
+  /** int32 random bits by Philox4x32-10; the input is int32[3]: key low, key high, counter block. See core/philox.ts. */
+  | { op: 'random'; shape: Shape }
+  /** Reduced axes stay with extent 1. Sum of float32 is accurate as pairwise summation at least. max and min propagate NaN. */
+  | { op: 'reduce'; fn: ReduceFn; axes: readonly number[] }
+  /** First index of the largest or smallest (NaN wins); int32; the axis stays with extent 1. */
+  | { op: 'argreduce'; fn: 'max' | 'min'; axis: number }
+  /** Same elements in row-major order, other shape. */
+  | { op: 'reshape'; shape: Shape }
+  | { op: 'view'; view: View }
+  /**
+   * The adjoint of a view: a tensor of `shape`, where out[view(i)] = x[i] (or += with accumulate), all else
+   * `fill`, or base when there is a second input. Inputs: x [, base].
+   */
+  | { op: 'place'; shape: Shape; view: View; fill: number; accumulate: boolean }
+  | { op: 'concat'; axis: number }
+  /** (..., M, K) x (..., K, N) with equal batch axes (expand them before); float. */
+  | { op: 'matmul' }
+  /** x, index (int32, one axis): the slices of x at index along the axis. Out of range fails the run. */
+  | { op: 'take'; axis: number }
+  /** base, index (one axis), src: base with its slices at index set to, or combined with, those of src. */
+  | { op: 'put'; axis: number; mode: 'set' | 'add' | 'mul' | 'max' | 'min' }
+  /** torch.gather: x, index of the same rank (extents may be smaller off the axis). */
+  | { op: 'gather'; axis: number }
+  /** torch.scatter_reduce with include_self: base, index, src. 'set' is torch.scatter. */
+  | { op: 'scatter'; axis: number; mode: 'set' | 'add' | 'mul' | 'max' | 'min' }
+  /** Running sum, product, maximum or minimum along an axis; argmax and argmin give the int32 index of the running extreme (last one on ties, as torch.cummax). */
+  | { op: 'scan'; fn: ReduceFn | 'argmax' | 'argmin'; axis: number }
+  /** Stable; NaN last (first when descending); int32 indices along the last axis. */
+  | { op: 'argsort'; descending: boolean }
+  /** sorted (B..., n), values (B..., m): insertion places, int32. */
+  | { op: 'searchsorted'; right: boolean }
+  /** x (N, C, spatial), w (O, C/groups, kernel): cross-correlation. One to three spatial axes. */
+  | { op: 'conv'; window: Window; groups: number }
+  /** Gradient of conv by x: ct (N, O, out), w. shape is x's. (Also the transposed convolution.) */
+  | { op: 'convInput'; window: Window; groups: number; shape: Shape }
+  /** Gradient of conv by w: ct, x. shape is w's. */
+  | { op: 'convWeight'; window: Window; groups: number; shape: Shape }
+  /** Max over windows of x (N, C, spatial); padding never wins. */
+  | { op: 'maxPool'; window: Window }
+  /** int32: flat index into the spatial axes of the first maximum of each window. */
+  | { op: 'maxPoolIndex'; window: Window }
+  /** Sum over windows; padding counts zero. Its adjoint is sumPoolInput. */
+  | { op: 'sumPool'; window: Window }
+  | { op: 'sumPoolInput'; window: Window; shape: Shape }
+  /** ct (N, C, out), index (N, C, out) flat spatial indices: zeros of `shape` with ct added at index. */
+  | { op: 'maxPoolInput'; shape: Shape }
+
+export interface Node {
+  readonly prim: Prim
+  readonly inputs: readonly Node[]
+  readonly shape: Shape
+  readonly dtype: DType
+  /** The operation that asked for it, for explain and errors: "crossEntropy/exp". */
+  label: string
+}
+
+/** What a program gives back: a node's value, written to output slot i, or in place to an input's storage. */
+export interface GraphOutput {
+  node: Node
+  /** The input whose storage receives the value (its layout must be contiguous); otherwise a fresh output. */
+  into?: number
+}
+
+export interface Graph {
+  inputs: Node[]
+  /** Every node reachable from the outputs, producers first. */
+  nodes: Node[]
+  outputs: GraphOutput[]
+}
+
+export function windowShape(spatial: Shape, w: Window): number[] {
+  return spatial.map((n, i) =>
+    Math.max(0, Math.floor((n + w.padding[i]![0] + w.padding[i]![1] - w.dilation[i]! * (w.kernel[i]! - 1) - 1) / w.stride[i]!) + 1),
+  )
+}
+
+const tests = new Set<string>([...testUnary, ...compareBinary])
+
+/** The shape and type that a primitive gives. The only place that says so. */
+export function infer(prim: Prim, inputs: readonly { shape: Shape; dtype: DType }[], dtype?: DType): { shape: Shape; dtype: DType } {
+  const [a, b] = inputs
+  switch (prim.op) {
+    case 'map': {
+      const shape = inputs.length === 1 ? a!.shape : broadcastShapes(prim.fn, ...inputs.map((x) => x.shape))
+      if (prim.fn === 'cast') return { shape, dtype: dtype! }
+      if (tests.has(prim.fn)) return { shape, dtype: 'bool' }
+      return { shape, dtype: inputs[inputs.length - 1]!.dtype }
+    }
+    case 'check':
+      return a!
+    case 'iota':
+    case 'random':
+      return { shape: prim.shape, dtype: 'int32' }
+    case 'reduce':
+      return { shape: a!.shape.map((n, i) => (prim.axes.includes(i) ? 1 : n)), dtype: a!.dtype }
+    case 'argreduce':
+      return { shape: a!.shape.map((n, i) => (i === prim.axis ? 1 : n)), dtype: 'int32' }
+    case 'reshape':
+    case 'place':
+    case 'convInput':
+    case 'convWeight':
+    case 'sumPoolInput':
+    case 'maxPoolInput':
+      return { shape: prim.shape, dtype: a!.dtype }
+    case 'view':
+      return { shape: prim.view.shape, dtype: a!.dtype }
+    case 'concat':
+      return {
+        shape: a!.shape.map((n, i) => (i === prim.axis ? inputs.reduce((s, x) => s + x.shape[i]!, 0) : n)),
+        dtype: a!.dtype,
+      }
+    case 'matmul':
+      return { shape: [...a!.shape.slice(0, -1), b!.shape[b!.shape.length - 1]!], dtype: a!.dtype }
+    case 'take':
+      return { shape: a!.shape.map((n, i) => (i === prim.axis ? sizeOf(b!.shape) : n)), dtype: a!.dtype }
+    case 'put':
+    case 'scatter':
+      return a!
+    case 'gather':
+      return { shape: b!.shape, dtype: a!.dtype }
+    case 'scan':
+      return { shape: a!.shape, dtype: prim.fn === 'argmax' || prim.fn === 'argmin' ? 'int32' : a!.dtype }
+    case 'argsort':
+      return { shape: a!.shape, dtype: 'int32' }
+    case 'searchsorted':
+      return { shape: b!.shape, dtype: 'int32' }
+    case 'conv':
+      return { shape: [a!.shape[0]!, b!.shape[0]!, ...windowShape(a!.shape.slice(2), prim.window)], dtype: a!.dtype }
+    case 'maxPool':
+    case 'sumPool':
+    case 'maxPoolIndex':
+      return {
+        shape: [...a!.shape.slice(0, 2), ...windowShape(a!.shape.slice(2), prim.window)],
+        dtype: prim.op === 'maxPoolIndex' ? 'int32' : a!.dtype,
+      }
+    default:
+      throw new BackendError({ op: prim.op, rule: 'inputs and constants carry their own shape' })
+  }
+}
+
+export function node(prim: Prim, inputs: readonly Node[], dtype?: DType, label: string = prim.op): Node {
+  return { prim, inputs, ...infer(prim, inputs, dtype), label }
+}
+export function constNode(value: number, dtype: DType): Node {
+  return { prim: { op: 'const', value }, inputs: [], shape: [], dtype, label: 'const' }
+}
+export { isFloat, promote }
