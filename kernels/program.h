@@ -1,0 +1,167 @@
+// The program: a block of int32 words that the core validates once and runs many times.
+// src/backends/cpu/encode.ts writes it; this file is its specification.
+//
+//   header   MAGIC, VERSION, total words, slots, instructions
+//   slots    for each: bytes (low word, high word)
+//   code     for each instruction: opcode, words of the instruction (both counted), operands
+//
+// A slot is a run of memory bound by the host before a run (4-byte aligned, at least `bytes` long).
+// Offsets and strides count elements of the operand's type, extents are >= 0 (a zero extent makes an
+// instruction do nothing). Unless said otherwise operands are contiguous from their offset, and the
+// output of an instruction does not overlap its inputs.
+#pragma once
+#include <stdint.h>
+
+namespace nabla {
+
+constexpr int32_t MAGIC = 0x414c424e;  // "NBLA"
+constexpr int32_t VERSION = 1;
+constexpr int HEADER_WORDS = 5;
+constexpr int MAX_OUTER = 6;   // outer axes of a fused kernel
+constexpr int MAX_RANK = 8;    // axes of COPY, GATHER, SCATTER and of a matmul's batch
+constexpr int MAX_REGS = 96;   // registers of a fused kernel
+
+enum DType : int32_t { F32 = 0, I32 = 1, BOOL = 2 };  // BOOL is one byte, 0 or 1
+
+// Combining modes of PUT, SCATTER, COPY and accumulating outputs.
+enum Mode : int32_t { SET = 0, ADD = 1, MUL = 2, MAX = 3, MIN = 4 };
+
+// name; operands, each {slot, offset} written as one name in capitals unless a layout is given
+#define NABLA_OPCODES(X) \
+  X(FUSED, 1)        /* see below */ \
+  X(MATMUL, 2)       /* rank, extent[rank], m, n, k, accumulate, A, a_rs, a_cs, a_bs[rank], B, b_rs, b_cs, b_bs[rank], C, c_rs, c_bs[rank], BIAS (slot -1: none) */ \
+  X(FILL, 3)         /* dtype, count, value bits, OUT */ \
+  X(COPY, 4)         /* dtype, mode (SET or ADD), rank, extent[rank], SRC, src_stride[rank], OUT, out_stride[rank]; overlapping places of OUT only with ADD, which adds in row-major order */ \
+  X(TAKE, 5)         /* dtype, outer, extent, inner, count, SRC (outer, extent, inner), INDEX (count), OUT (outer, count, inner), check id */ \
+  X(PUT, 6)          /* dtype, mode, outer, extent, inner, count, INDEX (count), SRC (outer, count, inner), OUT (outer, extent, inner; updated), check id */ \
+  X(GATHER, 7)       /* dtype, rank, axis, x extent[rank], index extent[rank], X, INDEX, OUT, check id */ \
+  X(SCATTER, 8)      /* dtype, mode, rank, axis, out extent[rank], index extent[rank], INDEX, SRC (extents of index), OUT (updated), check id */ \
+  X(ARGREDUCE, 9)    /* dtype, is_min, outer, extent, inner, SRC, OUT */ \
+  X(SCAN, 10)        /* dtype, fn (0 sum, 1 prod, 2 max, 3 min, 4 argmax, 5 argmin), outer, extent, inner, SRC, OUT */ \
+  X(ARGSORT, 11)     /* dtype, descending, rows, extent, SRC, OUT */ \
+  X(SEARCHSORTED, 12)/* dtype, right, batch, n, m, SORTED (batch, n), VALUES (batch, m), OUT (batch, m) */ \
+  X(CONV, 13)        /* GEOMETRY, X, W, Y, BIAS (slot -1: none) */ \
+  X(CONV_INPUT, 14)  /* GEOMETRY, Y (gradient), W, X (written) */ \
+  X(CONV_WEIGHT, 15) /* GEOMETRY, Y (gradient), X, W (written) */ \
+  X(MAX_POOL, 16)    /* WINDOW, X, Y, INDEX; either of Y and INDEX may have slot -1 */ \
+  X(MAX_POOL_INPUT, 17) /* planes, out cells, in cells, Y (planes, out cells), INDEX (planes, out cells), X (planes, in cells; written), check id */ \
+  X(SUM_POOL, 18)    /* WINDOW, X, Y */ \
+  X(SUM_POOL_INPUT, 19) /* WINDOW, Y, X (written) */
+// GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come
+// first and have extent 1). X is (n, c, in), W (o, c/groups, kernel), Y (n, o, out).
+// WINDOW: planes (n * c), in[3], out[3], kernel[3], stride[3], dilation[3], pad[3].
+//
+// FUSED: an expression program over a space of `outer` axes, `rows` and `cols`.
+//   nOuter, extent[nOuter], rows, cols, nIn, nIns, nRegs, nOut, class[nRegs],
+//   in   [nIn]:  slot, dtype, offset, outer stride[nOuter], row stride, col stride
+//   ins  [nIns]: op, dst, a, b, c, imm
+//   out  [nOut]: slot, dtype, offset, outer stride[nOuter], row stride, col stride, mode, reg
+// Register r < nIn holds input r and is never written. A register is of a class: FULL (one lane for each
+// element of the space), ROW (one for each row), SCALAR (one for all). An input of class ROW has col stride 0,
+// of class SCALAR all strides 0. Lanes are 32 bits: a float, an int32, or a bool as a mask 0 or -1.
+// An input with slot -1 reads no memory: the value of an element is its element offset, int32 (an iota).
+// An instruction whose dst is FULL takes operands of any class; ROW takes ROW and SCALAR; SCALAR SCALAR.
+// Reductions (RSUM...) take a FULL operand over the columns of each row into a ROW.
+// Registers that are not inputs may be reused: dst may be one of the instruction's own operands.
+// Output modes: SET stores (no two places of the space share an address, except that a register of class ROW
+// is stored once a row, col stride 0, and SCALAR once); ADD, MUL, MAX, MIN combine into OUT all values that
+// share an address (strides 0 on the axes reduced), starting from the identity, not from what OUT held.
+// A ROW register contributes once a row, a SCALAR register not at all. Sums are accurate as pairwise ones.
+// SET outputs and inputs may be the same memory when offset and strides are equal: values are read before
+// they are overwritten.
+enum Class : int32_t { FULL = 0, ROW = 1, SCALAR = 2 };
+
+// name; a, b, c are registers. Suffix F float, I int32, B bool mask.
+#define NABLA_FUSED_OPS(X) \
+  X(CONST, 1)   /* dst (SCALAR) = imm bits */ \
+  X(MOV, 2) \
+  X(ADDF, 3) X(SUBF, 4) X(MULF, 5) X(DIVF, 6) X(FLOORDIVF, 7) X(REMAINDERF, 8) X(FMODF, 9) \
+  X(MINF, 10) X(MAXF, 11) X(POWF, 12) X(ATAN2F, 13) X(HYPOTF, 14) X(COPYSIGNF, 15) \
+  X(FMAF, 16)   /* a * b + c */ \
+  X(NEGF, 17) X(ABSF, 18) X(SIGNF, 19) X(SQUAREF, 20) \
+  X(EXPF, 21) X(EXP2F, 22) X(EXPM1F, 23) X(LOGF, 24) X(LOG2F, 25) X(LOG10F, 26) X(LOG1PF, 27) \
+  X(SQRTF, 28) X(RSQRTF, 29) X(RECIPROCALF, 30) \
+  X(SINF, 31) X(COSF, 32) X(TANF, 33) X(ASINF, 34) X(ACOSF, 35) X(ATANF, 36) \
+  X(SINHF, 37) X(COSHF, 38) X(TANHF, 39) X(ASINHF, 40) X(ACOSHF, 41) X(ATANHF, 42) \
+  X(SIGMOIDF, 43) X(ERFF, 44) X(ERFCF, 45) X(ERFINVF, 46) \
+  X(FLOORF, 47) X(CEILF, 48) X(ROUNDF, 49) X(TRUNCF, 50) \
+  X(ISNANF, 51) X(ISINFF, 52) X(ISFINITEF, 53) \
+  X(EQF, 54) X(NEF, 55) X(LTF, 56) X(LEF, 57) X(GTF, 58) X(GEF, 59) \
+  X(ADDI, 60) X(SUBI, 61) X(MULI, 62) X(DIVI, 63) X(FLOORDIVI, 64) X(REMAINDERI, 65) X(FMODI, 66) \
+  X(MINI, 67) X(MAXI, 68) X(POWI, 69) X(NEGI, 70) X(ABSI, 71) X(SIGNI, 72) X(SQUAREI, 73) \
+  X(EQI, 74) X(NEI, 75) X(LTI, 76) X(LEI, 77) X(GTI, 78) X(GEI, 79) \
+  X(AND, 80) X(OR, 81) X(XOR, 82) X(NOT, 83)  /* bitwise, which serves masks and int32 alike */ \
+  X(SHRI, 84)   /* logical shift right by b */ \
+  X(WHERE, 85)  /* a ? b : c, a is a mask */ \
+  X(FTOI, 86) X(ITOF, 87) X(BTOF, 88) X(BTOI, 89) X(FTOB, 90) X(ITOB, 91) \
+  X(RAND, 92)   /* a: an input with slot -1 (element index), b, c: key low and high (SCALAR), imm: register of the counter block (SCALAR) */ \
+  X(CHECK, 93)  /* dst: register (SCALAR) of the exception; a: int32 value, b: lo, c: hi (SCALAR), imm: check id. Stops the run unless b <= a < c or a == dst */ \
+  X(RSUMF, 94) X(RPRODF, 95) X(RMAXF, 96) X(RMINF, 97) X(RSUMI, 98) X(RPRODI, 99) X(RMAXI, 100) X(RMINI, 101) \
+  X(RANY, 102) X(RALL, 103)
+
+#define NABLA_ENUM(name, value) OP_##name = value,
+enum Opcode : int32_t { NABLA_OPCODES(NABLA_ENUM) };
+#undef NABLA_ENUM
+#define NABLA_ENUM(name, value) F_##name = value,
+enum FusedOp : int32_t { NABLA_FUSED_OPS(NABLA_ENUM) };
+#undef NABLA_ENUM
+
+enum Fault : int32_t { OK = 0, INDEX_FAULT = 1 };
+// Why a run stopped: the check id of the instruction that found `value` outside [lo, hi).
+struct Status {
+  int32_t fault, check, value, lo, hi;
+};
+
+// The result of validation. `error` is null or says what is wrong at word `at`.
+struct ProgramInfo {
+  const char* error;
+  int64_t at;
+  int64_t slots, instructions;
+  int64_t scratch_per_thread;  // bytes of 64-byte aligned scratch that a run needs for each thread
+  int64_t scratch_shared;      // and once
+};
+
+// The thread pool, built once (threads.cpp). Runs fn(ctx, task, thread) for task 0..tasks-1, tasks claimed in
+// order by whichever thread is free, thread in [0, threads); returns when all are done. Not reentrant.
+struct Pool;
+typedef void (*TaskFn)(void* ctx, int task, int thread);
+int pool_threads(const Pool*);  // 1 when the pool is null
+void pool_run(Pool*, int tasks, TaskFn fn, void* ctx);
+
+}  // namespace nabla
+
+#ifdef NABLA_ISA
+namespace nabla {
+namespace NABLA_ISA {
+
+// Reads every word; true when the program may be run with slots of the stated sizes.
+bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* info);
+// Runs a validated program. `scratch` holds scratch_shared + threads * scratch_per_thread bytes.
+Status run(const int32_t* words, void* const* slots, void* scratch, const ProgramInfo* info, Pool* pool);
+
+// One instruction's parts, for the files that implement them. `w` points at the opcode.
+struct Exec {
+  const int32_t* w;
+  void* const* slots;
+  char* shared;           // scratch_shared bytes
+  char* scratch;          // of thread 0; thread t's is scratch + t * per_thread
+  int64_t per_thread;
+  Pool* pool;
+  Status* status;         // written by the first fault (task order decides which)
+};
+// Validation of one instruction: true when every address lies inside its slot. `bytes[s]` is the size of slot s.
+struct Check {
+  const int32_t* w;
+  int32_t words;
+  const int64_t* slot_bytes;  // low/high pairs were joined by the caller
+  int32_t slots;
+  int threads;
+  int64_t per_thread, shared;  // set to what the instruction needs
+  const char* error;
+};
+bool fused_validate(Check&);
+void fused_run(const Exec&);
+
+}  // namespace NABLA_ISA
+}  // namespace nabla
+#endif
