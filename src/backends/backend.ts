@@ -18,10 +18,11 @@ export interface Storage {
 /** A graph made ready to run. */
 export interface Executable {
   /**
-   * One synchronous run. `inputs[i]` backs input node i; `outputs[j]` receives the j-th output that has no
-   * `into`, contiguous. Throws IndexError and leaves `into` targets as they were when an index is out of range.
+   * One synchronous run. `inputs[i]` backs input i from element `offsets[i]` on (0 when not given), so that
+   * one program serves every place of a storage; `outputs[j]` receives the j-th output that has no `into`,
+   * contiguous, from its element 0 on. Throws IndexError when an index is out of range.
    */
-  run(inputs: readonly Storage[], outputs: readonly Storage[]): void
+  run(inputs: readonly Storage[], outputs: readonly Storage[], offsets?: readonly number[]): void
   /** The program as readable text: kernels, shapes, bytes, flops, what was fused. */
   explain(): string
   /** Bytes of working memory, allocated once. */
@@ -33,7 +34,7 @@ export interface Executable {
 export interface Backend {
   readonly name: BackendName
   readonly dtypes: readonly DType[]
-  /** Contents are zero. */
+  /** Contents are undefined: the caller writes every element. */
   alloc(dtype: DType, length: number): Storage
   /** Takes the array over when it can, otherwise copies it. */
   from(dtype: DType, data: TypedArray): Storage
