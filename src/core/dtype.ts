@@ -25,7 +25,7 @@ export function newArray(dtype: DType, length: number): TypedArray {
   return new info[dtype].array(length)
 }
 export function arrayOn(dtype: DType, buffer: ArrayBufferLike, byteOffset: number, length: number): TypedArray {
-  return new info[dtype].array(buffer, byteOffset, length)
+  return new info[dtype].array(buffer as ArrayBuffer, byteOffset, length)
 }
 
 /** The wider of two types: bool < int32 < float32 < float64. */

@@ -91,3 +91,4 @@ export function checkShape(op: string, shape: Shape): void {
     if (!Number.isInteger(n) || n < 0)
       throw new ValueError({ op, rule: 'extents must be whole numbers from 0 up', got: show(shape) })
 }
+export { show } from './errors.js'

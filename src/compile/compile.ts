@@ -1,0 +1,231 @@
+import type { Backend, Executable, Storage } from '../backends/backend.js'
+import type { GraphOutput, Node, Prim } from '../backends/ir.js'
+import { TraceError } from '../core/errors.js'
+import { type Shape, sizeOf } from '../core/shape.js'
+import { treeKey, treeMap } from '../core/tree.js'
+import { reach, signature } from '../ops/eager.js'
+import { backendOf, onStorage, Tensor } from '../ops/tensor.js'
+import { nodeOf, reachable, state, withState } from '../ops/trace.js'
+import { type Box, FunctionRecorder } from './recorder.js'
+
+export interface CompileOptions {
+  /** Keep gradients that the function itself clears before `backward`, so that they can be read after it. */
+  keepGrads?: boolean
+}
+
+export interface Compiled<A extends unknown[], R> {
+  (...args: A): R
+  /** The programs made so far, as readable text: kernels, shapes, bytes, flops, what was fused. */
+  explain(): string
+  /** How many times the function has been traced. */
+  readonly traces: number
+  /** Forgets all programs and gives their memory back. */
+  free(): void
+}
+
+const isTensor = (v: unknown): v is Tensor => v instanceof Tensor
+
+/** One traced program and what must hold for it to serve a call. */
+interface Variant {
+  boxes: Box[]
+  below: number[]
+  guards: { read: () => unknown; value: unknown }[]
+  executable: Executable | undefined
+  /** Shapes and types of the outputs that get new memory, in order. */
+  fresh: { shape: Shape; node: Node; keep?: Storage }[]
+  /** The result tree: numbers stand for outputs, tensors for themselves. */
+  finish: (outputs: Tensor[], args: readonly Tensor[]) => unknown
+  /** Boxes whose memory changes. */
+  written: Box[]
+  backend: Backend
+  storages: Storage[]
+  offsets: number[]
+}
+
+class OutputRef {
+  readonly index: number
+  constructor(index: number) {
+    this.index = index
+  }
+}
+const isOutputRef = (v: unknown): v is OutputRef => v instanceof OutputRef
+
+function trace(
+  fn: (...args: never[]) => unknown,
+  args: readonly unknown[],
+  tensors: readonly Tensor[],
+  keepGrads: boolean,
+): Variant {
+  const recorder = new FunctionRecorder()
+  const outputs: GraphOutput[] = []
+  const fresh: Variant['fresh'] = []
+  const add = (node: Node): OutputRef => {
+    outputs.push({ node })
+    fresh.push({ shape: node.shape, node })
+    return new OutputRef(fresh.length - 1)
+  }
+  const result = withState('recorder', recorder, () => {
+    let i = 0
+    const standIns = treeMap(args, isTensor, (t) => recorder.argument(t, i++)) as never[]
+    const value = fn(...standIns)
+    if (value instanceof Promise)
+      throw new TraceError({
+        op: 'compile',
+        rule: 'the function must be synchronous',
+        got: 'a promise',
+        fix: 'Load data outside of it and pass tensors in.',
+      })
+    return treeMap(value, isTensor, (t) => (t.recorder === recorder ? add(nodeOf(t)) : t))
+  })
+  const written = recorder.boxes.filter((b) => b.written && b.written !== b.node)
+  for (const box of written) {
+    for (const other of recorder.boxes)
+      if (other !== box && other.tensor.storage === box.tensor.storage)
+        throw new TraceError({
+          op: 'compile',
+          rule: 'a tensor that the function changes must not also be read through a view made outside of it',
+          fix: 'Make the view inside of the function.',
+        })
+  }
+  // What becomes of gradients: thrown away, or given back to their tensors.
+  const grads: { owner: (args: readonly Tensor[]) => Tensor; ref: OutputRef | null }[] = []
+  for (const entry of recorder.grads.values()) {
+    const { current, initial, owner, cleared, box } = entry
+    if (current === initial && !(cleared && current === null)) continue
+    if (!current || (cleared && !keepGrads)) grads.push({ owner, ref: null })
+    else if (current.recorder !== recorder)
+      throw new TraceError({
+        op: 'compile',
+        rule: 'a gradient set by the function must be computed by it',
+      })
+    else if (box && !cleared && box.tensor.isContiguous) {
+      box.written = current.node!
+      written.push(box)
+    } else grads.push({ owner, ref: add(current.node!) })
+  }
+  for (const box of written)
+    outputs.push({ node: box.written!, into: (box.node.prim as { index: number }).index })
+
+  const order = reachable(recorder.nodes, [
+    ...outputs.map((o) => o.node),
+    ...written.map((b) => b.node),
+  ])
+  // Number anew the boxes that the program needs.
+  const needed = new Set(order)
+  const boxes = recorder.boxes.filter((b) => needed.has(b.node))
+  const renumber = new Map(boxes.map((b, i) => [(b.node.prim as { index: number }).index, i]))
+  for (const o of outputs) if (o.into !== undefined) o.into = renumber.get(o.into)!
+  boxes.forEach((b, index) => {
+    ;(b.node as { prim: Prim }).prim = { ...b.node.prim, index } as Prim
+  })
+  const backend = backendOf('compile', [
+    ...tensors,
+    ...boxes.filter((b) => b.tensor.storage).map((b) => b.tensor),
+  ])
+  const executable =
+    outputs.length > 0
+      ? backend.compile({ inputs: boxes.map((b) => b.node), nodes: order, outputs })
+      : undefined
+  // A written gradient that is kept lives in memory that every run uses again.
+  const keptRefs = new Set(grads.flatMap((g) => (g.ref ? [g.ref.index] : [])))
+  for (const i of keptRefs)
+    fresh[i]!.keep = backend.alloc(fresh[i]!.node.dtype, sizeOf(fresh[i]!.shape))
+  return {
+    boxes,
+    below: boxes.map((b) => reach(b.tensor.shape, b.tensor.strides).below),
+    guards: recorder.guards,
+    executable,
+    fresh,
+    written,
+    backend,
+    storages: new Array(boxes.length),
+    offsets: new Array(boxes.length),
+    finish(made, now) {
+      for (const { owner, ref } of grads) owner(now).rawGrad = ref ? made[ref.index]! : null
+      return treeMap(result, isOutputRef, (ref) => made[ref.index]!)
+    },
+  }
+}
+
+/** Does the program serve the state of things? Fills in where its boxes are. */
+function fits(v: Variant, args: readonly Tensor[]): boolean {
+  for (const { read, value } of v.guards) if (!Object.is(read(), value)) return false
+  for (let i = 0; i < v.boxes.length; i++) {
+    const box = v.boxes[i]!
+    const t = box.find(args)
+    if (!t?.storage || t.requiresGrad !== box.requiresGrad) return false
+    if ((t.signature ?? signature(t)) !== box.signature) return false
+    v.storages[i] = t.storage
+    v.offsets[i] = t.offset - v.below[i]!
+  }
+  return true
+}
+
+function run(v: Variant, args: readonly Tensor[]): unknown {
+  const storages = v.fresh.map(
+    (f) => f.keep ?? v.backend.alloc(f.node.dtype, sizeOf(f.shape)),
+  )
+  v.executable?.run(v.storages, storages, v.offsets)
+  for (const box of v.written) {
+    const t = box.find(args)
+    if (t) t.version++
+  }
+  return v.finish(
+    storages.map((s, i) => onStorage(s, v.fresh[i]!.shape)),
+    args,
+  )
+}
+
+/**
+ * Traces `fn` once for each signature of its arguments (shapes, types, static values, train or eval mode) and runs
+ * it as one program. Tensors that `fn` reads or writes from outside (parameters, gradients, optimizer state) are
+ * found by tracing and changed in place. Gradients that `fn` clears itself before `backward` are null after the
+ * call unless `keepGrads` is set. Results carry no history: call `backward` inside.
+ *
+ * @throws TraceError when `fn` reads a value (`item`, `toArray`) or returns a promise
+ */
+export function compile<A extends unknown[], R>(
+  fn: (...args: A) => R,
+  options: CompileOptions = {},
+): Compiled<A, R> {
+  const variants = new Map<string, Variant[]>()
+  let traces = 0
+  const call = (...args: A): R => {
+    // Inside of another traced function it is part of that program.
+    if (state.recorder) return fn(...args)
+    const tensors: Tensor[] = []
+    const key =
+      treeKey(args, isTensor, (t) => {
+        tensors.push(t)
+        return `${t.signature ?? signature(t)}${t.requiresGrad ? '!' : ''}`
+      }) + (state.gradEnabled ? '' : '~')
+    let list = variants.get(key)
+    if (!list) {
+      list = []
+      variants.set(key, list)
+    }
+    let variant = list.find((v) => fits(v, tensors))
+    if (!variant) {
+      variant = trace(fn as never, args, tensors, options.keepGrads ?? false)
+      traces++
+      list.unshift(variant)
+      if (!fits(variant, tensors))
+        throw new TraceError({
+          op: 'compile',
+          rule: 'what the function depends on must not change while it runs',
+        })
+    }
+    return run(variant, tensors) as R
+  }
+  const compiled = Object.assign(call, {
+    explain: () =>
+      [...variants]
+        .flatMap(([key, list]) => list.map((v) => `program for ${key}\n${v.executable?.explain() ?? ''}`))
+        .join('\n\n'),
+    free() {
+      for (const list of variants.values()) for (const v of list) v.executable?.free()
+      variants.clear()
+    },
+  })
+  return Object.defineProperty(compiled, 'traces', { get: () => traces }) as Compiled<A, R>
+}

@@ -1,0 +1,137 @@
+import type { Node } from '../backends/ir.js'
+import { TraceError } from '../core/errors.js'
+import { inputPrim, signature } from '../ops/eager.js'
+import type { Tensor } from '../ops/tensor.js'
+import { type Recorder, tracedTensor } from '../ops/trace.js'
+
+/** A tensor outside of the function that the program reads or writes in place. */
+export interface Box {
+  node: Node
+  /** Finds the tensor for a run: itself, an argument, or the gradient that some tensor has by then. */
+  find: (args: readonly Tensor[]) => Tensor | null
+  /** What it was like when traced. */
+  signature: string
+  requiresGrad: boolean
+  /** The value that it has in the end, when the function changes it. */
+  written?: Node
+  tensor: Tensor
+}
+
+/** What the function does with the gradient of one tensor. */
+export interface GradEntry {
+  owner: (args: readonly Tensor[]) => Tensor
+  /** Whether the function set it to null before it gave it a value. */
+  cleared: boolean
+  current: Tensor | null
+  /** The traced stand-in of the gradient found at the start. */
+  initial: Tensor | null
+  box: Box | undefined
+}
+
+/** Finds what a function reads and writes while it is traced. */
+export class FunctionRecorder implements Recorder {
+  readonly tracesUser = true
+  readonly nodes: Node[] = []
+  readonly boxes: Box[] = []
+  readonly grads = new Map<Tensor, GradEntry>()
+  readonly guards: { read: () => unknown; value: unknown }[] = []
+  private readonly byTensor = new Map<Tensor, Box>()
+  /** The traced stand-ins of the arguments, and which they are. */
+  private readonly argIndex = new Map<Tensor, number>()
+
+  private addBox(tensor: Tensor, find: Box['find']): Box {
+    const node: Node = {
+      prim: inputPrim(this.boxes.length, tensor),
+      inputs: [],
+      shape: tensor.shape,
+      dtype: tensor.dtype,
+      label: 'input',
+    }
+    this.nodes.push(node)
+    const box = {
+      node,
+      find,
+      signature: signature(tensor),
+      requiresGrad: tensor.requiresGrad,
+      tensor,
+    }
+    this.boxes.push(box)
+    return box
+  }
+
+  /** The stand-in of the i-th tensor among the arguments. */
+  argument(tensor: Tensor, i: number): Tensor {
+    const box = this.addBox(tensor, (args) => args[i]!)
+    const t = tracedTensor(box.node, this)
+    t.requiresGrad = tensor.requiresGrad
+    this.argIndex.set(t, i)
+    this.byTensor.set(t, box)
+    return t
+  }
+
+  private boxOf(t: Tensor): Box {
+    let box = this.byTensor.get(t)
+    if (!box) {
+      if (!t.storage)
+        throw new TraceError({
+          op: 'compile',
+          rule: 'a tensor made while tracing another program cannot be used',
+          fix: 'Return it from the compiled function instead of keeping it in a variable.',
+        })
+      box = this.addBox(t, () => t)
+      this.byTensor.set(t, box)
+    }
+    return box
+  }
+
+  input(t: Tensor): Node {
+    const box = this.boxOf(t)
+    return box.written ?? box.node
+  }
+
+  assign(t: Tensor, value: Node): void {
+    const box = t.recorder === this ? this.byTensor.get(t) : this.boxOf(t)
+    if (box) box.written = value
+    if (t.recorder === this) t.node = value
+  }
+
+  private gradEntry(t: Tensor, now: Tensor | null): GradEntry {
+    let entry = this.grads.get(t)
+    if (!entry) {
+      const i = this.argIndex.get(t)
+      entry = {
+        owner: i === undefined ? () => t : (args) => args[i]!,
+        cleared: false,
+        current: null,
+        initial: null,
+        box: undefined,
+      }
+      if (now) {
+        const { owner } = entry
+        entry.box = this.addBox(now, (args) => owner(args).rawGrad)
+        entry.current = entry.initial = tracedTensor(entry.box.node, this)
+      }
+      this.grads.set(t, entry)
+    }
+    return entry
+  }
+
+  readGrad(t: Tensor, now: Tensor | null): Tensor | null {
+    const known = this.grads.get(t)
+    if (known) return known.current
+    // A stand-in of an argument: the gradient is the argument's.
+    const i = this.argIndex.get(t)
+    if (i === undefined) this.guard(() => t.rawGrad === null)
+    return this.gradEntry(t, now).current
+  }
+
+  writeGrad(t: Tensor, value: Tensor | null): void {
+    const entry = this.gradEntry(t, null)
+    if (!value) entry.cleared = true
+    entry.current = value
+  }
+
+  guard(read: () => unknown): void {
+    this.guards.push({ read, value: read() })
+  }
+}

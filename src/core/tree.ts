@@ -1,0 +1,51 @@
+/** Nested lists and plain objects with leaves of a class: the arguments and results of functions. */
+
+const ids = new WeakMap<object, number>()
+let nextId = 0
+/** A number for an object's identity. */
+function idOf(object: object): number {
+  let id = ids.get(object)
+  if (id === undefined) {
+    id = nextId++
+    ids.set(object, id)
+  }
+  return id
+}
+
+function isPlain(value: object): boolean {
+  const proto = Object.getPrototypeOf(value)
+  return proto === Object.prototype || proto === null
+}
+
+/**
+ * Walks the tree in order: leaves are handed to `leaf`, which gives their part of the key. The key holds the
+ * structure and every static value; objects of other classes count by identity.
+ */
+export function treeKey<L>(
+  value: unknown,
+  isLeaf: (v: unknown) => v is L,
+  leaf: (v: L) => string,
+): string {
+  if (isLeaf(value)) return leaf(value)
+  if (typeof value === 'function') return `#${idOf(value)}`
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value !== 'object' || value === null) return `${value}`
+  if (Array.isArray(value)) {
+    let s = '['
+    for (const v of value) s += `${treeKey(v, isLeaf, leaf)},`
+    return `${s}]`
+  }
+  if (!isPlain(value)) return `#${idOf(value)}`
+  let s = '{'
+  for (const [k, v] of Object.entries(value)) s += `${k}:${treeKey(v, isLeaf, leaf)},`
+  return `${s}}`
+}
+
+/** The same tree with every leaf replaced. */
+export function treeMap<L, M>(value: unknown, isLeaf: (v: unknown) => v is L, f: (v: L) => M): unknown {
+  if (isLeaf(value)) return f(value)
+  if (Array.isArray(value)) return value.map((v) => treeMap(v, isLeaf, f))
+  if (typeof value === 'object' && value !== null && isPlain(value))
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, treeMap(v, isLeaf, f)]))
+  return value
+}

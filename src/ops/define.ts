@@ -1,0 +1,251 @@
+/** The door: every operation is one `defineOp` block and every call goes through `apply`. */
+import { type DType, isFloat, promote } from '../core/dtype.js'
+import { DTypeError } from '../core/errors.js'
+import type { Shape } from '../core/shape.js'
+import { runCached } from './eager.js'
+import { backendOf, fromData, type GradNode, Tensor } from './tensor.js'
+import { constant, nodeOf, state, tracedTensor } from './trace.js'
+
+export type TensorLike = Tensor | number | boolean
+export type Tensors = Tensor | readonly Tensor[]
+/** Nested lists of numbers, as examples are written. */
+export type Nested = number | boolean | readonly Nested[]
+
+/** Makes the arguments of examples and samples; the laws seed it. */
+export interface SampleMaker {
+  /** A tensor of these values; float32 unless said otherwise (float64 when gradients are checked). */
+  of(values: Nested, dtype?: DType): Tensor
+  /** Random floats in [lo, hi), -2 to 2 unless given; none closer than 0.05 to a whole or half number. */
+  float(shape: Shape, lo?: number, hi?: number): Tensor
+  int(shape: Shape, lo: number, hi: number): Tensor
+  bool(shape: Shape): Tensor
+}
+
+export interface OpSpec<A extends unknown[], T extends object, R extends Tensors> {
+  name: string
+  /** The mathematics in one line, with the derivative where it has one. */
+  formula: string
+  /** A paper or the PyTorch page, where the name alone does not tell. */
+  source?: string
+  /** The public signature: checks shapes and types at the caller's line, names the tensors and the rest. */
+  args: (...args: A) => { inputs: Tensor[]; attrs: T }
+  /**
+   * The computation, by `prim` or by other operations, from `inputs` and `attrs` alone. It is traced, so it
+   * cannot look at values.
+   */
+  forward: (inputs: Tensor[], attrs: T) => R
+  /**
+   * The gradients of the inputs from that of the output (null: none), written with operations; one that has the
+   * broadcast shape is summed down by the walk. Without it the operations of `forward` give the gradient.
+   */
+  vjp?: (
+    ct: R extends Tensor ? Tensor : (Tensor | null)[],
+    inputs: Tensor[],
+    out: R,
+    attrs: T,
+  ) => (Tensor | null | undefined)[]
+  /** false: a step function or an integer result, which has no gradient. */
+  differentiable?: false
+  /** One call with independent numbers (by hand or from PyTorch): its arguments, its result. */
+  example: (make: SampleMaker) => [args: A, result: Nested]
+  /** Arguments that the laws try: ordinary, broadcast, scalar, empty, awkward axes. */
+  samples: (make: SampleMaker) => A[]
+  /** Laws that cannot hold for this operation, with the reason. */
+  except?: { [law in 'gradient' | 'secondGradient' | 'backends' | 'compiled']?: string }
+}
+
+export interface Op<A extends unknown[] = unknown[], R extends Tensors = Tensors> {
+  (...args: A): R
+  readonly spec: OpSpec<A, object, R>
+}
+
+/** Every operation by name; the laws go over it. */
+export const registry = new Map<string, Op<never, Tensors>>()
+
+export function defineOp<A extends unknown[], T extends object, R extends Tensors>(
+  spec: OpSpec<A, T, R>,
+): Op<A, R> {
+  if (registry.has(spec.name)) throw new Error(`there is an operation ${spec.name} already`)
+  const call = (...args: A): R => {
+    const { inputs, attrs } = spec.args(...args)
+    return apply(spec, inputs, attrs)
+  }
+  const op = Object.assign(call, { spec }) as unknown as Op<A, R>
+  Object.defineProperty(op, 'name', { value: spec.name })
+  registry.set(spec.name, op as unknown as Op<never, Tensors>)
+  return op
+}
+
+/** Attributes as a key: numbers, strings, booleans, lists and plain objects of them. */
+export function attrKey(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return `${value}`
+  if (Array.isArray(value)) {
+    let s = '['
+    for (const v of value) s += `${attrKey(v)},`
+    return s
+  }
+  let s = ''
+  for (const k in value) s += `${k}:${attrKey((value as Record<string, unknown>)[k])};`
+  return s
+}
+
+/** Operations whose result is a list, known from their first call on. */
+const givesList = new WeakSet<object>()
+const isList = (out: Tensors): out is readonly Tensor[] => Array.isArray(out)
+
+/** A result that is an input itself becomes a tensor of its own, so that it can carry its own gradient. */
+function fresh(out: Tensors, inputs: readonly Tensor[]): Tensors {
+  const one = (t: Tensor) =>
+    inputs.includes(t) ? tracedTensor(nodeOf(t), state.recorder!) : t
+  return isList(out) ? out.map(one) : one(out)
+}
+
+const needsGrad = (t: Tensor) => t.requiresGrad
+
+function apply<A extends unknown[], T extends object, R extends Tensors>(
+  spec: OpSpec<A, T, R>,
+  inputs: Tensor[],
+  attrs: T,
+): R {
+  const track = state.gradEnabled && spec.differentiable !== false && inputs.some(needsGrad)
+  // Composed operations leave the gradient to the operations inside.
+  const inner = track && !spec.vjp
+  let outputs: R
+  state.path.push(spec.name)
+  const enabled = state.gradEnabled
+  if (!inner) state.gradEnabled = false
+  try {
+    if (inner) outputs = spec.forward(inputs, attrs)
+    else if (state.recorder) outputs = fresh(spec.forward(inputs, attrs), inputs) as R
+    else {
+      const list = runCached(`${spec.name}|${attrKey(attrs)}`, inputs, (ins) => {
+        const out = spec.forward(ins, attrs)
+        if (!isList(out)) return [out as Tensor]
+        givesList.add(spec)
+        return out
+      })
+      outputs = (givesList.has(spec) ? list : list[0]) as R
+    }
+  } finally {
+    state.gradEnabled = enabled
+    state.path.pop()
+  }
+  if (track && !inner) record(spec as never, inputs, outputs, attrs)
+  return outputs
+}
+
+function record(spec: GradNode['op'], inputs: Tensor[], out: Tensors, attrs: object): void {
+  const outputs = isList(out) ? out : [out]
+  const gradNode: GradNode = {
+    op: spec,
+    attrs,
+    inputs,
+    versions: inputs.map((t) => t.version),
+    outputs,
+    order: state.order++,
+    path: state.path.join('.'),
+    freed: false,
+  }
+  for (const t of outputs) {
+    if (!isFloat(t.dtype)) continue
+    t.requiresGrad = true
+    t.gradNode = gradNode
+  }
+}
+
+const numbers = new WeakMap<object, Map<string, Tensor>>()
+
+/** A number as a tensor of shape []: a constant while tracing, otherwise one that is kept. */
+export function scalar(value: number, dtype: DType, like: readonly Tensor[] = []): Tensor {
+  if (state.recorder) return constant(value, dtype)
+  const backend = backendOf('scalar', like)
+  let kept = numbers.get(backend)
+  if (!kept) {
+    kept = new Map()
+    numbers.set(backend, kept)
+  }
+  const key = `${dtype}${Object.is(value, -0) ? '-0' : value}`
+  let t = kept.get(key)
+  if (!t) {
+    const data =
+      dtype === 'float32'
+        ? Float32Array.of(value)
+        : dtype === 'int32'
+          ? Int32Array.of(value)
+          : dtype === 'bool'
+            ? Uint8Array.of(value ? 1 : 0)
+            : Float64Array.of(value)
+    if (kept.size > 1024) kept.clear()
+    t = fromData(data, [], dtype, backend)
+    // Not part of a surrounding `tidy`: it stays.
+    const scope = state.scope
+    if (scope) scope.splice(scope.indexOf(t), 1)
+    kept.set(key, t)
+  }
+  return t
+}
+
+/** The type that a number takes beside a tensor: the tensor's, unless that cannot hold it (PyTorch's rule). */
+function numberType(value: number | boolean, beside: DType): DType {
+  if (isFloat(beside)) return beside
+  if (typeof value === 'boolean') return beside
+  if (!Number.isInteger(value)) return 'float32'
+  return beside === 'bool' ? 'int32' : beside
+}
+
+let castOp: ((x: Tensor, dtype: DType) => Tensor) | undefined
+/** The cast operation, which elementwise.ts defines and promotion needs. */
+export function provideCast(op: (x: Tensor, dtype: DType) => Tensor): void {
+  castOp = op
+}
+export const toType = (x: Tensor, dtype: DType): Tensor =>
+  x.dtype === dtype ? x : castOp!(x, dtype)
+
+/**
+ * Tensors and numbers brought to one type: the widest of the tensors' (bool < int32 < float32 < float64);
+ * `float` makes that a float type at least.
+ * @throws DTypeError when there is no tensor among them and no type is given
+ */
+export function operands(
+  op: string,
+  values: readonly TensorLike[],
+  { float = false }: { float?: boolean } = {},
+): Tensor[] {
+  const tensors = values.filter((v): v is Tensor => v instanceof Tensor)
+  for (const v of values)
+    if (!(v instanceof Tensor) && typeof v !== 'number' && typeof v !== 'boolean')
+      throw new DTypeError({
+        op,
+        rule: 'operands are tensors or numbers',
+        got: v === null ? 'null' : typeof v,
+        fix: 'tensor([...]) makes one of a list.',
+      })
+  let dtype: DType | undefined
+  for (const t of tensors) dtype = dtype ? promote(dtype, t.dtype) : t.dtype
+  for (const v of values)
+    if (!(v instanceof Tensor)) {
+      const own = dtype ?? (typeof v === 'boolean' ? 'bool' : 'float32')
+      dtype = promote(own, numberType(v, own))
+    }
+  if (float && !isFloat(dtype!)) dtype = 'float32'
+  return values.map((v) =>
+    v instanceof Tensor ? toType(v, dtype!) : scalar(Number(v), dtype!, tensors),
+  )
+}
+
+/** One tensor operand; numbers become float32 tensors. */
+export const operand = (op: string, x: TensorLike, float = false): Tensor =>
+  operands(op, [x], { float })[0]!
+
+/** @throws DTypeError unless the type is one of those named */
+export function requireType(op: string, t: Tensor, ...allowed: DType[]): void {
+  if (!(t instanceof Tensor))
+    throw new DTypeError({ op, rule: 'a tensor is needed', got: t === null ? 'null' : typeof t })
+  if (!allowed.includes(t.dtype))
+    throw new DTypeError({
+      op,
+      rule: `dtype must be ${allowed.join(' or ')}`,
+      got: t.dtype,
+      fix: `x.to('${allowed[0]}') converts.`,
+    })
+}

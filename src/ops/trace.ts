@@ -1,0 +1,132 @@
+import type { Backend } from '../backends/backend.js'
+import { constNode, type Node, node, type Prim } from '../backends/ir.js'
+import type { DType } from '../core/dtype.js'
+import { TraceError } from '../core/errors.js'
+import type { Shape } from '../core/shape.js'
+import { Tensor } from './tensor.js'
+
+/** Collects the nodes of a program: of one operation (eager.ts) or of a user's function (compile). */
+export interface Recorder {
+  /** Is it a user's function, whose values must not be read? */
+  readonly tracesUser: boolean
+  /** Every node, in the order of tracing. */
+  readonly nodes: Node[]
+  /** The node that stands for a tensor holding data. */
+  input(t: Tensor): Node
+  /** The tensor's value from now on. */
+  assign(t: Tensor, value: Node): void
+  readGrad(t: Tensor, now: Tensor | null): Tensor | null
+  writeGrad(t: Tensor, value: Tensor | null): void
+  /** A fact that was read while tracing; a change of it traces anew. */
+  guard(read: () => unknown): void
+}
+
+/** What holds for the whole process at this moment. */
+export const state: {
+  recorder: Recorder | undefined
+  gradEnabled: boolean
+  /** The tensors made since the innermost `tidy` began. */
+  scope: Tensor[] | undefined
+  /** The backend of new tensors; set by the registry's users. */
+  backend: () => Backend
+  /** Names of the operations and modules being run, outermost first. */
+  path: string[]
+  order: number
+} = {
+  recorder: undefined,
+  gradEnabled: true,
+  scope: undefined,
+  backend: () => {
+    throw new TraceError({ op: 'backend', rule: 'no backend has been chosen' })
+  },
+  path: [],
+  order: 0,
+}
+
+/** Runs `f` with some of the state changed, and puts it back however `f` ends. */
+export function withState<K extends keyof typeof state, T>(
+  key: K,
+  value: (typeof state)[K],
+  f: () => T,
+): T {
+  const before = state[key]
+  state[key] = value
+  try {
+    return f()
+  } finally {
+    state[key] = before
+  }
+}
+
+/** Runs `f` under a name, which nodes and messages then carry. */
+export function named<T>(name: string, f: () => T): T {
+  state.path.push(name)
+  try {
+    return f()
+  } finally {
+    state.path.pop()
+  }
+}
+
+/** `f` without recording gradients. */
+export function noGrad<T>(f: () => T): T {
+  return withState('gradEnabled', false, f)
+}
+
+/** A fact other than a tensor that the function being traced depends on, such as train or eval mode. */
+export function guard<T>(read: () => T): T {
+  state.recorder?.guard(read)
+  return read()
+}
+
+function recording(): Recorder {
+  if (!state.recorder)
+    throw new TraceError({ op: 'prim', rule: 'primitives are recorded, inside of an operation' })
+  return state.recorder
+}
+
+export function nodeOf(t: Tensor): Node {
+  const r = recording()
+  if (t.recorder === undefined) return r.input(t)
+  if (t.recorder !== r || !t.node)
+    throw new TraceError({
+      op: state.path.join('/') || 'compile',
+      rule: 'a tensor made while tracing lives only in the program being traced',
+      fix: 'Return it from the compiled function instead of keeping it in a variable.',
+    })
+  return t.node
+}
+
+function traced(n: Node): Tensor {
+  const r = recording()
+  r.nodes.push(n)
+  return tracedTensor(n, r)
+}
+
+/** Records a primitive; the only way in which an operation does anything. */
+export function prim(p: Prim, inputs: readonly Tensor[] = [], dtype?: DType): Tensor {
+  return traced(node(p, inputs.map(nodeOf), dtype, state.path.join('/')))
+}
+
+/** A number inside of an operation; shape []. */
+export function constant(value: number, dtype: DType = 'float32'): Tensor {
+  return traced(constNode(value, dtype))
+}
+
+/** int32 coordinates along an axis. */
+export function iota(shape: Shape, axis: number): Tensor {
+  return prim({ op: 'iota', shape, axis })
+}
+
+/** The nodes that the outputs need, producers first. */
+export function reachable(nodes: readonly Node[], outputs: readonly Node[]): Node[] {
+  const wanted = new Set(outputs)
+  for (let i = nodes.length - 1; i >= 0; i--)
+    if (wanted.has(nodes[i]!)) for (const x of nodes[i]!.inputs) wanted.add(x)
+  return nodes.filter((n) => wanted.has(n))
+}
+
+/** A traced tensor for a node made elsewhere. */
+export function tracedTensor(n: Node, recorder: Recorder): Tensor {
+  return new Tensor(n.shape, n.dtype, { node: n, recorder })
+}
