@@ -21,19 +21,25 @@ export interface SampleMaker {
   bool(shape: Shape): Tensor
 }
 
-export interface OpSpec<A extends unknown[], T extends object, R extends Tensors> {
+/** Gradients by input. A `vjp` that calls its own operation states this type, which ends the inference. */
+export type Grads = readonly (Tensor | null | undefined)[]
+
+// biome-ignore lint/suspicious/noExplicitAny: the public signature is the operation's own
+export type Signature = (...args: any[]) => { inputs: Tensor[]; attrs: object }
+
+export interface OpSpec<F extends Signature = Signature, R extends Tensors = Tensors> {
   name: string
   /** The mathematics in one line, with the derivative where it has one. */
   formula: string
   /** A paper or the PyTorch page, where the name alone does not tell. */
   source?: string
   /** The public signature: checks shapes and types at the caller's line, names the tensors and the rest. */
-  args: (...args: A) => { inputs: Tensor[]; attrs: T }
+  args: F
   /**
    * The computation, by `prim` or by other operations, from `inputs` and `attrs` alone. It is traced, so it
    * cannot look at values.
    */
-  forward: (inputs: Tensor[], attrs: T) => R
+  forward: (inputs: Tensor[], attrs: ReturnType<F>['attrs']) => R
   /**
    * The gradients of the inputs from that of the output (null: none), written with operations; one that has the
    * broadcast shape is summed down by the walk. Without it the operations of `forward` give the gradient.
@@ -42,35 +48,35 @@ export interface OpSpec<A extends unknown[], T extends object, R extends Tensors
     ct: R extends Tensor ? Tensor : (Tensor | null)[],
     inputs: Tensor[],
     out: R,
-    attrs: T,
-  ) => (Tensor | null | undefined)[]
+    attrs: ReturnType<F>['attrs'],
+  ) => Grads
   /** false: a step function or an integer result, which has no gradient. */
   differentiable?: false
   /** One call with independent numbers (by hand or from PyTorch): its arguments, its result. */
-  example: (make: SampleMaker) => [args: A, result: Nested]
+  example: (make: SampleMaker) => readonly [args: readonly unknown[], result: Nested]
   /** Arguments that the laws try: ordinary, broadcast, scalar, empty, awkward axes. */
-  samples: (make: SampleMaker) => A[]
+  samples: (make: SampleMaker) => readonly (readonly unknown[])[]
   /** Laws that cannot hold for this operation, with the reason. */
   except?: { [law in 'gradient' | 'secondGradient' | 'backends' | 'compiled']?: string }
 }
 
 export interface Op<A extends unknown[] = unknown[], R extends Tensors = Tensors> {
   (...args: A): R
-  readonly spec: OpSpec<A, object, R>
+  readonly spec: OpSpec<(...args: A) => { inputs: Tensor[]; attrs: object }, R>
 }
 
 /** Every operation by name; the laws go over it. */
 export const registry = new Map<string, Op<never, Tensors>>()
 
-export function defineOp<A extends unknown[], T extends object, R extends Tensors>(
-  spec: OpSpec<A, T, R>,
-): Op<A, R> {
+export function defineOp<F extends Signature, R extends Tensors>(
+  spec: OpSpec<F, R>,
+): Op<Parameters<F>, R> {
   if (registry.has(spec.name)) throw new Error(`there is an operation ${spec.name} already`)
-  const call = (...args: A): R => {
+  const call = (...args: Parameters<F>): R => {
     const { inputs, attrs } = spec.args(...args)
-    return apply(spec, inputs, attrs)
+    return apply(spec as unknown as OpSpec, inputs, attrs) as R
   }
-  const op = Object.assign(call, { spec }) as unknown as Op<A, R>
+  const op = Object.assign(call, { spec }) as unknown as Op<Parameters<F>, R>
   Object.defineProperty(op, 'name', { value: spec.name })
   registry.set(spec.name, op as unknown as Op<never, Tensors>)
   return op
@@ -102,21 +108,17 @@ function fresh(out: Tensors, inputs: readonly Tensor[]): Tensors {
 
 const needsGrad = (t: Tensor) => t.requiresGrad
 
-function apply<A extends unknown[], T extends object, R extends Tensors>(
-  spec: OpSpec<A, T, R>,
-  inputs: Tensor[],
-  attrs: T,
-): R {
+function apply(spec: OpSpec, inputs: Tensor[], attrs: object): Tensors {
   const track = state.gradEnabled && spec.differentiable !== false && inputs.some(needsGrad)
   // Composed operations leave the gradient to the operations inside.
   const inner = track && !spec.vjp
-  let outputs: R
+  let outputs: Tensors
   state.path.push(spec.name)
   const enabled = state.gradEnabled
   if (!inner) state.gradEnabled = false
   try {
     if (inner) outputs = spec.forward(inputs, attrs)
-    else if (state.recorder) outputs = fresh(spec.forward(inputs, attrs), inputs) as R
+    else if (state.recorder) outputs = fresh(spec.forward(inputs, attrs), inputs)
     else {
       const list = runCached(`${spec.name}|${attrKey(attrs)}`, inputs, (ins) => {
         const out = spec.forward(ins, attrs)
@@ -124,7 +126,7 @@ function apply<A extends unknown[], T extends object, R extends Tensors>(
         givesList.add(spec)
         return out
       })
-      outputs = (givesList.has(spec) ? list : list[0]) as R
+      outputs = (givesList.has(spec) ? list : list[0]) as Tensors
     }
   } finally {
     state.gradEnabled = enabled

@@ -5,6 +5,7 @@ import { DTypeError, ValueError } from '../core/errors.js'
 import { broadcastShapes } from '../core/shape.js'
 import {
   defineOp,
+  type Grads,
   type Nested,
   operand,
   operands,
@@ -84,7 +85,7 @@ function unary(spec: UnarySpec) {
       [m.float([], ...domain)],
       [m.float([0], ...domain)],
       [m.float([1, 3, 5], ...domain)],
-      ...(integers ? [[m.int([2, 3], -3, 4)] as [Tensor]] : []),
+      ...(integers ? [[m.int([2, 3], -3, 4)]] : []),
     ],
   })
 }
@@ -264,7 +265,7 @@ export const where = defineOp({
     return { inputs: [condition, x!, y!], attrs: {} }
   },
   forward: ([c, a, b]) => map('where', c!, a!, b!),
-  vjp: (ct, [c]) => [null, where(c!, ct, 0), where(c!, 0, ct)],
+  vjp: (ct, [c]): Grads => [null, where(c!, ct, 0), where(c!, 0, ct)],
   example: (m) => [[m.of([true, false], 'bool'), m.of([1, 2]), m.of([3, 4])], [1, 4]],
   samples: (m) => [
     [m.bool([2, 3]), m.float([2, 3]), m.float([2, 3])],

@@ -1,0 +1,258 @@
+import { isFloat } from '../core/dtype.js'
+import { GradError, ShapeError, show } from '../core/errors.js'
+import { sameShape } from '../core/shape.js'
+import { attrKey, scalar } from '../ops/define.js'
+import { runCached } from '../ops/eager.js'
+import { add } from '../ops/elementwise.js'
+import { sumTo } from '../ops/reduce.js'
+import { type GradNode, Tensor } from '../ops/tensor.js'
+import { nodeOf, state, tracedTensor, withState } from '../ops/trace.js'
+import { expand } from '../ops/movement.js'
+
+export interface BackwardOptions {
+  /** Keep the graph, so that it can be walked again. Set by `createGraph`. */
+  retainGraph?: boolean
+  /** Record the gradient computation too, for gradients of gradients. */
+  createGraph?: boolean
+}
+
+/** Called after each step of the walk; see anomaly.ts. */
+export const hooks: { afterNode: ((node: GradNode, grads: readonly (Tensor | null)[]) => void) | null } = {
+  afterNode: null,
+}
+
+type Cotangents = (Tensor | null)[]
+
+/** The gradients of one node's inputs; null where none is needed. */
+function vjpOf(node: GradNode, cts: Cotangents, createGraph: boolean): (Tensor | null)[] {
+  const { op, inputs, outputs, attrs } = node
+  const needed = inputs.map((t) => t.requiresGrad)
+  const body = (ct: Cotangents, ins: readonly Tensor[], outs: readonly Tensor[]) => {
+    const single = outs.length === 1
+    const call = op.vjp as (...args: unknown[]) => readonly (Tensor | null | undefined)[]
+    const grads = call(single ? ct[0] : ct, ins, single ? outs[0] : outs, attrs)
+    return ins.map((t, i) => {
+      const g = grads[i]
+      return g && needed[i] ? sumTo(g, t.shape) : null
+    })
+  }
+  if (createGraph || state.recorder || op.dynamic) return body(cts, inputs, outputs)
+  const present = cts.filter((t): t is Tensor => t !== null)
+  const mask = cts.length > 1 ? cts.map((t) => (t ? 1 : 0)).join('') : ''
+  const key = `${op.name}~|${attrKey(attrs)}|${needed.map((b) => (b ? 1 : 0)).join('')}|${mask}`
+  return runCached(key, [...present, ...inputs, ...outputs], (all) => {
+    let i = 0
+    const ct = cts.map((t) => (t ? all[i++]! : null))
+    const ins = all.slice(i, i + inputs.length)
+    return body(ct, ins, all.slice(i + inputs.length))
+  })
+}
+
+/** Every node behind the roots, the latest first. */
+function collect(roots: readonly Tensor[]): GradNode[] {
+  const seen = new Set<GradNode>()
+  const stack: GradNode[] = []
+  const visit = (t: Tensor) => {
+    if (t.gradNode && !seen.has(t.gradNode)) {
+      seen.add(t.gradNode)
+      stack.push(t.gradNode)
+    }
+  }
+  roots.forEach(visit)
+  while (stack.length > 0) for (const t of stack.pop()!.inputs) visit(t)
+  return [...seen].sort((a, b) => b.order - a.order)
+}
+
+function sum2(a: Tensor | null | undefined, b: Tensor): Tensor {
+  return a ? add(a, b) : b
+}
+
+/**
+ * Walks back from the roots and gives the gradients of the wanted tensors, or of all leaves that require one.
+ * Un-broadcasting happens here, once for all operations.
+ */
+export function walk(
+  op: string,
+  roots: readonly Tensor[],
+  cts: readonly (Tensor | null)[],
+  wanted: ReadonlySet<Tensor> | null,
+  { createGraph = false, retainGraph = createGraph }: BackwardOptions,
+): Map<Tensor, Tensor> {
+  const found = new Map<Tensor, Tensor>()
+  const pending = new Map<GradNode, Cotangents>()
+  const deliver = (t: Tensor, ct: Tensor) => {
+    if (wanted ? wanted.has(t) : !t.gradNode) found.set(t, sum2(found.get(t), ct))
+    const node = t.gradNode
+    if (!node) return
+    let list = pending.get(node)
+    if (!list) {
+      list = new Array<Tensor | null>(node.outputs.length).fill(null)
+      pending.set(node, list)
+    }
+    const i = node.outputs.indexOf(t)
+    list[i] = sum2(list[i], ct)
+  }
+  return withState('gradEnabled', createGraph, () => {
+    const nodes = collect(roots)
+    roots.forEach((t, i) => {
+      deliver(t, cts[i] ?? onesLike(t))
+    })
+    for (const node of nodes) {
+      const ct = pending.get(node)
+      if (!ct) continue
+      pending.delete(node)
+      if (node.freed)
+        throw new GradError({
+          op,
+          rule: 'the graph of a backward walk is freed after it',
+          got: `a second walk through ${node.op.name}`,
+          fix: 'Compute the loss anew, or pass { retainGraph: true } the first time.',
+        })
+      node.inputs.forEach((t, i) => {
+        if (t.version !== node.versions[i])
+          throw new GradError({
+            op,
+            rule: `an input of ${node.op.name} was changed in place after it was used`,
+            got: `a tensor of shape ${show(t.shape)}`,
+            fix: 'Call backward before the optimizer step, or change a copy.',
+          })
+      })
+      const grads = vjpOf(node, ct, createGraph)
+      hooks.afterNode?.(node, grads)
+      node.inputs.forEach((t, i) => {
+        const g = grads[i]
+        if (g && t.requiresGrad) deliver(t, g)
+      })
+      if (!retainGraph) free(node)
+    }
+    return found
+  })
+}
+
+/** Lets go of what the node held, so that memory goes even while the loss is kept. */
+function free(node: GradNode): void {
+  node.freed = true
+  const open = node as { inputs: readonly Tensor[]; outputs: readonly Tensor[] }
+  open.inputs = []
+  open.outputs = []
+}
+
+function onesLike(t: Tensor): Tensor {
+  return expand(scalar(1, t.dtype, [t]), t.shape)
+}
+
+function checkRoot(op: string, t: Tensor, ct: Tensor | null | undefined): void {
+  if (!t.requiresGrad)
+    throw new GradError({
+      op,
+      rule: 'the tensor must come from something that requires a gradient',
+      got: `a tensor of shape ${show(t.shape)} without history`,
+      fix: 'Set requiresGrad on the inputs; results of compiled functions and of noGrad carry no history.',
+    })
+  if (!ct && t.size !== 1)
+    throw new ShapeError({
+      op,
+      rule: 'only a tensor of one element has a gradient without being told its cotangent',
+      got: show(t.shape),
+      fix: 'Reduce it first: loss.mean().backward(), or pass the gradient of the output.',
+    })
+  if (ct && !sameShape(ct.shape, t.shape))
+    throw new ShapeError({
+      op,
+      rule: `the cotangent must have the shape of the output, ${show(t.shape)}`,
+      got: show(ct.shape),
+    })
+}
+
+/**
+ * The gradient of `t` with respect to every leaf that requires one, added to their `grad`.
+ * `ct` is the gradient of the final result with respect to `t` (1 for a single element).
+ * @throws GradError when `t` has no history or its graph was freed
+ * @throws ShapeError when `t` has several elements and no `ct`
+ */
+export function backward(t: Tensor, ct?: Tensor | null, options: BackwardOptions = {}): void {
+  checkRoot('backward', t, ct)
+  for (const [leaf, g] of walk('backward', [t], [ct ?? null], null, options)) {
+    const before = leaf.grad
+    leaf.grad = withState('gradEnabled', options.createGraph ?? false, () => sum2(before, g))
+  }
+}
+
+/**
+ * The gradients of the outputs' sum (weighted by `cts`) with respect to `inputs`, without touching any `grad`;
+ * null for an input that the outputs do not depend on. PyTorch: torch.autograd.grad with allow_unused.
+ */
+export function gradients(
+  outputs: Tensor | readonly Tensor[],
+  inputs: readonly Tensor[],
+  cts: readonly (Tensor | null)[] = [],
+  options: BackwardOptions = {},
+): (Tensor | null)[] {
+  const roots = outputs instanceof Tensor ? [outputs] : outputs
+  roots.forEach((t, i) => {
+    checkRoot('gradients', t, cts[i])
+  })
+  for (const t of inputs)
+    if (!t.requiresGrad)
+      throw new GradError({
+        op: 'gradients',
+        rule: 'inputs must require gradients',
+        got: `a tensor of shape ${show(t.shape)} that does not`,
+        fix: 'x.requiresGrad = true before it is used.',
+      })
+  const found = walk('gradients', roots, cts, new Set(inputs), options)
+  return inputs.map((t) => found.get(t) ?? null)
+}
+
+/** A leaf over the same elements, cut from its history. */
+function leaf(t: Tensor): Tensor {
+  if (!isFloat(t.dtype))
+    throw new GradError({ op: 'grad', rule: 'only float tensors have gradients', got: t.dtype })
+  const copy = detach(t)
+  copy.requiresGrad = true
+  return copy
+}
+
+/** The same elements without history: no gradient flows through. */
+export function detach(t: Tensor): Tensor {
+  if (state.recorder) return tracedTensor(nodeOf(t), state.recorder)
+  return new Tensor(t.shape, t.dtype, { storage: t.storage!, offset: t.offset, strides: t.strides })
+}
+
+/**
+ * The function that gives value and gradients of `f`, which maps tensors to one scalar. All arguments that are
+ * float tensors are differentiated.
+ * @example valueAndGrad((x) => x.square().sum())(tensor([1, 2])) // [5, [[2, 4]]]
+ */
+export function valueAndGrad<A extends Tensor[]>(
+  f: (...args: A) => Tensor,
+): (...args: A) => [value: Tensor, grads: Tensor[]] {
+  return (...args) => {
+    // Inside of another differentiation the arguments keep their history.
+    const nested = args.some((t) => t.requiresGrad)
+    return withState('gradEnabled', true, () => {
+      const leaves = args.map((t) => (t.requiresGrad ? t : leaf(t))) as A
+      const value = f(...leaves)
+      const grads = gradients(value, leaves, [], { createGraph: nested })
+      return [
+        nested ? value : detach(value),
+        grads.map((g, i) => g ?? zerosLike(leaves[i]!)),
+      ] as [Tensor, Tensor[]]
+    })
+  }
+}
+
+function zerosLike(t: Tensor): Tensor {
+  return expand(scalar(0, t.dtype, [t]), t.shape)
+}
+
+/** The gradient function of `f`: of its one argument, or a list for several. */
+export function grad<A extends Tensor[]>(
+  f: (...args: A) => Tensor,
+): (...args: A) => A extends [Tensor] ? Tensor : Tensor[] {
+  const both = valueAndGrad(f)
+  return (...args) => {
+    const [, grads] = both(...args)
+    return (args.length === 1 ? grads[0] : grads) as A extends [Tensor] ? Tensor : Tensor[]
+  }
+}
