@@ -6,9 +6,12 @@
 //   code     for each instruction: opcode, words of the instruction (both counted), operands
 //
 // A slot is a run of memory bound by the host before a run (4-byte aligned, at least `bytes` long).
-// Offsets and strides count elements of the operand's type, extents are >= 0 (a zero extent makes an
-// instruction do nothing). Unless said otherwise operands are contiguous from their offset, and the
-// output of an instruction does not overlap its inputs.
+// Offsets and strides count elements of the operand's type, offsets and extents are >= 0 (an instruction
+// without output elements does nothing). Unless said otherwise operands are contiguous from their offset,
+// and the output of an instruction does not overlap its inputs: in one slot the bytes from the lowest to
+// the highest address of each are compared, different slots are taken for different memory. An operand
+// that is not FUSED's has at most 2^31 - 1 elements. Indices are checked against [0, extent) before
+// anything is written. int32 arithmetic wraps around.
 #pragma once
 #include <stdint.h>
 
@@ -17,6 +20,7 @@ namespace nabla {
 constexpr int32_t MAGIC = 0x414c424e;  // "NBLA"
 constexpr int32_t VERSION = 1;
 constexpr int HEADER_WORDS = 5;
+constexpr int MAX_SLOTS = 8192;
 constexpr int MAX_OUTER = 6;   // outer axes of a fused kernel
 constexpr int MAX_RANK = 8;    // axes of COPY, GATHER, SCATTER and of a matmul's batch
 constexpr int MAX_REGS = 96;   // registers of a fused kernel
@@ -29,15 +33,15 @@ enum Mode : int32_t { SET = 0, ADD = 1, MUL = 2, MAX = 3, MIN = 4 };
 // name; operands, each {slot, offset} written as one name in capitals unless a layout is given
 #define NABLA_OPCODES(X) \
   X(FUSED, 1)        /* see below */ \
-  X(MATMUL, 2)       /* rank, extent[rank], m, n, k, accumulate, A, a_rs, a_cs, a_bs[rank], B, b_rs, b_cs, b_bs[rank], C, c_rs, c_bs[rank], BIAS (slot -1: none) */ \
+  X(MATMUL, 2)       /* rank, extent[rank], m, n, k, accumulate, A, a_rs, a_cs, a_bs[rank], B, b_rs, b_cs, b_bs[rank], C, c_rs, c_bs[rank], BIAS (n; slot -1: none). C = A B + BIAS, or C += with accumulate; k may be 0 */ \
   X(FILL, 3)         /* dtype, count, value bits, OUT */ \
   X(COPY, 4)         /* dtype, mode (SET or ADD), rank, extent[rank], SRC, src_stride[rank], OUT, out_stride[rank]; overlapping places of OUT only with ADD, which adds in row-major order */ \
   X(TAKE, 5)         /* dtype, outer, extent, inner, count, SRC (outer, extent, inner), INDEX (count), OUT (outer, count, inner), check id */ \
-  X(PUT, 6)          /* dtype, mode, outer, extent, inner, count, INDEX (count), SRC (outer, count, inner), OUT (outer, extent, inner; updated), check id */ \
+  X(PUT, 6)          /* dtype, mode (BOOL: SET, MAX, MIN), outer, extent, inner, count, INDEX (count), SRC (outer, count, inner), OUT (outer, extent, inner; updated), check id */ \
   X(GATHER, 7)       /* dtype, rank, axis, x extent[rank], index extent[rank], X, INDEX, OUT, check id */ \
-  X(SCATTER, 8)      /* dtype, mode, rank, axis, out extent[rank], index extent[rank], INDEX, SRC (extents of index), OUT (updated), check id */ \
-  X(ARGREDUCE, 9)    /* dtype, is_min, outer, extent, inner, SRC, OUT */ \
-  X(SCAN, 10)        /* dtype, fn (0 sum, 1 prod, 2 max, 3 min, 4 argmax, 5 argmin), outer, extent, inner, SRC, OUT */ \
+  X(SCATTER, 8)      /* dtype, mode (as PUT), rank, axis, out extent[rank], index extent[rank], INDEX, SRC (extents of index), OUT (updated), check id */ \
+  X(ARGREDUCE, 9)    /* dtype, is_min, outer, extent (> 0), inner, SRC, OUT (int32) */ \
+  X(SCAN, 10)        /* dtype, fn (0 sum, 1 prod, 2 max, 3 min, 4 argmax, 5 argmin; BOOL: 2 to 5), outer, extent, inner, SRC, OUT */ \
   X(ARGSORT, 11)     /* dtype, descending, rows, extent, SRC, OUT */ \
   X(SEARCHSORTED, 12)/* dtype, right, batch, n, m, SORTED (batch, n), VALUES (batch, m), OUT (batch, m) */ \
   X(CONV, 13)        /* GEOMETRY, X, W, Y, BIAS (slot -1: none) */ \
@@ -126,6 +130,11 @@ struct ProgramInfo {
 struct Pool;
 typedef void (*TaskFn)(void* ctx, int task, int thread);
 int pool_threads(const Pool*);  // 1 when the pool is null
+constexpr int MAX_THREADS = 64;
+// Natively `threads` counts the caller, and fewer are made when the system refuses more. WebAssembly has one
+// pool; there worker i (1 to threads - 1) enters by the export nabla_worker(i), once, and stays.
+Pool* pool_create(int threads);
+void pool_destroy(Pool*);
 void pool_run(Pool*, int tasks, TaskFn fn, void* ctx);
 
 }  // namespace nabla
@@ -158,6 +167,7 @@ struct Check {
   int threads;
   int64_t per_thread, shared;  // set to what the instruction needs
   const char* error;
+  int32_t at;                 // the word that is wrong, counted from the opcode
 };
 bool fused_validate(Check&);
 void fused_run(const Exec&);

@@ -1,0 +1,95 @@
+// CONV, CONV_INPUT and CONV_WEIGHT.
+#include "conv.h"
+#include "check.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+namespace {
+
+int64_t cells(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
+
+// Calls f(x element, w element, y element) for each product of a convolution.
+template <class F>
+NABLA_INLINE void each_product(const Geometry& g, const F& f) {
+  const int64_t in = cells(g.in), out = cells(g.out), taps = cells(g.kernel);
+  const int64_t cg = g.c / g.groups, og = g.o / g.groups;
+  for (int64_t n = 0; n < g.n; n++)
+    for (int64_t o = 0; o < g.o; o++)
+      for (int64_t c = 0; c < cg; c++)
+        for (int64_t cell = 0; cell < out; cell++)
+          for (int64_t tap = 0; tap < taps; tap++) {
+            int64_t q = cell, t = tap, at = 0, step = 1;
+            bool inside = true;
+            for (int i = 2; i >= 0; i--) {
+              const int64_t p = q % g.out[i] * g.stride[i] + t % g.kernel[i] * g.dilation[i] - g.pad[i];
+              inside = inside && p >= 0 && p < g.in[i];
+              at += p * step, step *= g.in[i];
+              q /= g.out[i], t /= g.kernel[i];
+              if (!inside) break;
+            }
+            if (inside)
+              f((n * g.c + o / og * cg + c) * in + at, (o * cg + c) * taps + tap, (n * g.o + o) * out + cell);
+          }
+}
+
+}  // namespace
+
+void conv_naive(const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+  const int64_t out = cells(g.out);
+  for (int64_t i = 0; i < g.n * g.o; i++)
+    for (int64_t j = 0; j < out; j++) y[i * out + j] = bias ? bias[i % g.o] : 0;
+  each_product(g, [&](int64_t i, int64_t j, int64_t k) { y[k] += x[i] * w[j]; });
+}
+void conv_input_naive(const Geometry& g, const float* y, const float* w, float* x) {
+  for (int64_t i = 0; i < g.n * g.c * cells(g.in); i++) x[i] = 0;
+  each_product(g, [&](int64_t i, int64_t j, int64_t k) { x[i] += y[k] * w[j]; });
+}
+void conv_weight_naive(const Geometry& g, const float* y, const float* x, float* w) {
+  for (int64_t i = 0; i < g.o * (g.c / g.groups) * cells(g.kernel); i++) w[i] = 0;
+  each_product(g, [&](int64_t i, int64_t j, int64_t k) { w[j] += y[k] * x[i]; });
+}
+
+bool conv_validate(Check& c) {
+  Reader r(c);
+  Geometry g;
+  g.n = r.extent(), g.c = r.extent(), g.o = r.extent();
+  g.groups = r.between(1, INT32_MAX, "there is at least one group");
+  if (g.c % g.groups || g.o % g.groups) r.fail("the groups do not divide the channels");
+  r.extents(3, g.in);
+  r.extents(3, g.out);
+  for (int i = 0; i < 9; i++)
+    (i < 3 ? g.kernel : i < 6 ? g.stride : g.dilation)[i % 3] =
+        r.between(1, INT32_MAX, "kernel, stride and dilation are at least 1");
+  for (int i = 0; i < 3; i++) g.pad[i] = r.between(0, INT32_MAX, "padding is negative");
+  const int32_t xe[5] = {g.n, g.c, g.in[0], g.in[1], g.in[2]};
+  const int32_t we[5] = {g.o, g.c / g.groups, g.kernel[0], g.kernel[1], g.kernel[2]};
+  const int32_t ye[5] = {g.n, g.o, g.out[0], g.out[1], g.out[2]};
+  const int64_t xs = r.count(5, xe), ws = r.count(5, we), ys = r.count(5, ye);
+  const bool forward = c.w[0] == OP_CONV, input = c.w[0] == OP_CONV_INPUT;
+  const Range a = r.operand(4, forward ? xs : ys), b = r.operand(4, forward || input ? ws : xs);
+  const Range out = r.operand(4, forward ? ys : input ? xs : ws);
+  r.apart(out, a);
+  r.apart(out, b);
+  if (forward) r.apart(out, r.operand(4, g.o, true));
+  return r.done();
+}
+
+void conv_run(const Exec& e) {
+  Geometry g;
+  __builtin_memcpy(&g, e.w + 2, sizeof g);
+  const int32_t* ref = e.w + 2 + sizeof g / 4;
+  const int64_t xs = (int64_t)g.n * g.c * cells(g.in), ys = (int64_t)g.n * g.o * cells(g.out);
+  const int64_t ws = (int64_t)g.o * (g.c / g.groups) * cells(g.kernel);
+  auto at = [&](int i, int64_t size) { return size ? operand<float>(e, ref + 2 * i) : nullptr; };
+  if (e.w[0] == OP_CONV) {
+    if (ys) conv_naive(g, at(0, xs), at(1, ws), at(2, ys), at(3, 1));
+  } else if (e.w[0] == OP_CONV_INPUT) {
+    if (xs) conv_input_naive(g, at(0, ys), at(1, ws), at(2, xs));
+  } else if (ws) {
+    conv_weight_naive(g, at(0, ys), at(1, xs), at(2, ws));
+  }
+}
+
+}  // namespace NABLA_ISA
+}  // namespace nabla

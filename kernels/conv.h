@@ -1,0 +1,31 @@
+// Convolution and pooling instructions.
+#pragma once
+#include "program.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+bool conv_validate(Check&);  // CONV, CONV_INPUT, CONV_WEIGHT
+void conv_run(const Exec&);
+bool pool_validate(Check&);  // MAX_POOL, MAX_POOL_INPUT, SUM_POOL, SUM_POOL_INPUT
+void pool_run_instruction(const Exec&);
+
+// GEOMETRY and WINDOW of program.h as they lie in the words.
+struct Geometry {
+  int32_t n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3];
+};
+struct WindowWords {
+  int32_t planes, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3];
+};
+
+// Plain loops over every window: what the fast ones are tested against. bias may be null.
+void conv_naive(const Geometry&, const float* x, const float* w, float* y, const float* bias);
+void conv_input_naive(const Geometry&, const float* y, const float* w, float* x);
+void conv_weight_naive(const Geometry&, const float* y, const float* x, float* w);
+// Either of y and index may be null.
+void max_pool_naive(const WindowWords&, const float* x, float* y, int32_t* index);
+void sum_pool_naive(const WindowWords&, const float* x, float* y);
+void sum_pool_input_naive(const WindowWords&, const float* y, float* x);
+
+}  // namespace NABLA_ISA
+}  // namespace nabla

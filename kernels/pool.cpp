@@ -1,0 +1,140 @@
+// MAX_POOL, MAX_POOL_INPUT, SUM_POOL and SUM_POOL_INPUT.
+#include "check.h"
+#include "conv.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+namespace {
+
+// The cells of x under the window of output cell (a, b, c): calls f(flat cell) in row-major order.
+template <class F>
+NABLA_INLINE void each_cell(const WindowWords& w, const int32_t* at, const F& f) {
+  int64_t p[3];
+  for (int64_t i = 0; i < w.kernel[0]; i++) {
+    p[0] = (int64_t)at[0] * w.stride[0] + i * w.dilation[0] - w.pad[0];
+    if (p[0] < 0) continue;
+    if (p[0] >= w.in[0]) break;
+    for (int64_t j = 0; j < w.kernel[1]; j++) {
+      p[1] = (int64_t)at[1] * w.stride[1] + j * w.dilation[1] - w.pad[1];
+      if (p[1] < 0) continue;
+      if (p[1] >= w.in[1]) break;
+      for (int64_t k = 0; k < w.kernel[2]; k++) {
+        p[2] = (int64_t)at[2] * w.stride[2] + k * w.dilation[2] - w.pad[2];
+        if (p[2] < 0) continue;
+        if (p[2] >= w.in[2]) break;
+        f((p[0] * w.in[1] + p[1]) * w.in[2] + p[2]);
+      }
+    }
+  }
+}
+// Calls f(plane, flat output cell, its coordinates).
+template <class F>
+NABLA_INLINE void each_window(const WindowWords& w, const F& f) {
+  for (int64_t p = 0; p < w.planes; p++) {
+    int64_t cell = 0;
+    int32_t at[3];
+    for (at[0] = 0; at[0] < w.out[0]; at[0]++)
+      for (at[1] = 0; at[1] < w.out[1]; at[1]++)
+        for (at[2] = 0; at[2] < w.out[2]; at[2]++) f(p, cell++, at);
+  }
+}
+int64_t cells(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
+
+}  // namespace
+
+// A window that lies in the padding alone has the maximum -inf at cell 0.
+void max_pool_naive(const WindowWords& w, const float* x, float* y, int32_t* index) {
+  const int64_t in = cells(w.in), out = cells(w.out);
+  each_window(w, [&](int64_t p, int64_t cell, const int32_t* at) {
+    float best = -__builtin_inff();
+    int64_t where = -1;
+    each_cell(w, at, [&](int64_t i) {
+      const float v = x[p * in + i];
+      if (where < 0 || beats<true>(v, best)) best = v, where = i;
+    });
+    if (y) y[p * out + cell] = best;
+    if (index) index[p * out + cell] = where < 0 ? 0 : (int32_t)where;
+  });
+}
+
+void sum_pool_naive(const WindowWords& w, const float* x, float* y) {
+  const int64_t in = cells(w.in), out = cells(w.out);
+  each_window(w, [&](int64_t p, int64_t cell, const int32_t* at) {
+    float sum = 0;
+    each_cell(w, at, [&](int64_t i) { sum += x[p * in + i]; });
+    y[p * out + cell] = sum;
+  });
+}
+
+void sum_pool_input_naive(const WindowWords& w, const float* y, float* x) {
+  const int64_t in = cells(w.in), out = cells(w.out);
+  for (int64_t i = 0; i < w.planes * in; i++) x[i] = 0;
+  each_window(w, [&](int64_t p, int64_t cell, const int32_t* at) {
+    each_cell(w, at, [&](int64_t i) { x[p * in + i] += y[p * out + cell]; });
+  });
+}
+
+bool pool_validate(Check& c) {
+  Reader r(c);
+  if (c.w[0] == OP_MAX_POOL_INPUT) {
+    const int32_t planes = r.extent(), out = r.extent(), in = r.extent();
+    const int64_t n = r.count(planes, out);
+    const Range y = r.operand(4, n), index = r.operand(4, n), x = r.operand(4, r.count(planes, in));
+    r.apart(x, y);
+    r.apart(x, index);
+    r.word();
+    return r.done();
+  }
+  int32_t size[7];  // planes, in, out
+  r.extents(7, size);
+  for (int i = 0; i < 9; i++) r.between(1, INT32_MAX, "kernel, stride and dilation are at least 1");
+  for (int i = 0; i < 3; i++) r.between(0, INT32_MAX, "padding is negative");
+  const int32_t in[4] = {size[0], size[1], size[2], size[3]}, out[4] = {size[0], size[4], size[5], size[6]};
+  const int64_t n = r.count(4, in), m = r.count(4, out);
+  const bool max = c.w[0] == OP_MAX_POOL, input = c.w[0] == OP_SUM_POOL_INPUT;
+  const Range a = r.operand(4, input ? m : n), b = r.operand(4, input ? n : m, max);
+  r.apart(b, a);
+  if (max) {
+    const Range index = r.operand(4, m, true);
+    r.apart(index, a);
+    r.apart(index, b);
+  }
+  return r.done();
+}
+
+void pool_run_instruction(const Exec& e) {
+  const int32_t* w = e.w;
+  if (w[0] == OP_MAX_POOL_INPUT) {
+    const int64_t planes = w[2], out = w[3], in = w[4];
+    if (!planes) return;
+    const int32_t* index = out ? operand<int32_t>(e, w + 7) : nullptr;
+    for (int64_t i = 0; i < planes * out; i++)
+      if (index[i] < 0 || index[i] >= in) {
+        *e.status = {INDEX_FAULT, w[11], index[i], 0, (int32_t)in};
+        return;
+      }
+    if (!in) return;
+    const float* y = out ? operand<float>(e, w + 5) : nullptr;
+    float* x = operand<float>(e, w + 9);
+    __builtin_memset(x, 0, (size_t)(planes * in) * 4);
+    for (int64_t p = 0; p < planes; p++)
+      for (int64_t i = 0; i < out; i++) x[p * in + index[p * out + i]] += y[p * out + i];
+    return;
+  }
+  WindowWords g;
+  __builtin_memcpy(&g, w + 2, sizeof g);
+  const int32_t* ref = w + 2 + sizeof g / 4;
+  const int64_t n = g.planes * cells(g.in), m = g.planes * cells(g.out);
+  if (w[0] == OP_SUM_POOL_INPUT) {
+    if (n) sum_pool_input_naive(g, m ? operand<float>(e, ref) : nullptr, operand<float>(e, ref + 2));
+    return;
+  }
+  if (!m) return;
+  const float* x = n ? operand<float>(e, ref) : nullptr;
+  if (w[0] == OP_SUM_POOL) sum_pool_naive(g, x, operand<float>(e, ref + 2));
+  else max_pool_naive(g, x, operand<float>(e, ref + 2), operand<int32_t>(e, ref + 4));
+}
+
+}  // namespace NABLA_ISA
+}  // namespace nabla

@@ -1,0 +1,190 @@
+// validate and run of program.h, and MATMUL.
+#include "check.h"
+#include "conv.h"
+#include "gemm.h"
+#include "index.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+namespace {
+
+bool matmul_validate(Check& c) {
+  Reader r(c);
+  // Axes: m, n, k, then the batch.
+  int32_t extent[3 + MAX_RANK], a[3 + MAX_RANK] = {}, b[3 + MAX_RANK] = {}, out[3 + MAX_RANK] = {};
+  const int rank = r.between(0, MAX_RANK, "the rank is out of range");
+  r.extents(rank, extent + 3);
+  r.extents(3, extent);
+  r.between(0, 1, "accumulate is 0 or 1");
+  r.count(rank, extent + 3);
+  r.count(extent[0], extent[1]), r.count(extent[0], extent[2]), r.count(extent[1], extent[2]);
+  const Ref ra = r.ref();
+  a[0] = r.word(), a[2] = r.word();
+  r.words(rank, a + 3);
+  const Ref rb = r.ref();
+  b[2] = r.word(), b[1] = r.word();
+  r.words(rank, b + 3);
+  const Ref rc = r.ref();
+  out[0] = r.word(), out[1] = 1;
+  r.words(rank, out + 3);
+  const Range bias = r.operand(4, extent[1], true);
+  const Range as = r.span(ra, 4, 3 + rank, extent, a), bs = r.span(rb, 4, 3 + rank, extent, b);
+  const int32_t k = extent[2];
+  extent[2] = 1;  // C has no such axis
+  const Range cs = r.span(rc, 4, 3 + rank, extent, out);
+  r.apart(cs, as);
+  r.apart(cs, bs);
+  r.apart(cs, bias);
+  if (!r.done()) return false;
+  if (cs.lo < cs.hi) c.per_thread = gemm_scratch_bytes(extent[0], extent[1], k);
+  return true;
+}
+
+void matmul_run(const Exec& e) {
+  const int32_t* p = e.w + 2;
+  const int rank = *p++;
+  const int32_t* extent = p;
+  p += rank;
+  const int64_t m = p[0], n = p[1], k = p[2];
+  const bool accumulate = p[3];
+  const int32_t *a = p + 4, *b = a + 4 + rank, *c = b + 4 + rank, *bias = c + 3 + rank;
+  int64_t batch = 1;
+  for (int i = 0; i < rank; i++) batch *= extent[i];
+  if (!batch || !m || !n) return;
+  const float* bias_at = operand<float>(e, bias);
+  float* c_at = operand<float>(e, c);
+  const float *a_at = k ? operand<float>(e, a) : nullptr, *b_at = k ? operand<float>(e, b) : nullptr;
+  const int64_t a_rs = a[2], a_cs = a[3], b_rs = b[2], b_cs = b[3], c_rs = c[2];
+  const int tasks = k ? gemm_tasks(batch, m, n, k, pool_threads(e.pool)) : 1;
+  parallel(e, tasks, [&](int task, int thread) {
+    int64_t b0 = 0, b1 = batch, m0 = 0, m1 = m, n0 = 0, n1 = n;
+    if (k) gemm_task_range(batch, m, n, k, tasks, task, &b0, &b1, &m0, &m1, &n0, &n1);
+    if (m0 >= m1 || n0 >= n1) return;
+    for (int64_t at = b0; at < b1; at++) {
+      int64_t ao = 0, bo = 0, co = 0, left = at;
+      for (int i = rank - 1; i >= 0; i--) {
+        const int64_t x = left % extent[i];
+        left /= extent[i];
+        ao += x * a[4 + i], bo += x * b[4 + i], co += x * c[3 + i];
+      }
+      float* out = c_at + co + m0 * c_rs + n0;
+      const float* add = bias_at ? bias_at + n0 : nullptr;
+      if (k) {
+        gemm({a_at + ao + m0 * a_rs, b_at + bo + n0 * b_cs, out, m1 - m0, n1 - n0, k, a_rs, a_cs, b_rs, b_cs, c_rs,
+              accumulate, add},
+             e.scratch + thread * e.per_thread);
+        continue;
+      }
+      for (int64_t i = 0; i < m1 - m0; i++)  // an empty sum
+        for (int64_t j = 0; j < n1 - n0; j++)
+          out[i * c_rs + j] = (accumulate ? out[i * c_rs + j] : 0) + (add ? add[j] : 0);
+    }
+  });
+}
+
+bool validate_instruction(Check& c) {
+  switch (c.w[0]) {
+    case OP_FUSED: return fused_validate(c);
+    case OP_MATMUL: return matmul_validate(c);
+    case OP_FILL: return fill_validate(c);
+    case OP_COPY: return copy_validate(c);
+    case OP_TAKE: return take_validate(c);
+    case OP_PUT: return put_validate(c);
+    case OP_GATHER: return gather_validate(c);
+    case OP_SCATTER: return scatter_validate(c);
+    case OP_ARGREDUCE: return argreduce_validate(c);
+    case OP_SCAN: return scan_validate(c);
+    case OP_ARGSORT: return argsort_validate(c);
+    case OP_SEARCHSORTED: return searchsorted_validate(c);
+    case OP_CONV:
+    case OP_CONV_INPUT:
+    case OP_CONV_WEIGHT: return conv_validate(c);
+    case OP_MAX_POOL:
+    case OP_MAX_POOL_INPUT:
+    case OP_SUM_POOL:
+    case OP_SUM_POOL_INPUT: return pool_validate(c);
+  }
+  c.error = "unknown opcode";
+  return false;
+}
+
+void run_instruction(const Exec& e) {
+  switch (e.w[0]) {
+    case OP_FUSED: return fused_run(e);
+    case OP_MATMUL: return matmul_run(e);
+    case OP_FILL: return fill_run(e);
+    case OP_COPY: return copy_run(e);
+    case OP_TAKE: return take_run(e);
+    case OP_PUT: return put_run(e);
+    case OP_GATHER: return gather_run(e);
+    case OP_SCATTER: return scatter_run(e);
+    case OP_ARGREDUCE: return argreduce_run(e);
+    case OP_SCAN: return scan_run(e);
+    case OP_ARGSORT: return argsort_run(e);
+    case OP_SEARCHSORTED: return searchsorted_run(e);
+    case OP_CONV:
+    case OP_CONV_INPUT:
+    case OP_CONV_WEIGHT: return conv_run(e);
+    case OP_MAX_POOL:
+    case OP_MAX_POOL_INPUT:
+    case OP_SUM_POOL:
+    case OP_SUM_POOL_INPUT: return pool_run_instruction(e);
+  }
+}
+
+bool fail(ProgramInfo* info, const char* error, int64_t at) {
+  info->error = error, info->at = at;
+  return false;
+}
+int64_t line_up(int64_t bytes) { return (bytes + 63) & ~(int64_t)63; }
+
+}  // namespace
+
+bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* info) {
+  *info = {nullptr, 0, 0, 0, 0, 0};
+  if (count < HEADER_WORDS) return fail(info, "the program is shorter than its header", 0);
+  if (words[0] != MAGIC) return fail(info, "this is no program", 0);
+  if (words[1] != VERSION) return fail(info, "the program is of another version", 1);
+  if (words[2] != count) return fail(info, "the program is not as long as it says", 2);
+  const int32_t slots = words[3], instructions = words[4];
+  if (slots < 0 || slots > MAX_SLOTS || HEADER_WORDS + 2 * (int64_t)slots > count)
+    return fail(info, "the number of slots is out of range", 3);
+  if (instructions < 0) return fail(info, "the number of instructions is negative", 4);
+  if (threads < 1 || threads > MAX_THREADS) return fail(info, "the number of threads is out of range", 0);
+  int64_t bytes[MAX_SLOTS];
+  for (int32_t i = 0; i < slots; i++) {
+    const int32_t* w = words + HEADER_WORDS + 2 * i;
+    bytes[i] = (int64_t)((uint64_t)(uint32_t)w[1] << 32 | (uint32_t)w[0]);
+    if (bytes[i] < 0) return fail(info, "a slot has no such size", w - words);
+  }
+  int64_t at = HEADER_WORDS + 2 * (int64_t)slots;
+  for (int32_t i = 0; i < instructions; i++) {
+    if (count - at < 2) return fail(info, "the program ends before its last instruction", at);
+    const int32_t n = words[at + 1];
+    if (n < 2 || n > count - at) return fail(info, "an instruction has no such length", at + 1);
+    Check c = {words + at, n, bytes, slots, threads, 0, 0, nullptr, 0};
+    if (!validate_instruction(c)) return fail(info, c.error ? c.error : "the instruction is not valid", at + c.at);
+    const int64_t per_thread = line_up(c.per_thread), shared = line_up(c.shared);
+    if (per_thread > info->scratch_per_thread) info->scratch_per_thread = per_thread;
+    if (shared > info->scratch_shared) info->scratch_shared = shared;
+    at += n;
+  }
+  if (at != count) return fail(info, "there are words after the last instruction", at);
+  info->slots = slots, info->instructions = instructions;
+  return true;
+}
+
+Status run(const int32_t* words, void* const* slots, void* scratch, const ProgramInfo* info, Pool* pool) {
+  Status status = {OK, 0, 0, 0, 0};
+  Exec e = {words + HEADER_WORDS + 2 * info->slots, slots,   (char*)scratch, (char*)scratch + info->scratch_shared,
+            info->scratch_per_thread,               pool, &status};
+  for (int64_t i = 0; i < info->instructions && status.fault == OK; i++) {
+    run_instruction(e);
+    e.w += e.w[1];
+  }
+  return status;
+}
+
+}  // namespace NABLA_ISA
+}  // namespace nabla
