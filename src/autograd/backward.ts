@@ -17,7 +17,9 @@ export interface BackwardOptions {
 }
 
 /** Called after each step of the walk; see anomaly.ts. */
-export const hooks: { afterNode: ((node: GradNode, grads: readonly (Tensor | null)[]) => void) | null } = {
+export const hooks: {
+  afterNode: ((node: GradNode, grads: readonly (Tensor | null)[]) => void) | null
+} = {
   afterNode: null,
 }
 
@@ -234,10 +236,10 @@ export function valueAndGrad<A extends Tensor[]>(
       const leaves = args.map((t) => (t.requiresGrad ? t : leaf(t))) as A
       const value = f(...leaves)
       const grads = gradients(value, leaves, [], { createGraph: nested })
-      return [
-        nested ? value : detach(value),
-        grads.map((g, i) => g ?? zerosLike(leaves[i]!)),
-      ] as [Tensor, Tensor[]]
+      return [nested ? value : detach(value), grads.map((g, i) => g ?? zerosLike(leaves[i]!))] as [
+        Tensor,
+        Tensor[],
+      ]
     })
   }
 }

@@ -162,9 +162,7 @@ function fits(v: Variant, args: readonly Tensor[]): boolean {
 }
 
 function run(v: Variant, args: readonly Tensor[]): unknown {
-  const storages = v.fresh.map(
-    (f) => f.keep ?? v.backend.alloc(f.node.dtype, sizeOf(f.shape)),
-  )
+  const storages = v.fresh.map((f) => f.keep ?? v.backend.alloc(f.node.dtype, sizeOf(f.shape)))
   v.executable?.run(v.storages, storages, v.offsets)
   for (const box of v.written) {
     const t = box.find(args)
@@ -220,7 +218,9 @@ export function compile<A extends unknown[], R>(
   const compiled = Object.assign(call, {
     explain: () =>
       [...variants]
-        .flatMap(([key, list]) => list.map((v) => `program for ${key}\n${v.executable?.explain() ?? ''}`))
+        .flatMap(([key, list]) =>
+          list.map((v) => `program for ${key}\n${v.executable?.explain() ?? ''}`),
+        )
         .join('\n\n'),
     free() {
       for (const list of variants.values()) for (const v of list) v.executable?.free()

@@ -24,7 +24,12 @@ export const isFloat = (dtype: DType): boolean => info[dtype].rank >= 2
 export function newArray(dtype: DType, length: number): TypedArray {
   return new info[dtype].array(length)
 }
-export function arrayOn(dtype: DType, buffer: ArrayBufferLike, byteOffset: number, length: number): TypedArray {
+export function arrayOn(
+  dtype: DType,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): TypedArray {
   return new info[dtype].array(buffer as ArrayBuffer, byteOffset, length)
 }
 

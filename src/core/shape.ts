@@ -70,12 +70,20 @@ export function normAxis(op: string, axis: number, rank: number): number {
   // A scalar takes axis 0 and -1, as in PyTorch.
   const n = Math.max(rank, 1)
   if (!Number.isInteger(axis) || axis < -n || axis >= n)
-    throw new ShapeError({ op, rule: `axis must be an integer from ${-n} to ${n - 1} for ${rank} axes`, got: `${axis}` })
+    throw new ShapeError({
+      op,
+      rule: `axis must be an integer from ${-n} to ${n - 1} for ${rank} axes`,
+      got: `${axis}`,
+    })
   return axis < 0 ? axis + n : axis
 }
 
 /** All axes when undefined; normalized, sorted, without repeats. */
-export function normAxes(op: string, axes: number | readonly number[] | undefined | null, rank: number): number[] {
+export function normAxes(
+  op: string,
+  axes: number | readonly number[] | undefined | null,
+  rank: number,
+): number[] {
   if (axes === undefined || axes === null) return Array.from({ length: rank }, (_, i) => i)
   const list = (typeof axes === 'number' ? [axes] : [...axes]).map((a) => normAxis(op, a, rank))
   list.sort((a, b) => a - b)
@@ -89,6 +97,10 @@ export function normAxes(op: string, axes: number | readonly number[] | undefine
 export function checkShape(op: string, shape: Shape): void {
   for (const n of shape)
     if (!Number.isInteger(n) || n < 0)
-      throw new ValueError({ op, rule: 'extents must be whole numbers from 0 up', got: show(shape) })
+      throw new ValueError({
+        op,
+        rule: 'extents must be whole numbers from 0 up',
+        got: show(shape),
+      })
 }
 export { show } from './errors.js'

@@ -42,7 +42,11 @@ export function treeKey<L>(
 }
 
 /** The same tree with every leaf replaced. */
-export function treeMap<L, M>(value: unknown, isLeaf: (v: unknown) => v is L, f: (v: L) => M): unknown {
+export function treeMap<L, M>(
+  value: unknown,
+  isLeaf: (v: unknown) => v is L,
+  f: (v: L) => M,
+): unknown {
   if (isLeaf(value)) return f(value)
   if (Array.isArray(value)) return value.map((v) => treeMap(v, isLeaf, f))
   if (typeof value === 'object' && value !== null && isPlain(value))

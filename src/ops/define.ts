@@ -101,8 +101,7 @@ const isList = (out: Tensors): out is readonly Tensor[] => Array.isArray(out)
 
 /** A result that is an input itself becomes a tensor of its own, so that it can carry its own gradient. */
 function fresh(out: Tensors, inputs: readonly Tensor[]): Tensors {
-  const one = (t: Tensor) =>
-    inputs.includes(t) ? tracedTensor(nodeOf(t), state.recorder!) : t
+  const one = (t: Tensor) => (inputs.includes(t) ? tracedTensor(nodeOf(t), state.recorder!) : t)
   return isList(out) ? out.map(one) : one(out)
 }
 

@@ -13,9 +13,7 @@ import { type Recorder, reachable, state, tracedTensor, withState } from './trac
 
 /** Layout in short: `f[2,3]`, with strides when they are not row-major. */
 export function signature(t: Tensor): string {
-  t.signature ??= t.isContiguous
-    ? `${t.dtype}${t.shape}`
-    : `${t.dtype}${t.shape}/${t.strides}`
+  t.signature ??= t.isContiguous ? `${t.dtype}${t.shape}` : `${t.dtype}${t.shape}/${t.strides}`
   return t.signature
 }
 

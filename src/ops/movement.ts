@@ -92,7 +92,12 @@ export const expand = defineOp({
     const t = operand('expand', x)
     const extra = shape.length - t.rank
     const to = shape.map((n, i) => (n === -1 && i >= extra ? t.shape[i - extra]! : n))
-    if (extra < 0 || to.some((n, i) => n < 0 || (i >= extra && t.shape[i - extra] !== 1 && t.shape[i - extra] !== n)))
+    if (
+      extra < 0 ||
+      to.some(
+        (n, i) => n < 0 || (i >= extra && t.shape[i - extra] !== 1 && t.shape[i - extra] !== n),
+      )
+    )
       throw new ShapeError({
         op: 'expand',
         rule: `only axes of extent 1, and new leading ones, expand; x is ${show(t.shape)}`,
