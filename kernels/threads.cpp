@@ -87,7 +87,7 @@ inline void pause() {
 #endif
 }
 #endif
-// Waits a few microseconds for ready(), without sleeping.
+// Waits some microseconds for ready(), without sleeping: to wake a sleeper takes about 20.
 template <class F>
 bool spin(const F& ready) {
 #if defined(__wasm__)
@@ -95,7 +95,7 @@ bool spin(const F& ready) {
     if (ready()) return true;
   return false;
 #else
-  constexpr int64_t NANOSECONDS = 20'000;
+  constexpr int64_t NANOSECONDS = 50'000;
   timespec start, now;
   for (int i = 0;; i++) {
     if (ready()) return true;

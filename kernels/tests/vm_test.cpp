@@ -1,0 +1,515 @@
+// test: core args=300 args-slow=60
+// The instructions against plain loops on random shapes, with one thread and several, which must agree to the
+// bit; what validation rejects; and that an index out of range stops the run with nothing written.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "core.h"
+
+using namespace nabla;
+
+static int failures = 0;
+static std::string where;
+static void fail(const std::string& what) {
+  if (failures++ < 20) printf("FAIL %s: %s\n", where.c_str(), what.c_str());
+}
+
+static std::vector<Core> all_cores;
+static std::vector<Pool*> pools;  // of 1, 2 and 3 threads
+
+// Runs one program on every instruction set and number of threads, and compares slot `out` with `want`.
+template <class T>
+static void compare(const Program& program, int32_t out, const std::vector<T>& want, double tolerance = 0) {
+  for (const Core& core : all_cores) {
+    std::vector<Memory> first;
+    for (Pool* pool : pools) {
+      std::vector<Memory> slots = program.slots;
+      const Outcome o = execute(core, program.words(), slots, pool);
+      const std::string name = std::string(core.name) + ", " + std::to_string(pool_threads(pool)) + " threads: ";
+      if (o.info.error) return fail(name + o.info.error + " at word " + std::to_string(o.info.at));
+      if (o.status.fault) return fail(name + "index fault");
+      const T* got = (const T*)slots[out].p;
+      for (size_t i = 0; i < want.size(); i++) {
+        const double g = (double)got[i], w = (double)want[i];
+        const bool same = g == w || (g != g && w != w) || std::fabs(g - w) <= tolerance;
+        if (!same) return fail(name + "element " + std::to_string(i) + " is " + std::to_string(g) + ", not " + std::to_string(w));
+      }
+      if (first.empty()) first = slots;
+      for (size_t s = 0; s < slots.size(); s++)
+        if (memcmp(first[s].p, slots[s].p, slots[s].bytes)) return fail(name + "other bits than with one thread");
+    }
+  }
+}
+
+template <class T>
+static std::vector<T> values(Random& r, int64_t n, bool special = true) {
+  std::vector<T> v((size_t)n);
+  for (T& x : v) {
+    if constexpr (sizeof(T) == 1) x = (T)r.below(2);
+    else if constexpr (std::is_same_v<T, float>) x = special ? r.special() : r.number();
+    else x = r.one_in(10) ? (T)r.engine() : (T)r.in(-4, 4);
+  }
+  return v;
+}
+static std::vector<int32_t> indices(Random& r, int64_t n, int32_t extent) {
+  std::vector<int32_t> v((size_t)n);
+  for (int32_t& x : v) x = r.below(extent);
+  return v;
+}
+template <class T>
+constexpr int32_t dtype_of = std::is_same_v<T, float> ? F32 : sizeof(T) == 4 ? I32 : BOOL;
+
+// Small extents, and now and then one that is worth several threads.
+static int32_t extent(Random& r, bool big) { return big ? r.in(40, 300) : r.in(1, 7); }
+
+template <class T>
+static T combined(int mode, T a, T b) {
+  if constexpr (std::is_same_v<T, int32_t>) {
+    if (mode == ADD) return (int32_t)((uint32_t)a + (uint32_t)b);
+    if (mode == MUL) return (int32_t)((uint32_t)a * (uint32_t)b);
+  }
+  if (mode == ADD) return (T)(a + b);
+  if (mode == MUL) return (T)(a * b);
+  if (mode == SET) return b;
+  if (a != a || b != b) return a != a ? a : b;
+  return mode == MAX ? std::max(a, b) : std::min(a, b);
+}
+template <class T>
+static int random_mode(Random& r) {
+  if (sizeof(T) > 1) return r.below(5);
+  const int modes[] = {SET, MAX, MIN};
+  return modes[r.below(3)];
+}
+
+template <class T>
+static void copy(Random& r, bool big) {
+  const bool add = sizeof(T) == 4 && r.one_in(3);
+  const int rank = big ? r.in(1, 3) : r.in(0, 5);
+  std::vector<int32_t> e(rank), s(rank), o(rank), order(rank);
+  int32_t out_offset = r.below(4), src_offset = r.below(4), out_n = 1, src_n = 1;
+  for (int i = 0; i < rank; i++) e[i] = extent(r, big && i >= rank - 2), order[i] = i;
+  // Each side is a permutation of the axes with gaps and reversals; SRC may also repeat, OUT with ADD overlap.
+  std::shuffle(order.begin(), order.end(), r.engine);
+  for (int i : order) {
+    const bool flat = add && r.one_in(3), back = r.one_in(5);
+    o[i] = flat ? r.below(2) : out_n + (r.one_in(3) ? r.below(3) : 0);
+    if (!flat) out_n = o[i] * e[i];
+    else out_n += o[i] * (e[i] - 1);
+    if (back) out_offset += o[i] * (e[i] - 1), o[i] = -o[i];
+  }
+  std::shuffle(order.begin(), order.end(), r.engine);
+  for (int i : order) {
+    s[i] = r.one_in(6) ? 0 : src_n;
+    if (s[i]) src_n *= e[i];
+    if (s[i] && r.one_in(5)) src_offset += s[i] * (e[i] - 1), s[i] = -s[i];
+  }
+  const std::vector<T> src = values<T>(r, src_n + src_offset, !add), out = values<T>(r, out_n + out_offset, false);
+  std::vector<T> want = out;
+  std::vector<int32_t> at(rank);
+  for (;;) {
+    int64_t x = src_offset, y = out_offset;
+    for (int i = 0; i < rank; i++) x += at[i] * s[i], y += at[i] * o[i];
+    want[y] = combined(add ? ADD : SET, want[y], src[x]);
+    int i = rank - 1;
+    while (i >= 0 && ++at[i] == e[i]) at[i--] = 0;
+    if (i < 0) break;
+  }
+  Program p;
+  const int32_t a = p.slot_of(src), b = p.slot_of(out);
+  p.add(OP_COPY, Words{dtype_of<T>, add, rank} + e + Words{a, src_offset} + s + Words{b, out_offset} + o);
+  compare(p, b, want);
+}
+
+template <class T>
+static void fill(Random& r, bool big) {
+  const int32_t n = big ? r.in(20000, 90000) : r.in(0, 70), offset = r.below(9);
+  const std::vector<T> v = values<T>(r, 1);
+  std::vector<T> want((size_t)(n + offset + 3));
+  for (int i = 0; i < n; i++) want[offset + i] = v[0];
+  int32_t bits = 0;
+  memcpy(&bits, v.data(), sizeof(T));
+  Program p;
+  const int32_t out = p.slot(want.size() * sizeof(T));
+  p.add(OP_FILL, {dtype_of<T>, n, bits, out, offset});
+  compare(p, out, want);
+}
+
+template <class T>
+static void take_and_put(Random& r, bool big) {
+  const int32_t outer = r.in(1, 4), inner = r.one_in(2) ? 1 : extent(r, big), n = extent(r, big), count = extent(r, big);
+  const std::vector<int32_t> index = indices(r, count, n);
+  const std::vector<T> x = values<T>(r, (int64_t)outer * n * inner), y = values<T>(r, (int64_t)outer * count * inner);
+  std::vector<T> taken(y.size()), put = x;
+  const int mode = random_mode<T>(r);
+  for (int o = 0; o < outer; o++)
+    for (int j = 0; j < count; j++)
+      for (int i = 0; i < inner; i++) {
+        const size_t full = ((size_t)o * n + index[j]) * inner + i, part = ((size_t)o * count + j) * inner + i;
+        taken[part] = x[full];
+        put[full] = combined(mode, put[full], y[part]);
+      }
+  Program p;
+  const int32_t xs = p.slot_of(x), is = p.slot_of(index), ys = p.slot_of(y), out = p.slot(y.size() * sizeof(T));
+  p.add(OP_TAKE, {dtype_of<T>, outer, n, inner, count, xs, 0, is, 0, out, 0, 7});
+  compare(p, out, taken);
+  p.add(OP_PUT, {dtype_of<T>, mode, outer, n, inner, count, is, 0, ys, 0, xs, 0, 7});
+  compare(p, xs, put);
+}
+
+template <class T>
+static void gather_and_scatter(Random& r, bool big) {
+  const int rank = big ? r.in(1, 2) : r.in(1, 4), axis = r.below(rank);
+  Words full(rank), part(rank);
+  int64_t nf = 1, np = 1;
+  for (int i = 0; i < rank; i++) {
+    full[i] = extent(r, big);
+    part[i] = i == axis ? extent(r, big) : full[i] - (r.one_in(3) && full[i] > 1);
+    nf *= full[i], np *= part[i];
+  }
+  const std::vector<T> x = values<T>(r, nf), y = values<T>(r, np);
+  const std::vector<int32_t> index = indices(r, np, full[axis]);
+  std::vector<T> gathered((size_t)np), scattered = x;
+  const int mode = random_mode<T>(r);
+  for (int64_t j = 0; j < np; j++) {
+    int64_t at = 0, left = j, step = 1;
+    for (int i = rank - 1; i >= 0; i--) {
+      at += (i == axis ? index[j] : left % part[i]) * step;
+      left /= part[i], step *= full[i];
+    }
+    gathered[j] = x[at];
+    scattered[at] = combined(mode, scattered[at], y[j]);
+  }
+  Program p;
+  const int32_t xs = p.slot_of(x), is = p.slot_of(index), ys = p.slot_of(y), out = p.slot((size_t)np * sizeof(T));
+  p.add(OP_GATHER, Words{dtype_of<T>, rank, axis} + full + part + Words{xs, 0, is, 0, out, 0, 1});
+  compare(p, out, gathered);
+  p.add(OP_SCATTER, Words{dtype_of<T>, mode, rank, axis} + full + part + Words{is, 0, ys, 0, xs, 0, 1});
+  compare(p, xs, scattered);
+}
+
+template <class T>
+static void ordering(Random& r, bool big) {
+  const int32_t outer = r.in(1, 5), inner = r.one_in(2) ? 1 : r.in(1, 90), n = r.in(1, big ? 900 : 40);
+  const std::vector<T> x = values<T>(r, (int64_t)outer * n * inner);
+  const bool is_min = r.one_in(2), is_max_scan = r.one_in(2);
+  auto better = [](bool max, T a, T b) { return (max ? a > b : a < b) || (a != a && b == b); };
+  std::vector<int32_t> arg((size_t)outer * inner), run_arg(x.size());
+  std::vector<T> run(x.size());
+  for (int o = 0; o < outer; o++)
+    for (int c = 0; c < inner; c++) {
+      auto at = [&](int i) { return ((size_t)o * n + i) * inner + c; };
+      int best = 0, latest = 0;
+      for (int i = 0; i < n; i++) {
+        if (better(!is_min, x[at(i)], x[at(best)])) best = i;
+        if (!better(is_max_scan, x[at(latest)], x[at(i)])) latest = i;
+        run[at(i)] = x[at(latest)], run_arg[at(i)] = latest;
+      }
+      arg[(size_t)o * inner + c] = best;
+    }
+  Program p;
+  const int32_t in = p.slot_of(x), ints = p.slot(x.size() * 4), same = p.slot(x.size() * sizeof(T));
+  p.add(OP_ARGREDUCE, {dtype_of<T>, is_min, outer, n, inner, in, 0, ints, 0});
+  compare(p, ints, arg);
+  p.add(OP_SCAN, {dtype_of<T>, is_max_scan ? 2 : 3, outer, n, inner, in, 0, same, 0});
+  compare(p, same, run);
+  p.add(OP_SCAN, {dtype_of<T>, is_max_scan ? 4 : 5, outer, n, inner, in, 0, ints, 0});
+  compare(p, ints, run_arg);
+  if (sizeof(T) == 4) {
+    const bool product = r.one_in(2);
+    const std::vector<T> y = values<T>(r, (int64_t)outer * n * inner, false);
+    std::vector<T> sums(y.size());
+    double largest = 1;
+    for (int o = 0; o < outer; o++)
+      for (int c = 0; c < inner; c++) {
+        typedef std::conditional_t<std::is_same_v<T, float>, double, uint32_t> W;
+        W acc = product ? 1 : 0;
+        for (int i = 0; i < n; i++) {
+          const size_t at = ((size_t)o * n + i) * inner + c;
+          acc = product ? acc * (W)y[at] : acc + (W)y[at];
+          sums[at] = (T)acc, largest = std::max(largest, std::fabs((double)sums[at]));
+        }
+      }
+    const int32_t from = p.slot_of(y);
+    p.add(OP_SCAN, {dtype_of<T>, product, outer, n, inner, from, 0, same, 0});
+    compare(p, same, sums, std::is_same_v<T, float> ? largest * 1e-6 : 0);
+  }
+
+  // Rows are now (outer, n * inner).
+  const int32_t cols = n * inner;
+  const bool down = r.one_in(2);
+  std::vector<int32_t> sorted(x.size());
+  for (int o = 0; o < outer; o++) {
+    const T* row = &x[(size_t)o * cols];
+    int32_t* places = &sorted[(size_t)o * cols];
+    for (int i = 0; i < cols; i++) places[i] = i;
+    std::stable_sort(places, places + cols, [&](int a, int b) {
+      return down ? better(true, row[a], row[b]) : better(true, row[b], row[a]);
+    });
+  }
+  p.add(OP_ARGSORT, {dtype_of<T>, down, outer, cols, in, 0, ints, 0});
+  compare(p, ints, sorted);
+
+  const int32_t m = r.in(1, 60);
+  const bool right = r.one_in(2);
+  std::vector<T> table = x, asked = values<T>(r, (int64_t)outer * m);
+  std::vector<int32_t> places((size_t)outer * m);
+  for (int o = 0; o < outer; o++) {
+    T* row = &table[(size_t)o * cols];
+    for (int i = 0; i < cols; i++) row[i] = row[i] == row[i] ? row[i] : 0;
+    std::sort(row, row + cols);
+    for (int j = 0; j < m; j++) {
+      const T v = asked[(size_t)o * m + j];
+      int at = 0;
+      while (at < cols && (v != v || row[at] < v || (right && row[at] == v))) at++;
+      places[(size_t)o * m + j] = at;
+    }
+  }
+  const int32_t ts = p.slot_of(table), as = p.slot_of(asked), ps = p.slot(places.size() * 4);
+  p.add(OP_SEARCHSORTED, {dtype_of<T>, right, outer, cols, m, ts, 0, as, 0, ps, 0});
+  compare(p, ps, places);
+}
+
+static void matmul(Random& r, bool big) {
+  const int32_t m = r.in(1, big ? 150 : 20), n = r.in(1, big ? 150 : 20), k = r.in(0, big ? 150 : 20);
+  const int32_t b0 = r.in(1, 3), b1 = big ? 1 : r.in(1, 3);
+  const bool accumulate = r.one_in(3), biased = r.one_in(2), ta = r.one_in(2), tb = r.one_in(2), shared_b = r.one_in(3);
+  const int32_t pitch = n + r.below(3);
+  const std::vector<float> a = values<float>(r, (int64_t)b0 * b1 * m * k, false);
+  const std::vector<float> b = values<float>(r, (int64_t)(shared_b ? 1 : b0 * b1) * k * n, false);
+  const std::vector<float> bias = values<float>(r, n, false), c = values<float>(r, (int64_t)b0 * b1 * m * pitch, false);
+  std::vector<float> want = c;
+  for (int t = 0; t < b0 * b1; t++)
+    for (int i = 0; i < m; i++)
+      for (int j = 0; j < n; j++) {
+        float& out = want[((size_t)t * m + i) * pitch + j];
+        double sum = (accumulate ? out : 0) + (biased ? bias[j] : 0);
+        for (int q = 0; q < k; q++)
+          sum += (double)a[(size_t)t * m * k + (ta ? q * m + i : i * k + q)] *
+                 b[(shared_b ? 0 : (size_t)t * k * n) + (tb ? j * k + q : q * n + j)];
+        out = (float)sum;
+      }
+  Program p;
+  const int32_t as = p.slot_of(a), bs = p.slot_of(b), cs = p.slot_of(c), biases = p.slot_of(bias);
+  const int32_t mk = m * k, kn = shared_b ? 0 : k * n, mn = m * pitch;
+  p.add(OP_MATMUL, {2, b0, b1, m, n, k, accumulate, as, 0, ta ? 1 : k, ta ? m : 1, b1 * mk, mk,
+                    bs, 0, tb ? 1 : n, tb ? k : 1, b1 * kn, kn, cs, 0, pitch, b1 * mn, mn, biased ? biases : -1, 0});
+  compare(p, cs, want, 1e-5 * (k + 2));
+}
+
+// Convolution over two axes from its definition; the gradients from <conv(x, w), y> = <x, conv_input(w, y)> =
+// <w, conv_weight(x, y)>, which holds for every x, w and y when it does for each unit vector.
+static void convolution(Random& r, bool) {
+  const int32_t groups = r.in(1, 2), n = r.in(1, 3), c = groups * r.in(1, 3), o = groups * r.in(1, 3);
+  const int32_t h = r.in(1, 8), w = r.in(1, 8), kh = r.in(1, 3), kw = r.in(1, 3), s = r.in(1, 2), d = r.in(1, 2);
+  const int32_t pad = r.in(0, 2);
+  const int32_t oh = (h + 2 * pad - d * (kh - 1) - 1) / s + 1, ow = (w + 2 * pad - d * (kw - 1) - 1) / s + 1;
+  if (h + 2 * pad < d * (kh - 1) + 1 || w + 2 * pad < d * (kw - 1) + 1) return;
+  const int32_t cg = c / groups, og = o / groups;
+  const auto x = values<float>(r, (int64_t)n * c * h * w, false), wt = values<float>(r, (int64_t)o * cg * kh * kw, false);
+  const auto bias = values<float>(r, o, false), ct = values<float>(r, (int64_t)n * o * oh * ow, false);
+  std::vector<float> y(ct.size()), gx(x.size()), gw(wt.size());
+  for (int b = 0; b < n; b++)
+    for (int f = 0; f < o; f++)
+      for (int i = 0; i < oh; i++)
+        for (int j = 0; j < ow; j++) {
+          const size_t at = (((size_t)b * o + f) * oh + i) * ow + j;
+          y[at] = bias[f];
+          for (int q = 0; q < cg; q++)
+            for (int u = 0; u < kh; u++)
+              for (int v = 0; v < kw; v++) {
+                const int p0 = i * s + u * d - pad, p1 = j * s + v * d - pad;
+                if (p0 < 0 || p0 >= h || p1 < 0 || p1 >= w) continue;
+                const size_t xi = (((size_t)b * c + f / og * cg + q) * h + p0) * w + p1, wi = (((size_t)f * cg + q) * kh + u) * kw + v;
+                y[at] += x[xi] * wt[wi], gx[xi] += ct[at] * wt[wi], gw[wi] += ct[at] * x[xi];
+              }
+        }
+  const Words geometry = {n, c, o, groups, 1, h, w, 1, oh, ow, 1, kh, kw, 1, s, s, 1, d, d, 0, pad, pad};
+  Program p;
+  const int32_t xs = p.slot_of(x), ws = p.slot_of(wt), cts = p.slot_of(ct), bs = p.slot_of(bias);
+  const int32_t ys = p.slot(y.size() * 4), gxs = p.slot(gx.size() * 4), gws = p.slot(gw.size() * 4);
+  p.add(OP_CONV, geometry + Words{xs, 0, ws, 0, ys, 0, bs, 0});
+  p.add(OP_CONV_INPUT, geometry + Words{cts, 0, ws, 0, gxs, 0});
+  p.add(OP_CONV_WEIGHT, geometry + Words{cts, 0, xs, 0, gws, 0});
+  compare(p, ys, y, 1e-4);
+  compare(p, gxs, gx, 1e-4);
+  compare(p, gws, gw, 1e-3);
+}
+
+static void pooling(Random& r, bool) {
+  const int32_t planes = r.in(1, 20), h = r.in(1, 12), w = r.in(1, 12), kh = r.in(1, 3), kw = r.in(1, 3), s = r.in(1, 3);
+  const int32_t d = r.in(1, 2), ph = r.in(0, kh / 2), pw = r.in(0, kw / 2);
+  if (h + 2 * ph < d * (kh - 1) + 1 || w + 2 * pw < d * (kw - 1) + 1) return;
+  const int32_t oh = (h + 2 * ph - d * (kh - 1) - 1) / s + 1, ow = (w + 2 * pw - d * (kw - 1) - 1) / s + 1;
+  const auto x = values<float>(r, (int64_t)planes * h * w), ct = values<float>(r, (int64_t)planes * oh * ow, false);
+  const auto smooth = values<float>(r, (int64_t)planes * h * w, false);
+  std::vector<float> top(ct.size()), sum(ct.size()), gmax(x.size()), gsum(x.size());
+  std::vector<int32_t> index(ct.size());
+  for (int q = 0; q < planes; q++)
+    for (int i = 0; i < oh; i++)
+      for (int j = 0; j < ow; j++) {
+        const size_t at = ((size_t)q * oh + i) * ow + j;
+        int best = -1;
+        for (int u = 0; u < kh; u++)
+          for (int v = 0; v < kw; v++) {
+            const int p0 = i * s + u * d - ph, p1 = j * s + v * d - pw;
+            if (p0 < 0 || p0 >= h || p1 < 0 || p1 >= w) continue;
+            const int cell = p0 * w + p1;
+            const float* plane = &x[(size_t)q * h * w];
+            if (best < 0 || plane[cell] > plane[best] || (plane[cell] != plane[cell] && plane[best] == plane[best])) best = cell;
+            sum[at] += smooth[(size_t)q * h * w + cell], gsum[(size_t)q * h * w + cell] += ct[at];
+          }
+        top[at] = best < 0 ? -std::numeric_limits<float>::infinity() : x[(size_t)q * h * w + best];
+        index[at] = std::max(best, 0);
+        gmax[(size_t)q * h * w + index[at]] += ct[at];
+      }
+  const Words window = {planes, 1, h, w, 1, oh, ow, 1, kh, kw, 1, s, s, 1, d, d, 0, ph, pw};
+  Program p;
+  const int32_t xs = p.slot_of(x), ss = p.slot_of(smooth), cts = p.slot_of(ct), ys = p.slot(top.size() * 4), is = p.slot(top.size() * 4);
+  const int32_t alone = p.slot(top.size() * 4), sums = p.slot(top.size() * 4), g1 = p.slot(x.size() * 4), g2 = p.slot(x.size() * 4);
+  p.add(OP_MAX_POOL, window + Words{xs, 0, ys, 0, is, 0});
+  p.add(OP_MAX_POOL, window + Words{xs, 0, alone, 0, -1, 0});
+  p.add(OP_SUM_POOL, window + Words{ss, 0, sums, 0});
+  p.add(OP_MAX_POOL_INPUT, {planes, oh * ow, h * w, cts, 0, is, 0, g1, 0, 3});
+  p.add(OP_SUM_POOL_INPUT, window + Words{cts, 0, g2, 0});
+  compare(p, ys, top);
+  compare(p, is, index);
+  compare(p, alone, top);
+  compare(p, sums, sum, 1e-5);
+  compare(p, g1, gmax, 1e-5);
+  compare(p, g2, gsum, 1e-5);
+}
+
+// An index out of range: the fault says which, nothing is written, and what follows does not run.
+static void faults() {
+  for (const Core& core : all_cores)
+    for (int bad : {-1, 3, std::numeric_limits<int>::max(), std::numeric_limits<int>::min()})
+      for (int op = 0; op < 5; op++) {
+        where = "fault";
+        Program p;
+        const std::vector<int32_t> index = {0, 2, bad, 1};
+        const int32_t x = p.slot_of(std::vector<float>{1, 2, 3}), y = p.slot_of(std::vector<float>{4, 5, 6, 7});
+        const int32_t is = p.slot_of(index), mark = p.slot(4);
+        if (op == 0) p.add(OP_TAKE, {F32, 1, 3, 1, 4, x, 0, is, 0, y, 0, 42});
+        if (op == 1) p.add(OP_PUT, {F32, ADD, 1, 3, 1, 4, is, 0, y, 0, x, 0, 42});
+        if (op == 2) p.add(OP_GATHER, {F32, 1, 0, 3, 4, x, 0, is, 0, y, 0, 42});
+        if (op == 3) p.add(OP_SCATTER, {F32, SET, 1, 0, 3, 4, is, 0, y, 0, x, 0, 42});
+        if (op == 4) p.add(OP_MAX_POOL_INPUT, {1, 4, 3, y, 0, is, 0, x, 0, 42});
+        p.add(OP_FILL, {I32, 1, 1, mark, 0});
+        std::vector<Memory> slots = p.slots;
+        const Outcome o = execute(core, p.words(), slots, nullptr);
+        const Status& s = o.status;
+        if (o.info.error) fail(o.info.error);
+        if (s.fault != INDEX_FAULT || s.check != 42 || s.value != bad || s.lo != 0 || s.hi != 3) fail("another status");
+        for (size_t i = 0; i < slots.size(); i++)
+          if (memcmp(slots[i].p, p.slots[i].p, slots[i].bytes)) fail("something was written");
+      }
+}
+
+static void rejections() {
+  Program p;
+  const int32_t a = p.slot(400), b = p.slot(400);
+  const Program empty = p;
+  struct Row {
+    const char* error;  // null: valid
+    int32_t op;
+    Words operands;
+  };
+  const int32_t top = std::numeric_limits<int32_t>::max();
+  const Row rows[] = {
+      {nullptr, OP_COPY, {F32, SET, 1, 100, a, 0, 1, b, 0, 1}},
+      {nullptr, OP_COPY, {F32, SET, 2, top, 0, a, top, top, top, b, top, top, top}},  // nothing to do
+      {nullptr, OP_COPY, {F32, SET, 1, 50, a, 0, 1, a, 50, 1}},
+      {"the output overlaps an input", OP_COPY, {F32, SET, 1, 50, a, 0, 1, a, 49, 1}},
+      {"an address lies outside its slot", OP_COPY, {F32, SET, 1, 100, a, 1, 1, b, 0, 1}},
+      {"an address lies outside its slot", OP_COPY, {F32, SET, 1, 100, a, 0, 1, b, 0, -1}},
+      {"an address lies outside its slot", OP_COPY, {F32, SET, 2, 50000, 40000, a, 0, top, top, b, 0, 1, 1}},
+      {"an address lies outside its slot", OP_COPY, {F32, SET, 1, 2, a, 0, std::numeric_limits<int32_t>::min(), b, 0, 1}},
+      {"an address lies outside its slot", OP_COPY, {F32, SET, 0, a, top, b, 0}},
+      {"too many elements", OP_COPY, {F32, SET, 2, top, top, a, 0, 0, 0, b, 0, 0, 0}},
+      {"an extent is negative", OP_COPY, {F32, SET, 1, -1, a, 0, 1, b, 0, 1}},
+      {"an offset is negative", OP_COPY, {F32, SET, 1, 1, a, -1, 1, b, 0, 1}},
+      {"no such slot", OP_COPY, {F32, SET, 1, 1, 2, 0, 1, b, 0, 1}},
+      {"no such slot", OP_COPY, {F32, SET, 1, 1, -1, 0, 1, b, 0, 1}},
+      {"the rank is out of range", OP_COPY, {F32, SET, 9, 1, a, 0, 1, b, 0, 1}},
+      {"unknown dtype", OP_COPY, {3, SET, 1, 1, a, 0, 1, b, 0, 1}},
+      {"bools have no such mode", OP_COPY, {BOOL, ADD, 1, 1, a, 0, 1, b, 0, 1}},
+      {"the instruction is too short", OP_COPY, {F32, SET, 1, 1, a, 0, 1, b, 0}},
+      {"the instruction has words left over", OP_COPY, {F32, SET, 1, 1, a, 0, 1, b, 0, 1, 0}},
+      {"unknown opcode", 99, {}},
+      {"unknown opcode", 0, {}},
+      {nullptr, OP_TAKE, {F32, 1, 10, 10, 4, a, 0, b, 0, b, 60, 0}},
+      {"the output overlaps an input", OP_TAKE, {F32, 1, 10, 10, 4, a, 0, b, 0, b, 3, 0}},
+      {"unknown mode", OP_PUT, {F32, 5, 1, 10, 1, 4, b, 0, b, 10, a, 0, 0}},
+      {"the index is larger than what it indexes", OP_GATHER, {F32, 2, 0, 4, 4, 4, 5, a, 0, b, 0, b, 50, 0}},
+      {"nothing to choose from", OP_ARGREDUCE, {F32, 0, 1, 0, 1, a, 0, b, 0}},
+      {"bools have no such function", OP_SCAN, {BOOL, 0, 1, 4, 1, a, 0, b, 0}},
+      {nullptr, OP_MATMUL, {0, 5, 5, 5, 0, a, 0, 5, 1, a, 25, 5, 1, b, 0, 5, -1, 0}},
+      {"an address lies outside its slot", OP_MATMUL, {0, 11, 10, 5, 0, a, 0, 5, 1, a, 0, 10, 1, b, 0, 10, -1, 0}},
+      {"the output overlaps an input", OP_MATMUL, {0, 5, 5, 5, 0, a, 0, 5, 1, b, 24, 5, 1, b, 0, 5, -1, 0}},
+      {"the groups do not divide the channels", OP_CONV,
+       {1, 3, 2, 2, 1, 1, 4, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, a, 0, a, 50, b, 0, -1, 0}},
+      {"kernel, stride and dilation are at least 1", OP_SUM_POOL,
+       {1, 1, 1, 4, 1, 1, 4, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, a, 0, b, 0}},
+  };
+  const Core core = all_cores[0];
+  for (const Row& row : rows) {
+    Program q = empty;
+    q.add(row.op, row.operands);
+    const Outcome o = execute(core, q.words(), q.slots, nullptr);
+    where = "opcode " + std::to_string(row.op) + ", expecting " + (row.error ? row.error : "no error");
+    if (!row.error != !o.info.error || (row.error && strcmp(row.error, o.info.error))) fail(o.info.error ? o.info.error : "accepted");
+    if (row.error && (o.info.at < 9 || o.info.at > (int64_t)q.words().size())) fail("the error is at word " + std::to_string(o.info.at));
+  }
+  // The header.
+  Program q = empty;
+  q.add(OP_FILL, {F32, 1, 0, a, 0});
+  const Words good = q.words();
+  where = "header";
+  if (execute(core, good, q.slots, nullptr).info.error) fail("a good one");
+  for (int i : {0, 1, 2, 3, 4, 10}) {  // 10: the length of the instruction
+    for (int32_t v : {-1, 0, good[i] + 1, top}) {
+      Words bad = good;
+      if (i != 10 || v != -1) bad[i] = v;
+      else bad[i] = 1;
+      if (!execute(core, bad, q.slots, nullptr, true).info.error) fail("accepted word " + std::to_string(i) + " = " + std::to_string(v));
+    }
+  }
+  for (size_t n = 0; n < good.size(); n++)
+    if (!execute(core, Words(good.begin(), good.begin() + (long)n), q.slots, nullptr, true).info.error) fail("accepted a part");
+  Words negative = good;
+  negative[6] = -1;
+  if (!execute(core, negative, q.slots, nullptr, true).info.error) fail("accepted a slot of 2^63 bytes");
+}
+
+int main(int argc, char** argv) {
+  const int rounds = argc > 1 ? atoi(argv[1]) : 50;
+  all_cores = cores();
+  for (int n : {1, 2, 3}) pools.push_back(n == 1 ? nullptr : pool_create(n));
+  const struct {
+    const char* name;
+    std::function<void(Random&, bool)> run;
+  } tests[] = {
+      {"copy f32", copy<float>}, {"copy i32", copy<int32_t>}, {"copy bool", copy<uint8_t>},
+      {"fill f32", fill<float>}, {"fill i32", fill<int32_t>}, {"fill bool", fill<uint8_t>},
+      {"take, put f32", take_and_put<float>}, {"take, put i32", take_and_put<int32_t>}, {"take, put bool", take_and_put<uint8_t>},
+      {"gather, scatter f32", gather_and_scatter<float>}, {"gather, scatter i32", gather_and_scatter<int32_t>},
+      {"gather, scatter bool", gather_and_scatter<uint8_t>},
+      {"order f32", ordering<float>}, {"order i32", ordering<int32_t>}, {"order bool", ordering<uint8_t>},
+      {"matmul", matmul}, {"convolution", convolution}, {"pooling", pooling},
+  };
+  for (const auto& test : tests)
+    for (int i = 0; i < rounds; i++) {
+      where = std::string(test.name) + " " + std::to_string(i);
+      Random r((uint32_t)i);
+      test.run(r, i % 10 == 9);
+    }
+  faults();
+  rejections();
+  for (Pool* pool : pools)
+    if (pool) pool_destroy(pool);
+  if (failures) printf("%d failures\n", failures);
+  return failures != 0;
+}
