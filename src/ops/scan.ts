@@ -1,0 +1,109 @@
+/** Running reductions along an axis. */
+import { normAxis } from '../core/shape.js'
+import {
+  defineOp,
+  type Grads,
+  operand,
+  type SampleMaker,
+  type TensorLike,
+  toType,
+} from './define.js'
+import { map, mul, where } from './elementwise.js'
+import { eq, ge } from './compare.js'
+import { scatterAdd } from './indexing.js'
+import { expand, flip, unsqueeze } from './movement.js'
+import { coordinates, sum } from './reduce.js'
+import { constant, prim } from './trace.js'
+
+const scanSamples = (m: SampleMaker) => [
+  [m.float([2, 3]), 0],
+  [m.float([2, 3]), -1],
+  [m.float([4]), 0],
+  [m.float([]), 0],
+  [m.float([2, 0]), 1],
+  [m.int([5], 1, 4), 0],
+]
+
+const scanArgs = (name: string) => (x: TensorLike, axis: number) => {
+  const t = operand(name, x)
+  return {
+    inputs: [t.dtype === 'bool' ? toType(t, 'int32') : t],
+    attrs: { axis: normAxis(name, axis, t.rank) },
+  }
+}
+
+/** The running sum along the axis. @example cumsum(tensor([1, 2, 3]), 0) // [1, 3, 6] */
+export const cumsum = defineOp({
+  name: 'cumsum',
+  formula: 'yᵢ = Σ_{j≤i} xⱼ',
+  args: scanArgs('cumsum'),
+  forward: ([x], { axis }) =>
+    x!.rank === 0 ? map('copy', x!) : prim({ op: 'scan', fn: 'sum', axis }, [x!]),
+  vjp: (ct, _inputs, _y, { axis }): Grads => [
+    ct.rank === 0 ? ct : flip(cumsum(flip(ct, [axis]), axis), [axis]),
+  ],
+  example: (m) => [
+    [m.of([1, 2, 3]), 0],
+    [1, 3, 6],
+  ],
+  samples: scanSamples,
+})
+
+/** The running product along the axis. @example cumprod(tensor([1, 2, 3]), 0) // [1, 2, 6] */
+export const cumprod = defineOp({
+  name: 'cumprod',
+  formula: 'yᵢ = Π_{j≤i} xⱼ,  dyᵢ/dxₖ = Π_{j≤i, j≠k} xⱼ',
+  args: scanArgs('cumprod'),
+  forward: ([x], { axis }) =>
+    x!.rank === 0 ? map('copy', x!) : prim({ op: 'scan', fn: 'prod', axis }, [x!]),
+  vjp: (ct, [x], _y, { axis }): Grads => {
+    if (ct.rank === 0) return [ct]
+    // All pairs (k, i): the product with factor k left out. Quadratic in the extent, and exact where factors are 0.
+    const n = ct.shape[axis]!
+    const full = [...ct.shape.slice(0, axis), n, ...ct.shape.slice(axis)]
+    const pairs = expand(unsqueeze(x!, axis), full)
+    const k = coordinates(pairs, axis)
+    const i = coordinates(pairs, axis + 1)
+    const without = cumprod(where(eq(k, i), 1, pairs), axis + 1)
+    const reached = where(ge(i, k), mul(without, unsqueeze(ct, axis)), 0)
+    return [sum(reached, axis + 1)]
+  },
+  example: (m) => [
+    [m.of([1, 2, 3]), 0],
+    [1, 2, 6],
+  ],
+  samples: (m) => [...scanSamples(m), [m.of([2, 0, 3, 0]), 0]],
+})
+
+function runningExtreme(
+  name: 'cummax' | 'cummin',
+  fn: 'max' | 'min',
+  values: number[],
+  indices: number[],
+) {
+  return defineOp({
+    name,
+    formula: `yᵢ = ${fn}_{j≤i} xⱼ, with the index of the last one that reaches it`,
+    args: scanArgs(name),
+    forward: ([x], { axis }) =>
+      x!.rank === 0
+        ? [map('copy', x!), constant(0, 'int32')]
+        : [
+            prim({ op: 'scan', fn, axis }, [x!]),
+            prim({ op: 'scan', fn: fn === 'max' ? 'argmax' : 'argmin', axis }, [x!]),
+          ],
+    vjp: ([ct], [x], [, index], { axis }) => {
+      if (!ct) return [null]
+      return [x!.rank === 0 ? ct : scatterAdd(mul(x!, 0), axis, index!, ct)]
+    },
+    example: (m) => [
+      [m.of([1, 3, 2]), 0],
+      [values, indices],
+    ],
+    samples: scanSamples,
+  })
+}
+/** The running maximum along the axis and its index, [values, indices]. @example cummax(tensor([1, 3, 2]), 0) // [[1, 3, 3], [0, 1, 1]] */
+export const cummax = runningExtreme('cummax', 'max', [1, 3, 3], [0, 1, 1])
+/** The running minimum along the axis and its index, [values, indices]. @example cummin(tensor([1, 3, 2]), 0) // [[1, 1, 1], [0, 0, 0]] */
+export const cummin = runningExtreme('cummin', 'min', [1, 1, 1], [0, 0, 0])
