@@ -1,0 +1,189 @@
+/** Statistics composed of reductions and sorting. */
+import { ShapeError, ValueError } from '../core/errors.js'
+import { normAxes, normAxis, type Shape, sizeOf } from '../core/shape.js'
+import { defineOp, operand, type TensorLike, toType } from './define.js'
+import { div, lerp, mul, pow, sub, where } from './elementwise.js'
+import { abs, sqrt, square } from './functions.js'
+import { gt, isnan, ne } from './compare.js'
+import { concat } from './join.js'
+import { flatten, reshape } from './movement.js'
+import {
+  type Axes,
+  amax,
+  amin,
+  any,
+  mean,
+  type ReduceOptions,
+  reducedShape,
+  sum,
+} from './reduce.js'
+import { narrow, select } from './slice.js'
+import { sort } from './sort.js'
+import type { Tensor } from './tensor.js'
+
+export interface VarianceOptions extends ReduceOptions {
+  /** Taken off the number of elements: 1 (Bessel's correction) unless said otherwise. */
+  correction?: number
+}
+
+const varianceArgs =
+  (name: string) =>
+  (x: TensorLike, axes?: Axes, { keepdim = false, correction = 1 }: VarianceOptions = {}) => {
+    const t = operand(name, x, true)
+    return { inputs: [t], attrs: { axes: normAxes(name, axes, t.rank), keepdim, correction } }
+  }
+
+/** The variance over the axes. NaN where n ≤ correction. @example variance(tensor([1, 2, 3, 4])) // 1.6666667 */
+export const variance = defineOp({
+  name: 'var',
+  formula: 'y = Σ (x − x̄)² / (n − correction)',
+  args: varianceArgs('var'),
+  forward: ([x], { axes, keepdim, correction }) => {
+    const n = sizeOf(axes.map((a) => x!.shape[a]!))
+    const centred = sub(x!, mean(x!, axes, { keepdim: true }))
+    return div(sum(square(centred), axes, { keepdim }), Math.max(0, n - correction))
+  },
+  example: (m) => [[m.of([1, 2, 3, 4])], 5 / 3],
+  samples: (m) => [
+    [m.float([4])],
+    [m.float([2, 3, 4]), [0, 2], { keepdim: true }],
+    [m.float([3, 4]), 1, { correction: 0 }],
+  ],
+})
+
+/** The standard deviation over the axes. @example std(tensor([1, 2, 3, 4])) // 1.2909944 */
+export const std = defineOp({
+  name: 'std',
+  formula: 'y = √var x',
+  args: varianceArgs('std'),
+  forward: ([x], { axes, ...options }) => sqrt(variance(x!, axes, options)),
+  example: (m) => [[m.of([1, 2, 3, 4])], Math.sqrt(5 / 3)],
+  samples: (m) => [
+    [m.float([4])],
+    [m.float([2, 3, 4]), [0, 2], { keepdim: true }],
+    [m.float([3, 4]), 1, { correction: 0 }],
+  ],
+})
+
+/**
+ * The p-norm over the axes: (Σ |x|ᵖ)^(1/p); ∞ the largest, −∞ the smallest magnitude, 0 the number of elements ≠ 0.
+ * @example norm(tensor([3, 4])) // 5
+ */
+export const norm = defineOp({
+  name: 'norm',
+  formula: 'y = (Σ |x|ᵖ)^(1/p)',
+  source: 'https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html',
+  args: (x: TensorLike, p = 2, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
+    const t = operand('norm', x, true)
+    return { inputs: [t], attrs: { p, axes: normAxes('norm', axes, t.rank), keepdim } }
+  },
+  forward: ([x], { p, axes, keepdim }) => {
+    if (p === 2) return sqrt(sum(square(x!), axes, { keepdim }))
+    const a = abs(x!)
+    if (p === Number.POSITIVE_INFINITY) return amax(a, axes, { keepdim })
+    if (p === Number.NEGATIVE_INFINITY) return amin(a, axes, { keepdim })
+    if (p === 0) return sum(toType(ne(x!, 0), x!.dtype), axes, { keepdim })
+    if (p === 1) return sum(a, axes, { keepdim })
+    return pow(sum(pow(a, p), axes, { keepdim }), 1 / p)
+  },
+  // The slope at the zero vector is 0, as in PyTorch.
+  vjp: (ct, [x], y, { p, axes }) => {
+    const kept = reducedShape(x!.shape, axes, true)
+    const [c, r] = [reshape(ct, kept), reshape(y, kept)]
+    const positive = gt(r, 0)
+    const safe = where(positive, r, 1)
+    const sign = sub(toType(gt(x!, 0), x!.dtype), toType(gt(0, x!), x!.dtype))
+    if (p === 0) return [null]
+    if (p === 2) return [where(positive, mul(c, div(x!, safe)), 0)]
+    if (!Number.isFinite(p)) {
+      const won = toType(gt(1e-30, abs(sub(abs(x!), r))), x!.dtype)
+      return [mul(mul(div(won, sum(won, axes, { keepdim: true })), sign), c)]
+    }
+    if (p === 1) return [mul(c, sign)]
+    const ratio = div(abs(x!), safe)
+    return [where(positive, mul(c, mul(sign, pow(ratio, p - 1))), 0)]
+  },
+  example: (m) => [[m.of([3, 4])], 5],
+  samples: (m) => [
+    [m.float([2, 3])],
+    [m.float([2, 3]), 1, 1],
+    [m.float([2, 3]), 3, 0, { keepdim: true }],
+    [m.float([4]), Number.POSITIVE_INFINITY],
+    [m.float([4]), 0],
+    [m.float([0])],
+  ],
+})
+
+/**
+ * The median; the lower of the two middle ones for an even count. With an axis, [values, indices] along it.
+ * @example median(tensor([3, 1, 2, 4])) // 2
+ */
+export function median(x: Tensor): Tensor
+export function median(x: Tensor, axis: number, options?: ReduceOptions): [Tensor, Tensor]
+export function median(x: Tensor, axis?: number, { keepdim = false }: ReduceOptions = {}) {
+  if (axis === undefined) {
+    if (x.size === 0) throw new ShapeError({ op: 'median', rule: 'at least one element is needed' })
+    return medianAlong(flatten(x), 0)[0]
+  }
+  const a = normAxis('median', axis, x.rank)
+  if (x.shape[a] === 0)
+    throw new ShapeError({ op: 'median', rule: 'at least one element is needed along the axis' })
+  const both = medianAlong(x, a)
+  const shape = reducedShape(x.shape, [a], keepdim)
+  return both.map((t) => reshape(t, shape))
+}
+
+/** Values and indices at the middle of the order; NaN when there is any. */
+function medianAlong(x: Tensor, axis: number): [Tensor, Tensor] {
+  const [values, indices] = sort(x, axis)
+  const n = x.shape[axis] ?? 1
+  const at = (t: Tensor, i: number) => select(t, axis, i)
+  const middle = Math.floor((n - 1) / 2)
+  if (x.dtype === 'int32' || x.dtype === 'bool') return [at(values, middle), at(indices, middle)]
+  // NaN sorts last, so that one at the end says whether there is any.
+  const poisoned = isnan(at(values, n - 1))
+  return [
+    where(poisoned, Number.NaN, at(values, middle)),
+    where(poisoned, at(indices, n - 1), at(indices, middle)),
+  ]
+}
+
+/**
+ * The q-th quantile (0 to 1, a number or a list, which becomes the first axis), linearly interpolated.
+ * @throws ValueError for q outside [0, 1]
+ * @example quantile(tensor([1, 2, 3, 4]), 0.5) // 2.5
+ */
+export function quantile(
+  x: Tensor,
+  q: number | readonly number[],
+  axis?: number,
+  { keepdim = false }: ReduceOptions = {},
+): Tensor {
+  const flat = axis === undefined
+  const t = flat ? flatten(x) : x
+  const a = flat ? 0 : normAxis('quantile', axis, x.rank)
+  const n = t.shape[a] ?? 1
+  const list = typeof q === 'number' ? [q] : [...q]
+  if (list.some((v) => !(v >= 0 && v <= 1)))
+    throw new ValueError({ op: 'quantile', rule: 'q must lie from 0 to 1', got: `${q}` })
+  if (n === 0) throw new ShapeError({ op: 'quantile', rule: 'at least one element is needed' })
+  const [values] = sort(t, a)
+  const shape: Shape = flat
+    ? keepdim
+      ? x.shape.map(() => 1)
+      : []
+    : reducedShape(x.shape, [a], keepdim)
+  const nan = any(isnan(t), [a], { keepdim: true })
+  const parts = list.map((v) => {
+    const place = v * (n - 1)
+    const lo = Math.floor(place)
+    const hi = Math.min(lo + 1, n - 1)
+    const y = lerp(narrow(values, a, lo, 1), narrow(values, a, hi, 1), place - lo)
+    return reshape(where(nan, Number.NaN, y), shape)
+  })
+  if (typeof q === 'number') return parts[0]!
+  return concat(
+    parts.map((p) => reshape(p, [1, ...shape])),
+    0,
+  )
+}
