@@ -24,7 +24,7 @@ import { prim } from './trace.js'
 export const concat = defineOp({
   name: 'concat',
   formula: 'y = [x₀, x₁, ..] along the axis',
-  args: (list: readonly Tensor[], axis = 0) => {
+  args: (list: readonly Tensor[], axis: number = 0) => {
     if (list.length === 0)
       throw new ValueError({ op: 'concat', rule: 'at least one tensor is needed' })
     const inputs = operands('concat', list)
@@ -148,7 +148,7 @@ export interface PadOptions {
 const padConstant = defineOp({
   name: 'padConstant',
   formula: 'y = x with `before` and `after` places of a constant around each axis',
-  args: (x: TensorLike, widths: readonly (readonly [number, number])[], value = 0) => {
+  args: (x: TensorLike, widths: readonly (readonly [number, number])[], value: number = 0) => {
     const t = operand('pad', x)
     const shape = t.shape.map((n, a) => n + widths[a]![0] + widths[a]![1])
     if (shape.some((n) => n < 0))

@@ -115,7 +115,7 @@ export function outer(a: Tensor, b: Tensor): Tensor {
   return mul(unsqueeze(a, 1), unsqueeze(b, 0))
 }
 
-interface ScaleOptions {
+export interface ScaleOptions {
   beta?: number
   alpha?: number
 }
@@ -348,7 +348,7 @@ function triangle(name: 'triu' | 'tril', result: number[][]) {
       name === 'triu'
         ? 'y[i][j] = x[i][j] where j ≥ i + k, else 0'
         : 'y[i][j] = x[i][j] where j ≤ i + k, else 0',
-    args: (x: TensorLike, diagonalOffset = 0) => {
+    args: (x: TensorLike, diagonalOffset: number = 0) => {
       const [t] = operands(name, [x])
       if (t!.rank < 2)
         throw new ShapeError({ op: name, rule: 'matrices are needed', got: show(t!.shape) })

@@ -336,3 +336,14 @@ export const flip = defineOp({
     [m.float([]), []],
   ],
 })
+
+/** A copy in row-major order. */
+export const contiguous = defineOp({
+  name: 'contiguous',
+  formula: 'y = x in row-major memory',
+  args: (x: Tensor) => ({ inputs: [x], attrs: {} }),
+  forward: ([x]) => prim({ op: 'map', fn: 'copy' }, [x!]),
+  vjp: (ct) => [ct],
+  example: (m) => [[m.of([1, 2])], [1, 2]],
+  samples: (m) => [[m.float([2, 3])], [m.int([], 0, 3)]],
+})

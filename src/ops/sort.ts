@@ -19,7 +19,7 @@ export interface SortOptions {
 export const argsort = defineOp({
   name: 'argsort',
   formula: 'x[y₀] ≤ x[y₁] ≤ ..',
-  args: (x: TensorLike, axis = -1, { descending = false }: SortOptions = {}) => {
+  args: (x: TensorLike, axis: number = -1, { descending = false }: SortOptions = {}) => {
     const t = operand('argsort', x)
     return {
       inputs: [t.dtype === 'bool' ? toType(t, 'int32') : t],

@@ -73,7 +73,7 @@ export const norm = defineOp({
   name: 'norm',
   formula: 'y = (Σ |x|ᵖ)^(1/p)',
   source: 'https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html',
-  args: (x: TensorLike, p = 2, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
+  args: (x: TensorLike, p: number = 2, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
     const t = operand('norm', x, true)
     return { inputs: [t], attrs: { p, axes: normAxes('norm', axes, t.rank), keepdim } }
   },

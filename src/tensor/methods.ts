@@ -1,0 +1,586 @@
+/** The methods of Tensor: every operation whose first argument is a tensor. */
+import { backward, type BackwardOptions, detach } from '../autograd/backward.js'
+import { backend as findBackend } from '../backends/registry.js'
+import type { BackendName } from '../backends/backend.js'
+import type { Shape } from '../core/shape.js'
+import { type DType, dtypes, type TypedArray } from '../core/dtype.js'
+import { assign } from '../ops/assign.js'
+import * as compare from '../ops/compare.js'
+import { type TensorLike, toType } from '../ops/define.js'
+import * as elementwise from '../ops/elementwise.js'
+import * as functions from '../ops/functions.js'
+import * as indexing from '../ops/indexing.js'
+import type { PadOptions } from '../ops/join.js'
+import * as join from '../ops/join.js'
+import type { ScaleOptions } from '../ops/linalg.js'
+import * as linalg from '../ops/linalg.js'
+import * as movement from '../ops/movement.js'
+import type { Axes, ReduceOptions } from '../ops/reduce.js'
+import * as reduce from '../ops/reduce.js'
+import * as scan from '../ops/scan.js'
+import type { Range } from '../ops/slice.js'
+import * as slice from '../ops/slice.js'
+import type { SortOptions } from '../ops/sort.js'
+import * as sort from '../ops/sort.js'
+import type { VarianceOptions } from '../ops/statistics.js'
+import * as statistics from '../ops/statistics.js'
+import { Tensor } from '../ops/tensor.js'
+import { setRequiresGrad, toBackend } from './creation.js'
+import * as dynamic from './dynamic.js'
+
+const operations = {
+  cast: elementwise.cast,
+  add: elementwise.add,
+  sub: elementwise.sub,
+  mul: elementwise.mul,
+  div: elementwise.div,
+  floorDivide: elementwise.floorDivide,
+  remainder: elementwise.remainder,
+  fmod: elementwise.fmod,
+  pow: elementwise.pow,
+  minimum: elementwise.minimum,
+  maximum: elementwise.maximum,
+  atan2: elementwise.atan2,
+  hypot: elementwise.hypot,
+  copysign: elementwise.copysign,
+  logaddexp: elementwise.logaddexp,
+  clamp: elementwise.clamp,
+  lerp: elementwise.lerp,
+  neg: functions.neg,
+  abs: functions.abs,
+  sign: functions.sign,
+  square: functions.square,
+  exp: functions.exp,
+  exp2: functions.exp2,
+  expm1: functions.expm1,
+  log: functions.log,
+  log2: functions.log2,
+  log10: functions.log10,
+  log1p: functions.log1p,
+  sqrt: functions.sqrt,
+  rsqrt: functions.rsqrt,
+  reciprocal: functions.reciprocal,
+  sin: functions.sin,
+  cos: functions.cos,
+  tan: functions.tan,
+  asin: functions.asin,
+  acos: functions.acos,
+  atan: functions.atan,
+  sinh: functions.sinh,
+  cosh: functions.cosh,
+  tanh: functions.tanh,
+  asinh: functions.asinh,
+  acosh: functions.acosh,
+  atanh: functions.atanh,
+  sigmoid: functions.sigmoid,
+  erf: functions.erf,
+  erfc: functions.erfc,
+  erfinv: functions.erfinv,
+  floor: functions.floor,
+  ceil: functions.ceil,
+  round: functions.round,
+  trunc: functions.trunc,
+  frac: functions.frac,
+  relu: functions.relu,
+  eq: compare.eq,
+  ne: compare.ne,
+  lt: compare.lt,
+  le: compare.le,
+  gt: compare.gt,
+  ge: compare.ge,
+  logicalAnd: compare.logicalAnd,
+  logicalOr: compare.logicalOr,
+  logicalXor: compare.logicalXor,
+  logicalNot: compare.logicalNot,
+  isnan: compare.isnan,
+  isinf: compare.isinf,
+  isfinite: compare.isfinite,
+  nanToNum: compare.nanToNum,
+  sum: reduce.sum,
+  mean: reduce.mean,
+  prod: reduce.prod,
+  amax: reduce.amax,
+  amin: reduce.amin,
+  argmax: reduce.argmax,
+  argmin: reduce.argmin,
+  max: reduce.max,
+  min: reduce.min,
+  all: reduce.all,
+  any: reduce.any,
+  countNonzero: reduce.countNonzero,
+  logsumexp: reduce.logsumexp,
+  cumsum: scan.cumsum,
+  cumprod: scan.cumprod,
+  cummax: scan.cummax,
+  cummin: scan.cummin,
+  var: statistics.variance,
+  std: statistics.std,
+  norm: statistics.norm,
+  median: statistics.median,
+  quantile: statistics.quantile,
+  argsort: sort.argsort,
+  sort: sort.sort,
+  topk: sort.topk,
+  searchsorted: sort.searchsorted,
+  bucketize: sort.bucketize,
+  reshape: movement.reshape,
+  expand: movement.expand,
+  permute: movement.permute,
+  transpose: movement.transpose,
+  movedim: movement.movedim,
+  squeeze: movement.squeeze,
+  unsqueeze: movement.unsqueeze,
+  flatten: movement.flatten,
+  unflatten: movement.unflatten,
+  flip: movement.flip,
+  slice: slice.slice,
+  narrow: slice.narrow,
+  select: slice.select,
+  unfold: slice.unfold,
+  diagonal: slice.diagonal,
+  diag: slice.diag,
+  split: join.split,
+  chunk: join.chunk,
+  roll: join.roll,
+  rot90: join.rot90,
+  pad: join.pad,
+  tile: join.tile,
+  repeat: join.repeat,
+  repeatInterleave: join.repeatInterleave,
+  indexSelect: indexing.indexSelect,
+  indexAdd: indexing.indexAdd,
+  indexCopy: indexing.indexCopy,
+  gather: indexing.gather,
+  takeAlongDim: indexing.takeAlongDim,
+  take: indexing.take,
+  scatter: indexing.scatter,
+  scatterAdd: indexing.scatterAdd,
+  scatterReduce: indexing.scatterReduce,
+  maskedFill: indexing.maskedFill,
+  oneHot: indexing.oneHot,
+  matmul: linalg.matmul,
+  dot: linalg.dot,
+  outer: linalg.outer,
+  addmm: linalg.addmm,
+  baddbmm: linalg.baddbmm,
+  tensordot: linalg.tensordot,
+  cross: linalg.cross,
+  kron: linalg.kron,
+  trace: linalg.trace,
+  triu: linalg.triu,
+  tril: linalg.tril,
+  nonzero: dynamic.nonzero,
+  maskedSelect: dynamic.maskedSelect,
+  unique: dynamic.unique,
+  allclose: dynamic.allclose,
+}
+
+const extra = {
+  backward(this: Tensor, ct?: Tensor | null, options?: BackwardOptions): void {
+    backward(this, ct, options)
+  },
+  detach(this: Tensor): Tensor {
+    return detach(this)
+  },
+  clone(this: Tensor): Tensor {
+    return movement.contiguous(this)
+  },
+  contiguous(this: Tensor): Tensor {
+    return this.isContiguous ? this : movement.contiguous(this)
+  },
+  to(this: Tensor, target: DType | BackendName): Tensor {
+    return (dtypes as string[]).includes(target)
+      ? toType(this, target as DType)
+      : toBackend(this, findBackend(target as BackendName))
+  },
+  float(this: Tensor): Tensor {
+    return toType(this, 'float32')
+  },
+  int(this: Tensor): Tensor {
+    return toType(this, 'int32')
+  },
+  bool(this: Tensor): Tensor {
+    return toType(this, 'bool')
+  },
+  requireGrad(this: Tensor, value = true): Tensor {
+    return setRequiresGrad(this, value)
+  },
+  assign(this: Tensor, value: Tensor): Tensor {
+    assign(this, value)
+    return this
+  },
+  toArray(this: Tensor): NestedArray {
+    const data = this.toTypedArray()
+    const value = (i: number) => (this.dtype === 'bool' ? data[i] !== 0 : data[i]!)
+    let at = 0
+    const build = (axis: number): NestedArray =>
+      axis === this.rank
+        ? value(at++)
+        : Array.from({ length: this.shape[axis]! }, () => build(axis + 1))
+    return build(0)
+  },
+  async read(this: Tensor) {
+    return this.toTypedArray()
+  },
+  t(this: Tensor): Tensor {
+    return this.rank < 2 ? this : movement.transpose(this, 0, 1)
+  },
+  where(this: Tensor, condition: Tensor, other: Tensor | number): Tensor {
+    return elementwise.where(condition, this, other)
+  },
+}
+type NestedArray = number | boolean | NestedArray[]
+
+declare module '../ops/tensor.js' {
+  interface Tensor {
+    /** The elements as another type. Float to int32 truncates toward 0; to bool is x ≠ 0; bool to number 0 or 1. */
+    cast(dtype: DType): Tensor
+    /** a + b. */
+    add(b: TensorLike): Tensor
+    /** a − b. */
+    sub(b: TensorLike): Tensor
+    /** a · b, element by element. */
+    mul(b: TensorLike): Tensor
+    /** a / b as floats (true division). */
+    div(b: TensorLike): Tensor
+    /** ⌊a / b⌋, in the operands' own type. Integer division by 0 gives 0. */
+    floorDivide(b: TensorLike): Tensor
+    /** The remainder with the sign of the divisor: a − b⌊a/b⌋ (Python's %). */
+    remainder(b: TensorLike): Tensor
+    /** The remainder with the sign of the dividend (C's fmod). */
+    fmod(b: TensorLike): Tensor
+    /** aᵇ. A negative base needs a whole exponent. */
+    pow(b: TensorLike): Tensor
+    /** The smaller of two; NaN wins. Equal operands share the gradient by halves. */
+    minimum(b: TensorLike): Tensor
+    /** The larger of two; NaN wins. Equal operands share the gradient by halves. */
+    maximum(b: TensorLike): Tensor
+    /** The angle of the point (b, a) from the x axis, −π to π. */
+    atan2(b: TensorLike): Tensor
+    /** √(a² + b²) without overflow. */
+    hypot(b: TensorLike): Tensor
+    /** The magnitude of a with the sign of b. */
+    copysign(b: TensorLike): Tensor
+    /** log(eᵃ + eᵇ), stable. */
+    logaddexp(b: TensorLike): Tensor
+    /** x limited to [min, max]; either may be null. */
+    clamp(min: TensorLike | null, max?: TensorLike | null): Tensor
+    /** Linear interpolation from a to b. */
+    lerp(b: TensorLike, weight: TensorLike): Tensor
+    /** −x. */
+    neg(): Tensor
+    /** |x|; the slope at 0 is 0. */
+    abs(): Tensor
+    /** −1, 0 or 1. */
+    sign(): Tensor
+    /** x². */
+    square(): Tensor
+    /** eˣ. */
+    exp(): Tensor
+    /** 2ˣ. */
+    exp2(): Tensor
+    /** eˣ − 1, exact near 0. */
+    expm1(): Tensor
+    /** Natural logarithm; −inf at 0, NaN below. */
+    log(): Tensor
+    /** Logarithm to base 2. */
+    log2(): Tensor
+    /** Logarithm to base 10. */
+    log10(): Tensor
+    /** ln(1 + x), exact near 0. */
+    log1p(): Tensor
+    /** Square root; NaN below 0. */
+    sqrt(): Tensor
+    /** 1/√x. */
+    rsqrt(): Tensor
+    /** 1/x. */
+    reciprocal(): Tensor
+    /** Sine of radians. */
+    sin(): Tensor
+    /** Cosine of radians. */
+    cos(): Tensor
+    /** Tangent of radians. */
+    tan(): Tensor
+    /** Inverse sine, in radians; NaN outside [−1, 1]. */
+    asin(): Tensor
+    /** Inverse cosine, in radians; NaN outside [−1, 1]. */
+    acos(): Tensor
+    /** Inverse tangent, in radians. */
+    atan(): Tensor
+    /** Hyperbolic sine. */
+    sinh(): Tensor
+    /** Hyperbolic cosine. */
+    cosh(): Tensor
+    /** Hyperbolic tangent. */
+    tanh(): Tensor
+    /** Inverse hyperbolic sine. */
+    asinh(): Tensor
+    /** Inverse hyperbolic cosine; NaN below 1. */
+    acosh(): Tensor
+    /** Inverse hyperbolic tangent; NaN outside [−1, 1]. */
+    atanh(): Tensor
+    /** The logistic function, from 0 to 1. */
+    sigmoid(): Tensor
+    /** The error function. */
+    erf(): Tensor
+    /** 1 − erf x, accurate where that is small. */
+    erfc(): Tensor
+    /** The inverse of erf; ±inf at ±1. */
+    erfinv(): Tensor
+    /** The whole number below. */
+    floor(): Tensor
+    /** The whole number above. */
+    ceil(): Tensor
+    /** The nearest whole number, halves to the even one. */
+    round(): Tensor
+    /** The whole part, toward 0. */
+    trunc(): Tensor
+    /** The part after the point, with the sign of x. */
+    frac(): Tensor
+    /** The rectified linear unit; the slope at 0 is 0. */
+    relu(): Tensor
+    /** a equals b; NaN equals nothing. */
+    eq(b: TensorLike): Tensor
+    /** a differs from b. */
+    ne(b: TensorLike): Tensor
+    /** a is less than b. */
+    lt(b: TensorLike): Tensor
+    /** a is at most b. */
+    le(b: TensorLike): Tensor
+    /** a is greater than b. */
+    gt(b: TensorLike): Tensor
+    /** a is at least b. */
+    ge(b: TensorLike): Tensor
+    /** a ∧ b of the truth of both. */
+    logicalAnd(b: TensorLike): Tensor
+    /** a ∨ b of the truth of both. */
+    logicalOr(b: TensorLike): Tensor
+    /** a ⊕ b of the truth of both. */
+    logicalXor(b: TensorLike): Tensor
+    /** Not the truth of x. */
+    logicalNot(): Tensor
+    /** Is it not a number? */
+    isnan(): Tensor
+    /** Is it infinite? */
+    isinf(): Tensor
+    /** Is it a finite number? */
+    isfinite(): Tensor
+    /** NaN replaced by `nan`, infinities by `posinf` and `neginf` (the type's largest and smallest number). */
+    nanToNum(options?: { nan?: number; posinf?: number; neginf?: number }): Tensor
+    /** The sum over the axes (all of them when none are named). bool counts as int32. */
+    sum(axes?: Axes, options?: ReduceOptions): Tensor
+    /** The arithmetic mean over the axes. Integers and bools count as floats. */
+    mean(axes?: Axes, options?: ReduceOptions): Tensor
+    /** The product over the axes. The gradient is exact where factors are 0. */
+    prod(axes?: Axes, options?: ReduceOptions): Tensor
+    /** The largest element over the axes; NaN wins. */
+    amax(axes?: Axes, options?: ReduceOptions): Tensor
+    /** The smallest element over the axes; NaN wins. */
+    amin(axes?: Axes, options?: ReduceOptions): Tensor
+    /** The index of the largest element along the axis, or of all. */
+    argmax(axis?: number | null, options?: ReduceOptions): Tensor
+    /** The index of the smallest element along the axis, or of all. */
+    argmin(axis?: number | null, options?: ReduceOptions): Tensor
+    /** The largest of all elements; with an axis, the largest along it and their first indices, [values, indices]. */
+    max(): Tensor
+    max(axis: number, options?: ReduceOptions): [values: Tensor, indices: Tensor]
+    /** The smallest of all elements; with an axis, the smallest along it and their first indices, [values, indices]. */
+    min(): Tensor
+    min(axis: number, options?: ReduceOptions): [values: Tensor, indices: Tensor]
+    /** Are all elements true (not 0)? */
+    all(axes?: Axes, options?: ReduceOptions): Tensor
+    /** Is any element true (not 0)? */
+    any(axes?: Axes, options?: ReduceOptions): Tensor
+    /** How many elements are not 0 (int32). */
+    countNonzero(axes?: Axes): Tensor
+    /** log Σ eˣ over the axes, without overflow. */
+    logsumexp(axes?: Axes, options?: ReduceOptions): Tensor
+    /** The running sum along the axis. */
+    cumsum(axis: number): Tensor
+    /** The running product along the axis. */
+    cumprod(axis: number): Tensor
+    /** The running maximum along the axis and its index, [values, indices]. */
+    cummax(axis: number): Tensor[]
+    /** The running minimum along the axis and its index, [values, indices]. */
+    cummin(axis: number): Tensor[]
+    /** The variance over the axes. NaN where n ≤ correction. */
+    var(axes?: Axes, options?: VarianceOptions): Tensor
+    /** The standard deviation over the axes. */
+    std(axes?: Axes, options?: VarianceOptions): Tensor
+    /** The p-norm over the axes: (Σ |x|ᵖ)^(1/p); ∞ the largest, −∞ the smallest magnitude, 0 the number of elements ≠ 0. */
+    norm(p?: number, axes?: Axes, options?: ReduceOptions): Tensor
+    /** The median; the lower of the two middle ones for an even count. With an axis, [values, indices] along it. */
+    median(): Tensor
+    median(axis: number, options?: ReduceOptions): [Tensor, Tensor]
+    /** The q-th quantile (0 to 1, a number or a list, which becomes the first axis), linearly interpolated. */
+    quantile(q: number | readonly number[], axis?: number, options?: ReduceOptions): Tensor
+    /** The indices (int32) that sort along the axis; equal elements keep their order; NaN counts as the largest. */
+    argsort(axis?: number, options?: SortOptions): Tensor
+    /** The values in order along the axis and where they were, [values, indices]. */
+    sort(axis?: number, options?: SortOptions): [values: Tensor, indices: Tensor]
+    /** The k largest (or smallest) along the axis in order, [values, indices]. */
+    topk(
+      k: number,
+      axis?: number,
+      options?: { largest?: boolean },
+    ): [values: Tensor, indices: Tensor]
+    /** Where each value would go in the sorted last axis so that it stays sorted (int32). right: after equal elements. */
+    searchsorted(values: TensorLike, options?: { right?: boolean }): Tensor
+    /** The bucket of each value between sorted boundaries. */
+    bucketize(boundaries: Tensor, options?: { right?: boolean }): Tensor
+    /** The same elements in row-major order under another shape; one extent may be −1. */
+    reshape(shape: Shape): Tensor
+    /** Repeats axes of extent 1 (and new leading axes) to the shape without a copy; −1 keeps an extent. */
+    expand(shape: Shape): Tensor
+    /** The axes in another order. */
+    permute(order: readonly number[]): Tensor
+    /** Two axes exchanged. */
+    transpose(axisA: number, axisB: number): Tensor
+    /** The axes at `from` moved to `to`, the others in order. */
+    movedim(from: number | readonly number[], to: number | readonly number[]): Tensor
+    /** Without the axes of extent 1: all, or those named (others stay). */
+    squeeze(axes?: number | readonly number[]): Tensor
+    /** A new axis of extent 1 at the place. */
+    unsqueeze(axis: number): Tensor
+    /** The axes from start to end as one. */
+    flatten(startAxis?: number, endAxis?: number): Tensor
+    /** One axis as several. */
+    unflatten(axis: number, shape: Shape): Tensor
+    /** The axes backwards. */
+    flip(axes?: number | readonly number[]): Tensor
+    /** Part of a tensor, one entry an axis: a number picks a place (the axis goes), a range [start, end, step] cuts, null keeps the whole axis. Missing entries keep theirs. Negative numbers count from the end; steps may be negative. */
+    slice(parts: readonly (number | Range | readonly (number | null)[] | null)[]): Tensor
+    /** `length` places along the axis from `start`. */
+    narrow(axis: number, start: number, length: number): Tensor
+    /** One place of an axis, which goes. */
+    select(axis: number, index: number): Tensor
+    /** Windows of `size` places every `step` along the axis; the window becomes the last axis. */
+    unfold(axis: number, size: number, step: number): Tensor
+    /** The diagonal of two axes as a new last axis; `offset` > 0 above it. */
+    diagonal(offset?: number, axisA?: number, axisB?: number): Tensor
+    /** A vector's square matrix with it on a diagonal; a matrix's diagonal. */
+    diag(offset?: number): Tensor
+    /** Parts of `size` places (the last may be shorter), or of the sizes listed. */
+    split(size: number | readonly number[], axis?: number): Tensor[]
+    /** About `count` parts of equal size. */
+    chunk(count: number, axis?: number): Tensor[]
+    /** Elements shifted along the axes, those that fall off coming in on the other side. */
+    roll(shifts: number | readonly number[], axes?: number | readonly number[]): Tensor
+    /** Turned by 90° from the first axis toward the second, `times` times. */
+    rot90(times?: number, axes?: readonly [number, number]): Tensor
+    /** Padding, PyTorch's order: [before, after] of the last axis, then of the one before it, ... Modes: constant, reflect (without the edge), replicate (the edge), circular. */
+    pad(widths: readonly number[], options?: PadOptions): Tensor
+    /** The whole tensor `counts[a]` times along each axis (leading axes may be new). */
+    tile(counts: readonly number[]): Tensor
+    /** PyTorch's name of `tile`: one count for each axis at least. */
+    repeat(counts: readonly number[]): Tensor
+    /** Each element `count` times in a row along the axis (of the flat tensor without one). */
+    repeatInterleave(count: number, axis?: number): Tensor
+    /** Raw slices along an axis by an index vector, and its adjoint; indexSelect and indexAdd in public. */
+    indexSelect(axis: number, index: Tensor): Tensor
+    /** x with the slices of `source` added at the indices. */
+    indexAdd(axis: number, index: Tensor, source: TensorLike): Tensor
+    /** x with the slices of `source` at the indices. */
+    indexCopy(axis: number, index: Tensor, source: TensorLike): Tensor
+    /** Picks along one axis, an index for each output element. */
+    gather(axis: number, index: Tensor): Tensor
+    /** As gather, with x and index broadcast against each other off the axis. */
+    takeAlongDim(index: Tensor, axis?: number): Tensor
+    /** Elements of the flat tensor at the indices; negative ones count from the end. */
+    take(index: Tensor): Tensor
+    /** x with source values (a tensor or a number) set at the indices along the axis. */
+    scatter(axis: number, index: Tensor, source: TensorLike): Tensor
+    /** x with source values added at the indices along the axis. */
+    scatterAdd(axis: number, index: Tensor, source: TensorLike): Tensor
+    /** x combined with source values at the indices: sum, prod, mean, amax or amin. Without `includeSelf` the places that are hit start anew. */
+    scatterReduce(
+      axis: number,
+      index: Tensor,
+      source: Tensor,
+      reduce: 'sum' | 'prod' | 'mean' | 'amax' | 'amin',
+      options?: { includeSelf?: boolean },
+    ): Tensor
+    /** x with `value` where the mask (bool) holds. */
+    maskedFill(mask: Tensor, value: TensorLike): Tensor
+    /** One-hot rows: 1 at the index, 0 elsewhere (int32). `classes` must be given while compiling. */
+    oneHot(classes: number): Tensor
+    /** Matrix product over the last two axes; batch axes broadcast; a vector counts as a row on the left and a column on the right, and its axis goes. */
+    matmul(b: Tensor): Tensor
+    /** The sum of products of two vectors. */
+    dot(b: Tensor): Tensor
+    /** All products of two vectors. */
+    outer(b: Tensor): Tensor
+    /** beta · c + alpha · a b. */
+    addmm(a: Tensor, b: Tensor, options?: ScaleOptions): Tensor
+    /** beta · c + alpha · a b for stacks of matrices. */
+    baddbmm(a: Tensor, b: Tensor, options?: ScaleOptions): Tensor
+    /** Contracts the last `axes` axes of a with the first of b, or the axes listed. */
+    tensordot(b: Tensor, axes?: number | readonly [readonly number[], readonly number[]]): Tensor
+    /** The cross product along an axis of extent 3. */
+    cross(b: Tensor, axis?: number): Tensor
+    /** The Kronecker product: every element of a times all of b. */
+    kron(b: Tensor): Tensor
+    /** The sum of a matrix's diagonal. */
+    trace(): Tensor
+    /** The upper triangle, from the k-th diagonal on. */
+    triu(diagonalOffset?: number): Tensor
+    /** The lower triangle, up to the k-th diagonal. */
+    tril(diagonalOffset?: number): Tensor
+    /** The coordinates of elements that are not 0, one row each (int32). */
+    nonzero(): Tensor
+    /** The elements where the mask holds, in row-major order; differentiable. */
+    maskedSelect(mask: Tensor): Tensor
+    /** The distinct elements in order, where each element went, and how often each occurs. */
+    unique(): {
+      values: Tensor
+      inverse: Tensor
+      counts: Tensor
+    }
+    /** Do both hold the same numbers within |a − b| ≤ atol + rtol |b|? */
+    allclose(
+      b: Tensor,
+      options?: {
+        atol?: number | undefined
+        equalNan?: boolean | undefined
+        rtol?: number | undefined
+      },
+    ): boolean
+    /** Puts the gradient of this tensor into `grad` of every leaf behind it; see autograd. */
+    backward(ct?: Tensor | null, options?: BackwardOptions): void
+    /** The same elements without history. */
+    detach(): Tensor
+    /** A copy with its own memory, through which gradients flow. */
+    clone(): Tensor
+    /** Itself when its elements lie in row-major order, else a copy that does. */
+    contiguous(): Tensor
+    /** As another type ('float32', 'int32', 'bool', 'float64') or on another backend. */
+    to(target: DType | BackendName): Tensor
+    float(): Tensor
+    int(): Tensor
+    bool(): Tensor
+    /** Marks the tensor as one whose gradient is wanted. */
+    requireGrad(value?: boolean): Tensor
+    /** Overwrites the elements in place. */
+    assign(value: Tensor): Tensor
+    /** The elements as nested lists (a number for a scalar; bools as booleans). */
+    toArray(): NestedArray
+    /** The elements as a typed array, on every backend. */
+    read(): Promise<TypedArray>
+    /** The transposed matrix. */
+    t(): Tensor
+    /** Itself where the condition holds, else `other`. */
+    where(condition: Tensor, other: TensorLike): Tensor
+  }
+}
+
+for (const [name, f] of Object.entries(operations)) {
+  Object.defineProperty(Tensor.prototype, name, {
+    configurable: true,
+    writable: true,
+    value(this: Tensor, ...args: unknown[]) {
+      return (f as (...all: unknown[]) => unknown)(this, ...args)
+    },
+  })
+}
+for (const [name, value] of Object.entries(extra))
+  Object.defineProperty(Tensor.prototype, name, { configurable: true, writable: true, value })

@@ -1,0 +1,184 @@
+/** Random tensors by a counter-based generator: one seed gives the same numbers on every backend. */
+import { ShapeError, show, ValueError } from '../core/errors.js'
+import { normAxis, type Shape } from '../core/shape.js'
+import { assign } from '../ops/assign.js'
+import { eq, lt } from '../ops/compare.js'
+import { bitsToNormal, bitsToUniform, randomBits } from '../ops/creation.js'
+import { toType } from '../ops/define.js'
+import { add, div, mul, remainder, sub } from '../ops/elementwise.js'
+import { log, neg } from '../ops/functions.js'
+import { coordinates, sum } from '../ops/reduce.js'
+import { cumsum } from '../ops/scan.js'
+import { argsort, searchsorted, topk } from '../ops/sort.js'
+import { fromData, type Tensor } from '../ops/tensor.js'
+import { noGrad, state } from '../ops/trace.js'
+import { setRequiresGrad, type TensorOptions } from './creation.js'
+
+/**
+ * A stream of random numbers: a key made from the seed and a count of draws. Compiled programs read and advance the
+ * same state. Philox4x32-10.
+ */
+export class Generator {
+  private box: Tensor | undefined
+  private words: Int32Array = Int32Array.of(0, 0, 0)
+
+  constructor(seed = 0) {
+    this.seed(seed)
+  }
+
+  /** Starts anew. @throws ValueError unless the seed is a whole number from 0 to 2⁵³ − 1 */
+  seed(seed: number): this {
+    if (!Number.isSafeInteger(seed) || seed < 0)
+      throw new ValueError({
+        op: 'manualSeed',
+        rule: 'a seed is a whole number from 0 to 2^53 - 1',
+        got: `${seed}`,
+      })
+    this.setState([seed | 0, Math.floor(seed / 2 ** 32) | 0, 0])
+    return this
+  }
+
+  /** Key low, key high, draws: all there is to know, for checkpoints. */
+  getState(): number[] {
+    return [...(this.box ? (this.box.toTypedArray() as Int32Array) : this.words)]
+  }
+  setState(words: readonly number[]): void {
+    if (this.box) this.box.storage!.array().set(words)
+    else this.words = Int32Array.from(words)
+  }
+
+  /** The state as the tensor that operations read. */
+  private get state(): Tensor {
+    const backend = state.backend()
+    if (!this.box || this.box.storage!.backend !== backend) {
+      const words = Int32Array.from(this.getState())
+      // Not part of a surrounding `tidy`.
+      const scope = state.scope
+      state.scope = undefined
+      this.box = fromData(words, [3], 'int32', backend)
+      state.scope = scope
+    }
+    return this.box
+  }
+
+  /** Random int32 bits of a shape. Each draw is a block of its own, whatever its size. */
+  bits(shape: Shape): Tensor {
+    return noGrad(() => {
+      const box = this.state
+      const bits = randomBits(box, shape)
+      if (state.recorder) assign(box, add(box, toType(eq(coordinates(box, 0), 2), 'int32')))
+      else {
+        const words = box.storage!.array() as Int32Array
+        words[box.offset + 2]!++
+      }
+      return bits
+    })
+  }
+}
+
+/** The generator that is used when none is given. */
+export const defaultGenerator = new Generator(0)
+/** Seeds the default generator. */
+export function manualSeed(seed: number): void {
+  defaultGenerator.seed(seed)
+}
+
+export interface RandomOptions extends TensorOptions {
+  generator?: Generator
+}
+
+function done(t: Tensor, { dtype, requiresGrad }: TensorOptions): Tensor {
+  const typed = dtype ? toType(t, dtype) : t
+  return requiresGrad ? setRequiresGrad(typed, true) : typed
+}
+const source = (o: RandomOptions) => o.generator ?? defaultGenerator
+
+/** Uniform numbers in [lo, hi). @example uniform([2], 0, 1).shape // [2] */
+export function uniform(shape: Shape, lo = 0, hi = 1, options: RandomOptions = {}): Tensor {
+  return noGrad(() => {
+    const u = bitsToUniform(source(options).bits(shape))
+    return done(lo === 0 && hi === 1 ? u : add(mul(u, hi - lo), lo), options)
+  })
+}
+/** Uniform numbers in [0, 1). */
+export const rand = (shape: Shape, options: RandomOptions = {}): Tensor =>
+  uniform(shape, 0, 1, options)
+/** Normal numbers. @example normal([2], 0, 1).shape // [2] */
+export function normal(shape: Shape, mean = 0, std = 1, options: RandomOptions = {}): Tensor {
+  return noGrad(() => {
+    const z = bitsToNormal(source(options).bits([2, ...shape]))
+    return done(mean === 0 && std === 1 ? z : add(mul(z, std), mean), options)
+  })
+}
+/** Standard normal numbers. */
+export const randn = (shape: Shape, options: RandomOptions = {}): Tensor =>
+  normal(shape, 0, 1, options)
+/** 1 with probability p (a number, or a tensor of probabilities), else 0, as float32. */
+export function bernoulli(p: Tensor, options?: RandomOptions): Tensor
+export function bernoulli(p: number, shape: Shape, options?: RandomOptions): Tensor
+export function bernoulli(
+  p: Tensor | number,
+  a?: Shape | RandomOptions,
+  b: RandomOptions = {},
+): Tensor {
+  const fixed = typeof p === 'number'
+  const options = fixed ? b : ((a ?? {}) as RandomOptions)
+  const shape = fixed ? (a as Shape) : p.shape
+  return noGrad(() =>
+    done(toType(lt(uniform(shape, 0, 1, { generator: source(options) }), p), 'float32'), options),
+  )
+}
+/** Whole numbers in [lo, hi), int32. @throws ValueError unless lo < hi */
+export function randint(lo: number, hi: number, shape: Shape, options: RandomOptions = {}): Tensor {
+  if (!(Number.isInteger(lo) && Number.isInteger(hi) && lo < hi && hi - lo < 2 ** 31))
+    throw new ValueError({
+      op: 'randint',
+      rule: 'lo and hi must be whole numbers, lo < hi',
+      got: `${lo} and ${hi}`,
+    })
+  return noGrad(() => done(add(remainder(source(options).bits(shape), hi - lo), lo), options))
+}
+/** 0 to n − 1 in random order, int32. */
+export function permutation(n: number, options: RandomOptions = {}): Tensor {
+  return done(argsort(source(options).bits([n])), options)
+}
+/**
+ * `count` indices of the last axis, drawn by weight, int32.
+ * @throws ValueError when more are asked for than there are without replacement
+ */
+export function multinomial(
+  weights: Tensor,
+  count: number,
+  options: RandomOptions & { replacement?: boolean } = {},
+): Tensor {
+  const axis = normAxis('multinomial', -1, weights.rank)
+  const n = weights.shape[axis] ?? 1
+  if (weights.rank < 1 || weights.rank > 2)
+    throw new ShapeError({
+      op: 'multinomial',
+      rule: 'weights have one or two axes',
+      got: show(weights.shape),
+    })
+  const { replacement = false } = options
+  if (!replacement && count > n)
+    throw new ValueError({
+      op: 'multinomial',
+      rule: `at most ${n} draws without replacement`,
+      got: `${count}`,
+    })
+  return noGrad(() => {
+    if (replacement) {
+      const running = cumsum(weights, axis)
+      const total = sum(weights, axis, { keepdim: true })
+      const u = uniform([...weights.shape.slice(0, -1), count], 0, 1, {
+        generator: source(options),
+      })
+      const places = searchsorted(running, mul(u, total), { right: true })
+      return places
+    }
+    // The k largest of w/e with exponential e are a draw without replacement (Efraimidis and Spirakis, 2006).
+    const u = uniform(weights.shape, 0, 1, { generator: source(options) })
+    const exponential = neg(log(sub(1, u)))
+    return topk(div(weights, add(exponential, 1e-20)), count)[1]
+  })
+}
