@@ -8,16 +8,54 @@ import { broadcastShapes, type Shape, sizeOf } from '../core/shape.js'
 
 /** Scalar functions of one argument, float to float. */
 export const floatUnary = [
-  'exp', 'exp2', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'rsqrt', 'reciprocal',
-  'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh',
-  'sigmoid', 'erf', 'erfc', 'erfinv', 'floor', 'ceil', 'round', 'trunc',
+  'exp',
+  'exp2',
+  'expm1',
+  'log',
+  'log2',
+  'log10',
+  'log1p',
+  'sqrt',
+  'rsqrt',
+  'reciprocal',
+  'sin',
+  'cos',
+  'tan',
+  'asin',
+  'acos',
+  'atan',
+  'sinh',
+  'cosh',
+  'tanh',
+  'asinh',
+  'acosh',
+  'atanh',
+  'sigmoid',
+  'erf',
+  'erfc',
+  'erfinv',
+  'floor',
+  'ceil',
+  'round',
+  'trunc',
 ] as const // prettier-ignore
 /** One argument, any number type to itself. */
 export const numberUnary = ['neg', 'abs', 'sign', 'square'] as const
 /** One argument, to bool. */
 export const testUnary = ['isnan', 'isinf', 'isfinite'] as const
 /** Two arguments of one number type, to that type. floordiv and remainder round toward -inf, fmod toward 0. */
-export const numberBinary = ['add', 'sub', 'mul', 'div', 'floordiv', 'remainder', 'fmod', 'minimum', 'maximum', 'pow'] as const
+export const numberBinary = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'floordiv',
+  'remainder',
+  'fmod',
+  'minimum',
+  'maximum',
+  'pow',
+] as const
 export const floatBinary = ['atan2', 'hypot', 'copysign'] as const
 export const compareBinary = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const
 /** bool or int32 (bitwise), to the same type. */
@@ -142,18 +180,29 @@ export interface Graph {
 
 export function windowShape(spatial: Shape, w: Window): number[] {
   return spatial.map((n, i) =>
-    Math.max(0, Math.floor((n + w.padding[i]![0] + w.padding[i]![1] - w.dilation[i]! * (w.kernel[i]! - 1) - 1) / w.stride[i]!) + 1),
+    Math.max(
+      0,
+      Math.floor(
+        (n + w.padding[i]![0] + w.padding[i]![1] - w.dilation[i]! * (w.kernel[i]! - 1) - 1) /
+          w.stride[i]!,
+      ) + 1,
+    ),
   )
 }
 
 const tests = new Set<string>([...testUnary, ...compareBinary])
 
 /** The shape and type that a primitive gives. The only place that says so. */
-export function infer(prim: Prim, inputs: readonly { shape: Shape; dtype: DType }[], dtype?: DType): { shape: Shape; dtype: DType } {
+export function infer(
+  prim: Prim,
+  inputs: readonly { shape: Shape; dtype: DType }[],
+  dtype?: DType,
+): { shape: Shape; dtype: DType } {
   const [a, b] = inputs
   switch (prim.op) {
     case 'map': {
-      const shape = inputs.length === 1 ? a!.shape : broadcastShapes(prim.fn, ...inputs.map((x) => x.shape))
+      const shape =
+        inputs.length === 1 ? a!.shape : broadcastShapes(prim.fn, ...inputs.map((x) => x.shape))
       if (prim.fn === 'cast') return { shape, dtype: dtype! }
       if (tests.has(prim.fn)) return { shape, dtype: 'bool' }
       return { shape, dtype: inputs[inputs.length - 1]!.dtype }
@@ -178,26 +227,37 @@ export function infer(prim: Prim, inputs: readonly { shape: Shape; dtype: DType 
       return { shape: prim.view.shape, dtype: a!.dtype }
     case 'concat':
       return {
-        shape: a!.shape.map((n, i) => (i === prim.axis ? inputs.reduce((s, x) => s + x.shape[i]!, 0) : n)),
+        shape: a!.shape.map((n, i) =>
+          i === prim.axis ? inputs.reduce((s, x) => s + x.shape[i]!, 0) : n,
+        ),
         dtype: a!.dtype,
       }
     case 'matmul':
       return { shape: [...a!.shape.slice(0, -1), b!.shape[b!.shape.length - 1]!], dtype: a!.dtype }
     case 'take':
-      return { shape: a!.shape.map((n, i) => (i === prim.axis ? sizeOf(b!.shape) : n)), dtype: a!.dtype }
+      return {
+        shape: a!.shape.map((n, i) => (i === prim.axis ? sizeOf(b!.shape) : n)),
+        dtype: a!.dtype,
+      }
     case 'put':
     case 'scatter':
       return a!
     case 'gather':
       return { shape: b!.shape, dtype: a!.dtype }
     case 'scan':
-      return { shape: a!.shape, dtype: prim.fn === 'argmax' || prim.fn === 'argmin' ? 'int32' : a!.dtype }
+      return {
+        shape: a!.shape,
+        dtype: prim.fn === 'argmax' || prim.fn === 'argmin' ? 'int32' : a!.dtype,
+      }
     case 'argsort':
       return { shape: a!.shape, dtype: 'int32' }
     case 'searchsorted':
       return { shape: b!.shape, dtype: 'int32' }
     case 'conv':
-      return { shape: [a!.shape[0]!, b!.shape[0]!, ...windowShape(a!.shape.slice(2), prim.window)], dtype: a!.dtype }
+      return {
+        shape: [a!.shape[0]!, b!.shape[0]!, ...windowShape(a!.shape.slice(2), prim.window)],
+        dtype: a!.dtype,
+      }
     case 'maxPool':
     case 'sumPool':
     case 'maxPoolIndex':
@@ -210,7 +270,12 @@ export function infer(prim: Prim, inputs: readonly { shape: Shape; dtype: DType 
   }
 }
 
-export function node(prim: Prim, inputs: readonly Node[], dtype?: DType, label: string = prim.op): Node {
+export function node(
+  prim: Prim,
+  inputs: readonly Node[],
+  dtype?: DType,
+  label: string = prim.op,
+): Node {
   return { prim, inputs, ...infer(prim, inputs, dtype), label }
 }
 export function constNode(value: number, dtype: DType): Node {

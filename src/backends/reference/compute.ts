@@ -1,0 +1,303 @@
+import { newArray, type TypedArray } from '../../core/dtype.js'
+import { IndexError } from '../../core/errors.js'
+import { philox } from '../../core/philox.js'
+import { type Shape, sizeOf, stridesOf } from '../../core/shape.js'
+import type { Node, Prim, ReduceFn } from '../ir.js'
+import { mapFunction } from './maps.js'
+import { windowed } from './windows.js'
+
+/** Calls `f` with every coordinate of the shape, in row-major order. */
+export function each(shape: Shape, f: (at: number[], flat: number) => void): void {
+  const n = sizeOf(shape)
+  const at = new Array<number>(shape.length).fill(0)
+  for (let flat = 0; flat < n; flat++) {
+    f(at, flat)
+    for (let a = shape.length - 1; a >= 0; a--) {
+      if (++at[a]! < shape[a]!) break
+      at[a] = 0
+    }
+  }
+}
+
+/** Where a coordinate lies in memory. */
+export function place(at: readonly number[], strides: readonly number[]): number {
+  let p = 0
+  for (let a = 0; a < strides.length; a++) p += at[a]! * strides[a]!
+  return p
+}
+
+/** Strides by which a value of `shape` is read at the coordinates of a shape that it broadcasts to. */
+function broadcastStrides(shape: Shape, to: Shape): number[] {
+  const own = stridesOf(shape)
+  const extra = to.length - shape.length
+  return to.map((_, a) => (a < extra || shape[a - extra] === 1 ? 0 : own[a - extra]!))
+}
+
+const start: Record<ReduceFn, number> = {
+  sum: 0,
+  prod: 1,
+  max: Number.NEGATIVE_INFINITY,
+  min: Number.POSITIVE_INFINITY,
+}
+/** Two values into one; NaN wins over every number. */
+function combine(fn: ReduceFn, int: boolean): (a: number, b: number) => number {
+  if (fn === 'sum') return int ? (a, b) => (a + b) | 0 : (a, b) => a + b
+  if (fn === 'prod') return int ? Math.imul : (a, b) => a * b
+  return fn === 'max' ? Math.max : Math.min
+}
+/** The value that an int32 or bool reduction starts from. */
+function startOf(fn: ReduceFn, dtype: Node['dtype']): number {
+  if (dtype === 'bool') return fn === 'max' || fn === 'sum' ? 0 : 1
+  if (dtype === 'int32' && fn === 'max') return -2147483648
+  if (dtype === 'int32' && fn === 'min') return 2147483647
+  return start[fn]
+}
+type Put = Extract<Prim, { op: 'put' }>['mode']
+function merge(mode: Put, int: boolean): (a: number, b: number) => number {
+  if (mode === 'set') return (_, b) => b
+  return combine(({ add: 'sum', mul: 'prod', max: 'max', min: 'min' } as const)[mode], int)
+}
+/** Does b beat a, so that the first of equals and NaN stay? */
+const beats = (fn: 'max' | 'min', a: number, b: number) =>
+  !Number.isNaN(a) && (Number.isNaN(b) || (fn === 'max' ? b > a : b < a))
+
+function checkIndex(n: Node, value: number, extent: number): number {
+  if (!(value >= 0 && value < extent))
+    throw new IndexError({
+      op: n.label || n.prim.op,
+      rule: `an index must lie from 0 to ${extent - 1}`,
+      got: `${value}`,
+    })
+  return value
+}
+
+/** The value of one node from those of its inputs. */
+export function compute(
+  n: Node,
+  args: readonly TypedArray[],
+  inputs: readonly TypedArray[],
+  offsets: readonly number[],
+): TypedArray {
+  const { prim, shape, dtype } = n
+  const out = newArray(dtype, sizeOf(shape))
+  const [x, y, z] = args
+  const inShape = (i: number): Shape => n.inputs[i]!.shape
+  const int = dtype !== 'float32' && dtype !== 'float64'
+  switch (prim.op) {
+    case 'input': {
+      const from = inputs[prim.index]!
+      const first = (offsets[prim.index] ?? 0) + prim.offset
+      each(shape, (at, i) => {
+        out[i] = from[first + place(at, prim.strides)]!
+      })
+      return out
+    }
+    case 'const':
+      return out.fill(prim.value)
+    case 'iota':
+      each(shape, (at, i) => {
+        out[i] = at[prim.axis]!
+      })
+      return out
+    case 'random':
+      philox(x![0]!, x![1]!, x![2]!, 0, out as Int32Array)
+      return out
+    case 'map': {
+      const from = n.inputs[n.inputs.length - 1]!.dtype
+      const f = mapFunction(prim.fn, from, dtype)
+      const strides = n.inputs.map((t) => broadcastStrides(t.shape, shape))
+      each(shape, (at, i) => {
+        const a = x![place(at, strides[0]!)]!
+        const b = y ? y[place(at, strides[1]!)]! : 0
+        const c = z ? z[place(at, strides[2]!)]! : 0
+        out[i] = f(a, b, c)
+      })
+      return out
+    }
+    case 'check':
+      for (const v of x!)
+        if (!(v >= prim.lo && v < prim.hi) && v !== prim.except)
+          throw new IndexError({
+            op: n.label || 'check',
+            rule: `${prim.what} must lie from ${prim.lo} to ${prim.hi - 1}`,
+            got: `${v}`,
+          })
+      out.set(x!)
+      return out
+    case 'reduce': {
+      // Sums are kept in double precision until the end.
+      const f = combine(prim.fn, int)
+      const strides = stridesOf(shape).map((s, a) => (prim.axes.includes(a) ? 0 : s))
+      const total = new Float64Array(out.length).fill(startOf(prim.fn, dtype))
+      each(inShape(0), (at, i) => {
+        const p = place(at, strides)
+        total[p] = f(total[p]!, x![i]!)
+      })
+      out.set(total)
+      return out
+    }
+    case 'argreduce': {
+      const from = inShape(0)
+      const own = stridesOf(from)
+      const extent = from[prim.axis]!
+      each(shape, (at, i) => {
+        const base = place(at, own)
+        let best = 0
+        for (let k = 1; k < extent; k++)
+          if (beats(prim.fn, x![base + best * own[prim.axis]!]!, x![base + k * own[prim.axis]!]!))
+            best = k
+        out[i] = best
+      })
+      return out
+    }
+    case 'reshape':
+      out.set(x!)
+      return out
+    case 'view': {
+      const own = stridesOf(inShape(0))
+      const base = place(prim.view.offset, own)
+      each(shape, (at, i) => {
+        let p = base
+        prim.view.axes.forEach((parts, o) => {
+          for (const [axis, step] of parts) p += step * own[axis]! * at[o]!
+        })
+        out[i] = x![p]!
+      })
+      return out
+    }
+    case 'place': {
+      if (y) out.set(y)
+      else out.fill(prim.fill)
+      const own = stridesOf(shape)
+      const base = place(prim.view.offset, own)
+      each(prim.view.shape, (at, i) => {
+        let p = base
+        prim.view.axes.forEach((parts, o) => {
+          for (const [axis, step] of parts) p += step * own[axis]! * at[o]!
+        })
+        out[p] = prim.accumulate ? out[p]! + x![i]! : x![i]!
+      })
+      return out
+    }
+    case 'concat': {
+      const own = stridesOf(shape)
+      let first = 0
+      n.inputs.forEach((t, k) => {
+        each(t.shape, (at, i) => {
+          out[place(at, own) + first * own[prim.axis]!] = args[k]![i]!
+        })
+        first += t.shape[prim.axis]!
+      })
+      return out
+    }
+    case 'matmul': {
+      const [rows, cols] = [shape[shape.length - 2]!, shape[shape.length - 1]!]
+      const inner = inShape(0)[inShape(0).length - 1]!
+      each(shape, (at, i) => {
+        const batch = Math.floor(i / (rows * cols))
+        const r = at[at.length - 2]!
+        const c = at[at.length - 1]!
+        let sum = 0
+        for (let k = 0; k < inner; k++)
+          sum += x![(batch * rows + r) * inner + k]! * y![(batch * inner + k) * cols + c]!
+        out[i] = sum
+      })
+      return out
+    }
+    case 'take': {
+      const own = stridesOf(inShape(0))
+      const extent = inShape(0)[prim.axis]!
+      each(shape, (at, i) => {
+        const k = checkIndex(n, y![at[prim.axis]!]!, extent)
+        out[i] = x![place(at, own) + (k - at[prim.axis]!) * own[prim.axis]!]!
+      })
+      return out
+    }
+    case 'put': {
+      out.set(x!)
+      const own = stridesOf(shape)
+      const f = merge(prim.mode, int)
+      for (const k of y!) checkIndex(n, k, shape[prim.axis]!)
+      each(inShape(2), (at, i) => {
+        const p = place(at, own) + (y![at[prim.axis]!]! - at[prim.axis]!) * own[prim.axis]!
+        out[p] = f(out[p]!, z![i]!)
+      })
+      return out
+    }
+    case 'gather': {
+      const own = stridesOf(inShape(0))
+      each(shape, (at, i) => {
+        const k = checkIndex(n, y![i]!, inShape(0)[prim.axis]!)
+        out[i] = x![place(at, own) + (k - at[prim.axis]!) * own[prim.axis]!]!
+      })
+      return out
+    }
+    case 'scatter': {
+      out.set(x!)
+      const own = stridesOf(shape)
+      const f = merge(prim.mode, int)
+      each(inShape(1), (at, i) => {
+        const k = checkIndex(n, y![i]!, shape[prim.axis]!)
+        const p = place(at, own) + (k - at[prim.axis]!) * own[prim.axis]!
+        out[p] = f(out[p]!, z![i]!)
+      })
+      return out
+    }
+    case 'scan': {
+      const own = stridesOf(shape)
+      const step = own[prim.axis]!
+      const arg = prim.fn === 'argmax' || prim.fn === 'argmin'
+      const fn = arg ? (prim.fn === 'argmax' ? 'max' : 'min') : (prim.fn as ReduceFn)
+      const f = combine(fn, int)
+      // The index is that of the last element which reaches the extreme so far; NaN stays.
+      const reaches = (a: number, b: number) =>
+        Number.isNaN(b) || (!Number.isNaN(a) && (fn === 'max' ? b >= a : b <= a))
+      const first = shape.map((m, a) => (a === prim.axis ? Math.min(1, m) : m))
+      each(first, (at) => {
+        const base = place(at, own)
+        let total = 0
+        let best = 0
+        for (let k = 0; k < shape[prim.axis]!; k++) {
+          const v = x![base + k * step]!
+          if (k > 0 && reaches(total, v)) best = k
+          total = k === 0 ? v : f(total, v)
+          out[base + k * step] = arg ? best : total
+        }
+      })
+      return out
+    }
+    case 'argsort': {
+      const extent = shape[shape.length - 1]!
+      const rank = (v: number) => (Number.isNaN(v) ? Number.POSITIVE_INFINITY : v)
+      for (let row = 0; row < out.length; row += extent) {
+        const order = Array.from({ length: extent }, (_, k) => k)
+        order.sort((a, b) => {
+          const [u, v] = [x![row + a]!, x![row + b]!]
+          const nan = Number(Number.isNaN(u)) - Number(Number.isNaN(v))
+          const d = nan !== 0 ? nan : rank(u) === rank(v) ? 0 : rank(u) < rank(v) ? -1 : 1
+          return prim.descending ? -d : d
+        })
+        out.set(order, row)
+      }
+      return out
+    }
+    case 'searchsorted': {
+      const [batch, extent] = inShape(0) as [number, number]
+      const m = inShape(1)[1]!
+      for (let b = 0; b < batch; b++)
+        for (let j = 0; j < m; j++) {
+          const v = y![b * m + j]!
+          let count = 0
+          for (let k = 0; k < extent; k++) {
+            const s = x![b * extent + k]!
+            if (prim.right ? !(s > v) : s < v || (Number.isNaN(v) && !Number.isNaN(s))) count++
+          }
+          out[b * m + j] = count
+        }
+      return out
+    }
+    default:
+      windowed(n, prim, args, out)
+      return out
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The reference backend: every primitive as the plainest loops, in double precision, one node after the other. It is
+ * the oracle of the fast backends, and the place to read what a primitive means.
+ */
+import { type DType, dtypes, newArray, type TypedArray } from '../../core/dtype.js'
+import { BackendError } from '../../core/errors.js'
+import { show } from '../../core/shape.js'
+import type { Backend, Executable, Storage } from '../backend.js'
+import type { Graph, Node } from '../ir.js'
+import { compute } from './compute.js'
+
+class HostStorage implements Storage {
+  readonly backend: Backend
+  readonly dtype: DType
+  readonly length: number
+  private data: TypedArray | undefined
+  constructor(backend: Backend, dtype: DType, data: TypedArray) {
+    this.backend = backend
+    this.dtype = dtype
+    this.length = data.length
+    this.data = data
+  }
+  array(): TypedArray {
+    if (!this.data)
+      throw new BackendError({ op: 'tensor', rule: 'the tensor has been disposed of' })
+    return this.data
+  }
+  free(): void {
+    this.data = undefined
+  }
+}
+
+/** What a graph gives for inputs, without backends and storages: for tests. */
+export function runGraph(
+  graph: Graph,
+  inputs: readonly TypedArray[],
+  offsets: readonly number[] = [],
+): TypedArray[] {
+  const values = new Map<Node, TypedArray>()
+  for (const n of graph.nodes) {
+    const args = n.inputs.map((x) => values.get(x)!)
+    values.set(n, compute(n, args, inputs, offsets))
+  }
+  return graph.outputs.map((o) => values.get(o.node)!)
+}
+
+function explain(graph: Graph): string {
+  const number = new Map(graph.nodes.map((n, i) => [n, i]))
+  const lines = graph.nodes.map((n, i) => {
+    const fn = 'fn' in n.prim ? ` ${n.prim.fn}` : ''
+    const args = n.inputs.map((x) => `%${number.get(x)}`).join(', ')
+    return `%${i} = ${n.prim.op}${fn}(${args})  ${n.dtype}${show(n.shape)}  ${n.label}`
+  })
+  return lines.join('\n')
+}
+
+class ReferenceExecutable implements Executable {
+  private readonly graph: Graph
+  readonly arenaBytes = 0
+  constructor(graph: Graph) {
+    this.graph = graph
+  }
+  run(
+    inputs: readonly Storage[],
+    outputs: readonly Storage[],
+    offsets: readonly number[] = [],
+  ): void {
+    const arrays = inputs.map((s) => s.array())
+    const values = runGraph(this.graph, arrays, offsets)
+    let next = 0
+    this.graph.outputs.forEach(({ into }, i) => {
+      const value = values[i]!
+      if (into === undefined) outputs[next++]!.array().set(value)
+      else arrays[into]!.set(value, offsets[into] ?? 0)
+    })
+  }
+  explain(): string {
+    return explain(this.graph)
+  }
+  free(): void {}
+}
+
+let instance: Backend | undefined
+
+/** Plain loops over JavaScript arrays; the one backend with float64. */
+export function referenceBackend(): Backend {
+  if (instance) return instance
+  const backend: Backend = {
+    name: 'reference',
+    dtypes,
+    alloc: (dtype, length) => new HostStorage(backend, dtype, newArray(dtype, length)),
+    from: (dtype, data) => new HostStorage(backend, dtype, data),
+    compile: (graph) => new ReferenceExecutable(graph),
+    info: () => ({ backend: 'reference', threads: 1 }),
+    threads: 1,
+  }
+  instance = backend
+  return backend
+}

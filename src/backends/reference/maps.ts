@@ -1,0 +1,143 @@
+/** The elementwise functions, one element at a time, in double precision. */
+import type { DType } from '../../core/dtype.js'
+import { isFloat } from '../../core/dtype.js'
+import { BackendError } from '../../core/errors.js'
+import { erf, erfc, erfinv, roundHalfEven } from '../../core/special.js'
+import type { MapFn } from '../ir.js'
+
+type Fn = (a: number, b: number, c: number) => number
+
+const bool = (v: boolean) => (v ? 1 : 0)
+const floorMod = (a: number, b: number) => {
+  const r = a % b
+  return r !== 0 && r < 0 !== b < 0 ? r + b : r
+}
+const minNaN = (a: number, b: number) => (Number.isNaN(a) ? a : Math.min(a, b))
+const maxNaN = (a: number, b: number) => (Number.isNaN(a) ? a : Math.max(a, b))
+
+const floats: { [name in MapFn]?: Fn } = {
+  exp: Math.exp,
+  exp2: (x) => 2 ** x,
+  expm1: Math.expm1,
+  log: Math.log,
+  log2: Math.log2,
+  log10: Math.log10,
+  log1p: Math.log1p,
+  sqrt: Math.sqrt,
+  rsqrt: (x) => 1 / Math.sqrt(x),
+  reciprocal: (x) => 1 / x,
+  sin: Math.sin,
+  cos: Math.cos,
+  tan: Math.tan,
+  asin: Math.asin,
+  acos: Math.acos,
+  atan: Math.atan,
+  sinh: Math.sinh,
+  cosh: Math.cosh,
+  tanh: Math.tanh,
+  asinh: Math.asinh,
+  acosh: Math.acosh,
+  atanh: Math.atanh,
+  sigmoid: (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))),
+  erf,
+  erfc,
+  erfinv,
+  floor: Math.floor,
+  ceil: Math.ceil,
+  round: roundHalfEven,
+  trunc: Math.trunc,
+  neg: (x) => -x,
+  abs: Math.abs,
+  sign: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0),
+  square: (x) => x * x,
+  isnan: (x) => bool(Number.isNaN(x)),
+  isinf: (x) => bool(Math.abs(x) === Number.POSITIVE_INFINITY),
+  isfinite: (x) => bool(Number.isFinite(x)),
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  floordiv: (a, b) => (b === 0 ? a / b : Math.floor((a - floorMod(a, b)) / b + 0.5)),
+  remainder: floorMod,
+  fmod: (a, b) => a % b,
+  minimum: minNaN,
+  maximum: maxNaN,
+  // C's rules: 1 to anything is 1, −1 to an infinity is 1.
+  pow: (a, b) => (a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : a ** b),
+  atan2: Math.atan2,
+  hypot: Math.hypot,
+  copysign: (a, b) => (b < 0 || Object.is(b, -0) ? -Math.abs(a) : Math.abs(a)),
+}
+
+/** Whole-number power with wrap-around; a negative exponent gives 0 except for bases 1 and −1. */
+function powInt(a: number, b: number): number {
+  if (b < 0) return a === 1 ? 1 : a === -1 ? (b % 2 === 0 ? 1 : -1) : 0
+  let r = 1
+  let base = a
+  for (let e = b; e > 0; e = Math.floor(e / 2)) {
+    if (e % 2 === 1) r = Math.imul(r, base)
+    base = Math.imul(base, base)
+  }
+  return r
+}
+
+/** int32: results wrap around, division by 0 gives 0. */
+const ints: { [name in MapFn]?: Fn } = {
+  neg: (x) => -x | 0,
+  abs: (x) => Math.abs(x) | 0,
+  sign: (x) => Math.sign(x),
+  square: (x) => Math.imul(x, x),
+  add: (a, b) => (a + b) | 0,
+  sub: (a, b) => (a - b) | 0,
+  mul: (a, b) => Math.imul(a, b),
+  div: (a, b) => (b === 0 ? 0 : Math.trunc(a / b) | 0),
+  floordiv: (a, b) => (b === 0 ? 0 : Math.floor(a / b) | 0),
+  remainder: (a, b) => (b === 0 ? 0 : floorMod(a, b)),
+  fmod: (a, b) => (b === 0 ? 0 : a % b),
+  minimum: Math.min,
+  maximum: Math.max,
+  pow: powInt,
+  and: (a, b) => a & b,
+  or: (a, b) => a | b,
+  xor: (a, b) => a ^ b,
+  shr: (a, b) => (a >>> b) | 0,
+}
+
+/** bool is 0 or 1: sums are or, products and. */
+const bools: { [name in MapFn]?: Fn } = {
+  minimum: Math.min,
+  maximum: Math.max,
+  and: (a, b) => a & b,
+  or: (a, b) => a | b,
+  xor: (a, b) => a ^ b,
+  not: (a) => 1 - a,
+}
+
+/** The same for every type. */
+const any: { [name in MapFn]?: Fn } = {
+  eq: (a, b) => bool(a === b),
+  ne: (a, b) => bool(a !== b),
+  lt: (a, b) => bool(a < b),
+  le: (a, b) => bool(a <= b),
+  gt: (a, b) => bool(a > b),
+  ge: (a, b) => bool(a >= b),
+  copy: (a) => a,
+  where: (c, a, b) => (c ? a : b),
+}
+
+/** A float as int32: toward 0, NaN and what does not fit as the smallest one (what processors do). */
+const toInt = (x: number) => {
+  const t = Math.trunc(x)
+  return t >= -2147483648 && t <= 2147483647 ? t : -2147483648
+}
+
+/** The function of one element, for operands of type `from` and a result of type `to`. */
+export function mapFunction(fn: MapFn, from: DType, to: DType): Fn {
+  if (fn === 'cast') {
+    if (to === 'bool') return (x) => bool(x !== 0)
+    return to === 'int32' && isFloat(from) ? toInt : (x) => x
+  }
+  const f = any[fn] ?? (isFloat(from) ? floats : from === 'int32' ? ints : bools)[fn]
+  if (!f) throw new BackendError({ op: fn, rule: 'no such function of this type', got: from })
+  return f
+}
