@@ -276,7 +276,8 @@ export function node(
   dtype?: DType,
   label: string = prim.op,
 ): Node {
-  return { prim, inputs, ...infer(prim, inputs, dtype), label }
+  const { shape, dtype: type } = infer(prim, inputs, dtype)
+  return { prim, inputs, shape, dtype: type, label }
 }
 export function constNode(value: number, dtype: DType): Node {
   return { prim: { op: 'const', value }, inputs: [], shape: [], dtype, label: 'const' }
