@@ -1,0 +1,257 @@
+// The Node-API binding: chooses an instruction set, keeps programs and the thread pool. Addresses cross as
+// doubles, in a table that JavaScript writes before a run, so that a run is one call with one argument.
+#include <node_api.h>
+#include <stdlib.h>
+
+#include "program.h"
+
+#define NABLA_DECLARE(isa)                                                                             \
+  namespace nabla::isa {                                                                               \
+  bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* info);                  \
+  Status run(const int32_t* words, void* const* slots, void* scratch, const ProgramInfo* info, Pool*); \
+  }
+NABLA_DECLARE(avx512)
+NABLA_DECLARE(avx2)
+NABLA_DECLARE(base)
+NABLA_DECLARE(neon)
+
+namespace {
+
+using namespace nabla;
+
+struct Core {
+  const char* name;
+  bool (*validate)(const int32_t*, int64_t, int, ProgramInfo*);
+  Status (*run)(const int32_t*, void* const*, void*, const ProgramInfo*, Pool*);
+  bool (*supported)();
+};
+
+#define NABLA_CORE(isa, test) {#isa, nabla::isa::validate, nabla::isa::run, [] { return (bool)(test); }}
+#define NABLA_CPU(feature) __builtin_cpu_supports(feature)
+// The best first.
+const Core cores[] = {
+#ifdef NABLA_HAVE_AVX512
+    NABLA_CORE(avx512, NABLA_CPU("avx512f") && NABLA_CPU("avx512dq") && NABLA_CPU("avx512bw") &&
+                           NABLA_CPU("avx512vl") && NABLA_CPU("avx2") && NABLA_CPU("fma")),
+#endif
+#ifdef NABLA_HAVE_AVX2
+    NABLA_CORE(avx2, NABLA_CPU("avx2") && NABLA_CPU("fma")),
+#endif
+#ifdef NABLA_HAVE_NEON
+    NABLA_CORE(neon, true),
+#endif
+#ifdef NABLA_HAVE_BASE
+    NABLA_CORE(base, true),
+#endif
+};
+
+// One for each environment: worker threads of JavaScript have their own.
+struct Addon {
+  const Core* core = nullptr;
+  Pool* pool = nullptr;
+  int threads = 1;
+  char* scratch = nullptr;
+  int64_t scratch_bytes = 0;
+};
+
+struct Program {
+  Addon* addon;
+  int32_t* words;
+  int64_t count;
+  const double* table;  // the address of each slot; in an ArrayBuffer that the caller of run keeps
+  void** slots;
+  ProgramInfo info;
+  int threads;  // that it was validated for
+};
+
+napi_value fail(napi_env env, const char* message) {
+  napi_throw_error(env, nullptr, message);
+  return nullptr;
+}
+
+Addon* addon_of(napi_env env) {
+  void* data = nullptr;
+  napi_get_instance_data(env, &data);
+  return (Addon*)data;
+}
+
+bool arguments(napi_env env, napi_callback_info info, size_t count, napi_value* out) {
+  size_t n = count;
+  return napi_get_cb_info(env, info, &n, out, nullptr, nullptr) == napi_ok && n >= count;
+}
+
+napi_value text(napi_env env, const char* s) {
+  napi_value v;
+  napi_create_string_utf8(env, s, NAPI_AUTO_LENGTH, &v);
+  return v;
+}
+napi_value number(napi_env env, double x) {
+  napi_value v;
+  napi_create_double(env, x, &v);
+  return v;
+}
+
+// isas(): the names of those that this processor has, the best first.
+napi_value isas(napi_env env, napi_callback_info) {
+  napi_value list;
+  napi_create_array(env, &list);
+  uint32_t n = 0;
+  for (const Core& core : cores)
+    if (core.supported()) napi_set_element(env, list, n++, text(env, core.name));
+  return list;
+}
+
+// start(isa)
+napi_value start(napi_env env, napi_callback_info info) {
+  napi_value arg;
+  char name[32];
+  size_t length;
+  if (!arguments(env, info, 1, &arg) || napi_get_value_string_utf8(env, arg, name, sizeof name, &length) != napi_ok)
+    return fail(env, "start(isa) takes a string");
+  for (const Core& core : cores) {
+    if (__builtin_strcmp(core.name, name) || !core.supported()) continue;
+    addon_of(env)->core = &core;
+    return nullptr;
+  }
+  return fail(env, "no such instruction set");
+}
+
+// setThreads(count): how many there are now.
+napi_value set_threads(napi_env env, napi_callback_info info) {
+  napi_value arg;
+  int32_t count;
+  if (!arguments(env, info, 1, &arg) || napi_get_value_int32(env, arg, &count) != napi_ok)
+    return fail(env, "setThreads(count) takes a number");
+  Addon* addon = addon_of(env);
+  pool_destroy(addon->pool);
+  addon->pool = count > 1 ? pool_create(count) : nullptr;
+  addon->threads = pool_threads(addon->pool);
+  return number(env, addon->threads);
+}
+
+// address(arrayBuffer)
+napi_value address(napi_env env, napi_callback_info info) {
+  napi_value arg;
+  void* data;
+  size_t bytes;
+  if (!arguments(env, info, 1, &arg) || napi_get_arraybuffer_info(env, arg, &data, &bytes) != napi_ok)
+    return fail(env, "address(buffer) takes an ArrayBuffer");
+  return number(env, (double)(uintptr_t)data);
+}
+
+void release(Program* p) {
+  free(p->words);
+  free(p->slots);
+  p->words = nullptr, p->slots = nullptr;
+}
+void finalize(napi_env, void* data, void*) {
+  release((Program*)data);
+  free(data);
+}
+
+// load(words, table): the program, or a string that says why it is rejected.
+napi_value load(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  napi_typedarray_type words_type, table_type;
+  size_t count, slots;
+  void *words, *table;
+  if (!arguments(env, info, 2, args) ||
+      napi_get_typedarray_info(env, args[0], &words_type, &count, &words, nullptr, nullptr) != napi_ok ||
+      napi_get_typedarray_info(env, args[1], &table_type, &slots, &table, nullptr, nullptr) != napi_ok ||
+      words_type != napi_int32_array || table_type != napi_float64_array)
+    return fail(env, "load(words, table) takes an Int32Array and a Float64Array");
+  Addon* addon = addon_of(env);
+  if (!addon->core) return fail(env, "start must be called before load");
+  Program* p = (Program*)calloc(1, sizeof(Program));
+  if (!p) return fail(env, "out of memory");
+  *p = {addon, (int32_t*)malloc(count * 4 + 4), (int64_t)count, (const double*)table, nullptr, {}, addon->threads};
+  p->slots = (void**)calloc(slots + 1, sizeof(void*));
+  if (!p->words || !p->slots) {
+    finalize(env, p, nullptr);
+    return fail(env, "out of memory");
+  }
+  __builtin_memcpy(p->words, words, count * 4);
+  const bool valid = addon->core->validate(p->words, p->count, p->threads, &p->info);
+  if (!valid || p->info.slots != (int64_t)slots) {
+    char message[256];
+    __builtin_snprintf(message, sizeof message, "%s at word %lld",
+                       valid ? "the table does not have a place for each slot" : p->info.error, (long long)p->info.at);
+    finalize(env, p, nullptr);
+    return text(env, message);
+  }
+  napi_value handle;
+  if (napi_create_external(env, p, finalize, nullptr, &handle) != napi_ok) {
+    finalize(env, p, nullptr);
+    return fail(env, "out of memory");
+  }
+  return handle;
+}
+
+Program* program_of(napi_env env, napi_callback_info info) {
+  napi_value arg;
+  void* data = nullptr;
+  if (!arguments(env, info, 1, &arg) || napi_get_value_external(env, arg, &data) != napi_ok) return nullptr;
+  return (Program*)data;
+}
+
+// free(program)
+napi_value free_program(napi_env env, napi_callback_info info) {
+  if (Program* p = program_of(env, info)) release(p);
+  return nullptr;
+}
+
+// Makes ready for the present number of threads; false when memory is out.
+bool prepare(Program* p) {
+  Addon* addon = p->addon;
+  if (p->threads != addon->threads) {
+    p->threads = addon->threads;
+    addon->core->validate(p->words, p->count, p->threads, &p->info);
+  }
+  const int64_t bytes = p->info.scratch_shared + p->threads * p->info.scratch_per_thread;
+  if (bytes <= addon->scratch_bytes) return true;
+  void* scratch = nullptr;
+  if (posix_memalign(&scratch, 64, (size_t)bytes)) return false;
+  free(addon->scratch);
+  addon->scratch = (char*)scratch, addon->scratch_bytes = bytes;
+  return true;
+}
+
+// run(program): nothing, or [check, value, lo, hi] when an index was out of range.
+napi_value run(napi_env env, napi_callback_info info) {
+  Program* p = program_of(env, info);
+  if (!p || !p->words) return fail(env, "run(program) takes a program that was not freed");
+  if (!prepare(p)) return fail(env, "out of memory for the scratch space");
+  Addon* addon = p->addon;
+  for (int64_t i = 0; i < p->info.slots; i++) p->slots[i] = (void*)(uintptr_t)p->table[i];
+  const Status status = addon->core->run(p->words, p->slots, addon->scratch, &p->info, addon->pool);
+  if (status.fault == OK) return nullptr;
+  napi_value list;
+  napi_create_array(env, &list);
+  const int32_t values[] = {status.check, status.value, status.lo, status.hi};
+  for (uint32_t i = 0; i < 4; i++) napi_set_element(env, list, i, number(env, values[i]));
+  return list;
+}
+
+void finish(napi_env, void* data, void*) {
+  Addon* addon = (Addon*)data;
+  pool_destroy(addon->pool);
+  free(addon->scratch);
+  delete addon;
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  napi_set_instance_data(env, new Addon(), finish, nullptr);
+  const struct {
+    const char* name;
+    napi_callback callback;
+  } functions[] = {{"isas", isas}, {"start", start},       {"setThreads", set_threads}, {"address", address},
+                   {"load", load}, {"free", free_program}, {"run", run}};
+  for (const auto& f : functions) {
+    napi_value v;
+    napi_create_function(env, f.name, NAPI_AUTO_LENGTH, f.callback, nullptr, &v);
+    napi_set_named_property(env, exports, f.name, v);
+  }
+  return exports;
+}

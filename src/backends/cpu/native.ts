@@ -1,0 +1,323 @@
+/**
+ * Programs run by the native addon, on memory that JavaScript owns: V8 knows how large it is and frees it. Small
+ * storages share slabs; a block given back by free() serves the next storage of its size.
+ */
+import { cores, env, loadAddon, rawBuffer, runtime } from '#platform'
+import { arrayOn, bytesOf, type DType, type TypedArray } from '../../core/dtype.js'
+import { BackendError } from '../../core/errors.js'
+import type { Backend, Executable, Storage } from '../backend.js'
+import type { Graph } from '../ir.js'
+import { encode } from './encode.js'
+import {
+  bindingError,
+  checkLength,
+  checkThreads,
+  disposed,
+  indexError,
+  type Plan,
+  planSlots,
+  rejected,
+} from './executable.js'
+import type { Program } from './program.js'
+
+/** kernels/binding_node.cpp */
+export interface Addon {
+  isas(): string[]
+  start(isa: string): void
+  setThreads(count: number): number
+  address(buffer: ArrayBuffer): number
+  load(words: Int32Array, table: Float64Array): object | string
+  free(program: object): void
+  run(program: object): undefined | [check: number, value: number, lo: number, hi: number]
+}
+
+const ALIGN = 64
+const SLAB = 64 * 1024
+const SMALL = 16 * 1024
+/** How much given-back memory is kept for the next storages. */
+const KEEP = 256 * 2 ** 20
+
+interface Block {
+  buffer: ArrayBuffer
+  offset: number
+  ptr: number
+  bytes: number
+}
+
+class Blocks {
+  private readonly addon: Addon
+  private slab: Block | undefined
+  private readonly kept = new Map<number, Block[]>()
+  private keptBytes = 0
+  constructor(addon: Addon) {
+    this.addon = addon
+  }
+  /** At least `bytes`, aligned to a cache line; contents undefined. */
+  take(bytes: number): Block {
+    const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN)
+    if (this.keptBytes >= size) {
+      const block = this.kept.get(size)?.pop()
+      if (block) {
+        this.keptBytes -= size
+        return block
+      }
+    }
+    if (size > SMALL) return this.own(size)
+    let slab = this.slab
+    if (!slab || slab.bytes < size) {
+      slab = this.own(SLAB)
+      this.slab = slab
+    }
+    const block = { buffer: slab.buffer, offset: slab.offset, ptr: slab.ptr, bytes: size }
+    slab.offset += size
+    slab.ptr += size
+    slab.bytes -= size
+    return block
+  }
+  private own(bytes: number): Block {
+    let buffer: ArrayBuffer
+    try {
+      buffer = rawBuffer(bytes + ALIGN)
+    } catch (cause) {
+      const rule = `there must be memory for a tensor of ${bytes} bytes`
+      throw new BackendError({ op: 'alloc', rule, got: `${(cause as Error).message}` }, { cause })
+    }
+    const ptr = this.addon.address(buffer)
+    const offset = (ALIGN - (ptr % ALIGN)) % ALIGN
+    return { buffer, offset, ptr: ptr + offset, bytes }
+  }
+  give(block: Block): void {
+    if (this.keptBytes + block.bytes > KEEP) return
+    const list = this.kept.get(block.bytes)
+    if (list) list.push(block)
+    else this.kept.set(block.bytes, [block])
+    this.keptBytes += block.bytes
+  }
+}
+
+class NativeStorage implements Storage {
+  readonly backend: NativeBackend
+  readonly dtype: DType
+  readonly length: number
+  /** Of element 0. */
+  readonly ptr: number
+  /** Undefined when freed. */
+  block: Block | undefined
+  /** False for memory taken over from the user, who may still hold it. */
+  private readonly owned: boolean
+  private view: TypedArray | undefined
+  constructor(backend: NativeBackend, dtype: DType, length: number, block: Block, owned: boolean) {
+    this.backend = backend
+    this.dtype = dtype
+    this.length = length
+    this.ptr = block.ptr
+    this.block = block
+    this.owned = owned
+    this.view = undefined
+  }
+  array(): TypedArray {
+    if (!this.block) throw disposed()
+    this.view ??= arrayOn(this.dtype, this.block.buffer, this.block.offset, this.length)
+    return this.view
+  }
+  free(): void {
+    if (this.block && this.owned) this.backend.blocks.give(this.block)
+    this.block = undefined
+    this.view = undefined
+  }
+}
+
+class NativeExecutable implements Executable {
+  readonly arenaBytes: number
+  private readonly backend: NativeBackend
+  private readonly program: Program
+  private readonly plan: Plan
+  /** The address of each slot, read by the addon. */
+  private readonly table: Float64Array
+  private handle: object | undefined
+  /** What the constant addresses of the table point into; the arena is there from the first run on. */
+  private readonly blocks: Block[] = []
+  private ready = false
+
+  constructor(backend: NativeBackend, program: Program, graph: Graph) {
+    this.backend = backend
+    this.program = program
+    this.plan = planSlots(program, graph)
+    this.arenaBytes = program.arenaBytes
+    this.table = new Float64Array(
+      new ArrayBuffer(8 * Math.max(1, program.slots.length)),
+      0,
+      program.slots.length,
+    )
+    const handle = backend.addon.load(program.words, this.table)
+    if (typeof handle === 'string') throw rejected(handle)
+    this.handle = handle
+  }
+
+  private prepare(): void {
+    const take = (bytes: number): Block => {
+      const block = this.backend.blocks.take(bytes)
+      this.blocks.push(block)
+      return block
+    }
+    for (const { slot, data } of this.plan.constants) {
+      const block = take(data.byteLength)
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+      new Uint8Array(block.buffer, block.offset, data.byteLength).set(bytes)
+      this.table[slot] = block.ptr
+    }
+    if (this.plan.arena.length > 0) {
+      const { ptr } = take(this.arenaBytes)
+      for (const { slot, offset } of this.plan.arena) this.table[slot] = ptr + offset
+    }
+    this.ready = true
+  }
+
+  run(inputs: readonly Storage[], outputs: readonly Storage[], offsets?: readonly number[]): void {
+    const { handle, table, backend } = this
+    if (!handle)
+      throw new BackendError({ op: 'run', rule: 'the program must live', got: 'a freed one' })
+    if (!this.ready) this.prepare()
+    const ins = this.plan.inputs
+    for (let i = 0; i < ins.length; i++) {
+      const b = ins[i]!
+      const s = inputs[b.index] as NativeStorage
+      const offset = offsets === undefined ? 0 : (offsets[b.index] ?? 0)
+      if (
+        s === undefined ||
+        s.backend !== backend ||
+        s.dtype !== b.dtype ||
+        s.block === undefined ||
+        s.block.buffer.byteLength === 0 ||
+        !(offset >= 0 && offset + b.length <= s.length)
+      )
+        throw unbound(backend, s, b, offset)
+      table[b.slot] = s.ptr + offset * b.width
+    }
+    const outs = this.plan.outputs
+    for (let i = 0; i < outs.length; i++) {
+      const b = outs[i]!
+      const s = outputs[b.index] as NativeStorage
+      if (
+        s === undefined ||
+        s.backend !== backend ||
+        s.dtype !== b.dtype ||
+        s.block === undefined ||
+        s.block.buffer.byteLength === 0 ||
+        b.length > s.length
+      )
+        throw unbound(backend, s, b, 0)
+      table[b.slot] = s.ptr
+    }
+    const fault = backend.addon.run(handle)
+    if (fault !== undefined) throw indexError(this.program, ...fault)
+  }
+
+  explain(): string {
+    return this.program.explain()
+  }
+
+  free(): void {
+    if (!this.handle) return
+    this.backend.addon.free(this.handle)
+    this.handle = undefined
+    for (const block of this.blocks) this.backend.blocks.give(block)
+    this.blocks.length = 0
+  }
+}
+
+function unbound(
+  backend: NativeBackend,
+  s: NativeStorage | undefined,
+  b: Plan['inputs'][number],
+  offset: number,
+): BackendError {
+  const freed = s?.backend === backend && (s.block?.buffer.byteLength ?? 0) === 0
+  return bindingError(backend, s, b, offset, freed)
+}
+
+class NativeBackend implements Backend {
+  readonly name = 'native'
+  readonly dtypes: readonly DType[] = ['float32', 'int32', 'bool']
+  readonly addon: Addon
+  readonly blocks: Blocks
+  private readonly isa: string
+  private count: number
+
+  constructor(addon: Addon) {
+    this.addon = addon
+    this.blocks = new Blocks(addon)
+    const isas = addon.isas()
+    this.isa = env('NABLA_ISA') ?? isas[0]!
+    if (!isas.includes(this.isa))
+      throw new BackendError({
+        op: 'native',
+        rule: `NABLA_ISA must be one of ${isas.join(', ')} on this processor`,
+        got: this.isa,
+      })
+    addon.start(this.isa)
+    this.count = addon.setThreads(checkThreads(Number(env('NABLA_THREADS') ?? cores())))
+  }
+
+  alloc(dtype: DType, length: number): Storage {
+    checkLength(length)
+    return new NativeStorage(this, dtype, length, this.blocks.take(length * bytesOf(dtype)), true)
+  }
+
+  from(dtype: DType, data: TypedArray): Storage {
+    const { buffer, byteLength } = data
+    // Small arrays are copied: their buffers may live in V8's heap, and an address costs more than the copy.
+    if (
+      byteLength > SMALL &&
+      buffer instanceof ArrayBuffer &&
+      buffer.byteLength === byteLength &&
+      !(buffer as { resizable?: boolean }).resizable
+    ) {
+      const ptr = this.addon.address(buffer)
+      if (ptr % 16 === 0) {
+        const block = { buffer, offset: 0, ptr, bytes: byteLength }
+        return new NativeStorage(this, dtype, data.length, block, false)
+      }
+    }
+    const storage = this.alloc(dtype, data.length)
+    storage.array().set(data)
+    return storage
+  }
+
+  compile(graph: Graph): Executable {
+    return this.load(encode(graph), graph)
+  }
+  load(program: Program, graph: Graph): Executable {
+    return new NativeExecutable(this, program, graph)
+  }
+
+  info(): Record<string, string | number> {
+    return {
+      backend: this.name,
+      isa: this.isa,
+      threads: this.count,
+      addon: this.addon.isas().join(' '),
+      ...runtime,
+    }
+  }
+
+  get threads(): number {
+    return this.count
+  }
+  set threads(count: number) {
+    this.count = this.addon.setThreads(checkThreads(count))
+  }
+}
+
+let instance: NativeBackend | undefined
+
+/** The C++ core as a Node-API addon; undefined where it was not built. */
+export function nativeBackend(): Backend | undefined {
+  if (instance) return instance
+  const { addon } = loadAddon()
+  if (addon) instance = new NativeBackend(addon)
+  return instance
+}
+
+/** Why `nativeBackend()` gives none. */
+export const nativeProblem = (): string | undefined => loadAddon().reason
