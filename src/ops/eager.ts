@@ -7,7 +7,7 @@ import { type Node, node, type Prim } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { TraceError } from '../core/errors.js'
 import { isContiguous, type Shape, sizeOf, stridesOf } from '../core/shape.js'
-import { affine } from './layout.js'
+import { affine } from '../backends/layout.js'
 import { backendOf, checkDType, Tensor } from './tensor.js'
 import { type Recorder, reachable, state, tracedTensor, withState } from './trace.js'
 

@@ -1,4 +1,4 @@
-import type { Node, View } from '../backends/ir.js'
+import type { Node, View } from './ir.js'
 import { type Shape, sizeOf, stridesOf } from '../core/shape.js'
 
 /** Where the elements of a value lie in the memory of an input. */
