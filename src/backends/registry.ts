@@ -1,9 +1,14 @@
+import { env } from '#platform'
 import { BackendError } from '../core/errors.js'
 import type { Backend, BackendName } from './backend.js'
+import { nativeBackend, nativeProblem } from './cpu/native.js'
+import { wasmBackend } from './cpu/wasm.js'
 import { referenceBackend } from './reference/index.js'
 
-/** How each backend is had; undefined where it cannot run. */
+/** How each backend is had; undefined where it cannot run. The default is the first that can. */
 const factories: { [name in BackendName]?: () => Backend | undefined } = {
+  native: nativeBackend,
+  wasm: wasmBackend,
   reference: referenceBackend,
 }
 
@@ -16,16 +21,36 @@ export function backend(name?: BackendName): Backend {
     return current
   }
   const found = factories[name]?.()
-  if (!found)
-    throw new BackendError({ op: 'backend', rule: 'the backend must be available', got: name })
-  return found
+  if (found) return found
+  const known = name in factories
+  throw new BackendError({
+    op: 'backend',
+    rule: known ? 'the backend must be available here' : `the backend must be one of ${names()}`,
+    got: name,
+    ...(name === 'native' && { fix: `The native addon is missing: ${nativeProblem()}` }),
+  })
 }
 
+const names = (): string => Object.keys(factories).join(', ')
+
 function defaultBackend(): Backend {
-  return backend('reference')
+  const wanted = env('NABLA_BACKEND')
+  return wanted ? backend(wanted as BackendName) : (nativeBackend() ?? wasmBackend())
+}
+
+/** The names of the backends that can run here, the default one first. */
+export function availableBackends(): BackendName[] {
+  const all = Object.keys(factories) as BackendName[]
+  return all.filter((name) => name !== 'native' || nativeBackend() !== undefined)
 }
 
 /** Where new tensors go from now on. */
 export function setBackend(name: BackendName): void {
   current = backend(name)
+}
+
+/** How many threads the current backend computes with. */
+export const getNumThreads = (): number => backend().threads
+export function setNumThreads(count: number): void {
+  backend().threads = count
 }

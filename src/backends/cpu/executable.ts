@@ -77,7 +77,7 @@ export function bindingError(
   storage: Storage | undefined,
   b: Binding,
   offset: number,
-  freed: boolean,
+  freed: boolean | undefined,
 ): BackendError {
   const place = `slot ${b.index}`
   const error = (rule: string, got: string, fix?: string) =>

@@ -1,0 +1,341 @@
+/**
+ * Programs run by the WebAssembly core. Tensors are JavaScript arrays, which the garbage collector frees; a run
+ * copies inputs into the core's memory and results out of it. What programs write in place, or read again and
+ * again, moves into that memory and stays.
+ */
+import { canStartWorkers, cores, env, runtime } from '#platform'
+import { arrayOn, bytesOf, type DType, newArray, type TypedArray } from '../../core/dtype.js'
+import { BackendError } from '../../core/errors.js'
+import type { Backend, Executable, Storage } from '../backend.js'
+import type { Graph } from '../ir.js'
+import { Core, giveNow, giveWith } from './core.js'
+import { encode } from './encode.js'
+import {
+  type Binding,
+  bindingError,
+  checkLength,
+  checkThreads,
+  disposed,
+  indexError,
+  type Plan,
+  planSlots,
+  rejected,
+} from './executable.js'
+import type { HeapBlock } from './memory.js'
+import type { Program } from './program.js'
+import { hasRelaxedSimd, type WasmVariant } from './variant.js'
+
+/** A storage that was copied in so often moves in. */
+const USES = 8
+const line = (bytes: number): number => Math.ceil(bytes / 64) * 64
+
+/** The core's memory as elements of the type, to be indexed by address / bytesOf(dtype). */
+function elements(core: Core, dtype: DType): TypedArray {
+  const { heap } = core
+  return dtype === 'float32' ? heap.f32 : dtype === 'int32' ? heap.i32 : heap.u8
+}
+
+class WasmStorage implements Storage {
+  readonly backend: WasmBackend
+  readonly dtype: DType
+  readonly length: number
+  freed = false
+  /** The elements, while they are outside the core's memory and were written. */
+  data: TypedArray | undefined
+  /** Where they are inside; empty while outside. */
+  readonly blocks: HeapBlock[] = []
+  core: Core | undefined
+  private view: TypedArray | undefined
+  private uses = 0
+
+  constructor(backend: WasmBackend, dtype: DType, length: number, data: TypedArray | undefined) {
+    this.backend = backend
+    this.dtype = dtype
+    this.length = length
+    this.data = data
+  }
+
+  array(): TypedArray {
+    if (this.freed) throw disposed()
+    if (!this.core) {
+      this.data ??= newArray(this.dtype, this.length)
+      return this.data
+    }
+    const { buffer } = this.core.heap.memory
+    if (this.view?.buffer !== buffer)
+      this.view = arrayOn(this.dtype, buffer, this.blocks[0]!.ptr, this.length)
+    return this.view
+  }
+
+  /** The address inside `core` after moving there; 0 for a storage that is outside and may stay there. */
+  address(core: Core, stay: boolean): number {
+    if (this.core === core) return this.blocks[0]!.ptr
+    if (stay && !this.core && ++this.uses < USES) return 0
+    const block = core.heap.take(Math.max(1, this.length * bytesOf(this.dtype)))
+    elements(core, this.dtype).set(this.array(), block.ptr / bytesOf(this.dtype))
+    this.leave()
+    this.core = core
+    this.blocks.push(block)
+    giveWith(this, core.heap, this.blocks)
+    return block.ptr
+  }
+
+  /** Copies elements from a host array into the core. */
+  copyIn(core: Core, ptr: number, offset: number, count: number): void {
+    const from = this.array()
+    const to = elements(core, this.dtype)
+    const at = ptr / bytesOf(this.dtype)
+    // For a few elements a loop is faster than the calls.
+    if (count <= 32) for (let i = 0; i < count; i++) to[at + i] = from[offset + i]!
+    else to.set(count === from.length ? from : from.subarray(offset, offset + count), at)
+  }
+
+  /** Receives the first elements from an address of the core. */
+  copyOut(core: Core, ptr: number, count: number): void {
+    const from = elements(core, this.dtype)
+    const at = ptr / bytesOf(this.dtype)
+    if (count > 32 && !this.data && count === this.length) {
+      this.data = from.slice(at, at + count) // without zeroing first
+      return
+    }
+    const to = this.array()
+    if (count <= 32) for (let i = 0; i < count; i++) to[i] = from[at + i]!
+    else to.set(from.subarray(at, at + count))
+  }
+
+  private leave(): void {
+    if (this.core) giveNow(this, this.core.heap, this.blocks)
+    this.core = undefined
+    this.data = undefined
+    this.view = undefined
+  }
+  free(): void {
+    this.leave()
+    this.freed = true
+  }
+}
+
+class WasmExecutable implements Executable {
+  readonly arenaBytes: number
+  private readonly backend: WasmBackend
+  private readonly program: Program
+  private readonly plan: Plan
+  private core: Core
+  private generation = -1
+  private freed = false
+  /** The program's memory in the core: first its words, then constants and arena from the first run on. */
+  private readonly blocks: HeapBlock[] = []
+  private handle = 0
+  private table = 0
+  private scratchBytes = 0
+
+  constructor(backend: WasmBackend, program: Program, graph: Graph) {
+    this.backend = backend
+    this.program = program
+    this.plan = planSlots(program, graph)
+    this.arenaBytes = program.arenaBytes
+    this.core = backend.core
+    this.load()
+  }
+
+  private take(bytes: number): number {
+    const block = this.core.heap.take(bytes)
+    this.blocks.push(block)
+    return block.ptr
+  }
+
+  /** Copies the program into the core, which validates it. */
+  private load(): void {
+    const { exports, heap } = this.core
+    const { words, slots } = this.program
+    if (this.blocks.length === 0) {
+      giveWith(this, heap, this.blocks)
+      const handleBytes = line(exports.nabla_handle_bytes())
+      const tableBytes = line(4 * slots.length)
+      this.handle = this.take(handleBytes + tableBytes + 4 * words.length)
+      this.table = this.handle + handleBytes
+      heap.i32.set(words, (this.table + tableBytes) / 4)
+    }
+    const at = this.table + line(4 * slots.length)
+    const error = exports.nabla_load(this.handle, at, words.length)
+    if (error) {
+      const message = `${this.core.text(error)} at word ${exports.nabla_error_at(this.handle)}`
+      giveNow(this, heap, this.blocks)
+      throw rejected(message)
+    }
+    this.scratchBytes = exports.nabla_scratch_bytes(this.handle)
+    this.generation = this.core.generation
+  }
+
+  /** Follows the backend to another core or number of threads, and gets the memory of a first run. */
+  private prepare(): void {
+    const { core } = this.backend
+    if (this.core !== core) {
+      giveNow(this, this.core.heap, this.blocks)
+      this.core = core
+      this.load()
+    } else if (this.generation !== core.generation) this.load()
+    if (this.blocks.length > 1) return
+    const { arena, constants } = this.plan
+    let bytes = line(this.arenaBytes)
+    for (const { data } of constants) bytes += line(data.byteLength)
+    let ptr = this.take(bytes)
+    const table = this.table / 4
+    for (const { slot, offset } of arena) core.heap.u32[table + slot] = ptr + offset
+    ptr += line(this.arenaBytes)
+    for (const { slot, data } of constants) {
+      core.heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), ptr)
+      core.heap.u32[table + slot] = ptr
+      ptr += line(data.byteLength)
+    }
+  }
+
+  run(inputs: readonly Storage[], outputs: readonly Storage[], offsets?: readonly number[]): void {
+    if (this.freed)
+      throw new BackendError({ op: 'run', rule: 'the program must live', got: 'a freed one' })
+    const { backend, plan } = this
+    if (
+      this.core !== backend.core ||
+      this.generation !== this.core.generation ||
+      this.blocks.length < 2
+    )
+      this.prepare()
+    const { core } = this
+    // First everything that may move tensors or memory.
+    let staged = 0
+    for (const b of plan.inputs) {
+      const s = checked(backend, inputs[b.index], b, offsets?.[b.index] ?? 0)
+      if (b.written) s.address(core, false)
+    }
+    for (const b of plan.inputs) {
+      const s = inputs[b.index] as WasmStorage
+      if (!s.address(core, true)) staged += line(b.length * b.width)
+    }
+    for (const b of plan.outputs) {
+      const s = checked(backend, outputs[b.index], b, 0)
+      if (s.core) s.address(core, false)
+      else staged += line(b.length * b.width)
+    }
+    let ptr = core.workspace(staged + this.scratchBytes)
+    const { u32 } = core.heap
+    const table = this.table / 4
+    for (const b of plan.inputs) {
+      const s = inputs[b.index] as WasmStorage
+      const offset = offsets?.[b.index] ?? 0
+      if (s.core) u32[table + b.slot] = s.blocks[0]!.ptr + offset * b.width
+      else {
+        u32[table + b.slot] = ptr
+        s.copyIn(core, ptr, offset, b.length)
+        ptr += line(b.length * b.width)
+      }
+    }
+    for (const b of plan.outputs) {
+      const s = outputs[b.index] as WasmStorage
+      u32[table + b.slot] = s.core ? s.blocks[0]!.ptr : ptr
+      if (!s.core) ptr += line(b.length * b.width)
+    }
+    if (core.exports.nabla_run(this.handle, this.table, ptr)) {
+      const [, check, value, lo, hi] = core.heap.i32.subarray(this.handle / 4, this.handle / 4 + 5)
+      throw indexError(this.program, check!, value!, lo!, hi!)
+    }
+    for (const b of plan.outputs) {
+      const s = outputs[b.index] as WasmStorage
+      if (!s.core) s.copyOut(core, u32[table + b.slot]!, b.length)
+    }
+  }
+
+  explain(): string {
+    return this.program.explain()
+  }
+
+  free(): void {
+    if (this.freed) return
+    this.freed = true
+    giveNow(this, this.core.heap, this.blocks)
+  }
+}
+
+function checked(
+  backend: WasmBackend,
+  storage: Storage | undefined,
+  b: Binding,
+  offset: number,
+): WasmStorage {
+  const s = storage as WasmStorage
+  if (
+    s === undefined ||
+    s.backend !== backend ||
+    s.dtype !== b.dtype ||
+    s.freed ||
+    (s.data !== undefined && s.data.length !== s.length) ||
+    !(offset >= 0 && offset + b.length <= s.length)
+  )
+    throw bindingError(backend, s, b, offset, s?.freed || (s?.data && s.data.length !== s.length))
+  return s
+}
+
+class WasmBackend implements Backend {
+  readonly name = 'wasm'
+  readonly dtypes: readonly DType[] = ['float32', 'int32', 'bool']
+  core: Core
+  private readonly isa: 'simd' | 'relaxed'
+  private count = 1
+
+  constructor() {
+    this.isa = hasRelaxedSimd() && env('NABLA_ISA') !== 'simd' ? 'relaxed' : 'simd'
+    const threads = checkThreads(Number(env('NABLA_THREADS') ?? cores()))
+    this.core = new Core(this.variant(threads))
+    this.count = this.core.setThreads(threads)
+  }
+
+  private variant(threads: number): WasmVariant {
+    return threads > 1 && canStartWorkers ? `${this.isa}-threads` : this.isa
+  }
+
+  alloc(dtype: DType, length: number): Storage {
+    checkLength(length)
+    return new WasmStorage(this, dtype, length, undefined)
+  }
+
+  from(dtype: DType, data: TypedArray): Storage {
+    const covers = data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength
+    return new WasmStorage(this, dtype, data.length, covers ? data : data.slice())
+  }
+
+  compile(graph: Graph): Executable {
+    return this.load(encode(graph), graph)
+  }
+  load(program: Program, graph: Graph): Executable {
+    return new WasmExecutable(this, program, graph)
+  }
+
+  info(): Record<string, string | number> {
+    return {
+      backend: this.name,
+      isa: this.isa,
+      threads: this.count,
+      wasm: this.core.variant,
+      memory: this.core.heap.u8.length,
+      ...runtime,
+    }
+  }
+
+  get threads(): number {
+    return this.count
+  }
+  set threads(count: number) {
+    checkThreads(count)
+    // Threads need a shared memory: tensors and programs move to it when they are next used.
+    const variant = this.variant(count)
+    if (count > 1 && variant !== this.core.variant) this.core = new Core(variant)
+    this.count = this.core.setThreads(count)
+  }
+}
+
+let instance: WasmBackend | undefined
+
+/** The C++ core as WebAssembly: runs wherever JavaScript does. */
+export function wasmBackend(): Backend {
+  instance ??= new WasmBackend()
+  return instance
+}
