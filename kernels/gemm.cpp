@@ -1,0 +1,282 @@
+// Blocks of B (KC x NC) and of A (MC x KC) are packed into panels that the register tile walks with
+// unit stride. An operand that is small, or used by few tiles, is read where it lies.
+#include "gemm.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+// The register tile: MR rows by NV vectors, or MR1 rows where one vector holds all the columns.
+#if defined(__AVX512F__)
+constexpr int MR = 14, NV = 2, MR1 = 14;
+#elif defined(__AVX2__)
+constexpr int MR = 6, NV = 2, MR1 = 12;
+#elif defined(__ARM_NEON)
+constexpr int MR = 12, NV = 2, MR1 = 16;
+#else
+constexpr int MR = 4, NV = 2, MR1 = 8;
+#endif
+constexpr int NR = NV * VW;
+// A KC x NR panel of B stays in L1, an MC x KC block of A in L2, a KC x NC block of B in L3.
+constexpr int64_t KC = 256, MC = MR * (224 / MR), NC = 2048;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+NABLA_INLINE vf load_some(const float* p, int n) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+  return n == VW ? load(p) : load_n(p, n);
+#endif
+}
+NABLA_INLINE void store_some(float* p, vf v, int n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+  if (n == VW)
+    store(p, v);
+  else
+    store_n(p, v, n);
+#endif
+}
+
+// What a tile adds to its sums, and how wide its last vector is.
+struct Finish {
+  bool add;
+  const float* bias;
+  int last;
+};
+
+typedef void (*Tile)(int64_t k, const float* a, int64_t as, const float* b, int64_t bs, float* c, int64_t cs,
+                     const Finish& f);
+
+// R x (V*VW) of C. A_ROWS: a[i*as + p], else a[p*as + i]; b[p*bs + j].
+template <int R, int V, bool A_ROWS>
+static void tile(int64_t k, const float* a, int64_t as, const float* b, int64_t bs, float* c, int64_t cs,
+                 const Finish& f) {
+  vf s[R][V];
+#pragma GCC unroll 16
+  for (int i = 0; i < R; i++) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) s[i][v] = (vf){};
+    __builtin_prefetch(c + i * cs, 1);
+  }
+  for (int64_t p = 0; p < k; p++) {
+    vf x[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) x[v] = load(b + v * VW);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; i++) {
+      const vf y = splat(A_ROWS ? a[i * as] : a[i]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) s[i][v] = fma(y, x[v], s[i][v]);
+    }
+    a += A_ROWS ? 1 : as;
+    b += bs;
+  }
+  if (f.bias) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) {
+      const vf x = load_some(f.bias + v * VW, v == V - 1 ? f.last : VW);
+#pragma GCC unroll 16
+      for (int i = 0; i < R; i++) s[i][v] += x;
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < R; i++) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) {
+      float* to = c + i * cs + v * VW;
+      const int n = v == V - 1 ? f.last : VW;
+      store_some(to, f.add ? s[i][v] + load_some(to, n) : s[i][v], n);
+    }
+  }
+}
+
+template <int R, int V, bool A_ROWS>
+static Tile find_tile(int64_t rows) {
+  if constexpr (R > 1)
+    if (rows < R) return find_tile<R - 1, V, A_ROWS>(rows);
+  return tile<R, V, A_ROWS>;
+}
+static Tile find_tile(int64_t rows, bool wide, bool a_rows) {
+  if (wide) return a_rows ? find_tile<MR, NV, true>(rows) : find_tile<MR, NV, false>(rows);
+  return a_rows ? find_tile<MR1, 1, true>(rows) : find_tile<MR1, 1, false>(rows);
+}
+
+typedef float v4 __attribute__((vector_size(16)));
+typedef float v4_u __attribute__((vector_size(16), aligned(4), may_alias));
+
+// Four rows by four columns: to[p*w + i] = from[i]'s element p.
+NABLA_INLINE void transpose4(const float* const* from, float* to, int64_t w) {
+  const v4 a = *(const v4_u*)from[0], b = *(const v4_u*)from[1];
+  const v4 c = *(const v4_u*)from[2], d = *(const v4_u*)from[3];
+  const v4 ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const v4 cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  *(v4_u*)to = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
+  *(v4_u*)(to + w) = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7);
+  *(v4_u*)(to + 2 * w) = __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5);
+  *(v4_u*)(to + 3 * w) = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
+}
+
+// to[p*w + i] = from[i*rs + p*cs] for p < k, i < n, and what is past n and below w is zero or finite
+// rubbish of the same rows, which lands in columns that nobody stores. May write 3 floats too many.
+static void pack(const float* from, int64_t rs, int64_t cs, int64_t n, int64_t w, int64_t k, float* to) {
+  if (rs == 1 || cs != 1 || n < 3) {
+    for (int64_t p = 0; p < k; p++) {
+      const float* x = from + p * cs;
+      float* y = to + p * w;
+      int64_t i = 0;
+      if (rs == 1) {
+        for (; i + VW <= n; i += VW) store(y + i, load(x + i));
+        for (; i < n; i++) y[i] = x[i];
+      } else {
+        for (; i < n; i++) y[i] = x[i * rs];
+      }
+      for (; i < w; i++) y[i] = 0;
+    }
+    return;
+  }
+  const int64_t k4 = k & ~(int64_t)3;
+  // From the last group to the first: the columns that a partial group writes too many are the next
+  // row's first ones, which come after it.
+  for (int64_t i = (w - 1) & ~(int64_t)3; i >= 0; i -= 4) {
+    const float* row[4];
+    for (int r = 0; r < 4; r++) row[r] = from + least(i + r, n - 1) * rs;
+    for (int64_t p = 0; p < k4; p += 4) {
+      transpose4(row, to + p * w + i, w);
+      for (int r = 0; r < 4; r++) row[r] += 4;
+    }
+  }
+  for (int64_t p = k4; p < k; p++)
+    for (int64_t i = 0; i < w; i++) to[p * w + i] = from[least(i, n - 1) * rs + p];
+}
+
+static int64_t packed_a(int64_t m, int64_t k) {
+  return (least(m, MC) * least(k, KC) + 4 + 15) & ~(int64_t)15;
+}
+int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k) {
+  if (m <= 0 || n <= 0 || k <= 0) return 0;
+  return 4 * (packed_a(m, k) + ((ceil_div(least(n, NC), VW) * VW * least(k, KC) + 4 + 15) & ~(int64_t)15));
+}
+
+static void no_products(const GemmArgs& g) {
+  for (int64_t i = 0; i < g.m; i++) {
+    float* c = g.c + i * g.c_rs;
+    for (int64_t j = 0; j < g.n; j++) {
+      const float x = g.bias ? g.bias[j] : 0;
+      c[j] = g.accumulate ? c[j] + x : x;
+    }
+  }
+}
+
+void gemm(const GemmArgs& g, void* scratch) {
+  if (g.m <= 0 || g.n <= 0) return;
+  if (g.k <= 0) return no_products(g);
+  // Rows of A whose distance is a multiple of the page would share one set of L1.
+  const bool narrow = g.n <= VW;
+  const bool reuse_a = g.n > 4 * NR || (g.n > NR && g.a_cs == 1 && g.a_rs % 1024 == 0);
+  const bool lay_a = reuse_a || (g.a_cs != 1 && g.a_rs != 1);
+  const bool a_rows = !lay_a && g.a_rs != 1;
+  const int rows = narrow ? MR1 : MR;
+  const bool lay_b = g.b_cs != 1 || (g.m > 2 * rows && g.k * g.n > 8192);
+  float* const at = (float*)scratch;
+  float* const bt = at + packed_a(g.m, g.k);
+
+  for (int64_t jc = 0; jc < g.n; jc += NC) {
+    const int64_t nc = least(NC, g.n - jc);
+    for (int64_t pc = 0; pc < g.k; pc += KC) {
+      const int64_t kc = least(KC, g.k - pc);
+      const float* const b0 = g.b + pc * g.b_rs + jc * g.b_cs;
+      // A partial last vector is always packed, so that it can be loaded whole.
+      for (int64_t j = 0; j < nc; j += NR) {
+        const int64_t n = least(NR, nc - j), w = ceil_div(n, VW) * VW;
+        if (lay_b || w != n) pack(b0 + j * g.b_cs, g.b_cs, g.b_rs, n, w, kc, bt + j * kc);
+      }
+      for (int64_t ic = 0; ic < g.m; ic += MC) {
+        const int64_t mc = least(MC, g.m - ic);
+        // Tiles of equal height rather than full ones and a remainder.
+        const int64_t high = ceil_div(mc, ceil_div(mc, rows));
+        const float* const a0 = g.a + ic * g.a_rs + pc * g.a_cs;
+        if (lay_a)
+          for (int64_t i = 0; i < mc; i += high) {
+            const int64_t r = least(high, mc - i);
+            pack(a0 + i * g.a_rs, g.a_rs, g.a_cs, r, r, kc, at + i * kc);
+          }
+        for (int64_t j = 0; j < nc; j += NR) {
+          const int64_t n = least(NR, nc - j), w = ceil_div(n, VW) * VW;
+          const bool laid = lay_b || w != n;
+          const Finish f = {g.accumulate || pc > 0, g.bias && !pc ? g.bias + jc + j : nullptr,
+                            (int)(n - (w - VW))};
+          const Tile whole = find_tile(high, w == NR, a_rows);
+          for (int64_t i = 0; i < mc; i += high) {
+            const int64_t r = least(high, mc - i);
+            const Tile t = r == high ? whole : find_tile(r, w == NR, a_rows);
+            t(kc, lay_a ? at + i * kc : a0 + i * g.a_rs, lay_a ? r : a_rows ? g.a_rs : g.a_cs,
+              laid ? bt + j * kc : b0 + j, laid ? w : g.b_rs, g.c + (ic + i) * g.c_rs + jc + j, g.c_rs, f);
+          }
+        }
+      }
+    }
+  }
+}
+
+// How the tasks divide the batch, the rows and the columns.
+struct Grid {
+  int64_t b, m, n;
+};
+static int64_t share(int64_t extent, int64_t unit, int64_t parts) {
+  return least(extent, ceil_div(ceil_div(extent, unit), parts) * unit);
+}
+// The grid whose largest task is the smallest, then the one that packs least.
+static Grid find_grid(int64_t batch, int64_t m, int64_t n, int tasks, int64_t* cost) {
+  Grid best = {1, 1, 1};
+  *cost = INT64_MAX;
+  int64_t best_edge = INT64_MAX;
+  for (int64_t b = 1; b <= tasks; b++) {
+    if (tasks % b || (b > 1 && b > batch)) continue;
+    for (int64_t r = 1; r <= tasks / b; r++) {
+      if (tasks / b % r) continue;
+      const int64_t c = tasks / b / r;
+      const int64_t bs = share(batch, 1, b), ms = share(m, MR, r), ns = share(n, NR, c);
+      const int64_t work = bs * ms * ns, edge = bs * (ms + ns);
+      if (work > *cost || (work == *cost && edge >= best_edge)) continue;
+      best = {b, r, c}, *cost = work, best_edge = edge;
+    }
+  }
+  return best;
+}
+
+int gemm_tasks(int64_t batch, int64_t m, int64_t n, int64_t k, int nthreads) {
+  // A task should outlast by far the handing out of it.
+  constexpr int64_t LEAST_WORK = 1 << 19;
+  const double work = (double)batch * (double)m * (double)n * (double)k / LEAST_WORK;
+  const int most = work < nthreads ? (int)work : nthreads;
+  int best = 1;
+  int64_t best_cost = INT64_MAX;
+  // A number with few divisors may divide the product worse than a smaller one.
+  for (int t = most; t >= 1 && t > most / 2; t--) {
+    int64_t cost;
+    find_grid(batch, m, n, t, &cost);
+    if (cost <= best_cost) best = t, best_cost = cost;
+  }
+  return best;
+}
+
+void gemm_task_range(int64_t batch, int64_t m, int64_t n, int64_t, int tasks, int task, int64_t* b0,
+                     int64_t* b1, int64_t* m0, int64_t* m1, int64_t* n0, int64_t* n1) {
+  int64_t cost;
+  const Grid g = find_grid(batch, m, n, tasks, &cost);
+  const auto part = [](int64_t extent, int64_t unit, int64_t parts, int64_t at, int64_t* lo, int64_t* hi) {
+    // Whole units, spread as evenly as they go.
+    const int64_t units = ceil_div(extent, unit);
+    *lo = least(extent, units * at / parts * unit);
+    *hi = least(extent, units * (at + 1) / parts * unit);
+  };
+  part(batch, 1, g.b, task / (g.m * g.n), b0, b1);
+  part(m, MR, g.m, task / g.n % g.m, m0, m1);
+  part(n, NR, g.n, task % g.n, n0, n1);
+}
+
+}  // namespace NABLA_ISA
+}  // namespace nabla

@@ -1,0 +1,32 @@
+// The matrix product in float32, for any strides, on one thread; and its division over threads.
+#pragma once
+#include "simd.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+// c[i*c_rs + j] (+)= sum over p of a[i*a_rs + p*a_cs] * b[p*b_rs + j*b_cs] (+ bias[j] if bias).
+// c must not overlap the operands.
+struct GemmArgs {
+  const float *a, *b;
+  float* c;
+  int64_t m, n, k;
+  int64_t a_rs, a_cs, b_rs, b_cs, c_rs;
+  bool accumulate;
+  const float* bias;
+};
+
+// Scratch of one thread, aligned to 64 bytes; what serves m x n x k serves every smaller product.
+int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k);
+// Each element is summed in an order that depends on k only, so that dividing the rows and columns
+// of a product among threads does not change a bit of it.
+void gemm(const GemmArgs& g, void* scratch);
+
+// How many tasks `batch` products are worth on nthreads threads, and what each of them computes:
+// products [b0, b1), rows [m0, m1), columns [n0, n1).
+int gemm_tasks(int64_t batch, int64_t m, int64_t n, int64_t k, int nthreads);
+void gemm_task_range(int64_t batch, int64_t m, int64_t n, int64_t k, int tasks, int task, int64_t* b0,
+                     int64_t* b1, int64_t* m0, int64_t* m1, int64_t* n0, int64_t* n1);
+
+}  // namespace NABLA_ISA
+}  // namespace nabla

@@ -1,0 +1,141 @@
+// test: isa sources=gemm.cpp args=600 args-slow=60
+// The matrix product against a plain double loop: random shapes, strides, accumulation, bias, and
+// every division into tasks, which must give the same bits as no division.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gemm.h"
+
+using namespace nabla::NABLA_ISA;
+
+static uint32_t state = 12345;
+static uint32_t next() {
+  state = state * 1664525u + 1013904223u;
+  return state >> 8;
+}
+static int64_t below(int64_t n) { return next() % n; }
+static float value() { return (float)next() / (1 << 23) - 1.0f; }
+static int failures = 0;
+
+struct Buffer {
+  float* p;
+  explicit Buffer(int64_t n) : p((float*)malloc(n * 4 + 4)) {
+    for (int64_t i = 0; i < n; i++) p[i] = value();
+  }
+  Buffer(const Buffer&) = delete;
+  ~Buffer() { free(p); }
+};
+
+static int64_t extent() {
+  switch (below(8)) {
+    case 0: return below(3);
+    case 1: return 1 + below(300);
+    case 2: return 16 * (1 + below(5));
+    default: return 1 + below(70);
+  }
+}
+// Strides of rows x cols in which elements do not meet: rows or columns together, or neither.
+static int64_t strides(int64_t rows, int64_t cols, int64_t* rs, int64_t* cs) {
+  const int64_t gap = below(2) * below(9), step = below(4) ? 1 : 2 + below(2);
+  if (below(2))
+    *cs = step, *rs = cols * step + gap;
+  else
+    *rs = step, *cs = rows * step + gap;
+  return rows * *rs + cols * *cs + 1;
+}
+
+static void one(int64_t m, int64_t n, int64_t k, int64_t batch) {
+  int64_t a_rs, a_cs, b_rs, b_cs;
+  const int64_t a_size = strides(m, k, &a_rs, &a_cs), b_size = strides(k, n, &b_rs, &b_cs);
+  const int64_t c_rs = n + below(2) * below(20), c_size = m * c_rs + 1;
+  const bool accumulate = below(2), biased = below(2);
+  // Exact sizes, so that the address sanitizer sees an access past the last element.
+  const int64_t a_used = m && k ? (m - 1) * a_rs + (k - 1) * a_cs + 1 : 0;
+  const int64_t b_used = k && n ? (k - 1) * b_rs + (n - 1) * b_cs + 1 : 0;
+  Buffer a((batch - 1) * a_size + a_used), b((batch - 1) * b_size + b_used), bias(n);
+  Buffer c(batch * c_size), before(batch * c_size), whole(batch * c_size);
+  memcpy(before.p, c.p, batch * c_size * 4);
+  const int64_t bytes = gemm_scratch_bytes(m, n, k);
+  char* const scratch = (char*)aligned_alloc(64, ((bytes + 63) & ~63ll) + 64);
+  memset(scratch, 0xff, bytes + 64);  // NaN wherever something is read that was not packed
+  const auto run = [&](int64_t x, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+    gemm({a.p + x * a_size + m0 * a_rs, b.p + x * b_size + n0 * b_cs, c.p + x * c_size + m0 * c_rs + n0,
+          m1 - m0, n1 - n0, k, a_rs, a_cs, b_rs, b_cs, c_rs, accumulate, biased ? bias.p + n0 : nullptr},
+         scratch);
+  };
+  for (int64_t x = 0; x < batch; x++) run(x, 0, m, 0, n);
+  memcpy(whole.p, c.p, batch * c_size * 4);
+  bool bad = false;
+  for (int64_t i = 0; i < 64; i++) bad |= scratch[bytes + i] != (char)0xff;
+  for (int64_t x = 0; x < batch; x++)
+    for (int64_t at = 0; at < c_size; at++) {
+      const int64_t i = c_rs ? at / c_rs : m, j = c_rs ? at % c_rs : 0;
+      const float got = c.p[x * c_size + at], was = before.p[x * c_size + at];
+      if (i >= m || j >= n) {
+        bad |= got != was;
+        continue;
+      }
+      double sum = biased ? bias.p[j] : 0, size = 1;
+      if (accumulate) sum += was;
+      for (int64_t p = 0; p < k; p++) {
+        const double t = (double)a.p[x * a_size + i * a_rs + p * a_cs] * b.p[x * b_size + p * b_rs + j * b_cs];
+        sum += t, size += __builtin_fabs(t);
+      }
+      bad |= !(__builtin_fabs(got - sum) <= 1e-6 * size);
+    }
+  const char* what = "values";
+  for (int threads = 1; threads <= 7 && !bad; threads += 1 + (int)below(3)) {
+    const int tasks = below(2) ? gemm_tasks(batch, m, n, k, threads) : threads;
+    memcpy(c.p, before.p, batch * c_size * 4);
+    for (int t = 0; t < tasks; t++) {
+      int64_t b0, b1, m0, m1, n0, n1;
+      gemm_task_range(batch, m, n, k, tasks, t, &b0, &b1, &m0, &m1, &n0, &n1);
+      for (int64_t x = b0; x < b1; x++) run(x, m0, m1, n0, n1);
+    }
+    bad = memcmp(c.p, whole.p, batch * c_size * 4) != 0 || tasks < 1 || tasks > threads;
+    what = "tasks";
+  }
+  if (bad) {
+    printf("%s: %lld x %lld x %lld, batch %lld, a %lld %lld, b %lld %lld, accumulate %d, bias %d\n", what,
+           (long long)m, (long long)n, (long long)k, (long long)batch, (long long)a_rs, (long long)a_cs,
+           (long long)b_rs, (long long)b_cs, accumulate, biased);
+    failures++;
+  }
+  free(scratch);
+}
+
+// A NaN or an infinity reaches its row or column and nothing else.
+static void special(int64_t m, int64_t n, int64_t k) {
+  Buffer a(m * k), b(k * n), c(m * n);
+  void* const scratch = aligned_alloc(64, (gemm_scratch_bytes(m, n, k) + 63) & ~63ll);
+  const int64_t i0 = below(m), j0 = below(n);
+  a.p[i0 * k + below(k)] = __builtin_nanf("");
+  b.p[below(k) * n + j0] = __builtin_inff();
+  gemm({a.p, b.p, c.p, m, n, k, k, 1, n, 1, n, false, nullptr}, scratch);
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t j = 0; j < n; j++) {
+      const float x = c.p[i * n + j];
+      if (i == i0 ? !__builtin_isnan(x) : j == j0 ? !__builtin_isinf(x) : !__builtin_isfinite(x)) {
+        printf("special: %lld %lld is %g\n", (long long)i, (long long)j, x);
+        failures++;
+        free(scratch);
+        return;
+      }
+    }
+  free(scratch);
+}
+
+int main(int argc, char** argv) {
+  const int rounds = argc > 1 ? atoi(argv[1]) : 100;
+  for (int i = 0; i < rounds; i++) one(extent(), extent(), extent(), below(4) ? 1 : 1 + below(5));
+  for (int i = 0; i < rounds; i++) special(1 + below(40), 1 + below(70), 1 + below(40));
+  one(0, 5, 3, 1), one(5, 0, 3, 1), one(5, 3, 0, 1);
+  // Past every block size, and strides of a page.
+  one(250, 70, 600, 1), one(20, 2100, 20, 1);
+  for (int i = 0; i < 4; i++) one(60, 150, 1024, 1);
+  // Small and large work.
+  if (gemm_tasks(1, 8, 8, 8, 4) != 1 || gemm_tasks(1, 512, 512, 512, 4) != 4) failures++, puts("gemm_tasks");
+  if (failures) printf("%d failures\n", failures);
+  return failures ? 1 : 0;
+}
