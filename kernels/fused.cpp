@@ -1,0 +1,796 @@
+// Fused expression programs, tile by tile: every register holds rows x cols lanes of the tile, every instruction is
+// one loop over them. Specified in program.h.
+#include "check.h"
+#include "math_double.h"
+#include "random.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+namespace {
+
+constexpr int MAX_IO = 40;
+constexpr int64_t TILE_BYTES = 24 * 1024;  // of all registers, to stay within the L1 cache
+constexpr int64_t GRAIN = 16384;           // lanes times instructions worth a thread of their own, in units of 4
+
+struct Port {
+  int32_t slot, dtype, offset, row, col, mode, reg;
+  int32_t outer[MAX_OUTER];
+};
+
+struct Kernel {
+  int n_outer, n_in, n_ins, n_regs, n_out;
+  int32_t extent[MAX_OUTER];
+  int32_t rows, cols;
+  const int32_t* cls;
+  const int32_t* ins;
+  Port in[MAX_IO], out[MAX_IO];
+  int64_t outer_count;
+  bool reduces;  // has an instruction over whole rows
+  int full_regs;
+};
+
+void read_ports(const int32_t*& p, int n, int n_outer, Port* ports, bool out) {
+  for (int i = 0; i < n; i++) {
+    Port& q = ports[i];
+    q.slot = *p++, q.dtype = *p++, q.offset = *p++;
+    for (int a = 0; a < n_outer; a++) q.outer[a] = *p++;
+    q.row = *p++, q.col = *p++;
+    q.mode = out ? *p++ : 0, q.reg = out ? *p++ : i;
+  }
+}
+
+bool is_reduction(int op) { return op >= F_RSUMF && op <= F_RALL; }
+
+void decode(const int32_t* w, Kernel& k) {
+  const int32_t* p = w + 2;
+  k.n_outer = *p++;
+  k.outer_count = 1;
+  for (int a = 0; a < k.n_outer; a++) k.outer_count *= k.extent[a] = *p++;
+  k.rows = *p++, k.cols = *p++;
+  k.n_in = *p++, k.n_ins = *p++, k.n_regs = *p++, k.n_out = *p++;
+  k.cls = p;
+  p += k.n_regs;
+  read_ports(p, k.n_in, k.n_outer, k.in, false);
+  k.ins = p;
+  p += 6 * k.n_ins;
+  read_ports(p, k.n_out, k.n_outer, k.out, true);
+  k.reduces = false;
+  for (int i = 0; i < k.n_ins; i++) k.reduces |= is_reduction(k.ins[6 * i]);
+  k.full_regs = 0;
+  for (int r = 0; r < k.n_regs; r++) k.full_regs += k.cls[r] == FULL;
+}
+
+// ---- tiles ----
+
+struct Tiling {
+  int32_t tile_rows, tile_cols;  // of a full tile
+  int32_t row_tiles, col_tiles;
+  int64_t tiles;
+  int32_t lanes;  // of a register, a multiple of VW
+};
+
+Tiling tiling(const Kernel& k) {
+  Tiling t;
+  const int live = k.full_regs + 3 > 4 ? k.full_regs + 3 : 4;
+  int64_t target = TILE_BYTES / 4 / live;
+  if (target < 256) target = 256;
+  if (target > 2048) target = 2048;
+  target = target / VW * VW;
+  if (k.cols >= target && !k.reduces) {
+    t.tile_rows = 1;
+    t.tile_cols = (int32_t)target;
+  } else {
+    t.tile_cols = k.cols;
+    int64_t r = k.cols ? target / k.cols : 1;
+    if (r < 1) r = 1;
+    // Rows in fours, so that short rows fill whole vectors.
+    if (r > VW) r = r / VW * VW;
+    t.tile_rows = (int32_t)(r < k.rows ? r : k.rows);
+  }
+  t.row_tiles = t.tile_rows ? (k.rows + t.tile_rows - 1) / t.tile_rows : 0;
+  t.col_tiles = t.tile_cols ? (k.cols + t.tile_cols - 1) / t.tile_cols : 0;
+  t.tiles = k.outer_count * t.row_tiles * t.col_tiles;
+  const int64_t lanes = (int64_t)t.tile_rows * t.tile_cols;
+  t.lanes = (int32_t)((lanes + VW - 1) / VW * VW + VW);
+  return t;
+}
+
+// Registers and three expansion tiles.
+int64_t register_bytes(const Kernel& k, const Tiling& t) {
+  return ((int64_t)k.n_regs + 3) * t.lanes * 4 + 64;
+}
+
+// Places that an accumulating output has: its span of addresses.
+int64_t places(const Kernel& k, const Port& o) {
+  int64_t n = 1;
+  for (int a = 0; a < k.n_outer; a++) n += (int64_t)(k.extent[a] - 1) * o.outer[a];
+  return n + (int64_t)(k.rows - 1) * o.row + (int64_t)(k.cols - 1) * o.col;
+}
+bool combines(const Port& o) { return o.mode != SET; }
+
+int task_count(const Kernel& k, const Tiling& t, int threads) {
+  const int64_t work = k.outer_count * k.rows * (int64_t)k.cols * (k.n_ins + 1) / 4;
+  if (threads <= 1 || work < 2 * GRAIN) return 1;
+  int64_t n = work / GRAIN;
+  bool accumulates = false;
+  for (int i = 0; i < k.n_out; i++) accumulates |= combines(k.out[i]);
+  const int64_t most = accumulates ? threads : 4 * (int64_t)threads;
+  if (n > most) n = most;
+  return (int)(n < t.tiles ? n : t.tiles);
+}
+
+// ---- loops ----
+
+// A lane operand: a pointer and how far it moves from vector to vector, 0 for one that is the same everywhere.
+struct Lanes {
+  const float* p;
+  int step;
+};
+
+template <class F>
+NABLA_INLINE void loop1(float* d, int64_t n, Lanes a, F f) {
+  for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(a.p + i * a.step)));
+}
+template <class F>
+NABLA_INLINE void loop2(float* d, int64_t n, Lanes a, Lanes b, F f) {
+  if (a.step && b.step)
+    for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(a.p + i), load(b.p + i)));
+  else if (a.step) {
+    const vf y = load(b.p);
+    for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(a.p + i), y));
+  } else {
+    const vf x = load(a.p);
+    for (int64_t i = 0; i < n; i += VW) store(d + i, f(x, load(b.p + i * b.step)));
+  }
+}
+template <class F>
+NABLA_INLINE void loop3(float* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) {
+  for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(a.p + i * a.step), load(b.p + i * b.step), load(c.p + i * c.step)));
+}
+NABLA_INLINE vf mask(vi m) { return from_bits(m); }
+
+// Toward 0; what does not fit, and NaN, as INT32_MIN on every instruction set.
+NABLA_INLINE vi to_int_exact(vf x) {
+  const vi fits = (x >= -2147483648.0f) & (x < 2147483648.0f);
+  return select(fits, to_int(select(fits, x, splat(0.0f))), splat(INT32_MIN));
+}
+
+// One elementwise instruction over n lanes, n a multiple of VW.
+void execute(int op, float* d, int64_t n, Lanes a, Lanes b, Lanes c) {
+  switch (op) {
+#define F1(name, expr) \
+  case F_##name: loop1(d, n, a, [](vf x) { return expr; }); break;
+#define F2(name, expr) \
+  case F_##name: loop2(d, n, a, b, [](vf x, vf y) { return expr; }); break;
+#define I1(name, expr) \
+  case F_##name: loop1(d, n, a, [](vf fx) { const vi x = bits(fx); return from_bits(expr); }); break;
+#define I2(name, expr) \
+  case F_##name: loop2(d, n, a, b, [](vf fx, vf fy) { const vi x = bits(fx), y = bits(fy); return from_bits(expr); }); break;
+    F1(MOV, x)
+    F2(ADDF, x + y) F2(SUBF, x - y) F2(MULF, x * y) F2(DIVF, x / y)
+    F2(FLOORDIVF, v_floordiv(x, y)) F2(REMAINDERF, v_remainder(x, y)) F2(FMODF, v_fmod(x, y))
+    F2(MINF, v_min(x, y)) F2(MAXF, v_max(x, y)) F2(POWF, v_pow(x, y)) F2(ATAN2F, v_atan2(x, y))
+    F2(HYPOTF, v_hypot(x, y)) F2(COPYSIGNF, v_copysign(x, y))
+    case F_FMAF: loop3(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, z); }); break;
+    F1(NEGF, -x) F1(ABSF, v_abs(x)) F1(SIGNF, v_sign(x)) F1(SQUAREF, x * x)
+    F1(EXPF, v_exp(x)) F1(EXP2F, v_exp2(x)) F1(EXPM1F, v_expm1(x)) F1(LOGF, v_log(x)) F1(LOG2F, v_log2(x))
+    F1(LOG10F, v_log10(x)) F1(LOG1PF, v_log1p(x)) F1(SQRTF, v_sqrt(x)) F1(RSQRTF, v_rsqrt(x)) F1(RECIPROCALF, v_reciprocal(x))
+    F1(SINF, v_sin(x)) F1(COSF, v_cos(x)) F1(TANF, v_tan(x)) F1(ASINF, v_asin(x)) F1(ACOSF, v_acos(x)) F1(ATANF, v_atan(x))
+    F1(SINHF, v_sinh(x)) F1(COSHF, v_cosh(x)) F1(TANHF, v_tanh(x)) F1(ASINHF, v_asinh(x)) F1(ACOSHF, v_acosh(x)) F1(ATANHF, v_atanh(x))
+    F1(SIGMOIDF, v_sigmoid(x)) F1(ERFF, v_erf(x)) F1(ERFCF, v_erfc(x)) F1(ERFINVF, v_erfinv(x))
+    F1(FLOORF, v_floor(x)) F1(CEILF, v_ceil(x)) F1(ROUNDF, v_round(x)) F1(TRUNCF, v_trunc(x))
+    F1(ISNANF, mask(v_isnan(x))) F1(ISINFF, mask(v_isinf(x))) F1(ISFINITEF, mask(abs_bits(x) < splat(INF)))
+    F2(EQF, mask(x == y)) F2(NEF, mask(x != y)) F2(LTF, mask(x < y)) F2(LEF, mask(x <= y)) F2(GTF, mask(x > y)) F2(GEF, mask(x >= y))
+    I2(ADDI, (vi)((vu)x + (vu)y)) I2(SUBI, (vi)((vu)x - (vu)y)) I2(MULI, (vi)((vu)x * (vu)y))
+    I2(DIVI, vi_div(x, y)) I2(FLOORDIVI, vi_floordiv(x, y)) I2(REMAINDERI, vi_remainder(x, y)) I2(FMODI, vi_fmod(x, y))
+    I2(MINI, select(x < y, x, y)) I2(MAXI, select(x > y, x, y)) I2(POWI, vi_pow(x, y))
+    I1(NEGI, (vi)(0 - (vu)x)) I1(ABSI, select(x < 0, (vi)(0 - (vu)x), x)) I1(SIGNI, (x < 0) - (x > 0)) I1(SQUAREI, (vi)((vu)x * (vu)x))
+    I2(EQI, x == y) I2(NEI, x != y) I2(LTI, x < y) I2(LEI, x <= y) I2(GTI, x > y) I2(GEI, x >= y)
+    I2(AND, x & y) I2(OR, x | y) I2(XOR, x ^ y) I1(NOT, ~x)
+    I2(SHRI, (vi)((vu)x >> (vu)(y & 31)))
+    case F_WHERE: loop3(d, n, a, b, c, [](vf m, vf x, vf y) { return select(bits(m), x, y); }); break;
+    I1(BTOI, x & 1) I1(ITOB, x != 0)
+    case F_FTOI: loop1(d, n, a, [](vf x) { return from_bits(to_int_exact(x)); }); break;
+    case F_ITOF: loop1(d, n, a, [](vf x) { return to_float(bits(x)); }); break;
+    case F_BTOF: loop1(d, n, a, [](vf x) { return from_bits(bits(x) & bits(splat(1.0f))); }); break;
+    case F_FTOB: loop1(d, n, a, [](vf x) { return mask(x != 0.0f); }); break;
+#undef F1
+#undef F2
+#undef I1
+#undef I2
+  }
+}
+
+// Combines n lanes (any n) into one: f over vectors, then over their lanes; `start` is the neutral value.
+template <class V, class F>
+NABLA_INLINE float fold(const float* p, int64_t n, V start, F f) {
+  V acc[4] = {start, start, start, start};
+  int64_t i = 0;
+  for (; i + 4 * VW <= n; i += 4 * VW)
+    for (int u = 0; u < 4; u++) acc[u] = f(acc[u], (V)load(p + i + u * VW));
+  for (; i + VW <= n; i += VW) acc[0] = f(acc[0], (V)load(p + i));
+  if (i < n) {
+    float t[VW];
+    store(t, (vf)start);
+    for (int64_t j = 0; i + j < n; j++) t[j] = p[i + j];
+    acc[1] = f(acc[1], (V)load(t));
+  }
+  const V v = f(f(acc[0], acc[1]), f(acc[2], acc[3]));
+  float t[VW];
+  store(t, (vf)v);
+  V x = v;
+  for (int w = VW / 2; w; w /= 2) {
+    float s[VW];
+    for (int j = 0; j < VW; j++) s[j] = t[(j + w) & (VW - 1)];
+    x = f((V)load(t), (V)load(s));
+    store(t, (vf)x);
+  }
+  return t[0];
+}
+// Long sums in blocks, so that the error grows with the logarithm.
+float fold_sum(const float* p, int64_t n) {
+  if (n <= 2048) return fold(p, n, splat(0.0f), [](vf x, vf y) { return x + y; });
+  const int64_t half = n / 2 / VW * VW;
+  return fold_sum(p, half) + fold_sum(p + half, n - half);
+}
+float as_float(int32_t x) {
+  float f;
+  __builtin_memcpy(&f, &x, 4);
+  return f;
+}
+int32_t as_int(float x) {
+  int32_t i;
+  __builtin_memcpy(&i, &x, 4);
+  return i;
+}
+float reduce(int op, const float* p, int64_t n) {
+  switch (op) {
+    case F_RSUMF: return fold_sum(p, n);
+    case F_RPRODF: return fold(p, n, splat(1.0f), [](vf x, vf y) { return x * y; });
+    case F_RMAXF: return fold(p, n, splat(-INF), [](vf x, vf y) { return v_max(x, y); });
+    case F_RMINF: return fold(p, n, splat(INF), [](vf x, vf y) { return v_min(x, y); });
+    case F_RSUMI: return fold(p, n, splat(0), [](vi x, vi y) { return (vi)((vu)x + (vu)y); });
+    case F_RPRODI: return fold(p, n, splat(1), [](vi x, vi y) { return (vi)((vu)x * (vu)y); });
+    case F_RMAXI: return fold(p, n, splat(INT32_MIN), [](vi x, vi y) { return select(x > y, x, y); });
+    case F_RMINI: return fold(p, n, splat(INT32_MAX), [](vi x, vi y) { return select(x < y, x, y); });
+    case F_RANY: return fold(p, n, splat(0), [](vi x, vi y) { return x | y; });
+    default: return fold(p, n, splat(-1), [](vi x, vi y) { return x & y; });
+  }
+}
+
+// The instruction that combines two values in a mode, and the value to start from.
+int mode_op(int mode, bool is_int) {
+  switch (mode) {
+    case ADD: return is_int ? F_ADDI : F_ADDF;
+    case MUL: return is_int ? F_MULI : F_MULF;
+    case MAX: return is_int ? F_MAXI : F_MAXF;
+    default: return is_int ? F_MINI : F_MINF;
+  }
+}
+int mode_reduction(int mode, bool is_int) { return (is_int ? F_RSUMI : F_RSUMF) + (mode - ADD); }
+float mode_start(int mode, bool is_int) {
+  switch (mode) {
+    case ADD: return 0.0f;
+    case MUL: return is_int ? as_float(1) : 1.0f;
+    case MAX: return is_int ? as_float(INT32_MIN) : -INF;
+    default: return is_int ? as_float(INT32_MAX) : INF;
+  }
+}
+float combine1(int mode, bool is_int, float a, float b) {
+  if (is_int) {
+    const int32_t x = as_int(a), y = as_int(b);
+    switch (mode) {
+      case ADD: return as_float((int32_t)((uint32_t)x + (uint32_t)y));
+      case MUL: return as_float((int32_t)((uint32_t)x * (uint32_t)y));
+      case MAX: return as_float(x > y ? x : y);
+      default: return as_float(x < y ? x : y);
+    }
+  }
+  switch (mode) {
+    case ADD: return a + b;
+    case MUL: return a * b;
+    case MAX: return a != a ? a : b != b ? b : a > b ? a : b;
+    default: return a != a ? a : b != b ? b : a < b ? a : b;
+  }
+}
+// into[i] = into[i] (+) from[i] for any n.
+void combine(int mode, bool is_int, float* into, const float* from, int64_t n) {
+  const int64_t whole = n / VW * VW;
+  execute(mode_op(mode, is_int), into, whole, {into, 1}, {from, 1}, {});
+  for (int64_t i = whole; i < n; i++) into[i] = combine1(mode, is_int, into[i], from[i]);
+}
+
+// ---- one task: a run of tiles ----
+
+struct Tile {
+  int64_t at[MAX_OUTER];
+  int32_t r0, c0, rows, cols;
+  int64_t lanes;   // rows * cols
+  int64_t padded;  // up to a whole vector
+};
+
+int64_t address(const Kernel& k, const Port& p, const Tile& t) {
+  int64_t a = p.offset + (int64_t)t.r0 * p.row + (int64_t)t.c0 * p.col;
+  for (int i = 0; i < k.n_outer; i++) a += t.at[i] * p.outer[i];
+  return a;
+}
+
+struct Task {
+  const Exec& e;
+  const Kernel& k;
+  const Tiling& tl;
+  float* registers;  // n_regs + 3 tiles
+  float* partial[MAX_IO];  // accumulators of combining outputs: two levels
+  int64_t count[MAX_IO];
+  float* reg_at[MAX_REGS];
+  bool kept[MAX_REGS];  // an input that is the same in every tile, loaded already
+  int stored_since;
+
+  float* tile(int r) const { return registers + (int64_t)r * tl.lanes; }
+
+  // Lane j of the value at a port: memory, or the address itself.
+  inline float element(const Port& p, int64_t a) const {
+    if (p.slot < 0) return as_float((int32_t)a);
+    if (p.dtype == BOOL) return as_float(((const uint8_t*)e.slots[p.slot])[a] ? -1 : 0);
+    return ((const float*)e.slots[p.slot])[a];
+  }
+
+  void load_row(const Port& p, int64_t a, int64_t step, float* d, int64_t n) const {
+    if (step == 0) {
+      const float x = element(p, a);
+      for (int64_t i = 0; i < n; i++) d[i] = x;
+    } else if (p.slot < 0) {
+      int32_t* o = (int32_t*)d;
+      for (int64_t i = 0; i < n; i++) o[i] = (int32_t)(a + i * step);
+    } else if (p.dtype == BOOL) {
+      const uint8_t* s = (const uint8_t*)e.slots[p.slot] + a;
+      int32_t* o = (int32_t*)d;
+      for (int64_t i = 0; i < n; i++) o[i] = s[i * step] ? -1 : 0;
+    } else {
+      const float* s = (const float*)e.slots[p.slot] + a;
+      if (step == 1)
+        __builtin_memcpy(d, s, n * 4);
+      else
+        for (int64_t i = 0; i < n; i++) d[i] = s[i * step];
+    }
+  }
+
+  void load_input(int i, const Tile& t) {
+    const Port& p = k.in[i];
+    float* d = tile(i);
+    const int64_t a = address(k, p, t);
+    reg_at[i] = d;
+    if (k.cls[i] == SCALAR || (k.cls[i] == ROW && t.rows == 1)) {
+      if (kept[i]) return;
+      store(d, splat(element(p, a)));
+      kept[i] = k.cls[i] == SCALAR;
+      return;
+    }
+    if (k.cls[i] == ROW) {
+      load_row(p, a, p.row, d, t.rows);
+      return;
+    }
+    const bool memory = p.slot >= 0 && p.dtype != BOOL && p.col == 1;
+    if (memory && (t.rows == 1 || p.row == t.cols) && t.lanes == t.padded) {
+      reg_at[i] = (float*)e.slots[p.slot] + a;
+      return;
+    }
+    if (memory && p.row == 0 && t.rows > 1 && k.n_outer == 0 && t.cols == k.cols) {
+      // The same row in every tile.
+      if (!kept[i]) {
+        for (int r = 0; r < tl.tile_rows; r++) load_row(p, a, 1, d + (int64_t)r * t.cols, t.cols);
+        kept[i] = true;
+      }
+      return;
+    }
+    if (p.row == (int64_t)t.cols * p.col && t.rows > 1) {
+      load_row(p, a, p.col, d, t.lanes);
+      return;
+    }
+    if (t.cols < 8 && p.col != 1 && t.rows > t.cols) {
+      // Tall and narrow: gathered column by column.
+      for (int c = 0; c < t.cols; c++)
+        for (int r = 0; r < t.rows; r++) d[(int64_t)r * t.cols + c] = element(p, a + (int64_t)r * p.row + (int64_t)c * p.col);
+      return;
+    }
+    for (int r = 0; r < t.rows; r++) load_row(p, a + (int64_t)r * p.row, p.col, d + (int64_t)r * t.cols, t.cols);
+  }
+
+  // An operand of an instruction whose result is FULL.
+  Lanes full_operand(int r, const Tile& t, int spare) {
+    if (k.cls[r] == FULL) return {reg_at[r], 1};
+    if (k.cls[r] == SCALAR || t.rows == 1) return {reg_at[r], 0};
+    float* d = tile(k.n_regs + spare);
+    const float* s = reg_at[r];
+    for (int i = 0; i < t.rows; i++) {
+      const vf x = splat(s[i]);
+      float* o = d + (int64_t)i * t.cols;
+      int64_t j = 0;
+      for (; j + VW <= t.cols; j += VW) store(o + j, x);
+      for (; j < t.cols; j++) o[j] = s[i];
+    }
+    return {d, 1};
+  }
+  Lanes row_operand(int r, const Tile& t) const { return {reg_at[r], k.cls[r] == SCALAR || t.rows == 1 ? 0 : 1}; }
+
+  bool check(const int32_t* w, const Tile& t) {
+    const int32_t lo = as_int(reg_at[w[3]][0]), hi = as_int(reg_at[w[4]][0]), except = as_int(reg_at[w[1]][0]);
+    const int64_t n = k.cls[w[2]] == FULL ? t.lanes : k.cls[w[2]] == ROW ? t.rows : 1;
+    const int32_t* v = (const int32_t*)reg_at[w[2]];
+    for (int64_t i = 0; i < n; i++)
+      if ((v[i] < lo || v[i] >= hi) && v[i] != except) {
+        if (!e.status->fault) *e.status = {INDEX_FAULT, w[5], v[i], lo, hi};
+        return false;
+      }
+    return true;
+  }
+
+  void random(const int32_t* w, const Tile& t, float* d) {
+    const Port& p = k.in[w[2]];
+    const uint32_t lo = (uint32_t)as_int(reg_at[w[3]][0]), hi = (uint32_t)as_int(reg_at[w[4]][0]),
+                   block = (uint32_t)as_int(reg_at[w[5]][0]);
+    const int64_t a = address(k, p, t);
+    for (int r = 0; r < t.rows; r++) {
+      int32_t* o = (int32_t*)d + (int64_t)r * t.cols;
+      const int64_t first = a + (int64_t)r * p.row;
+      if (p.col == 1)
+        philox_fill(lo, hi, block, first, o, t.cols);
+      else
+        for (int c = 0; c < t.cols; c++) philox_fill(lo, hi, block, first + (int64_t)c * p.col, o + c, 1);
+    }
+  }
+
+  // Where an instruction may put its result: straight into memory when it is what a plain output stores.
+  float* target(int i, const Tile& t, int* direct) {
+    const int dst = k.ins[6 * i + 1];
+    *direct = -1;
+    if (k.cls[dst] != FULL || t.lanes != t.padded) return tile(dst);
+    int found = -1, wanted = 0;
+    for (int o = 0; o < k.n_out; o++)
+      if (k.out[o].reg == dst) found = o, wanted++;
+    if (wanted != 1) return tile(dst);
+    const Port& p = k.out[found];
+    if (p.mode != SET || p.dtype == BOOL || p.col != 1 || !(t.rows == 1 || p.row == t.cols)) return tile(dst);
+    // The last to write it, and no later reader of an input in the same memory.
+    for (int j = i + 1; j < k.n_ins; j++)
+      if (k.ins[6 * j] != F_CHECK && k.ins[6 * j + 1] == dst) return tile(dst);
+    for (int r = 0; r < k.n_in; r++) {
+      if (k.in[r].slot != p.slot) continue;
+      for (int j = i; j < k.n_ins; j++)
+        for (int a = 2; a < 5; a++)
+          if (k.ins[6 * j + a] == r) {
+            // Reading its own place in this very instruction is fine.
+            if (j == i && k.in[r].col == 1 && k.cls[r] == FULL) continue;
+            return tile(dst);
+          }
+    }
+    *direct = found;
+    return (float*)e.slots[p.slot] + address(k, p, t);
+  }
+
+  void store_output(const Port& p, const Tile& t) {
+    const float* v = reg_at[p.reg];
+    const int64_t a = address(k, p, t);
+    const int cls = k.cls[p.reg];
+    if (cls == FULL) {
+      const bool run = t.rows == 1 || (p.col == 1 && p.row == t.cols);
+      const int rows = run ? 1 : t.rows;
+      const int64_t n = run ? t.lanes : t.cols;
+      for (int r = 0; r < rows; r++) store_row(p, a + (int64_t)r * p.row, p.col, v + (int64_t)r * t.cols, n);
+    } else if (cls == ROW) {
+      if (t.c0 == 0) store_row(p, a, p.row, v, t.rows);
+    } else {
+      // One value for all: every place of the tile holds it.
+      if (p.col == 0 && p.row == 0) {
+        store_row(p, a, 1, v, 1);
+        return;
+      }
+      const int64_t cols = p.col == 0 ? 1 : t.cols, rows = p.row == 0 ? 1 : t.rows;
+      for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < cols; c++) store_row(p, a + r * p.row + c * p.col, 1, v, 1);
+    }
+  }
+  void store_row(const Port& p, int64_t a, int64_t step, const float* v, int64_t n) {
+    if (p.dtype == BOOL) {
+      uint8_t* o = (uint8_t*)e.slots[p.slot] + a;
+      const int32_t* m = (const int32_t*)v;
+      for (int64_t i = 0; i < n; i++) o[i * step] = m[i] ? 1 : 0;
+      return;
+    }
+    float* o = (float*)e.slots[p.slot] + a;
+    if (step == 1)
+      __builtin_memcpy(o, v, n * 4);
+    else
+      for (int64_t i = 0; i < n; i++) o[i * step] = v[i];
+  }
+
+  // Adds a tile to the first-level accumulators of an output.
+  void accumulate(int i, const Tile& t) {
+    const Port& p = k.out[i];
+    const bool is_int = p.dtype != F32;
+    float* acc = partial[i] + (address(k, p, t) - p.offset);
+    const float* v = reg_at[p.reg];
+    const int op = mode_reduction(p.mode, is_int);
+    if (k.cls[p.reg] == ROW) {
+      if (t.c0 != 0) return;
+      if (p.row == 0)
+        acc[0] = combine1(p.mode, is_int, acc[0], t.rows == 1 ? v[0] : reduce(op, v, t.rows));
+      else if (p.row == 1 && t.rows > 1)
+        combine(p.mode, is_int, acc, v, t.rows);
+      else
+        for (int r = 0; r < t.rows; r++) acc[(int64_t)r * p.row] = combine1(p.mode, is_int, acc[(int64_t)r * p.row], v[r]);
+      return;
+    }
+    if (p.col == 0 && p.row == 0) {
+      acc[0] = combine1(p.mode, is_int, acc[0], reduce(op, v, t.lanes));
+      return;
+    }
+    for (int r = 0; r < t.rows; r++) {
+      float* to = acc + (int64_t)r * p.row;
+      const float* from = v + (int64_t)r * t.cols;
+      if (p.col == 0)
+        to[0] = combine1(p.mode, is_int, to[0], reduce(op, from, t.cols));
+      else if (p.col == 1)
+        combine(p.mode, is_int, to, from, t.cols);
+      else
+        for (int c = 0; c < t.cols; c++) to[(int64_t)c * p.col] = combine1(p.mode, is_int, to[(int64_t)c * p.col], from[c]);
+    }
+  }
+  // The first level into the second, which keeps the error of long sums small.
+  void flush() {
+    for (int i = 0; i < k.n_out; i++) {
+      if (!combines(k.out[i])) continue;
+      const bool is_int = k.out[i].dtype != F32;
+      combine(k.out[i].mode, is_int, partial[i] + count[i], partial[i], count[i]);
+      const float s = mode_start(k.out[i].mode, is_int);
+      for (int64_t j = 0; j < count[i]; j++) partial[i][j] = s;
+    }
+    stored_since = 0;
+  }
+
+  bool run_tile(const Tile& t) {
+    for (int i = 0; i < k.n_in; i++) load_input(i, t);
+    bool done[MAX_IO] = {};
+    for (int i = 0; i < k.n_ins; i++) {
+      const int32_t* w = k.ins + 6 * i;
+      const int op = w[0], dst = w[1];
+      if (op == F_CHECK) {
+        if (!check(w, t)) return false;
+        continue;
+      }
+      if (op == F_CONST) {
+        reg_at[dst] = tile(dst);
+        store(tile(dst), splat(as_float(w[5])));
+        continue;
+      }
+      if (is_reduction(op)) {
+        float* d = tile(dst);
+        const float* v = reg_at[w[2]];
+        if (t.rows == 1)
+          store(d, splat(reduce(op, v, t.cols)));
+        else
+          for (int r = 0; r < t.rows; r++) d[r] = reduce(op, v + (int64_t)r * t.cols, t.cols);
+        reg_at[dst] = d;
+        continue;
+      }
+      if (k.cls[dst] == FULL) {
+        int direct;
+        float* d = target(i, t, &direct);
+        if (op == F_RAND)
+          random(w, t, d);
+        else
+          execute(op, d, t.padded, full_operand(w[2], t, 0), arity(op) > 1 ? full_operand(w[3], t, 1) : Lanes{},
+                  arity(op) > 2 ? full_operand(w[4], t, 2) : Lanes{});
+        reg_at[dst] = d;
+        if (direct >= 0) done[direct] = true;
+      } else {
+        float* d = tile(dst);
+        const int64_t n = k.cls[dst] == ROW && t.rows > 1 ? (t.rows + VW - 1) / VW * VW : VW;
+        execute(op, d, n, row_operand(w[2], t), arity(op) > 1 ? row_operand(w[3], t) : Lanes{},
+                arity(op) > 2 ? row_operand(w[4], t) : Lanes{});
+        reg_at[dst] = d;
+      }
+    }
+    bool accumulated = false;
+    for (int i = 0; i < k.n_out; i++) {
+      if (combines(k.out[i])) {
+        accumulate(i, t);
+        accumulated = true;
+      } else if (!done[i])
+        store_output(k.out[i], t);
+    }
+    if (accumulated && ++stored_since == 64) flush();
+    return true;
+  }
+
+  static int arity(int op) {
+    switch (op) {
+      case F_FMAF: case F_WHERE: return 3;
+      case F_MOV: case F_NEGF: case F_ABSF: case F_SIGNF: case F_SQUAREF: case F_NEGI: case F_ABSI: case F_SIGNI:
+      case F_SQUAREI: case F_NOT: case F_FTOI: case F_ITOF: case F_BTOF: case F_BTOI: case F_FTOB: case F_ITOB: return 1;
+      default: return (op >= F_EXPF && op <= F_ISFINITEF) || is_reduction(op) ? 1 : 2;
+    }
+  }
+};
+
+Tile tile_at(const Kernel& k, const Tiling& tl, int64_t i) {
+  Tile t;
+  t.c0 = (int32_t)(i % tl.col_tiles) * tl.tile_cols;
+  i /= tl.col_tiles;
+  t.r0 = (int32_t)(i % tl.row_tiles) * tl.tile_rows;
+  i /= tl.row_tiles;
+  for (int a = k.n_outer - 1; a >= 0; a--) t.at[a] = i % k.extent[a], i /= k.extent[a];
+  t.rows = k.rows - t.r0 < tl.tile_rows ? k.rows - t.r0 : tl.tile_rows;
+  t.cols = k.cols - t.c0 < tl.tile_cols ? k.cols - t.c0 : tl.tile_cols;
+  t.lanes = (int64_t)t.rows * t.cols;
+  t.padded = (t.lanes + VW - 1) / VW * VW;
+  return t;
+}
+
+int64_t partial_lanes(const Kernel& k) {
+  int64_t n = 0;
+  for (int i = 0; i < k.n_out; i++)
+    if (combines(k.out[i])) n += 2 * ((places(k, k.out[i]) + VW - 1) / VW * VW);
+  return n;
+}
+
+}  // namespace
+
+bool fused_validate(Check& c) {
+  Reader r(c);
+  int32_t extent[MAX_OUTER + 2];
+  const int n_outer = r.between(0, MAX_OUTER, "too many outer axes");
+  r.extents(n_outer + 2, extent);
+  r.count(n_outer + 2, extent);
+  const int n_in = r.between(0, MAX_IO, "too many inputs"), n_ins = r.between(0, 4096, "too many instructions"),
+            n_regs = r.between(n_in, MAX_REGS, "too many registers"), n_out = r.between(0, MAX_IO, "too many outputs");
+  int32_t cls[MAX_REGS];
+  for (int i = 0; i < n_regs; i++) cls[i] = r.between(FULL, SCALAR, "unknown class");
+  if (!r.ok) return false;
+  bool empty = false;
+  for (int a = 0; a < n_outer + 2; a++) empty |= extent[a] == 0;
+  bool written[MAX_REGS] = {}, is_virtual[MAX_REGS] = {};
+  struct Input {
+    int32_t slot, offset, stride[MAX_OUTER + 2];
+  } ins[MAX_IO];
+  for (int i = 0; i < n_in; i++) {
+    int32_t stride[MAX_OUTER + 2];
+    Ref ref;
+    ref.slot = r.between(-1, c.slots - 1, "no such slot");
+    const int32_t dtype = r.dtype();
+    ref.offset = r.word();
+    r.words(n_outer + 2, stride);
+    if (ref.slot >= 0 && ref.offset < 0) return r.fail("an offset is negative");
+    r.span(ref, width_of(dtype), n_outer + 2, extent, stride);
+    if (ref.slot < 0) {
+      // The element offset must fit an int32.
+      if (dtype != I32) return r.fail("an index is int32");
+      int64_t lo = ref.offset, hi = ref.offset;
+      for (int a = 0; a < n_outer + 2 && !empty; a++) {
+        const int64_t d = ((int64_t)extent[a] - 1) * stride[a];
+        (d < 0 ? lo : hi) += d;
+        if (lo < INT32_MIN || hi > INT32_MAX) return r.fail("an index does not fit");
+      }
+    }
+    for (int a = 0; a < n_outer + 2; a++) {
+      const bool outer_or_row = a <= n_outer;
+      if (extent[a] > 1 && stride[a] != 0 && (cls[i] == SCALAR || (cls[i] == ROW && !outer_or_row)))
+        return r.fail("an operand of this class has no such stride");
+    }
+    written[i] = true;
+    is_virtual[i] = ref.slot < 0;
+    ins[i].slot = ref.slot, ins[i].offset = ref.offset;
+    for (int a = 0; a < n_outer + 2; a++) ins[i].stride[a] = stride[a];
+    if (!r.ok) return false;
+  }
+  bool reduces = false;
+  for (int i = 0; i < n_ins; i++) {
+    const int32_t op = r.between(F_CONST, F_RALL, "unknown instruction");
+    const int32_t dst = r.between(0, n_regs - 1, "no such register");
+    int32_t arg[3];
+    for (int a = 0; a < 3; a++) arg[a] = r.word();
+    const int32_t imm = r.word();
+    if (!r.ok) return false;
+    const auto usable = [&](int32_t reg) { return reg >= 0 && reg < n_regs && written[reg]; };
+    const auto scalar = [&](int32_t reg) { return usable(reg) && cls[reg] == SCALAR; };
+    if (op == F_CHECK) {
+      if (!usable(arg[0]) || !scalar(arg[1]) || !scalar(arg[2]) || !scalar(dst)) return r.fail("a check reads unfit registers");
+      continue;
+    }
+    if (dst < n_in) return r.fail("an input is written");
+    if (op == F_CONST) {
+      if (cls[dst] != SCALAR) return r.fail("a constant is a scalar");
+    } else if (op == F_RAND) {
+      if (arg[0] < 0 || arg[0] >= n_in || !is_virtual[arg[0]] || cls[dst] != FULL) return r.fail("random bits need an index");
+      if (!scalar(arg[1]) || !scalar(arg[2]) || !scalar(imm)) return r.fail("a key is scalar");
+    } else if (is_reduction(op)) {
+      if (!usable(arg[0]) || cls[arg[0]] != FULL || cls[dst] != ROW) return r.fail("a reduction takes full to row");
+      reduces = true;
+    } else {
+      const int n = Task::arity(op);
+      for (int a = 0; a < n; a++)
+        if (!usable(arg[a]) || cls[arg[a]] < cls[dst]) return r.fail("an operand is unfit");
+    }
+    written[dst] = true;
+  }
+  int64_t partials = 0;
+  for (int i = 0; i < n_out; i++) {
+    int32_t stride[MAX_OUTER + 2];
+    Ref ref;
+    ref.slot = r.between(0, c.slots - 1, "no such slot");
+    const int32_t dtype = r.dtype();
+    ref.offset = r.between(0, INT32_MAX, "an offset is negative");
+    r.words(n_outer + 2, stride);
+    const int32_t mode = r.between(SET, MIN, "unknown mode");
+    const int32_t reg = r.between(0, n_regs - 1, "no such register");
+    if (!r.ok) return false;
+    if (!written[reg]) return r.fail("an output is never computed");
+    const Range span = r.span(ref, width_of(dtype), n_outer + 2, extent, stride);
+    if (!r.ok) return false;
+    if (cls[reg] == ROW && extent[n_outer + 1] > 1 && stride[n_outer + 1] != 0) return r.fail("a row value has no columns");
+    if (mode != SET) {
+      if (dtype == BOOL || cls[reg] == SCALAR) return r.fail("this cannot be combined");
+      for (int a = 0; a < n_outer + 2; a++)
+        if (stride[a] < 0) return r.fail("a combining output has negative strides");
+      partials += 2 * (((span.hi - span.lo) / 4 + VW) / VW * VW);
+    }
+    // In the memory of an input only at the very same places.
+    for (int j = 0; j < n_in && !empty; j++) {
+      if (ins[j].slot != ref.slot) continue;
+      bool same = mode == SET && ins[j].offset == ref.offset;
+      for (int a = 0; a < n_outer + 2; a++) same &= extent[a] <= 1 || ins[j].stride[a] == stride[a];
+      if (!same) return r.fail("an output overlaps an input");
+    }
+  }
+  if (!r.done()) return false;
+  if (empty) return true;
+  Kernel k;
+  decode(c.w, k);
+  const Tiling t = tiling(k);
+  c.per_thread = register_bytes(k, t);
+  c.shared = partials * 4 * c.threads + 64;
+  (void)reduces;
+  return true;
+}
+
+void fused_run(const Exec& e) {
+  Kernel k;
+  decode(e.w, k);
+  const Tiling tl = tiling(k);
+  if (tl.tiles == 0) return;
+  const int tasks = task_count(k, tl, pool_threads(e.pool));
+  const int64_t lanes = partial_lanes(k);
+  float* shared = (float*)(((uintptr_t)e.shared + 63) & ~(uintptr_t)63);
+  parallel(e, tasks, [&](int task, int thread) {
+    float* registers = (float*)(((uintptr_t)(e.scratch + thread * e.per_thread) + 63) & ~(uintptr_t)63);
+    Task job{e, k, tl, registers, {}, {}, {}, {}, 0};
+    float* p = shared + task * lanes;
+    for (int i = 0; i < k.n_out; i++) {
+      if (!combines(k.out[i])) continue;
+      job.count[i] = (places(k, k.out[i]) + VW - 1) / VW * VW;
+      job.partial[i] = p;
+      const float s = mode_start(k.out[i].mode, k.out[i].dtype != F32);
+      for (int64_t j = 0; j < 2 * job.count[i]; j++) p[j] = s;
+      p += 2 * job.count[i];
+    }
+    const int64_t first = tl.tiles * task / tasks, last = tl.tiles * (task + 1) / tasks;
+    for (int64_t i = first; i < last; i++)
+      if (!job.run_tile(tile_at(k, tl, i))) return;
+    job.flush();
+  });
+  if (e.status->fault || lanes == 0) return;
+  int64_t at = 0;
+  for (int i = 0; i < k.n_out; i++) {
+    const Port& o = k.out[i];
+    if (!combines(o)) continue;
+    const int64_t n = places(k, o), padded = (n + VW - 1) / VW * VW;
+    float* total = shared + at + padded;
+    for (int t = 1; t < tasks; t++) combine(o.mode, o.dtype != F32, total, shared + t * lanes + at + padded, n);
+    __builtin_memcpy((float*)e.slots[o.slot] + o.offset, total, n * 4);
+    at += 2 * padded;
+  }
+}
+
+}  // namespace NABLA_ISA
+}  // namespace nabla
