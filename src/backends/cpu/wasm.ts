@@ -94,7 +94,7 @@ class WasmStorage implements Storage {
   copyOut(core: Core, ptr: number, count: number): void {
     const from = elements(core, this.dtype)
     const at = ptr / bytesOf(this.dtype)
-    if (count > 32 && !this.data && count === this.length) {
+    if (count > 4096 && !this.data && count === this.length) {
       this.data = from.slice(at, at + count) // without zeroing first
       return
     }
