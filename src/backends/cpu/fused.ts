@@ -28,6 +28,8 @@ interface Step {
 
 interface Value {
   cls: number
+  /** The widest class that a reader asks for: a broadcast operand is counted at every place of a reduction. */
+  asked?: number
   input?: Place
   /** Index of the last step that reads it; Infinity for outputs. */
   last: number
@@ -194,15 +196,11 @@ export function encodeFused(
     const { base } = operand
     const home = host.unitOf.get(base)
     if (home === u && known.has(base)) return known.get(base)!
-    if (base.prim.op === 'iota')
-      return addInput({
-        slot: -1,
-        dtype: 'int32',
-        offset: operand.offset,
-        strides: inSpace(operand.strides),
-      })
     const strides = inSpace(operand.strides)
-    if (reduced && !colsMerge(space, reduced, strides)) {
+    const merges = !reduced || colsMerge(space, reduced, strides)
+    if (base.prim.op === 'iota' && merges)
+      return addInput({ slot: -1, dtype: 'int32', offset: operand.offset, strides })
+    if (!merges) {
       operand = host.materialize({ ...operand, strides }, space)
       return addInput({
         ...host.place(operand.base),
@@ -257,7 +255,11 @@ export function encodeFused(
         })
       value = step('RAND', cls, [index, word(0), word(1)], word(2), true)
     } else if (prim.op === 'reduce') {
-      const x = read(n.inputs[0]!, n.inputs[0]!.shape)
+      const from = n.inputs[0]!
+      const wanted = isSpace(from) ? FULL : ROW
+      let x = read(from, from.shape)
+      if (values[x]!.input) values[x]!.asked = Math.min(wanted, values[x]!.asked ?? SCALAR)
+      else if (values[x]!.cls > wanted) x = step('MOV', wanted, [x])
       if (u.accumulated.has(n)) {
         const target = host.output(n)
         if (!target) continue
@@ -330,7 +332,8 @@ export function encodeFused(
   for (const v of values)
     if (v.input) {
       const k = at.get(v.input)!
-      v.cls = colStrides[k] !== 0 ? FULL : zero(k) ? SCALAR : ROW
+      const least = colStrides[k] !== 0 ? FULL : zero(k) ? SCALAR : ROW
+      v.cls = Math.min(least, v.asked ?? SCALAR)
       v.reg = next++
     }
   const nIn = next

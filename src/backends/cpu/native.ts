@@ -149,6 +149,7 @@ class NativeExecutable implements Executable {
       0,
       program.slots.length,
     )
+    backend.addon.start(backend.isa)
     const handle = backend.addon.load(program.words, this.table)
     if (typeof handle === 'string') throw rejected(handle)
     this.handle = handle
@@ -236,26 +237,19 @@ function unbound(
   return bindingError(backend, s, b, offset, freed)
 }
 
-class NativeBackend implements Backend {
+export class NativeBackend implements Backend {
   readonly name = 'native'
   readonly dtypes: readonly DType[] = ['float32', 'int32', 'bool']
   readonly addon: Addon
   readonly blocks: Blocks
-  private readonly isa: string
+  readonly isa: string
   private count: number
 
-  constructor(addon: Addon) {
+  constructor(addon: Addon, isa: string) {
     this.addon = addon
+    this.isa = isa
     this.blocks = new Blocks(addon)
-    const isas = addon.isas()
-    this.isa = env('NABLA_ISA') ?? isas[0]!
-    if (!isas.includes(this.isa))
-      throw new BackendError({
-        op: 'native',
-        rule: `NABLA_ISA must be one of ${isas.join(', ')} on this processor`,
-        got: this.isa,
-      })
-    addon.start(this.isa)
+    addon.start(isa)
     this.count = addon.setThreads(checkThreads(Number(env('NABLA_THREADS') ?? cores())))
   }
 
@@ -296,7 +290,6 @@ class NativeBackend implements Backend {
       backend: this.name,
       isa: this.isa,
       threads: this.count,
-      addon: this.addon.isas().join(' '),
       ...runtime,
     }
   }
@@ -315,7 +308,16 @@ let instance: NativeBackend | undefined
 export function nativeBackend(): Backend | undefined {
   if (instance) return instance
   const { addon } = loadAddon()
-  if (addon) instance = new NativeBackend(addon)
+  if (!addon) return undefined
+  const isas = addon.isas()
+  const isa = env('NABLA_ISA') ?? isas[0]!
+  if (!isas.includes(isa))
+    throw new BackendError({
+      op: 'native',
+      rule: `NABLA_ISA must be one of ${isas.join(', ')} on this processor`,
+      got: isa,
+    })
+  instance = new NativeBackend(addon, isa)
   return instance
 }
 

@@ -71,7 +71,7 @@ function simpler(n: Node): Node | undefined {
     // Masks are combined as numbers.
     const number = node({ op: 'map', fn: 'cast' }, [a!], 'int32', n.label)
     const reduced = node(prim, [number], undefined, n.label)
-    return node({ op: 'map', fn: 'cast' }, [reduced], 'bool', n.label)
+    return node({ op: 'map', fn: 'gt' }, [reduced, constNode(0, 'int32')], undefined, n.label)
   }
   if (prim.op === 'reduce' && prim.axes.every((x) => a!.shape[x] === 1)) return a
   if (prim.op === 'concat' && inputs.length === 1) return a

@@ -210,15 +210,14 @@ export function makeUnits(
         const real = axes.filter((a) => shape[a] !== 1)
         const isRow = trailing(u.space, axes) && real.length < shape.filter((d) => d !== 1).length
         const row = sizeOf(axes.map((a) => shape[a]!))
-        if (
-          isRow &&
-          row <= MAX_ROW &&
-          row > 0 &&
-          !u.nodes.some((m) => u.accumulated.has(m) && reduced === null && false)
-        ) {
-          if (reduced === null) return { accumulate: false, reduced: [...axes] }
-          if (sameShape(rowShape(u.space, reduced), n.shape)) return { accumulate: false, reduced }
+        if (isRow && row <= MAX_ROW && row > 0) {
+          // What is accumulated already must run along the new columns as one axis.
+          if (reduced === null && [...u.accumulated].every((m) => aligned(m, axes)))
+            return { accumulate: false, reduced: [...axes] }
+          if (reduced && sameShape(rowShape(u.space, reduced), n.shape))
+            return { accumulate: false, reduced }
         }
+        if (reduced && !aligned(n, reduced)) return undefined
         return { accumulate: true, reduced }
       }
       // A reduction of a ROW value: accumulated over rows.

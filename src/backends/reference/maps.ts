@@ -64,8 +64,8 @@ const floats: { [name in MapFn]?: Fn } = {
   maximum: maxNaN,
   // C's rules: 1 to anything is 1, −1 to an infinity is 1.
   pow: (a, b) => (a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : a ** b),
-  atan2: Math.atan2,
-  hypot: Math.hypot,
+  atan2: (a, b) => Math.atan2(a, b),
+  hypot: (a, b) => Math.hypot(a, b),
   copysign: (a, b) => (b < 0 || Object.is(b, -0) ? -Math.abs(a) : Math.abs(a)),
 }
 
@@ -94,8 +94,8 @@ const ints: { [name in MapFn]?: Fn } = {
   floordiv: (a, b) => (b === 0 ? 0 : Math.floor(a / b) | 0),
   remainder: (a, b) => (b === 0 ? 0 : floorMod(a, b)),
   fmod: (a, b) => (b === 0 ? 0 : a % b),
-  minimum: Math.min,
-  maximum: Math.max,
+  minimum: (a, b) => Math.min(a, b),
+  maximum: (a, b) => Math.max(a, b),
   pow: powInt,
   and: (a, b) => a & b,
   or: (a, b) => a | b,
@@ -105,8 +105,8 @@ const ints: { [name in MapFn]?: Fn } = {
 
 /** bool is 0 or 1: sums are or, products and. */
 const bools: { [name in MapFn]?: Fn } = {
-  minimum: Math.min,
-  maximum: Math.max,
+  minimum: (a, b) => Math.min(a, b),
+  maximum: (a, b) => Math.max(a, b),
   and: (a, b) => a & b,
   or: (a, b) => a | b,
   xor: (a, b) => a ^ b,
