@@ -56,6 +56,7 @@ struct Addon {
 
 struct Program {
   Addon* addon;
+  const Core* core;
   int32_t* words;
   int64_t count;
   const double* table;  // the address of each slot; in an ArrayBuffer that the caller of run keeps
@@ -101,7 +102,7 @@ napi_value isas(napi_env env, napi_callback_info) {
   return list;
 }
 
-// start(isa)
+// start(isa): for the programs loaded from now on.
 napi_value start(napi_env env, napi_callback_info info) {
   napi_value arg;
   char name[32];
@@ -164,7 +165,7 @@ napi_value load(napi_env env, napi_callback_info info) {
   if (!addon->core) return fail(env, "start must be called before load");
   Program* p = (Program*)calloc(1, sizeof(Program));
   if (!p) return fail(env, "out of memory");
-  *p = {addon, (int32_t*)malloc(count * 4 + 4), (int64_t)count, (const double*)table, nullptr, {}, addon->threads};
+  *p = {addon, addon->core, (int32_t*)malloc(count * 4 + 4), (int64_t)count, (const double*)table, nullptr, {}, addon->threads};
   p->slots = (void**)calloc(slots + 1, sizeof(void*));
   if (!p->words || !p->slots) {
     finalize(env, p, nullptr);
@@ -205,7 +206,7 @@ bool prepare(Program* p) {
   Addon* addon = p->addon;
   if (p->threads != addon->threads) {
     p->threads = addon->threads;
-    addon->core->validate(p->words, p->count, p->threads, &p->info);
+    p->core->validate(p->words, p->count, p->threads, &p->info);
   }
   const int64_t bytes = p->info.scratch_shared + p->threads * p->info.scratch_per_thread;
   if (bytes <= addon->scratch_bytes) return true;
@@ -223,7 +224,7 @@ napi_value run(napi_env env, napi_callback_info info) {
   if (!prepare(p)) return fail(env, "out of memory for the scratch space");
   Addon* addon = p->addon;
   for (int64_t i = 0; i < p->info.slots; i++) p->slots[i] = (void*)(uintptr_t)p->table[i];
-  const Status status = addon->core->run(p->words, p->slots, addon->scratch, &p->info, addon->pool);
+  const Status status = p->core->run(p->words, p->slots, addon->scratch, &p->info, addon->pool);
   if (status.fault == OK) return nullptr;
   napi_value list;
   napi_create_array(env, &list);
