@@ -160,8 +160,10 @@ export function encodeFused(
   const known = new Map<Node, number>()
 
   const inSpace = (strides: readonly number[]) => space.map((n, a) => (n === 1 ? 0 : strides[a]!))
-  const addInput = (place: Place): number => {
-    const key = `${place.slot}:${place.offset}:${place.strides}`
+  const addInput = (place: Place, counted = false): number => {
+    // Broadcast along the columns, it is a ROW for elementwise work and FULL for a reduction of it.
+    const apart = counted && reduced?.every((a) => place.strides[a] === 0)
+    const key = `${place.slot}:${place.offset}:${place.strides}${apart ? '*' : ''}`
     let v = inputs.get(key)
     if (v === undefined) {
       v = values.length
@@ -189,7 +191,7 @@ export function encodeFused(
   const isSpace = (n: Node) => sameShape(n.shape, space)
 
   /** An operand as read by a node whose places are those of `shape`, which is the space or its rows. */
-  const read = (x: Node, shape: Shape): number => {
+  const read = (x: Node, shape: Shape, counted = false): number => {
     const c = constantOf(x)
     if (c) return constant((c.prim as { value: number }).value, c.dtype)
     let operand = host.layouts.at(x, shape)
@@ -199,7 +201,7 @@ export function encodeFused(
     const strides = inSpace(operand.strides)
     const merges = !reduced || colsMerge(space, reduced, strides)
     if (base.prim.op === 'iota' && merges)
-      return addInput({ slot: -1, dtype: 'int32', offset: operand.offset, strides })
+      return addInput({ slot: -1, dtype: 'int32', offset: operand.offset, strides }, counted)
     if (!merges) {
       operand = host.materialize({ ...operand, strides }, space)
       return addInput({
@@ -208,7 +210,7 @@ export function encodeFused(
         strides: inSpace(operand.strides),
       })
     }
-    return addInput({ ...host.place(base), offset: operand.offset, strides })
+    return addInput({ ...host.place(base), offset: operand.offset, strides }, counted)
   }
 
   const outs: { place: Place; mode: number; value: number }[] = []
@@ -257,7 +259,7 @@ export function encodeFused(
     } else if (prim.op === 'reduce') {
       const from = n.inputs[0]!
       const wanted = isSpace(from) ? FULL : ROW
-      let x = read(from, from.shape)
+      let x = read(from, from.shape, true)
       if (values[x]!.input) values[x]!.asked = Math.min(wanted, values[x]!.asked ?? SCALAR)
       else if (values[x]!.cls > wanted) x = step('MOV', wanted, [x])
       if (u.accumulated.has(n)) {
