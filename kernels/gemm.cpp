@@ -16,8 +16,9 @@ constexpr int MR = 12, NV = 2, MR1 = 16;
 constexpr int MR = 4, NV = 2, MR1 = 8;
 #endif
 constexpr int NR = NV * VW;
-// A KC x NR panel of B stays in L1, an MC x KC block of A in L2, a KC x NC block of B in L3.
-constexpr int64_t KC = 256, MC = MR * (224 / MR), NC = 2048;
+// An MC x KC block of A stays in L2, a KC x NC block of B in L3. With 16 lanes the sums are loaded and
+// stored less often with a long KC, which is worth more than a panel of B that fits L1.
+constexpr int64_t KC = VW == 16 ? 1024 : 384, MC = MR * ((VW == 16 ? 112 : 192) / MR), NC = 1024;
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -129,7 +130,12 @@ static void pack(const float* from, int64_t rs, int64_t cs, int64_t n, int64_t w
       int64_t i = 0;
       if (rs == 1) {
         for (; i + VW <= n; i += VW) store(y + i, load(x + i));
+#if defined(__AVX512F__)
+        if (i < n) store_some(y + i, load_some(x + i, (int)(n - i)), (int)(n - i)), i = n;
+#else
+        for (; i + 4 <= n; i += 4) *(v4_u*)(y + i) = *(const v4_u*)(x + i);
         for (; i < n; i++) y[i] = x[i];
+#endif
       } else {
         for (; i < n; i++) y[i] = x[i * rs];
       }

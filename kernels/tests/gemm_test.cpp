@@ -132,7 +132,7 @@ int main(int argc, char** argv) {
   for (int i = 0; i < rounds; i++) special(1 + below(40), 1 + below(70), 1 + below(40));
   one(0, 5, 3, 1), one(5, 0, 3, 1), one(5, 3, 0, 1);
   // Past every block size, and strides of a page.
-  one(250, 70, 600, 1), one(20, 2100, 20, 1);
+  one(250, 70, 1100, 1), one(20, 1100, 20, 1), one(130, 1040, 30, 1);
   for (int i = 0; i < 4; i++) one(60, 150, 1024, 1);
   // Small and large work.
   if (gemm_tasks(1, 8, 8, 8, 4) != 1 || gemm_tasks(1, 512, 512, 512, 4) != 4) failures++, puts("gemm_tasks");
