@@ -1,6 +1,8 @@
 /** The CPU backends below the encoder: programs written by hand, memory, threads, errors. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import type { Backend, Executable, Storage } from '../../src/backends/backend.js'
 import { Heap } from '../../src/backends/cpu/memory.js'
@@ -330,3 +332,36 @@ test.runIf(existsSync('dist/backends/cpu/wasm.js'))(
     expect(status).toBe(0)
   },
 )
+
+test.runIf(nativeBackend())('the addon serves several threads of JavaScript at once', async () => {
+  // One program each: the header, one slot of 4 bytes, FILL with the thread's number.
+  const code = `
+    const { parentPort, workerData } = require('node:worker_threads')
+    const addon = require(workerData.addon)
+    addon.start(addon.isas()[0])
+    addon.setThreads(2)
+    const out = new Float32Array(new ArrayBuffer(64), 0, 1)
+    const bits = new Int32Array(Float32Array.of(workerData.value).buffer)[0]
+    const words = Int32Array.of(0x414c424e, 1, 14, 1, 1, 4, 0, 3, 7, 0, 1, bits, 0, 0)
+    const table = Float64Array.of(addon.address(out.buffer))
+    const program = addon.load(words, table)
+    let wrong = 0
+    for (let i = 0; i < 20000; i++) {
+      out[0] = -1
+      addon.run(program)
+      if (out[0] !== workerData.value) wrong++
+    }
+    parentPort.postMessage(typeof program === 'string' ? program : wrong)`
+  const results = await Promise.all(
+    [1, 2, 3].map(
+      (value) =>
+        new Promise((done, fail) => {
+          const workerData = { addon: resolve('build/nabla.node'), value }
+          const worker = new Worker(code, { eval: true, workerData })
+          worker.once('message', done)
+          worker.once('error', fail)
+        }),
+    ),
+  )
+  expect(results).toEqual([0, 0, 0])
+})
