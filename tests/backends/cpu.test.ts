@@ -262,7 +262,7 @@ describe.each(backends)('%s', (name, make) => {
     expect(backend.info()).toMatchObject({ backend: name, threads, node: process.versions.node })
   })
 
-  test('an eager run costs below a microsecond or so', () => {
+  test('a run costs less than a microsecond', () => {
     const run = copyProgram(backend, 4)
     const ins = [backend.from('float32', new Float32Array(4))]
     const outs = [backend.alloc('float32', 4)]
@@ -270,9 +270,9 @@ describe.each(backends)('%s', (name, make) => {
     for (let round = 0; round < 20; round++) {
       const start = performance.now()
       for (let i = 0; i < 5000; i++) run.run(ins, outs)
-      best = Math.min(best, (performance.now() - start) / 5)
+      best = Math.min(best, ((performance.now() - start) / 5000) * 1000)
     }
-    expect(best).toBeLessThan(2000) // nanoseconds
+    expect(best).toBeLessThan(1) // microseconds; about 0.1 on an idle machine
   })
 })
 
