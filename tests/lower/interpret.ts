@@ -17,7 +17,7 @@ const header = readFileSync(new URL('../../kernels/program.h', import.meta.url),
 
 /** Names by number of one of the X-macros of program.h. */
 function table(macro: string): string[] {
-  const text = header.split(`#define ${macro}(X)`)[1]!.split(/[^\\]\n/)[0]!
+  const text = header.split(`#define ${macro}(X)`)[1]!.split(/(?<!\\)\n/)[0]!
   const names: string[] = []
   for (const [, name, value] of text.matchAll(/X\((\w+), (\d+)\)/g)) names[Number(value)] = name!
   return names
