@@ -204,10 +204,13 @@ void gemm(const GemmArgs& g, void* scratch) {
         // Tiles of equal height rather than full ones and a remainder.
         const int64_t high = ceil_div(mc, ceil_div(mc, rows));
         const float* const a0 = g.a + ic * g.a_rs + pc * g.a_cs;
-        if (lay_a)
+        // Panels of a transposed A share cache lines, and its lines fall into few sets: take them a
+        // few at a time for all panels, while they are at hand.
+        const int64_t step = g.a_rs == 1 ? 8 : kc;
+        for (int64_t p = 0; lay_a && p < kc; p += step)
           for (int64_t i = 0; i < mc; i += high) {
             const int64_t r = least(high, mc - i);
-            pack(a0 + i * g.a_rs, g.a_rs, g.a_cs, r, r, kc, at + i * kc);
+            pack(a0 + i * g.a_rs + p * g.a_cs, g.a_rs, g.a_cs, r, r, least(step, kc - p), at + i * kc + p * r);
           }
         for (int64_t j = 0; j < nc; j += NR) {
           const int64_t n = least(NR, nc - j), w = ceil_div(n, VW) * VW;
