@@ -27,6 +27,18 @@ test('a sum of a constant and of indices', () => {
   )
 })
 
+test('constants that print alike are different', () => {
+  const b = new Builder()
+  const x = b.input([3])
+  const values = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 0, -0]
+  const view = { shape: [3], offset: [1], axes: [[[0, 1] as const]] }
+  check(
+    b,
+    ...values.map((v) => b.map('div', b.const(1), b.map('mul', b.map('abs', x), b.const(v)))),
+    ...values.map((fill) => b.add({ op: 'place', shape: [4], view, fill, accumulate: false }, [x])),
+  )
+})
+
 test('two tensors change places', () => {
   const b = new Builder()
   const [x, y] = [b.input([4]), b.input([4])]

@@ -826,16 +826,17 @@ class Encoder {
     let arenaBytes = 0
     arena.sort((a, b) => b.bytes - a.bytes || a.first - b.first)
     for (const b of arena) {
-      const clash = placed
-        .filter((q) => q.first <= b.last && b.first <= q.last)
-        .sort((x, y) => x.at - y.at)
       let at = 0
-      for (const q of clash) {
+      for (const q of placed) {
+        if (q.first > b.last || b.first > q.last) continue
         if (at + b.bytes <= q.at) break
         at = Math.max(at, q.end)
       }
       const end = Math.ceil((at + b.bytes) / ALIGN) * ALIGN
-      placed.push({ at, end, first: b.first, last: b.last })
+      // Kept in order of place.
+      let i = placed.length
+      while (i > 0 && placed[i - 1]!.at > at) i--
+      placed.splice(i, 0, { at, end, first: b.first, last: b.last })
       b.plan = { kind: 'arena', offset: at, bytes: b.bytes }
       arenaBytes = Math.max(arenaBytes, end)
     }

@@ -1,7 +1,7 @@
 /** Rewrites a graph into an equal, smaller one: dead code, repeated nodes, constants, no-ops. */
 import { type DType, isFloat } from '../../core/dtype.js'
 import { sameShape, sizeOf } from '../../core/shape.js'
-import { constNode, type Graph, type Node, node } from '../ir.js'
+import { constNode, type Graph, type Node, node, type Prim } from '../ir.js'
 import { mapFunction } from '../reference/maps.js'
 
 const isConst = (n: Node, value?: number) =>
@@ -85,6 +85,25 @@ export function constantOf(n: Node): Node | undefined {
   return undefined
 }
 
+const literal = (v: number) => (Object.is(v, -0) ? '-0' : `${v}`)
+/** Tells primitives apart. JSON has neither infinities nor NaN nor -0. */
+function keyOf(prim: Prim): string {
+  switch (prim.op) {
+    case 'map':
+      return prim.fn
+    case 'const':
+      return `const ${literal(prim.value)}`
+    case 'reduce':
+      return `${prim.op} ${prim.fn} ${prim.axes}`
+    case 'reshape':
+      return `${prim.op} ${prim.shape}`
+    case 'place':
+      return `${literal(prim.fill)} ${JSON.stringify(prim)}`
+    default:
+      return JSON.stringify(prim)
+  }
+}
+
 /** A copy of the graph without what is not needed. Input nodes keep their identity. */
 export function simplify(graph: Graph): Graph {
   const made = new Map<Node, Node>()
@@ -100,7 +119,7 @@ export function simplify(graph: Graph): Graph {
   }
   const intern = (n: Node): Node => {
     if (n.prim.op === 'input') return n
-    const key = `${n.prim.op}|${JSON.stringify(n.prim)}|${n.dtype}|${n.inputs.map(idOf)}`
+    const key = `${keyOf(n.prim)}|${n.dtype}|${n.inputs.map(idOf)}`
     const same = known.get(key)
     if (same) return same
     known.set(key, n)
