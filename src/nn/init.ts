@@ -1,0 +1,183 @@
+/** Initial values, written into a tensor in place. Gains, fans and bounds as in torch.nn.init. */
+import { ShapeError, show, ValueError } from '../core/errors.js'
+import { sizeOf } from '../core/shape.js'
+import { assign } from '../ops/assign.js'
+import type { Tensor } from '../ops/tensor.js'
+import { noGrad } from '../ops/trace.js'
+import { full, tensor } from '../tensor/creation.js'
+import { type Generator, normal as normalOf, uniform as uniformOf } from '../tensor/random.js'
+
+export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu' | 'conv'
+
+interface Drawn {
+  generator?: Generator
+}
+
+function set(t: Tensor, value: Tensor): Tensor {
+  noGrad(() => assign(t, value))
+  return t
+}
+
+/** How much a nonlinearity shrinks the spread of its input: Xavier and He scale by it. */
+export function gain(nonlinearity: Nonlinearity = 'linear', slope = 0.01): number {
+  switch (nonlinearity) {
+    case 'tanh':
+      return 5 / 3
+    case 'relu':
+      return Math.SQRT2
+    case 'leakyRelu':
+      return Math.sqrt(2 / (1 + slope * slope))
+    case 'selu':
+      return 3 / 4
+    default:
+      return 1
+  }
+}
+
+/** Inputs and outputs of each unit: (out, in, ...taps). @throws ShapeError for fewer than two axes */
+export function fans(t: Tensor): { fanIn: number; fanOut: number } {
+  if (t.rank < 2)
+    throw new ShapeError({ op: 'init', rule: 'fans need at least two axes', got: show(t.shape) })
+  const taps = sizeOf(t.shape.slice(2))
+  return { fanIn: t.shape[1]! * taps, fanOut: t.shape[0]! * taps }
+}
+
+export const constant = (t: Tensor, value: number): Tensor =>
+  set(t, full(t.shape, value, { dtype: t.dtype }))
+export const zeros = (t: Tensor): Tensor => constant(t, 0)
+export const ones = (t: Tensor): Tensor => constant(t, 1)
+export const uniform = (t: Tensor, lo = 0, hi = 1, options: Drawn = {}): Tensor =>
+  set(t, uniformOf(t.shape, lo, hi, options))
+export const normal = (t: Tensor, mean = 0, std = 1, options: Drawn = {}): Tensor =>
+  set(t, normalOf(t.shape, mean, std, options))
+
+/** Normal numbers, drawn anew outside [a, b]: by the inverse of the distribution function. */
+export function truncatedNormal(
+  t: Tensor,
+  mean = 0,
+  std = 1,
+  a = -2,
+  b = 2,
+  options: Drawn = {},
+): Tensor {
+  const cdf = (x: number) => (1 + erf((x - mean) / (std * Math.SQRT2))) / 2
+  const [lo, hi] = [cdf(a), cdf(b)]
+  const u = uniformOf(t.shape, 2 * lo - 1, 2 * hi - 1, options)
+  return set(
+    t,
+    u
+      .erfinv()
+      .mul(std * Math.SQRT2)
+      .add(mean)
+      .clamp(a, b),
+  )
+}
+const erf = (x: number) => {
+  // Abramowitz and Stegun 7.1.26 would do for bounds; the series is exact enough and as short.
+  let term = x
+  let sum = x
+  if (Math.abs(x) > 4) return Math.sign(x)
+  for (let n = 1; n < 200 && Math.abs(term) > 1e-17; n++) {
+    term *= (2 * x * x) / (2 * n + 1)
+    sum += term
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
+}
+
+/** Glorot and Bengio, 2010: U(±g √(6/(fanIn + fanOut))). */
+export function xavierUniform(t: Tensor, g = 1, options: Drawn = {}): Tensor {
+  const { fanIn, fanOut } = fans(t)
+  const bound = g * Math.sqrt(6 / (fanIn + fanOut))
+  return uniform(t, -bound, bound, options)
+}
+/** Glorot and Bengio, 2010: N(0, g² 2/(fanIn + fanOut)). */
+export function xavierNormal(t: Tensor, g = 1, options: Drawn = {}): Tensor {
+  const { fanIn, fanOut } = fans(t)
+  return normal(t, 0, g * Math.sqrt(2 / (fanIn + fanOut)), options)
+}
+
+export interface HeOptions extends Drawn {
+  /** The slope of leakyRelu below 0. */
+  a?: number
+  mode?: 'fanIn' | 'fanOut'
+  nonlinearity?: Nonlinearity
+}
+const heStd = (t: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: HeOptions) =>
+  gain(nonlinearity, a) / Math.sqrt(fans(t)[mode])
+/** He et al., 2015: U(±g √(3/fan)). */
+export function heUniform(t: Tensor, options: HeOptions = {}): Tensor {
+  const bound = Math.sqrt(3) * heStd(t, options)
+  return uniform(t, -bound, bound, options)
+}
+/** He et al., 2015: N(0, g²/fan). */
+export function heNormal(t: Tensor, options: HeOptions = {}): Tensor {
+  return normal(t, 0, heStd(t, options), options)
+}
+export const kaimingUniform = heUniform
+export const kaimingNormal = heNormal
+
+/** Ones on the diagonal, zeros elsewhere. @throws ShapeError unless it is a matrix */
+export function identity(t: Tensor): Tensor {
+  if (t.rank !== 2)
+    throw new ShapeError({ op: 'init.identity', rule: 'a matrix is needed', got: show(t.shape) })
+  const [rows, cols] = t.shape as [number, number]
+  const data = new Float32Array(rows * cols)
+  for (let i = 0; i < Math.min(rows, cols); i++) data[i * cols + i] = 1
+  return set(t, tensor(data, { shape: t.shape }))
+}
+
+/** Rows (or columns) that are orthonormal, times the gain: QR of a normal matrix. Saxe et al., 2013. */
+export function orthogonal(t: Tensor, g = 1, options: Drawn = {}): Tensor {
+  if (t.rank < 2)
+    throw new ShapeError({
+      op: 'init.orthogonal',
+      rule: 'at least two axes are needed',
+      got: show(t.shape),
+    })
+  const rows = t.shape[0]!
+  const cols = t.size / rows
+  const long = Math.max(rows, cols)
+  const short = Math.min(rows, cols)
+  const z = normalOf([short, long], 0, 1, options).toTypedArray()
+  // Gram and Schmidt, twice for accuracy, on the shorter side's vectors.
+  const q = Float64Array.from(z as Iterable<number>)
+  for (let i = 0; i < short; i++)
+    for (let pass = 0; pass < 2; pass++) {
+      for (let j = 0; j < i; j++) {
+        let dot = 0
+        for (let k = 0; k < long; k++) dot += q[i * long + k]! * q[j * long + k]!
+        for (let k = 0; k < long; k++) q[i * long + k]! -= dot * q[j * long + k]!
+      }
+      let norm = 0
+      for (let k = 0; k < long; k++) norm += q[i * long + k]! ** 2
+      norm = Math.sqrt(norm)
+      for (let k = 0; k < long; k++) q[i * long + k]! /= norm
+    }
+  const data = new Float32Array(t.size)
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < cols; c++)
+      data[r * cols + c] = g * (rows <= cols ? q[r * long + c]! : q[c * long + r]!)
+  return set(t, tensor(data, { shape: t.shape }))
+}
+
+/** Normal numbers, a share of each column zero. Martens, 2010. @throws ValueError unless 0 ≤ sparsity < 1 */
+export function sparse(t: Tensor, sparsity: number, std = 0.01, options: Drawn = {}): Tensor {
+  if (!(sparsity >= 0 && sparsity < 1))
+    throw new ValueError({
+      op: 'init.sparse',
+      rule: 'sparsity must lie in [0, 1)',
+      got: `${sparsity}`,
+    })
+  if (t.rank !== 2)
+    throw new ShapeError({ op: 'init.sparse', rule: 'a matrix is needed', got: show(t.shape) })
+  const [rows, cols] = t.shape as [number, number]
+  const data = normalOf(t.shape, 0, std, options).toTypedArray() as Float32Array
+  const order = uniformOf(t.shape, 0, 1, options).toTypedArray()
+  const none = Math.ceil(rows * sparsity)
+  for (let c = 0; c < cols; c++) {
+    const places = Array.from({ length: rows }, (_, r) => r * cols + c)
+    places.sort((a, b) => order[a]! - order[b]!)
+    for (const p of places.slice(0, none)) data[p] = 0
+  }
+  return set(t, tensor(data, { shape: t.shape }))
+}
