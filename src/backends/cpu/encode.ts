@@ -4,9 +4,16 @@ import { BackendError } from '../../core/errors.js'
 import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
 import { type Graph, type Node, node, type Prim, type View, type Window } from '../ir.js'
 import { constantOf, simplify } from '../lower/simplify.js'
-import { Layouts, makeUnits, type Operand, sameStrides, type Unit } from '../lower/units.js'
+import {
+  Layouts,
+  MAX_NODES,
+  makeUnits,
+  type Operand,
+  sameStrides,
+  type Unit,
+} from '../lower/units.js'
 import { viewLayout } from '../layout.js'
-import { bitsOf, encodeFused } from './fused.js'
+import { bitsOf, encodeFused, KernelTooLarge } from './fused.js'
 import { dtypeCodes, MAGIC, modes, opcodes, VERSION } from './opcodes.js'
 import type { Program, SlotPlan } from './program.js'
 
@@ -158,9 +165,9 @@ class Encoder {
   /** Buffers that the unit being written uses: they live until its last instruction. */
   private readonly touched = new Set<Buffer>()
 
-  constructor(source: Graph) {
-    this.graph = this.wrapOutputs(simplify(source))
-    const { units, unitOf } = makeUnits(this.graph, this.layouts)
+  constructor(simple: Graph, maxNodes: number) {
+    this.graph = this.wrapOutputs(simple)
+    const { units, unitOf } = makeUnits(this.graph, this.layouts, maxNodes)
     this.units = units
     this.unitOf = unitOf
   }
@@ -893,5 +900,12 @@ const poolWords = (input: Shape, output: Shape, w: Window) => [
 
 /** The program of a graph. */
 export function encode(graph: Graph): Program {
-  return new Encoder(graph).encode()
+  const simple = simplify(graph)
+  for (let maxNodes = MAX_NODES; ; maxNodes >>= 1)
+    try {
+      return new Encoder(simple, maxNodes).encode()
+    } catch (e) {
+      // Rare: what a kernel needs is known when it is written.
+      if (!(e instanceof KernelTooLarge) || maxNodes === 1) throw e
+    }
 }

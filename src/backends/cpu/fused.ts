@@ -5,7 +5,18 @@ import { type Shape, sameShape, sizeOf, stridesOf } from '../../core/shape.js'
 import type { MapFn, Node } from '../ir.js'
 import { type Layouts, type Operand, rowStrides, type Unit } from '../lower/units.js'
 import { constantOf } from '../lower/simplify.js'
-import { dtypeCodes, FULL, fusedOps, MAX_OUTER, modes, opcodes, ROW, SCALAR } from './opcodes.js'
+import {
+  dtypeCodes,
+  FULL,
+  fusedOps,
+  MAX_IO,
+  MAX_OUTER,
+  MAX_REGS,
+  modes,
+  opcodes,
+  ROW,
+  SCALAR,
+} from './opcodes.js'
 
 /** A value in memory, read or written by strides over the space. */
 export interface Place {
@@ -25,6 +36,9 @@ interface Step {
   /** imm is a value, too. */
   immValue?: boolean
 }
+
+/** The unit needs more registers or operands than a kernel has: it must be cut smaller. */
+export class KernelTooLarge extends Error {}
 
 interface Value {
   cls: number
@@ -371,6 +385,7 @@ export function encodeFused(
     }
   })
 
+  if (next > 100000) throw new KernelTooLarge()
   const words: number[] = [
     opcodes.FUSED,
     0,

@@ -2,6 +2,9 @@
 export const MAGIC = 0x414c424e
 export const VERSION = 1
 export const MAX_OUTER = 6
+export const MAX_REGS = 96
+/** Inputs, and outputs, of a fused kernel (kernels/fused.cpp). */
+export const MAX_IO = 40
 
 export const opcodes = {
   FUSED: 1,

@@ -32,7 +32,8 @@ export interface Unit {
 }
 
 const fusable = new Set<Prim['op']>(['map', 'check', 'random', 'reduce'])
-const MAX_NODES = 48
+/** Nodes of a unit, at most. */
+export const MAX_NODES = 48
 const MAX_OPERANDS = 20
 const MAX_ROW = 65536
 const MAX_LONE_ROW = 4096
@@ -133,6 +134,7 @@ export const isOperandOnly = (n: Node) =>
 export function makeUnits(
   graph: Graph,
   layouts: Layouts,
+  maxNodes = MAX_NODES,
 ): { units: Unit[]; unitOf: Map<Node, Unit> } {
   const units: Unit[] = []
   const unitOf = new Map<Node, Unit>()
@@ -195,7 +197,7 @@ export function makeUnits(
     u: Unit,
     n: Node,
   ): { accumulate: boolean; reduced: readonly number[] | null } | undefined => {
-    if (u.dead || !u.space || u.nodes.length >= MAX_NODES) return undefined
+    if (u.dead || !u.space || u.nodes.length >= maxNodes) return undefined
     for (const b of bases(n)) {
       const other = unitOf.get(b)
       if (other && other !== u && has(other.ancestors, u.id)) return undefined
@@ -243,7 +245,7 @@ export function makeUnits(
   const merge = (a: Unit, b: Unit): boolean => {
     if (a === b || a.dead || b.dead || !a.space || !b.space || !sameShape(a.space, b.space))
       return false
-    if (a.nodes.length + b.nodes.length > MAX_NODES) return false
+    if (a.nodes.length + b.nodes.length > maxNodes) return false
     if (
       a.reduced &&
       b.reduced &&

@@ -1,0 +1,75 @@
+/** Labelled gray images, one byte a pixel, as MNIST and its kin come. */
+import { FileError, ValueError } from '../core/errors.js'
+import type { Tensor } from '../ops/tensor.js'
+import { tensor } from '../tensor/creation.js'
+import type { Dataset } from './dataset.js'
+import type { Idx } from './idx.js'
+
+export interface ImageOptions {
+  /** Shape of one example; [784] flat, or [1, 28, 28] as a picture. */
+  shape?: readonly number[]
+  /** y = (pixel / 255 − mean) / std */
+  mean?: number
+  std?: number
+}
+
+/** Batches are made from bytes by a table, so that a set takes a byte a pixel. */
+export class ImageDataset implements Dataset<[Tensor, Tensor]> {
+  readonly length: number
+  readonly height: number
+  readonly width: number
+  readonly labels: Uint8Array
+  private readonly pixels: Uint8Array
+  private readonly shape: readonly number[]
+  private readonly table: Float32Array
+
+  constructor(images: Idx, labels: Idx, { shape, mean = 0, std = 1 }: ImageOptions = {}) {
+    if (images.shape.length !== 3 || labels.shape.length !== 1)
+      throw new FileError({
+        op: 'images',
+        rule: 'images have three axes and labels one',
+        got: `${images.shape.length} and ${labels.shape.length}`,
+      })
+    if (images.shape[0] !== labels.shape[0])
+      throw new FileError({
+        op: 'images',
+        rule: 'there must be a label for each image',
+        got: `${images.shape[0]} images and ${labels.shape[0]} labels`,
+      })
+    ;[this.length, this.height, this.width] = images.shape as [number, number, number]
+    this.pixels = images.data
+    this.labels = labels.data
+    this.shape = shape ?? [this.height * this.width]
+    if (this.shape.reduce((n, d) => n * d, 1) !== this.height * this.width)
+      throw new ValueError({
+        op: 'images',
+        rule: `the shape must hold ${this.height}x${this.width} pixels`,
+        got: `[${this.shape.join(', ')}]`,
+      })
+    this.table = Float32Array.from({ length: 256 }, (_, i) => (i / 255 - mean) / std)
+  }
+
+  /** The bytes of one image. */
+  image(i: number): Uint8Array {
+    const n = this.height * this.width
+    return this.pixels.subarray(i * n, (i + 1) * n)
+  }
+
+  get(i: number): [Tensor, Tensor] {
+    const [x, y] = this.batch([i])
+    return [x.reshape(this.shape), y.reshape([])]
+  }
+
+  batch(indices: ArrayLike<number>): [Tensor, Tensor] {
+    const n = this.height * this.width
+    const { pixels, table } = this
+    const x = new Float32Array(indices.length * n)
+    const y = new Int32Array(indices.length)
+    for (let b = 0, to = 0; b < indices.length; b++) {
+      const i = indices[b]!
+      y[b] = this.labels[i]!
+      for (let at = i * n, end = at + n; at < end; at++, to++) x[to] = table[pixels[at]!]!
+    }
+    return [tensor(x, { shape: [indices.length, ...this.shape] }), tensor(y)]
+  }
+}
