@@ -211,6 +211,7 @@ class Core {
     const { outer, rows, cols, classes, inputs, steps, outputs } = k
     must(outer.length <= 6, 'at most 6 outer axes')
     must(classes.length <= 96, 'at most 96 registers')
+    must(inputs.length <= 40 && outputs.length <= 40, 'at most 40 inputs and 40 outputs')
     must(
       [...outer, rows, cols].every((n) => n > 0),
       'extents of kernels that do something',

@@ -39,6 +39,20 @@ test('constants that print alike are different', () => {
   )
 })
 
+test('kernels that would need too many registers or outputs are cut', () => {
+  const b = new Builder()
+  let x = b.input([3])
+  const all = Array.from({ length: 60 }, (_, i) => (x = b.map('sub', x, b.const(0.01 * i + 1))))
+  check(b, ...all)
+  const c = new Builder()
+  const many = Array.from({ length: 60 }, () => c.input([3]))
+  check(
+    c,
+    many.reduce((y, z) => c.map('maximum', y, z)),
+    ...many.map((y) => c.map('neg', y)),
+  )
+})
+
 test('two tensors change places', () => {
   const b = new Builder()
   const [x, y] = [b.input([4]), b.input([4])]

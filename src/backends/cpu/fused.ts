@@ -385,7 +385,7 @@ export function encodeFused(
     }
   })
 
-  if (next > 100000) throw new KernelTooLarge()
+  if (next > MAX_REGS || nIn > MAX_IO || outs.length > MAX_IO) throw new KernelTooLarge()
   const words: number[] = [
     opcodes.FUSED,
     0,
