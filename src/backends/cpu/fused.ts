@@ -3,7 +3,7 @@ import type { DType } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import { type Shape, sameShape, sizeOf, stridesOf } from '../../core/shape.js'
 import type { MapFn, Node } from '../ir.js'
-import { type Layouts, type Operand, rowStrides, type Unit } from '../lower/units.js'
+import { type Layouts, type Operand, rowLift, rowStrides, type Unit } from '../lower/units.js'
 import { constantOf } from '../lower/simplify.js'
 import {
   dtypeCodes,
@@ -203,6 +203,9 @@ export function encodeFused(
     return dst
   }
   const isSpace = (n: Node) => sameShape(n.shape, space)
+  /** Strides over the shape of a node of the unit as strides over the space. */
+  const lift = (shape: Shape, strides: readonly number[]) =>
+    sameShape(shape, space) ? strides : rowLift(shape, strides, space, reduced!)!
 
   /** An operand as read by a node whose places are those of `shape`, which is the space or its rows. */
   const read = (x: Node, shape: Shape, counted = false): number => {
@@ -212,7 +215,7 @@ export function encodeFused(
     const { base } = operand
     const home = host.unitOf.get(base)
     if (home === u && known.has(base)) return known.get(base)!
-    const strides = inSpace(operand.strides)
+    const strides = inSpace(lift(shape, operand.strides))
     const merges = !reduced || colsMerge(space, reduced, strides)
     if (base.prim.op === 'iota' && merges)
       return addInput({ slot: -1, dtype: 'int32', offset: operand.offset, strides }, counted)
@@ -280,7 +283,8 @@ export function encodeFused(
         const target = host.output(n)
         if (!target) continue
         const own = stridesOf(n.shape)
-        const strides = space.map((_, a) => (n.shape[a] === 1 ? 0 : own[a]!))
+        const kept = own.map((s, a) => (n.shape[a] === 1 ? 0 : s))
+        const strides = inSpace(lift(from.shape, kept))
         const mode = modes[({ sum: 'add', prod: 'mul', max: 'max', min: 'min' } as const)[prim.fn]]
         outs.push({
           place: { slot: target.slot, dtype: n.dtype, offset: 0, strides },

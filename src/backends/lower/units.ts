@@ -101,6 +101,31 @@ export function rowStrides(space: Shape, reduced: readonly number[]): number[] {
   return space.map((_, a) => (reduced.includes(a) ? 0 : own[a]!))
 }
 
+/** Strides over the rows of a space for what has the shape of its rows, but for axes of extent 1. */
+export function rowLift(
+  shape: Shape,
+  strides: readonly number[],
+  space: Shape,
+  reduced: readonly number[],
+): number[] | undefined {
+  // Rows of one element are the space itself.
+  if (reduced.every((a) => space[a] === 1))
+    return sameShape(shape, space) ? [...strides] : undefined
+  const rows = rowShape(space, reduced)
+  const out = rows.map(() => 0)
+  let i = 0
+  for (let a = 0; a < rows.length; a++) {
+    if (rows[a] === 1) continue
+    while (shape[i] === 1) i++
+    if (shape[i] !== rows[a]) return undefined
+    out[a] = strides[i++]!
+  }
+  while (shape[i] === 1) i++
+  return i === shape.length ? out : undefined
+}
+const isRow = (shape: Shape, space: Shape, reduced: readonly number[]) =>
+  rowLift(shape, shape, space, reduced) !== undefined
+
 /** Are these the last axes, but for axes of extent 1? */
 function trailing(space: Shape, axes: readonly number[]): boolean {
   for (let a = space.length - 1, inside = true; a >= 0; a--) {
@@ -180,16 +205,11 @@ export function makeUnits(
     if (u.accumulated.has(base) || offset !== 0) return false
     const shape = n.prim.op === 'reduce' ? x.shape : n.shape
     if (sizeOf(base.shape) === 1 && sizeOf(space) !== 1) return true
-    if (base.shape.length !== space.length) return false
-    if (sameShape(shape, space)) {
-      if (sameShape(base.shape, space)) return sameStrides(space, strides, stridesOf(space))
-      return (
-        u.reduced != null &&
-        sameShape(base.shape, rowShape(space, u.reduced)) &&
-        sameStrides(space, strides, rowStrides(space, u.reduced))
-      )
-    }
-    return sameShape(base.shape, shape) && sameStrides(shape, strides, stridesOf(shape))
+    const full = sameShape(shape, space)
+    if (full && sameShape(base.shape, space)) return sameStrides(space, strides, stridesOf(space))
+    if (!u.reduced || !isRow(base.shape, space, u.reduced)) return false
+    const over = full ? strides : rowLift(shape, strides, space, u.reduced)
+    return over !== undefined && sameStrides(space, over, rowStrides(space, u.reduced))
   }
 
   /** Can `n` become part of `u`, whose space and reduced axes may be extended by it? */
@@ -210,9 +230,9 @@ export function makeUnits(
       const shape = n.inputs[0]!.shape
       if (sameShape(shape, u.space)) {
         const real = axes.filter((a) => shape[a] !== 1)
-        const isRow = trailing(u.space, axes) && real.length < shape.filter((d) => d !== 1).length
+        const inRows = trailing(u.space, axes) && real.length < shape.filter((d) => d !== 1).length
         const row = sizeOf(axes.map((a) => shape[a]!))
-        if (isRow && row <= MAX_ROW && row > 0) {
+        if (inRows && row <= MAX_ROW && row > 0) {
           // What is accumulated already must run along the new columns as one axis.
           if (reduced === null && [...u.accumulated].every((m) => aligned(m, axes)))
             return { accumulate: false, reduced: [...axes] }
@@ -223,14 +243,13 @@ export function makeUnits(
         return { accumulate: true, reduced }
       }
       // A reduction of a ROW value: accumulated over rows.
-      if (reduced && sameShape(shape, rowShape(u.space, reduced)) && sizeOf(u.space) > 0)
+      if (reduced && isRow(shape, u.space, reduced) && sizeOf(u.space) > 0)
         return { accumulate: true, reduced }
       return undefined
     }
     if (sameShape(n.shape, u.space)) return { accumulate: false, reduced }
     if (n.prim.op === 'random') return undefined
-    if (reduced && sameShape(n.shape, rowShape(u.space, reduced)))
-      return { accumulate: false, reduced }
+    if (reduced && isRow(n.shape, u.space, reduced)) return { accumulate: false, reduced }
     return undefined
   }
 
@@ -309,9 +328,10 @@ export function makeUnits(
       continue
     }
     if (foldBias(n)) continue
-    // Join the unit of an input, the latest one first.
+    // Join the unit of an input: the one with the largest space, which may take it as a row; then the latest.
     const candidates = [...new Set(unitsBehind(n))].filter((u) => u.space)
-    candidates.sort((a, b) => b.id - a.id)
+    if (candidates.length > 1)
+      candidates.sort((a, b) => sizeOf(b.space!) - sizeOf(a.space!) || b.id - a.id)
     let home: Unit | undefined
     for (const u of candidates) {
       if (home) {
