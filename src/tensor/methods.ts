@@ -4,6 +4,8 @@ import { backend as findBackend } from '../backends/registry.js'
 import type { BackendName } from '../backends/backend.js'
 import type { Shape } from '../core/shape.js'
 import { type DType, dtypes, type TypedArray } from '../core/dtype.js'
+import type { SoftmaxOptions } from '../ops/activation.js'
+import * as activation from '../ops/activation.js'
 import { assign } from '../ops/assign.js'
 import * as compare from '../ops/compare.js'
 import { type TensorLike, toType } from '../ops/define.js'
@@ -29,6 +31,8 @@ import { setRequiresGrad, toBackend } from './creation.js'
 import * as dynamic from './dynamic.js'
 
 const operations = {
+  softmax: activation.softmax,
+  logSoftmax: activation.logSoftmax,
   cast: elementwise.cast,
   add: elementwise.add,
   sub: elementwise.sub,
@@ -545,6 +549,10 @@ declare module '../ops/tensor.js' {
         rtol?: number | undefined
       },
     ): boolean
+    /** Exponentials normalized along the axis. */
+    softmax(axis?: number, options?: SoftmaxOptions): Tensor
+    /** log of softmax, stable. */
+    logSoftmax(axis?: number, options?: SoftmaxOptions): Tensor
     /** Puts the gradient of this tensor into `grad` of every leaf behind it; see autograd. */
     backward(ct?: Tensor | null, options?: BackwardOptions): void
     /** The same elements without history. */

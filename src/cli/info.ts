@@ -1,0 +1,13 @@
+import { availableBackends, backend } from '../backends/registry.js'
+import '../index.js'
+
+/** Prints the backend in use and what it runs on. */
+export function info(version: string, json: boolean): void {
+  const facts = { nabla: version, ...backend().info(), available: availableBackends().join(', ') }
+  if (json) {
+    process.stdout.write(`${JSON.stringify(facts)}\n`)
+    return
+  }
+  const width = Math.max(...Object.keys(facts).map((k) => k.length))
+  for (const [k, v] of Object.entries(facts)) process.stdout.write(`${k.padEnd(width)}  ${v}\n`)
+}

