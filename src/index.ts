@@ -1,19 +1,65 @@
 /** Public names, nothing else. */
-import { state } from './ops/trace.js'
 import { backend } from './backends/registry.js'
+import { state } from './ops/trace.js'
 import './tensor/methods.js'
 import './tensor/print.js'
 
 state.backend = backend
 
-export * from './autograd/backward.js'
-export { backend, setBackend } from './backends/registry.js'
-export { compile } from './compile/compile.js'
+export {
+  backward,
+  type BackwardOptions,
+  detach,
+  grad,
+  gradients,
+  valueAndGrad,
+} from './autograd/backward.js'
+export type { Backend, BackendName } from './backends/backend.js'
+export {
+  availableBackends,
+  backend,
+  getNumThreads,
+  setBackend,
+  setNumThreads,
+} from './backends/registry.js'
+export { type Compiled, compile, type CompileOptions } from './compile/compile.js'
+export type { DType } from './core/dtype.js'
 export * from './core/errors.js'
-export * from './ops/compare.js'
-export * from './tensor/creation.js'
-export * from './tensor/random.js'
+export type { Shape } from './core/shape.js'
 export * from './ops/activation.js'
+export { assign } from './ops/assign.js'
+export * from './ops/compare.js'
+export { defineOp, type Op, type OpSpec, registry as operations } from './ops/define.js'
+export * from './ops/elementwise.js'
+export * from './ops/functions.js'
+export * from './ops/indexing.js'
+export * from './ops/join.js'
+export * from './ops/linalg.js'
 export * from './ops/linear.js'
-export * from './ops/norm.js'
 export * from './ops/loss.js'
+export * from './ops/movement.js'
+export * from './ops/norm.js'
+export * from './ops/reduce.js'
+export * from './ops/scan.js'
+export * from './ops/slice.js'
+export * from './ops/sort.js'
+export * from './ops/statistics.js'
+export { noGrad } from './ops/trace.js'
+export {
+  arange,
+  empty,
+  eye,
+  full,
+  fullLike,
+  linspace,
+  ones,
+  onesLike,
+  Tensor,
+  tensor,
+  type TensorOptions,
+  zeros,
+  zerosLike,
+} from './tensor/creation.js'
+export * from './tensor/dynamic.js'
+export { setPrintOptions } from './tensor/print.js'
+export * from './tensor/random.js'

@@ -111,7 +111,7 @@ export const selu = activation({
     mul(ct, mul(bySign(x, onesOf(x), mul(exp(minimum(x, 0)), SELU_ALPHA)), SELU_SCALE)),
   example: [
     [-1, 2],
-    [-1.1113307378125625, 2.1014019747132834],
+    [-1.1113307378125625, 2.1014019747132835],
   ],
 })
 

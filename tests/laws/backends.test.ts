@@ -21,7 +21,9 @@ function results(name: string, backend: BackendName, compiled: boolean) {
   const call = op as unknown as (...args: unknown[]) => Tensors
   return op.spec.samples(maker(5)).map((args) => {
     const leaves =
-      op.spec.differentiable === false ? [] : tensorsIn(args).filter((t) => isFloat(t.dtype) && t.size > 0)
+      op.spec.differentiable === false
+        ? []
+        : tensorsIn(args).filter((t) => isFloat(t.dtype) && t.size > 0)
     for (const t of leaves) t.requiresGrad = true
     const run = () => {
       const outs = list(call(...args))
@@ -62,7 +64,10 @@ describe.each(['native', 'wasm'] as const)('%s gives what the reference gives', 
               g[j] === v ||
               (Number.isNaN(v) && Number.isNaN(g[j])) ||
               Math.abs(g[j]! - v) <= 3e-6 * scale
-            expect(ok, `sample ${sample}, result ${k}[${j}]: ${g[j]}, the reference gives ${v}`).toBe(true)
+            expect(
+              ok,
+              `sample ${sample}, result ${k}[${j}]: ${g[j]}, the reference gives ${v}`,
+            ).toBe(true)
           })
         })
       })

@@ -33,8 +33,11 @@ export function maker(seed: number, float: DType = 'float32'): SampleMaker {
       return tensor(values, { shape, dtype: float })
     },
     int: (shape, lo, hi) =>
-      tensor(Int32Array.from(list(sizeOf(shape), () => Math.floor(lo + (hi - lo) * next()))), { shape }),
-    bool: (shape) => tensor(Uint8Array.from(list(sizeOf(shape), () => (next() < 0.5 ? 0 : 1))), { shape }),
+      tensor(Int32Array.from(list(sizeOf(shape), () => Math.floor(lo + (hi - lo) * next()))), {
+        shape,
+      }),
+    bool: (shape) =>
+      tensor(Uint8Array.from(list(sizeOf(shape), () => (next() < 0.5 ? 0 : 1))), { shape }),
   }
 }
 

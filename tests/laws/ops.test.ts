@@ -19,13 +19,16 @@ function expectClose(got: number[], want: number[], tolerance: number, what: str
     const w = want[i]!
     if (Object.is(g, w) || g === w || (Number.isNaN(g) && Number.isNaN(w))) return
     const off = Math.abs(g - w)
-    expect(off <= tolerance * Math.max(1, Math.abs(w)), `${what}[${i}]: ${g}, expected ${w}`).toBe(true)
+    expect(off <= tolerance * Math.max(1, Math.abs(w)), `${what}[${i}]: ${g}, expected ${w}`).toBe(
+      true,
+    )
   })
 }
 const flatten = (v: unknown): number[] => (Array.isArray(v) ? v.flatMap(flatten) : [Number(v)])
 
 /** Replaces the float tensors among arguments by leaves that require a gradient. */
-const leavesOf = (args: readonly unknown[]) => tensorsIn(args).filter((t) => isFloat(t.dtype) && t.size > 0)
+const leavesOf = (args: readonly unknown[]) =>
+  tensorsIn(args).filter((t) => isFloat(t.dtype) && t.size > 0)
 
 describe.each([...registry])('%s', (name, op) => {
   const { spec } = op
@@ -59,20 +62,29 @@ describe.each([...registry])('%s', (name, op) => {
     if (spec.except?.gradient) return
     spec.samples(maker(3, 'float64')).forEach((args, i) => {
       const leaves = leavesOf(args)
-      if (leaves.length === 0 || leaves.some((t) => values(t).some((v) => !Number.isFinite(v)))) return
+      if (leaves.length === 0 || leaves.some((t) => values(t).some((v) => !Number.isFinite(v))))
+        return
       checkGradient(name, i, args, leaves, 1)
       if (!spec.except?.secondGradient) checkGradient(name, i, args, leaves, 2)
     })
   })
 
   /** The derivative along one random direction, analytic and by central differences, of first or second order. */
-  function checkGradient(what: string, sample: number, args: readonly unknown[], leaves: Tensor[], order: 1 | 2) {
+  function checkGradient(
+    what: string,
+    sample: number,
+    args: readonly unknown[],
+    leaves: Tensor[],
+    order: 1 | 2,
+  ) {
     for (const t of leaves) t.requiresGrad = true
     const next = random(sample + 7)
     const weigh = new Map<string, Tensor>()
     /** A scalar that depends on every output element. */
     const scalar = (): Tensor | null => {
-      const outs = list(call(...args)).filter((t) => isFloat(t.dtype) && t.requiresGrad && t.size > 0)
+      const outs = list(call(...args)).filter(
+        (t) => isFloat(t.dtype) && t.requiresGrad && t.size > 0,
+      )
       let total: Tensor | null = null
       outs.forEach((t, k) => {
         const key = `${k}`

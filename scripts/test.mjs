@@ -1,0 +1,81 @@
+// `npm test`: brings everything up to date, then types, lint, kernels, WebAssembly files, and the tests of the
+// TypeScript side. `npm test -- NAME...` runs the stages named. Ends with one line of counts.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { ensure } from './ensure.mjs'
+import { root } from './targets.mjs'
+
+const wanted = process.argv.slice(2)
+// With this set nothing may be skipped: continuous integration has every tool.
+const strict = process.env.NABLA_TEST_REQUIRE_ALL === '1'
+const counts = { passed: 0, failed: 0, skipped: 0 }
+
+const count = (status, what, detail = '') => {
+  const final = status === 'skipped' && strict ? 'failed' : status
+  counts[final]++
+  if (final !== 'passed' || detail)
+    console.log(`${final.padEnd(7)} ${what}${detail && `: ${detail}`}`)
+}
+
+function run(what, command, args) {
+  const start = performance.now()
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  count(
+    status === 0 ? 'passed' : 'failed',
+    what,
+    `${((performance.now() - start) / 1000).toFixed(1)} s`,
+  )
+}
+
+const stages = {
+  types: () => run('types', 'node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']),
+  lint: () => run('lint', 'node', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']),
+  async kernels() {
+    const { testNative } = await import('./test-native.mjs')
+    for (const { name, status, reason = '' } of await testNative()) count(status, name, reason)
+  },
+  async wasm() {
+    const { buildWasm, findClang } = await import('./build-wasm.mjs')
+    const clang = await findClang()
+    if (!clang) return count('skipped', 'WebAssembly files', 'no clang 19')
+    for (const { name, same } of await buildWasm(clang, { check: true }))
+      count(same ? 'passed' : 'failed', `${name}.wasm is what the sources give`)
+  },
+  vitest() {
+    mkdirSync(`${root}/build`, { recursive: true })
+    const out = `${root}/build/vitest.json`
+    const { status } = spawnSync(
+      'node',
+      [
+        'node_modules/vitest/vitest.mjs',
+        'run',
+        '--reporter=dot',
+        '--reporter=json',
+        `--outputFile.json=${out}`,
+      ],
+      { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+    )
+    try {
+      const report = JSON.parse(readFileSync(out, 'utf8'))
+      counts.passed += report.numPassedTests
+      counts.failed += report.numFailedTests
+      counts.skipped += report.numPendingTests
+      if (status !== 0 && report.numFailedTests === 0) count('failed', 'vitest', `exit ${status}`)
+    } catch {
+      count('failed', 'vitest', 'no report')
+    }
+  },
+}
+
+await ensure()
+for (const [name, stage] of Object.entries(stages))
+  if (wanted.length === 0 || wanted.includes(name)) {
+    console.log(`\n== ${name}`)
+    await stage()
+  }
+if (counts.skipped > 0) console.log(`\n${counts.skipped} skipped`)
+console.log(`\n${counts.passed} passed, ${counts.failed} failed`)
+process.exitCode = counts.failed > 0 ? 1 : 0
