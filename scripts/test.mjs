@@ -56,7 +56,11 @@ const stages = {
         '--reporter=json',
         `--outputFile.json=${out}`,
       ],
-      { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+      {
+        cwd: root,
+        stdio: ['ignore', 'inherit', 'inherit'],
+        env: { ...process.env, NO_COLOR: '1', CI: '1' },
+      },
     )
     try {
       const report = JSON.parse(readFileSync(out, 'utf8'))
