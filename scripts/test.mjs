@@ -44,6 +44,14 @@ const stages = {
     for (const { name, same } of await buildWasm(clang, { check: true }))
       count(same ? 'passed' : 'failed', `${name}.wasm is what the sources give`)
   },
+  golden() {
+    // Debian's own Python, which has Debian's PyTorch, whatever comes first on PATH.
+    const python = '/usr/bin/python3'
+    const has = spawnSync(python, ['-c', 'import torch']).status === 0
+    if (!has)
+      return count('skipped', 'golden numbers', 'no PyTorch (apt-get install python3-torch)')
+    run('golden numbers are what PyTorch gives', python, ['tests/golden/make.py', '--check'])
+  },
   vitest() {
     mkdirSync(`${root}/build`, { recursive: true })
     const out = `${root}/build/vitest.json`

@@ -1,0 +1,98 @@
+"""What the generators of golden numbers share: tensors as plain JSON, one file a topic."""
+import json
+import math
+import os
+
+import torch
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def number(v):
+    """JSON has no NaN or infinity: they are written as strings."""
+    if isinstance(v, bool):
+        return int(v)
+    if isinstance(v, int):
+        return v
+    if math.isnan(v):
+        return "nan"
+    if math.isinf(v):
+        return "inf" if v > 0 else "-inf"
+    return float("%.9g" % v)
+
+
+def plain(v):
+    """Tensors become {shape, dtype, data}; lists, tuples and dictionaries are walked."""
+    if isinstance(v, torch.Tensor):
+        kinds = {torch.float32: "float32", torch.float64: "float64", torch.bool: "bool"}
+        return {
+            "shape": list(v.shape),
+            "dtype": kinds.get(v.dtype, "int32"),
+            "data": [number(x) for x in v.detach().reshape(-1).tolist()],
+        }
+    if isinstance(v, dict):
+        return {k: plain(x) for k, x in v.items()}
+    if isinstance(v, (list, tuple)):
+        return [plain(x) for x in v]
+    if isinstance(v, (float, int)) and not isinstance(v, bool):
+        return number(v)
+    return v
+
+
+def values(*shape, seed=0, lo=-2.0, hi=2.0):
+    """The same uniform float32 numbers every time, whatever was drawn before."""
+    g = torch.Generator().manual_seed(seed + 7919 * (1 + sum((i + 1) * n for i, n in enumerate(shape))))
+    return torch.rand(*shape, generator=g) * (hi - lo) + lo
+
+
+def integers(*shape, seed=0, lo=0, hi=10):
+    g = torch.Generator().manual_seed(seed + 104729 * (1 + sum(shape)))
+    return torch.randint(lo, hi, shape, generator=g)
+
+
+def gradients(f, inputs, seed=1):
+    """The result of f and the gradients of sum(result * weights), with weights as values() gives them."""
+    leaves = [x.clone().requires_grad_(True) if x.is_floating_point() else x for x in inputs]
+    out = f(*leaves)
+    ct = values(*out.shape, seed=seed, lo=-1, hi=1) if out.is_floating_point() else None
+    if ct is None or not out.requires_grad:
+        return {"out": out}
+    out.backward(ct)
+    return {
+        "out": out,
+        "ct": ct,
+        "grads": [x.grad if x.is_floating_point() else None for x in leaves],
+    }
+
+
+def path(topic):
+    return os.path.join(HERE, "data", topic + ".json")
+
+
+def write(topic, cases):
+    with open(path(topic), "w") as f:
+        f.write("[\n" + ",\n".join(json.dumps(plain(c), separators=(",", ":")) for c in cases) + "\n]\n")
+
+
+def differences(topic, cases, tolerance=2e-4):
+    """Places where the kept file is not what the generator gives now (other processors round otherwise)."""
+    with open(path(topic)) as f:
+        kept = json.load(f)
+    found = []
+
+    def compare(a, b, where):
+        if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+            for k in a:
+                compare(a[k], b[k], where + "." + k)
+        elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+            for i, (x, y) in enumerate(zip(a, b)):
+                compare(x, y, where + "[%d]" % i)
+        elif isinstance(a, (int, float)) and isinstance(b, (int, float)):
+            if abs(a - b) > tolerance * max(1.0, abs(a), abs(b)):
+                found.append("%s: kept %r, now %r" % (where, a, b))
+        elif a != b:
+            found.append("%s: kept %r, now %r" % (where, a, b))
+
+    now = json.loads(json.dumps(plain(list(cases))))
+    compare(kept, now, topic)
+    return found
