@@ -140,8 +140,8 @@ export function parseSafetensors(bytes: Uint8Array): {
       data = newArray(type.dtype, sizeOf(shape))
       for (let i = 0; i < data.length; i++) data[i] = type.read(view, start + from + i * type.bytes)
     } else {
-      // A copy: the file's bytes may lie at any place.
-      const copy = bytes.slice(start + from, start + to)
+      // A copy of its own: the file's bytes may lie at any place, and `slice` of Node's Buffer copies nothing.
+      const copy = new Uint8Array(bytes.subarray(start + from, start + to))
       data =
         type.dtype === 'float32'
           ? new Float32Array(copy.buffer)
@@ -154,7 +154,7 @@ export function parseSafetensors(bytes: Uint8Array): {
   return { tensors, metadata }
 }
 
-/** The bytes of a safetensors file: tensors in the order of their names. */
+/** The bytes of a safetensors file: tensors in the order given. */
 export function serializeSafetensors(
   tensors: Record<string, Tensor>,
   metadata: Record<string, string> = {},
