@@ -1,0 +1,192 @@
+/**
+ * Every case of `npm run bench`, in one table. To add one: an entry here, whose `nabla` gives the function that is
+ * timed, and, unless one does already, a function in torch_side.py under the name `torch` that does the same work
+ * for the same `args`.
+ *
+ * `goal` is the least ratio torch_ms / nabla_ms by backend; a backend that has one is run by default.
+ * `flops` of one call adds GFLOP/s. `measure`: 'time' (the default), 'start' (a process from its start to the end of
+ * the first call), 'grow' (memory that `calls` calls leave behind), 'digits' (an epoch of `npm start`).
+ */
+
+/** Numbers that are the same in every run, about −1 to 1. */
+function values(n, scale = 1) {
+  const out = new Float32Array(n)
+  let s = 12345
+  for (let i = 0; i < n; i++) {
+    s = (Math.imul(s, 1664525) + 1013904223) | 0
+    out[i] = (scale * s) / 2 ** 31
+  }
+  return out
+}
+const random = ({ nabla }, shape, scale = 1) =>
+  nabla
+    .tensor(
+      values(
+        shape.reduce((a, b) => a * b, 1),
+        scale,
+      ),
+    )
+    .reshape(shape)
+const leaf = (lib, shape, scale) => {
+  const x = random(lib, shape, scale)
+  x.requiresGrad = true
+  return x
+}
+const labels = ({ nabla }, n, classes) =>
+  nabla.tensor(Int32Array.from({ length: n }, (_, i) => (i * 7) % classes))
+
+/** One training step; `eager` leaves `compile` away. */
+function trainStep({ nabla }, model, optimizer, loss, { eager = false, silent = false } = {}) {
+  const step = (x, y) => {
+    const l = loss(model.forward(x), y)
+    optimizer.zeroGrad()
+    l.backward()
+    optimizer.step()
+    return silent ? undefined : l
+  }
+  return eager ? step : nabla.compile(step)
+}
+
+// ---- matmul ----
+
+/** form: n as it is, t transposed; 'nt' is A·Bᵀ. */
+function matmul(lib, { m, n, k, form = 'nn', batch = 0 }) {
+  const lead = batch ? [batch] : []
+  const a = random(lib, form[0] === 'n' ? [...lead, m, k] : [...lead, k, m])
+  const b = random(lib, form[1] === 'n' ? [...lead, k, n] : [...lead, n, k])
+  const x = form[0] === 'n' ? a : a.transpose(-1, -2)
+  const y = form[1] === 'n' ? b : b.transpose(-1, -2)
+  return () => x.matmul(y).dispose()
+}
+const product = (name, args, more = {}) => ({
+  name: `matmul ${name}`,
+  args,
+  torch: 'matmul',
+  nabla: matmul,
+  flops: 2 * args.m * args.n * args.k * (args.batch || 1),
+  goal: { native: 1 },
+  ...more,
+})
+const square = (n, form, more) => product(`${n} ${form}`, { m: n, n, k: n, form }, more)
+
+// ---- training steps ----
+
+// Rates so small that the one batch is never learned by heart: gradients that vanish would end in denormal numbers,
+// which are slow to compute with and do not come up in training.
+const course = {
+  sizes: [784, 16, 16, 10],
+  activation: 'sigmoid',
+  optimizer: 'SGD',
+  lr: 1e-3,
+  batch: 64,
+}
+const wide = {
+  sizes: [784, 256, 128, 10],
+  activation: 'relu',
+  optimizer: 'Adam',
+  lr: 1e-7,
+  batch: 128,
+}
+function mlp(lib, { sizes, activation, optimizer, lr, batch }, options) {
+  const { nn, optim, models, nabla } = lib
+  const layer = { sigmoid: nn.Sigmoid, relu: nn.ReLU }[activation]
+  const model = models.mlp(sizes, () => new layer())
+  const step = trainStep(
+    lib,
+    model,
+    new optim[optimizer](model.parameters(), { lr }),
+    nabla.crossEntropy,
+    options,
+  )
+  const x = random(lib, [batch, sizes[0]])
+  const y = labels(lib, batch, sizes.at(-1))
+  return () => step(x, y)
+}
+
+// ---- operations, forward and backward ----
+
+/** y = f(x, ...leaves) and the gradients of all of them from a given one of y. */
+function forwardBackward(lib, f, shape, leaves = []) {
+  const { nabla } = lib
+  const inputs = [leaf(lib, shape, 2), ...leaves]
+  const ct = random(lib, shape)
+  const run = nabla.compile((t) => {
+    const y = f(...inputs)
+    return [y, ...nabla.gradients(y, inputs, [t])]
+  })
+  return () => {
+    for (const t of run(ct)) t.dispose()
+  }
+}
+const operation = (name, torch, nabla, more = {}) => ({
+  name,
+  torch,
+  args: { shape: [4096, 1024] },
+  nabla,
+  goal: { native: 2 },
+  ...more,
+})
+
+export const cases = [
+  ...[512, 1024, 2048].flatMap((n) =>
+    ['nn', 'nt', 'tn'].map((form) =>
+      square(
+        n,
+        form,
+        n === 1024 && form === 'nn'
+          ? { goal: { native: 1, wasm: 0 }, goalGflops: { wasm: { 20: 20, 26: 40 } } }
+          : {},
+      ),
+    ),
+  ),
+  product('64x784x16', { m: 64, k: 784, n: 16 }),
+  product('128x256x128', { m: 128, k: 256, n: 128 }),
+  product('64 of 64x64', { m: 64, k: 64, n: 64, batch: 64 }),
+  { name: 'step mlp', torch: 'mlp', args: course, nabla: mlp, goal: { native: 4, wasm: 1 } },
+  { name: 'step adam', torch: 'mlp', args: wide, nabla: mlp, goal: { native: 2 } },
+  {
+    name: 'step eager',
+    torch: 'mlp',
+    args: course,
+    nabla: (lib, args) => mlp(lib, args, { eager: true }),
+    goal: { native: 1 },
+  },
+  operation('softmax', 'softmax', (lib, { shape }) =>
+    forwardBackward(lib, (x) => x.softmax(-1), shape),
+  ),
+  operation('layer norm', 'layer_norm', (lib, { shape }) => {
+    const last = shape.slice(-1)
+    return forwardBackward(lib, (x, w, b) => lib.nabla.layerNorm(x, last, w, b), shape, [
+      leaf(lib, last),
+      leaf(lib, last),
+    ])
+  }),
+  operation('gelu', 'gelu', (lib, { shape }) =>
+    forwardBackward(lib, (x) => lib.nabla.gelu(x), shape),
+  ),
+  operation('chain of 10', 'chain', (lib, { shape }) =>
+    forwardBackward(
+      lib,
+      (x) => x.mul(1.1).add(0.3).sigmoid().mul(x).tanh().sub(x).square().mul(0.5).neg().exp(),
+      shape,
+    ),
+  ),
+  { name: 'startup', torch: 'mlp', args: wide, nabla: mlp, measure: 'start', goalMs: 250 },
+  {
+    name: 'memory of 10,000 eager steps',
+    measure: 'grow',
+    args: course,
+    nabla: (lib, args) => mlp(lib, args, { eager: true }),
+    calls: 10_000,
+    goalMb: 100,
+  },
+  {
+    name: 'memory of a compiled step',
+    measure: 'grow',
+    args: course,
+    nabla: (lib, args) => mlp(lib, args, { silent: true }),
+    calls: 10_000,
+    goalBytes: 0,
+  },
+  { name: 'digits epoch', measure: 'digits', goalMs: 250 },
+]

@@ -1,0 +1,68 @@
+// nabla's side of `npm run bench`: makes and times what run.mjs asks for, a line of JSON each way. A process of its
+// own, so that backend, threads and version of Node are what it was started with. See torch_side.py.
+import * as nabla from 'nabla'
+import * as models from 'nabla/models'
+import * as nn from 'nabla/nn'
+import * as optim from 'nabla/optim'
+import { createInterface } from 'node:readline'
+import { cases } from './cases.mjs'
+
+const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`)
+const find = (name) => cases.find((c) => c.name === name)
+const build = ({ name, args }) => find(name).nabla({ nabla, nn, optim, models }, args)
+const MB = 2 ** 20
+
+/** Median milliseconds of a call, in batches long enough for the clock. */
+function measure(f, seconds) {
+  let start = performance.now()
+  f()
+  const calls = Math.max(1, Math.floor(1 / Math.max(1e-6, performance.now() - start)))
+  const times = []
+  const end = performance.now() + 1000 * seconds
+  while (times.length < 2 || performance.now() < end) {
+    start = performance.now()
+    for (let i = 0; i < calls; i++) f()
+    times.push((performance.now() - start) / calls)
+  }
+  return times.sort((a, b) => a - b)[times.length >> 1]
+}
+
+/** What calls leave behind, and the bytes of tensors that each of them asks for. */
+function grow(f, calls) {
+  for (let i = 0; i < 200; i++) f()
+  const backend = nabla.backend()
+  const { alloc } = backend
+  let elements = 0
+  backend.alloc = (dtype, length) => {
+    elements += length
+    return alloc.call(backend, dtype, length)
+  }
+  const before = process.memoryUsage.rss()
+  for (let i = 0; i < calls; i++) f()
+  backend.alloc = alloc
+  return {
+    mb: (process.memoryUsage.rss() - before) / MB,
+    bytes: Math.round((4 * elements) / calls),
+  }
+}
+
+if (process.argv[2] === '--once') {
+  build(JSON.parse(process.argv[3]))()?.item()
+  answer({ mb: process.resourceUsage().maxRSS / 1024 })
+} else {
+  let f
+  for await (const line of createInterface({ input: process.stdin })) {
+    const request = JSON.parse(line)
+    try {
+      if (request.make) {
+        f = undefined
+        f = build(request.make)
+        f()
+        answer({ version: process.versions.node, ...nabla.backend().info() })
+      } else if (request.grow) answer(grow(f, request.grow))
+      else answer({ ms: measure(f, request.time) })
+    } catch (error) {
+      answer({ error: error.stack })
+    }
+  }
+}

@@ -1,0 +1,245 @@
+// `npm run bench -- [NAME...]`: PyTorch and nabla in turn on the same work. A line of JSON a case, a table on a
+// terminal. See README.md.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { cases } from './cases.mjs'
+import { commands, digits, hasTorch, nodeOf, once, peakMeter, python, Side } from './sides.mjs'
+
+const usage = `npm run bench -- [NAME...] [options]   the cases whose names hold one of NAME; all without one
+  --threads 1,2     numbers of threads
+  --backend NAMES   native, wasm (by default each where a goal is set)
+  --node VERSION    run nabla on another Node, such as 26
+  --rounds 5        turns of each side
+  --seconds 0.2     length of a turn
+  --json            lines of JSON on a terminal, too
+  --list            the names of the cases`
+
+function options() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        threads: { type: 'string', default: '1,2' },
+        backend: { type: 'string' },
+        node: { type: 'string' },
+        rounds: { type: 'string', default: '5' },
+        seconds: { type: 'string', default: '0.2' },
+        json: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    return { ...values, names: positionals }
+  } catch (error) {
+    process.stderr.write(`${error.message}\n${usage}\n`)
+    process.exit(2)
+  }
+}
+
+const wanted = options()
+if (wanted.help) {
+  console.log(usage)
+  process.exit()
+}
+const chosen = cases.filter(
+  (c) => wanted.names.length === 0 || wanted.names.some((n) => c.name.includes(n)),
+)
+if (wanted.list || chosen.length === 0) {
+  console.log(cases.map((c) => c.name).join('\n'))
+  process.exit(chosen.length === 0 ? 2 : 0)
+}
+
+const torch = hasTorch()
+if (!torch)
+  process.stderr.write(
+    `bench: PyTorch is not installed for ${python}, so nabla runs alone and there are no ratios (apt-get install python3-torch)\n`,
+  )
+const node = nodeOf(wanted.node)
+const rounds = Number(wanted.rounds)
+const seconds = Number(wanted.seconds)
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1]
+const digitsOf = (v, n = 4) => (v === undefined || v === null ? null : Number(v.toPrecision(n)))
+
+// ---- output ----
+
+const table = process.stdout.isTTY && !wanted.json
+const columns = [
+  ['case', -30, (r) => r.case],
+  ['backend', -7, (r) => r.backend],
+  ['threads', 7, (r) => r.threads],
+  ['nabla ms', 10, (r) => r.nabla_ms],
+  ['torch ms', 10, (r) => r.torch_ms],
+  ['ratio', 7, (r) => r.ratio?.toFixed(2)],
+  ['goal', 7, (r) => r.goal],
+  ['', -4, (r) => (r.reached === undefined ? '' : r.reached ? 'yes' : 'NO')],
+  ['', -1, (r) => r.note],
+]
+const line = (cells) =>
+  cells
+    .map((v, i) => {
+      const text = `${v ?? ''}`
+      const width = columns[i][1]
+      return width < 0 ? text.padEnd(-width) : text.padStart(width)
+    })
+    .join('  ')
+    .trimEnd()
+if (table) console.log(line(columns.map((c) => c[0])))
+function show(row) {
+  if (table) console.log(line(columns.map((c) => c[2](row))))
+  else {
+    const { note, ...rest } = row
+    console.log(JSON.stringify(rest))
+  }
+}
+
+// ---- measuring ----
+
+const sides = new Map()
+function side(kind, threads, backend = '') {
+  const key = `${kind} ${threads} ${backend}`
+  if (!sides.has(key)) sides.set(key, new Side(commands[kind](threads, backend, node)))
+  return sides.get(key)
+}
+let meter
+/** One of the two after the other: its threads go to sleep first, and it warms up. */
+async function turn(s, length) {
+  await sleep(50)
+  return (await s.ask({ time: length })).ms
+}
+
+async function time(c, backend, threads) {
+  const request = { name: c.name, torch: c.torch, args: c.args, threads }
+  const ours = side('nabla', threads, backend)
+  const theirs = torch && c.torch ? side('torch', threads) : undefined
+  const facts = await ours.ask({ make: request })
+  await theirs?.ask({ make: request })
+  const wantPeak = c.flops && backend === 'native'
+  if (wantPeak) meter ??= (await peakMeter(facts.isa)) ?? (() => undefined)
+  const a = []
+  const b = []
+  const peaks = []
+  for (let i = -1; i < rounds; i++) {
+    const t = theirs && (await turn(theirs, seconds))
+    const n = await turn(ours, seconds)
+    if (i < 0) continue // a turn to warm up
+    a.push(n)
+    if (theirs) b.push(t)
+    if (wantPeak) peaks.push(meter(threads))
+  }
+  const nabla = median(a)
+  const other = theirs && median(b)
+  const row = {
+    case: c.name,
+    backend,
+    threads,
+    nabla_ms: digitsOf(nabla),
+    torch_ms: digitsOf(other),
+    ratio: other ? digitsOf(other / nabla) : null,
+  }
+  const goal = c.goal?.[backend]
+  if (goal) Object.assign(row, { goal, reached: other ? other / nabla >= goal : undefined })
+  if (c.flops) {
+    row.gflops = digitsOf(c.flops / nabla / 1e6, 3)
+    row.note = `${row.gflops} GFLOP/s`
+    const peak = median(peaks)
+    if (peak) {
+      row.peak_percent = digitsOf((100 * row.gflops) / peak, 3)
+      row.note += `, ${row.peak_percent} % of ${peak}`
+    }
+    const least = c.goalGflops?.[backend]?.[facts.version.split('.')[0]]
+    if (least) Object.assign(row, { goal: `${least} GFLOP/s`, reached: row.gflops >= least })
+  }
+  if (wanted.node) row.node = facts.version
+  return row
+}
+
+async function start(c, backend, threads) {
+  const request = { name: c.name, torch: c.torch, args: c.args, threads }
+  const a = []
+  const b = []
+  for (let i = -1; i < rounds; i++) {
+    const t = torch && (await once(commands.torch(threads), request))
+    const n = await once(commands.nabla(threads, backend, node), request)
+    if (i < 0) continue
+    a.push(n)
+    if (torch) b.push(t)
+  }
+  const of = (list, key) => (list.length ? median(list.map((x) => x[key])) : undefined)
+  const [ms, mb] = [of(a, 'ms'), of(a, 'mb')]
+  const [torchMs, torchMb] = [of(b, 'ms'), of(b, 'mb')]
+  return {
+    case: c.name,
+    backend,
+    threads,
+    nabla_ms: digitsOf(ms),
+    torch_ms: digitsOf(torchMs),
+    ratio: torch ? digitsOf(torchMs / ms) : null,
+    nabla_mb: digitsOf(mb),
+    torch_mb: digitsOf(torchMb),
+    goal: `${c.goalMs} ms`,
+    reached: ms <= c.goalMs && !(torch && mb > torchMb / 2),
+    note: `peak memory ${mb.toFixed(0)} MB, PyTorch ${torchMb?.toFixed(0) ?? '?'} MB`,
+  }
+}
+
+async function grow(c, backend, threads) {
+  const ours = side('nabla', threads, backend)
+  await ours.ask({ make: { name: c.name, args: c.args } })
+  const { mb, bytes } = await ours.ask({ grow: c.calls })
+  return {
+    case: c.name,
+    backend,
+    threads,
+    nabla_ms: null,
+    torch_ms: null,
+    ratio: null,
+    grown_mb: digitsOf(mb, 3),
+    bytes_a_call: bytes,
+    goal: c.goalMb === undefined ? `${c.goalBytes} B` : `${c.goalMb} MB`,
+    reached: c.goalMb === undefined ? bytes <= c.goalBytes : mb <= c.goalMb,
+    note: `grows by ${mb.toFixed(1)} MB, ${bytes} bytes of tensors a call`,
+  }
+}
+
+function epochs(c, backend, threads) {
+  const folder = mkdtempSync(join(tmpdir(), 'nabla-bench-'))
+  try {
+    const { seconds: list, accuracy } = digits(threads, backend, node, folder)
+    const ms = list.map((s) => digitsOf(1000 * s, 3))
+    return {
+      case: c.name,
+      backend,
+      threads,
+      nabla_ms: median(ms),
+      torch_ms: null,
+      ratio: null,
+      epochs_ms: ms,
+      test_accuracy: accuracy,
+      goal: `${c.goalMs} ms`,
+      reached: threads < 2 ? undefined : Math.max(...ms) <= c.goalMs && accuracy >= 0.94,
+      note: `epochs ${ms.join(' ')} ms, test accuracy ${accuracy}`,
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const measures = { time, start, grow, digits: epochs }
+for (const threads of wanted.threads.split(',').map(Number))
+  for (const c of chosen) {
+    const own = Object.keys(c.goal ?? { native: 0 })
+    for (const backend of wanted.backend?.split(',') ?? own) {
+      // By default WebAssembly is measured on one thread, as its goals are set.
+      if (!wanted.backend && backend === 'wasm' && threads > 1) continue
+      try {
+        show(await measures[c.measure ?? 'time'](c, backend, threads))
+      } catch (error) {
+        process.stderr.write(`bench: ${c.name} on ${backend}: ${error.message}\n`)
+        process.exitCode = 1
+      }
+    }
+  }
+for (const s of sides.values()) s.end()

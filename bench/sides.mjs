@@ -1,0 +1,113 @@
+// The processes that are compared, and how they are asked.
+import { spawn, spawnSync } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { compileAll, findCompiler, link } from '../scripts/cxx.mjs'
+import { isas, root } from '../scripts/targets.mjs'
+
+/** Debian's own, which has Debian's PyTorch, whatever comes first on PATH. */
+export const python = '/usr/bin/python3'
+const file = (name) => fileURLToPath(new URL(name, import.meta.url))
+
+/** PyTorch at its best: OpenBLAS chooses for the processor itself, and its threads do not fight those of OpenMP. */
+function torchEnvironment(threads) {
+  const env = { ...process.env }
+  delete env.OPENBLAS_CORETYPE
+  delete env.OPENBLAS_L2_SIZE
+  env.OPENBLAS_NUM_THREADS = env.OMP_NUM_THREADS = `${threads}`
+  if (threads > 1) env.GOMP_SPINCOUNT = '1000'
+  return env
+}
+
+export const hasTorch = () => spawnSync(python, ['-c', 'import torch']).status === 0
+
+/** The version of Node to run nabla on: this one, or one that npm's package `node` brings. */
+export function nodeOf(version) {
+  if (!version) return process.execPath
+  const { status, stdout, stderr } = spawnSync(
+    'npx',
+    ['-y', `node@${version}`, '-p', 'process.execPath'],
+    { encoding: 'utf8' },
+  )
+  if (status !== 0) throw new Error(`npx could not run node@${version}\n${stderr}`)
+  return stdout.trim().split('\n').at(-1)
+}
+
+export const commands = {
+  torch: (threads) => [[python, file('torch_side.py')], torchEnvironment(threads)],
+  nabla: (threads, backend, node) => [
+    [node, file('nabla_side.mjs')],
+    { ...process.env, NABLA_THREADS: `${threads}`, NABLA_BACKEND: backend },
+  ],
+}
+
+/** A child that answers lines of JSON. */
+export class Side {
+  constructor([[command, ...args], env]) {
+    this.child = spawn(command, args, { env, cwd: root, stdio: ['pipe', 'pipe', 'inherit'] })
+    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]()
+  }
+  async ask(request) {
+    this.child.stdin.write(`${JSON.stringify(request)}\n`)
+    const { value, done } = await this.lines.next()
+    if (done) throw new Error(`the process ended (${this.child.spawnargs.join(' ')})`)
+    const answer = JSON.parse(value)
+    if (answer.error) throw new Error(answer.error)
+    return answer
+  }
+  end() {
+    this.child.stdin.end()
+  }
+}
+
+/** Milliseconds from the start of a process to the end of the first call, and its peak memory. */
+export async function once([[command, ...args], env], request) {
+  const start = performance.now()
+  const child = spawn(command, [...args, '--once', JSON.stringify(request)], {
+    env,
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const lines = createInterface({ input: child.stdout })
+  let answer
+  for await (const line of lines) answer ??= { ms: performance.now() - start, ...JSON.parse(line) }
+  if (!answer) throw new Error(`${command} gave no answer`)
+  return answer
+}
+
+/** Seconds of the epochs of `npm start`, and the accuracy that it reaches. */
+export function digits(threads, backend, node, folder) {
+  const { status, stdout, stderr } = spawnSync(
+    node,
+    [
+      `${root}/dist/cli/main.js`,
+      ...['train', 'digits', '--json', '--out', folder],
+      ...['--backend', backend, '--threads', `${threads}`],
+    ],
+    { encoding: 'utf8' },
+  )
+  if (status !== 0) throw new Error(stderr)
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  return {
+    seconds: events.filter((e) => e.event === 'epoch').map((e) => e.seconds),
+    accuracy: events.at(-1).testAccuracy,
+  }
+}
+
+/** Gives a function for the multiply-add peak of so many threads, or undefined where there is no compiler. */
+export async function peakMeter(isa) {
+  const compiler = await findCompiler([process.env.CXX, 'g++', 'clang++', 'c++'])
+  if (!compiler || !isas[isa]) return undefined
+  const step = {
+    source: 'bench/peak.cpp',
+    name: `peak-${isa}`,
+    flags: ['-std=c++20', '-O3', '-Ikernels', `-DNABLA_ISA=${isa}`, ...isas[isa].flags],
+  }
+  const objects = await compileAll(compiler, [], [step], 'build/obj')
+  await link(compiler, objects, ['-pthread'], `build/peak-${isa}`)
+  return (threads) =>
+    Number(spawnSync(`${root}/build/peak-${isa}`, [`${threads}`], { encoding: 'utf8' }).stdout)
+}

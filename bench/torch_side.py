@@ -1,0 +1,147 @@
+"""PyTorch's side of `npm run bench`: makes and times what run.mjs asks for, a line of JSON each way.
+
+A function under @case builds the work of cases.mjs of that name from its `args` and gives the call to be timed.
+`torch_side.py --once REQUEST` makes one, calls it once and tells the peak memory of the process.
+"""
+import json
+import resource
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+CASES = {}
+
+
+def case(f):
+    CASES[f.__name__] = f
+    return f
+
+
+def random(*shape, scale=1.0):
+    return (torch.rand(*shape) * 2 - 1) * scale
+
+
+def labels(n, classes):
+    return torch.arange(n) * 7 % classes
+
+
+def train_step(model, optimizer, loss, x, y):
+    def step():
+        optimizer.zero_grad()
+        value = loss(model(x), y)
+        value.backward()
+        optimizer.step()
+        return value
+
+    return step
+
+
+def forward_backward(f, shape, leaves=()):
+    """y = f(x, ...leaves) and the gradients of all of them from a given one of y."""
+    inputs = [random(*shape, scale=2).requires_grad_(), *leaves]
+    ct = random(*shape)
+
+    def run():
+        y = f(*inputs)
+        return y, torch.autograd.grad(y, inputs, ct)
+
+    return run
+
+
+@case
+def matmul(m, n, k, form="nn", batch=0):
+    lead = (batch,) if batch else ()
+    a = random(*lead, m, k) if form[0] == "n" else random(*lead, k, m).transpose(-1, -2)
+    b = random(*lead, k, n) if form[1] == "n" else random(*lead, n, k).transpose(-1, -2)
+    return lambda: torch.matmul(a, b)
+
+
+@case
+def mlp(sizes, activation, optimizer, lr, batch):
+    layers = []
+    for i, (before, after) in enumerate(zip(sizes, sizes[1:])):
+        layers.append(nn.Linear(before, after))
+        if i < len(sizes) - 2:
+            layers.append({"sigmoid": nn.Sigmoid, "relu": nn.ReLU}[activation]())
+    model = nn.Sequential(*layers)
+    update = getattr(torch.optim, optimizer)(model.parameters(), lr=lr)
+    x, y = random(batch, sizes[0]), labels(batch, sizes[-1])
+    return train_step(model, update, F.cross_entropy, x, y)
+
+
+@case
+def softmax(shape):
+    return forward_backward(lambda x: x.softmax(-1), shape)
+
+
+@case
+def layer_norm(shape):
+    n = shape[-1]
+    leaves = [random(n).requires_grad_(), random(n).requires_grad_()]
+    return forward_backward(lambda x, w, b: F.layer_norm(x, (n,), w, b), shape, leaves)
+
+
+@case
+def gelu(shape):
+    return forward_backward(F.gelu, shape)
+
+
+@case
+def chain(shape):
+    def f(x):
+        h = torch.sigmoid(x * 1.1 + 0.3) * x
+        return torch.exp(-(torch.square(torch.tanh(h) - x) * 0.5))
+
+    return forward_backward(f, shape)
+
+
+def measure(f, seconds):
+    """Median milliseconds of a call, in batches long enough for the clock."""
+    start = time.perf_counter()
+    f()
+    calls = max(1, int(1e-3 / max(1e-9, time.perf_counter() - start)))
+    times = []
+    end = time.perf_counter() + seconds
+    while len(times) < 2 or time.perf_counter() < end:
+        start = time.perf_counter()
+        for _ in range(calls):
+            f()
+        times.append(1e3 * (time.perf_counter() - start) / calls)
+    return sorted(times)[len(times) // 2]
+
+
+def build(request):
+    torch.set_num_threads(request["threads"])
+    torch.manual_seed(0)
+    return CASES[request["torch"]](**request["args"])
+
+
+def answer(value):
+    print(json.dumps(value), flush=True)
+
+
+def main():
+    f = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if "make" in request:
+                f = None
+                f = build(request["make"])
+                f()
+                answer({"version": torch.__version__})
+            else:
+                answer({"ms": measure(f, request["time"])})
+        except Exception as error:
+            answer({"error": "%s: %s" % (type(error).__name__, error)})
+
+
+if sys.argv[1:2] == ["--once"]:
+    loss = build(json.loads(sys.argv[2]))()
+    loss.item()
+    answer({"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+else:
+    main()
