@@ -270,6 +270,33 @@ export function infer(
   }
 }
 
+/** Floating-point operations of a node: products and sums of a matmul count each, moving data counts nothing. */
+export function flopsOf(n: Node): number {
+  const size = sizeOf(n.shape)
+  const [a, b] = n.inputs
+  switch (n.prim.op) {
+    case 'map':
+      return n.prim.fn === 'copy' || n.prim.fn === 'cast' ? 0 : size
+    case 'reduce':
+    case 'argreduce':
+    case 'scan':
+      return sizeOf(a!.shape)
+    case 'matmul':
+      return 2 * size * a!.shape[a!.shape.length - 1]!
+    case 'conv':
+      return 2 * size * sizeOf(b!.shape.slice(1))
+    case 'convInput':
+      return 2 * sizeOf(a!.shape) * sizeOf(b!.shape.slice(1))
+    case 'convWeight':
+      return 2 * sizeOf(a!.shape) * sizeOf(n.shape.slice(1))
+    case 'maxPool':
+    case 'sumPool':
+      return size * sizeOf(n.prim.window.kernel)
+    default:
+      return 0
+  }
+}
+
 export function node(
   prim: Prim,
   inputs: readonly Node[],

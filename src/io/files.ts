@@ -1,5 +1,6 @@
 /** Files, for Node: written beside and renamed, so that a reader never sees half of one. */
 import {
+  appendFileSync,
   closeSync,
   fsyncSync,
   mkdirSync,
@@ -59,6 +60,21 @@ export function writeAtomic(path: string, content: Uint8Array | string): void {
     rmSync(beside, { force: true })
     throw problem('write', path, error)
   }
+}
+
+/** Adds bytes to the end of a file, which is made when there is none. @throws FileError */
+export function appendBytes(path: string, bytes: Uint8Array): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    appendFileSync(path, bytes)
+  } catch (error) {
+    throw problem('write', path, error)
+  }
+}
+
+/** Removes a file; one that is not there is no error. */
+export function removeFile(path: string): void {
+  rmSync(path, { force: true })
 }
 
 /** Saves tensors as safetensors. */

@@ -1,0 +1,145 @@
+/** What a model is made of, as a table: layers, output shapes, parameters, work. */
+import { flopsOf } from '../backends/ir.js'
+import { compile } from '../compile/compile.js'
+import { show } from '../core/errors.js'
+import type { Shape } from '../core/shape.js'
+import type { Module } from '../nn/module.js'
+import { Tensor } from '../ops/tensor.js'
+import { noGrad, state } from '../ops/trace.js'
+import { zeros } from '../tensor/creation.js'
+
+export interface LayerSummary {
+  /** Path in the model; the model itself has none. */
+  path: string
+  type: string
+  /** What it gives for the example: its shape, or the shapes of several tensors. */
+  output: string
+  /** Parameters of its own and of what is below it; those shared are counted once, where they come first. */
+  parameters: number
+  /** Floating-point operations of one forward pass of the example: an addition, a product, a function value count 1. */
+  flops: number
+  depth: number
+}
+
+export interface Summary {
+  layers: LayerSummary[]
+  parameters: number
+  trainable: number
+  flops: number
+  /** Bytes of the outputs of all layers without children, which a backward pass keeps at least. */
+  activationBytes: number
+  toString(): string
+}
+
+const shapesOf = (out: unknown): string =>
+  out instanceof Tensor
+    ? show(out.shape)
+    : Array.isArray(out)
+      ? out.map(shapesOf).filter(Boolean).join(', ')
+      : ''
+
+/**
+ * Runs the model once in evaluation mode on an example (a shape stands for zeros of float32; batch axis included)
+ * and tells what it is made of.
+ *
+ * @example summary(new Linear(2, 3), [1, 2]).parameters // 9
+ */
+export function summary(
+  model: Module & { forward(...inputs: never[]): unknown },
+  ...inputs: (Shape | Tensor)[]
+): Summary {
+  const tensors = inputs.map((x) => (x instanceof Tensor ? x : zeros(x)))
+  const training = model.training
+  model.eval()
+  const outputs = new Map<Module, string>()
+  const work = new Map<Module, number>()
+  let activationBytes = 0
+  // Modules report after their forward: work done since an inner one began belongs to the outer ones too.
+  const stops = [...model.namedModules()].map(([, m]) =>
+    m.onForward((_m, _inputs, out) => {
+      outputs.set(m, shapesOf(out))
+      if (out instanceof Tensor && m.namedChildren().next().done) activationBytes += out.size * 4
+    }),
+  )
+  const run = compile((...xs: Tensor[]) =>
+    noGrad(() => {
+      const out = (model.forward as (...xs: Tensor[]) => unknown)(...xs)
+      for (const n of state.recorder!.nodes) {
+        const flops = flopsOf(n)
+        if (flops > 0)
+          for (const m of owners(model, n.label)) work.set(m, (work.get(m) ?? 0) + flops)
+      }
+      return out
+    }),
+  )
+  try {
+    run(...tensors)
+  } finally {
+    run.free()
+    for (const stop of stops) stop()
+    model.train(training)
+  }
+  const seen = new Set<Tensor>()
+  const layers = [...model.namedModules()].map(([path, m]): LayerSummary => {
+    const own = m.parameters().filter((p) => !seen.has(p))
+    if (m.namedChildren().next().done) for (const p of own) seen.add(p)
+    return {
+      path,
+      type: m.constructor.name,
+      output: outputs.get(m) ?? '',
+      parameters: own.reduce((s, p) => s + p.size, 0),
+      flops: work.get(m) ?? 0,
+      depth: path === '' ? 0 : path.split('.').length,
+    }
+  })
+  const parameters = model.parameterCount()
+  const trainable = model.parameters().reduce((s, p) => s + (p.requiresGrad ? p.size : 0), 0)
+  const flops = work.get(model) ?? 0
+  const result = { layers, parameters, trainable, flops, activationBytes }
+  return { ...result, toString: () => table(result) }
+}
+
+/** The modules that a node's label lies in: `SimpleCNN/conv1/conv2d` is in the model and in its conv1. */
+function owners(model: Module, label: string): Module[] {
+  const list: Module[] = [model]
+  for (const name of label.split('/').slice(1)) {
+    const inner: Module = list[list.length - 1]!
+    let child: Module | undefined
+    for (const [n, m] of inner.namedChildren()) if (n === name) child = m
+    if (!child) break
+    list.push(child)
+  }
+  return list
+}
+
+const units = ['', ' k', ' M', ' G', ' T']
+function short(n: number): string {
+  let u = 0
+  for (; n >= 1000 && u < units.length - 1; u++) n /= 1000
+  return `${u === 0 ? n : n.toFixed(n < 10 ? 2 : 1)}${units[u]}`
+}
+
+function table(s: Omit<Summary, 'toString'>): string {
+  const head = ['layer', 'output', 'parameters', 'FLOP']
+  const rows = s.layers.map((l) => [
+    `${'  '.repeat(l.depth)}${l.path.split('.').pop() ? `${l.path.split('.').pop()}: ` : ''}${l.type}`,
+    l.output,
+    l.parameters.toLocaleString('en'),
+    short(l.flops),
+  ])
+  const width = head.map((h, c) => Math.max(h.length, ...rows.map((r) => r[c]!.length)))
+  const line = (r: string[]) =>
+    r
+      .map((v, c) => (c < 2 ? v.padEnd(width[c]!) : v.padStart(width[c]!)))
+      .join('  ')
+      .trimEnd()
+  const rule = '─'.repeat(width.reduce((a, b) => a + b + 2, -2))
+  const frozen = s.parameters - s.trainable
+  return [
+    line(head),
+    rule,
+    ...rows.map(line),
+    rule,
+    `${s.parameters.toLocaleString('en')} parameters${frozen ? `, ${frozen.toLocaleString('en')} of them frozen` : ''} (${short(s.parameters * 4)}B), ${short(s.flops)}FLOP forward, ${short(s.activationBytes)}B of activations`,
+  ].join('\n')
+}
