@@ -169,8 +169,11 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
       g.params.forEach((p, j) => {
         const prefix = `group${i}.${j}.`
         const own = Object.entries(saved.tensors).filter(([k]) => k.startsWith(prefix))
-        if (own.length === 0) return
         let s = this.state.get(p)
+        // Saved before the first step: what has been gathered since is forgotten, in place.
+        if (own.length === 0 && s)
+          for (const [k, t] of Object.entries(this.init(p, g.options))) assign(s[k]!, t)
+        if (own.length === 0) return
         if (!s) {
           s = this.init(p, g.options)
           this.state.set(p, s)

@@ -1,17 +1,9 @@
 /** Things that watch a training run: stop it, keep its best, write it down. */
 import { ValueError } from '../core/errors.js'
 import { appendBytes, removeFile, writeAtomic } from '../io/files.js'
-import { crossEntropy } from '../ops/loss.js'
 import type { Tensor } from '../ops/tensor.js'
-import type { Batch, Model } from './evaluate.js'
 import type { Callback, EpochLog, Trainer } from './fit.js'
-import {
-  activationStatistics,
-  gradientStatistics,
-  gradientVerdict,
-  type GradientVerdict,
-  type LayerStatistics,
-} from './statistics.js'
+import { type Inspection, inspectGradients } from './statistics.js'
 import { encodeEvents, type Scalars } from './tensorboard.js'
 
 export interface MonitorOptions {
@@ -244,18 +236,13 @@ export class TensorBoard implements Callback {
   }
 }
 
-export interface GradientReport {
+export interface GradientReport extends Inspection {
   epoch: number
-  gradients: LayerStatistics[]
-  activations: LayerStatistics[]
-  verdict: GradientVerdict
-  /** Mean factor by which the gradient of the weights changes from a layer to the one before it. */
-  factor: number
 }
 
 /**
- * Statistics of gradients and activations by layer, of the epoch's last batch in evaluation mode, after every n-th
- * epoch, with a verdict: vanishing, exploding or healthy. The gradients of training are left as they are.
+ * Statistics of activations, errors and gradients by layer, of the epoch's last batch in evaluation mode, after every
+ * n-th epoch, with a verdict: vanishing, exploding or healthy. Training goes on as if nobody had looked.
  */
 export class GradientMonitor implements Callback {
   readonly reports: GradientReport[] = []
@@ -273,26 +260,5 @@ export class GradientMonitor implements Callback {
     const report = { epoch, ...inspectGradients(t.model, t.lastBatch, t.loss) }
     this.reports.push(report)
     this.tell(report)
-  }
-}
-
-/** One look at a batch: statistics by layer and the verdict, without training on it. */
-export function inspectGradients(
-  model: Model,
-  [x, y]: Batch,
-  loss: (out: Tensor, target: Tensor) => Tensor = crossEntropy,
-): Omit<GradientReport, 'epoch'> {
-  const kept = model.parameters().map((p) => [p, p.grad] as const)
-  const training = model.training
-  model.eval()
-  try {
-    model.zeroGrad()
-    loss(model.forward(x!), y!).backward()
-    const gradients = gradientStatistics(model)
-    const weights = gradients.filter((g) => /weight/.test(g.name))
-    return { gradients, activations: activationStatistics(model, x!), ...gradientVerdict(weights) }
-  } finally {
-    for (const [p, g] of kept) p.grad = g
-    model.train(training)
   }
 }

@@ -1,8 +1,9 @@
 /** Norms of gradients, weights and activations by layer: they tell vanishing from exploding. */
-import type { Module } from '../nn/module.js'
-import { Tensor } from '../ops/tensor.js'
-import { noGrad } from '../ops/trace.js'
+import { gradients } from '../autograd/backward.js'
 import { isFloat } from '../core/dtype.js'
+import { crossEntropy } from '../ops/loss.js'
+import { Tensor } from '../ops/tensor.js'
+import type { Batch, LossFunction, Model } from './evaluate.js'
 
 export interface LayerStatistics {
   /** Path of the parameter or module. */
@@ -46,51 +47,85 @@ export function statisticsOf(name: string, t: Tensor): LayerStatistics {
   }
 }
 
-/** Statistics of the gradients that the parameters hold now, first layer first; those without one are left out. */
-export function gradientStatistics(model: Module): LayerStatistics[] {
-  return model
-    .namedParameters()
-    .flatMap(([name, p]) => (p.grad ? [statisticsOf(name, p.grad)] : []))
+/** One look at how numbers flow through a network: forward through its layers, and back as gradients. */
+export interface Inspection {
+  /** What the innermost modules gave, in the order of running. */
+  activations: LayerStatistics[]
+  /** Gradient of the loss by what each layer with weights gave, in the same order: the errors of the layers. */
+  errors: LayerStatistics[]
+  /** Gradient of the loss by each parameter. */
+  gradients: LayerStatistics[]
+  verdict: GradientVerdict
+  /** Mean factor by which the error changes from a layer to the one before it. */
+  factor: number
 }
 
-/** Statistics of what every module without children gives for `x`, in the order of running. */
-export function activationStatistics(
-  model: Module & { forward(x: Tensor): unknown },
-  x: Tensor,
-): LayerStatistics[] {
-  const list: LayerStatistics[] = []
+/**
+ * Runs a batch forward and back in evaluation mode, and nothing of the model changes: neither its gradients nor its
+ * running statistics.
+ */
+export function inspectGradients(
+  model: Model,
+  [x, y]: Batch,
+  loss: LossFunction = crossEntropy,
+): Inspection {
+  const training = model.training
+  const outputs: { name: string; weighted: boolean; out: Tensor }[] = []
   const stops = [...model.namedModules()]
     .filter(([, m]) => m.namedChildren().next().done)
     .map(([path, m]) =>
       m.onForward((_m, _inputs, out) => {
         if (out instanceof Tensor && isFloat(out.dtype))
-          list.push(statisticsOf(path || m.constructor.name, out))
+          outputs.push({
+            name: path || m.constructor.name,
+            weighted: m.parameters().some((p) => p.rank > 1),
+            out,
+          })
       }),
     )
+  model.eval()
   try {
-    noGrad(() => model.forward(x))
+    const value = loss(model.forward(x!), y!)
+    const params = model.namedParameters().filter(([, p]) => p.requiresGrad)
+    const layers = outputs.filter((o) => o.weighted && o.out.requiresGrad)
+    const found = gradients(value, [...params.map(([, p]) => p), ...layers.map((o) => o.out)])
+    const list = (names: string[], from: number) =>
+      names.flatMap((name, i) => (found[from + i] ? [statisticsOf(name, found[from + i]!)] : []))
+    const errors = list(
+      layers.map((o) => o.name),
+      params.length,
+    )
+    return {
+      activations: outputs.map((o) => statisticsOf(o.name, o.out)),
+      errors,
+      gradients: list(
+        params.map(([name]) => name),
+        0,
+      ),
+      ...gradientVerdict(errors),
+    }
   } finally {
     for (const stop of stops) stop()
+    model.train(training)
   }
-  return list
 }
 
 export type GradientVerdict = 'vanishing' | 'exploding' | 'healthy'
 
 /**
- * What the gradients of a network's weights do on the way from the last layer (last of the list) to the first:
- * the mean factor by layer, (rms first / rms last)^(1/(n−1)), below 0.5 is called vanishing and above 2 exploding,
- * and so are a whole network's gradients of zero or of numbers that are not finite.
+ * What the errors of a network's layers do on the way from the last one (last of the list) to the first: the mean
+ * factor by layer, (rms first / rms last)^(1/(n−1)); below 0.5 is called vanishing and above 2 exploding. Errors of
+ * zero vanish, errors that are not finite explode.
  */
-export function gradientVerdict(weights: readonly LayerStatistics[]): {
+export function gradientVerdict(errors: readonly LayerStatistics[]): {
   verdict: GradientVerdict
   factor: number
 } {
-  if (weights.some((s) => !Number.isFinite(s.rms)))
+  if (errors.some((s) => !Number.isFinite(s.rms)))
     return { verdict: 'exploding', factor: Number.POSITIVE_INFINITY }
-  const first = weights[0]?.rms ?? 0
-  const last = weights[weights.length - 1]?.rms ?? 0
+  const first = errors[0]?.rms ?? 0
+  const last = errors[errors.length - 1]?.rms ?? 0
   if (first === 0 || last === 0) return { verdict: 'vanishing', factor: 0 }
-  const factor = (first / last) ** (1 / Math.max(1, weights.length - 1))
+  const factor = (first / last) ** (1 / Math.max(1, errors.length - 1))
   return { verdict: factor < 0.5 ? 'vanishing' : factor > 2 ? 'exploding' : 'healthy', factor }
 }

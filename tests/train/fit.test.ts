@@ -45,6 +45,12 @@ function task(seed = 3, n = 96) {
 }
 const weights = (m: nn.Module) => m.parameters().map((p) => [...(p.toTypedArray() as Float32Array)])
 
+function expectNear(got: number[], want: number[]): void {
+  got.forEach((v, i) => {
+    expect(v).toBeCloseTo(want[i]!, 5)
+  })
+}
+
 test('learns, and says so in its history', () => {
   const { model, data, optimizer } = task()
   const { history } = fit(model, {
@@ -71,7 +77,7 @@ test('eager, compiled and asynchronous runs end with the same weights', async ()
   const compiled = await run({})
   expect(await run({}, true)).toEqual(compiled)
   const eager = await run({ compiled: false })
-  eager.flat().forEach((v, i) => expect(v).toBeCloseTo(compiled.flat()[i]!, 5))
+  expectNear(eager.flat(), compiled.flat())
 })
 
 test('accumulated gradients of small batches are those of a large one', () => {
@@ -87,7 +93,7 @@ test('accumulated gradients of small batches are those of a large one', () => {
     return weights(model).flat()
   }
   const whole = run(32, 1)
-  run(8, 4).forEach((v, i) => expect(v).toBeCloseTo(whole[i]!, 5))
+  expectNear(run(8, 4), whole)
 })
 
 describe('stopping', () => {
@@ -270,9 +276,24 @@ describe('looking at gradients', () => {
     return [uniform([32, 8], -1, 1), tensor(new Int32Array(32))] as const
   }
   test('sigmoid layers vanish, large linear ones explode, He values with ReLU do neither', () => {
-    expect(inspectGradients(deep(() => new nn.Sigmoid(), 0.3), batch()).verdict).toBe('vanishing')
-    expect(inspectGradients(deep(() => new nn.Identity(), 1.5), batch()).verdict).toBe('exploding')
-    expect(inspectGradients(deep(() => new nn.ReLU(), 0.5), batch()).verdict).toBe('healthy')
+    expect(
+      inspectGradients(
+        deep(() => new nn.Sigmoid(), 0.3),
+        batch(),
+      ).verdict,
+    ).toBe('vanishing')
+    expect(
+      inspectGradients(
+        deep(() => new nn.Identity(), 1.5),
+        batch(),
+      ).verdict,
+    ).toBe('exploding')
+    expect(
+      inspectGradients(
+        deep(() => new nn.ReLU(), 0.5),
+        batch(),
+      ).verdict,
+    ).toBe('healthy')
   })
   test('the monitor reports by epoch and does not disturb training', () => {
     const plain = task()
@@ -308,8 +329,8 @@ test('the learning-rate finder leaves everything as it was', () => {
 
 test('overfitBatches sees the same batches, fastDevRun one', () => {
   const { model, data, optimizer } = task()
-  const { history } = fit(model, { data, optimizer, epochs: 60, overfitBatches: 1 })
-  expect(history[59]!.loss).toBeLessThan(0.15)
+  const { history } = fit(model, { data, optimizer, epochs: 200, overfitBatches: 1 })
+  expect(history[199]!.loss).toBeLessThan(0.1)
   let steps = 0
   fit(model, {
     data,
