@@ -1,0 +1,3 @@
+export * from './charts.js'
+export * from './images.js'
+export * from './pictures.js'

@@ -1,0 +1,58 @@
+/** The pictures of a training run and of its parts, made of the charts. */
+import { gradients } from '../autograd/backward.js'
+import { sum } from '../ops/reduce.js'
+import type { Tensor } from '../ops/tensor.js'
+import { linspace } from '../tensor/creation.js'
+import { barChart, type ChartOptions, lineChart } from './charts.js'
+
+/** A row of `fit`'s history. */
+type Epoch = Record<string, number | undefined>
+
+/**
+ * A measure of training and its counterpart on validation data over the epochs: 'loss' is drawn with 'valLoss' where
+ * there is one. @returns the SVG as text
+ */
+export function learningCurves(
+  history: readonly Epoch[],
+  { measure = 'loss', ...options }: ChartOptions & { measure?: string } = {},
+): Promise<string> {
+  const validation = `val${measure[0]!.toUpperCase()}${measure.slice(1)}`
+  const of = (key: string) => history.map((h) => h[key] ?? Number.NaN)
+  return lineChart(
+    {
+      training: of(measure),
+      ...(history.some((h) => h[validation] !== undefined) && { validation: of(validation) }),
+    },
+    { x: 'epoch', y: measure, ...options },
+  )
+}
+
+/** The root mean square of each layer's numbers, as bars on a logarithmic axis. @returns the SVG as text */
+export function layerChart(
+  layers: readonly { name: string; rms: number }[],
+  options: ChartOptions = {},
+): Promise<string> {
+  return barChart(Object.fromEntries(layers.map((l) => [l.name, l.rms])), {
+    x: 'layer',
+    y: 'root mean square',
+    logY: true,
+    ...options,
+  })
+}
+
+/** A function of one number and its derivative (by back propagation) over a range. @returns the SVG as text */
+export function functionChart(
+  name: string,
+  f: (x: Tensor) => Tensor,
+  { from = -4, to = 4, ...options }: ChartOptions & { from?: number; to?: number } = {},
+): Promise<string> {
+  const x = linspace(from, to, 201)
+  x.requiresGrad = true
+  const y = f(x)
+  const [slope] = gradients(sum(y), [x])
+  const list = (t: Tensor | null | undefined) => Array.from(t!.toTypedArray())
+  return lineChart(
+    { [name]: { x: list(x), y: list(y) }, derivative: { x: list(x), y: list(slope) } },
+    { title: name, x: 'x', ...options },
+  )
+}
