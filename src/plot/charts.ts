@@ -45,9 +45,10 @@ async function draw(
   svg.setAttribute('style', 'background: white; color: #222')
   if (title) {
     const t = document.createElementNS('http://www.w3.org/2000/svg', 'text')
-    t.setAttribute('x', '8')
+    // In the middle: the label of the y axis stands at the left.
+    t.setAttribute('x', `${(options.width ?? 640) / 2}`)
     t.setAttribute('y', '16')
-    t.setAttribute('text-anchor', 'start')
+    t.setAttribute('text-anchor', 'middle')
     t.setAttribute('font-size', '13')
     t.setAttribute('font-weight', 'bold')
     t.textContent = title
@@ -68,6 +69,7 @@ export interface ChartOptions {
 /** A line: its y values, at 1, 2, 3 ... unless x values are given. NaN and infinities leave a gap. */
 export type Series = readonly number[] | { x: readonly number[]; y: readonly number[] }
 
+const logAxis = { type: 'log', ticks: 6, tickFormat: '~e' } as const
 const label = (v: string | undefined) => (v === undefined ? {} : { label: v })
 
 /**
@@ -103,7 +105,7 @@ export function lineChart(
       marginLeft: 56,
       grid: true,
       x: label(x),
-      y: { ...label(y), ...(logY && { type: 'log' as const }) },
+      y: { ...label(y), ...(logY && logAxis) },
       color: { domain: names },
     },
     (Plot) => [
@@ -143,7 +145,7 @@ export function barChart(
       marginBottom: 64,
       grid: true,
       x: { ...label(x), domain: data.map((d) => d.name), tickRotate: data.length > 8 ? -40 : 0 },
-      y: { ...label(y), ...(logY && { type: 'log' as const }) },
+      y: { ...label(y), ...(logY && logAxis) },
     },
     (Plot) => [
       logY

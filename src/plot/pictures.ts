@@ -33,7 +33,6 @@ export function layerChart(
   options: ChartOptions = {},
 ): Promise<string> {
   return barChart(Object.fromEntries(layers.map((l) => [l.name, l.rms])), {
-    x: 'layer',
     y: 'root mean square',
     logY: true,
     ...options,
