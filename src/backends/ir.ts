@@ -97,6 +97,18 @@ export interface Window {
 
 export type ReduceFn = 'sum' | 'prod' | 'max' | 'min'
 
+/**
+ * Cells of recurrent layers; columns in extents of the hidden size H: of the gates, of what a row keeps of its step,
+ * of what its gradient gives. ops/recurrence.ts says which they are.
+ */
+export const recurrentCells = {
+  tanh: { gates: 1, keeps: 1, gives: 1 },
+  relu: { gates: 1, keeps: 1, gives: 1 },
+  lstm: { gates: 4, keeps: 6, gives: 5 },
+  gru: { gates: 3, keeps: 5, gives: 5 },
+} as const
+export type RecurrentCell = keyof typeof recurrentCells
+
 export type Prim =
   /** A value given from outside: slot `index` of the executable's inputs, read through a layout. */
   | { op: 'input'; index: number; strides: readonly number[]; offset: number; length: number }

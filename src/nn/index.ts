@@ -1,4 +1,14 @@
 export * from './activations.js'
 export * as init from './init.js'
 export * from './layers.js'
+export {
+  padPackedSequence,
+  padSequence,
+  packPaddedSequence,
+  type PackedSequence,
+  packSequence,
+  unpackSequence,
+  unpadSequence,
+} from './packed.js'
+export * from './recurrent.js'
 export { type ForwardHook, Module, Parameter } from './module.js'
