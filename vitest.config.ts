@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: '#platform', replacement: `${src}/backends/cpu/platform.node.ts` },
       { find: /^nabla$/, replacement: `${src}/index.ts` },
+      { find: /^nabla\/recipe$/, replacement: `${src}/cli/recipe.ts` },
       { find: /^nabla\/(\w+)$/, replacement: `${src}/$1/index.ts` },
     ],
   },

@@ -73,7 +73,10 @@ const filesUnder = (folder) =>
 function ensureDist() {
   const inputs = [
     ...filesUnder('src'),
-    ...['tsconfig.json', 'tsconfig.build.json', 'package.json'].map((f) => `${root}/${f}`),
+    ...filesUnder('examples'),
+    ...['tsconfig.json', 'tsconfig.build.json', 'tsconfig.examples.json', 'package.json'].map(
+      (f) => `${root}/${f}`,
+    ),
   ]
   const print = hash(
     ...inputs.map((file) => {
@@ -86,16 +89,18 @@ function ensureDist() {
     return
   log('compiling TypeScript')
   rmSync(stamp, { force: true })
-  must(
-    'node',
-    ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'],
-    'the TypeScript compiler',
-  )
-  for (const file of filesUnder('dist'))
-    if (
-      !existsSync(file.replace(`${root}/dist/`, `${root}/src/`).replace(/(\.d\.ts|\.js)$/, '.ts'))
+  // The examples see the package as its users do, so they come after it.
+  for (const project of ['tsconfig.build.json', 'tsconfig.examples.json'])
+    must(
+      'node',
+      ['node_modules/typescript/bin/tsc', '-p', project],
+      `the TypeScript compiler (${project})`,
     )
-      rmSync(file)
+  for (const file of filesUnder('dist')) {
+    const source = file.replace(/(\.d\.ts|\.js)$/, '.ts').slice(`${root}/dist/`.length)
+    const from = source.startsWith('examples/') ? source : `src/${source}`
+    if (!existsSync(`${root}/${from}`)) rmSync(file)
+  }
   const wasm = `${root}/${wasmFolder}`
   if (existsSync(wasm)) cpSync(wasm, wasm.replace('/src/', '/dist/'), { recursive: true })
   mkdirSync(`${root}/build`, { recursive: true })

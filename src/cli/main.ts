@@ -34,6 +34,8 @@ function sizes(text: string): number[] {
 const program = new Command('nabla')
   .description('Deep learning for TypeScript.')
   .version(version)
+  // What stands after a command is the command's: `train` and `train digits` have options of the same names.
+  .enablePositionalOptions()
   .showHelpAfterError('(nabla --help lists what there is)')
 
 program
@@ -42,7 +44,29 @@ program
   .option('--json', 'as one JSON object')
   .action((options: { json?: boolean }) => info(version, options.json ?? false))
 
-const train = program.command('train').description('train a network on real data')
+const backends = () =>
+  new Option('--backend <name>', 'where to compute').choices(['native', 'wasm', 'reference'])
+
+const train = program
+  .command('train')
+  .description('train a network on real data')
+  .argument('[recipe]', 'one of those that `nabla train` lists')
+  .option('--epochs <n>', 'passes over the training data', whole(1))
+  .option('--batch-size <n>', 'examples in a step', whole(1))
+  .option('--lr <rate>', 'learning rate', positive)
+  .option('--seed <n>', 'seed of initial values, shuffling and noise', whole(0), 1)
+  .option('--limit <n>', 'only the first n training examples', whole(1))
+  .option('--data <path>', 'a folder that holds the data')
+  .addOption(backends())
+  .option('--threads <n>', 'threads (default: all cores)', whole(1))
+  .option('--out <folder>', 'where to save the run (default: runs/<recipe>-<time>)')
+  .option('--json', 'one JSON object a line, the last one with the result')
+  .action(async (name: string | undefined, options) => {
+    const { listRecipes, loadRecipe } = await import('./recipes.js')
+    if (name === undefined) return listRecipes()
+    const { runRecipe } = await import('./recipe.js')
+    await runRecipe(await loadRecipe(name), options)
+  })
 train
   .command('digits')
   .description('the handwritten-digit network 784-16-16-10 on MNIST')
@@ -61,9 +85,7 @@ train
       .default('adam'),
   )
   .option('--seed <n>', 'seed of initial values and shuffling', whole(0), 1)
-  .addOption(
-    new Option('--backend <name>', 'where to compute').choices(['native', 'wasm', 'reference']),
-  )
+  .addOption(backends())
   .option('--threads <n>', 'threads (default: all cores)', whole(1))
   .option(
     '--data <path>',

@@ -1,0 +1,37 @@
+/** Softmax regression on MNIST: one affine map, the smallest network there is. */
+import { DataLoader, mnist, Subset } from 'nabla/data'
+import { Linear } from 'nabla/nn'
+import { SGD } from 'nabla/optim'
+import { imageGrid } from 'nabla/plot'
+import type { Recipe } from 'nabla/recipe'
+
+export default {
+  name: 'softmax',
+  about: 'softmax regression: 784 pixels, 10 classes, one weight for each pair of them',
+  defaults: { epochs: 5, batchSize: 128, lr: 0.5 },
+  expect: { testAccuracy: { atLeast: 0.915 } },
+  async run(s) {
+    const { batchSize, lr, seed, limit, data } = s.options
+    const { train, test } = mnist({ ...(data && { folder: data }) })
+    const few = limit
+      ? new Subset(
+          train,
+          Int32Array.from({ length: limit }, (_, i) => i),
+        )
+      : train
+    const model = new Linear(784, 10) // y = softmax(x Wᵀ + b)
+    s.train('softmax regression', model, {
+      data: new DataLoader(few, { batchSize, shuffle: true, seed }),
+      validation: new DataLoader(test, { batchSize: 1000 }),
+      optimizer: new SGD(model.parameters(), { lr }),
+    })
+    const matrix = s.test(model, new DataLoader(test, { batchSize: 1000 }), 10)
+    // A row of the weights is a picture of what speaks for its digit.
+    await s.picture(
+      'weights.png',
+      imageGrid(model.weight.reshape([10, 28, 28]), { columns: 5, scale: 4 }),
+    )
+    s.save(model)
+    return { testAccuracy: matrix.accuracy() }
+  },
+} satisfies Recipe

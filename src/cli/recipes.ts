@@ -1,0 +1,36 @@
+/** The recipes that the package holds: each file of dist/examples is one. */
+import { readdirSync } from 'node:fs'
+import { ValueError } from '../core/errors.js'
+import type { Recipe } from './recipe.js'
+
+const folder = new URL('../examples/', import.meta.url)
+
+function names(): string[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => file.slice(0, -3))
+    .sort()
+}
+
+/** @throws ValueError that lists the names when there is none of this one */
+export async function loadRecipe(name: string): Promise<Recipe> {
+  if (!names().includes(name))
+    throw new ValueError({
+      op: 'train',
+      rule: 'there must be a recipe of this name',
+      got: name,
+      fix: `There are digits, ${names().join(', ')}.`,
+    })
+  return ((await import(new URL(`${name}.js`, folder).href)) as { default: Recipe }).default
+}
+
+/** Prints every recipe with its line. */
+export async function listRecipes(): Promise<void> {
+  const recipes = await Promise.all(names().map(loadRecipe))
+  const width = Math.max(...recipes.map((r) => r.name.length), 'digits'.length)
+  process.stdout.write('nabla train RECIPE, where RECIPE is one of\n\n')
+  const line = (name: string, about: string) =>
+    process.stdout.write(`  ${name.padEnd(width)}  ${about}\n`)
+  line('digits', 'the handwritten-digit network 784-16-16-10 on MNIST, with options of its own')
+  for (const r of recipes) line(r.name, r.about)
+}
