@@ -8,6 +8,7 @@ export default defineConfig({
     // The names that package.json maps to dist/, seen from the sources.
     alias: [
       { find: '#platform', replacement: `${src}/backends/cpu/platform.node.ts` },
+      { find: '#host', replacement: `${src}/core/host.node.ts` },
       { find: /^nabla$/, replacement: `${src}/index.ts` },
       { find: /^nabla\/recipe$/, replacement: `${src}/cli/recipe.ts` },
       { find: /^nabla\/(\w+)$/, replacement: `${src}/$1/index.ts` },

@@ -1,8 +1,8 @@
 /** `nabla predict`: one image through a saved run. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { decode } from 'fast-png'
 import { FileError, ValueError } from '../core/errors.js'
+import { decodeImage } from '../core/image.js'
 import { mnist } from '../data/mnist.js'
 import { loadTensors, readBytes } from '../io/files.js'
 import { mlp } from '../models/mlp.js'
@@ -14,35 +14,14 @@ import '../index.js'
 
 const SIDE = 28
 
-/** A PNG as gray values from 0 to 1, light strokes on dark ground, averaged down (or repeated up) to 28x28. */
+/** A PNG or JPEG as gray values from 0 to 1, light strokes on dark ground, averaged down (or repeated up) to 28x28. */
 export function readImage(path: string): Float32Array {
-  let png: ReturnType<typeof decode>
-  try {
-    png = decode(readBytes(path))
-  } catch (error) {
-    if (error instanceof FileError) throw error
-    throw new FileError(
-      { op: 'predict', rule: `${path} must be a PNG image`, got: (error as Error).message },
-      { cause: error },
-    )
-  }
-  const { width, height, channels, depth, data, palette } = png
-  const top = 2 ** depth - 1
-  const gray = new Float32Array(width * height)
-  for (let i = 0; i < gray.length; i++) {
-    const at = i * channels
-    if (palette) {
-      const [r = 0, g = 0, b = 0] = palette[data[i]!] ?? []
-      gray[i] = (r + g + b) / 765
-      continue
-    }
-    const colors = channels >= 3 ? 3 : 1
-    let s = 0
-    for (let c = 0; c < colors; c++) s += data[at + c]! / top / colors
-    // Transparent parts are ground.
-    const alpha = channels === 2 || channels === 4 ? data[at + channels - 1]! / top : 1
-    gray[i] = s * alpha
-  }
+  const { width, height, data } = decodeImage(readBytes(path), 'RGBA', path)
+  // Transparent parts are ground.
+  const gray = Float32Array.from(
+    { length: width * height },
+    (_, i) => ((data[4 * i]! + data[4 * i + 1]! + data[4 * i + 2]!) / 3) * data[4 * i + 3]!,
+  )
   // Dark strokes on light ground are turned around: the corners tell.
   const corners = [0, width - 1, (height - 1) * width, height * width - 1]
   const ground = corners.reduce((s, c) => s + gray[c]!, 0) / 4

@@ -1,8 +1,8 @@
 /** Datasets: examples by index. */
-import { ShapeError, ValueError } from '../core/errors.js'
+import { IndexError, ShapeError, ValueError } from '../core/errors.js'
 import { indexSelect } from '../ops/indexing.js'
 import { stack } from '../ops/join.js'
-import { select } from '../ops/slice.js'
+import { reshape } from '../ops/movement.js'
 import { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 
@@ -11,6 +11,39 @@ export interface Dataset<T = Tensor[]> {
   readonly length: number
   get(i: number): T
   batch?(indices: ArrayLike<number>): T
+  /** Where another thread can make the dataset anew, and which of its examples these are; see `datasetFrom`. */
+  readonly origin?: Origin
+}
+
+/** A dataset as a place in code: what `datasetFrom` was called with. */
+export interface Origin {
+  readonly module: string
+  readonly name: string
+  readonly args: readonly unknown[]
+  /** The index there of example i here; the same when not given. */
+  readonly at?: (i: number) => number
+}
+
+/**
+ * Examples that come one after the other and have no index: lines of a long file, a generator. Every epoch starts the
+ * sequence anew.
+ * @example new IterableDataset(function* () { for (let i = 0; i < 5; i++) yield i })
+ */
+export class IterableDataset<T> implements Iterable<T> {
+  private readonly begin: () => Iterable<T>
+  constructor(begin: () => Iterable<T>) {
+    this.begin = begin
+  }
+  [Symbol.iterator](): Iterator<T> {
+    return this.begin()[Symbol.iterator]()
+  }
+  /** The same with every example changed. */
+  map<U>(change: (example: T) => U): IterableDataset<U> {
+    const source = this
+    return new IterableDataset(function* () {
+      for (const example of source) yield change(example)
+    })
+  }
 }
 
 /** Tensors whose first axes run together: example i is their i-th parts. */
@@ -29,7 +62,8 @@ export class TensorDataset implements Dataset<Tensor[]> {
         })
   }
   get(i: number): Tensor[] {
-    return this.tensors.map((t) => select(t, 0, i))
+    // Not `select`: the index is data here, so that one program serves every example.
+    return this.batch([i]).map((t) => reshape(t, t.shape.slice(1)))
   }
   batch(indices: ArrayLike<number>): Tensor[] {
     const index = tensor(Int32Array.from(indices))
@@ -47,15 +81,19 @@ export class Subset<T> implements Dataset<T> {
     this.indices = indices
     this.length = indices.length
     for (let i = 0; i < indices.length; i++)
-      if (!(indices[i]! >= 0 && indices[i]! < source.length))
+      if (!(Number.isInteger(indices[i]) && indices[i]! >= 0 && indices[i]! < source.length))
         throw new ValueError({
           op: 'Subset',
           rule: `indices must lie from 0 to ${source.length - 1}`,
           got: `${indices[i]}`,
         })
-    if (source.batch) this.batch = (list) => source.batch!(Array.from(list, (i) => indices[i]!))
+    if (source.batch)
+      this.batch = (list) => source.batch!(Int32Array.from(list, (i) => indices[i]!))
+    const { origin } = source
+    if (origin) this.origin = { ...origin, at: (i) => (origin.at ?? Number)(indices[i]!) }
   }
   batch?: (indices: ArrayLike<number>) => T
+  readonly origin?: Origin
   get(i: number): T {
     return this.source.get(this.indices[i]!)
   }
@@ -71,19 +109,20 @@ export class ConcatDataset<T> implements Dataset<T> {
   }
   get(i: number): T {
     let at = i
-    for (const p of this.parts) {
-      if (at < p.length) return p.get(at)
-      at -= p.length
-    }
-    throw new ValueError({
+    if (i >= 0)
+      for (const p of this.parts) {
+        if (at < p.length) return p.get(at)
+        at -= p.length
+      }
+    throw new IndexError({
       op: 'ConcatDataset',
-      rule: `places 0 to ${this.length - 1}`,
+      rule: `places lie from 0 to ${this.length - 1}`,
       got: `${i}`,
     })
   }
 }
 
-/** Examples changed as they are read. */
+/** Examples changed as they are read; what is drawn at random while changing follows from the loader's seed. */
 export class MapDataset<T, U> implements Dataset<U> {
   readonly length: number
   private readonly source: Dataset<T>
@@ -119,4 +158,37 @@ export function collate(examples: readonly unknown[]): unknown {
       ]),
     )
   return examples
+}
+
+/**
+ * The dataset that a module makes: its export `name` is the dataset, or a function that gives it for `args` (plain
+ * values). A loader with `workers` calls for the module again in each of its threads, since code cannot be sent there.
+ * @throws ValueError when there is no such export
+ * @example const photos = await datasetFrom(new URL('./photos.js', import.meta.url), 'photos', 'train')
+ */
+export async function datasetFrom<T = Tensor[]>(
+  module: string | URL,
+  name = 'default',
+  ...args: unknown[]
+): Promise<Dataset<T>> {
+  const made = await callExport<Dataset<T>>(`${module}`, name, args)
+  const origin: Origin = { module: `${module}`, name, args }
+  return Object.defineProperty(made, 'origin', { value: origin, configurable: true })
+}
+
+/** What an export is, or gives for the arguments. */
+export async function callExport<T>(
+  module: string,
+  name: string,
+  args: readonly unknown[],
+): Promise<T> {
+  const found = ((await import(/* @vite-ignore */ module)) as Record<string, unknown>)[name]
+  const made = typeof found === 'function' ? await found(...args) : found
+  if (typeof made !== 'object' || made === null)
+    throw new ValueError({
+      op: 'datasetFrom',
+      rule: `${module} must export a dataset, or a function that gives one, as ${name}`,
+      got: found === undefined ? 'nothing under that name' : typeof made,
+    })
+  return made as T
 }

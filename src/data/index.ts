@@ -1,5 +1,7 @@
 export * from './dataset.js'
 export * from './idx.js'
 export * from './images.js'
-export * from './loader.js'
+export { DataLoader, type LoaderOptions, type LoaderState } from './loader.js'
 export * from './mnist.js'
+export * from './samplers.js'
+export * from './split.js'

@@ -1,104 +1,231 @@
 import { ValueError } from '../core/errors.js'
-import { Generator } from '../tensor/random.js'
-import { collate, type Dataset } from './dataset.js'
-
-/** Gives the order of an epoch. */
-export interface Sampler {
-  readonly length: number
-  indices(epoch: number): ArrayLike<number>
-}
+import { philox } from '../core/philox.js'
+import { Generator, withGenerator } from '../tensor/random.js'
+import { collate, type Dataset, IterableDataset } from './dataset.js'
+import { type Job, Prefetcher } from './prefetch.js'
+import {
+  type BatchOrder,
+  BatchSampler,
+  RandomSampler,
+  type Sampler,
+  SequentialSampler,
+} from './samplers.js'
 
 export interface LoaderOptions<T> {
   batchSize?: number
   shuffle?: boolean
   sampler?: Sampler
+  /** Decides the batches themselves; in the place of batchSize, shuffle, sampler and dropLast. */
+  batchSampler?: BatchOrder
   /** Leave out the last batch when it is smaller. */
   dropLast?: boolean
-  /** Examples into a batch. */
+  /** Examples into a batch. With `workers` it runs in them only as part of the dataset's own `batch`. */
   collate?: (examples: T[]) => T
   seed?: number
+  /**
+   * Threads that make batches ahead of the training. They call for the dataset's module anew, so it must come from
+   * `datasetFrom`. Where threads cannot be waited for (browsers), batches are made on the calling thread.
+   */
+  workers?: number
+  /** Batches that each worker makes ahead. */
+  prefetch?: number
+  /** Seconds to wait for a batch before giving up. */
+  timeout?: number
 }
 
-/** 0..n−1 in an order made from seed and epoch by Fisher and Yates' shuffle. */
-export class RandomSampler implements Sampler {
-  readonly length: number
-  private readonly seed: number
-  constructor(length: number, seed = 0) {
-    this.length = length
-    this.seed = seed
-  }
-  indices(epoch: number): Int32Array {
-    const n = this.length
-    const order = Int32Array.from({ length: n }, (_, i) => i)
-    const bits = new Generator(this.seed + epoch * 2 ** 32).bits([n]).toTypedArray()
-    for (let i = n - 1; i > 0; i--) {
-      const j = Math.floor(((bits[i]! >>> 0) / 2 ** 32) * (i + 1))
-      const t = order[i]!
-      order[i] = order[j]!
-      order[j] = t
-    }
-    return order
-  }
+/** Where an iteration stands: the next batch to come. */
+export interface LoaderState {
+  epoch: number
+  batch: number
 }
 
 /**
- * Batches of a dataset. Every `for` over it is one epoch; the order of an epoch follows from seed and epoch number
- * alone, so that a resumed run sees the same batches.
+ * Batches of a dataset. Every `for` over it is one epoch. The order of an epoch, and what transforms draw from nabla's
+ * generators while its batches are made, follow from seed, epoch and batch number alone: a resumed run sees the same
+ * bits, and so does one with another number of workers.
+ * @throws ValueError for options that do not go together
+ * @example for (const [x, y] of new DataLoader(train, { batchSize: 64, shuffle: true })) step(x, y)
  */
 export class DataLoader<T> implements Iterable<T> {
-  readonly dataset: Dataset<T>
+  readonly dataset: Dataset<T> | IterableDataset<T>
   readonly batchSize: number
-  /** The epoch that the next iteration will be. */
+  /** The epoch that the next iteration will be, or the present one is. */
   epoch = 0
-  private readonly sampler: Sampler | undefined
+  /** The batch of it that comes next. */
+  private at = 0
+  private readonly order: BatchOrder | undefined
   private readonly dropLast: boolean
   private readonly collate: (examples: T[]) => T
+  private readonly seed: number
+  private readonly workers: number
+  private readonly prefetch: number
+  private readonly timeout: number
+  private threads: Prefetcher | undefined
 
-  constructor(dataset: Dataset<T>, options: LoaderOptions<T> = {}) {
-    const { batchSize = 1, shuffle = false, sampler, dropLast = false, seed = 0 } = options
-    if (!(Number.isInteger(batchSize) && batchSize > 0))
-      throw new ValueError({
-        op: 'DataLoader',
-        rule: 'the batch size must be a whole number above 0',
-        got: `${batchSize}`,
-      })
-    if (sampler && shuffle)
-      throw new ValueError({
-        op: 'DataLoader',
-        rule: 'a sampler decides the order itself',
-        got: 'shuffle too',
-      })
+  constructor(dataset: Dataset<T> | IterableDataset<T>, options: LoaderOptions<T> = {}) {
+    const { batchSize = 1, shuffle = false, sampler, batchSampler, dropLast = false } = options
+    const { seed = 0, workers = 0, prefetch = 2, timeout = 120 } = options
+    const refuse = (rule: string, got: string, fix?: string): never => {
+      throw new ValueError({ op: 'DataLoader', rule, got, ...(fix && { fix }) })
+    }
+    const whole = (what: string, n: number, from: number) => {
+      if (!(Number.isInteger(n) && n >= from))
+        refuse(`${what} must be a whole number ${from > 0 ? 'above 0' : 'from 0'}`, `${n}`)
+    }
+    whole('the batch size', batchSize, 1)
+    whole('workers', workers, 0)
+    whole('prefetch', prefetch, 1)
+    if (sampler && shuffle) refuse('a sampler decides the order itself', 'shuffle too')
+    if (batchSampler && (sampler || shuffle || dropLast || options.batchSize !== undefined))
+      refuse(
+        'a batch sampler decides the batches itself',
+        'batchSize, shuffle, sampler or dropLast too',
+      )
+    if (dataset instanceof IterableDataset) {
+      if (sampler || batchSampler || shuffle)
+        refuse('examples without an index come in their own order', 'shuffle or a sampler')
+    } else {
+      const n = dataset.length
+      this.order =
+        batchSampler ??
+        new BatchSampler(
+          sampler ?? (shuffle ? new RandomSampler(n, seed) : new SequentialSampler(n)),
+          batchSize,
+          dropLast,
+        )
+    }
+    if (workers > 0) {
+      if (dataset instanceof IterableDataset || !dataset.origin)
+        refuse(
+          'workers make the dataset anew from its module',
+          'a dataset that exists in this thread only',
+          "Make it by `await datasetFrom(new URL('./my-data.js', import.meta.url), 'name')`.",
+        )
+      if (options.collate)
+        refuse(
+          'workers collate by themselves',
+          'a collate function',
+          "Give the dataset a method 'batch'.",
+        )
+    }
     this.dataset = dataset
     this.batchSize = batchSize
-    this.sampler = sampler ?? (shuffle ? new RandomSampler(dataset.length, seed) : undefined)
     this.dropLast = dropLast
     this.collate = options.collate ?? ((examples) => collate(examples) as T)
+    this.seed = seed
+    this.workers = workers
+    this.prefetch = prefetch
+    this.timeout = timeout
   }
 
-  /** Batches in an epoch. */
+  /** Batches in an epoch. @throws ValueError for a dataset that does not know its length */
   get length(): number {
-    const n = (this.sampler ?? this.dataset).length / this.batchSize
-    return this.dropLast ? Math.floor(n) : Math.ceil(n)
+    if (this.order) return this.order.length
+    throw new ValueError({
+      op: 'DataLoader',
+      rule: 'an IterableDataset ends when it ends',
+      got: 'its length asked for',
+    })
   }
 
-  [Symbol.iterator](): Iterator<T> {
-    return this.from(this.epoch++, 0)
+  /** The position, to be kept in a checkpoint: within an epoch, the batch after the last one given. */
+  stateDict(): LoaderState {
+    return { epoch: this.epoch, batch: this.at }
+  }
+  /** The next `for` goes on from there. */
+  loadStateDict({ epoch, batch }: LoaderState): void {
+    this.epoch = epoch
+    this.at = batch
+  }
+
+  *[Symbol.iterator](): Generator_<T> {
+    try {
+      for (const batch of this.from(this.epoch, this.at)) {
+        this.at++
+        yield batch
+      }
+    } finally {
+      this.epoch++
+      this.at = 0
+    }
+  }
+
+  /** As the synchronous iteration, letting other events run between batches. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    for (const batch of this) {
+      yield batch
+      await new Promise((done) => setTimeout(done, 0))
+    }
   }
 
   /** The batches of an epoch from the `start`-th on. */
   *from(epoch: number, start: number): Generator_<T> {
-    const order = this.sampler?.indices(epoch)
-    const total = order?.length ?? this.dataset.length
-    const { batchSize, dataset } = this
-    for (let at = start * batchSize; at < total; at += batchSize) {
-      const end = Math.min(at + batchSize, total)
-      if (this.dropLast && end - at < batchSize) return
-      const indices = new Int32Array(end - at)
-      for (let i = at; i < end; i++) indices[i - at] = order ? order[i]! : i
-      yield dataset.batch
-        ? dataset.batch(indices)
-        : this.collate(Array.from(indices, (i) => dataset.get(i)))
+    const { dataset } = this
+    if (dataset instanceof IterableDataset) {
+      yield* this.stream(dataset, start)
+      return
     }
+    const batches = this.order!.batches(epoch)
+    const jobs: Job[] = []
+    for (let k = start; k < batches.length; k++)
+      jobs.push({ indices: batches[k]!, key: keyOf(this.seed, epoch, k) })
+    if (this.workers > 0 && Prefetcher.possible) {
+      const origin = dataset.origin!
+      this.threads ??= new Prefetcher(origin, this.workers, this.prefetch, this.timeout)
+      const there = jobs.map(({ indices, key }) => ({
+        indices: Int32Array.from(indices, origin.at ?? Number),
+        key,
+      }))
+      yield* this.threads.run(there) as Iterable<T>
+      return
+    }
+    for (const job of jobs) yield makeBatch(dataset, job, this.collate)
+  }
+
+  /** Ends the workers; the next iteration starts new ones. They do not keep the process alive. */
+  close(): void {
+    this.threads?.stop()
+    this.threads = undefined
+  }
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  private *stream(dataset: IterableDataset<T>, start: number): Generator_<T> {
+    let batch: T[] = []
+    let skip = start * this.batchSize
+    for (const example of dataset) {
+      if (skip > 0) {
+        skip--
+        continue
+      }
+      batch.push(example)
+      if (batch.length < this.batchSize) continue
+      yield this.collate(batch)
+      batch = []
+    }
+    if (batch.length > 0 && !this.dropLast) yield this.collate(batch)
   }
 }
 type Generator_<T> = globalThis.Generator<T, void, undefined>
+
+/** Two words of a random key for a batch. */
+function keyOf(seed: number, epoch: number, batch: number): [number, number] {
+  const words = new Int32Array(2)
+  // Keys of the orders themselves have the epoch added to the seed; another counter block keeps these apart.
+  philox(seed | 0, (Math.floor(seed / 2 ** 32) + epoch) | 0, batch + 1, 0, words)
+  return [words[0]!, words[1]!]
+}
+
+/** One batch, drawing from a generator of its own. The same function runs in workers. */
+export function makeBatch<T>(
+  dataset: Dataset<T>,
+  { indices, key }: Job,
+  collate: (examples: T[]) => T,
+): T {
+  const generator = new Generator()
+  generator.setState([...key, 0])
+  return withGenerator(generator, () =>
+    dataset.batch ? dataset.batch(indices) : collate(Array.from(indices, (i) => dataset.get(i))),
+  )
+}

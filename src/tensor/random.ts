@@ -83,6 +83,18 @@ export function manualSeed(seed: number): void {
   defaultGenerator.seed(seed)
 }
 
+let current = defaultGenerator
+/** Runs `f` with another generator in the place of the default one. */
+export function withGenerator<T>(generator: Generator, f: () => T): T {
+  const before = current
+  current = generator
+  try {
+    return f()
+  } finally {
+    current = before
+  }
+}
+
 export interface RandomOptions extends TensorOptions {
   generator?: Generator
 }
@@ -91,7 +103,7 @@ function done(t: Tensor, { dtype, requiresGrad }: TensorOptions): Tensor {
   const typed = dtype ? toType(t, dtype) : t
   return requiresGrad ? setRequiresGrad(typed, true) : typed
 }
-const source = (o: RandomOptions) => o.generator ?? defaultGenerator
+const source = (o: RandomOptions) => o.generator ?? current
 
 /** Uniform numbers in [lo, hi). @example uniform([2], 0, 1).shape // [2] */
 export function uniform(shape: Shape, lo = 0, hi = 1, options: RandomOptions = {}): Tensor {

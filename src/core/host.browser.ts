@@ -1,0 +1,38 @@
+/** What a browser gives in the place of host.node.ts: text and bytes come from the program, there are no files. */
+import { FileError } from './errors.js'
+
+export { parse as parseCsv } from 'csv-parse/browser/esm/sync'
+
+function missing(op: string, fix: string): never {
+  throw new FileError({ op, rule: 'a browser has no files', fix })
+}
+const handOver = 'fetch() the file and hand over its text or bytes.'
+
+export const readBytes = (_path: string | URL): Uint8Array => missing('read', handOver)
+const keep = 'Offer the bytes as a download, or keep them in IndexedDB.'
+export const writeAtomic = (_path: string, _content: Uint8Array | string): void =>
+  missing('write', keep)
+export const appendBytes = (_path: string, _bytes: Uint8Array): void => missing('write', keep)
+export const removeFile = (_path: string): void => {}
+export const listFolder = (_path: string): string[] => missing('read', handOver)
+export const exists = (_path: string | URL): boolean => false
+export const joinPath = (...parts: string[]): string => parts.join('/')
+export const gunzip = (_bytes: Uint8Array): Uint8Array =>
+  missing('gunzip', "Unpack with new DecompressionStream('gzip').")
+export const sha256 = (_bytes: Uint8Array): string => missing('sha256', 'Use crypto.subtle.digest.')
+export const packageFolder = (_name: string): string | undefined => undefined
+export const cacheFolder = (): string => 'nabla'
+export const pythonFolders = (): string[] => []
+export const decodeJpeg = (
+  _bytes: Uint8Array,
+): { width: number; height: number; data: Uint8Array } =>
+  missing('jpeg', 'Let createImageBitmap decode it and draw it on a canvas.')
+
+export const canStartThreads = false
+export interface Thread {
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void
+  receive(): unknown
+  stop(): void
+}
+export const startThread = (_module: URL, _data: Record<string, unknown>): Thread =>
+  missing('startThread', 'Batches are made on the calling thread here.')

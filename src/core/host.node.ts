@@ -1,0 +1,177 @@
+/** What Node gives beside the processor: files, checksums, decoders in plain JavaScript, threads. `#host` elsewhere. */
+import { createHash } from 'node:crypto'
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import {
+  MessageChannel,
+  receiveMessageOnPort,
+  type Transferable,
+  Worker,
+} from 'node:worker_threads'
+import { gunzipSync } from 'node:zlib'
+import { decode } from 'jpeg-js'
+import { FileError } from './errors.js'
+
+export { parse as parseCsv } from 'csv-parse/sync'
+export { existsSync as exists, join as joinPath }
+
+const reasons: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'it is not a folder',
+  ENOSPC: 'the disk is full',
+}
+function problem(op: 'read' | 'write', path: string, error: unknown): FileError {
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  return new FileError(
+    {
+      op,
+      rule: `${path} cannot be ${op === 'read' ? 'read' : 'written'}`,
+      got: reasons[code] ?? String((error as Error).message),
+    },
+    { cause: error },
+  )
+}
+
+/** The bytes of a file. @throws FileError that says why it cannot be read */
+export function readBytes(path: string | URL): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw problem('read', `${path}`, error)
+  }
+}
+
+/** Writes a file whole or not at all. @throws FileError, after which the old file is as it was */
+export function writeAtomic(path: string, content: Uint8Array | string): void {
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
+  const beside = `${path}.${process.pid}.tmp`
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    const fd = openSync(beside, 'w')
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(beside, path)
+  } catch (error) {
+    rmSync(beside, { force: true })
+    throw problem('write', path, error)
+  }
+}
+
+/** Adds bytes to the end of a file, which is made when there is none. @throws FileError */
+export function appendBytes(path: string, bytes: Uint8Array): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    appendFileSync(path, bytes)
+  } catch (error) {
+    throw problem('write', path, error)
+  }
+}
+
+/** Removes a file; one that is not there is no error. */
+export function removeFile(path: string): void {
+  rmSync(path, { force: true })
+}
+
+/** Names in a folder, sorted, folders among them with a slash. @throws FileError when it cannot be read */
+export function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path, { withFileTypes: true })
+      .map((e) => (e.isDirectory() ? `${e.name}/` : e.name))
+      .sort()
+  } catch (error) {
+    throw problem('read', path, error)
+  }
+}
+
+/** @throws Error with zlib's words */
+export const gunzip = (bytes: Uint8Array): Uint8Array => gunzipSync(bytes)
+
+export const sha256 = (bytes: Uint8Array): string =>
+  createHash('sha256').update(bytes).digest('hex')
+
+/** The folder of an installed package, looked for beside nabla and beside the program. */
+export function packageFolder(name: string): string | undefined {
+  for (const from of [import.meta.url, join(process.cwd(), 'x.js')]) {
+    try {
+      return dirname(createRequire(from).resolve(`${name}/package.json`))
+    } catch {}
+  }
+  return undefined
+}
+
+/** Where downloads are kept: $NABLA_CACHE, else $XDG_CACHE_HOME/nabla, else ~/.cache/nabla. */
+export const cacheFolder = (): string =>
+  process.env.NABLA_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'nabla')
+
+/** Folders in which Python installs libraries, for the data sets that they hold. */
+export function pythonFolders(): string[] {
+  const env = process.env.VIRTUAL_ENV
+  const roots = [env, join(homedir(), '.local'), '/usr/local', '/usr'].filter(
+    (r) => r !== undefined,
+  )
+  return roots.flatMap((root) => {
+    const lib = join(root, 'lib')
+    const versions = existsSync(lib) ? readdirSync(lib).filter((n) => n.startsWith('python3')) : []
+    return versions.flatMap((v) => [join(lib, v, 'dist-packages'), join(lib, v, 'site-packages')])
+  })
+}
+
+/** @throws Error with the decoder's words */
+export const decodeJpeg = (
+  bytes: Uint8Array,
+): { width: number; height: number; data: Uint8Array } =>
+  decode(bytes, { useTArray: true, formatAsRGBA: false, tolerantDecoding: false })
+
+/** Whether threads can be started, and waited for without giving up the thread. */
+export const canStartThreads = true
+
+/** Another thread that answers messages; `receive` does not wait. */
+export interface Thread {
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void
+  receive(): unknown
+  stop(): void
+}
+
+/** Starts a module in a thread of its own: it gets `{ port, ...data }` as workerData. */
+export function startThread(module: URL, data: Record<string, unknown>): Thread {
+  const { port1, port2 } = new MessageChannel()
+  const worker = new Worker(fileURLToPath(module), {
+    workerData: { ...data, port: port2 },
+    // It computes with one thread: several such threads share the processors.
+    env: { ...process.env, NABLA_THREADS: '1' },
+    transferList: [port2 as unknown as Transferable],
+  })
+  worker.unref()
+  port1.unref()
+  // What ends a thread is told by the thread itself, through the shared words: see data/worker.ts.
+  worker.on('error', () => {})
+  return {
+    post: (message, transfer = []) => port1.postMessage(message, transfer as Transferable[]),
+    receive: () => receiveMessageOnPort(port1)?.message,
+    stop() {
+      port1.close()
+      void worker.terminate()
+    },
+  }
+}
