@@ -118,14 +118,9 @@ export class DataLoader<T> implements Iterable<T> {
     this.timeout = timeout
   }
 
-  /** Batches in an epoch. @throws ValueError for a dataset that does not know its length */
+  /** Batches in an epoch; infinite for an IterableDataset, which ends when it ends. */
   get length(): number {
-    if (this.order) return this.order.length
-    throw new ValueError({
-      op: 'DataLoader',
-      rule: 'an IterableDataset ends when it ends',
-      got: 'its length asked for',
-    })
+    return this.order?.length ?? Number.POSITIVE_INFINITY
   }
 
   /** The position, to be kept in a checkpoint: within an epoch, the batch after the last one given. */
@@ -150,11 +145,16 @@ export class DataLoader<T> implements Iterable<T> {
     }
   }
 
-  /** As the synchronous iteration, letting other events run between batches. */
+  /** As the synchronous iteration, giving way to other events while a batch is made. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    for (const batch of this) {
-      yield batch
-      await new Promise((done) => setTimeout(done, 0))
+    try {
+      for await (const batch of this.fromAsync(this.epoch, this.at)) {
+        this.at++
+        yield batch
+      }
+    } finally {
+      this.epoch++
+      this.at = 0
     }
   }
 
@@ -165,21 +165,37 @@ export class DataLoader<T> implements Iterable<T> {
       yield* this.stream(dataset, start)
       return
     }
-    const batches = this.order!.batches(epoch)
-    const jobs: Job[] = []
-    for (let k = start; k < batches.length; k++)
-      jobs.push({ indices: batches[k]!, key: keyOf(this.seed, epoch, k) })
-    if (this.workers > 0 && Prefetcher.possible) {
-      const origin = dataset.origin!
-      this.threads ??= new Prefetcher(origin, this.workers, this.prefetch, this.timeout)
-      const there = jobs.map(({ indices, key }) => ({
-        indices: Int32Array.from(indices, origin.at ?? Number),
-        key,
-      }))
-      yield* this.threads.run(there) as Iterable<T>
-      return
-    }
-    for (const job of jobs) yield makeBatch(dataset, job, this.collate)
+    const jobs = this.jobs(epoch, start)
+    const source = this.source(dataset)
+    if (source) yield* source.run(there(dataset, jobs)) as Iterable<T>
+    else for (const job of jobs) yield makeBatch(dataset, job, this.collate)
+  }
+
+  /** The same for `for await`: waiting for workers lets other events run. */
+  async *fromAsync(epoch: number, start: number): AsyncGenerator<T, void, undefined> {
+    const { dataset } = this
+    const source = dataset instanceof IterableDataset ? undefined : this.source(dataset)
+    if (source)
+      yield* source.runAsync(
+        there(dataset as Dataset<T>, this.jobs(epoch, start)),
+      ) as AsyncIterable<T>
+    else
+      for (const batch of this.from(epoch, start)) {
+        yield batch
+        await new Promise((done) => setTimeout(done, 0))
+      }
+  }
+
+  private jobs(epoch: number, start: number): Job[] {
+    return this.order!.batches(epoch)
+      .slice(start)
+      .map((indices, k) => ({ indices, key: keyOf(this.seed, epoch, start + k) }))
+  }
+
+  private source(dataset: Dataset<T>): Prefetcher | undefined {
+    if (this.workers === 0 || !Prefetcher.possible) return undefined
+    this.threads ??= new Prefetcher(dataset.origin!, this.workers, this.prefetch, this.timeout)
+    return this.threads
   }
 
   /** Ends the workers; the next iteration starts new ones. They do not keep the process alive. */
@@ -208,6 +224,12 @@ export class DataLoader<T> implements Iterable<T> {
   }
 }
 type Generator_<T> = globalThis.Generator<T, void, undefined>
+
+/** The jobs for the dataset that the threads have. */
+function there<T>({ origin }: Dataset<T>, jobs: readonly Job[]): Job[] {
+  const at = origin!.at ?? Number
+  return jobs.map(({ indices, key }) => ({ indices: Int32Array.from(indices, at), key }))
+}
 
 /** Two words of a random key for a batch. */
 function keyOf(seed: number, epoch: number, batch: number): [number, number] {

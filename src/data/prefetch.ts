@@ -1,9 +1,9 @@
 /** Batches made ahead on other threads, given in order. */
 import { canStartThreads, startThread, type Thread } from '#host'
+import { backend } from '../backends/registry.js'
+import type { TypedArray } from '../core/dtype.js'
 import * as errors from '../core/errors.js'
 import { tensor } from '../tensor/creation.js'
-import type { TypedArray } from '../core/dtype.js'
-import { backend } from '../backends/registry.js'
 import type { Origin } from './dataset.js'
 
 /** The examples of a batch and the key of what is drawn while it is made. */
@@ -27,12 +27,11 @@ export interface WorkerError {
 }
 export type Answer = { id: number; batch: Packed } | { id: number; error: WorkerError }
 
-export function unpack(p: Packed): unknown {
-  if ('tensor' in p)
-    return tensor(p.tensor, {
-      shape: p.shape,
-      ...(p.tensor instanceof Float64Array && { dtype: 'float64' }),
-    })
+function unpack(p: Packed): unknown {
+  if ('tensor' in p) {
+    const dtype = p.tensor instanceof Float64Array ? ({ dtype: 'float64' } as const) : {}
+    return tensor(p.tensor, { shape: p.shape, ...dtype })
+  }
   if ('list' in p) return p.list.map(unpack)
   if ('object' in p) return Object.fromEntries(p.object.map(([k, v]) => [k, unpack(v)]))
   return p.plain
@@ -53,7 +52,10 @@ export class Prefetcher {
   private posted = 0
   /** Batches that are asked for and not given yet; what comes for others is of an iteration that was left. */
   private readonly wanted = new Map<number, Answer | undefined>()
+  /** Why a thread could not make its dataset. */
   private broken: WorkerError | undefined
+  /** The count of answers before `take` last looked. */
+  private seen = 0
 
   constructor(origin: Origin, count: number, ahead: number, timeout: number) {
     this.origin = origin
@@ -66,60 +68,82 @@ export class Prefetcher {
     )
   }
 
-  /** The batches of the jobs in their order; the threads take turns. */
+  /** The batches of the jobs in their order. Blocks while a batch is not there yet. */
   *run(jobs: readonly Job[]): Generator<unknown, void, undefined> {
+    for (const [id, job] of this.queue(jobs)) {
+      const until = performance.now() + this.timeout * 1000
+      let answer = this.take(id)
+      // An answer posted after the count was read wakes the wait at once.
+      for (; !answer; answer = this.take(id))
+        Atomics.wait(this.shared, ANSWERS, this.seen, this.patience(until))
+      yield this.open(answer, job)
+    }
+  }
+
+  /** The same, giving way to everything else meanwhile. */
+  async *runAsync(jobs: readonly Job[]): AsyncGenerator<unknown, void, undefined> {
+    for (const [id, job] of this.queue(jobs)) {
+      const until = performance.now() + this.timeout * 1000
+      let answer = this.take(id)
+      for (; !answer; answer = this.take(id)) {
+        this.patience(until)
+        await new Promise((done) => setTimeout(done, 1))
+      }
+      yield this.open(answer, job)
+    }
+  }
+
+  /** Posts so many jobs ahead, threads taking turns, and gives them with their numbers one by one. */
+  private *queue(jobs: readonly Job[]): Generator<[number, Job], void, undefined> {
     const ids: number[] = []
-    const limit = this.threads.length * this.ahead
     try {
-      for (let next = 0; next < jobs.length; next++) {
-        while (ids.length < Math.min(jobs.length, next + limit))
-          ids.push(this.post(jobs[ids.length]!))
-        const answer = this.wait(ids[next]!)
-        if ('error' in answer) throw this.rebuilt(answer.error, jobs[next])
-        // The thread goes on with the next one while this one is used.
-        if (ids.length < jobs.length) ids.push(this.post(jobs[ids.length]!))
-        yield unpack(answer.batch)
+      for (const [next, job] of jobs.entries()) {
+        const ahead = next + 1 + this.threads.length * this.ahead
+        while (ids.length < Math.min(jobs.length, ahead)) {
+          const id = this.posted++
+          ids.push(id)
+          this.wanted.set(id, undefined)
+          this.threads[id % this.threads.length]!.post({ id, ...jobs[ids.length - 1]! })
+        }
+        yield [ids[next]!, job]
       }
     } finally {
       for (const id of ids) this.wanted.delete(id)
     }
   }
 
-  private post(job: Job): number {
-    const id = this.posted++
-    this.wanted.set(id, undefined)
-    this.threads[id % this.threads.length]!.post({ id, ...job })
-    return id
+  /** The answer to a job if it is there. */
+  private take(id: number): Answer | undefined {
+    this.seen = Atomics.load(this.shared, ANSWERS)
+    for (const t of this.threads)
+      for (let a = t.receive() as Answer | undefined; a; a = t.receive() as Answer | undefined)
+        if ('error' in a && a.id < 0) this.broken = a.error
+        else if (this.wanted.has(a.id)) this.wanted.set(a.id, a)
+    if (this.broken) throw this.rebuilt(this.broken)
+    const found = this.wanted.get(id)
+    if (found) this.wanted.delete(id)
+    return found
   }
 
-  private wait(id: number): Answer {
-    const until = performance.now() + this.timeout * 1000
-    for (;;) {
-      // Read before looking: what is posted after that wakes the wait.
-      const seen = Atomics.load(this.shared, ANSWERS)
-      for (const t of this.threads)
-        for (let a = t.receive() as Answer | undefined; a; a = t.receive() as Answer | undefined)
-          if ('error' in a && a.id < 0) this.broken = a.error
-          else if (this.wanted.has(a.id)) this.wanted.set(a.id, a)
-      if (this.broken) throw this.rebuilt(this.broken)
-      const found = this.wanted.get(id)
-      if (found) {
-        this.wanted.delete(id)
-        return found
-      }
-      const left = until - performance.now()
-      const ended = Atomics.load(this.shared, ENDED) > 0
-      if (ended || left <= 0)
-        throw new errors.TrainingError({
-          op: 'DataLoader',
-          rule: ended
-            ? 'workers must not end by themselves'
-            : `a batch must be made within ${this.timeout} s`,
-          got: `no answer from ${this.origin.name} of ${this.origin.module}`,
-          fix: `${ended ? '' : 'Raise the timeout; '}workers: 0 shows what happens.`,
-        })
-      Atomics.wait(this.shared, ANSWERS, seen, Math.min(left, 1000))
-    }
+  /** Milliseconds to wait now. @throws TrainingError when waiting is of no use any more */
+  private patience(until: number): number {
+    const left = until - performance.now()
+    const ended = Atomics.load(this.shared, ENDED) > 0
+    if (ended || left <= 0)
+      throw new errors.TrainingError({
+        op: 'DataLoader',
+        rule: ended
+          ? 'workers must not end by themselves'
+          : `a batch must be made within ${this.timeout} s`,
+        got: `no answer from ${this.origin.name} of ${this.origin.module}`,
+        fix: `${ended ? '' : 'Raise the timeout; '}workers: 0 shows what happens.`,
+      })
+    return Math.min(left, 1000)
+  }
+
+  private open(answer: Answer, job: Job): unknown {
+    if ('error' in answer) throw this.rebuilt(answer.error, job)
+    return unpack(answer.batch)
   }
 
   /** An error of another thread as one of this thread, of the same class. */
