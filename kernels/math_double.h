@@ -106,7 +106,7 @@ NABLA_INLINE vf v_asinh(vf x) {
   const vf r = narrow(d_asinh(widen_lo(x)), d_asinh(widen_hi(x)));
   return select(v_isinf(x), x, r);
 }
-NABLA_VIA_DOUBLE(acosh, d_log(x + sqrtd((x - 1.0) * (x + 1.0))))
+NABLA_VIA_DOUBLE(acosh, selectd(x >= 1.0, d_log(x + sqrtd((x - 1.0) * (x + 1.0))), splatd(__builtin_nan(""))))
 NABLA_VIA_DOUBLE(atanh, 0.5 * (d_log1p(x) - d_log1p(-x)))
 #undef NABLA_VIA_DOUBLE
 
@@ -138,7 +138,7 @@ NABLA_INLINE vf v_pow(vf a, vf b) {
   const vi odd = is_whole & (mag < 16777216.0f) & ((to_int(select(mag < 16777216.0f, b, splat(0.0f))) & 1) != 0);
   const vi negative = bits(a) < 0;
   r = select(negative & odd, -r, r);
-  r = select((a < 0.0f) & ~is_whole & ~v_isinf(b) & (b == b), splat(__builtin_nanf("")), r);
+  r = select((a < 0.0f) & ~is_whole & ~v_isinf(a) & ~v_isinf(b) & (b == b), splat(__builtin_nanf("")), r);
   r = select((m == 1.0f) & v_isinf(b), splat(1.0f), r);
   r = select((a != a) | (b != b), a + b, r);
   return select((b == 0.0f) | (a == 1.0f), splat(1.0f), r);

@@ -1,7 +1,7 @@
 /** Activation functions. */
 import { ShapeError, ValueError } from '../core/errors.js'
 import { normAxis } from '../core/shape.js'
-import { ge, gt, le, lt } from './compare.js'
+import { gt, le, lt } from './compare.js'
 import {
   defineOp,
   type Grads,
@@ -236,7 +236,7 @@ export const hardswish = activation({
   source: 'https://arxiv.org/abs/1905.02244',
   defaults: {},
   forward: (x) => div(mul(x, clamp(add(x, 3), 0, 6)), 6),
-  vjp: (ct, x) => where(ge(x, 3), ct, where(le(x, -3), 0, mul(ct, div(add(mul(x, 2), 3), 6)))),
+  vjp: (ct, x) => where(lt(x, -3), 0, where(lt(x, 3), mul(ct, div(add(mul(x, 2), 3), 6)), ct)),
   example: [
     [-4, 1],
     [0, 0.6666666666666666],
@@ -288,8 +288,8 @@ export const hardshrink = activation({
   name: 'hardshrink',
   formula: 'y = |x| > λ ? x : 0',
   defaults: { lambda: 0.5 },
-  forward: (x, { lambda: l }) => where(gt(abs(x), l), x, 0),
-  vjp: (ct, x, _y, { lambda: l }) => where(gt(abs(x), l), ct, 0),
+  forward: (x, { lambda: l }) => where(le(abs(x), l), 0, x),
+  vjp: (ct, x, _y, { lambda: l }) => where(le(abs(x), l), 0, ct),
   example: [
     [-2, 0.3],
     [-2, 0],
@@ -301,8 +301,8 @@ export const threshold = activation({
   name: 'threshold',
   formula: 'y = x > t ? x : v',
   defaults: { threshold: 0, value: 0 },
-  forward: (x, { threshold: t, value }) => where(gt(x, t), x, value),
-  vjp: (ct, x, _y, { threshold: t }) => where(gt(x, t), ct, 0),
+  forward: (x, { threshold: t, value }) => where(le(x, t), value, x),
+  vjp: (ct, x, _y, { threshold: t }) => where(le(x, t), 0, ct),
   example: [
     [-2, 0.3],
     [0, 0.3],
@@ -453,5 +453,5 @@ export function prelu(x: Tensor, weight: Tensor): Tensor {
           weight,
           x.shape.map((n, i) => (i === 1 ? n : 1)),
         )
-  return add(maximum(x, 0), mul(w, minimum(x, 0)))
+  return where(gt(x, 0), x, mul(w, x))
 }

@@ -21,6 +21,7 @@ import {
 import type { Tensor } from './tensor.js'
 import { eq, ge, gt, le, lt } from './compare.js'
 import { log, neg, sigmoid, sign, square, trunc } from './functions.js'
+import { zerosOf } from './movement.js'
 import { prim } from './trace.js'
 
 /** Records an elementwise primitive. */
@@ -66,7 +67,7 @@ interface UnarySpec {
   source?: string
   /** The primitive of the same meaning, or a composition. */
   lower: MapFn | ((x: Tensor) => Tensor)
-  /** dy/dx · ct; absent for step functions. */
+  /** dy/dx · ct; absent where the result is no float. */
   vjp?: (ct: Tensor, x: Tensor, y: Tensor) => Tensor
   example: [input: Nested, output: Nested]
   /** Where samples lie; -2 to 2 unless said otherwise. */
@@ -298,9 +299,9 @@ export const hypot = binary({
 /** The magnitude of a with the sign of b. @example copysign(tensor([3, 4]), tensor([-1, 1])) // [-3, 4] */
 export const copysign = binary({
   name: 'copysign',
-  formula: 'y = |a|·sign b,  dy/da = sign a · sign b',
+  formula: 'y = |a|·sign b,  dy/da = sign a · sign b,  dy/db = 0',
   lower: 'copysign',
-  vjp: (ct, a, _b, y) => [where(eq(a, 0), 0, mul(ct, mul(sign(a), sign(y)))), null],
+  vjp: (ct, a, _b, y) => [where(eq(a, 0), 0, mul(ct, mul(sign(a), sign(y)))), zerosOf(ct)],
   example: [
     [3, 4],
     [-1, 1],

@@ -1,6 +1,7 @@
 /** Functions of one argument; see elementwise.ts. */
-import { gt } from './compare.js'
+import { le } from './compare.js'
 import { add, div, map, mul, sub, unary, where } from './elementwise.js'
+import { zerosOf } from './movement.js'
 import { constant } from './trace.js'
 
 /** −x. @example neg(tensor([1, -2])) // [-1, 2] */
@@ -34,6 +35,7 @@ export const sign = unary({
   name: 'sign',
   formula: 'y = sign x,  dy/dx = 0',
   lower: 'sign',
+  vjp: (ct) => zerosOf(ct),
   example: [
     [5, -2, 0],
     [1, -1, 0],
@@ -384,6 +386,7 @@ export const floor = unary({
   name: 'floor',
   formula: 'y = ⌊x⌋,  dy/dx = 0',
   lower: 'floor',
+  vjp: (ct) => zerosOf(ct),
   example: [
     [1.7, -1.2],
     [1, -2],
@@ -395,6 +398,7 @@ export const ceil = unary({
   name: 'ceil',
   formula: 'y = ⌈x⌉,  dy/dx = 0',
   lower: 'ceil',
+  vjp: (ct) => zerosOf(ct),
   example: [
     [1.2, -1.7],
     [2, -1],
@@ -406,6 +410,7 @@ export const round = unary({
   name: 'round',
   formula: 'y = round x,  dy/dx = 0',
   lower: 'round',
+  vjp: (ct) => zerosOf(ct),
   example: [
     [0.5, 1.5, -1.2],
     [0, 2, -1],
@@ -417,6 +422,7 @@ export const trunc = unary({
   name: 'trunc',
   formula: 'y = trunc x,  dy/dx = 0',
   lower: 'trunc',
+  vjp: (ct) => zerosOf(ct),
   example: [
     [1.7, -1.7],
     [1, -1],
@@ -440,7 +446,8 @@ export const relu = unary({
   name: 'relu',
   formula: 'y = max(x, 0),  dy/dx = [x > 0]',
   lower: (x) => map('maximum', x, constant(0, x.dtype)),
-  vjp: (ct, _x, y) => where(gt(y, 0), ct, 0),
+  // NaN lets the gradient through, as in PyTorch.
+  vjp: (ct, _x, y) => where(le(y, 0), 0, ct),
   example: [
     [-1, 2],
     [0, 2],

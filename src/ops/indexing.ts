@@ -12,7 +12,7 @@ import {
   toType,
 } from './define.js'
 import { add, div, mul, where } from './elementwise.js'
-import { expand, flatten, reshape } from './movement.js'
+import { expand, flatten, reshape, zerosOf } from './movement.js'
 import type { Tensor } from './tensor.js'
 import { constant, prim } from './trace.js'
 
@@ -49,7 +49,7 @@ export const indexSelect = defineOp({
   },
   forward: ([x, index], { axis }) =>
     prim({ op: 'take', axis }, [x!, prim({ op: 'reshape', shape: [index!.size] }, [index!])]),
-  vjp: (ct, [x, index], _y, { axis }) => [indexAdd(mul(x!, 0), axis, index!, ct), null],
+  vjp: (ct, [x, index], _y, { axis }) => [indexAdd(zerosOf(x!), axis, index!, ct), null],
   example: (m) => [
     [
       m.of([
@@ -136,7 +136,7 @@ export const indexCopy = put(
   [10, 2, 20],
   (ct, axis, index) => {
     const picked = indexSelect(ct, axis, index)
-    return [indexCopy(ct, axis, index, mul(picked, 0)), picked]
+    return [indexCopy(ct, axis, index, zerosOf(picked)), picked]
   },
 )
 
@@ -184,7 +184,7 @@ export const gather = defineOp({
     x!.rank === 0
       ? prim({ op: 'map', fn: 'copy' }, [x!])
       : prim({ op: 'gather', axis }, [x!, index!]),
-  vjp: (ct, [x, index], _y, { axis }) => [scatterAdd(mul(x!, 0), axis, index!, ct), null],
+  vjp: (ct, [x, index], _y, { axis }) => [scatterAdd(zerosOf(x!), axis, index!, ct), null],
   example: (m) => [
     [
       m.of([
@@ -254,8 +254,12 @@ function scatterOp(name: string, mode: Mode, formula: string, result: number[]) 
         attrs: { axis: checkGather(name, t!, axis, index, full) },
       }
     },
-    forward: ([x, index, src], { axis }) =>
-      prim({ op: 'scatter', axis, mode }, [x!, index!, covered(src!, index!.shape)]),
+    forward: ([x, index, src], { axis }) => {
+      const parts = [x!, index!, covered(src!, index!.shape)]
+      if (x!.rank > 0) return prim({ op: 'scatter', axis, mode }, parts)
+      const one = parts.map((t) => prim({ op: 'reshape', shape: [1] }, [t]))
+      return prim({ op: 'reshape', shape: [] }, [prim({ op: 'scatter', axis: 0, mode }, one)])
+    },
     vjp: (ct, [x, index, src], y, { axis }): Grads => {
       const back = (t: Tensor) => {
         const widths = src!.shape.map((n, i) => [0, n - index!.shape[i]!] as [number, number])
@@ -264,13 +268,21 @@ function scatterOp(name: string, mode: Mode, formula: string, result: number[]) 
       const picked = () => gather(ct, axis, index!)
       if (mode === 'add') return [ct, null, back(picked())]
       if (mode === 'set') return [scatter(ct, axis, index!, 0), null, back(picked())]
-      if (mode === 'mul')
-        // Through the product: exact where no factor is 0.
+      if (mode === 'mul') {
+        // The product of the other factors: of those that are not 0, unless another one is 0.
+        const own = sourceOf(src!, index!)
+        const zero = (t: Tensor) => toType(eq(t, 0), x!.dtype)
+        const filled = (t: Tensor) => where(eq(t, 0), 1, t)
+        const product = mul(ct, scatterMul(filled(x!), axis, index!, filled(own)))
+        const zeros = scatterAdd(zero(x!), axis, index!, zero(own))
+        const others = (t: Tensor, p: Tensor, n: Tensor) =>
+          where(eq(n, zero(t)), div(p, filled(t)), 0)
         return [
-          div(mul(ct, y), x!),
+          others(x!, product, zeros),
           null,
-          back(div(mul(picked(), gather(y, axis, index!)), sourceOf(src!, index!))),
+          back(others(own, gather(product, axis, index!), gather(zeros, axis, index!))),
         ]
+      }
       // max, min: those that equal the result share it.
       const won = toType(eq(x!, y), x!.dtype)
       const srcWon = toType(eq(sourceOf(src!, index!), gather(y, axis, index!)), x!.dtype)

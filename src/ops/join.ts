@@ -282,10 +282,28 @@ export function repeat(x: Tensor, counts: readonly number[]): Tensor {
     })
   return tile(x, counts)
 }
-/** Each element `count` times in a row along the axis (of the flat tensor without one). @example repeatInterleave(tensor([1, 2]), 2) // [1, 1, 2, 2] */
-export function repeatInterleave(x: Tensor, count: number, axis?: number): Tensor {
+/**
+ * Each element `count` times in a row along the axis (of the flat tensor without one); a list has a count for each place.
+ * @throws ShapeError unless a list is as long as the axis
+ * @example repeatInterleave(tensor([1, 2]), 2) // [1, 1, 2, 2]
+ */
+export function repeatInterleave(
+  x: Tensor,
+  count: number | readonly number[],
+  axis?: number,
+): Tensor {
   if (axis === undefined) return repeatInterleave(flatten(x), count, 0)
   const a = normAxis('repeatInterleave', axis, x.rank)
+  if (typeof count !== 'number') {
+    if (count.length !== x.shape[a])
+      throw new ShapeError({
+        op: 'repeatInterleave',
+        rule: `a count for each of the ${x.shape[a]} places of axis ${a}`,
+        got: `${count.length}`,
+      })
+    const parts = count.flatMap((n, i) => new Array<Tensor>(n).fill(narrow(x, a, i, 1)))
+    return parts.length > 0 ? concat(parts, a) : narrow(x, a, 0, 0)
+  }
   const wide = unsqueeze(x, a + 1)
   const shape = [...wide.shape]
   shape[a + 1] = count

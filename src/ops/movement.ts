@@ -2,7 +2,7 @@
 import type { View } from '../backends/ir.js'
 import { ShapeError } from '../core/errors.js'
 import { normAxes, normAxis, type Shape, show, sizeOf } from '../core/shape.js'
-import { defineOp, type Grads, operand, type TensorLike } from './define.js'
+import { defineOp, type Grads, operand, scalar, type TensorLike } from './define.js'
 import { sumTo } from './reduce.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
@@ -181,6 +181,9 @@ export const expand = defineOp({
   ],
 })
 
+/** Zeros of the tensor's shape and type, whatever it holds. */
+export const zerosOf = (t: Tensor): Tensor => expand(scalar(0, t.dtype, [t]), t.shape)
+
 /**
  * The axes in another order.
  * @throws ShapeError unless `order` names every axis once
@@ -232,6 +235,9 @@ export const permute = defineOp({
     [m.int([2, 3], 0, 9), [1, 0]],
   ],
 })
+
+/** PyTorch's name of `reshape` for what shares memory, as reshaping does here where it can. @example view(tensor([[1, 2], [3, 4]]), [4]) // [1, 2, 3, 4] */
+export const viewAs = (x: Tensor, shape: Shape): Tensor => reshape(x, shape)
 
 /** Two axes exchanged. @example transpose(tensor([[1, 2]]), 0, 1) // [[1], [2]] */
 export function transpose(x: Tensor, axisA: number, axisB: number): Tensor {

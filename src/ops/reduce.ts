@@ -8,7 +8,7 @@ import { div, map, mul, sub, where } from './elementwise.js'
 import { exp, log } from './functions.js'
 import { scatterAdd } from './indexing.js'
 import { concat } from './join.js'
-import { expand, flip, permute, reshape } from './movement.js'
+import { expand, flip, permute, reshape, zerosOf } from './movement.js'
 import { narrow } from './slice.js'
 import { cumprod } from './scan.js'
 import type { Tensor } from './tensor.js'
@@ -150,7 +150,7 @@ export const prod = defineOp({
     const moved = permute(x!, order)
     const flat = reshape(moved, [...kept.map((a) => from[a]!), n])
     const last = flat.rank - 1
-    if (n === 0) return [mul(x!, 0)]
+    if (n === 0) return [zerosOf(x!)]
     // The running product one place late, 1 at the start.
     const before = (t: Tensor) => {
       const late = concat([narrow(t, last, 0, 1), narrow(cumprod(t, last), last, 0, n - 1)], last)
@@ -316,7 +316,7 @@ function extremeAlong(name: 'maxAlong' | 'minAlong', fn: 'max' | 'min', result: 
       if (!ct) return [null]
       if (from.length === 0) return [ct]
       const kept = reducedShape(from, [axis], true)
-      return [scatterAdd(mul(x!, 0), axis, reshape(index!, kept), reshape(ct, kept))]
+      return [scatterAdd(zerosOf(x!), axis, reshape(index!, kept), reshape(ct, kept))]
     },
     example: (m) => [
       [

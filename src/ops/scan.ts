@@ -11,7 +11,7 @@ import {
 import { map, mul, where } from './elementwise.js'
 import { eq, ge } from './compare.js'
 import { scatterAdd } from './indexing.js'
-import { expand, flip, unsqueeze } from './movement.js'
+import { expand, flip, unsqueeze, zerosOf } from './movement.js'
 import { coordinates, sum } from './reduce.js'
 import { constant, prim } from './trace.js'
 
@@ -94,7 +94,7 @@ function runningExtreme(
           ],
     vjp: ([ct], [x], [, index], { axis }) => {
       if (!ct) return [null]
-      return [x!.rank === 0 ? ct : scatterAdd(mul(x!, 0), axis, index!, ct)]
+      return [x!.rank === 0 ? ct : scatterAdd(zerosOf(x!), axis, index!, ct)]
     },
     example: (m) => [
       [m.of([1, 3, 2]), 0],

@@ -1,6 +1,7 @@
 /** Statistics composed of reductions and sorting. */
 import { ShapeError, ValueError } from '../core/errors.js'
 import { normAxes, normAxis, type Shape, sizeOf } from '../core/shape.js'
+import { roundHalfEven } from '../core/special.js'
 import { defineOp, operand, type TensorLike, toType } from './define.js'
 import { div, lerp, mul, pow, sub, where } from './elementwise.js'
 import { abs, sqrt, square } from './functions.js'
@@ -148,6 +149,18 @@ function medianAlong(x: Tensor, axis: number): [Tensor, Tensor] {
   ]
 }
 
+const interpolations = {
+  linear: (place: number) => place,
+  lower: Math.floor,
+  higher: Math.ceil,
+  nearest: roundHalfEven,
+  midpoint: (place: number) => (Math.floor(place) + Math.ceil(place)) / 2,
+}
+export interface QuantileOptions extends ReduceOptions {
+  /** What is taken between two elements; linear unless said otherwise. */
+  interpolation?: keyof typeof interpolations
+}
+
 /**
  * The q-th quantile (0 to 1, a number or a list, which becomes the first axis), linearly interpolated.
  * @throws ValueError for q outside [0, 1]
@@ -156,16 +169,22 @@ function medianAlong(x: Tensor, axis: number): [Tensor, Tensor] {
 export function quantile(
   x: Tensor,
   q: number | readonly number[],
-  axis?: number,
-  { keepdim = false }: ReduceOptions = {},
+  axis?: number | null,
+  { keepdim = false, interpolation = 'linear' }: QuantileOptions = {},
 ): Tensor {
-  const flat = axis === undefined
+  const flat = axis === undefined || axis === null
   const t = flat ? flatten(x) : x
   const a = flat ? 0 : normAxis('quantile', axis, x.rank)
   const n = t.shape[a] ?? 1
   const list = typeof q === 'number' ? [q] : [...q]
   if (list.some((v) => !(v >= 0 && v <= 1)))
     throw new ValueError({ op: 'quantile', rule: 'q must lie from 0 to 1', got: `${q}` })
+  if (!(interpolation in interpolations))
+    throw new ValueError({
+      op: 'quantile',
+      rule: `interpolation is one of ${Object.keys(interpolations).join(', ')}`,
+      got: `${interpolation}`,
+    })
   if (n === 0) throw new ShapeError({ op: 'quantile', rule: 'at least one element is needed' })
   const [values] = sort(t, a)
   const shape: Shape = flat
@@ -175,7 +194,7 @@ export function quantile(
     : reducedShape(x.shape, [a], keepdim)
   const nan = any(isnan(t), [a], { keepdim: true })
   const parts = list.map((v) => {
-    const place = v * (n - 1)
+    const place = interpolations[interpolation](v * (n - 1))
     const lo = Math.floor(place)
     const hi = Math.min(lo + 1, n - 1)
     const y = lerp(narrow(values, a, lo, 1), narrow(values, a, hi, 1), place - lo)

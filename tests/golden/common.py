@@ -42,7 +42,7 @@ def plain(v):
 def values(*shape, seed=0, lo=-2.0, hi=2.0):
     """The same uniform float32 numbers every time, whatever was drawn before."""
     g = torch.Generator().manual_seed(seed + 7919 * (1 + sum((i + 1) * n for i, n in enumerate(shape))))
-    return torch.rand(*shape, generator=g) * (hi - lo) + lo
+    return torch.rand(shape, generator=g) * (hi - lo) + lo
 
 
 def integers(*shape, seed=0, lo=0, hi=10):
@@ -63,6 +63,47 @@ def gradients(f, inputs, seed=1):
         "ct": ct,
         "grads": [x.grad if x.is_floating_point() else None for x in leaves],
     }
+
+
+def case(op, note, args, fn, seed=1, grad=True, first=None):
+    """One call of nabla's function `op` with `args`, in nabla's order; fn makes PyTorch's result of the same
+    arguments. Results may be lists. `grad` says which float inputs have a gradient: all, none, or the first few.
+    first, a list of the name of a function and its arguments, is done to the first argument before, there and here."""
+    leaves = []
+    how_many = 1000 if grad is True else int(grad)
+
+    def leaf(v):
+        if isinstance(v, torch.Tensor):
+            if not v.is_floating_point():
+                return v
+            leaves.append(v.detach().clone().requires_grad_(len(leaves) < how_many))
+            return leaves[-1]
+        return [leaf(x) for x in v] if isinstance(v, (list, tuple)) else v
+
+    out = fn(*[leaf(a) for a in args])
+    outs = list(out) if isinstance(out, (list, tuple)) else [out]
+    kept = {"op": op, "name": "%s: %s" % (op, note), "args": args, "out": outs if isinstance(out, (list, tuple)) else out}
+    if first:
+        kept["first"] = first
+    roots = [t for t in outs if t.requires_grad]
+    if not roots:
+        return kept
+    cts = [values(*t.shape, seed=seed + i, lo=-1, hi=1) if t.requires_grad else None for i, t in enumerate(outs)]
+    torch.autograd.backward(roots, [c for c in cts if c is not None])
+    return {**kept, "cts": cts, "grads": [x.grad if x.requires_grad else "none asked" for x in leaves]}
+
+
+def tensor(*v, dtype=torch.float32):
+    """Numbers, or one nested list, as a tensor."""
+    return torch.tensor(v[0] if len(v) == 1 and isinstance(v[0], list) else list(v), dtype=dtype)
+
+
+def ints(*v):
+    return tensor(*v, dtype=torch.int64)
+
+
+def bools(*v):
+    return tensor(*v, dtype=torch.bool)
 
 
 def path(topic):

@@ -57,7 +57,13 @@ const floats: { [name in MapFn]?: Fn } = {
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
-  floordiv: (a, b) => (b === 0 ? a / b : Math.floor((a - floorMod(a, b)) / b + 0.5)),
+  // As PyTorch (and Python): from the remainder of C, so that infinite divisors give 0 or −1.
+  floordiv: (a, b) => {
+    if (b === 0) return a / b
+    const r = a % b
+    const q = (a - r) / b - (r !== 0 && r < 0 !== b < 0 ? 1 : 0)
+    return q === 0 ? q : Math.floor(q + 0.5)
+  },
   remainder: floorMod,
   fmod: (a, b) => a % b,
   minimum: minNaN,
