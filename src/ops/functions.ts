@@ -1,8 +1,9 @@
 /** Functions of one argument; see elementwise.ts. */
 import { le } from './compare.js'
-import { add, div, map, mul, sub, unary, where } from './elementwise.js'
-import { zerosOf } from './movement.js'
+import { add, div, mul, sub, where } from './elementwise.js'
+import { map, unary } from './forms.js'
 import { constant } from './trace.js'
+import { zerosOf } from './views.js'
 
 /** −x. @example neg(tensor([1, -2])) // [-1, 2] */
 export const neg = unary({

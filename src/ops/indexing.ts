@@ -12,9 +12,10 @@ import {
   toType,
 } from './define.js'
 import { add, div, mul, where } from './elementwise.js'
-import { expand, flatten, reshape, zerosOf } from './movement.js'
+import { expand, flatten, reshape } from './movement.js'
 import type { Tensor } from './tensor.js'
 import { constant, prim } from './trace.js'
+import { zerosOf } from './views.js'
 
 type Mode = 'set' | 'add' | 'mul' | 'max' | 'min'
 

@@ -2,19 +2,11 @@
 import { ShapeError, ValueError } from '../core/errors.js'
 import { normAxis, show } from '../core/shape.js'
 import { defineOp, type Grads, operand, operands, type TensorLike } from './define.js'
-import {
-  expand,
-  flatten,
-  flip,
-  identityView,
-  reshape,
-  transpose,
-  unsqueeze,
-  view,
-} from './movement.js'
+import { expand, flatten, flip, reshape, transpose, unsqueeze } from './movement.js'
 import { narrow } from './slice.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
+import { identityView, recordView } from './views.js'
 
 /**
  * The tensors joined along an axis; the other extents agree.
@@ -167,7 +159,7 @@ const padConstant = defineOp({
       v.shape[a] = Math.max(0, v.shape[a]! - Math.max(0, -before) - Math.max(0, -after))
       if (v.shape[a] === 0) v.offset[a] = 0
     })
-    const kept = widths.some(([b, e]) => b < 0 || e < 0) ? view(x!, v) : x!
+    const kept = widths.some(([b, e]) => b < 0 || e < 0) ? recordView(x!, v) : x!
     const place = identityView(kept.shape)
     widths.forEach(([before], a) => {
       place.offset[a] = Math.max(0, before)

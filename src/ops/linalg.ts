@@ -5,14 +5,12 @@ import { ge, le } from './compare.js'
 import { defineOp, type Grads, operands, type TensorLike } from './define.js'
 import { add, mul, sub, where } from './elementwise.js'
 import { concat } from './join.js'
-import { expand, permute, reshape, transpose, unsqueeze } from './movement.js'
+import { expand, permute, reshape, unsqueeze } from './movement.js'
 import { coordinates, sum } from './reduce.js'
 import { diagonal, narrow } from './slice.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
-
-/** The last two axes exchanged. */
-export const swap = (x: Tensor): Tensor => transpose(x, -1, -2)
+import { swap } from './views.js'
 
 /** Stacks of matrices, batch axes equal; the form that the primitive takes. */
 const bmm = defineOp({

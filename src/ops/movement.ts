@@ -2,26 +2,11 @@
 import type { View } from '../backends/ir.js'
 import { ShapeError } from '../core/errors.js'
 import { normAxes, normAxis, type Shape, show, sizeOf } from '../core/shape.js'
-import { defineOp, type Grads, operand, scalar, type TensorLike } from './define.js'
-import { sumTo } from './reduce.js'
+import { defineOp, type Grads, operand, type TensorLike } from './define.js'
+import { sumTo } from './reduced.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
-
-/** The view that maps every axis to itself; the start of others. */
-export function identityView(shape: Shape): {
-  shape: number[]
-  offset: number[]
-  axes: [axis: number, step: number][][]
-} {
-  return {
-    shape: [...shape],
-    offset: shape.map(() => 0),
-    axes: shape.map((_, a) => [[a, 1]]),
-  }
-}
-
-/** Records a view primitive. */
-export const view = (x: Tensor, v: View): Tensor => prim({ op: 'view', view: v }, [x])
+import { identityView, recordView, resolveShape } from './views.js'
 
 /**
  * The adjoint of a view: x put at the view's places in zeros of `shape`; values that meet add up.
@@ -66,7 +51,7 @@ export const viewed = defineOp({
   name: 'viewed',
   formula: 'y[i] = x[view(i)]',
   args: (x: Tensor, v: View) => ({ inputs: [x], attrs: { view: v, from: x.shape } }),
-  forward: ([x], { view: v }) => view(x!, v),
+  forward: ([x], { view: v }) => recordView(x!, v),
   vjp: (ct, _inputs, _y, { view: v, from }): Grads => [placed(ct, v, from)],
   example: (m) => [
     [m.of([1, 2, 3]), { shape: [2], offset: [1], axes: [[[0, 1]]] }],
@@ -76,24 +61,6 @@ export const viewed = defineOp({
     [m.float([4, 3]), { shape: [2, 2], offset: [1, 0], axes: [[[0, 1]], [[1, 2]]] }],
   ],
 })
-
-/** The shape with its one −1 replaced by what the size asks for. */
-export function resolveShape(op: string, shape: Shape, size: number, got: Shape): number[] {
-  const unknown = shape.indexOf(-1)
-  const out = [...shape]
-  if (unknown >= 0) {
-    const rest = shape.reduce((n, d, i) => (i === unknown ? n : n * d), 1)
-    out[unknown] = rest === 0 ? 0 : size / rest
-  }
-  if (out.some((d) => !Number.isInteger(d) || d < 0) || sizeOf(out) !== size)
-    throw new ShapeError({
-      op,
-      rule: `the ${size} elements of ${show(got)} must fill the new shape`,
-      got: show(shape),
-      fix: 'One extent may be -1: it is computed.',
-    })
-  return out
-}
 
 /**
  * The same elements in row-major order under another shape; one extent may be −1.
@@ -158,7 +125,7 @@ export const expand = defineOp({
   },
   forward: ([x], { shape }) => {
     const extra = shape.length - x!.rank
-    return view(x!, {
+    return recordView(x!, {
       shape,
       offset: x!.shape.map(() => 0),
       axes: shape.map((n, i) => (i < extra || x!.shape[i - extra] !== n ? [] : [[i - extra, 1]])),
@@ -181,9 +148,6 @@ export const expand = defineOp({
   ],
 })
 
-/** Zeros of the tensor's shape and type, whatever it holds. */
-export const zerosOf = (t: Tensor): Tensor => expand(scalar(0, t.dtype, [t]), t.shape)
-
 /**
  * The axes in another order.
  * @throws ShapeError unless `order` names every axis once
@@ -204,7 +168,7 @@ export const permute = defineOp({
     return { inputs: [t], attrs: { axes } }
   },
   forward: ([x], { axes }) =>
-    view(x!, {
+    recordView(x!, {
       shape: axes.map((a) => x!.shape[a]!),
       offset: axes.map(() => 0),
       axes: axes.map((a) => [[a, 1]]),
@@ -237,7 +201,7 @@ export const permute = defineOp({
 })
 
 /** PyTorch's name of `reshape` for what shares memory, as reshaping does here where it can. @example view(tensor([[1, 2], [3, 4]]), [4]) // [1, 2, 3, 4] */
-export const viewAs = (x: Tensor, shape: Shape): Tensor => reshape(x, shape)
+export const view = (x: Tensor, shape: Shape): Tensor => reshape(x, shape)
 
 /** Two axes exchanged. @example transpose(tensor([[1, 2]]), 0, 1) // [[1], [2]] */
 export function transpose(x: Tensor, axisA: number, axisB: number): Tensor {
@@ -328,7 +292,7 @@ export const flip = defineOp({
       v.offset[a] = Math.max(0, x!.shape[a]! - 1)
       v.axes[a] = [[a, -1]]
     }
-    return view(x!, v)
+    return recordView(x!, v)
   },
   vjp: (ct, _inputs, _y, { axes }): Grads => [flip(ct, axes)],
   example: (m) => [

@@ -4,6 +4,7 @@
  * Rows are packed: those of step 0, then those of step 1, and so on; `steps[t]` rows take part in step t, never more
  * than in the step before (the sequences are sorted, longest first), and row b of a step continues row b of the other.
  */
+import { swap } from './views.js'
 import { recurrentCells, type RecurrentCell } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
@@ -12,7 +13,7 @@ import { gt } from './compare.js'
 import { add, mul, sub, where } from './elementwise.js'
 import { relu, sigmoid, square, tanh } from './functions.js'
 import { concat, split } from './join.js'
-import { matmul, swap } from './linalg.js'
+import { matmul } from './linalg.js'
 import { expand } from './movement.js'
 import { sum } from './reduce.js'
 import { narrow } from './slice.js'

@@ -1,39 +1,26 @@
 /** Reductions over any axes; scan.ts has the running ones, statistics.ts what is composed of these. */
-import type { ReduceFn } from '../backends/ir.js'
 import { ShapeError, show } from '../core/errors.js'
-import { normAxes, normAxis, type Shape, sameShape, sizeOf } from '../core/shape.js'
+import { normAxes, normAxis, type Shape, sizeOf } from '../core/shape.js'
 import { eq, isfinite, ne } from './compare.js'
 import { defineOp, type Grads, operand, type TensorLike, toType } from './define.js'
-import { div, map, mul, sub, where } from './elementwise.js'
+import { div, mul, sub, where } from './elementwise.js'
+import { map } from './forms.js'
 import { exp, log } from './functions.js'
 import { scatterAdd } from './indexing.js'
 import { concat } from './join.js'
-import { expand, flip, permute, reshape, zerosOf } from './movement.js'
+import { flip, permute, reshape } from './movement.js'
+import { reducedShape, reduceTo, unreduce } from './reduced.js'
 import { narrow } from './slice.js'
 import { cumprod } from './scan.js'
 import type { Tensor } from './tensor.js'
 import { iota, prim } from './trace.js'
+import { zerosOf } from './views.js'
 
 export interface ReduceOptions {
   /** Reduced axes stay with extent 1. */
   keepdim?: boolean
 }
 export type Axes = number | readonly number[] | null
-
-/** The shape with the axes set to 1, or taken out. */
-export function reducedShape(shape: Shape, axes: readonly number[], keepdim: boolean): number[] {
-  const out: number[] = []
-  shape.forEach((n, i) => {
-    if (!axes.includes(i)) out.push(n)
-    else if (keepdim) out.push(1)
-  })
-  return out
-}
-
-/** A reduced value back at the shape it was reduced from, for gradients. */
-export function unreduce(y: Tensor, axes: readonly number[], shape: Shape): Tensor {
-  return expand(reshape(y, reducedShape(shape, axes, true)), shape)
-}
 
 /**
  * The sum over the axes (all of them when none are named). bool counts as int32.
@@ -75,12 +62,6 @@ export const sum = defineOp({
     [m.bool([3])],
   ],
 })
-
-/** Records a reduction over the axes. */
-export function reduceTo(fn: ReduceFn, x: Tensor, axes: readonly number[], keepdim = true): Tensor {
-  const y = prim({ op: 'reduce', fn, axes }, [x])
-  return keepdim ? y : prim({ op: 'reshape', shape: reducedShape(x.shape, axes, false) }, [y])
-}
 
 /** @throws ShapeError when an axis to be reduced is empty, for reductions that have no neutral element */
 function requireElements(op: string, shape: Shape, axes: readonly number[]): void {
@@ -442,14 +423,3 @@ export const logsumexp = defineOp({
     [m.float([0])],
   ],
 })
-
-/** The sum of `x` down to a shape that broadcasts to x's: what a broadcast does to a gradient. */
-export function sumTo(x: Tensor, shape: Shape): Tensor {
-  if (sameShape(x.shape, shape)) return x
-  const extra = x.rank - shape.length
-  const axes = x.shape.flatMap((n, i) =>
-    i < extra || (shape[i - extra] === 1 && n !== 1) ? [i] : [],
-  )
-  const y = axes.length > 0 ? sum(x, axes, { keepdim: true }) : x
-  return reshape(y, shape)
-}

@@ -8,12 +8,14 @@ import {
   type TensorLike,
   toType,
 } from './define.js'
-import { map, mul, where } from './elementwise.js'
+import { mul, where } from './elementwise.js'
 import { eq, ge } from './compare.js'
+import { map } from './forms.js'
 import { scatterAdd } from './indexing.js'
-import { expand, flip, unsqueeze, zerosOf } from './movement.js'
+import { expand, flip, unsqueeze } from './movement.js'
 import { coordinates, sum } from './reduce.js'
 import { constant, prim } from './trace.js'
+import { zerosOf } from './views.js'
 
 const scanSamples = (m: SampleMaker) => [
   [m.float([2, 3]), 0],

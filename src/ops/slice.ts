@@ -3,8 +3,9 @@ import type { View } from '../backends/ir.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { normAxis, type Shape, show } from '../core/shape.js'
 import { defineOp, type Nested, operand, type SampleMaker, type TensorLike } from './define.js'
-import { identityView, placed, view } from './movement.js'
+import { placed } from './movement.js'
 import type { Tensor } from './tensor.js'
+import { identityView, recordView } from './views.js'
 
 /** An operation that is a view: `plan` gives it from the shape and the arguments. */
 function viewOp<A extends unknown[]>(spec: {
@@ -21,7 +22,7 @@ function viewOp<A extends unknown[]>(spec: {
       const t = operand(spec.name, x)
       return { inputs: [t], attrs: { view: spec.plan(t.shape, ...args), from: t.shape } }
     },
-    forward: ([x], { view: v }) => view(x!, v),
+    forward: ([x], { view: v }) => recordView(x!, v),
     vjp: (ct, _inputs, _y, { view: v, from }) => [placed(ct, v, from)],
     example: spec.example,
     samples: spec.samples,

@@ -8,16 +8,8 @@ import { abs, sqrt, square } from './functions.js'
 import { gt, isnan, ne } from './compare.js'
 import { concat } from './join.js'
 import { flatten, reshape } from './movement.js'
-import {
-  type Axes,
-  amax,
-  amin,
-  any,
-  mean,
-  type ReduceOptions,
-  reducedShape,
-  sum,
-} from './reduce.js'
+import { type Axes, amax, amin, any, mean, type ReduceOptions, sum } from './reduce.js'
+import { reducedShape } from './reduced.js'
 import { narrow, select } from './slice.js'
 import { sort } from './sort.js'
 import type { Tensor } from './tensor.js'
