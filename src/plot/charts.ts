@@ -73,7 +73,7 @@ const logAxis = { type: 'log', ticks: 6, tickFormat: '~e' } as const
 const label = (v: string | undefined) => (v === undefined ? {} : { label: v })
 
 /**
- * Lines by name in one chart, each with its name at its end.
+ * Lines by name in one chart.
  * @returns the SVG as text
  */
 export function lineChart(
@@ -91,10 +91,10 @@ export function lineChart(
       name,
     }))
   })
-  const ends = names.flatMap((name) => {
-    const own = points.filter((p) => p.name === name && !Number.isNaN(p.y))
-    return own.length > 0 ? [own[own.length - 1]!] : []
-  })
+  // The names stand in the right margin, in the order in which the lines end.
+  const end = (name: string) =>
+    points.findLast((p) => p.name === name && !Number.isNaN(p.y))?.y ?? 0
+  const ranked = [...names].sort((a, b) => end(b) - end(a))
   const longest = Math.max(...names.map((n) => n.length))
   return draw(
     {
@@ -111,16 +111,16 @@ export function lineChart(
     (Plot) => [
       Plot.lineY(points, { x: 'x', y: 'y', stroke: 'name', strokeWidth: 1.75 }),
       ...(names.length > 1
-        ? [
-            Plot.text(ends, {
-              x: 'x',
-              y: 'y',
-              text: 'name',
-              fill: 'name',
+        ? ranked.map((name, i) =>
+            Plot.text([name], {
+              text: [name],
+              fill: () => name,
+              frameAnchor: 'top-right',
               textAnchor: 'start',
-              dx: 6,
+              dx: 8,
+              dy: 4 + 15 * i,
             }),
-          ]
+          )
         : []),
     ],
   )

@@ -113,9 +113,9 @@ export function inspectGradients(
 export type GradientVerdict = 'vanishing' | 'exploding' | 'healthy'
 
 /**
- * What the errors of a network's layers do on the way from the last one (last of the list) to the first: the mean
- * factor by layer, (rms first / rms last)^(1/(n−1)); below 0.5 is called vanishing and above 2 exploding. Errors of
- * zero vanish, errors that are not finite explode.
+ * What the errors of a network's layers do on the way from the last one (last of the list) to the first. Less than a
+ * hundredth arrives: vanishing; more than a hundredfold, or what is not finite: exploding. `factor` is the mean
+ * change by layer, (rms first / rms last)^(1/(n−1)).
  */
 export function gradientVerdict(errors: readonly LayerStatistics[]): {
   verdict: GradientVerdict
@@ -126,6 +126,9 @@ export function gradientVerdict(errors: readonly LayerStatistics[]): {
   const first = errors[0]?.rms ?? 0
   const last = errors[errors.length - 1]?.rms ?? 0
   if (first === 0 || last === 0) return { verdict: 'vanishing', factor: 0 }
-  const factor = (first / last) ** (1 / Math.max(1, errors.length - 1))
-  return { verdict: factor < 0.5 ? 'vanishing' : factor > 2 ? 'exploding' : 'healthy', factor }
+  const whole = first / last
+  return {
+    verdict: whole < 0.01 ? 'vanishing' : whole > 100 ? 'exploding' : 'healthy',
+    factor: whole ** (1 / Math.max(1, errors.length - 1)),
+  }
 }
