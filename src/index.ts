@@ -6,6 +6,7 @@ import './tensor/print.js'
 
 state.backend = backend
 
+export { detectAnomaly } from './autograd/anomaly.js'
 export {
   backward,
   type BackwardOptions,
@@ -14,6 +15,8 @@ export {
   gradients,
   valueAndGrad,
 } from './autograd/backward.js'
+export { gradCheck, type GradCheckOptions } from './autograd/check.js'
+export { checkpoint } from './autograd/checkpoint.js'
 export type { Backend, BackendName } from './backends/backend.js'
 export {
   availableBackends,
@@ -36,7 +39,7 @@ export * from './ops/indexing.js'
 export * from './ops/join.js'
 export * from './ops/linalg.js'
 export * from './ops/linear.js'
-export * from './ops/loss.js'
+export * from './ops/loss/index.js'
 export * from './ops/movement.js'
 export * from './ops/norm.js'
 export { gruCell, lstmCell, type RecurrentWeights, rnnCell } from './ops/recurrent.js'

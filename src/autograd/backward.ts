@@ -18,7 +18,9 @@ export interface BackwardOptions {
 
 /** Called after each step of the walk; see anomaly.ts. */
 export const hooks: {
-  afterNode: ((node: GradNode, grads: readonly (Tensor | null)[]) => void) | null
+  afterNode:
+    | ((node: GradNode, grads: readonly (Tensor | null)[], cts: readonly (Tensor | null)[]) => void)
+    | null
 } = {
   afterNode: null,
 }
@@ -50,12 +52,12 @@ function vjpOf(node: GradNode, cts: Cotangents, createGraph: boolean): (Tensor |
   })
 }
 
-/** Every node behind the roots, the latest first. */
-function collect(roots: readonly Tensor[]): GradNode[] {
+/** Every node behind the roots that is not older than `since`, the latest first. */
+export function collect(roots: readonly Tensor[], since = 0): GradNode[] {
   const seen = new Set<GradNode>()
   const stack: GradNode[] = []
   const visit = (t: Tensor) => {
-    if (t.gradNode && !seen.has(t.gradNode)) {
+    if (t.gradNode && t.gradNode.order >= since && !seen.has(t.gradNode)) {
       seen.add(t.gradNode)
       stack.push(t.gradNode)
     }
@@ -71,7 +73,7 @@ function sum2(a: Tensor | null | undefined, b: Tensor): Tensor {
 
 /**
  * Walks back from the roots and gives the gradients of the wanted tensors, or of all leaves that require one.
- * Un-broadcasting happens here, once for all operations.
+ * Un-broadcasting happens here, once for all operations. Nodes older than `since` are not entered.
  */
 export function walk(
   op: string,
@@ -79,13 +81,14 @@ export function walk(
   cts: readonly (Tensor | null)[],
   wanted: ReadonlySet<Tensor> | null,
   { createGraph = false, retainGraph = createGraph }: BackwardOptions,
+  since = 0,
 ): Map<Tensor, Tensor> {
   const found = new Map<Tensor, Tensor>()
   const pending = new Map<GradNode, Cotangents>()
   const deliver = (t: Tensor, ct: Tensor) => {
     if (wanted ? wanted.has(t) : !t.gradNode) found.set(t, sum2(found.get(t), ct))
     const node = t.gradNode
-    if (!node) return
+    if (!node || node.order < since) return
     let list = pending.get(node)
     if (!list) {
       list = new Array<Tensor | null>(node.outputs.length).fill(null)
@@ -95,7 +98,7 @@ export function walk(
     list[i] = sum2(list[i], ct)
   }
   return withState('gradEnabled', createGraph, () => {
-    const nodes = collect(roots)
+    const nodes = collect(roots, since)
     roots.forEach((t, i) => {
       deliver(t, cts[i] ?? onesLike(t))
     })
@@ -120,7 +123,7 @@ export function walk(
           })
       })
       const grads = vjpOf(node, ct, createGraph)
-      hooks.afterNode?.(node, grads)
+      hooks.afterNode?.(node, grads, ct)
       node.inputs.forEach((t, i) => {
         const g = grads[i]
         if (g && t.requiresGrad) deliver(t, g)

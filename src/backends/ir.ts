@@ -174,6 +174,8 @@ export interface Node {
   readonly dtype: DType
   /** The operation that asked for it, for explain and errors: "crossEntropy/exp". */
   label: string
+  /** Nodes with different fences stay apart: what is computed again later must not be computed early and kept. */
+  fence?: number
 }
 
 /** What a program gives back: a node's value, written to output slot i, or in place to an input's storage. */

@@ -189,8 +189,8 @@ export function compile<A extends unknown[], R>(
   const variants = new Map<string, Variant[]>()
   let traces = 0
   const call = (...args: A): R => {
-    // Inside of another traced function it is part of that program.
-    if (state.recorder) return fn(...args)
+    // Inside of another traced function it is part of that program; while results are inspected it runs eagerly.
+    if (state.recorder || state.inspect) return fn(...args)
     const tensors: Tensor[] = []
     const key =
       treeKey(args, isTensor, (t) => {

@@ -48,6 +48,8 @@ export class TraceError extends NablaError {}
 export class BackendError extends NablaError {}
 /** A file that is missing, truncated, corrupt or cannot be written. */
 export class FileError extends NablaError {}
+/** A result or gradient that is not finite, found by `detectAnomaly`. */
+export class AnomalyError extends NablaError {}
 /** Training that cannot go on (a loss that is not a number). */
 export class TrainingError extends NablaError {}
 

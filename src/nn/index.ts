@@ -1,4 +1,5 @@
 export * from './activations.js'
+export { clipGradNorm, clipGradValue, gradNorm } from './clip.js'
 export * as init from './init.js'
 export * from './layers.js'
 export {
@@ -11,4 +12,5 @@ export {
   unpadSequence,
 } from './packed.js'
 export * from './recurrent.js'
+export * from './losses.js'
 export { type ForwardHook, Module, Parameter } from './module.js'

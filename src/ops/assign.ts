@@ -2,7 +2,7 @@ import { DTypeError, ShapeError, show } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
 import { assignEager } from './eager.js'
 import { requireLeaf, type Tensor } from './tensor.js'
-import { nodeOf, state } from './trace.js'
+import { nodeOf, replaying, state } from './trace.js'
 
 /**
  * Writes `value` into the memory of `box`: parameters, optimizer state and running statistics change this way,
@@ -19,6 +19,8 @@ export function assign(box: Tensor, value: Tensor): void {
   if (box.dtype !== value.dtype)
     throw new DTypeError({ op: 'assign', rule: `the value must be ${box.dtype}`, got: value.dtype })
   if (state.gradEnabled && box.requiresGrad) requireLeaf(box, 'assign')
+  // A segment that is computed a second time has written already.
+  if (replaying()) return
   if (!state.recorder) {
     assignEager(box, value)
     return

@@ -127,6 +127,8 @@ function apply(spec: OpSpec, inputs: Tensor[], attrs: object): Tensors {
       })
       outputs = (givesList.has(spec) ? list : list[0]) as Tensors
     }
+    if (state.inspect && !state.recorder)
+      state.inspect(spec.name, inputs, isList(outputs) ? outputs : [outputs])
   } finally {
     state.gradEnabled = enabled
     state.path.pop()

@@ -21,6 +21,15 @@ export interface Recorder {
   guard(read: () => unknown): void
 }
 
+/** The draws of random numbers in a segment that is computed a second time; see autograd/checkpoint.ts. */
+export interface Replay {
+  replaying: boolean
+  /** The state of the generator at each draw. */
+  draws: Tensor[]
+  next: number
+  parent: Replay | undefined
+}
+
 /** What holds for the whole process at this moment. */
 export const state: {
   recorder: Recorder | undefined
@@ -32,6 +41,11 @@ export const state: {
   /** Names of the operations and modules being run, outermost first. */
   path: string[]
   order: number
+  /** Looks at what every operation gives; see autograd/anomaly.ts. */
+  inspect: ((op: string, inputs: readonly Tensor[], outputs: readonly Tensor[]) => void) | undefined
+  replay: Replay | undefined
+  /** Marks the nodes of a second computation, which must not be merged with the first; 0: none. */
+  fence: number
 } = {
   recorder: undefined,
   gradEnabled: true,
@@ -41,6 +55,9 @@ export const state: {
   },
   path: [],
   order: 0,
+  inspect: undefined,
+  replay: undefined,
+  fence: 0,
 }
 
 /** Runs `f` with some of the state changed, and puts it back however `f` ends. */
@@ -105,7 +122,24 @@ function traced(n: Node): Tensor {
 
 /** Records a primitive; the only way in which an operation does anything. */
 export function prim(p: Prim, inputs: readonly Tensor[] = [], dtype?: DType): Tensor {
-  return traced(node(p, inputs.map(nodeOf), dtype, state.path.join('/')))
+  const n = node(p, inputs.map(nodeOf), dtype, state.path.join('/'))
+  if (state.fence !== 0) n.fence = state.fence
+  return traced(n)
+}
+
+/** Is a segment being computed a second time? */
+export function replaying(): boolean {
+  for (let r = state.replay; r; r = r.parent) if (r.replaying) return true
+  return false
+}
+
+/** The state of a generator at a draw: `make` gives it and moves on; the second computation gets it again. */
+export function drawn(make: () => Tensor, r: Replay | undefined): Tensor {
+  if (!r) return make()
+  if (r.replaying) return r.draws[r.next++]!
+  const t = drawn(make, r.parent)
+  r.draws.push(t)
+  return t
 }
 
 /** A number inside of an operation; shape []. */

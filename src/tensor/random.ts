@@ -11,7 +11,7 @@ import { coordinates, sum } from '../ops/reduce.js'
 import { cumsum } from '../ops/scan.js'
 import { argsort, searchsorted, topk } from '../ops/sort.js'
 import { fromData, type Tensor } from '../ops/tensor.js'
-import { noGrad, state } from '../ops/trace.js'
+import { drawn, nodeOf, noGrad, state, tracedTensor, withState } from '../ops/trace.js'
 import { setRequiresGrad, type TensorOptions } from './creation.js'
 
 /**
@@ -64,15 +64,35 @@ export class Generator {
   /** Random int32 bits of a shape. Each draw is a block of its own, whatever its size. */
   bits(shape: Shape): Tensor {
     return noGrad(() => {
+      if (state.replay)
+        return randomBits(
+          drawn(() => this.snapshot(), state.replay),
+          shape,
+        )
       const box = this.state
       const bits = randomBits(box, shape)
-      if (state.recorder) assign(box, add(box, toType(eq(coordinates(box, 0), 2), 'int32')))
-      else {
-        const words = box.storage!.array() as Int32Array
-        words[box.offset + 2]!++
-      }
+      this.advance(box)
       return bits
     })
+  }
+
+  /** The state at this draw as a tensor of its own; the next draw is another. */
+  private snapshot(): Tensor {
+    const box = this.state
+    const now = state.recorder
+      ? tracedTensor(nodeOf(box), state.recorder)
+      : withState('scope', undefined, () =>
+          fromData(Int32Array.from(this.getState()), [3], 'int32', box.backend),
+        )
+    this.advance(box)
+    return now
+  }
+  private advance(box: Tensor): void {
+    if (state.recorder) assign(box, add(box, toType(eq(coordinates(box, 0), 2), 'int32')))
+    else {
+      const words = box.storage!.array() as Int32Array
+      words[box.offset + 2]!++
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** The training loop: epochs of compiled steps, with callbacks, checkpoints and resumption. */
 import { TrainingError, ValueError } from '../core/errors.js'
 import type { Optimizer } from '../optim/optimizer.js'
-import { crossEntropy } from '../ops/loss.js'
+import { crossEntropy } from '../ops/loss/index.js'
 import { restoreCheckpoint, type Schedule, serializeCheckpoint } from './checkpoint.js'
 import {
   type Asking,

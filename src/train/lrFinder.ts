@@ -2,7 +2,7 @@ import { TrainingError } from '../core/errors.js'
 import { restoreCheckpoint, serializeCheckpoint } from './checkpoint.js'
 import type { BatchSource, LossFunction, Model } from './evaluate.js'
 import type { Optimizer } from '../optim/optimizer.js'
-import { crossEntropy } from '../ops/loss.js'
+import { crossEntropy } from '../ops/loss/index.js'
 import { makeStep } from './step.js'
 
 export interface LrFinderOptions {

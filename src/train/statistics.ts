@@ -1,7 +1,7 @@
 /** Norms of gradients, weights and activations by layer: they tell vanishing from exploding. */
 import { gradients } from '../autograd/backward.js'
 import { isFloat } from '../core/dtype.js'
-import { crossEntropy } from '../ops/loss.js'
+import { crossEntropy } from '../ops/loss/index.js'
 import { Tensor } from '../ops/tensor.js'
 import type { Batch, LossFunction, Model } from './evaluate.js'
 

@@ -5,7 +5,7 @@ import { where } from '../ops/elementwise.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import type { Tensor } from '../ops/tensor.js'
 import { noGrad } from '../ops/trace.js'
-import { clipNorm, clipValue } from './clip.js'
+import { clipGradNorm, clipGradValue } from '../nn/clip.js'
 import { correct, isClass, type LossFunction, type Model } from './evaluate.js'
 
 export interface StepOptions {
@@ -43,8 +43,8 @@ export function makeStep(model: Model, options: StepOptions, loss: LossFunction,
         for (const { params } of optimizer.groups)
           for (const p of params) if (p.grad) p.grad = where(fine, p.grad, 0)
         const params = optimizer.groups.flatMap((g) => g.params)
-        if (options.clipValue !== undefined) clipValue(params, options.clipValue)
-        if (options.clipNorm !== undefined) clipNorm(params, options.clipNorm)
+        if (options.clipValue !== undefined) clipGradValue(params, options.clipValue)
+        if (options.clipNorm !== undefined) clipGradNorm(params, options.clipNorm)
         optimizer.step()
       })
     const counts = options.accuracy !== false && isClass(y) && out.rank === 2

@@ -119,7 +119,7 @@ export function simplify(graph: Graph): Graph {
   }
   const intern = (n: Node): Node => {
     if (n.prim.op === 'input') return n
-    const key = `${keyOf(n.prim)}|${n.dtype}|${n.inputs.map(idOf)}`
+    const key = `${keyOf(n.prim)}|${n.dtype}|${n.inputs.map(idOf)}|${n.fence ?? ''}`
     const same = known.get(key)
     if (same) return same
     known.set(key, n)

@@ -218,6 +218,8 @@ export function makeUnits(
     n: Node,
   ): { accumulate: boolean; reduced: readonly number[] | null } | undefined => {
     if (u.dead || !u.space || u.nodes.length >= maxNodes) return undefined
+    // A second computation starts units of its own; what uses it may join them.
+    if (n.fence !== undefined && n.fence !== u.nodes[0]!.fence) return undefined
     for (const b of bases(n)) {
       const other = unitOf.get(b)
       if (other && other !== u && has(other.ancestors, u.id)) return undefined
@@ -264,6 +266,7 @@ export function makeUnits(
   const merge = (a: Unit, b: Unit): boolean => {
     if (a === b || a.dead || b.dead || !a.space || !b.space || !sameShape(a.space, b.space))
       return false
+    if (a.nodes[0]!.fence !== b.nodes[0]!.fence) return false
     if (a.nodes.length + b.nodes.length > maxNodes) return false
     if (
       a.reduced &&

@@ -1,0 +1,270 @@
+/** Losses of classifiers: of class labels and probabilities, and of independent yes and no. */
+import { isFloat } from '../../core/dtype.js'
+import { ShapeError, show } from '../../core/errors.js'
+import { sameShape, sizeOf } from '../../core/shape.js'
+import { logSoftmax } from '../activation.js'
+import { eq, ne } from '../compare.js'
+import { defineOp, requireType, toType } from '../define.js'
+import { add, div, maximum, mul, sub, where } from '../elementwise.js'
+import { map } from '../forms.js'
+import { abs, exp, log, log1p, neg } from '../functions.js'
+import { gather } from '../indexing.js'
+import { movedim, reshape, unsqueeze } from '../movement.js'
+import { sum } from '../reduce.js'
+import { reduceTo } from '../reduced.js'
+import type { Tensor } from '../tensor.js'
+import { constant, iota, prim } from '../trace.js'
+import { type LossOptions, reduceLoss, requireFloat, requireSame, requireWeight } from './common.js'
+
+export interface CrossEntropyOptions extends LossOptions {
+  /** A weight for each class. */
+  weight?: Tensor | null
+  /** Labels of this value count nothing. */
+  ignoreIndex?: number
+  /** Share of the probability spread over all classes, 0 to 1. */
+  labelSmoothing?: number
+}
+
+/** Row-wise −log softmax(x)[label], 0 where ignored, and the log of each row's normalizer. */
+const labelLoss = defineOp({
+  name: 'labelLoss',
+  formula: 'y = log Σ eˣ − x[label],  dx = softmax x − onehot(label)',
+  args: (x: Tensor, labels: Tensor, ignoreIndex: number) => ({
+    inputs: [x, labels],
+    attrs: { ignoreIndex },
+  }),
+  forward: ([x, labels], { ignoreIndex }) => {
+    const [rows, classes] = x!.shape as [number, number]
+    const checked = prim(
+      { op: 'check', lo: 0, hi: classes, except: ignoreIndex, what: 'a label' },
+      [labels!],
+    )
+    const column = prim({ op: 'reshape', shape: [rows, 1] }, [checked])
+    const m = reduceTo('max', x!, [1])
+    const z = sub(x!, m)
+    const normalizer = log(reduceTo('sum', exp(z), [1]))
+    const hit = map('eq', column, iota([rows, classes], 1))
+    const picked = reduceTo('sum', where(hit, z, 0), [1])
+    const loss = where(
+      map('eq', column, constant(ignoreIndex, 'int32')),
+      0,
+      sub(normalizer, picked),
+    )
+    return [
+      prim({ op: 'reshape', shape: [rows] }, [loss]),
+      prim({ op: 'reshape', shape: [rows] }, [add(normalizer, m)]),
+    ]
+  },
+  vjp: ([ct], [x, labels], [, normalizer], { ignoreIndex }) => {
+    if (!ct) return []
+    const p = exp(sub(x!, unsqueeze(normalizer!, 1)))
+    const column = unsqueeze(labels!, 1)
+    const hit = toType(eq(column, classIndex(x!)), x!.dtype)
+    const weight = where(eq(column, ignoreIndex), 0, unsqueeze(ct, 1))
+    return [mul(sub(p, hit), weight), null]
+  },
+  example: (m) => [
+    [m.of([[0, Math.LN2]]), m.of([1], 'int32'), -100],
+    [[Math.log(1.5)], [Math.log(3)]],
+  ],
+  samples: (m) => [
+    [m.float([3, 4]), m.int([3], 0, 4), -100],
+    [m.float([3, 4]), m.of([1, 2, 0], 'int32'), 2],
+    [m.float([1, 2]), m.int([1], 0, 2), -100],
+  ],
+  except: {
+    gradient:
+      'the normalizer is an extra result without a gradient; crossEntropy is checked as a whole',
+  },
+})
+const classIndex = defineOp({
+  name: 'classIndex',
+  formula: 'y[i][c] = c',
+  args: (x: Tensor) => ({ inputs: [], attrs: { shape: x.shape } }),
+  forward: (_i, { shape }) => iota(shape, shape.length - 1),
+  differentiable: false,
+  example: (m) => [[m.of([[5, 6]])], [[0, 1]]],
+  samples: (m) => [[m.float([2, 3])]],
+})
+
+/** (N, C, d...) as rows of classes; (C) as one row. */
+export function rowsOf(x: Tensor): Tensor {
+  if (x.rank <= 2) return x.rank === 1 ? reshape(x, [1, x.size]) : x
+  return reshape(movedim(x, 1, -1), [-1, x.shape[1]!])
+}
+
+/** The labels as one list. @throws DTypeError, ShapeError unless they are int32, one for each row of classes */
+export function flatLabels(op: string, x: Tensor, labels: Tensor): Tensor {
+  requireType(op, labels, 'int32')
+  const expected = x.rank === 1 ? [] : [x.shape[0]!, ...x.shape.slice(2)]
+  if (!sameShape(labels.shape, expected))
+    throw new ShapeError({
+      op,
+      rule: `labels for an input ${show(x.shape)} must be ${show(expected)}`,
+      got: show(labels.shape),
+    })
+  return reshape(labels, [sizeOf(labels.shape)])
+}
+
+/** Checks the input (N, C, ...) or (C) and the class weights; gives the number of classes. */
+export function classesOf(op: string, x: Tensor, weight: Tensor | null): number {
+  requireFloat(op, x)
+  if (x.rank === 0)
+    throw new ShapeError({ op, rule: 'the input must be (N, C, ...) or (C)', got: show(x.shape) })
+  const classes = x.shape[x.rank === 1 ? 0 : 1]!
+  if (weight && !sameShape(weight.shape, [classes]))
+    throw new ShapeError({
+      op,
+      rule: `weight must have ${classes} elements, one for each class`,
+      got: show(weight.shape),
+    })
+  return classes
+}
+
+/**
+ * Cross-entropy of logits (N, C, ...) or (C) with labels (N, ...) of int32, −ln softmax(x)[label], or with class
+ * probabilities of the logits' shape, −Σ y ln softmax(x). `mean` divides by the weights of the labels that count.
+ * Label smoothing ε: Szegedy et al., 2016, section 7. https://pytorch.org/docs/1.13/generated/torch.nn.CrossEntropyLoss.html
+ * @throws IndexError for a label outside [0, C) that is not ignoreIndex; ShapeError, DTypeError for a target that does not fit
+ * @example crossEntropy(tensor([[0, 0]]), tensor([1], { dtype: 'int32' })) // 0.6931
+ */
+export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const { weight = null, ignoreIndex = -100, reduction = 'mean', labelSmoothing = 0 } = options
+  const op = 'crossEntropy'
+  const classes = classesOf(op, x, weight)
+  if (isFloat(target.dtype)) {
+    if (!sameShape(x.shape, target.shape))
+      throw new ShapeError({
+        op,
+        rule: `float targets are probabilities of the logits' shape ${show(x.shape)}`,
+        got: show(target.shape),
+        fix: "Class labels must be int32: labels.to('int32').",
+      })
+    const spread =
+      labelSmoothing > 0 ? add(mul(target, 1 - labelSmoothing), labelSmoothing / classes) : target
+    const axis = x.rank === 1 ? 0 : 1
+    const w = weight
+      ? reshape(
+          weight,
+          x.shape.map((n, a) => (a === axis ? n : 1)),
+        )
+      : null
+    const terms = mul(spread, logSoftmax(x, axis))
+    const loss = neg(sum(w ? mul(terms, w) : terms, axis))
+    return reduction === 'mean' ? div(sum(loss), x.size / classes) : reduceLoss(op, loss, reduction)
+  }
+  const rows = rowsOf(x)
+  const labels = flatLabels(op, x, target)
+  const [plain] = labelLoss(rows, labels, ignoreIndex) as [Tensor, Tensor]
+  const counted = toType(ne(labels, ignoreIndex), x.dtype)
+  let loss = plain
+  let total: Tensor | null = null
+  if (weight || labelSmoothing > 0) {
+    const safe = where(eq(labels, ignoreIndex), 0, labels)
+    const own = weight ? mul(gather(weight, 0, safe), counted) : counted
+    total = sum(own)
+    loss = mul(plain, own)
+    if (labelSmoothing > 0) {
+      const logp = logSoftmax(rows, 1)
+      const all = neg(sum(weight ? mul(logp, weight) : logp, 1))
+      loss = add(mul(loss, 1 - labelSmoothing), mul(mul(all, counted), labelSmoothing / classes))
+    }
+  }
+  if (reduction === 'mean') return div(sum(loss), total ?? sum(counted))
+  return reduceLoss(op, reshape(loss, target.shape), reduction)
+}
+
+/**
+ * −x[label] of log-probabilities (N, C, ...) or (C) with labels (N, ...) of int32, weighted by class; `mean` divides by
+ * the weights of the labels that count. https://pytorch.org/docs/1.13/generated/torch.nn.NLLLoss.html
+ * @throws as crossEntropy
+ * @example nllLoss(tensor([[-1, -2]]), tensor([1], { dtype: 'int32' })) // 2
+ */
+export function nllLoss(
+  x: Tensor,
+  target: Tensor,
+  {
+    weight = null,
+    ignoreIndex = -100,
+    reduction = 'mean',
+  }: Omit<CrossEntropyOptions, 'labelSmoothing'> = {},
+): Tensor {
+  const op = 'nllLoss'
+  classesOf(op, x, weight)
+  const labels = flatLabels(op, x, target)
+  const rows = rowsOf(x)
+  const counted = toType(ne(labels, ignoreIndex), x.dtype)
+  const safe = where(eq(labels, ignoreIndex), 0, labels)
+  const picked = neg(reshape(gather(rows, 1, unsqueeze(safe, 1)), [labels.size]))
+  const own = weight ? mul(gather(weight, 0, safe), counted) : counted
+  const loss = mul(picked, own)
+  if (reduction === 'mean') return div(sum(loss), sum(own))
+  return reduceLoss(op, reshape(loss, target.shape), reduction)
+}
+
+/** The terms of binary cross-entropy, with PyTorch's cuts: logarithms at −100, the slope's divisor at 1e-12. */
+const binaryTerms = defineOp({
+  name: 'binaryTerms',
+  formula: 'l = −y ln x − (1 − y) ln(1 − x),  dl/dx = (x − y)/(x (1 − x))',
+  args: (x: Tensor, y: Tensor) => ({ inputs: [x, y], attrs: {} }),
+  forward: ([x, y]) =>
+    neg(add(mul(y!, maximum(log(x!), -100)), mul(sub(1, y!), maximum(log1p(neg(x!)), -100)))),
+  vjp: (ct, [x, y]) => [
+    mul(ct, div(sub(x!, y!), maximum(mul(x!, sub(1, x!)), 1e-12))),
+    mul(ct, sub(maximum(log1p(neg(x!)), -100), maximum(log(x!), -100))),
+  ],
+  example: (m) => [
+    [m.of([0.25, 0, 1]), m.of([1, 1, 0.5])],
+    [Math.log(4), 100, 50],
+  ],
+  samples: (m) => [
+    [m.float([2, 3], 0.1, 0.9), m.float([2, 3], 0.1, 0.9)],
+    [m.float([0]), m.float([0])],
+  ],
+})
+
+/**
+ * Binary cross-entropy of probabilities, −y ln x − (1 − y) ln(1 − x); logarithms are cut at −100, as in PyTorch, so
+ * that a certain mistake costs 100 and not infinity. Outside of [0, 1] there is no logarithm: NaN.
+ * @throws ShapeError when the shapes differ or the weight does not broadcast to them
+ * @example binaryCrossEntropy(tensor([0.25, 0.5]), tensor([1, 0])) // 1.0397
+ */
+export function binaryCrossEntropy(
+  x: Tensor,
+  y: Tensor,
+  { weight, reduction }: LossOptions & { weight?: Tensor | null } = {},
+): Tensor {
+  const op = 'binaryCrossEntropy'
+  requireSame(op, x, y)
+  if (weight) requireWeight(op, 'weight', weight, x)
+  const loss = binaryTerms(x, toType(y, x.dtype))
+  return reduceLoss(op, weight ? mul(loss, weight) : loss, reduction)
+}
+
+/**
+ * Binary cross-entropy of logits, that of σ(x) computed without overflow: max(x, 0) − x y + ln(1 + e^−|x|).
+ * posWeight multiplies the loss of positives: (1 − y) x + (1 + (w − 1) y)(ln(1 + e^−|x|) + max(−x, 0)).
+ * @throws ShapeError when the shapes differ or a weight does not broadcast to them
+ * @example binaryCrossEntropyWithLogits(tensor([0, 0]), tensor([1, 0])) // 0.6931
+ */
+export function binaryCrossEntropyWithLogits(
+  x: Tensor,
+  y: Tensor,
+  {
+    weight,
+    posWeight,
+    reduction,
+  }: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
+): Tensor {
+  const op = 'binaryCrossEntropyWithLogits'
+  requireSame(op, x, y)
+  if (weight) requireWeight(op, 'weight', weight, x)
+  if (posWeight) requireWeight(op, 'posWeight', posWeight, x)
+  const softplus = log1p(exp(neg(abs(x))))
+  let loss: Tensor
+  if (posWeight) {
+    const w = add(mul(sub(posWeight, 1), y), 1)
+    loss = add(mul(sub(1, y), x), mul(w, add(softplus, maximum(neg(x), 0))))
+  } else loss = add(sub(maximum(x, 0), mul(x, y)), softplus)
+  return reduceLoss(op, weight ? mul(loss, weight) : loss, reduction)
+}
