@@ -58,10 +58,13 @@ bool conv_validate(Check& c) {
   if (g.c % g.groups || g.o % g.groups) r.fail("the groups do not divide the channels");
   r.extents(3, g.in);
   r.extents(3, g.out);
-  for (int i = 0; i < 9; i++)
-    (i < 3 ? g.kernel : i < 6 ? g.stride : g.dilation)[i % 3] =
-        r.between(1, INT32_MAX, "kernel, stride and dilation are at least 1");
-  for (int i = 0; i < 3; i++) g.pad[i] = r.between(0, INT32_MAX, "padding is negative");
+  const auto three = [&](int32_t* to, int32_t least, const char* error) {
+    for (int i = 0; i < 3; i++) to[i] = r.between(least, INT32_MAX, error);
+  };
+  three(g.kernel, 1, "a kernel is at least 1");
+  three(g.stride, 1, "a stride is at least 1");
+  three(g.dilation, 1, "a dilation is at least 1");
+  three(g.pad, 0, "padding is negative");
   const int32_t xe[5] = {g.n, g.c, g.in[0], g.in[1], g.in[2]};
   const int32_t we[5] = {g.o, g.c / g.groups, g.kernel[0], g.kernel[1], g.kernel[2]};
   const int32_t ye[5] = {g.n, g.o, g.out[0], g.out[1], g.out[2]};
@@ -72,7 +75,9 @@ bool conv_validate(Check& c) {
   r.apart(out, a);
   r.apart(out, b);
   if (forward) r.apart(out, r.operand(4, g.o, true));
-  return r.done();
+  if (!r.done()) return false;
+  if (xs && ws && ys) conv_fast_needs(c.w[0], g, c.threads, &c.per_thread, &c.shared);
+  return true;
 }
 
 void conv_run(const Exec& e) {
@@ -82,13 +87,16 @@ void conv_run(const Exec& e) {
   const int64_t xs = (int64_t)g.n * g.c * cells(g.in), ys = (int64_t)g.n * g.o * cells(g.out);
   const int64_t ws = (int64_t)g.o * (g.c / g.groups) * cells(g.kernel);
   auto at = [&](int i, int64_t size) { return size ? operand<float>(e, ref + 2 * i) : nullptr; };
-  if (e.w[0] == OP_CONV) {
-    if (ys) conv_naive(g, at(0, xs), at(1, ws), at(2, ys), at(3, 1));
-  } else if (e.w[0] == OP_CONV_INPUT) {
-    if (xs) conv_input_naive(g, at(0, ys), at(1, ws), at(2, xs));
-  } else if (ws) {
-    conv_weight_naive(g, at(0, ys), at(1, xs), at(2, ws));
-  }
+  const float *a = at(0, e.w[0] == OP_CONV ? xs : ys), *b = at(1, e.w[0] == OP_CONV_WEIGHT ? xs : ws);
+  const int64_t size = e.w[0] == OP_CONV ? ys : e.w[0] == OP_CONV_INPUT ? xs : ws;
+  if (!size) return;
+  float* const out = at(2, size);
+  const float* const bias = e.w[0] == OP_CONV ? at(3, 1) : nullptr;
+  int64_t per_thread, shared;
+  const bool fast = xs && ws && ys && conv_fast_needs(e.w[0], g, pool_threads(e.pool), &per_thread, &shared);
+  if (e.w[0] == OP_CONV) fast ? conv_fast(e, g, a, b, out, bias) : conv_naive(g, a, b, out, bias);
+  else if (e.w[0] == OP_CONV_INPUT) fast ? conv_input_fast(e, g, a, b, out) : conv_input_naive(g, a, b, out);
+  else fast ? conv_weight_fast(e, g, a, b, out) : conv_weight_naive(g, a, b, out);
 }
 
 }  // namespace NABLA_ISA

@@ -18,6 +18,13 @@ struct WindowWords {
   int32_t planes, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3];
 };
 
+// Convolutions on flat copies (conv_fast.cpp). _needs tells the bytes of scratch; false when plain loops are to
+// be used. Without empty operands only.
+bool conv_fast_needs(int32_t op, const Geometry&, int threads, int64_t* per_thread, int64_t* shared);
+void conv_fast(const Exec&, const Geometry&, const float* x, const float* w, float* y, const float* bias);
+void conv_input_fast(const Exec&, const Geometry&, const float* y, const float* w, float* x);
+void conv_weight_fast(const Exec&, const Geometry&, const float* y, const float* x, float* w);
+
 // Plain loops over every window: what the fast ones are tested against. bias may be null.
 void conv_naive(const Geometry&, const float* x, const float* w, float* y, const float* bias);
 void conv_input_naive(const Geometry&, const float* y, const float* w, float* x);

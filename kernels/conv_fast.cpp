@@ -1,0 +1,440 @@
+// Convolutions and their gradients on flat copies (conv_flat.h).
+//
+// Forward, and by the input: a tile of R output channels by V vectors of cells is kept in registers over all
+// channels and taps; weights lie in panels of R, the source is read through a table of offsets.
+// By the weight: a tile of weights is kept in registers, lanes being cells, over a few images.
+#include "check.h"
+#include "conv_flat.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+// Output channels of a tile, and the sums that fit the registers beside the operands.
+#if defined(__AVX512F__)
+constexpr int MR = 14, SUMS = 28, WR = 4, WC = 6;
+#elif defined(__AVX2__)
+constexpr int MR = 6, SUMS = 12, WR = 3, WC = 3;
+#elif defined(__ARM_NEON)
+constexpr int MR = 12, SUMS = 24, WR = 4, WC = 6;
+#else
+constexpr int MR = 4, SUMS = 8, WR = 2, WC = 4;
+#endif
+constexpr int MAX_V = 8;
+// Elements of a copy that stay near, and products of channel and tap that are summed in one go.
+constexpr int64_t NEAR = 96 * 1024, LONG = 640;
+// A task should outlast by far the handing out of it.
+constexpr int64_t LEAST_WORK = 1 << 18;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t volume(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
+
+// ---- forward, and by the input
+
+// to[i][v] = sum over p < k of a[p * R + i] * b[offset[p] + v]
+typedef void (*Tile)(int64_t k, const float* a, const float* b, const int32_t* offset, float* to);
+
+template <int R, int V>
+static void tile(int64_t k, const float* a, const float* b, const int32_t* offset, float* to) {
+  vf s[R][V];
+#pragma GCC unroll 16
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; v++) s[i][v] = (vf){};
+  for (int64_t p = 0; p < k; p++) {
+    const float* from = b + offset[p];
+    vf x[V];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; v++) x[v] = load(from + v * VW);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; i++) {
+      const vf y = splat(a[i]);
+#pragma GCC unroll 8
+      for (int v = 0; v < V; v++) s[i][v] = fma(y, x[v], s[i][v]);
+    }
+    a += R;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; v++) store(to + (i * V + v) * VW, s[i][v]);
+}
+
+// The widest tile of R rows, and the tile for at most `vectors` of them.
+template <int R>
+static constexpr int widest() {
+  int v = MAX_V;
+  while (v > 1 && v * R > SUMS) v /= 2;
+  return v;
+}
+template <int R, int V>
+static Tile find_width(int64_t vectors, int* width) {
+  if constexpr (V > 1)
+    if (vectors < V) return find_width<R, V / 2>(vectors, width);
+  *width = V;
+  return tile<R, V>;
+}
+template <int R>
+static Tile find_tile(int64_t rows, int64_t vectors, int* width) {
+  if constexpr (R > 1)
+    if (rows < R) return find_tile<R - 1>(rows, vectors, width);
+  return find_width<R, widest<R>()>(vectors, width);
+}
+
+// One convolution by flat runs: rows are output channels of a group, channels are what is summed over.
+struct Sum {
+  Flat f;
+  int64_t n, groups, rows, channels;
+  int64_t high;   // rows of a panel
+  int64_t block;  // channels of a copy
+  // Element strides of the weights, by group, row, channel; and of the kernel's axes.
+  int64_t w_group, w_row, w_channel, w_tap[3];
+  // Places of the output: of a row, and of neighbouring cells; the first one.
+  int64_t y_row, y_step[3], y_first;
+
+  int64_t products() const { return channels * f.taps(); }
+  int64_t table() const { return (block * f.taps() + 15) & ~(int64_t)15; }
+  int64_t shared() const { return 4 * (table() + groups * rows * products()); }
+  int64_t per_thread() const { return 4 * (block * f.channel_size + f.slack); }
+};
+
+static void divide(Sum* s) {
+  s->high = ceil_div(s->rows, ceil_div(s->rows, MR));
+  const int64_t by_size = NEAR / most(s->f.channel_size, 1), by_length = LONG / most(s->f.taps(), 1);
+  const int64_t block = least(s->channels, most(1, least(by_size, by_length)));
+  s->block = ceil_div(s->channels, ceil_div(s->channels, block));
+}
+static Sum forward_sum(const Geometry& g) {
+  Sum s;
+  s.f = flat_forward(g);
+  s.n = g.n, s.groups = g.groups, s.rows = g.o / g.groups, s.channels = g.c / g.groups;
+  const int64_t taps = volume(g.kernel);
+  s.w_channel = taps, s.w_row = s.channels * taps, s.w_group = s.rows * s.w_row;
+  s.y_row = volume(g.out), s.y_first = 0;
+  s.y_step[2] = 1, s.y_step[1] = g.out[2], s.y_step[0] = (int64_t)g.out[1] * g.out[2];
+  s.w_tap[2] = 1, s.w_tap[1] = g.kernel[2], s.w_tap[0] = (int64_t)g.kernel[1] * g.kernel[2];
+  divide(&s);
+  return s;
+}
+static Sum input_sum(const Geometry& g, const int64_t* phase) {
+  Sum s;
+  s.f = flat_input(g, phase);
+  s.n = g.n, s.groups = g.groups, s.rows = g.c / g.groups, s.channels = g.o / g.groups;
+  const int64_t taps = volume(g.kernel);
+  s.w_row = taps, s.w_channel = s.rows * taps, s.w_group = s.channels * s.w_channel;
+  s.y_row = volume(g.in);
+  const int64_t pitch[3] = {(int64_t)g.in[1] * g.in[2], g.in[2], 1};
+  s.w_tap[2] = 1, s.w_tap[1] = g.kernel[2], s.w_tap[0] = (int64_t)g.kernel[1] * g.kernel[2];
+  s.y_first = 0;
+  for (int a = 0; a < 3; a++) s.y_first += phase[a] * pitch[a], s.y_step[a] = g.stride[a] * pitch[a];
+  divide(&s);
+  return s;
+}
+
+// Panels of `high` rows: at[panel][k][row].
+static void pack_weights(const Exec& e, const Sum& s, const float* w, float* at) {
+  const Flat& f = s.f;
+  const int64_t panels = ceil_div(s.rows, s.high), k = s.products();
+  parallel_for(e, s.groups * panels, ceil_div(LEAST_WORK / 8, most(1, s.high * k)), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; p++) {
+      const int64_t i0 = p % panels * s.high, r = least(s.high, s.rows - i0);
+      float* to = at + (p / panels * s.rows + i0) * k;
+      for (int64_t c = 0; c < s.channels; c++)
+        for (int64_t j0 = 0; j0 < f.count[0]; j0++)
+          for (int64_t j1 = 0; j1 < f.count[1]; j1++)
+            for (int64_t j2 = 0; j2 < f.count[2]; j2++) {
+              const float* from = w + p / panels * s.w_group + i0 * s.w_row + c * s.w_channel +
+                                  (f.first[0] + j0 * f.step[0]) * s.w_tap[0] +
+                                  (f.first[1] + j1 * f.step[1]) * s.w_tap[1] +
+                                  (f.first[2] + j2 * f.step[2]) * s.w_tap[2];
+              for (int64_t i = 0; i < r; i++) *to++ = from[i * s.w_row];
+            }
+    }
+  });
+}
+
+// y[j * step] = from[j] + bias, or += from[j]
+NABLA_INLINE void put(float* y, int64_t step, const float* from, int64_t n, float bias, bool add) {
+  int64_t j = 0;
+  if (step == 1) {
+    const vf b = splat(bias);
+    for (; j + VW <= n; j += VW) store(y + j, load(from + j) + (add ? load(y + j) : b));
+#if defined(__AVX512F__)
+    const int left = (int)(n - j);
+    if (left) store_n(y + j, load_n(from + j, left) + (add ? load_n(y + j, left) : b), left);
+    return;
+#else
+    if (j < n && j >= VW && !add) return store(y + n - VW, load(from + n - VW) + b);
+#endif
+  }
+  for (; j < n; j++) y[j * step] = from[j] + (add ? y[j * step] : bias);
+}
+
+// Cells [q, q + n) of the run, from rows of `ld` elements to r output channels.
+static void put_tile(const Sum& s, int64_t q, int64_t n, const float* from, int64_t ld, int64_t r, float* y,
+                     const float* bias, bool add) {
+  const Flat& f = s.f;
+  int64_t row = q / f.pitch[1], column = q % f.pitch[1];
+  int64_t plane = row / f.extent[1];
+  row %= f.extent[1];
+  while (n > 0) {
+    const int64_t width = least(n, f.pitch[1] - column), valid = least(width, f.out[2] - column);
+    if (row < f.out[1] && valid > 0) {
+      float* to = y + plane * s.y_step[0] + row * s.y_step[1] + column * s.y_step[2];
+      for (int64_t i = 0; i < r; i++) put(to + i * s.y_row, s.y_step[2], from + i * ld, valid, bias ? bias[i] : 0, add);
+    }
+    from += width, n -= width, column = 0;
+    if (++row == f.extent[1]) row = 0, plane++;
+  }
+}
+
+static void sum_run(const Exec& e, const Sum& s, const float* x, const float* w, float* y, const float* bias) {
+  const Flat& f = s.f;
+  int32_t* const offset = (int32_t*)e.shared;
+  float* const packed = (float*)e.shared + s.table();
+  flat_offsets(f, s.block, offset);
+  pack_weights(e, s, w, packed);
+  const int64_t items = s.n * s.groups, panels = ceil_div(s.rows, s.high), vectors = ceil_div(f.span, VW);
+  const int64_t source = f.src[0] * f.src[1] * f.src[2];
+  // When there are few images, the output channels are divided too.
+  const int64_t work = f.span * most(1, s.products()) * s.rows;
+  const int threads = pool_threads(e.pool);
+  const int64_t parts = items >= 2 * threads ? 1 : least(panels, least(threads, most(1, work / LEAST_WORK)));
+  const int tasks = cut(e, items * parts, most(1, LEAST_WORK / most(1, work / parts)));
+  parallel(e, tasks, [&](int task, int thread) {
+    float* const copy = (float*)(e.scratch + thread * e.per_thread);
+    flat_clear(copy, s.per_thread() / 4);
+    float sums[SUMS * VW] __attribute__((aligned(64)));
+    for (int64_t item = items * parts * task / tasks; item < items * parts * (task + 1) / tasks; item++) {
+      const int64_t part = item % parts, group = item / parts % s.groups, image = item / parts / s.groups;
+      for (int64_t c = 0; c < most(1, s.channels); c += s.block) {
+        const int64_t some = least(s.block, s.channels - c);
+        flat_copy(f, x + ((image * s.groups + group) * s.channels + c) * source, some, copy);
+        for (int64_t p = panels * part / parts; p < panels * (part + 1) / parts; p++) {
+          const int64_t i0 = p * s.high, r = least(s.high, s.rows - i0), o = group * s.rows + i0;
+          const float* a = packed + o * s.products() + c * f.taps() * r;
+          float* to = y + (image * s.groups * s.rows + o) * s.y_row + s.y_first;
+          for (int64_t v = 0; v < vectors;) {
+            int width;
+            const Tile t = find_tile<MR>(r, vectors - v, &width);
+            t(some * f.taps(), a, copy + v * VW, offset, sums);
+            put_tile(s, v * VW, least(width * VW, f.span - v * VW), sums, width * VW, r, to, bias ? bias + o : nullptr,
+                     c > 0);
+            v += width;
+          }
+        }
+      }
+    }
+  });
+}
+
+// Calls f(phase) for the phases of x that a stride makes.
+template <class F>
+static void each_phase(const Geometry& g, const F& f) {
+  int64_t phase[3];
+  for (phase[0] = 0; phase[0] < least(g.stride[0], g.in[0]); phase[0]++)
+    for (phase[1] = 0; phase[1] < least(g.stride[1], g.in[1]); phase[1]++)
+      for (phase[2] = 0; phase[2] < least(g.stride[2], g.in[2]); phase[2]++) f(phase);
+}
+
+// ---- by the weight
+
+// out[i * ld + j] (+)= sum over images and cells of y[i][q] * x[offset[j] + q], `vectors` at a time
+struct Dot {
+  const float *y, *x;
+  int64_t y_row, y_image, x_image, vectors, images;
+  const int32_t* offset;
+  float* out;
+  int64_t ld;
+  bool add;
+};
+typedef void (*DotTile)(const Dot&);
+
+typedef float v4 __attribute__((vector_size(16)));
+NABLA_INLINE v4 fold(vf x) {
+#if NABLA_VW == 16
+  typedef float v8 __attribute__((vector_size(32)));
+  const v8 h = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+  return __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+#elif NABLA_VW == 8
+  return __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
+#else
+  return x;
+#endif
+}
+NABLA_INLINE float total(vf x) {
+  const v4 a = fold(x);
+  const v4 b = a + __builtin_shufflevector(a, a, 2, 3, 0, 1);
+  return b[0] + b[1];
+}
+
+template <int R, int C>
+static void dot(const Dot& d) {
+  vf s[R][C];
+#pragma GCC unroll 8
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < C; j++) s[i][j] = (vf){};
+  for (int64_t n = 0; n < d.images; n++) {
+    const float* y = d.y + n * d.y_image;
+    const float* x[C];
+#pragma GCC unroll 8
+    for (int j = 0; j < C; j++) x[j] = d.x + n * d.x_image + d.offset[j];
+    for (int64_t q = 0; q < d.vectors * VW; q += VW) {
+      vf a[R];
+#pragma GCC unroll 8
+      for (int i = 0; i < R; i++) a[i] = load(y + i * d.y_row + q);
+#pragma GCC unroll 8
+      for (int j = 0; j < C; j++) {
+        const vf b = load(x[j] + q);
+#pragma GCC unroll 8
+        for (int i = 0; i < R; i++) s[i][j] = fma(a[i], b, s[i][j]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < C; j++) {
+      float* to = d.out + i * d.ld + j;
+      *to = total(s[i][j]) + (d.add ? *to : 0);
+    }
+}
+template <int R, int C>
+static DotTile find_dot(int64_t rows, int64_t columns) {
+  if constexpr (R > 1)
+    if (rows < R) return find_dot<R - 1, C>(rows, columns);
+  if constexpr (C > 1)
+    if (columns < C) return find_dot<R, C - 1>(rows, columns);
+  return dot<R, C>;
+}
+
+struct WeightSum {
+  Flat f;
+  int64_t n, groups, rows, channels;
+  int64_t high, wide;  // of a tile
+  int64_t length;      // of a channel of y's copy
+  int64_t block;       // channels of x's copy
+  int64_t images;      // of both copies
+  // Ranges that tasks divide the groups, the images and the rows into.
+  int64_t by_group, by_image, by_row;
+
+  int64_t taps() const { return channels * f.taps(); }
+  int64_t x_image() const { return block * f.channel_size; }
+  int64_t y_image() const { return rows * length; }
+  int64_t table() const { return (block * f.taps() + 15) & ~(int64_t)15; }
+  int64_t per_thread() const { return 4 * (images * (x_image() + y_image()) + f.slack); }
+  // Images are summed apart, the first part where the result goes.
+  int64_t shared() const { return 4 * (table() + (by_image - 1) * groups * rows * taps()); }
+};
+static WeightSum weight_sum(const Geometry& g, int threads) {
+  WeightSum s;
+  s.f = flat_forward(g);
+  s.n = g.n, s.groups = g.groups, s.rows = g.o / g.groups, s.channels = g.c / g.groups;
+  s.high = ceil_div(s.rows, ceil_div(s.rows, WR));
+  s.length = ceil_div(s.f.span, VW) * VW;
+  s.block = least(s.channels, most(1, NEAR / most(1, s.f.channel_size)));
+  s.block = ceil_div(s.channels, ceil_div(s.channels, s.block));
+  s.wide = ceil_div(s.block * s.f.taps(), ceil_div(s.block * s.f.taps(), WC));
+  // The rows of y that a tile reads stay in L1.
+  const int64_t near = least(8192 / most(1, s.high * s.length), 2 * NEAR / most(1, s.x_image() + s.y_image()));
+  s.images = most(1, least(near, s.n));
+  const double work = (double)s.n * s.groups * s.rows * s.taps() * s.length / LEAST_WORK;
+  const int64_t some = work < threads ? most(1, (int64_t)work) : threads;
+  s.by_group = least(s.groups, some);
+  s.by_image = least(s.n, some / s.by_group);
+  s.by_row = least(s.rows, some / s.by_group / s.by_image);
+  return s;
+}
+
+static void weight_run(const Exec& e, const WeightSum& s, const float* y, const float* x, float* w) {
+  const Flat& f = s.f;
+  int32_t* const offset = (int32_t*)e.shared;
+  float* const parts = (float*)e.shared + s.table();
+  flat_offsets(f, s.block, offset);
+  const int64_t x_cells = f.src[0] * f.src[1] * f.src[2], y_cells = f.out[0] * f.out[1] * f.out[2];
+  const int64_t taps = s.taps(), all = s.groups * s.rows * taps;
+  parallel(e, (int)(s.by_group * s.by_image * s.by_row), [&](int task, int thread) {
+    const int64_t row_part = task % s.by_row, image_part = task / s.by_row % s.by_image;
+    const int64_t group_part = task / s.by_row / s.by_image;
+    const int64_t o0 = s.rows * row_part / s.by_row, o1 = s.rows * (row_part + 1) / s.by_row;
+    const int64_t n0 = s.n * image_part / s.by_image, n1 = s.n * (image_part + 1) / s.by_image;
+    float* const xs = (float*)(e.scratch + thread * e.per_thread);
+    float* const ys = xs + s.images * s.x_image() + f.slack;
+    float* const out = image_part ? parts + (image_part - 1) * all : w;
+    flat_clear(xs, s.per_thread() / 4);
+    for (int64_t g = s.groups * group_part / s.by_group; g < s.groups * (group_part + 1) / s.by_group; g++)
+      for (int64_t n = n0; n < n1; n += s.images) {
+        const int64_t images = least(s.images, n1 - n);
+        for (int64_t m = 0; m < images; m++)
+          for (int64_t o = o0; o < o1; o++) {
+            const float* from = y + (((n + m) * s.groups + g) * s.rows + o) * y_cells;
+            float* to = ys + m * s.y_image() + o * s.length;
+            for (int64_t i = 0; i < f.out[0]; i++)
+              for (int64_t j = 0; j < f.out[1]; j++, from += f.out[2])
+                __builtin_memcpy(to + i * f.pitch[0] + j * f.pitch[1], from, (size_t)f.out[2] * 4);
+          }
+        for (int64_t c = 0; c < s.channels; c += s.block) {
+          const int64_t some = least(s.block, s.channels - c), columns = some * f.taps();
+          for (int64_t m = 0; m < images; m++)
+            flat_copy(f, x + (((n + m) * s.groups + g) * s.channels + c) * x_cells, some, xs + m * s.x_image());
+          for (int64_t o = o0; o < o1; o += s.high)
+            for (int64_t k = 0; k < columns; k += s.wide) {
+              const int64_t r = least(s.high, o1 - o), d = least(s.wide, columns - k);
+              find_dot<WR, WC>(r, d)({ys + o * s.length, xs, s.length, s.y_image(), s.x_image(), s.length / VW, images,
+                                      offset + k, out + (g * s.rows + o) * taps + c * f.taps() + k, taps, n > n0});
+            }
+        }
+      }
+  });
+  if (s.by_image > 1)
+    parallel_for(e, all, LEAST_WORK / 8, [&](int64_t begin, int64_t end) {
+      for (int64_t p = 0; p < s.by_image - 1; p++)
+        for (int64_t i = begin; i < end; i++) w[i] += parts[p * all + i];
+    });
+}
+
+// ---- the instructions
+
+// Phases of the input beyond which each has too little to do.
+constexpr int64_t MAX_PHASES = 1024;
+
+bool conv_fast_needs(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
+  *per_thread = *shared = 0;
+  if (op == OP_CONV_WEIGHT) {
+    if (!flat_forward(g).fair) return false;
+    const WeightSum s = weight_sum(g, threads);
+    *per_thread = s.per_thread(), *shared = s.shared();
+    return true;
+  }
+  if (op == OP_CONV) {
+    if (!flat_forward(g).fair) return false;
+    const Sum s = forward_sum(g);
+    *per_thread = s.per_thread(), *shared = s.shared();
+    return true;
+  }
+  double phases = 1;
+  for (int a = 0; a < 3; a++) phases *= (double)least(g.stride[a], g.in[a]);
+  bool fair = phases <= MAX_PHASES;
+  if (fair)
+    each_phase(g, [&](const int64_t* phase) {
+      fair = fair && flat_input(g, phase).fair;
+      if (!fair) return;
+      const Sum s = input_sum(g, phase);
+      *per_thread = most(*per_thread, s.per_thread()), *shared = most(*shared, s.shared());
+    });
+  return fair;
+}
+void conv_fast(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+  sum_run(e, forward_sum(g), x, w, y, bias);
+}
+void conv_input_fast(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
+  each_phase(g, [&](const int64_t* phase) { sum_run(e, input_sum(g, phase), y, w, x, nullptr); });
+}
+void conv_weight_fast(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
+  weight_run(e, weight_sum(g, pool_threads(e.pool)), y, x, w);
+}
+
+}  // namespace NABLA_ISA
+}  // namespace nabla
