@@ -26,3 +26,22 @@ export {
   SGD,
   type SGDOptions,
 } from './sgd.js'
+export { CyclicLR, type CyclicOptions, OneCycleLR, type OneCycleOptions } from './cycles.js'
+export { Scheduler, type SchedulerState } from './scheduler.js'
+export {
+  ChainedScheduler,
+  ConstantLR,
+  CosineAnnealingLR,
+  CosineAnnealingWarmRestarts,
+  ExponentialLR,
+  LambdaLR,
+  LinearLR,
+  MultiplicativeLR,
+  MultiStepLR,
+  NoamLR,
+  type PlateauOptions,
+  PolynomialLR,
+  ReduceLROnPlateau,
+  SequentialLR,
+  StepLR,
+} from './schedules.js'
