@@ -16,6 +16,7 @@ export default defineConfig({
   },
   test: {
     include: ['tests/**/*.test.ts'],
+    globalSetup: ['tests/setup.ts'],
     // A native addon that is loaded by several worker threads of one process is a test of its own;
     // everything else gets processes.
     pool: 'forks',
