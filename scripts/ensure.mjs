@@ -70,13 +70,17 @@ const filesUnder = (folder) =>
     .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`)
     .sort()
 
-function ensureDist() {
+async function ensureDist() {
   const inputs = [
     ...filesUnder('src'),
     ...filesUnder('examples'),
-    ...['tsconfig.json', 'tsconfig.build.json', 'tsconfig.examples.json', 'package.json'].map(
-      (f) => `${root}/${f}`,
-    ),
+    ...[
+      'tsconfig.json',
+      'tsconfig.build.json',
+      'tsconfig.examples.json',
+      'package.json',
+      'scripts/bundle.mjs',
+    ].map((f) => `${root}/${f}`),
   ]
   const print = hash(
     ...inputs.map((file) => {
@@ -101,6 +105,8 @@ function ensureDist() {
     const from = source.startsWith('examples/') ? source : `src/${source}`
     if (!existsSync(`${root}/${from}`)) rmSync(file)
   }
+  const { bundleBrowser } = await import('./bundle.mjs')
+  await bundleBrowser()
   const wasm = `${root}/${wasmFolder}`
   if (existsSync(wasm)) cpSync(wasm, wasm.replace('/src/', '/dist/'), { recursive: true })
   mkdirSync(`${root}/build`, { recursive: true })
@@ -111,7 +117,7 @@ export async function ensure(...parts) {
   const wanted = (part) => parts.length === 0 || parts.includes(part)
   if (wanted('packages')) ensurePackages()
   if (wanted('native')) await ensureNative()
-  if (wanted('dist')) ensureDist()
+  if (wanted('dist')) await ensureDist()
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) await ensure(...process.argv.slice(2))
