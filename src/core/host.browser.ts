@@ -15,7 +15,7 @@ export const writeAtomic = (_path: string, _content: Uint8Array | string): void 
 export const appendBytes = (_path: string, _bytes: Uint8Array): void => missing('write', keep)
 export const removeFile = (_path: string): void => {}
 export const listFolder = (_path: string): string[] => missing('read', handOver)
-export const exists = (_path: string | URL): boolean => false
+export const exists = (_path: string): boolean => false
 export const joinPath = (...parts: string[]): string => parts.join('/')
 export const gunzip = (_bytes: Uint8Array): Uint8Array =>
   missing('gunzip', "Unpack with new DecompressionStream('gzip').")

@@ -28,7 +28,8 @@ import { decode } from 'jpeg-js'
 import { FileError } from './errors.js'
 
 export { parse as parseCsv } from 'csv-parse/sync'
-export { existsSync as exists, join as joinPath }
+export { join as joinPath }
+export const exists = (path: string): boolean => existsSync(path)
 
 const reasons: Record<string, string> = {
   ENOENT: 'there is no such file',
@@ -144,7 +145,7 @@ export const decodeJpeg = (
   decode(bytes, { useTArray: true, formatAsRGBA: false, tolerantDecoding: false })
 
 /** Whether threads can be started, and waited for without giving up the thread. */
-export const canStartThreads = true
+export const canStartThreads: boolean = true
 
 /** Another thread that answers messages; `receive` does not wait. */
 export interface Thread {

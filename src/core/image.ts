@@ -138,3 +138,25 @@ export function encodePng({ width, height, channels, data }: Pixels): Uint8Array
     bytes[i] = Math.round(Math.min(1, Math.max(0, data[i]!)) * 255)
   return encode({ width, height, channels, data: bytes, depth: 8 })
 }
+
+/** Channels one after the other, (C, H, W), in the place of side by side, (H, W, C). */
+export function toPlanes({ width, height, channels, data }: Pixels): Float32Array {
+  const size = width * height
+  const out = new Float32Array(data.length)
+  for (let c = 0; c < channels; c++)
+    for (let i = 0; i < size; i++) out[c * size + i] = data[i * channels + c]!
+  return out
+}
+/** The other way. */
+export function fromPlanes(
+  data: ArrayLike<number>,
+  channels: number,
+  height: number,
+  width: number,
+): Pixels {
+  const size = width * height
+  const out = new Float32Array(size * channels)
+  for (let c = 0; c < channels; c++)
+    for (let i = 0; i < size; i++) out[i * channels + c] = data[c * size + i]!
+  return { width, height, channels, data: out }
+}

@@ -11,6 +11,8 @@ export interface ImageOptions {
   /** y = (pixel / 255 − mean) / std */
   mean?: number
   std?: number
+  /** Names of the classes; labels must lie below their number. */
+  classes?: readonly string[]
 }
 
 /** Batches are made from bytes by a table, so that a set takes a byte a pixel. */
@@ -19,11 +21,13 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   readonly height: number
   readonly width: number
   readonly labels: Uint8Array
+  readonly classes: readonly string[] | undefined
   private readonly pixels: Uint8Array
   private readonly shape: readonly number[]
   private readonly table: Float32Array
 
-  constructor(images: Idx, labels: Idx, { shape, mean = 0, std = 1 }: ImageOptions = {}) {
+  constructor(images: Idx, labels: Idx, options: ImageOptions = {}) {
+    const { shape, mean = 0, std = 1, classes } = options
     if (images.shape.length !== 3 || labels.shape.length !== 1)
       throw new FileError({
         op: 'images',
@@ -39,6 +43,16 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
     ;[this.length, this.height, this.width] = images.shape as [number, number, number]
     this.pixels = images.data
     this.labels = labels.data
+    this.classes = classes
+    const count = classes?.length ?? 256
+    const wrong = this.labels.findIndex((v) => v >= count)
+    if (wrong >= 0)
+      throw new FileError({
+        op: 'images',
+        rule: `labels must lie below ${count}`,
+        got: `${this.labels[wrong]} at ${wrong}`,
+        fix: 'Are these the labels of another set?',
+      })
     this.shape = shape ?? [this.height * this.width]
     if (this.shape.reduce((n, d) => n * d, 1) !== this.height * this.width)
       throw new ValueError({

