@@ -47,9 +47,13 @@ const stages = {
   golden() {
     // Debian's own Python, which has Debian's PyTorch, whatever comes first on PATH.
     const python = '/usr/bin/python3'
-    const has = spawnSync(python, ['-c', 'import torch']).status === 0
+    const has = spawnSync(python, ['-c', 'import torch, sklearn']).status === 0
     if (!has)
-      return count('skipped', 'golden numbers', 'no PyTorch (apt-get install python3-torch)')
+      return count(
+        'skipped',
+        'golden numbers',
+        'no PyTorch or scikit-learn (apt-get install python3-torch python3-sklearn)',
+      )
     run('golden numbers are what PyTorch gives', python, ['tests/golden/make.py', '--check'])
   },
   vitest() {

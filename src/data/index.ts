@@ -16,6 +16,7 @@ export * from './images.js'
 export * from './jsonLines.js'
 export { DataLoader, type LoaderOptions, type LoaderState } from './loader.js'
 export * from './mnist.js'
+export * from './preprocessing.js'
 export * from './series.js'
 export {
   BatchSampler,
