@@ -95,7 +95,10 @@ export class Adamax extends Optimizer<MomentOptions> {
 export interface NAdamOptions extends MomentOptions {
   momentumDecay?: number
 }
-/** Adam with Nesterov's momentum, μₜ = β₁ (1 − ½ 0.96^(t ψ)) with the decay ψ. Dozat, 2016. */
+/**
+ * Adam with Nesterov's momentum, μₜ = β₁ (1 − ½ 0.96^(t ψ)) with the decay ψ. Dozat, 2016, algorithm 8, as PyTorch has
+ * it from 2.0 on.
+ */
 export class NAdam extends Optimizer<NAdamOptions> {
   constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
     super(params, options, { lr: 0.002, ...moments, momentumDecay: 0.004 })

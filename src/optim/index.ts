@@ -26,6 +26,7 @@ export {
   SGD,
   type SGDOptions,
 } from './sgd.js'
+
 export { CyclicLR, type CyclicOptions, OneCycleLR, type OneCycleOptions } from './cycles.js'
 export { Scheduler, type SchedulerState } from './scheduler.js'
 export {
@@ -45,3 +46,4 @@ export {
   SequentialLR,
   StepLR,
 } from './schedules.js'
+export { LBFGS, type LBFGSOptions } from './lbfgs.js'

@@ -186,7 +186,10 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   private apply(): void {
     noGrad(() => {
       for (const group of this.groups) {
-        const active = group.params.filter((p) => p.requiresGrad && p.grad)
+        // One that moves is part of the program, which knows whether it is trained; one that does not is watched.
+        const active = group.params.filter(
+          (p) => (p.requiresGrad || guard(() => p.requiresGrad)) && p.grad,
+        )
         this.arrange(group, active)
         const { options, dials, rate } = group
         this.guardOptions(group)
