@@ -32,6 +32,16 @@ export type { Shape } from './core/shape.js'
 export * from './ops/activation.js'
 export { assign } from './ops/assign.js'
 export * from './ops/compare.js'
+export {
+  conv1d,
+  conv2d,
+  conv3d,
+  type ConvOptions,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+  type ConvTransposeOptions,
+} from './ops/conv.js'
 export { defineOp, type Op, type OpSpec, registry as operations } from './ops/define.js'
 export * from './ops/elementwise.js'
 export * from './ops/functions.js'
@@ -43,12 +53,35 @@ export * from './ops/loss/index.js'
 export * from './ops/movement.js'
 export * from './ops/norm.js'
 export { gruCell, lstmCell, type RecurrentWeights, rnnCell } from './ops/recurrent.js'
+export {
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+  type AvgPoolOptions,
+  globalAvgPool,
+  globalMaxPool,
+  lpPool1d,
+  lpPool2d,
+  lpPool3d,
+  maxPool1d,
+  maxPool2d,
+  maxPool3d,
+  type MaxPoolOptions,
+  maxUnpool1d,
+  maxUnpool2d,
+  maxUnpool3d,
+  minPool1d,
+  minPool2d,
+  minPool3d,
+  type PoolOptions,
+} from './ops/pool.js'
 export * from './ops/reduce.js'
 export * from './ops/scan.js'
 export * from './ops/slice.js'
 export * from './ops/sort.js'
 export * from './ops/statistics.js'
 export { noGrad } from './ops/trace.js'
+export type { Extents } from './ops/window.js'
 export {
   arange,
   empty,
@@ -64,6 +97,7 @@ export {
   zeros,
   zerosLike,
 } from './tensor/creation.js'
+export * from './tensor/dropout.js'
 export * from './tensor/dynamic.js'
 export { setPrintOptions } from './tensor/print.js'
 export * from './tensor/random.js'

@@ -3,9 +3,7 @@ import * as f from '../ops/activation.js'
 import { relu, sigmoid, tanh } from '../ops/functions.js'
 import type { Tensor } from '../ops/tensor.js'
 import { full } from '../tensor/creation.js'
-import { uniform } from '../tensor/random.js'
-import { add, mul, where } from '../ops/elementwise.js'
-import { gt } from '../ops/compare.js'
+import { rrelu } from '../tensor/dropout.js'
 import { Module, Parameter } from './module.js'
 
 /** A module of a function without state; options go to the function. */
@@ -91,9 +89,7 @@ export class RReLU extends Module {
     this.upper = upper
   }
   override forward(x: Tensor): Tensor {
-    const { lower, upper } = this
-    if (!this.training) return f.leakyRelu(x, { negativeSlope: (lower + upper) / 2 })
-    const slope = add(mul(uniform(x.shape), upper - lower), lower)
-    return where(gt(x, 0), x, mul(x, slope))
+    const { lower, upper, training } = this
+    return rrelu(x, { lower, upper, training })
   }
 }

@@ -1,5 +1,7 @@
 export * from './activations.js'
 export { clipGradNorm, clipGradValue, gradNorm } from './clip.js'
+export * from './conv.js'
+export * from './dropout.js'
 export * as init from './init.js'
 export * from './layers.js'
 export {
@@ -13,4 +15,6 @@ export {
 } from './packed.js'
 export * from './recurrent.js'
 export * from './losses.js'
+export * from './norm.js'
+export * from './pool.js'
 export { type ForwardHook, Module, Parameter } from './module.js'

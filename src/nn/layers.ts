@@ -4,22 +4,8 @@ import type { Shape } from '../core/shape.js'
 import { bilinear, linear } from '../ops/linear.js'
 import { flatten, unflatten } from '../ops/movement.js'
 import type { Tensor } from '../ops/tensor.js'
-import { zeros } from '../tensor/creation.js'
-import * as init from './init.js'
-import { Module, Parameter } from './module.js'
-
-/** A parameter of zeros, to be initialized. */
-export const parameter = (shape: Shape): Parameter => new Parameter(zeros(shape))
-/** A parameter drawn from U(±bound), PyTorch's default. */
-export const uniformParameter = (shape: Shape, bound: number): Parameter => {
-  const p = parameter(shape)
-  init.uniform(p, -bound, bound)
-  return p
-}
-
-export interface BiasOption {
-  bias?: boolean
-}
+import { type BiasOption, uniformParameter } from './common.js'
+import { Module, type Parameter } from './module.js'
 
 /** y = x Wᵀ + b. x (..., in), result (..., out). Initial values U(±1/√in). */
 export class Linear extends Module {

@@ -12,7 +12,7 @@ import { gatesInput, gruCell, lstmCell, type RecurrentWeights, rnnCell } from '.
 import { select } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
 import { bernoulli } from '../tensor/random.js'
-import { uniformParameter } from './layers.js'
+import { uniformParameter } from './common.js'
 import { Module, type Parameter } from './module.js'
 import { evenRows, isPacked, type PackedSequence } from './packed.js'
 

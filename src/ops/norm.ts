@@ -1,12 +1,15 @@
 /** Normalizations. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { type Shape, sameShape, sizeOf } from '../core/shape.js'
+import { assign } from './assign.js'
+import { alongChannels } from './conv.js'
 import { defineOp } from './define.js'
 import { add, div, mul, sub } from './elementwise.js'
 import { rsqrt, square } from './functions.js'
-import { reshape } from './movement.js'
+import { expand, reshape } from './movement.js'
 import { mean, sum } from './reduce.js'
 import type { Tensor } from './tensor.js'
+import { noGrad } from './trace.js'
 
 /** The last axes as one, in rows. */
 function checkNormalized(
@@ -123,12 +126,20 @@ export const rmsNorm = defineOp({
   ],
 })
 
-/** A vector along axis 1 of a tensor of that rank. */
-const along1 = (v: Tensor, rank: number) =>
-  reshape(
-    v,
-    Array.from({ length: rank }, (_, i) => (i === 1 ? v.size : 1)),
-  )
+/** All axes but the channels'. */
+const allBut1 = (x: Tensor) => x.shape.map((_, a) => a).filter((a) => a !== 1)
+
+function checkChannels(op: string, x: Tensor, ...vectors: (Tensor | null | undefined)[]): void {
+  if (x.rank < 2) throw new ShapeError({ op, rule: 'x must be (N, C, ...)', got: show(x.shape) })
+  for (const v of vectors)
+    if (v && (v.rank !== 1 || v.size !== x.shape[1]))
+      throw new ShapeError({
+        op,
+        rule: `one value for each of the ${x.shape[1]} channels`,
+        got: show(v.shape),
+      })
+}
+const present = (...tensors: (Tensor | null | undefined)[]) => tensors.filter((t) => !!t)
 
 /**
  * Normalized over the batch for each channel (axis 1) by its own mean and variance (biased), the training form.
@@ -140,43 +151,50 @@ export const batchNormTrain = defineOp({
   source: 'https://arxiv.org/abs/1502.03167',
   args: (x: Tensor, weight: Tensor | null, bias: Tensor | null, eps: number = 1e-5) => {
     checkChannels('batchNorm', x, weight, bias)
-    const n = x.size / Math.max(1, x.shape[1]!)
-    if (n < 2)
+    if (x.size === x.shape[1])
       throw new ValueError({
         op: 'batchNorm',
         rule: 'training needs more than one value for each channel',
         got: show(x.shape),
         fix: 'Use a larger batch, or model.eval().',
       })
-    const inputs = [x, weight, bias].filter((t) => t !== null)
-    return { inputs, attrs: { weight: !!weight, bias: !!bias, eps } }
+    return {
+      inputs: present(x, weight, bias),
+      attrs: { weight: !!weight, bias: !!bias, eps },
+    }
   },
   forward: ([x, ...rest], { weight, bias, eps }) => {
-    const axes = x!.shape.map((_, a) => a).filter((a) => a !== 1)
+    const axes = allBut1(x!)
     const mu = mean(x!, axes, { keepdim: true })
     const centred = sub(x!, mu)
     const variance = mean(square(centred), axes, { keepdim: true })
     let scale = rsqrt(add(variance, eps))
-    if (weight) scale = mul(scale, along1(rest[0]!, x!.rank))
+    if (weight) scale = mul(scale, alongChannels(rest[0]!, x!.rank))
     let y = mul(centred, scale)
-    if (bias) y = add(y, along1(rest[rest.length - 1]!, x!.rank))
+    if (bias) y = add(y, alongChannels(rest[rest.length - 1]!, x!.rank))
     const c = x!.shape[1]!
     return [y, reshape(mu, [c]), reshape(variance, [c])]
   },
-  vjp: ([ct], [x, ...rest], [, mu, variance], { weight, bias, eps }) => {
-    // Running statistics carry no gradient.
-    if (!ct) return []
-    const rank = x!.rank
-    const axes = x!.shape.map((_, a) => a).filter((a) => a !== 1)
-    const n = x!.size / x!.shape[1]!
-    const rstd = along1(rsqrt(add(variance!, eps)), rank)
-    const unit = mul(sub(x!, along1(mu!, rank)), rstd)
+  vjp: ([ct, ctMean, ctVariance], [x, ...rest], [, mu, variance], { weight, bias, eps }) => {
+    const { rank } = x!
+    const c = x!.shape[1]!
+    const n = x!.size / Math.max(1, c)
+    const axes = allBut1(x!)
+    const centred = sub(x!, alongChannels(mu!, rank))
+    // The statistics depend on x only: dμ/dx = 1/n, dσ²/dx = 2(x − μ)/n.
+    let gx = ctMean && expand(alongChannels(div(ctMean, n), rank), x!.shape)
+    if (ctVariance) {
+      const part = mul(centred, alongChannels(mul(ctVariance, 2 / n), rank))
+      gx = gx ? add(gx, part) : part
+    }
+    if (!ct) return [gx]
+    const rstd = alongChannels(rsqrt(add(variance!, eps)), rank)
+    const unit = mul(centred, rstd)
     const total = sum(ct, axes, { keepdim: true })
     const dot = sum(mul(ct, unit), axes, { keepdim: true })
-    const scale = weight ? mul(rstd, along1(rest[0]!, rank)) : rstd
-    const gx = mul(scale, sub(sub(ct, div(total, n)), mul(unit, div(dot, n))))
-    const c = x!.shape[1]!
-    const grads = [gx]
+    const scale = weight ? mul(rstd, alongChannels(rest[0]!, rank)) : rstd
+    const own = mul(scale, sub(sub(ct, div(total, n)), mul(unit, div(dot, n))))
+    const grads = [gx ? add(gx, own) : own]
     if (weight) grads.push(reshape(dot, [c]))
     if (bias) grads.push(reshape(total, [c]))
     return grads
@@ -190,37 +208,95 @@ export const batchNormTrain = defineOp({
     [m.float([2, 3, 4]), null, null],
     [m.float([2, 2, 3, 3]), m.float([2]), m.float([2])],
   ],
-  except: {
-    gradient:
-      'the statistics among the results carry no gradient; a test of its own compares with PyTorch',
-  },
 })
 
-function checkChannels(op: string, x: Tensor, ...vectors: (Tensor | null)[]): void {
-  if (x.rank < 2) throw new ShapeError({ op, rule: 'x must be (N, C, ...)', got: show(x.shape) })
-  for (const v of vectors)
-    if (v && (v.rank !== 1 || v.size !== x.shape[1]))
-      throw new ShapeError({
-        op,
-        rule: `one value for each of the ${x.shape[1]} channels`,
-        got: show(v.shape),
-      })
-}
-
 /** Batch normalization by given statistics: the form of evaluation. */
-export function batchNormEval(
-  x: Tensor,
+export const batchNormEval = defineOp({
+  name: 'batchNormEval',
+  formula: 'y = (x − μ_c)/√(σ²_c + ε) · w_c + b_c',
+  source: 'https://arxiv.org/abs/1502.03167',
+  args: (
+    x: Tensor,
+    mu: Tensor,
+    variance: Tensor,
+    weight: Tensor | null,
+    bias: Tensor | null,
+    eps: number = 1e-5,
+  ) => {
+    checkChannels('batchNorm', x, mu, variance, weight, bias)
+    return {
+      inputs: present(x, mu, variance, weight, bias),
+      attrs: { weight: !!weight, bias: !!bias, eps },
+    }
+  },
+  forward: ([x, mu, variance, ...rest], { weight, bias, eps }) => {
+    let scale = rsqrt(add(variance!, eps))
+    if (weight) scale = mul(scale, rest[0]!)
+    const y = mul(sub(x!, alongChannels(mu!, x!.rank)), alongChannels(scale, x!.rank))
+    return bias ? add(y, alongChannels(rest[rest.length - 1]!, x!.rank)) : y
+  },
+  example: (m) => [
+    [m.of([[1], [3]]), m.of([1]), m.of([4]), m.of([3]), m.of([1]), 0],
+    [[1], [4]],
+  ],
+  samples: (m) => [
+    [m.float([4, 3]), m.float([3]), m.float([3], 0.5, 2), m.float([3]), m.float([3])],
+    [m.float([2, 2, 3]), m.float([2]), m.float([2], 0.5, 2), null, null],
+    [m.float([0, 2]), m.float([2]), m.float([2], 0.5, 2), m.float([2]), null],
+  ],
+})
+
+/** The running statistics moved toward those of a batch; `variance` is the biased one of `count` values. */
+function follow(
+  running: { mean: Tensor; variance: Tensor },
   mu: Tensor,
   variance: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
-  eps = 1e-5,
+  count: number,
+  momentum: number | Tensor,
+): void {
+  noGrad(() => {
+    const toward = (box: Tensor, value: Tensor) =>
+      assign(box, add(box, mul(sub(value, box), momentum)))
+    toward(running.mean, mu)
+    toward(running.variance, mul(variance, count / Math.max(1, count - 1)))
+  })
+}
+
+export interface RunningNormOptions {
+  weight?: Tensor | null
+  bias?: Tensor | null
+  /** By the statistics of the batch, which then also move the running ones; otherwise by the running ones. */
+  training?: boolean
+  /** How far the running statistics move toward those of the batch. */
+  momentum?: number | Tensor
+  eps?: number
+}
+
+/**
+ * Batch normalization. Running statistics, when given, are changed in place in training: the mean toward the
+ * batch's mean, the variance toward its unbiased variance. Without them the batch's own are always used.
+ *
+ * Shapes: x (N, C, ...), all vectors (C).
+ * @throws ShapeError when they do not fit; ValueError in training with one value a channel
+ * @example batchNorm(tensor([[1], [3]]), null, null, { training: true, eps: 0 }) // [[-1], [1]]
+ */
+export function batchNorm(
+  x: Tensor,
+  runningMean: Tensor | null,
+  runningVar: Tensor | null,
+  { weight, bias, training = false, momentum = 0.1, eps = 1e-5 }: RunningNormOptions = {},
 ): Tensor {
-  checkChannels('batchNorm', x, mu, variance, weight, bias)
-  let scale = rsqrt(add(variance, eps))
-  if (weight) scale = mul(scale, weight)
-  const y = mul(sub(x, along1(mu, x.rank)), along1(scale, x.rank))
-  return bias ? add(y, along1(bias, x.rank)) : y
+  if (!training && runningMean && runningVar)
+    return batchNormEval(x, runningMean, runningVar, weight ?? null, bias ?? null, eps)
+  if (!training && (runningMean || runningVar))
+    throw new ValueError({ op: 'batchNorm', rule: 'give both running statistics, or none' })
+  const [y, mu, variance] = batchNormTrain(x, weight ?? null, bias ?? null, eps)
+  if (training && runningMean && runningVar) {
+    checkChannels('batchNorm', x, runningMean, runningVar)
+    const count = x.size / x.shape[1]!
+    follow({ mean: runningMean, variance: runningVar }, mu!, variance!, count, momentum)
+  }
+  return y!
 }
 
 /**
@@ -229,37 +305,95 @@ export function batchNormEval(
  * Shapes: x (N, C, ...), weight and bias (C).
  * @throws ValueError when the groups do not divide the channels
  */
-export function groupNorm(
-  x: Tensor,
-  groups: number,
-  weight?: Tensor | null,
-  bias?: Tensor | null,
-  eps = 1e-5,
-): Tensor {
-  checkChannels('groupNorm', x, weight ?? null, bias ?? null)
-  const c = x.shape[1]!
-  if (c % groups !== 0)
-    throw new ValueError({
-      op: 'groupNorm',
-      rule: `${groups} groups must divide the channels`,
-      got: `${c}`,
-    })
-  const size = (c / groups) * sizeOf(x.shape.slice(2))
-  const y = reshape(
-    layerNorm(reshape(x, [x.shape[0]! * groups, size]), [size], null, null, eps),
-    x.shape,
-  )
-  const scaled = weight ? mul(y, along1(weight, x.rank)) : y
-  return bias ? add(scaled, along1(bias, x.rank)) : scaled
+export const groupNorm = defineOp({
+  name: 'groupNorm',
+  formula: 'y = (x − μ_g)/√(σ²_g + ε) · w_c + b_c over the channels of a group and all places',
+  source: 'https://arxiv.org/abs/1803.08494',
+  args: (
+    x: Tensor,
+    groups: number,
+    weight?: Tensor | null,
+    bias?: Tensor | null,
+    eps: number = 1e-5,
+  ) => {
+    checkChannels('groupNorm', x, weight, bias)
+    if (!(Number.isInteger(groups) && groups > 0) || x.shape[1]! % groups !== 0)
+      throw new ValueError({
+        op: 'groupNorm',
+        rule: `${groups} groups must divide the channels`,
+        got: `${x.shape[1]}`,
+      })
+    return {
+      inputs: present(x, weight, bias),
+      attrs: { groups, weight: !!weight, bias: !!bias, eps },
+    }
+  },
+  forward: ([x, ...rest], { groups, weight, bias, eps }) => {
+    const size = (x!.shape[1]! / groups) * sizeOf(x!.shape.slice(2))
+    const rows = reshape(x!, [x!.shape[0]! * groups, size])
+    let y = reshape(layerNorm(rows, [size], null, null, eps), x!.shape)
+    if (weight) y = mul(y, alongChannels(rest[0]!, x!.rank))
+    return bias ? add(y, alongChannels(rest[rest.length - 1]!, x!.rank)) : y
+  },
+  // Each group of two channels has mean 2, variance 1.
+  example: (m) => [[m.of([[1, 3, 3, 1]]), 2, m.of([1, 1, 2, 2]), null, 0], [[-1, 1, 2, -2]]],
+  samples: (m) => [
+    [m.float([2, 4, 3]), 2, m.float([4]), m.float([4])],
+    [m.float([2, 3, 2, 2]), 3],
+    [m.float([2, 6]), 1, null, m.float([6])],
+  ],
+})
+
+export interface InstanceNormOptions extends Omit<RunningNormOptions, 'training'> {
+  runningMean?: Tensor | null
+  runningVar?: Tensor | null
+  /** By the statistics of each sample (the default), or by the running ones. */
+  useInputStats?: boolean
 }
 
-/** Normalized over the places of each channel of each sample. Shapes: x (N, C, ...), weight and bias (C). */
+/**
+ * Normalized over the places of each channel of each sample. Running statistics, when given, are changed in place
+ * toward the means over the batch of those of the samples.
+ *
+ * Shapes: x (N, C, spatial), all vectors (C).
+ * @throws ShapeError when they do not fit; ValueError with one place a channel
+ * @example instanceNorm(tensor([[[1, 3]]]), { eps: 0 }) // [[[-1, 1]]]
+ */
 export function instanceNorm(
   x: Tensor,
-  weight?: Tensor | null,
-  bias?: Tensor | null,
-  eps = 1e-5,
+  {
+    runningMean,
+    runningVar,
+    weight,
+    bias,
+    useInputStats = true,
+    momentum = 0.1,
+    eps = 1e-5,
+  }: InstanceNormOptions = {},
 ): Tensor {
-  checkChannels('instanceNorm', x, weight ?? null, bias ?? null)
-  return groupNorm(x, x.shape[1]!, weight, bias, eps)
+  checkChannels('instanceNorm', x, weight, bias, runningMean, runningVar)
+  if (!useInputStats) {
+    if (!runningMean || !runningVar)
+      throw new ValueError({
+        op: 'instanceNorm',
+        rule: 'without the statistics of the samples the running ones are needed',
+      })
+    return batchNormEval(x, runningMean, runningVar, weight ?? null, bias ?? null, eps)
+  }
+  const [n, c, ...spatial] = x.shape as [number, number, ...number[]]
+  const count = sizeOf(spatial)
+  if (count < 2)
+    throw new ValueError({
+      op: 'instanceNorm',
+      rule: 'more than one place for each channel is needed',
+      got: show(x.shape),
+    })
+  if (runningMean && runningVar)
+    noGrad(() => {
+      const rows = reshape(x, [n, c, count])
+      const mu = mean(rows, 2)
+      const spread = mean(square(sub(rows, mean(rows, 2, { keepdim: true }))), [0, 2])
+      follow({ mean: runningMean, variance: runningVar }, mean(mu, 0), spread, count, momentum)
+    })
+  return groupNorm(x, c, weight, bias, eps)
 }
