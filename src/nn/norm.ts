@@ -101,7 +101,7 @@ abstract class BatchNorm extends ChannelNorm {
     this.check('batchNorm', x, this.ranks)
     const { runningMean, runningVar, weight, bias, training, eps } = this
     const momentum = this.step()
-    return batchNorm(x, runningMean, runningVar, { weight, bias, training, momentum, eps })
+    return batchNorm(x, runningMean, runningVar, weight, bias, { training, momentum, eps })
   }
 }
 /**
@@ -137,11 +137,9 @@ abstract class InstanceNorm extends ChannelNorm {
     const { runningMean, runningVar, weight, bias, eps, training } = this
     const useInputStats = training || !runningMean
     const momentum = this.step()
-    const y = instanceNorm(unbatched ? unsqueeze(x, 0) : x, {
+    const y = instanceNorm(unbatched ? unsqueeze(x, 0) : x, weight, bias, {
       runningMean,
       runningVar,
-      weight,
-      bias,
       useInputStats,
       momentum,
       eps,

@@ -263,8 +263,6 @@ function follow(
 }
 
 export interface RunningNormOptions {
-  weight?: Tensor | null
-  bias?: Tensor | null
   /** By the statistics of the batch, which then also move the running ones; otherwise by the running ones. */
   training?: boolean
   /** How far the running statistics move toward those of the batch. */
@@ -278,13 +276,15 @@ export interface RunningNormOptions {
  *
  * Shapes: x (N, C, ...), all vectors (C).
  * @throws ShapeError when they do not fit; ValueError in training with one value a channel
- * @example batchNorm(tensor([[1], [3]]), null, null, { training: true, eps: 0 }) // [[-1], [1]]
+ * @example batchNorm(tensor([[1], [3]]), null, null, null, null, { training: true, eps: 0 }) // [[-1], [1]]
  */
 export function batchNorm(
   x: Tensor,
   runningMean: Tensor | null,
   runningVar: Tensor | null,
-  { weight, bias, training = false, momentum = 0.1, eps = 1e-5 }: RunningNormOptions = {},
+  weight?: Tensor | null,
+  bias?: Tensor | null,
+  { training = false, momentum = 0.1, eps = 1e-5 }: RunningNormOptions = {},
 ): Tensor {
   if (!training && runningMean && runningVar)
     return batchNormEval(x, runningMean, runningVar, weight ?? null, bias ?? null, eps)
@@ -357,15 +357,15 @@ export interface InstanceNormOptions extends Omit<RunningNormOptions, 'training'
  *
  * Shapes: x (N, C, spatial), all vectors (C).
  * @throws ShapeError when they do not fit; ValueError with one place a channel
- * @example instanceNorm(tensor([[[1, 3]]]), { eps: 0 }) // [[[-1, 1]]]
+ * @example instanceNorm(tensor([[[1, 3]]]), null, null, { eps: 0 }) // [[[-1, 1]]]
  */
 export function instanceNorm(
   x: Tensor,
+  weight?: Tensor | null,
+  bias?: Tensor | null,
   {
     runningMean,
     runningVar,
-    weight,
-    bias,
     useInputStats = true,
     momentum = 0.1,
     eps = 1e-5,
