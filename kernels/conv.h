@@ -25,6 +25,14 @@ void conv_fast(const Exec&, const Geometry&, const float* x, const float* w, flo
 void conv_input_fast(const Exec&, const Geometry&, const float* y, const float* w, float* x);
 void conv_weight_fast(const Exec&, const Geometry&, const float* y, const float* x, float* w);
 
+// Pooling by vectors (pool_fast.cpp).
+void max_pool_fast(const Exec&, const WindowWords&, const float* x, float* y, int32_t* index);
+void sum_pool_fast(const Exec&, const WindowWords&, const float* x, float* y);
+void sum_pool_input_fast(const Exec&, const WindowWords&, const float* y, float* x);
+// The place of the first index out of range, before anything is written; or -1.
+int64_t max_pool_input_fast(const Exec&, int64_t planes, int64_t out, int64_t in, const float* y,
+                            const int32_t* index, float* x);
+
 // Plain loops over every window: what the fast ones are tested against. bias may be null.
 void conv_naive(const Geometry&, const float* x, const float* w, float* y, const float* bias);
 void conv_input_naive(const Geometry&, const float* y, const float* w, float* x);

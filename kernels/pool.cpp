@@ -108,18 +108,14 @@ void pool_run_instruction(const Exec& e) {
   if (w[0] == OP_MAX_POOL_INPUT) {
     const int64_t planes = w[2], out = w[3], in = w[4];
     if (!planes) return;
-    const int32_t* index = out ? operand<int32_t>(e, w + 7) : nullptr;
-    for (int64_t i = 0; i < planes * out; i++)
-      if (index[i] < 0 || index[i] >= in) {
-        *e.status = {INDEX_FAULT, w[11], index[i], 0, (int32_t)in};
-        return;
-      }
-    if (!in) return;
-    const float* y = out ? operand<float>(e, w + 5) : nullptr;
-    float* x = operand<float>(e, w + 9);
-    __builtin_memset(x, 0, (size_t)(planes * in) * 4);
-    for (int64_t p = 0; p < planes; p++)
-      for (int64_t i = 0; i < out; i++) x[p * in + index[p * out + i]] += y[p * out + i];
+    float* const x = in ? operand<float>(e, w + 9) : nullptr;
+    if (!out) {
+      if (in) __builtin_memset(x, 0, (size_t)(planes * in) * 4);
+      return;
+    }
+    const int32_t* const index = operand<int32_t>(e, w + 7);
+    const int64_t bad = max_pool_input_fast(e, planes, out, in, operand<float>(e, w + 5), index, x);
+    if (bad >= 0) *e.status = {INDEX_FAULT, w[11], index[bad], 0, (int32_t)in};
     return;
   }
   WindowWords g;
@@ -127,13 +123,13 @@ void pool_run_instruction(const Exec& e) {
   const int32_t* ref = w + 2 + sizeof g / 4;
   const int64_t n = g.planes * cells(g.in), m = g.planes * cells(g.out);
   if (w[0] == OP_SUM_POOL_INPUT) {
-    if (n) sum_pool_input_naive(g, m ? operand<float>(e, ref) : nullptr, operand<float>(e, ref + 2));
+    if (n) sum_pool_input_fast(e, g, m ? operand<float>(e, ref) : nullptr, operand<float>(e, ref + 2));
     return;
   }
   if (!m) return;
   const float* x = n ? operand<float>(e, ref) : nullptr;
-  if (w[0] == OP_SUM_POOL) sum_pool_naive(g, x, operand<float>(e, ref + 2));
-  else max_pool_naive(g, x, operand<float>(e, ref + 2), operand<int32_t>(e, ref + 4));
+  if (w[0] == OP_SUM_POOL) sum_pool_fast(e, g, x, operand<float>(e, ref + 2));
+  else max_pool_fast(e, g, x, operand<float>(e, ref + 2), operand<int32_t>(e, ref + 4));
 }
 
 }  // namespace NABLA_ISA

@@ -267,6 +267,16 @@ NABLA_INLINE vf narrow(vd lo, vd hi) {
 }
 
 // The first n lanes (n < VW), the others zero; and the write of them.
+#if defined(__AVX512F__)
+NABLA_INLINE vf load_n(const float* p, int n) { return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+NABLA_INLINE void store_n(float* p, vf v, int n) {
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+}
+#elif defined(__AVX2__)
+NABLA_INLINE vi first_lanes(int n) { return (vi){0, 1, 2, 3, 4, 5, 6, 7} < splat((int32_t)n); }
+NABLA_INLINE vf load_n(const float* p, int n) { return (vf)_mm256_maskload_ps(p, (__m256i)first_lanes(n)); }
+NABLA_INLINE void store_n(float* p, vf v, int n) { _mm256_maskstore_ps(p, (__m256i)first_lanes(n), (__m256)v); }
+#else
 NABLA_INLINE vf load_n(const float* p, int n) {
   float t[VW] = {};
   for (int i = 0; i < n; i++) t[i] = p[i];
@@ -277,6 +287,7 @@ NABLA_INLINE void store_n(float* p, vf v, int n) {
   store(t, v);
   for (int i = 0; i < n; i++) p[i] = t[i];
 }
+#endif
 
 NABLA_INLINE float hsum(vf v) {
   float t[VW];

@@ -1,4 +1,4 @@
-// test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,pool.cpp,threads.cpp args=1500 args-slow=200 threads
+// test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
 // Convolution, pooling and their gradients against the plain loops: random geometries of one to three axes, one to
 // three threads; the same threads give the same bits.
 #include <stdio.h>
@@ -116,10 +116,76 @@ static void convolution(bool big) {
         [&](const Exec& e, float* out) { conv_weight_fast(e, g, ct.p, x.p, out); });
 }
 
+// Equal bits, NaN included: the order of sums is that of the plain loops.
+static void equal(const char* what, const WindowWords& w, int t, const void* got, const void* want, int64_t n) {
+  if (!memcmp(got, want, (size_t)n * 4)) return;
+  failures++;
+  int64_t at = 0;
+  while (((const int32_t*)got)[at] == ((const int32_t*)want)[at]) at++;
+  printf("%s, %d threads: element %lld is %g (%d) instead of %g (%d): planes %d", what, t, (long long)at,
+         ((const float*)got)[at], ((const int32_t*)got)[at], ((const float*)want)[at], ((const int32_t*)want)[at],
+         w.planes);
+  for (int a = 0; a < 3; a++)
+    printf(", in %d out %d kernel %d stride %d dilation %d pad %d", w.in[a], w.out[a], w.kernel[a], w.stride[a],
+           w.dilation[a], w.pad[a]);
+  puts("");
+}
+
+static void pooling(bool big) {
+  Geometry g;
+  while (!draw(&g, big)) {
+  }
+  WindowWords w;
+  w.planes = g.n * g.c;
+  // Windows of two by two next to each other, as most are.
+  const bool plain = one_in(3);
+  for (int a = 0; a < 3; a++) {
+    w.in[a] = g.in[a], w.out[a] = g.out[a], w.kernel[a] = g.kernel[a];
+    w.stride[a] = g.stride[a], w.dilation[a] = g.dilation[a], w.pad[a] = g.pad[a];
+    if (!plain) continue;
+    const int size = w.in[a] > 1 ? 2 : 1;
+    w.kernel[a] = w.stride[a] = size, w.dilation[a] = 1, w.pad[a] = 0, w.out[a] = w.in[a] / size;
+  }
+  const int64_t in_cells = cells(w.in), out_cells = cells(w.out), n = w.planes * in_cells, m = w.planes * out_cells;
+  const Buffer x(n), ct(m);
+  if (one_in(3))
+    for (int64_t i = 0; i < n; i++)
+      if (one_in(4)) x.p[i] = one_in(3) ? __builtin_nanf("") : one_in(2) ? -__builtin_inff() : 0.5f;
+  Buffer y(m), index(m), sum(m), gx(n), gs(n), got(m), where(m), back(n);
+  max_pool_naive(w, x.p, y.p, (int32_t*)index.p);
+  const Buffer smooth(n);
+  sum_pool_naive(w, smooth.p, sum.p);
+  memset(gx.p, 0, (size_t)n * 4);
+  for (int64_t p = 0; p < w.planes; p++)
+    for (int64_t i = 0; i < out_cells; i++) gx.p[p * in_cells + ((int32_t*)index.p)[p * out_cells + i]] += ct.p[p * out_cells + i];
+  sum_pool_input_naive(w, ct.p, gs.p);
+  for (int t = 1; t <= 3; t++) {
+    Status status = {};
+    const Exec e = {nullptr, nullptr, nullptr, nullptr, 0, pools[t - 1], &status};
+    max_pool_fast(e, w, x.p, got.p, (int32_t*)where.p);
+    equal("max_pool", w, t, got.p, y.p, m), equal("max_pool index", w, t, where.p, index.p, m);
+    memset(got.p, 0xff, (size_t)m * 4), memset(where.p, 0xff, (size_t)m * 4);
+    max_pool_fast(e, w, x.p, got.p, nullptr), max_pool_fast(e, w, x.p, nullptr, (int32_t*)where.p);
+    equal("max_pool alone", w, t, got.p, y.p, m), equal("max_pool index alone", w, t, where.p, index.p, m);
+    sum_pool_fast(e, w, smooth.p, got.p);
+    equal("sum_pool", w, t, got.p, sum.p, m);
+    max_pool_input_fast(e, w.planes, out_cells, in_cells, ct.p, (int32_t*)index.p, back.p);
+    equal("max_pool_input", w, t, back.p, gx.p, n);
+    sum_pool_input_fast(e, w, ct.p, back.p);
+    // Added up in another order.
+    double worst = 0;
+    for (int64_t i = 0; i < n; i++) {
+      const double d = __builtin_fabs((double)back.p[i] - gs.p[i]);
+      if (!(d <= worst)) worst = d;
+    }
+    if (!(worst < 1e-6 * (double)cells(w.kernel))) equal("sum_pool_input", w, t, back.p, gs.p, n);
+  }
+}
+
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? atoi(argv[1]) : 200;
   for (int i = 0; i < 3; i++) pools[i] = i ? pool_create(i + 1) : nullptr;
-  for (int i = 0; i < rounds; i++) convolution(i % 50 == 49);
+  for (int i = 0; i < rounds; i++) convolution(i % 50 == 49), pooling(i % 50 == 49);
   for (Pool* p : pools)
     if (p) pool_destroy(p);
   if (failures) printf("%d failures\n", failures);
