@@ -320,7 +320,9 @@ export function randomGraph(seed: number, size: number): Graph {
         return b.add({ op: 'maxPoolInput', shape: x.shape }, [value, index])
       }
       const w = b.expand(b.reduce('sum', x, 0, 2), [2, x.shape[1]!, 2])
-      return b.add({ op: 'conv', window, groups: 1 }, [x, w])
+      const y = b.add({ op: 'conv', window, groups: 1 }, [x, w])
+      const bias = take((n) => float(n) && n.shape.length === 1 && n.shape[0] === 2)
+      return bias ? b.map('add', y, b.expand(b.reshape(bias, [1, 2, 1]), y.shape)) : y
     },
   ]
   while (pool.length < size + 7) keep(pick(makers)())

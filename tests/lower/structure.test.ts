@@ -76,6 +76,16 @@ test('the bias of a linear layer is added by the matrix product, the weight read
   expect(kinds(traced(() => linear(x, w, b)))).toEqual(['MATMUL'])
 })
 
+test('the bias of a convolution is added by it', () => {
+  const b = new Builder()
+  const window = { kernel: [2], stride: [1], dilation: [1], padding: [[1, 1] as [number, number]] }
+  const y = b.add({ op: 'conv', window, groups: 1 }, [b.input([2, 3, 5]), b.input([4, 3, 2])])
+  const channels = b.map('add', y, b.expand(b.reshape(b.input([4]), [1, 4, 1]), [2, 4, 6]))
+  expect(kinds(b.graph(channels))).toEqual(['CONV'])
+  const columns = b.map('add', y, b.input([6]))
+  expect(kinds(b.graph(columns))).toEqual(['CONV', 'FUSED'])
+})
+
 test('a value that others want is not lost to the bias', () => {
   const b = new Builder()
   const product = b.matmul(b.input([2, 3]), b.input([3, 4]))

@@ -405,6 +405,12 @@ class Encoder {
     this.emit(kernel.words, `fused ${kernel.about}  ${labels.join('+')}: ${names.join(' ')}`)
   }
 
+  private biasOf({ bias }: Unit): Ref {
+    return bias
+      ? { slot: this.bufferOf(bias.base).slot, offset: bias.offset }
+      : { slot: -1, offset: 0 }
+  }
+
   private matmul(u: Unit): void {
     const product = u.nodes[0]!
     const last = u.nodes[u.nodes.length - 1]!
@@ -420,9 +426,7 @@ class Encoder {
     const bs = (shape: Shape, strides: readonly number[]) =>
       shape.slice(0, rank).map((d, i) => (d === 1 ? 0 : strides[i]!))
     const own = stridesOf(product.shape)
-    const bias = u.bias
-      ? { slot: this.bufferOf(u.bias.base).slot, offset: u.bias.offset }
-      : { slot: -1, offset: 0 }
+    const bias = this.biasOf(u)
     this.flops += 2 * m * n * k * sizeOf(batch)
     this.op(
       opcodes.MATMUL,
@@ -626,9 +630,11 @@ class Encoder {
         ] // biome-ignore format: as in program.h
         const [p, q] = [this.contiguous(a!), this.contiguous(b!)]
         this.flops += 2 * sizeOf(y) * sizeOf(w.slice(1))
-        if (prim.op === 'conv')
-          this.op(opcodes.CONV, [...geometry, p, q, to, { slot: -1, offset: 0 }], label)
-        else
+        if (prim.op === 'conv') {
+          const y = { slot: this.memory.get(u.nodes.at(-1)!)!.slot, offset: 0 }
+          const about = `${label}${u.bias ? ' + bias' : ''}`
+          this.op(opcodes.CONV, [...geometry, p, q, y, this.biasOf(u)], about)
+        } else
           this.op(
             prim.op === 'convInput' ? opcodes.CONV_INPUT : opcodes.CONV_WEIGHT,
             [...geometry, p, q, to],

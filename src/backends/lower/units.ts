@@ -387,7 +387,7 @@ export function makeUnits(
     return twin !== undefined
   }
 
-  /** add(matmul, row vector), where nobody else wants the bare product. */
+  /** add(matmul, row vector) and add(conv, a value a channel), where nobody else wants the bare product. */
   function foldBias(n: Node): boolean {
     if (n.prim.op !== 'map' || n.prim.fn !== 'add' || n.dtype !== 'float32') return false
     for (const [i, j] of [
@@ -396,23 +396,20 @@ export function makeUnits(
     ] as const) {
       const product = layouts.at(n.inputs[i]!, n.shape)
       const u = unitOf.get(product.base)
-      if (
-        product.base.prim.op !== 'matmul' ||
-        !u ||
-        u.bias ||
-        u.nodes[u.nodes.length - 1] !== product.base
-      )
-        continue
+      const { op } = product.base.prim
+      const rank = product.base.shape.length
+      // The axis along which the bias runs.
+      const axis = op === 'matmul' ? rank - 1 : op === 'conv' ? 1 : -1
+      if (axis < 0 || !u || u.bias || u.nodes[u.nodes.length - 1] !== product.base) continue
       if (uses.get(product.base) !== 1 || outputs.has(product.base)) continue
       if (sizeOf(product.base.shape) !== sizeOf(n.shape) || sizeOf(n.shape) === 0) continue
       if (product.offset !== 0 || !sameStrides(n.shape, product.strides, stridesOf(n.shape)))
         continue
-      if (product.base.shape[product.base.shape.length - 1] !== n.shape[n.shape.length - 1])
-        continue
+      const own = op === 'matmul' ? n.shape.length - 1 : axis
+      if (product.base.shape[axis] !== n.shape[own]) continue
       const bias = layouts.at(n.inputs[j]!, n.shape)
       if (bias.base.prim.op === 'const' || bias.base.prim.op === 'iota') continue
-      const last = n.shape.length - 1
-      if (bias.strides.some((s, a) => n.shape[a] !== 1 && s !== (a === last ? 1 : 0))) continue
+      if (bias.strides.some((s, a) => n.shape[a] !== 1 && s !== (a === own ? 1 : 0))) continue
       const other = unitOf.get(bias.base)
       if (other && (other === u || has(other.ancestors, u.id))) continue
       u.bias = bias
