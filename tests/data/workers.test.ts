@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
 interface Run {
@@ -15,7 +14,7 @@ interface Run {
 }
 
 // Threads run the built files, as users do: a worker cannot load TypeScript.
-describe.runIf(existsSync('dist/data/worker.js'))('threads of a loader', () => {
+describe('threads of a loader', () => {
   const run = JSON.parse(
     execFileSync(process.execPath, ['tests/data/workers/run.mjs'], { encoding: 'utf8' }),
   ) as Run

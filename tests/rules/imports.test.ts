@@ -68,7 +68,6 @@ describe('what browsers load has nothing of Node', () => {
   /** Entries for Node alone. */
   const nodeOnly: Record<string, string> = {
     './recipe': 'what the command line offers to recipes',
-    './vision': 'not there yet',
   }
   /** The core comes without any package; the others may have some that run in browsers. */
   const bare = ['.', './nn', './optim', './models']

@@ -1,0 +1,8 @@
+export * from './color.js'
+export * from './files.js'
+export * from './geometry.js'
+export { compose, randomApply, type Range, type Transform } from './images.js'
+export * from './mix.js'
+export { cutout, type ErasingOptions, gaussianNoise, randomErasing } from './noise.js'
+export * from './resize.js'
+export { affineGrid, gridSample, type SampleOptions } from './sample.js'

@@ -1,0 +1,75 @@
+/** Noise and holes. */
+import { ValueError } from '../core/errors.js'
+import { ge, logicalAnd, lt } from '../ops/compare.js'
+import { add, mul, sub, where } from '../ops/elementwise.js'
+import { floor } from '../ops/functions.js'
+import { reshape } from '../ops/movement.js'
+import type { Tensor } from '../ops/tensor.js'
+import { arange } from '../tensor/creation.js'
+import { randn } from '../tensor/random.js'
+import { each, onBatch, randomBox, type Transform } from './images.js'
+
+/** y = x + std · z, z standard normal for each pixel. */
+export const gaussianNoise =
+  (std: number): Transform =>
+  (x) =>
+    onBatch('gaussianNoise', x, (t) => add(t, mul(randn(t.shape), std)))
+
+/** Whether pixels lie in a box of h x w pixels from (top, left): (N, 1, H, W). All of shape (N, 1, 1, 1). */
+export function inBox(t: Tensor, top: Tensor, left: Tensor, h: Tensor, w: Tensor): Tensor {
+  const [height, width] = t.shape.slice(2) as [number, number]
+  const y = reshape(arange(height), [1, 1, height, 1])
+  const x = reshape(arange(width), [1, 1, 1, width])
+  const within = (p: Tensor, from: Tensor, size: Tensor) =>
+    logicalAnd(ge(p, from), lt(p, add(from, size)))
+  return logicalAnd(within(y, top, h), within(x, left, w))
+}
+
+export interface ErasingOptions {
+  p?: number
+  /** The part of the area that goes. */
+  scale?: readonly [number, number]
+  /** Width over height. */
+  ratio?: readonly [number, number]
+  value?: number
+}
+
+/**
+ * In each picture, with probability p, a box of its own filled with `value`
+ * (torchvision.transforms.RandomErasing; Zhong et al., 2017).
+ */
+export const randomErasing =
+  ({
+    p = 0.5,
+    scale = [0.02, 0.33],
+    ratio = [0.3, 3.3],
+    value = 0,
+  }: ErasingOptions = {}): Transform =>
+  (x) =>
+    onBatch('randomErasing', x, (t) => {
+      const [h, w] = t.shape.slice(2) as [number, number]
+      const [bh, bw] = randomBox(t, scale, ratio).map((side) => floor(add(side, 0.5))) as [
+        Tensor,
+        Tensor,
+      ]
+      const place = (side: number, part: Tensor) =>
+        floor(mul(each(t, 0, 1), add(sub(side, part), 1)))
+      const hole = inBox(t, place(h, bh), place(w, bw), bh, bw)
+      return where(logicalAnd(hole, lt(each(t, 0, 1), p)), value, t)
+    })
+
+/**
+ * In each picture a square of `size` pixels, its middle anywhere, filled with `value`; at borders only a part of it
+ * lies inside (DeVries and Taylor, 2017).
+ */
+export function cutout(size: number, { value = 0 }: { value?: number } = {}): Transform {
+  if (!(Number.isInteger(size) && size >= 0))
+    throw new ValueError({ op: 'cutout', rule: 'size is a whole number from 0', got: `${size}` })
+  return (x) =>
+    onBatch('cutout', x, (t) => {
+      const from = (side: number) => sub(floor(each(t, 0, side)), Math.floor(size / 2))
+      const [top, left] = [from(t.shape[2]!), from(t.shape[3]!)]
+      const side = mul(add(mul(top, 0), 1), size)
+      return where(inBox(t, top, left, side, side), value, t)
+    })
+}
