@@ -1,10 +1,12 @@
 /** Initial values, written into a tensor in place. Gains, fans and bounds as in torch.nn.init. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
-import { sizeOf } from '../core/shape.js'
+import { sameShape, sizeOf } from '../core/shape.js'
 import { assign } from '../ops/assign.js'
+import { toType } from '../ops/define.js'
 import type { Tensor } from '../ops/tensor.js'
-import { noGrad } from '../ops/trace.js'
-import { full, tensor } from '../tensor/creation.js'
+import { noGrad, withState } from '../ops/trace.js'
+import { full, tensor, toBackend } from '../tensor/creation.js'
+import type { Module } from './module.js'
 import { type Generator, normal as normalOf, uniform as uniformOf } from '../tensor/random.js'
 
 export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu' | 'conv'
@@ -13,8 +15,13 @@ interface Drawn {
   generator?: Generator
 }
 
-function set(t: Tensor, value: Tensor): Tensor {
-  noGrad(() => assign(t, value))
+/** Writes what `make` gives, made where the tensor is and brought to its type. */
+function set(t: Tensor, make: () => Tensor): Tensor {
+  withState(
+    'backend',
+    () => t.backend,
+    () => noGrad(() => assign(t, toType(make(), t.dtype))),
+  )
   return t
 }
 
@@ -42,16 +49,21 @@ export function fans(t: Tensor): { fanIn: number; fanOut: number } {
   return { fanIn: t.shape[1]! * taps, fanOut: t.shape[0]! * taps }
 }
 
-export const constant = (t: Tensor, value: number): Tensor =>
-  set(t, full(t.shape, value, { dtype: t.dtype }))
+/** One value everywhere. */
+export const constant = (t: Tensor, value: number): Tensor => set(t, () => full(t.shape, value))
 export const zeros = (t: Tensor): Tensor => constant(t, 0)
 export const ones = (t: Tensor): Tensor => constant(t, 1)
+/** U(lo, hi). */
 export const uniform = (t: Tensor, lo = 0, hi = 1, options: Drawn = {}): Tensor =>
-  set(t, uniformOf(t.shape, lo, hi, options))
+  set(t, () => uniformOf(t.shape, lo, hi, options))
+/** N(mean, std²). */
 export const normal = (t: Tensor, mean = 0, std = 1, options: Drawn = {}): Tensor =>
-  set(t, normalOf(t.shape, mean, std, options))
+  set(t, () => normalOf(t.shape, mean, std, options))
 
-/** Normal numbers, drawn anew outside [a, b]: by the inverse of the distribution function. */
+/**
+ * Normal numbers of [a, b] only, as if drawn anew outside of it: by the inverse of the distribution function.
+ * @throws ValueError unless a < b
+ */
 export function truncatedNormal(
   t: Tensor,
   mean = 0,
@@ -60,12 +72,15 @@ export function truncatedNormal(
   b = 2,
   options: Drawn = {},
 ): Tensor {
-  const cdf = (x: number) => (1 + erf((x - mean) / (std * Math.SQRT2))) / 2
-  const [lo, hi] = [cdf(a), cdf(b)]
-  const u = uniformOf(t.shape, 2 * lo - 1, 2 * hi - 1, options)
-  return set(
-    t,
-    u
+  if (!(a < b))
+    throw new ValueError({
+      op: 'init.truncatedNormal',
+      rule: 'the lower bound must be below the upper one',
+      got: `${a} and ${b}`,
+    })
+  const cdf = (x: number) => erf((x - mean) / (std * Math.SQRT2))
+  return set(t, () =>
+    uniformOf(t.shape, cdf(a), cdf(b), options)
       .erfinv()
       .mul(std * Math.SQRT2)
       .add(mean)
@@ -123,7 +138,7 @@ export function identity(t: Tensor): Tensor {
   const [rows, cols] = t.shape as [number, number]
   const data = new Float32Array(rows * cols)
   for (let i = 0; i < Math.min(rows, cols); i++) data[i * cols + i] = 1
-  return set(t, tensor(data, { shape: t.shape }))
+  return set(t, () => tensor(data, { shape: t.shape }))
 }
 
 /** Rows (or columns) that are orthonormal, times the gain: QR of a normal matrix. Saxe et al., 2013. */
@@ -138,7 +153,7 @@ export function orthogonal(t: Tensor, g = 1, options: Drawn = {}): Tensor {
   const cols = t.size / rows
   const long = Math.max(rows, cols)
   const short = Math.min(rows, cols)
-  const z = normalOf([short, long], 0, 1, options).toTypedArray()
+  const z = noGrad(() => normalOf([short, long], 0, 1, options).toTypedArray())
   // Gram and Schmidt, twice for accuracy, on the shorter side's vectors.
   const q = Float64Array.from(z as Iterable<number>)
   for (let i = 0; i < short; i++)
@@ -157,7 +172,7 @@ export function orthogonal(t: Tensor, g = 1, options: Drawn = {}): Tensor {
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < cols; c++)
       data[r * cols + c] = g * (rows <= cols ? q[r * long + c]! : q[c * long + r]!)
-  return set(t, tensor(data, { shape: t.shape }))
+  return set(t, () => tensor(data, { shape: t.shape }))
 }
 
 /** Normal numbers, a share of each column zero. Martens, 2010. @throws ValueError unless 0 ≤ sparsity < 1 */
@@ -179,5 +194,48 @@ export function sparse(t: Tensor, sparsity: number, std = 0.01, options: Drawn =
     places.sort((a, b) => order[a]! - order[b]!)
     for (const p of places.slice(0, none)) data[p] = 0
   }
-  return set(t, tensor(data, { shape: t.shape }))
+  return set(t, () => tensor(data, { shape: t.shape }))
+}
+
+export interface FromSavedOptions {
+  /** Another name for a saved tensor, or null to leave it out: `(name) => name.replace('encoder.', '')`. */
+  rename?: (name: string) => string | null
+}
+
+/**
+ * Starts a model from the tensors of a saved run: those whose name and shape agree are copied, all else keeps its own
+ * initial values. Gives the names of each kind, so that nothing is left out unseen; `mismatched` are of another shape.
+ * @throws ValueError when nothing agrees
+ */
+export function fromSaved(
+  model: Module,
+  saved: Record<string, Tensor>,
+  { rename = (name) => name }: FromSavedOptions = {},
+): { loaded: string[]; missing: string[]; unexpected: string[]; mismatched: string[] } {
+  const own = model.stateDict()
+  const given = new Map<string, Tensor>()
+  for (const [name, t] of Object.entries(saved)) {
+    const to = rename(name)
+    if (to !== null) given.set(to, t)
+  }
+  const fits = (name: string) => sameShape(own[name]!.shape, given.get(name)!.shape)
+  const common = Object.keys(own).filter((name) => given.has(name))
+  const loaded = common.filter(fits)
+  if (loaded.length === 0)
+    throw new ValueError({
+      op: 'init.fromSaved',
+      rule: `names and shapes of ${model.constructor.name} must agree with some that were saved`,
+      got: `${[...given.keys()].slice(0, 5).join(', ')}; the model has ${Object.keys(own).slice(0, 5).join(', ')}`,
+      fix: 'Pass rename to map the saved names.',
+    })
+  for (const name of loaded) {
+    const t = own[name]!
+    set(t, () => toBackend(given.get(name)!, t.backend))
+  }
+  return {
+    loaded,
+    missing: Object.keys(own).filter((name) => !given.has(name)),
+    unexpected: [...given.keys()].filter((name) => !(name in own)),
+    mismatched: common.filter((name) => !fits(name)),
+  }
 }
