@@ -1,6 +1,6 @@
 import type { Backend, Executable, Storage } from '../backends/backend.js'
 import type { GraphOutput, Node, Prim } from '../backends/ir.js'
-import { TraceError } from '../core/errors.js'
+import { show, TraceError } from '../core/errors.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { treeKey, treeMap } from '../core/tree.js'
 import { reach, signature } from '../ops/eager.js'
@@ -161,6 +161,34 @@ function fits(v: Variant, args: readonly Tensor[]): boolean {
   return true
 }
 
+/** A program as text: what comes in, what changes, what comes out, then its instructions. */
+function describe(v: Variant, title: string): string {
+  const kind = (t: { dtype: string; shape: Shape }) => `${t.dtype}${show(t.shape)}`
+  const list = (name: string, parts: readonly { dtype: string; shape: Shape }[]) => {
+    const counts = new Map<string, number>()
+    for (const p of parts) counts.set(kind(p), (counts.get(kind(p)) ?? 0) + 1)
+    const texts = [...counts].map(([text, n]) => (n === 1 ? text : `${n} × ${text}`))
+    return parts.length > 0 ? [`  ${name.padEnd(7)} ${texts.join(', ')}`] : []
+  }
+  const written = new Set(v.written)
+  return [
+    `${title}, backend ${v.backend.name}`,
+    ...list(
+      'reads',
+      v.boxes.filter((b) => !written.has(b)).map((b) => b.tensor),
+    ),
+    ...list(
+      'updates',
+      v.written.map((b) => b.tensor),
+    ),
+    ...list(
+      'gives',
+      v.fresh.map((f) => f.node),
+    ),
+    v.executable?.explain() ?? 'nothing to compute',
+  ].join('\n')
+}
+
 function run(v: Variant, args: readonly Tensor[]): unknown {
   const storages = v.fresh.map((f) => f.keep ?? v.backend.alloc(f.node.dtype, sizeOf(f.shape)))
   v.executable?.run(v.storages, storages, v.offsets)
@@ -217,10 +245,9 @@ export function compile<A extends unknown[], R>(
   }
   const compiled = Object.assign(call, {
     explain: () =>
-      [...variants]
-        .flatMap(([key, list]) =>
-          list.map((v) => `program for ${key}\n${v.executable?.explain() ?? ''}`),
-        )
+      [...variants.values()]
+        .flat()
+        .map((v, i, all) => describe(v, `program ${i + 1} of ${all.length}`))
         .join('\n\n'),
     free() {
       for (const list of variants.values()) for (const v of list) v.executable?.free()

@@ -154,7 +154,8 @@ class Encoder {
   private readonly memory = new Map<Node, Buffer>()
   private readonly inputBuffers = new Map<number, Buffer>()
   private readonly words: number[] = []
-  private readonly lines: string[] = []
+  /** What each instruction is, for explain: the flops and bytes so far tell those of its own. */
+  private readonly lines: Line[] = []
   private readonly checks: Program['checks'] = []
   private instructions = 0
   private flops = 0
@@ -242,7 +243,9 @@ class Encoder {
   private emit(words: number[], about: string): void {
     words[1] = words.length
     for (const w of words) this.words.push(w)
-    this.lines.push(`${String(this.instructions).padStart(4)}  ${about}`)
+    let bytes = 0
+    for (const b of this.touched) bytes += b.bytes
+    this.lines.push({ about, flops: this.flops, bytes })
     this.instructions++
   }
 
@@ -400,9 +403,20 @@ class Encoder {
     const kernel = encodeFused(u, this.host())
     if (!kernel) return
     const names = u.nodes.map((n) => ('fn' in n.prim ? n.prim.fn : n.prim.op))
-    const labels = [...new Set(u.nodes.map((n) => n.label.split('/')[0]).filter(Boolean))]
+    // Whose they are: the modules and operations around them.
+    const labels = new Set<string>()
+    u.nodes.forEach(({ label }, i) => {
+      const name = names[i]!
+      if (label && label !== name)
+        labels.add(label.endsWith(`/${name}`) ? label.slice(0, -name.length - 1) : label)
+    })
+    for (const label of labels)
+      for (const outer of labels) if (label.startsWith(`${outer}/`)) labels.delete(label)
     this.flops += sizeOf(space) * u.nodes.length
-    this.emit(kernel.words, `fused ${kernel.about}  ${labels.join('+')}: ${names.join(' ')}`)
+    this.emit(
+      kernel.words,
+      `fused ${kernel.about}  ${names.join(' ')}${labels.size > 0 ? ` (${[...labels].join(', ')})` : ''}`,
+    )
   }
 
   private biasOf({ bias }: Unit): Ref {
@@ -854,15 +868,15 @@ class Encoder {
       arenaBytes = Math.max(arenaBytes, end)
     }
     const slots = this.buffers.map((b) => b.plan)
-    const table = slots.flatMap((s) => [s.bytes | 0, Math.floor(s.bytes / 2 ** 32)])
-    const total = 5 + table.length + this.words.length
+    const sizes = slots.flatMap((s) => [s.bytes | 0, Math.floor(s.bytes / 2 ** 32)])
+    const total = 5 + sizes.length + this.words.length
     const words = Int32Array.from([
       MAGIC,
       VERSION,
       total,
       slots.length,
       this.instructions,
-      ...table,
+      ...sizes,
     ])
     const all = new Int32Array(total)
     all.set(words)
@@ -875,11 +889,43 @@ class Encoder {
       checks: this.checks,
       explain: () =>
         [
-          ...lines,
-          `${instructions} instructions, ${(flops / 1e6).toFixed(2)} MFLOP, ${arenaBytes} bytes of working memory`,
+          ...table(lines),
+          `${instructions} instruction${instructions === 1 ? '' : 's'}, ${amount(flops, 'FLOP')}, ${arenaBytes} bytes of working memory`,
         ].join('\n'),
     }
   }
+}
+
+interface Line {
+  /** The kernel and its shapes; after two spaces what it is for. */
+  about: string
+  /** Of the program up to and with this instruction. */
+  flops: number
+  /** Of the memory that it reads or writes. */
+  bytes: number
+}
+
+/** `3.42 MFLOP`: three digits and the prefix that suits. */
+function amount(n: number, unit: string): string {
+  const power = n < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(n) / 3))
+  return `${power === 0 ? n : (n / 1000 ** power).toPrecision(3)} ${['', 'k', 'M', 'G', 'T'][power]}${unit}`
+}
+
+/** Instructions in columns: number, flops, bytes, kernel with shapes, what was fused or whose it is. */
+function table(lines: readonly Line[]): string[] {
+  const rows = lines.map(({ about, flops, bytes }, i) => {
+    const [kernel, ...rest] = about.split('  ')
+    const own = flops - (lines[i - 1]?.flops ?? 0)
+    return [`${i}`, amount(own, 'FLOP'), amount(bytes, 'B'), kernel!, rest.join('  ')]
+  })
+  const width = (c: number) => Math.max(0, ...rows.map((row) => row[c]!.length))
+  const widths = [0, 1, 2, 3].map(width)
+  return rows.map((row) =>
+    row
+      .map((text, c) => (c < 3 ? text.padStart(widths[c]!) : text.padEnd(widths[c] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  )
 }
 
 /** Words of up to three axes, missing ones first. */

@@ -446,7 +446,7 @@ export function encodeFused(
   }
   words[1] = words.length
   const spaceText = [...outer, rows, cols].join('×')
-  return { words, about: `${spaceText}  ${steps.length} instructions` }
+  return { words, about: spaceText }
 }
 
 /** Do the reduced axes form one run of memory for these strides? */
