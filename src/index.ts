@@ -30,6 +30,14 @@ export type { DType } from './core/dtype.js'
 export * from './core/errors.js'
 export type { Shape } from './core/shape.js'
 export * from './ops/activation.js'
+export {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool3d,
+} from './ops/adaptive.js'
 export { assign } from './ops/assign.js'
 export * from './ops/compare.js'
 export {
@@ -44,6 +52,13 @@ export {
 } from './ops/conv.js'
 export { defineOp, type Op, type OpSpec, registry as operations } from './ops/define.js'
 export * from './ops/elementwise.js'
+export {
+  type BagMode,
+  embedding,
+  embeddingBag,
+  type EmbeddingBagOptions,
+  type EmbeddingOptions,
+} from './ops/embedding.js'
 export * from './ops/functions.js'
 export * from './ops/indexing.js'
 export * from './ops/join.js'
@@ -76,6 +91,14 @@ export {
   type PoolOptions,
 } from './ops/pool.js'
 export * from './ops/reduce.js'
+export {
+  channelShuffle,
+  interpolate,
+  type InterpolateMode,
+  type InterpolateOptions,
+  pixelShuffle,
+  pixelUnshuffle,
+} from './ops/resize.js'
 export * from './ops/scan.js'
 export * from './ops/slice.js'
 export * from './ops/sort.js'

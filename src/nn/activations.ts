@@ -65,7 +65,11 @@ export const Softmax = moduleOf<Along>('Softmax', (x, { axis = -1, ...o }) => f.
 export const LogSoftmax = moduleOf<Along>('LogSoftmax', (x, { axis = -1, ...o }) =>
   f.logSoftmax(x, axis, o),
 )
-export const Softmin = moduleOf<{ axis?: number }>('Softmin', (x, o) => f.softmin(x, o.axis))
+export const Softmin = moduleOf<Along>('Softmin', (x, { axis = -1, ...o }) => f.softmin(x, axis, o))
+/** Softmax over the channels of (N, C, H, W) or (C, H, W). */
+export const Softmax2d = moduleOf<{ temperature?: number }>('Softmax2d', (x, o) =>
+  f.softmax(x, -3, o),
+)
 
 /** ReLU with a learned slope below 0: one, or one a channel. */
 export class PReLU extends Module {

@@ -1,4 +1,5 @@
 /** Pooling layers. */
+import * as adaptive from '../ops/adaptive.js'
 import * as f from '../ops/pool.js'
 import type { MaxPoolOptions, Pooled, ReturnIndices } from '../ops/pool.js'
 import type { Shape } from '../core/shape.js'
@@ -116,6 +117,62 @@ export class MaxUnpool2d extends MaxUnpool {
 /** The inverse of MaxPool3d; see MaxUnpool1d. */
 export class MaxUnpool3d extends MaxUnpool {
   protected override readonly unpool = f.maxUnpool3d
+}
+
+abstract class AdaptiveAvgPool extends Module {
+  protected abstract readonly pool: typeof adaptive.adaptiveAvgPool1d
+  private readonly outputSize: adaptive.OutputSize
+  constructor(outputSize: adaptive.OutputSize) {
+    super()
+    this.outputSize = outputSize
+  }
+  override forward(x: Tensor): Tensor {
+    return this.pool(x, this.outputSize)
+  }
+  override describe(): string {
+    return showOptions({ outputSize: this.outputSize })
+  }
+}
+/** The mean of windows that cover x evenly; see adaptiveAvgPool1d. */
+export class AdaptiveAvgPool1d extends AdaptiveAvgPool {
+  protected override readonly pool = adaptive.adaptiveAvgPool1d
+}
+/** As AdaptiveAvgPool1d, over two axes. */
+export class AdaptiveAvgPool2d extends AdaptiveAvgPool {
+  protected override readonly pool = adaptive.adaptiveAvgPool2d
+}
+/** As AdaptiveAvgPool1d, over three axes. */
+export class AdaptiveAvgPool3d extends AdaptiveAvgPool {
+  protected override readonly pool = adaptive.adaptiveAvgPool3d
+}
+
+abstract class AdaptiveMaxPool<I extends boolean> extends Module {
+  protected abstract readonly pool: typeof adaptive.adaptiveMaxPool1d
+  private readonly outputSize: adaptive.OutputSize
+  private readonly options: ReturnIndices<I>
+  constructor(outputSize: adaptive.OutputSize, options: ReturnIndices<I> = {}) {
+    super()
+    this.outputSize = outputSize
+    this.options = options
+  }
+  override forward(x: Tensor): Pooled<I> {
+    return this.pool(x, this.outputSize, this.options)
+  }
+  override describe(): string {
+    return showOptions({ outputSize: this.outputSize, ...this.options })
+  }
+}
+/** The largest of windows that cover x evenly; see adaptiveMaxPool1d. With `returnIndices` forward gives [values, indices]. */
+export class AdaptiveMaxPool1d<I extends boolean = false> extends AdaptiveMaxPool<I> {
+  protected override readonly pool = adaptive.adaptiveMaxPool1d
+}
+/** As AdaptiveMaxPool1d, over two axes. */
+export class AdaptiveMaxPool2d<I extends boolean = false> extends AdaptiveMaxPool<I> {
+  protected override readonly pool = adaptive.adaptiveMaxPool2d
+}
+/** As AdaptiveMaxPool1d, over three axes. */
+export class AdaptiveMaxPool3d<I extends boolean = false> extends AdaptiveMaxPool<I> {
+  protected override readonly pool = adaptive.adaptiveMaxPool3d
 }
 
 /** The mean over all places of each channel: (N, C, spatial) to (N, C), or to (N, C, 1, ..) with keepdim. */

@@ -1,6 +1,7 @@
 /** Activation functions. */
-import { ShapeError, ValueError } from '../core/errors.js'
+import { ShapeError, show, ValueError } from '../core/errors.js'
 import { normAxis } from '../core/shape.js'
+import { alongChannels, sumToChannels } from './channels.js'
 import { gt, le, lt } from './compare.js'
 import {
   defineOp,
@@ -423,9 +424,9 @@ export const logSoftmax = defineOp({
   samples: softmaxSamples,
 })
 
-/** softmax(−x): the smallest gets the most. */
-export function softmin(x: Tensor, axis = -1): Tensor {
-  return softmax(neg(x), axis)
+/** softmax(−x): the smallest gets the most. @example softmin(tensor([0, Math.log(2)])) // [0.6667, 0.3333] */
+export function softmin(x: Tensor, axis = -1, options: SoftmaxOptions = {}): Tensor {
+  return softmax(neg(x), axis, options)
 }
 
 /** Gated linear unit: the first half of the axis times the sigmoid of the second. @throws ShapeError for an odd extent */
@@ -438,20 +439,33 @@ export function glu(x: Tensor, axis = -1): Tensor {
 }
 
 /** ReLU with a learned slope below 0: one number, or one for each channel (axis 1). @throws ShapeError when neither fits */
-export function prelu(x: Tensor, weight: Tensor): Tensor {
-  const channels = x.rank > 1 ? x.shape[1] : 1
-  if (weight.size !== 1 && weight.size !== channels)
-    throw new ShapeError({
-      op: 'prelu',
-      rule: `weight must have 1 or ${channels} elements`,
-      got: `${weight.size}`,
-    })
-  const w =
-    weight.size === 1
-      ? reshape(weight, [])
-      : reshape(
-          weight,
-          x.shape.map((n, i) => (i === 1 ? n : 1)),
-        )
-  return where(gt(x, 0), x, mul(w, x))
-}
+export const prelu = defineOp({
+  name: 'prelu',
+  formula: 'y = x > 0 ? x : w x',
+  source: 'https://arxiv.org/abs/1502.01852',
+  args: (x: Tensor, weight: Tensor) => {
+    const channels = x.rank > 1 ? x.shape[1] : 1
+    if (weight.rank > 1 || (weight.size !== 1 && weight.size !== channels))
+      throw new ShapeError({
+        op: 'prelu',
+        rule: `weight must have 1 or ${channels} elements`,
+        got: show(weight.shape),
+      })
+    return { inputs: [x, weight], attrs: {} }
+  },
+  forward: ([x, weight]) => bySign(x!, x!, mul(x!, slopes(weight!, x!.rank))),
+  vjp: (ct, [x, weight]) => {
+    const below = bySign(x!, mul(x!, 0), mul(x!, ct))
+    const total = weight!.size === 1 ? sum(below) : sumToChannels(below)
+    return [bySign(x!, ct, mul(ct, slopes(weight!, x!.rank))), reshape(total, weight!.shape)]
+  },
+  example: (m) => [[m.of([[-2, -2, 3]]), m.of([0.5, 0.1, 9])], [[-1, -0.2, 3]]],
+  samples: (m) => [
+    [m.float([2, 3]), m.float([1])],
+    [m.float([2, 3, 4]), m.float([3])],
+    [m.float([]), m.float([])],
+    [m.float([0, 2]), m.float([2])],
+  ],
+})
+const slopes = (weight: Tensor, rank: number) =>
+  weight.size === 1 ? reshape(weight, []) : alongChannels(weight, rank)

@@ -2,26 +2,12 @@
 import type { Window } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
+import { alongChannels, sumToChannels } from './channels.js'
 import { defineOp, type Grads } from './define.js'
 import { add } from './elementwise.js'
-import { reshape } from './movement.js'
-import { sum } from './reduce.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
 import { batched, checkFits, checkFloats, type Extents, extents } from './window.js'
-
-/** A vector along axis 1. */
-export const alongChannels = (v: Tensor, rank: number): Tensor =>
-  reshape(
-    v,
-    Array.from({ length: rank }, (_, a) => (a === 1 ? v.size : 1)),
-  )
-/** The sum over all axes but 1. */
-export const sumToChannels = (x: Tensor): Tensor =>
-  sum(
-    x,
-    x.shape.map((_, a) => a).filter((a) => a !== 1),
-  )
 
 /** A window of these kernels with steps of 1 and no padding. */
 const plain = (...kernel: number[]): Window => ({

@@ -2,7 +2,7 @@
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { type Shape, sameShape, sizeOf } from '../core/shape.js'
 import { assign } from './assign.js'
-import { alongChannels } from './conv.js'
+import { alongChannels } from './channels.js'
 import { defineOp } from './define.js'
 import { add, div, mul, sub } from './elementwise.js'
 import { rsqrt, square } from './functions.js'

@@ -29,6 +29,11 @@ export const within: Record<string, string> = {
   averagePool: 'avgPool2d',
   averagePoolInput: 'avgPool2d',
   maxUnpool: 'maxUnpool2d',
+  adaptivePlaces: 'adaptiveMaxPool2d',
+  adaptiveWeights: 'adaptiveAvgPool2d',
+  linearWeights: 'interpolate',
+  cubicWeights: 'interpolate',
+  nearestPlaces: 'interpolate',
 }
 
 /** Numbers from another source, in another test. */

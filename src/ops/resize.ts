@@ -1,0 +1,264 @@
+/** Images of another size: interpolation, and channels turned into places and back. */
+import { ShapeError, show, ValueError } from '../core/errors.js'
+import type { Shape } from '../core/shape.js'
+import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d, mixAlong } from './adaptive.js'
+import { eq } from './compare.js'
+import { defineOp, toType } from './define.js'
+import { add, clamp, mul, sub, where } from './elementwise.js'
+import { abs, floor, relu } from './functions.js'
+import { indexSelect } from './indexing.js'
+import { expand, permute, reshape } from './movement.js'
+import type { Tensor } from './tensor.js'
+import { iota } from './trace.js'
+import { checkFloats, type Extents } from './window.js'
+
+/** The places in x, as fractions, of the places of the result. */
+function sourcePlaces(shape: Shape, scale: number, corners: boolean): Tensor {
+  const i = toType(iota(shape, 0), 'float32')
+  return corners ? mul(i, scale) : sub(mul(add(i, 0.5), scale), 0.5)
+}
+
+/** The matrix (m, n) of linear interpolation from n to m places. */
+const linearWeights = defineOp({
+  name: 'linearWeights',
+  formula:
+    'y[i][j] = max(0, 1 − |s_i − j|),  s_i = scale · i, or scale (i + ½) − ½, within 0 to n − 1',
+  args: (n: number, m: number, scale: number, corners: boolean) => ({
+    inputs: [],
+    attrs: { n, m, scale, corners },
+  }),
+  forward: (_inputs, { n, m, scale, corners }) => {
+    const at = clamp(sourcePlaces([m, n], scale, corners), 0, n - 1)
+    return relu(sub(1, abs(sub(at, toType(iota([m, n], 1), 'float32')))))
+  },
+  differentiable: false,
+  example: () => [
+    [2, 3, 0.5, true],
+    [
+      [1, 0],
+      [0.5, 0.5],
+      [0, 1],
+    ],
+  ],
+  samples: () => [
+    [3, 7, 3 / 7, false],
+    [7, 3, 7 / 3, false],
+    [1, 2, 0, true],
+  ],
+})
+
+/** Keys' constant, as in PyTorch. */
+const A = -0.75
+/** The weight of a place at the distance 0 ≤ d < 1, and at 1 ≤ d < 2. */
+const near = (d: Tensor) => add(mul(mul(sub(mul(d, A + 2), A + 3), d), d), 1)
+const far = (d: Tensor) => sub(mul(add(mul(sub(mul(d, A), 5 * A), d), 8 * A), d), 4 * A)
+
+/** The matrix (m, n) of cubic convolution from n to m places; the edge goes on outside. */
+const cubicWeights = defineOp({
+  name: 'cubicWeights',
+  formula: 'y[i][j] = Σ_k w(s_i − k) [clamp(k) = j] over the four places k around s_i',
+  source: 'R. Keys, "Cubic convolution interpolation for digital image processing", 1981',
+  args: (n: number, m: number, scale: number, corners: boolean) => ({
+    inputs: [],
+    attrs: { n, m, scale, corners },
+  }),
+  forward: (_inputs, { n, m, scale, corners }) => {
+    const at = sourcePlaces([m, n], scale, corners)
+    const first = floor(at)
+    const t = sub(at, first)
+    const j = toType(iota([m, n], 1), 'float32')
+    const tap = (k: number, weight: Tensor) =>
+      where(eq(clamp(add(first, k), 0, n - 1), j), weight, 0)
+    const inner = add(tap(0, near(t)), tap(1, near(sub(1, t))))
+    return add(add(inner, tap(-1, far(add(t, 1)))), tap(2, far(sub(2, t))))
+  },
+  differentiable: false,
+  // Half way between two places: −0.09375, 0.59375, 0.59375, −0.09375.
+  example: () => [[4, 1, 4, false], [[-0.09375, 0.59375, 0.59375, -0.09375]]],
+  samples: () => [
+    [3, 7, 3 / 7, false],
+    [5, 3, 2, true],
+  ],
+})
+
+/** For each of m places the one of n that is nearest below (`exact`: nearest to its centre). int32. */
+const nearestPlaces = defineOp({
+  name: 'nearestPlaces',
+  formula: 'y[i] = min(⌊scale · i⌋, n − 1), or ⌊scale (i + ½)⌋',
+  args: (n: number, m: number, scale: number, exact: boolean) => ({
+    inputs: [],
+    attrs: { n, m, scale, exact },
+  }),
+  forward: (_inputs, { n, m, scale, exact }) => {
+    const i = toType(iota([m], 0), 'float32')
+    return toType(clamp(floor(mul(exact ? add(i, 0.5) : i, scale)), 0, n - 1), 'int32')
+  },
+  differentiable: false,
+  example: () => [
+    [2, 3, 2 / 3, false],
+    [0, 0, 1],
+  ],
+  samples: () => [
+    [5, 3, 5 / 3, true],
+    [3, 7, 3 / 7, false],
+  ],
+})
+
+export type InterpolateMode =
+  | 'nearest'
+  | 'nearest-exact'
+  | 'linear'
+  | 'bilinear'
+  | 'bicubic'
+  | 'trilinear'
+  | 'area'
+export interface InterpolateOptions {
+  /** The spatial shape of the result; this or scaleFactor. */
+  size?: Extents
+  /** The result's extents are ⌊extent · factor⌋. */
+  scaleFactor?: Extents
+  mode?: InterpolateMode
+  /** The first and last places of x and the result fall together (linear and cubic modes). */
+  alignCorners?: boolean
+  /** Reckon with the factor that the rounded extents give instead of scaleFactor. */
+  recomputeScaleFactor?: boolean
+}
+/** How many spatial axes a mode takes. */
+const axesOf: Record<InterpolateMode, readonly number[]> = {
+  nearest: [1, 2, 3],
+  'nearest-exact': [1, 2, 3],
+  linear: [1],
+  bilinear: [2],
+  bicubic: [2],
+  trilinear: [3],
+  area: [1, 2, 3],
+}
+
+/**
+ * The spatial axes brought to another size.
+ *
+ * Shapes: x (N, C, spatial) of one to three spatial axes, result (N, C, size).
+ * Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
+ * @throws ValueError for a mode that does not fit, or unless exactly one of size and scaleFactor is given
+ * @example interpolate(tensor([[[1, 2]]]), { scaleFactor: 2 }) // [[[1, 1, 2, 2]]]
+ */
+export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+  const op = 'interpolate'
+  const { size, scaleFactor, mode = 'nearest', alignCorners = false } = options
+  checkFloats(op, x)
+  const n = x.rank - 2
+  if (!axesOf[mode]?.includes(n))
+    throw new ValueError({
+      op,
+      rule: `modes for ${n} spatial axes: ${Object.keys(axesOf)
+        .filter((k) => axesOf[k as InterpolateMode].includes(n))
+        .join(', ')}`,
+      got: `'${mode}' for x of ${show(x.shape)}`,
+    })
+  if ((size === undefined) === (scaleFactor === undefined))
+    throw new ValueError({ op, rule: 'give either size or scaleFactor' })
+  const spatial = x.shape.slice(2)
+  const listOf = (v: Extents) => (typeof v === 'number' ? spatial.map(() => v) : [...v])
+  const factors = scaleFactor === undefined ? null : listOf(scaleFactor)
+  const out = factors ? spatial.map((m, a) => Math.floor(m * factors[a]!)) : listOf(size!)
+  if (out.length !== n || out.some((m) => !Number.isInteger(m) || m < 1))
+    throw new ValueError({
+      op,
+      rule: `the result needs ${n} extents from 1 up`,
+      got: show(out),
+    })
+  if (mode === 'area')
+    return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][n - 1]!(x, out)
+  const given = factors && !options.recomputeScaleFactor
+  return spatial.reduce<Tensor>((t, m, a) => {
+    const [axis, to] = [a + 2, out[a]!]
+    const scale = given ? 1 / factors[a]! : m / to
+    if (mode === 'nearest' || mode === 'nearest-exact') {
+      if (m === to && scale === 1) return t
+      if (to % m === 0 && scale === m / to) return repeatPlaces(t, axis, to / m)
+      return indexSelect(t, axis, nearestPlaces(m, to, scale, mode === 'nearest-exact'))
+    }
+    const step = alignCorners ? (to > 1 ? (m - 1) / (to - 1) : 0) : scale
+    if (m === to && step === 1) return t
+    const weights = mode === 'bicubic' ? cubicWeights : linearWeights
+    return mixAlong(t, axis, weights(m, to, step, alignCorners))
+  }, x)
+}
+
+/** Each place of the axis `times` times in a row. */
+function repeatPlaces(x: Tensor, axis: number, times: number): Tensor {
+  const before = x.shape.slice(0, axis + 1)
+  const after = x.shape.slice(axis + 1)
+  const wide = expand(reshape(x, [...before, 1, ...after]), [...before, times, ...after])
+  return reshape(
+    wide,
+    x.shape.map((n, a) => (a === axis ? n * times : n)),
+  )
+}
+
+function checkFactor(op: string, x: Tensor, factor: number): void {
+  if (x.rank < 3) throw new ShapeError({ op, rule: 'x must be (..., C, H, W)', got: show(x.shape) })
+  if (!Number.isInteger(factor) || factor < 1)
+    throw new ValueError({
+      op,
+      rule: 'the factor must be a whole number from 1 up',
+      got: `${factor}`,
+    })
+}
+/**
+ * Channels as places: (..., C·r², H, W) becomes (..., C, H·r, W·r). Shi et al., 2016.
+ * @throws ShapeError unless r² divides the channels
+ * @example pixelShuffle(tensor([[[1]], [[2]], [[3]], [[4]]]), 2) // [[[1, 2], [3, 4]]]
+ */
+export function pixelShuffle(x: Tensor, factor: number): Tensor {
+  checkFactor('pixelShuffle', x, factor)
+  const [c, h, w] = x.shape.slice(-3) as [number, number, number]
+  const lead = x.shape.slice(0, -3)
+  if (c % (factor * factor) !== 0)
+    throw new ShapeError({
+      op: 'pixelShuffle',
+      rule: `${factor * factor} must divide the channels`,
+      got: `${c}`,
+    })
+  const out = c / (factor * factor)
+  const k = lead.length
+  const order = [...lead.keys(), k, k + 3, k + 1, k + 4, k + 2]
+  const parts = reshape(x, [...lead, out, factor, factor, h, w])
+  return reshape(permute(parts, order), [...lead, out, h * factor, w * factor])
+}
+/**
+ * The inverse of pixelShuffle: (..., C, H·r, W·r) becomes (..., C·r², H, W).
+ * @throws ShapeError unless r divides height and width
+ * @example pixelUnshuffle(tensor([[[1, 2], [3, 4]]]), 2) // [[[1]], [[2]], [[3]], [[4]]]
+ */
+export function pixelUnshuffle(x: Tensor, factor: number): Tensor {
+  checkFactor('pixelUnshuffle', x, factor)
+  const [c, h, w] = x.shape.slice(-3) as [number, number, number]
+  const lead = x.shape.slice(0, -3)
+  if (h % factor !== 0 || w % factor !== 0)
+    throw new ShapeError({
+      op: 'pixelUnshuffle',
+      rule: `${factor} must divide height and width`,
+      got: `${h} and ${w}`,
+    })
+  const k = lead.length
+  const order = [...lead.keys(), k, k + 2, k + 4, k + 1, k + 3]
+  const parts = reshape(x, [...lead, c, h / factor, factor, w / factor, factor])
+  return reshape(permute(parts, order), [...lead, c * factor * factor, h / factor, w / factor])
+}
+/**
+ * The channels of (N, C, ...) mixed among groups: channel g·(C/groups) + i goes to i·groups + g. Zhang et al., 2017.
+ * @throws ShapeError unless the groups divide the channels
+ * @example channelShuffle(tensor([[1, 2, 3, 4]]), 2) // [[1, 3, 2, 4]]
+ */
+export function channelShuffle(x: Tensor, groups: number): Tensor {
+  const [n, c, ...rest] = x.shape as [number, number, ...number[]]
+  if (x.rank < 2 || c % groups !== 0)
+    throw new ShapeError({
+      op: 'channelShuffle',
+      rule: `x must be (N, C, ...) and ${groups} groups divide the channels`,
+      got: show(x.shape),
+    })
+  const parts = reshape(x, [n, groups, c / groups, ...rest])
+  return reshape(permute(parts, [0, 2, 1, ...rest.map((_, a) => a + 3)]), x.shape)
+}
