@@ -103,6 +103,31 @@ function mlp(lib, { sizes, activation, optimizer, lr, batch }, options) {
   return () => step(x, y)
 }
 
+// ---- recurrent networks: rows of a digit as steps ----
+
+/** The last step's state, classified: layers of `hidden` over `steps` steps of `inputs` numbers. */
+function recurrent(lib, { kind, layers, hidden, batch, steps, inputs, lr }) {
+  const { nn, optim, nabla } = lib
+  const layer = new nn[kind](inputs, hidden, { numLayers: layers, batchFirst: true })
+  const head = new nn.Linear(hidden, 10)
+  const optimizer = new optim.SGD([...layer.parameters(), ...head.parameters()], {
+    lr,
+    momentum: 0.9,
+  })
+  const forward = (x) => head.forward(layer.forward(x)[0].slice([null, -1]))
+  const step = trainStep(lib, { forward }, optimizer, nabla.crossEntropy)
+  const x = random(lib, [batch, steps, inputs])
+  const y = labels(lib, batch, 10)
+  return () => step(x, y)
+}
+const sequence = (kind, layers, ratio) => ({
+  name: `step ${kind.toLowerCase()}`,
+  torch: 'recurrent',
+  args: { kind, layers, hidden: 128, batch: 64, steps: 28, inputs: 28, lr: 1e-4 },
+  nabla: recurrent,
+  goal: { native: ratio, wasm: 0.35 },
+})
+
 // ---- operations, forward and backward ----
 
 /** y = f(x, ...leaves) and the gradients of all of them from a given one of y. */
@@ -151,6 +176,9 @@ export const cases = [
     nabla: (lib, args) => mlp(lib, args, { eager: true }),
     goal: { native: 1 },
   },
+  sequence('RNN', 2, 1.8),
+  sequence('LSTM', 1, 1.6),
+  sequence('GRU', 1, 1.4),
   operation('softmax', 'softmax', (lib, { shape }) =>
     forwardBackward(lib, (x) => x.softmax(-1), shape),
   ),

@@ -73,6 +73,15 @@ def mlp(sizes, activation, optimizer, lr, batch):
 
 
 @case
+def recurrent(kind, layers, hidden, batch, steps, inputs, lr):
+    layer = getattr(nn, kind)(inputs, hidden, layers, batch_first=True)
+    head = nn.Linear(hidden, 10)
+    update = torch.optim.SGD([*layer.parameters(), *head.parameters()], lr=lr, momentum=0.9)
+    x, y = random(batch, steps, inputs), labels(batch, 10)
+    return train_step(lambda t: head(layer(t)[0][:, -1]), update, F.cross_entropy, x, y)
+
+
+@case
 def softmax(shape):
     return forward_backward(lambda x: x.softmax(-1), shape)
 

@@ -166,6 +166,23 @@ int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k) {
   return 4 * (packed_a(m, k) + ((ceil_div(least(n, NC), VW) * VW * least(k, KC) + 4 + 15) & ~(int64_t)15));
 }
 
+// Blocks of columns one after the other, in each the blocks of K, in each the panels.
+static int64_t whole_vectors(int64_t n) { return ceil_div(n, VW) * VW; }
+int64_t gemm_laid_floats(int64_t n, int64_t k) { return (whole_vectors(n) * k + 4 + 15) & ~(int64_t)15; }
+void gemm_lay(const float* b, int64_t b_rs, int64_t b_cs, int64_t n, int64_t k, float* to) {
+  for (int64_t jc = 0; jc < n; jc += NC) {
+    const int64_t nc = least(NC, n - jc);
+    for (int64_t pc = 0; pc < k; pc += KC) {
+      const int64_t kc = least(KC, k - pc);
+      for (int64_t j = 0; j < nc; j += NR) {
+        const int64_t cols = least(NR, nc - j);
+        pack(b + pc * b_rs + (jc + j) * b_cs, b_cs, b_rs, cols, whole_vectors(cols), kc, to);
+        to += whole_vectors(cols) * kc;
+      }
+    }
+  }
+}
+
 static void no_products(const GemmArgs& g) {
   for (int64_t i = 0; i < g.m; i++) {
     float* c = g.c + i * g.c_rs;
@@ -185,19 +202,20 @@ void gemm(const GemmArgs& g, void* scratch) {
   const bool lay_a = reuse_a || (g.a_cs != 1 && g.a_rs != 1);
   const bool a_rows = !lay_a && g.a_rs != 1;
   const int rows = narrow ? MR1 : MR;
-  const bool lay_b = g.b_cs != 1 || (g.m > 2 * rows && g.k * g.n > 8192);
+  const bool lay_b = g.laid || g.b_cs != 1 || (g.m > 2 * rows && g.k * g.n > 8192);
   float* const at = (float*)scratch;
-  float* const bt = at + packed_a(g.m, g.k);
+  float* const packed = at + packed_a(g.m, g.k);
 
   for (int64_t jc = 0; jc < g.n; jc += NC) {
     const int64_t nc = least(NC, g.n - jc);
     for (int64_t pc = 0; pc < g.k; pc += KC) {
       const int64_t kc = least(KC, g.k - pc);
-      const float* const b0 = g.b + pc * g.b_rs + jc * g.b_cs;
+      const float* const b0 = g.laid ? nullptr : g.b + pc * g.b_rs + jc * g.b_cs;
+      const float* const bt = g.laid ? g.b + jc * g.k + pc * whole_vectors(nc) : packed;
       // A partial last vector is always packed, so that it can be loaded whole.
       for (int64_t j = 0; j < nc; j += NR) {
         const int64_t n = least(NR, nc - j), w = ceil_div(n, VW) * VW;
-        if (lay_b || w != n) pack(b0 + j * g.b_cs, g.b_cs, g.b_rs, n, w, kc, bt + j * kc);
+        if (!g.laid && (lay_b || w != n)) pack(b0 + j * g.b_cs, g.b_cs, g.b_rs, n, w, kc, packed + j * kc);
       }
       for (int64_t ic = 0; ic < g.m; ic += MC) {
         const int64_t mc = least(MC, g.m - ic);

@@ -14,6 +14,7 @@ struct GemmArgs {
   int64_t a_rs, a_cs, b_rs, b_cs, c_rs;
   bool accumulate;
   const float* bias;
+  bool laid = false;  // b is what gemm_lay made of it, and its strides do not matter
 };
 
 // Scratch of one thread, aligned to 64 bytes; what serves m x n x k serves every smaller product.
@@ -21,6 +22,9 @@ int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k);
 // Each element is summed in an order that depends on k only, so that dividing the rows and columns
 // of a product among threads does not change a bit of it.
 void gemm(const GemmArgs& g, void* scratch);
+// B laid out once for many products: room for it, and the laying.
+int64_t gemm_laid_floats(int64_t n, int64_t k);
+void gemm_lay(const float* b, int64_t b_rs, int64_t b_cs, int64_t n, int64_t k, float* to);
 
 // How many tasks `batch` products are worth on nthreads threads, and what each of them computes:
 // products [b0, b1), rows [m0, m1), columns [n0, n1).

@@ -30,6 +30,8 @@ enum DType : int32_t { F32 = 0, I32 = 1, BOOL = 2 };  // BOOL is one byte, 0 or 
 // Combining modes of PUT, SCATTER, COPY and accumulating outputs.
 enum Mode : int32_t { SET = 0, ADD = 1, MUL = 2, MAX = 3, MIN = 4 };
 
+enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 };
+
 // name; operands, each {slot, offset} written as one name in capitals unless a layout is given
 #define NABLA_OPCODES(X) \
   X(FUSED, 1)        /* see below */ \
@@ -50,9 +52,13 @@ enum Mode : int32_t { SET = 0, ADD = 1, MUL = 2, MAX = 3, MIN = 4 };
   X(MAX_POOL, 16)    /* WINDOW, X, Y, INDEX; either of Y and INDEX may have slot -1 */ \
   X(MAX_POOL_INPUT, 17) /* planes, out cells, in cells, Y (planes, out cells), INDEX (planes, out cells), X (planes, in cells; written), check id */ \
   X(SUM_POOL, 18)    /* WINDOW, X, Y */ \
-  X(SUM_POOL_INPUT, 19) /* WINDOW, Y, X (written) */
+  X(SUM_POOL_INPUT, 19) /* WINDOW, Y, X (written) */ \
+  X(RECURRENT, 20)      /* LAYER, X (rows, gates H), W (gates H, H), H0 (b, H), LSTM: C0 (b, H), GRU: BIAS (H; slot -1: none), KEPT (rows, keeps H; written) */ \
+  X(RECURRENT_BACK, 21) /* LAYER, KEPT, CT (rows, H), LSTM: CT_C (rows, H; slot -1: none), W, H0, LSTM: C0, GIVEN (rows, gives H; written) */
 // GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come
 // first and have extent 1). X is (n, c, in), W (o, c/groups, kernel), Y (n, o, out).
+// LAYER: cell, reverse, steps, H, rows of each step (never growing; b is that of the first). Rows lie step by step.
+// Reverse runs from the last step to the first. What cells have as gates, keep and give: src/ops/recurrence.ts.
 // WINDOW: planes (n * c), in[3], out[3], kernel[3], stride[3], dilation[3], pad[3].
 //
 // FUSED: an expression program over a space of `outer` axes, `rows` and `cols`.

@@ -3,6 +3,7 @@
 #include "conv.h"
 #include "gemm.h"
 #include "index.h"
+#include "recurrent.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -104,6 +105,8 @@ bool validate_instruction(Check& c) {
     case OP_MAX_POOL_INPUT:
     case OP_SUM_POOL:
     case OP_SUM_POOL_INPUT: return pool_validate(c);
+    case OP_RECURRENT: return recurrent_validate(c);
+    case OP_RECURRENT_BACK: return recurrent_back_validate(c);
   }
   c.error = "unknown opcode";
   return false;
@@ -130,6 +133,8 @@ void run_instruction(const Exec& e) {
     case OP_MAX_POOL_INPUT:
     case OP_SUM_POOL:
     case OP_SUM_POOL_INPUT: return pool_run_instruction(e);
+    case OP_RECURRENT: return recurrent_run(e);
+    case OP_RECURRENT_BACK: return recurrent_back_run(e);
   }
 }
 

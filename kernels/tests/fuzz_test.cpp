@@ -156,6 +156,27 @@ struct Maker {
     }
   }
 
+  void recurrent(bool back) {
+    static const int gates[] = {1, 1, 4, 3}, keeps[] = {1, 1, 6, 5}, gives[] = {1, 1, 5, 5};
+    const int32_t cell = r.below(4), steps = r.in(0, 4), h = extent();
+    const bool lstm = cell == LSTM_CELL;
+    Words size;
+    int32_t rows = 0, now = r.in(0, 9), first = steps ? now : 0;
+    for (int i = 0; i < steps; i++) size.push_back(now), rows += now, now = r.one_in(2) ? now : r.in(0, now);
+    Words w = Words{cell, r.below(2), steps, h} + size;
+    if (back) {
+      w = w + room((int64_t)rows * keeps[cell] * h, 4) + room((int64_t)rows * h, 4);
+      if (lstm) w = w + maybe((int64_t)rows * h);
+    } else {
+      w = w + room((int64_t)rows * gates[cell] * h, 4);
+    }
+    w = w + room((int64_t)gates[cell] * h * h, 4) + room((int64_t)first * h, 4);
+    if (lstm) w = w + room((int64_t)first * h, 4);
+    if (!back && cell == GRU_CELL) w = w + maybe(h);
+    w = w + room((int64_t)rows * (back ? gives : keeps)[cell] * h, 4);
+    program.add(back ? OP_RECURRENT_BACK : OP_RECURRENT, w);
+  }
+
   // A fused kernel of random operations. Registers of the three kinds of lane are kept apart, as a backend does.
   void fused() {
     const int32_t outer = r.in(0, 3), rows = extent(), cols = r.one_in(4) ? r.in(100, 700) : extent();
@@ -258,7 +279,8 @@ struct Maker {
   }
 
   void instruction() {
-    switch (r.below(12)) {
+    switch (r.below(13)) {
+      case 12: return recurrent(r.one_in(2));
       case 0: return copy();
       case 1: return fill();
       case 2: return matmul();

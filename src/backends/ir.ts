@@ -108,6 +108,14 @@ export const recurrentCells = {
   gru: { gates: 3, keeps: 5, gives: 5 },
 } as const
 export type RecurrentCell = keyof typeof recurrentCells
+/** How a recurrent layer runs over its rows, those of step 0 first. */
+export interface RecurrentRun {
+  cell: RecurrentCell
+  /** How many rows take part in each step; never growing. */
+  steps: readonly number[]
+  /** From the last step to the first. */
+  reverse: boolean
+}
 
 export type Prim =
   /** A value given from outside: slot `index` of the executable's inputs, read through a layout. */
@@ -166,6 +174,10 @@ export type Prim =
   | { op: 'sumPoolInput'; window: Window; shape: Shape }
   /** ct (N, C, out), index (N, C, out) flat spatial indices: zeros of `shape` with ct added at index. */
   | { op: 'maxPoolInput'; shape: Shape }
+  /** x (rows, gates · H), weight (gates · H, H), h0 (B, H) [, LSTM: c0 (B, H)] [, GRU: bias (H)]: what each row keeps, (rows, keeps · H). See ops/recurrence.ts. */
+  | { op: 'recurrent'; run: RecurrentRun }
+  /** What each row keeps, ct of h (rows, H), weight, h0 [, LSTM: c0] [, LSTM: ct of c]: what each row gives, (rows, gives · H). */
+  | { op: 'recurrentBack'; run: RecurrentRun }
 
 export interface Node {
   readonly prim: Prim
@@ -278,6 +290,16 @@ export function infer(
       return {
         shape: [...a!.shape.slice(0, 2), ...windowShape(a!.shape.slice(2), prim.window)],
         dtype: prim.op === 'maxPoolIndex' ? 'int32' : a!.dtype,
+      }
+    case 'recurrent':
+      return {
+        shape: [a!.shape[0]!, b!.shape[1]! * recurrentCells[prim.run.cell].keeps],
+        dtype: a!.dtype,
+      }
+    case 'recurrentBack':
+      return {
+        shape: [a!.shape[0]!, b!.shape[1]! * recurrentCells[prim.run.cell].gives],
+        dtype: a!.dtype,
       }
     default:
       throw new BackendError({ op: prim.op, rule: 'inputs and constants carry their own shape' })

@@ -4,8 +4,7 @@
  * Rows are packed: those of step 0, then those of step 1, and so on; `steps[t]` rows take part in step t, never more
  * than in the step before (the sequences are sorted, longest first), and row b of a step continues row b of the other.
  */
-import { swap } from './views.js'
-import { recurrentCells, type RecurrentCell } from '../backends/ir.js'
+import { recurrentCells, type RecurrentCell, type RecurrentRun as Run } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
 import { defineOp, type Grads, operands, scalar } from './define.js'
@@ -18,15 +17,8 @@ import { expand } from './movement.js'
 import { sum } from './reduce.js'
 import { narrow } from './slice.js'
 import type { Tensor } from './tensor.js'
-
-/** How a layer runs over its rows. */
-export interface Run {
-  cell: RecurrentCell
-  /** How many rows take part in each step. */
-  steps: readonly number[]
-  /** From the last step to the first. */
-  reverse: boolean
-}
+import { prim, state } from './trace.js'
+import { swap } from './views.js'
 
 /** The first row of each step. */
 function offsets(steps: readonly number[]): number[] {
@@ -263,6 +255,39 @@ const stateLast = (w: Tensor, H: number) =>
 
 const zerosOf = (like: Tensor) => expand(scalar(0, like.dtype, [like]), like.shape)
 
+/** What each row gives, (rows, gives · H): by one primitive, or from plain operations when that is differentiated. */
+function given(
+  cts: readonly (Tensor | null)[],
+  inputs: readonly Tensor[],
+  outs: readonly Tensor[],
+  run: Run,
+): Tensor {
+  const { weight, h0, c0 } = inputsOf(run.cell, inputs)
+  const all = outs[outs.length - 1]!
+  const deep = cts[outs.length - 1]
+  if (!deep && !state.gradEnabled) {
+    const [ct, ctCell] = cts
+    return prim({ op: 'recurrentBack', run }, [
+      all,
+      ct ?? zerosOf(outs[0]!),
+      weight,
+      h0,
+      ...(c0 ? [c0] : []),
+      ...(c0 && ctCell ? [ctCell] : []),
+    ])
+  }
+  const H = weight.shape[1]!
+  const states = outs.slice(0, -1)
+  const kept = [...states, ...columns(all, H).slice(states.length)]
+  const more = deep ? columns(deep, H) : []
+  const own = kept.map((k, i) => {
+    const ct = i < states.length ? cts[i] : null
+    const extra = more[i]
+    return ct && extra ? add(ct, extra) : (ct ?? extra ?? zerosOf(k))
+  })
+  return concat(unrolledBack(own, kept, inputs, run), 1)
+}
+
 /**
  * A layer's states from its gates' inputs (what the inputs give, biases included) and its recurrent weights.
  *
@@ -307,26 +332,16 @@ export const recurrence = defineOp({
     return { inputs, attrs: { cell: run.cell, steps: [...steps], reverse: run.reverse } }
   },
   forward: (inputs, run): Tensor[] => {
-    const kept = unrolled(inputs, run)
-    const all = kept.length === 1 ? kept[0]! : concat(kept, 1)
-    return [...kept.slice(0, run.cell === 'lstm' ? 2 : 1), all]
+    const H = inputs[1]!.shape[1]!
+    const kept = prim({ op: 'recurrent', run }, inputs)
+    const states = columns(kept, H).slice(0, run.cell === 'lstm' ? 2 : 1)
+    return [...states, kept]
   },
   vjp: (cts, inputs, outs, run): Grads => {
     const { weight, h0, c0, bias } = inputsOf(run.cell, inputs)
     const H = weight.shape[1]!
-    const kept = columns(outs[outs.length - 1]!, H)
-    const [h, c] = outs
-    kept[0] = h!
-    if (c0) kept[1] = c!
-    const deep = cts[outs.length - 1]
-    const more = deep ? columns(deep, H) : []
-    const own = kept.map((k, i) => {
-      const ct = i < outs.length - 1 ? cts[i] : undefined
-      const extra = more[i]
-      return ct && extra ? add(ct, extra) : (ct ?? extra ?? zerosOf(k))
-    })
-    const given = unrolledBack(own, kept, inputs, run)
-    const back = given.length === 1 ? given[0]! : concat(given, 1)
+    const back = given(cts, inputs, outs, run)
+    const h = outs[0]!
     const part = (from: number, count: number) => narrow(back, 1, from * H, count * H)
     const gru = run.cell === 'gru'
     const { gates } = recurrentCells[run.cell]
@@ -334,7 +349,7 @@ export const recurrence = defineOp({
     const a = part(0, gates)
     const ends = endRows(back, run, !run.reverse)
     const endPart = (from: number, count: number) => narrow(ends, 1, from * H, count * H)
-    const product = matmul(swap(a), previousRows(h!, h0, run))
+    const product = matmul(swap(a), previousRows(h, h0, run))
     const dh0 = matmul(endPart(0, gates), gru ? stateFirst(weight, H) : weight)
     const grads: (Tensor | null)[] = [
       gru ? part(1, gates) : a,

@@ -1,8 +1,19 @@
-import { compile, lstmCell, ShapeError, stack, type Tensor, tensor, ValueError } from 'nabla'
+import {
+  compile,
+  gradients,
+  lstmCell,
+  setBackend,
+  ShapeError,
+  stack,
+  type Tensor,
+  tensor,
+  ValueError,
+} from 'nabla'
 import * as nn from 'nabla/nn'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { expectClose } from '../golden/fixture.js'
+import { recurrence } from '../../src/ops/recurrence.js'
 import { maker } from '../laws/make.js'
 
 const layers = {
@@ -71,6 +82,36 @@ test('a packed batch gives what each of its sequences gives alone, with the same
     ),
     { numRuns: 30 },
   )
+})
+
+test.each(['native', 'wasm'] as const)('%s walks back as plain operations do', (backend) => {
+  setBackend(backend)
+  // More rows than a task takes, hidden units that fill no block, rows that end at different steps.
+  const steps = [70, 70, 65, 40, 3]
+  const rows = steps.reduce((a, b) => a + b, 0)
+  const H = 37
+  for (const cell of ['tanh', 'relu', 'lstm', 'gru'] as const)
+    for (const reverse of [false, true]) {
+      const make = maker(9)
+      const gates = { tanh: 1, relu: 1, lstm: 4, gru: 3 }[cell]
+      const last = { tanh: [], relu: [], lstm: [[70, H]], gru: [[H]] }[cell]
+      const inputs = [
+        make.float([rows, gates * H]),
+        make.float([gates * H, H], -0.3, 0.3),
+        make.float([70, H]),
+        ...last.map((shape) => make.float(shape)),
+      ]
+      for (const t of inputs) t.requiresGrad = true
+      const [x, weight, ...initial] = inputs as [Tensor, Tensor, ...Tensor[]]
+      const outs = recurrence(x, weight, initial, { cell, steps, reverse }).slice(0, -1)
+      const cts = outs.map((t) => make.float(t.shape))
+      const plain = gradients(outs, inputs, cts, { createGraph: true })
+      const fast = gradients(outs, inputs, cts)
+      fast.forEach((g, i) => {
+        expectClose(g!, plain[i]!, 2e-5, `${cell}, reverse ${reverse}, gradient ${i}`)
+      })
+    }
+  setBackend('native')
 })
 
 test('a layer is its cell step by step', () => {

@@ -2,7 +2,15 @@
 import { bytesOf, type DType } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
-import { type Graph, type Node, node, type Prim, type View, type Window } from '../ir.js'
+import {
+  type Graph,
+  type Node,
+  node,
+  type Prim,
+  recurrentCells,
+  type View,
+  type Window,
+} from '../ir.js'
 import { constantOf, simplify } from '../lower/simplify.js'
 import {
   Layouts,
@@ -14,7 +22,7 @@ import {
 } from '../lower/units.js'
 import { viewLayout } from '../layout.js'
 import { bitsOf, encodeFused, KernelTooLarge } from './fused.js'
-import { dtypeCodes, MAGIC, modes, opcodes, VERSION } from './opcodes.js'
+import { cells, dtypeCodes, MAGIC, modes, opcodes, VERSION } from './opcodes.js'
 import type { Program, SlotPlan } from './program.js'
 
 /** A run of memory; working memory is given its place when all is known. */
@@ -695,6 +703,23 @@ class Encoder {
           opcodes.MAX_POOL_INPUT,
           [planes, cells(a!.shape), cells(n.shape), y, index, to, this.checkId(n, 'a place')],
           label,
+        )
+        return
+      }
+      case 'recurrent':
+      case 'recurrentBack': {
+        const { cell, reverse, steps } = prim.run
+        const back = prim.op === 'recurrentBack'
+        const inputs = n.inputs.map((x) => this.contiguous(x))
+        const none: Ref = { slot: -1, offset: 0 }
+        if (back && cell === 'lstm') inputs.splice(2, 0, inputs.length > 5 ? inputs.pop()! : none)
+        if (!back && cell === 'gru' && inputs.length === 3) inputs.push(none)
+        const [rows, H] = [a!.shape[0]!, b!.shape[1]!]
+        this.flops += 2 * rows * H * H * recurrentCells[cell].gates
+        this.op(
+          back ? opcodes.RECURRENT_BACK : opcodes.RECURRENT,
+          [cells[cell], reverse ? 1 : 0, steps.length, H, ...steps, ...inputs, to],
+          `${cell} ${back ? 'back ' : ''}over ${steps.length} steps ${show(n.shape)}  ${n.label}`,
         )
         return
       }

@@ -26,6 +26,8 @@ export const opcodes = {
   MAX_POOL_INPUT: 17,
   SUM_POOL: 18,
   SUM_POOL_INPUT: 19,
+  RECURRENT: 20,
+  RECURRENT_BACK: 21,
 } as const
 
 const fusedNames =
@@ -43,5 +45,6 @@ export const fusedOps: Readonly<Record<string, number>> = Object.fromEntries(
 export const FULL = 0
 export const ROW = 1
 export const SCALAR = 2
+export const cells = { tanh: 0, relu: 1, lstm: 2, gru: 3 } as const
 export const modes = { set: 0, add: 1, mul: 2, max: 3, min: 4 } as const
 export const dtypeCodes = { float32: 0, int32: 1, bool: 2, float64: -1 } as const

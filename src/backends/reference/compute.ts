@@ -4,6 +4,7 @@ import { philox } from '../../core/philox.js'
 import { type Shape, sizeOf, stridesOf } from '../../core/shape.js'
 import type { Node, Prim, ReduceFn } from '../ir.js'
 import { mapFunction } from './maps.js'
+import { recurrent, recurrentBack } from './recurrent.js'
 import { windowed } from './windows.js'
 
 /** Calls `f` with every coordinate of the shape, in row-major order. */
@@ -296,6 +297,12 @@ export function compute(
         }
       return out
     }
+    case 'recurrent':
+      recurrent(prim.run, inShape(1)[1]!, args, out)
+      return out
+    case 'recurrentBack':
+      recurrentBack(prim.run, inShape(2)[1]!, args, out)
+      return out
     default:
       windowed(n, prim, args, out)
       return out
