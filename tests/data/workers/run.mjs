@@ -56,22 +56,25 @@ for (const [name, options] of [
   }
 }
 
-// Time that the training itself does not spend waiting.
-const [n, batchSize, step] = [400, 20, 40]
+// Milliseconds that the training itself spends waiting, after the first batch: the least of some epochs, since other
+// programs on the machine can only add to it.
+const [n, batchSize, step] = [200, 20, 40]
 const slow = await datasetFrom(here, 'noisy', n, 1)
+const word = new Int32Array(new SharedArrayBuffer(4))
 out.waits = [0, 2].map((workers) => {
   const loader = new DataLoader(slow, { batchSize, workers, prefetch: 4 })
-  let waited = 0
-  let first = 0
-  let begin = performance.now()
-  for (const _ of loader) {
-    const now = performance.now() - begin
-    if (first === 0) first = now
-    else waited += now
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, step)
-    begin = performance.now()
+  let least = Number.POSITIVE_INFINITY
+  for (let epoch = 0; epoch < 4; epoch++) {
+    let waited = 0
+    let begin = Number.POSITIVE_INFINITY
+    for (const _ of loader) {
+      waited += Math.max(0, performance.now() - begin)
+      Atomics.wait(word, 0, 0, step)
+      begin = performance.now()
+    }
+    least = Math.min(least, waited)
   }
-  return { workers, first, waited, training: (n / batchSize) * step }
+  return { workers, waited: least, training: (n / batchSize) * step }
 })
 console.log(JSON.stringify(out))
 process.exit(0)
