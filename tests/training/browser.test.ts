@@ -121,4 +121,38 @@ describe.skipIf(!executablePath && !required)('in Chromium', () => {
     expect(wasm.length).toBe(1)
     expect(total).toBeLessThan(100_000)
   })
+
+  test('nabla/data and nabla/vision: tables, batches, pictures, and what a page has not', async () => {
+    const run = async (
+      d: typeof import('nabla/data'),
+      v: typeof import('nabla/vision'),
+      n: typeof import('nabla'),
+    ) => {
+      const table = new d.CsvDataset('a,b,kind\n1,2,x\n3,4,y\n5,6,x', { target: 'kind' })
+      const loader = new d.DataLoader(table, { batchSize: 2, shuffle: true, seed: 3 })
+      const batches = [...loader].map(([x, y]) => [x!.toArray(), y!.toArray()])
+      const scaled = new d.StandardScaler().fitTransform(table.x).toArray()
+      n.manualSeed(1)
+      const picture = n.tensor([
+        [
+          [0, 0.2, 0.4],
+          [0.6, 0.8, 1],
+        ],
+      ])
+      const turned = v.fromImage(v.toPng(v.randomRotation(30)(picture))).toArray()
+      let refused = ''
+      try {
+        d.csvFile('x.csv')
+      } catch (error) {
+        refused = (error as Error).message
+      }
+      return { batches, scaled, turned, refused }
+    }
+    nabla.setBackend('wasm')
+    const want = await run(await import('nabla/data'), await import('nabla/vision'), nabla)
+    const got = await tab.evaluate<typeof want>(`
+      (async () => (${run})(await import('nabla/data'), await import('nabla/vision'), await import('nabla')))()`)
+    expect(got.refused).toContain('a browser has no files')
+    expect({ ...got, refused: '' }).toEqual({ ...want, refused: '' })
+  }, 60_000)
 })
