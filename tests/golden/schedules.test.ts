@@ -45,7 +45,7 @@ function setup(c: Case) {
   const groups = params.map((p, i) => ({ params: [p], lr: i === 0 ? 0.1 : 0.02 }))
   const optimizer =
     c.optimizer === 'SGD' ? new optim.SGD(groups, { momentum: 0.9 }) : new optim.Adam(groups)
-  return { params, optimizer, schedule: build(optimizer as never, c) }
+  return { params, optimizer, schedule: build(optimizer, c) }
 }
 type Optimizer = ReturnType<typeof setup>['optimizer']
 const read = (o: Optimizer) => ({
