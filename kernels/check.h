@@ -153,11 +153,13 @@ NABLA_INLINE void with_type(int32_t dtype, const F& f) {
 }
 
 // int32 wraps around, so it is added and multiplied as unsigned.
-NABLA_INLINE float plus(float a, float b) { return a + b; }
+// Which of two NaNs an addition keeps depends on the order in which the compiler names them: all become one.
+NABLA_INLINE float one_nan(float x) { return x == x ? x : __builtin_nanf(""); }
+NABLA_INLINE float plus(float a, float b) { return one_nan(a + b); }
 NABLA_INLINE double plus(double a, double b) { return a + b; }
 NABLA_INLINE int32_t plus(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
 NABLA_INLINE uint8_t plus(uint8_t a, uint8_t b) { return a | b; }
-NABLA_INLINE float times(float a, float b) { return a * b; }
+NABLA_INLINE float times(float a, float b) { return one_nan(a * b); }
 NABLA_INLINE double times(double a, double b) { return a * b; }
 NABLA_INLINE int32_t times(int32_t a, int32_t b) { return (int32_t)((uint32_t)a * (uint32_t)b); }
 NABLA_INLINE uint8_t times(uint8_t a, uint8_t b) { return a & b; }

@@ -101,13 +101,61 @@ int64_t register_bytes(const Kernel& k, const Tiling& t) {
   return ((int64_t)k.n_regs + 3) * t.lanes * 4 + 64;
 }
 
-// Places that an accumulating output has: its span of addresses.
-int64_t places(const Kernel& k, const Port& o) {
-  int64_t n = 1;
-  for (int a = 0; a < k.n_outer; a++) n += (int64_t)(k.extent[a] - 1) * o.outer[a];
-  return n + (int64_t)(k.rows - 1) * o.row + (int64_t)(k.cols - 1) * o.col;
-}
 bool combines(const Port& o) { return o.mode != SET; }
+
+// Axis a of the space, of which rows and columns are the last.
+int64_t extent_of(const Kernel& k, int a) { return a < k.n_outer ? k.extent[a] : a == k.n_outer ? k.rows : k.cols; }
+int64_t stride_of(const Kernel& k, const Port& p, int a) { return a < k.n_outer ? p.outer[a] : a == k.n_outer ? p.row : p.col; }
+
+// A combining output is gathered over its whole span of addresses: how many there are, the lowest, and does each
+// belong to it?
+struct Span {
+  int64_t places, lowest;
+  bool dense;
+};
+Span span_of(const Kernel& k, const Port& o) {
+  Span s = {1, o.offset, true};
+  int64_t left = 1;
+  for (int a = 0; a < k.n_outer + 2; a++) {
+    const int64_t stride = stride_of(k, o, a), reach = (extent_of(k, a) - 1) * stride;
+    if (reach < 0) s.lowest += reach;
+    s.places += reach < 0 ? -reach : reach;
+    if (reach) left *= extent_of(k, a);
+  }
+  // Axis by axis from the innermost: the stride of each is what those within it hold.
+  for (int64_t held = 1; held < left;) {
+    int64_t next = 0;
+    for (int a = 0; a < k.n_outer + 2 && !next; a++) {
+      const int64_t stride = stride_of(k, o, a);
+      if (extent_of(k, a) > 1 && (stride == held || stride == -held)) next = held * extent_of(k, a);
+    }
+    if (!next) s.dense = false;
+    held = next ? next : left;
+  }
+  return s;
+}
+// What was gathered to where it belongs.
+void deliver(const Kernel& k, const Port& o, const Span& s, const float* total, float* out) {
+  if (s.dense) {
+    __builtin_memcpy(out + s.lowest, total, s.places * 4);
+    return;
+  }
+  const int axes = k.n_outer + 2;
+  int64_t at[MAX_OUTER + 2] = {}, to = o.offset;
+  for (;;) {
+    out[to] = total[to - s.lowest];
+    int a = axes - 1;
+    for (; a >= 0; a--) {
+      const int64_t stride = stride_of(k, o, a), last = stride ? extent_of(k, a) - 1 : 0;
+      if (at[a] < last) {
+        at[a]++, to += stride;
+        break;
+      }
+      to -= at[a] * stride, at[a] = 0;
+    }
+    if (a < 0) return;
+  }
+}
 
 int task_count(const Kernel& k, const Tiling& t, int threads) {
   const int64_t work = k.outer_count * k.rows * (int64_t)k.cols * (k.n_ins + 1) / 4;
@@ -322,7 +370,8 @@ struct Task {
   const Tiling& tl;
   float* registers;  // n_regs + 3 tiles
   float* partial[MAX_IO];  // accumulators of combining outputs: two levels
-  int64_t count[MAX_IO];
+  int64_t count[MAX_IO], lowest[MAX_IO];
+  Status fault;
   float* reg_at[MAX_REGS];
   bool kept[MAX_REGS];  // an input that is the same in every tile, loaded already
   int stored_since;
@@ -420,7 +469,7 @@ struct Task {
     const int32_t* v = (const int32_t*)reg_at[w[2]];
     for (int64_t i = 0; i < n; i++)
       if ((v[i] < lo || v[i] >= hi) && v[i] != except) {
-        if (!e.status->fault) *e.status = {INDEX_FAULT, w[5], v[i], lo, hi};
+        fault = {INDEX_FAULT, w[5], v[i], lo, hi};
         return false;
       }
     return true;
@@ -509,7 +558,7 @@ struct Task {
   void accumulate(int i, const Tile& t) {
     const Port& p = k.out[i];
     const bool is_int = p.dtype != F32;
-    float* acc = partial[i] + (address(k, p, t) - p.offset);
+    float* acc = partial[i] + (address(k, p, t) - lowest[i]);
     const float* v = reg_at[p.reg];
     const int op = mode_reduction(p.mode, is_int);
     if (k.cls[p.reg] == ROW) {
@@ -631,7 +680,7 @@ Tile tile_at(const Kernel& k, const Tiling& tl, int64_t i) {
 int64_t partial_lanes(const Kernel& k) {
   int64_t n = 0;
   for (int i = 0; i < k.n_out; i++)
-    if (combines(k.out[i])) n += 2 * ((places(k, k.out[i]) + VW - 1) / VW * VW);
+    if (combines(k.out[i])) n += 2 * ((span_of(k, k.out[i]).places + VW - 1) / VW * VW);
   return n;
 }
 
@@ -652,7 +701,9 @@ bool fused_validate(Check& c) {
   for (int a = 0; a < n_outer + 2; a++) empty |= extent[a] == 0;
   bool written[MAX_REGS] = {}, is_virtual[MAX_REGS] = {};
   struct Input {
-    int32_t slot, offset, stride[MAX_OUTER + 2];
+    Range span;
+    int width;
+    int32_t stride[MAX_OUTER + 2];
   } ins[MAX_IO];
   for (int i = 0; i < n_in; i++) {
     int32_t stride[MAX_OUTER + 2];
@@ -662,7 +713,8 @@ bool fused_validate(Check& c) {
     ref.offset = r.word();
     r.words(n_outer + 2, stride);
     if (ref.slot >= 0 && ref.offset < 0) return r.fail("an offset is negative");
-    r.span(ref, width_of(dtype), n_outer + 2, extent, stride);
+    ins[i].span = r.span(ref, width_of(dtype), n_outer + 2, extent, stride);
+    ins[i].width = width_of(dtype);
     if (ref.slot < 0) {
       // The element offset must fit an int32.
       if (dtype != I32) return r.fail("an index is int32");
@@ -680,7 +732,6 @@ bool fused_validate(Check& c) {
     }
     written[i] = true;
     is_virtual[i] = ref.slot < 0;
-    ins[i].slot = ref.slot, ins[i].offset = ref.offset;
     for (int a = 0; a < n_outer + 2; a++) ins[i].stride[a] = stride[a];
     if (!r.ok) return false;
   }
@@ -731,15 +782,14 @@ bool fused_validate(Check& c) {
     if (cls[reg] == ROW && extent[n_outer + 1] > 1 && stride[n_outer + 1] != 0) return r.fail("a row value has no columns");
     if (mode != SET) {
       if (dtype == BOOL || cls[reg] == SCALAR) return r.fail("this cannot be combined");
-      for (int a = 0; a < n_outer + 2; a++)
-        if (stride[a] < 0) return r.fail("a combining output has negative strides");
       partials += 2 * (((span.hi - span.lo) / 4 + VW) / VW * VW);
     }
     // In the memory of an input only at the very same places.
     for (int j = 0; j < n_in && !empty; j++) {
-      if (ins[j].slot != ref.slot) continue;
-      bool same = mode == SET && ins[j].offset == ref.offset;
-      for (int a = 0; a < n_outer + 2; a++) same &= extent[a] <= 1 || ins[j].stride[a] == stride[a];
+      const Input& in = ins[j];
+      if (in.span.slot != span.slot || in.span.hi <= span.lo || span.hi <= in.span.lo) continue;
+      bool same = mode == SET && in.width == width_of(dtype) && in.span.lo == span.lo;
+      for (int a = 0; a < n_outer + 2; a++) same &= extent[a] <= 1 || in.stride[a] == stride[a];
       if (!same) return r.fail("an output overlaps an input");
     }
   }
@@ -762,32 +812,38 @@ void fused_run(const Exec& e) {
   const int tasks = task_count(k, tl, pool_threads(e.pool));
   const int64_t lanes = partial_lanes(k);
   float* shared = (float*)(((uintptr_t)e.shared + 63) & ~(uintptr_t)63);
+  // The fault of the first tile that has one, whatever the number of threads: a task runs up to its own first.
+  Status faults[MAX_THREADS * 4];
   parallel(e, tasks, [&](int task, int thread) {
     float* registers = (float*)(((uintptr_t)(e.scratch + thread * e.per_thread) + 63) & ~(uintptr_t)63);
-    Task job{e, k, tl, registers, {}, {}, {}, {}, 0};
+    Task job{e, k, tl, registers, {}, {}, {}, {}, {}, {}, 0};
     float* p = shared + task * lanes;
     for (int i = 0; i < k.n_out; i++) {
       if (!combines(k.out[i])) continue;
-      job.count[i] = (places(k, k.out[i]) + VW - 1) / VW * VW;
+      const Span span = span_of(k, k.out[i]);
+      job.count[i] = (span.places + VW - 1) / VW * VW, job.lowest[i] = span.lowest;
       job.partial[i] = p;
       const float s = mode_start(k.out[i].mode, k.out[i].dtype != F32);
       for (int64_t j = 0; j < 2 * job.count[i]; j++) p[j] = s;
       p += 2 * job.count[i];
     }
     const int64_t first = tl.tiles * task / tasks, last = tl.tiles * (task + 1) / tasks;
-    for (int64_t i = first; i < last; i++)
-      if (!job.run_tile(tile_at(k, tl, i))) return;
-    job.flush();
+    int64_t i = first;
+    while (i < last && job.run_tile(tile_at(k, tl, i))) i++;
+    if (i == last) job.flush();
+    faults[task] = job.fault;
   });
+  for (int t = 0; t < tasks && e.status->fault == OK; t++) *e.status = faults[t];
   if (e.status->fault || lanes == 0) return;
   int64_t at = 0;
   for (int i = 0; i < k.n_out; i++) {
     const Port& o = k.out[i];
     if (!combines(o)) continue;
-    const int64_t n = places(k, o), padded = (n + VW - 1) / VW * VW;
+    const Span span = span_of(k, o);
+    const int64_t n = span.places, padded = (n + VW - 1) / VW * VW;
     float* total = shared + at + padded;
     for (int t = 1; t < tasks; t++) combine(o.mode, o.dtype != F32, total, shared + t * lanes + at + padded, n);
-    __builtin_memcpy((float*)e.slots[o.slot] + o.offset, total, n * 4);
+    deliver(k, o, span, total, (float*)e.slots[o.slot]);
     at += 2 * padded;
   }
 }

@@ -67,7 +67,7 @@ NABLA_INLINE vf scale2(vf p, vf n) {
 // x limited to [lo, hi], NaN kept.
 NABLA_INLINE vf limit(vf x, float lo, float hi) { return max_hw(splat(lo), min_hw(splat(hi), x)); }
 // 2^n for integral n in [-126, 127] given as n + MAGIC.
-NABLA_INLINE vf pow2_of_magic(vf t) { return from_bits((bits(t) + 127) << 23); }
+NABLA_INLINE vf pow2_of_magic(vf t) { return from_bits(wrapping_add(bits(t), splat(127)) << 23); }
 
 // e^r - 1 over r, |r| <= ln2/2, as 1 + r * this.
 NABLA_INLINE vf exp_tail(vf r) {
@@ -97,7 +97,7 @@ NABLA_INLINE vf v_exp2(vf x) {
 // (e^x - 1) / 2 for x within [-80, 89]; exact scaling, so accurate near zero (but it loses the sign of -0).
 NABLA_INLINE vf half_expm1(vf x) {
   vf t = fma(x, splat(LOG2E), splat(MAGIC)), n = t - MAGIC, r = minus_n_ln2(x, n);
-  vf p = fma(r * r, exp_tail(r), r), s = from_bits((bits(t) + 126) << 23);
+  vf p = fma(r * r, exp_tail(r), r), s = from_bits(wrapping_add(bits(t), splat(126)) << 23);
   return fma(s, p, s - 0.5f);
 }
 NABLA_INLINE vf v_expm1(vf x) {
@@ -113,8 +113,11 @@ NABLA_INLINE vf v_sigmoid(vf x) {
 }
 NABLA_INLINE vf v_tanh(vf x) {
   vf a = min_hw(splat(9.1f), abs_bits(x));
-  vf h = half_expm1(a + a);
-  return copysign_bits(h / (h + 1.0f), x);
+  vf h = half_expm1(a + a), d = h + 1.0f, q = h / d;
+  // What q lacks of the quotient: d should be d + lost, and 1 / d is 1 - q. (From h = 2^24 on, where d - 1 is
+  // rounded as well, it may be too much, but never too little.)
+  vf lost = h - (d - 1.0f), rest = fma(-q, lost, fma(-q, d, h));
+  return copysign_bits(min_hw(splat(1.0f), fma(rest, 1.0f - q, q)), x);
 }
 
 // ---- logarithms ----
@@ -125,7 +128,7 @@ struct Split {
 };
 NABLA_INLINE Split split(vf x) {
   vi tiny = x < 1.17549435e-38f;
-  vi i = bits(select(tiny, x * 8388608.0f, x)) - 0x3f2aaaab;
+  vi i = wrapping_sub(bits(select(tiny, x * 8388608.0f, x)), splat(0x3f2aaaab));
   vf m = from_bits((i & 0x7fffff) + 0x3f2aaaab);
   return {to_float((i >> 23) - (tiny & 23)), m - 1.0f};
 }
@@ -135,17 +138,17 @@ NABLA_INLINE vf log_special(vf x, vf r) {
   r = select(x == 0.0f, splat(-INF), r);
   return select(x == INF, x, r);
 }
-// log(1 + f) + e ln2, |f| <= 1/3.
-NABLA_INLINE vf log1p_plus(vf f, vf e) {
+// log(1 + f + tail) + e ln2, |f| <= 1/3, the tail below half a unit in the last place of f.
+NABLA_INLINE vf log1p_plus(vf f, vf tail, vf e) {
   vf w = f * f;
   vf p = poly(f, 0.333332151174555f, -0.249997973442078f, 0.200104460120201f, -0.166805058717728f, 0.140053048729897f,
               -0.121839717030525f, 0.139869153499603f, -0.128930404782295f);
-  vf y = fma(w, splat(-0.5f), fma(w * f, p, e * LN2_LO));
+  vf y = fma(w, splat(-0.5f), fma(w * f, p, fma(e, splat(LN2_LO), tail)));
   return fma(e, splat(LN2_HI), f + y);
 }
 NABLA_INLINE vf v_log(vf x) {
   Split s = split(x);
-  return log_special(x, log1p_plus(s.f, s.e));
+  return log_special(x, log1p_plus(s.f, splat(0.0f), s.e));
 }
 NABLA_INLINE vf v_log2(vf x) {
   Split s = split(x);
@@ -153,7 +156,7 @@ NABLA_INLINE vf v_log2(vf x) {
   vf p = poly(f, -0.721347510814667f, 0.480896532535553f, -0.360672056674957f, 0.288694649934769f, -0.240610226988792f,
               0.201985627412796f, -0.176226988434916f, 0.202083453536034f, -0.184257984161377f);
   vf y = fma(f * f, p, f * 0.442695051f);  // f log2(e) = f + 0.4427 f
-  return log_special(x, s.e + (f + y));
+  return log_special(x, (s.e + f) + y);  // e + f is exact for e = -1 and 1, where they cancel
 }
 NABLA_INLINE vf v_log10(vf x) {
   Split s = split(x);
@@ -165,21 +168,22 @@ NABLA_INLINE vf v_log10(vf x) {
 }
 NABLA_INLINE vf v_log1p(vf x) {
   // The exponent of 1 + x, then x scaled by it exactly: nothing is lost where x is small.
-  vi i = (bits(1.0f + x) - 0x3f2aaaab) & splat((int32_t)0xff800000);
-  vi s = 0x3f800000 - i;
-  vf f = from_bits(bits(x) - i) + (from_bits(select(s > 0, s, splat(0))) - 1.0f);
-  vf r = copysign_bits(log1p_plus(f, to_float(i >> 23)), x);
+  vi i = wrapping_sub(bits(1.0f + x), splat(0x3f2aaaab)) & splat((int32_t)0xff800000);
+  vi s = wrapping_sub(splat(0x3f800000), i);
+  vf a = from_bits(wrapping_sub(bits(x), i)), b = from_bits(select(s > 0, s, splat(0))) - 1.0f, f = a + b;
+  vf r = copysign_bits(log1p_plus(f, a - (f - b), to_float(i >> 23)), x);
   return select(x > -1.0f, select(x == INF, x, r), select(x == -1.0f, splat(-INF), splat(__builtin_nanf(""))));
 }
 
 // ---- error function ----
 
+NABLA_INLINE vf erf_small(vf x) {  // |x| < 0.95
+  vf p = poly(x * x, 0.128379166126251f, -0.376126319169998f, 0.112836711108685f, -0.0268580652773380f, 0.00519771873950958f,
+              -0.000810509780421853f, 8.21174471639097e-05f);
+  return fma(x, p, x);
+}
 NABLA_INLINE vf v_erf(vf x) {
-  vf a = abs_bits(x), w = x * x;
-  vf small = fma(x,
-                 poly(w, 0.128379166126251f, -0.376126319169998f, 0.112836711108685f, -0.0268580652773380f,
-                      0.00519771873950958f, -0.000810509780421853f, 8.21174471639097e-05f),
-                 x);
+  vf a = abs_bits(x);
   // 1 - 2^-q(a)
   vf b = min_hw(splat(3.95f), a);
   vf q = poly(b, 2.53731501288712e-4f, -1.62955403327942f, -0.913708806037903f, -0.156235113739967f, 0.0362529270350933f,
@@ -188,7 +192,7 @@ NABLA_INLINE vf v_erf(vf x) {
   vf f = q - (t - MAGIC);
   vf p = poly(f, 1.0f, 0.693147003650665f, 0.240222409367561f, 0.0555069930851460f, 0.00967156514525414f, 0.00132747506722808f);
   vf big = fma(p, -pow2_of_magic(t), splat(1.0f));
-  return select(a < 0.95f, small, copysign_bits(big, x));
+  return select(a < 0.95f, erf_small(x), copysign_bits(big, x));
 }
 
 NABLA_INLINE vf v_erfc(vf x) {
@@ -203,7 +207,7 @@ NABLA_INLINE vf v_erfc(vf x) {
               -0.00803098455071449f, 0.00870891101658344f, 0.00125303503591567f, -0.00142014643643051f, -0.000400914446135134f,
               0.000168648519320413f, 7.90980193414725e-05f);
   vf c = scale2(e * p / fma(a, splat(2.0f), splat(1.0f)), n);
-  return select(x < 0.0f, 2.0f - c, c);
+  return select(a < 0.4f, 1.0f - erf_small(x), select(x < 0.0f, 2.0f - c, c));
 }
 
 NABLA_INLINE vf v_erfinv(vf x) {

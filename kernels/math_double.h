@@ -21,11 +21,11 @@ NABLA_INLINE vd d_exp(vd x) {
   const vd r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
   const vd p = polyd(r, 1.0, 1.0, 0.49999999999441724, 0.16666666666566304, 0.041666667039309623, 0.0083333333799216307,
                      0.0013888801916654154, 0.00019841178838728336, 2.4884387265373101e-05, 2.763627159189212e-06);
-  return p * (vd)((bits(t) + 1023) << 52);
+  return p * (vd)(((vul)t + 1023) << 52);
 }
 // ln x of a positive double; -inf at 0, NaN below.
 NABLA_INLINE vd d_log(vd x) {
-  const vl i = bits(x) - 0x3fe6a09e667f3bcdll;  // sqrt(1/2)
+  const vl i = (vl)((vul)x - 0x3fe6a09e667f3bcdull);  // sqrt(1/2)
   const vl k = i >> 52;
   const vd m = (vd)((i & 0xfffffffffffffll) + 0x3fe6a09e667f3bcdll);
   const vd e = (vd)(k + bits(splatd(MAGIC_D))) - MAGIC_D, s = (m - 1.0) / (m + 1.0), w = s * s;
@@ -60,7 +60,7 @@ NABLA_INLINE SinCos d_sincos(vd x) {
   const vd c = polyd(w, 1.0, -0.49999999999352329, 0.041666666544044079, -0.0013888880399314169, 2.4798929741371767e-05,
                      -2.7173492805634383e-07);
   const vl q = bits(t);
-  const vl swapped = -(q & 1), minus_s = (q & 2) << 62, minus_c = ((q + 1) & 2) << 62;
+  const vl swapped = -(q & 1), minus_s = (q & 2) << 62, minus_c = (vl)(((vul)q + 1) & 2) << 62;
   SinCos o;
   o.s = (vd)((vl)selectd(swapped, c, s) ^ minus_s);
   o.c = (vd)((vl)selectd(swapped, s, c) ^ minus_c);

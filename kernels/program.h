@@ -77,8 +77,8 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
 // is stored once a row, col stride 0, and SCALAR once); ADD, MUL, MAX, MIN combine into OUT all values that
 // share an address (strides 0 on the axes reduced), starting from the identity, not from what OUT held.
 // A ROW register contributes once a row, a SCALAR register not at all. Sums are accurate as pairwise ones.
-// SET outputs and inputs may be the same memory when offset and strides are equal: values are read before
-// they are overwritten.
+// SET outputs and inputs may be the same memory when width, offset and strides are equal: values are read before
+// they are overwritten. When several CHECKs fail, the first tile's first failure is reported.
 enum Class : int32_t { FULL = 0, ROW = 1, SCALAR = 2 };
 
 // name; a, b, c are registers. Suffix F float, I int32, B bool mask.
@@ -162,7 +162,7 @@ struct Exec {
   char* scratch;          // of thread 0; thread t's is scratch + t * per_thread
   int64_t per_thread;
   Pool* pool;
-  Status* status;         // written by the first fault (task order decides which)
+  Status* status;         // written by the first fault
 };
 // Validation of one instruction: true when every address lies inside its slot. `bytes[s]` is the size of slot s.
 struct Check {

@@ -44,6 +44,12 @@ NABLA_INLINE void store(int32_t* p, vi v) { *(vi_u*)p = v; }
 NABLA_INLINE vf splat(float x) { return x - (vf){}; }
 NABLA_INLINE vi splat(int32_t x) { return x - (vi){}; }
 
+#if defined(__AVX512F__)
+// The zeroing forms with every lane on are the plain instructions; the plain intrinsics make
+// GCC 12 warn of an uninitialised operand.
+constexpr __mmask16 ALL_LANES = 0xffff;
+#endif
+
 // a * b + c, fused where the target has it.
 NABLA_INLINE vf fma(vf a, vf b, vf c) {
 #if defined(__AVX512F__)
@@ -65,11 +71,13 @@ NABLA_INLINE vi select(vi mask, vi a, vi b) { return mask ? a : b; }
 NABLA_INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
 NABLA_INLINE vi bits(vf x) { return (vi)x; }
 NABLA_INLINE vf from_bits(vi x) { return (vf)x; }
+NABLA_INLINE vi wrapping_add(vi a, vi b) { return (vi)((vu)a + (vu)b); }
+NABLA_INLINE vi wrapping_sub(vi a, vi b) { return (vi)((vu)a - (vu)b); }
 
 // Truncation toward zero. Out-of-range lanes give INT32_MIN on x86 and saturate elsewhere.
 NABLA_INLINE vi to_int(vf x) {
 #if defined(__AVX512F__)
-  return (vi)_mm512_cvttps_epi32((__m512)x);
+  return (vi)_mm512_maskz_cvttps_epi32(ALL_LANES, (__m512)x);
 #elif defined(__AVX2__)
   return (vi)_mm256_cvttps_epi32((__m256)x);
 #elif defined(__SSE2__)
@@ -107,12 +115,6 @@ NABLA_INLINE bool any(vi mask) {
   return all != 0;
 #endif
 }
-
-#if defined(__AVX512F__)
-// The zeroing forms with every lane on are the plain instructions; the plain intrinsics make
-// GCC 12 warn of an uninitialised operand.
-constexpr __mmask16 ALL_LANES = 0xffff;
-#endif
 
 NABLA_INLINE vf abs_bits(vf x) { return from_bits(bits(x) & splat(0x7fffffff)); }
 // The magnitude of a with the sign of b.
@@ -234,6 +236,7 @@ NABLA_INLINE vf max_hw(vf a, vf b) {
 // Half a vector's lanes in double, for the few places where float is not enough.
 typedef double vd __attribute__((vector_size(NABLA_VW * 4)));
 typedef int64_t vl __attribute__((vector_size(NABLA_VW * 4)));
+typedef uint64_t vul __attribute__((vector_size(NABLA_VW * 4)));
 typedef float vf_half __attribute__((vector_size(NABLA_VW * 2)));
 NABLA_INLINE vd splatd(double x) { return x - (vd){}; }
 NABLA_INLINE vd selectd(vl mask, vd a, vd b) { return mask ? a : b; }

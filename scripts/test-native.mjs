@@ -5,6 +5,7 @@
 //                                                     with the named sources only
 // Each also runs under the address and undefined-behaviour sanitizers, those marked `threads` under
 // the thread sanitizer, and all of them on NEON under emulation. `args-slow=` replaces `args=` there.
+//   node scripts/test-native.mjs [FILE [VARIANT]]    those whose names hold the words
 import { readdirSync, readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { compileAll, findCompiler, link, run } from './cxx.mjs'
@@ -113,8 +114,8 @@ async function runVariant(test, variant, tools) {
   }
 }
 
-/** Gives a list of `{ name, status, reason, seconds }`. */
-export async function testNative({ only = '' } = {}) {
+/** Gives a list of `{ name, status, reason, seconds }`, of the files and variants whose names hold the strings. */
+export async function testNative({ only = '', kind = '' } = {}) {
   const tools = {
     native: await findCompiler([process.env.CXX, 'g++', 'clang++', 'c++']),
     cross: await findCompiler(['aarch64-linux-gnu-g++']),
@@ -125,13 +126,14 @@ export async function testNative({ only = '' } = {}) {
   for (const file of readdirSync(`${root}/${folder}`).sort()) {
     if (!file.endsWith('.cpp') || !file.includes(only)) continue
     const test = directive(file, readFileSync(`${root}/${folder}/${file}`, 'utf8'))
-    for (const variant of variants(test, cpu)) work.push([test, variant])
+    for (const variant of variants(test, cpu))
+      if (variant.name.includes(kind)) work.push([test, variant])
   }
   return await Promise.all(work.map(([test, variant]) => runVariant(test, variant, tools)))
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const results = await testNative({ only: process.argv[2] })
+  const results = await testNative({ only: process.argv[2], kind: process.argv[3] })
   for (const { name, status, reason, seconds } of results)
     console.log(
       `${status} ${name}${seconds ? ` ${seconds.toFixed(1)} s` : ''}${reason ? `: ${reason}` : ''}`,

@@ -1,4 +1,4 @@
-// test: core args=300 args-slow=60
+// test: core args=300 args-slow=60 threads
 // The instructions against plain loops on random shapes, with one thread and several, which must agree to the
 // bit; what validation rejects; and that an index out of range stops the run with nothing written.
 #include <algorithm>
@@ -106,7 +106,7 @@ static void copy(Random& r, bool big) {
     if (s[i]) src_n *= e[i];
     if (s[i] && r.one_in(5)) src_offset += s[i] * (e[i] - 1), s[i] = -s[i];
   }
-  const std::vector<T> src = values<T>(r, src_n + src_offset, !add), out = values<T>(r, out_n + out_offset, false);
+  const std::vector<T> src = values<T>(r, src_n + src_offset), out = values<T>(r, out_n + out_offset);
   std::vector<T> want = out;
   std::vector<int32_t> at(rank);
   for (;;) {
@@ -484,6 +484,44 @@ static void rejections() {
   if (!execute(core, negative, q.slots, nullptr, true).info.error) fail("accepted a slot of 2^63 bytes");
 }
 
+// An output of a fused kernel that combines: some axes reduced, the others in any order, with gaps whose
+// contents stay, and turned round; a second input of the same slot lies beside it.
+static void combining(Random& r, bool big) {
+  const int outer = r.in(0, 3), axes = outer + 2;
+  Words e(axes), s(axes), o(axes), order(axes);
+  int32_t span = 1, offset = r.below(4), n = 1;
+  for (int i = 0; i < axes; i++) e[i] = extent(r, big && i >= outer), order[i] = i;
+  for (int i = axes - 1; i >= 0; i--) s[i] = n, n *= e[i];
+  std::shuffle(order.begin(), order.end(), r.engine);
+  const bool gaps = r.one_in(2);
+  for (int i : order) {
+    if (r.one_in(2)) continue;
+    o[i] = span + (gaps ? r.below(3) : 0);
+    span = o[i] * e[i];
+    if (r.one_in(4)) offset += o[i] * (e[i] - 1), o[i] = -o[i];
+  }
+  const int mode = r.in(ADD, MIN);
+  std::vector<float> x(n), out(offset + span);
+  for (float& v : x) v = mode == MUL ? (r.one_in(50) ? 2.0f : 1.0f) : (float)r.in(-9, 9);
+  for (float& v : out) v = r.number();
+  std::vector<float> want = out;
+  std::vector<bool> begun(want.size());
+  for (int i = 0; i < n; i++) {
+    int32_t to = offset;
+    for (int a = 0; a < axes; a++) to += i / s[a] % e[a] * o[a];
+    want[to] = begun[to] ? combined(mode, want[to], x[i]) : x[i];
+    begun[to] = true;
+  }
+  Program p;
+  std::vector<float> both = out;
+  both.insert(both.end(), x.begin(), x.end());
+  const int32_t at = p.slot_of(both);
+  want.insert(want.end(), x.begin(), x.end());
+  p.add(OP_FUSED, Words{outer} + e + Words{1, 0, 1, 1, FULL} + Words{at, F32, (int32_t)out.size()} + s +
+                      Words{at, F32, offset} + o + Words{mode, 0});
+  compare(p, at, want);
+}
+
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? atoi(argv[1]) : 50;
   all_cores = cores();
@@ -498,7 +536,7 @@ int main(int argc, char** argv) {
       {"gather, scatter f32", gather_and_scatter<float>}, {"gather, scatter i32", gather_and_scatter<int32_t>},
       {"gather, scatter bool", gather_and_scatter<uint8_t>},
       {"order f32", ordering<float>}, {"order i32", ordering<int32_t>}, {"order bool", ordering<uint8_t>},
-      {"matmul", matmul}, {"convolution", convolution}, {"pooling", pooling},
+      {"matmul", matmul}, {"convolution", convolution}, {"pooling", pooling}, {"combining", combining},
   };
   for (const auto& test : tests)
     for (int i = 0; i < rounds; i++) {
