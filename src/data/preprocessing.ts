@@ -2,7 +2,8 @@
  * What is learned from the training data and done to all data: scaling, encoding, features. Each has `fit`, `transform`
  * and `inverseTransform`, keeps what it learned in plain numbers, and goes to JSON and back, so that it can be saved
  * with the model. Names and results are scikit-learn's. Transforms of numbers are tensor operations: they can stand in
- * front of the model in a compiled function.
+ * front of the model in a compiled function. With the model: saveTensors(path, model.stateDict(), { scaler:
+ * JSON.stringify(scaler) }), and back: fromJSON(JSON.parse(metadata.scaler), 'StandardScaler').
  */
 import { FileError } from '../core/errors.js'
 import { LabelEncoder, OneHotEncoder } from './encoders.js'
