@@ -40,7 +40,7 @@ function floatFormat(values: readonly number[]): (v: number) => string {
     const min = Math.min(...finite)
     const whole = values.every((v) => !Number.isFinite(v) || Number.isInteger(v))
     if (whole)
-      one = max / min > 1e3 && max > 1e8 ? scientific : (v) => `${Object.is(v, -0) ? '-0' : v}.`
+      one = max / min > 1e3 || max > 1e8 ? scientific : (v) => `${Object.is(v, -0) ? '-0' : v}.`
     else if (max / min > 1e3 || max > 1e8 || min < 1e-4) one = scientific
     else one = (v) => v.toFixed(p)
   }
@@ -80,7 +80,9 @@ export function format(t: Tensor): string {
       : float
         ? floatFormat(values)
         : (v: number) => `${v}`
-  const width = Math.max(0, ...values.map((v) => one(v).length))
+  // PyTorch's width: of what is finite and not 0; zeros, infinities and NaN may stand out.
+  const telling = float ? values.filter((v) => Number.isFinite(v) && v !== 0) : values
+  const width = Math.max(float ? 1 : 0, ...telling.map((v) => one(v).length))
   const text = (v: number) => (shape.length === 0 ? one(v) : one(v).padStart(width))
   const lines = (index: number[], indent: number): string => {
     const a = index.length
