@@ -120,6 +120,13 @@ function recurrent(lib, { kind, layers, hidden, batch, steps, inputs, lr }) {
   const y = labels(lib, batch, 10)
   return () => step(x, y)
 }
+/** The step of an optimizer alone, with a gradient that stays. */
+function update(lib, { kind, size, lr }) {
+  const p = leaf(lib, [size])
+  p.grad = random(lib, [size])
+  const optimizer = new lib.optim[kind]([p], { lr })
+  return () => optimizer.step()
+}
 const sequence = (kind, layers, ratio) => ({
   name: `step ${kind.toLowerCase()}`,
   torch: 'recurrent',
@@ -175,6 +182,13 @@ export const cases = [
     args: course,
     nabla: (lib, args) => mlp(lib, args, { eager: true }),
     goal: { native: 1 },
+  },
+  {
+    name: 'adam 25 million',
+    torch: 'update',
+    args: { kind: 'Adam', size: 25_000_000, lr: 1e-7 },
+    nabla: update,
+    goal: { native: 2 },
   },
   sequence('RNN', 2, 1.8),
   sequence('LSTM', 1, 1.6),

@@ -73,6 +73,13 @@ def mlp(sizes, activation, optimizer, lr, batch):
 
 
 @case
+def update(kind, size, lr):
+    p = random(size).requires_grad_()
+    p.grad = random(size)
+    return getattr(torch.optim, kind)([p], lr=lr).step
+
+
+@case
 def recurrent(kind, layers, hidden, batch, steps, inputs, lr):
     layer = getattr(nn, kind)(inputs, hidden, layers, batch_first=True)
     head = nn.Linear(hidden, 10)

@@ -147,6 +147,9 @@ def cases():
     yield from case("triplet, p 1, swap", "tripletMarginLoss", triplet, [a, b, c], p=1, swap=True, margin=0.5, wrt=3)
     yield from case("triplet, p 3", "tripletMarginLoss", triplet, [a, b, c], p=3, wrt=3)
 
+    by_distance = F.triplet_margin_with_distance_loss
+    yield from case("triplet with distance, swap", "tripletMarginWithDistanceLoss", by_distance, [a, b, c], wrt=3, swap=True, margin=0.7)
+
     # PyTorch's gradient of CTC assumes log-softmax before it, so that the logits are what is compared.
     def ctc(x, targets, lengths, wanted, reduction="mean", **options):
         return F.ctc_loss(torch.log_softmax(x, -1), targets, lengths, wanted, reduction=reduction, **options)
