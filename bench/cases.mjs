@@ -150,6 +150,23 @@ function forwardBackward(lib, f, shape, leaves = []) {
     for (const t of run(ct)) t.dispose()
   }
 }
+/** The gradient comes from a given one of the looked-up vectors. */
+function embedding(lib, { count, dim, shape }) {
+  const { nabla } = lib
+  const weight = leaf(lib, [count, dim])
+  const size = shape.reduce((a, b) => a * b, 1)
+  const index = nabla
+    .tensor(Int32Array.from({ length: size }, (_, i) => (i * 7919) % count))
+    .reshape(shape)
+  const run = nabla.compile((ct) => {
+    const y = nabla.embedding(index, weight)
+    return [y, ...nabla.gradients(y, [weight], [ct])]
+  })
+  const ct = random(lib, [...shape, dim])
+  return () => {
+    for (const t of run(ct)) t.dispose()
+  }
+}
 const operation = (name, torch, nabla, more = {}) => ({
   name,
   torch,
@@ -213,6 +230,13 @@ export const cases = [
       shape,
     ),
   ),
+  {
+    name: 'embedding',
+    torch: 'embedding',
+    args: { count: 10_000, dim: 256, shape: [64, 128] },
+    nabla: embedding,
+    goal: { native: 1.5 },
+  },
   { name: 'startup', torch: 'mlp', args: wide, nabla: mlp, measure: 'start', goalMs: 250 },
   {
     name: 'memory of 10,000 eager steps',

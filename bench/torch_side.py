@@ -4,6 +4,7 @@ A function under @case builds the work of cases.mjs of that name from its `args`
 `torch_side.py --once REQUEST` makes one, calls it once and tells the peak memory of the process.
 """
 import json
+import math
 import resource
 import sys
 import time
@@ -91,6 +92,19 @@ def recurrent(kind, layers, hidden, batch, steps, inputs, lr):
 @case
 def softmax(shape):
     return forward_backward(lambda x: x.softmax(-1), shape)
+
+
+@case
+def embedding(count, dim, shape):
+    weight = random(count, dim).requires_grad_()
+    index = (torch.arange(math.prod(shape)) * 7919 % count).reshape(shape)
+    ct = random(*shape, dim)
+
+    def run():
+        y = F.embedding(index, weight)
+        return y, torch.autograd.grad(y, weight, ct)
+
+    return run
 
 
 @case

@@ -3,7 +3,6 @@ import { type RecurrentCell, recurrentCells } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
 import { scalar } from '../ops/define.js'
-import { div, mul } from '../ops/elementwise.js'
 import { indexSelect } from '../ops/indexing.js'
 import { concat, stack } from '../ops/join.js'
 import { expand, reshape, transpose, unsqueeze } from '../ops/movement.js'
@@ -11,7 +10,7 @@ import { finalRows, recurrence, unrolled } from '../ops/recurrence.js'
 import { gatesInput, gruCell, lstmCell, type RecurrentWeights, rnnCell } from '../ops/recurrent.js'
 import { select } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
-import { bernoulli } from '../tensor/random.js'
+import { dropout as drop } from '../tensor/dropout.js'
 import { uniformParameter } from './common.js'
 import { Module, type Parameter } from './module.js'
 import { evenRows, isPacked, type PackedSequence } from './packed.js'
@@ -101,7 +100,7 @@ function network<X extends Tensor | PackedSequence>(
       return out[0]!
     })
     rows = outputs.length === 1 ? outputs[0]! : concat(outputs, 1)
-    if (training && dropout > 0 && l < weights.length - 1) rows = drop(rows, dropout)
+    if (dropout > 0 && l < weights.length - 1) rows = drop(rows, dropout, { training })
   })
 
   const finals = ends.map((list) => {
@@ -115,9 +114,6 @@ function network<X extends Tensor | PackedSequence>(
   const byTime = reshape(rows, [steps.length, B, width])
   return { output: (batchFirst ? transpose(byTime, 0, 1) : byTime) as X, finals }
 }
-
-const drop = (x: Tensor, p: number) =>
-  p === 1 ? mul(x, 0) : mul(x, div(bernoulli(1 - p, x.shape), 1 - p))
 
 /**
  * An Elman network, h_t = tanh(W_ih x_t + b_ih + W_hh h_(t−1) + b_hh) or relu, as a function. See `RNN`.

@@ -7,18 +7,17 @@
 import { recurrentCells, type RecurrentCell, type RecurrentRun as Run } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
-import { defineOp, type Grads, operands, scalar } from './define.js'
+import { defineOp, type Grads, operands } from './define.js'
 import { gt } from './compare.js'
 import { add, mul, sub, where } from './elementwise.js'
 import { relu, sigmoid, square, tanh } from './functions.js'
 import { concat, split } from './join.js'
 import { matmul } from './linalg.js'
-import { expand } from './movement.js'
 import { sum } from './reduce.js'
 import { narrow } from './slice.js'
 import type { Tensor } from './tensor.js'
 import { prim, state } from './trace.js'
-import { swap } from './views.js'
+import { swap, zerosOf } from './views.js'
 
 /** The first row of each step. */
 function offsets(steps: readonly number[]): number[] {
@@ -252,8 +251,6 @@ const stateLast = (w: Tensor, H: number) =>
     [w, H, 2 * H],
     [w, 0, H],
   ])
-
-const zerosOf = (like: Tensor) => expand(scalar(0, like.dtype, [like]), like.shape)
 
 /** What each row gives, (rows, gives · H): by one primitive, or from plain operations when that is differentiated. */
 function given(

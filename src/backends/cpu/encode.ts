@@ -479,6 +479,8 @@ class Encoder {
       sizeOf(shape.slice(axis + 1)),
     ]
     const copyInto = (x: Node) => {
+      const c = constantOf(x)
+      if (c) return this.fill(out!, n.dtype, sizeOf(n.shape), (c.prim as { value: number }).value)
       const o = this.strided(x)
       this.copy(n.dtype, modes.set, n.shape, o.ref, o.strides, to, stridesOf(n.shape))
     }
