@@ -39,7 +39,7 @@ export function sunspots(): { values: Tensor; years: Int32Array } {
  * Every stretch of `length` steps with the `horizon` steps after it, in the order of time.
  * Shapes: series (T) or (T, F); x (length, F), y (horizon, F), with F = 1 for (T); T − length − horizon + 1 examples.
  * @throws ValueError when the series is shorter than one example
- * @example windows(tensor([1, 2, 3, 4]), 2).tensors[1]!.shape // [2, 1, 1]: 3 after 1, 2 and 4 after 2, 3
+ * @example windows(tensor([1, 2, 3, 4]), 2).tensors[1].flatten() // [3, 4]
  */
 export function windows(series: Tensor, length: number, horizon = 1): TensorDataset {
   if (series.rank < 1 || series.rank > 2)

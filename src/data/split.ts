@@ -29,7 +29,7 @@ function countsOf(op: string, n: number, lengths: readonly number[]): number[] {
 /**
  * Parts at random, by counts or ratios.
  * @throws ValueError when they do not add up
- * @example randomSplit(data, [0.8, 0.2]) // a Subset of 80 % and one of 20 %
+ * @example randomSplit(new TensorDataset(arange(10)), [0.8, 0.2]).map((part) => part.length) // [8, 2]
  */
 export function randomSplit<T>(
   dataset: Dataset<T>,
@@ -172,7 +172,7 @@ export function stratifiedKFold<T>(
  * (sklearn.model_selection.TimeSeriesSplit). `gap` examples between them are left out; at most `maxTrainSize` are
  * trained on.
  * @throws ValueError when there are too few examples
- * @example timeSeriesSplit(data, 3) // of 8: train 2, test 2; train 4, test 2; train 6, test 2
+ * @example timeSeriesSplit(new TensorDataset(arange(8)), 3).map(({ train }) => train.length) // [2, 4, 6]
  */
 export function timeSeriesSplit<T>(
   dataset: Dataset<T>,

@@ -48,7 +48,7 @@ const sizes = (lengths: readonly number[]) =>
  *
  * Shapes: x (T, B, ...), or (B, T, ...) with batchFirst; lengths B whole numbers from 1 to T.
  * @throws ValueError for a length outside of that, or lengths that grow unless enforceSorted is false
- * @example packPaddedSequence(tensor([[1, 2], [3, 0]]), [2, 1]) // data [1, 2, 3], batchSizes [2, 1]
+ * @example packPaddedSequence(tensor([[1, 2], [3, 0]]), [2, 1]).batchSizes // [2, 1]
  */
 export function packPaddedSequence(
   x: Tensor,
@@ -164,7 +164,7 @@ export function unpadSequence(
 
 /**
  * Packs sequences (T_b, ...), the longest first unless enforceSorted is false.
- * @example packSequence([tensor([1, 3]), tensor([2])]) // data [1, 2, 3], batchSizes [2, 1]
+ * @example packSequence([tensor([1, 3]), tensor([2])]).data // [1, 2, 3]
  */
 export function packSequence(
   sequences: readonly Tensor[],

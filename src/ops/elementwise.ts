@@ -250,7 +250,7 @@ export const logaddexp = binary({
 /**
  * a where the condition holds, b elsewhere. Differentiable in a and b.
  * @throws DTypeError unless the condition is bool
- * @example where(gt(x, 0), x, 0)
+ * @example where(gt(tensor([-1, 2]), 0), tensor([-1, 2]), 0) // [0, 2]
  */
 export const where = defineOp({
   name: 'where',

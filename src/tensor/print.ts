@@ -63,7 +63,7 @@ function places(n: number, cut: boolean): number[] {
   return cut && n > 2 * e ? [...all.slice(0, e), -1, ...all.slice(n - e)] : all
 }
 
-/** @example format(tensor([1, 2])) // 'tensor([1., 2.])' */
+/** @example `${tensor([1, 2])}` // 'tensor([1., 2.])' */
 export function format(t: Tensor): string {
   if (!t.storage) return `tensor(traced, shape=[${t.shape.join(', ')}], dtype=${t.dtype})`
   const { shape, strides, dtype } = t

@@ -61,7 +61,7 @@ function weights(from: number, to: number, mode: ResizeOptions['mode'], antialia
  * Shapes: (…, C, H, W) to (…, C, h, w).
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  * @throws ValueError unless both sides are whole numbers above 0
- * @example resize(2)(tensor([[[0, 2], [4, 6]]])) // the same
+ * @example resize(2)(tensor([[[0, 2], [4, 6]]])) // [[[0, 2], [4, 6]]]
  */
 export function resize(
   size: number | readonly [number, number],

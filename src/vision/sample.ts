@@ -75,7 +75,7 @@ function mirrored(p: Tensor, lo: number, span: number): Tensor {
  * Shapes: x (N, C, H, W), grid (N, H', W', 2), y (N, C, H', W').
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.grid_sample.html
  * @throws ShapeError
- * @example gridSample(tensor([[[[1, 3]]]]), tensor([[[[0, 0]]]])) // [[[[2]]]]: the middle between 1 and 3
+ * @example gridSample(tensor([[[[1, 3]]]]), tensor([[[[0, 0]]]])) // [[[[2]]]]
  */
 export function gridSample(
   x: Tensor,
