@@ -231,8 +231,9 @@ export abstract class Module {
   }
 }
 
-/** The property under which a parent holds a module. */
+/** The path under which a parent holds a module, itself or in a list of modules. */
 function nameIn(parent: Module, child: Module): string {
   for (const [name, m] of parent.namedChildren()) if (m === child) return name
+  for (const [path, m] of parent.namedModules()) if (m === child) return path
   return child.constructor.name
 }

@@ -443,7 +443,8 @@ export const prelu = defineOp({
   name: 'prelu',
   formula: 'y = x > 0 ? x : w x',
   source: 'https://arxiv.org/abs/1502.01852',
-  args: (x: Tensor, weight: Tensor) => {
+  args: (input: TensorLike, weight: Tensor) => {
+    const x = operand('prelu', input, true)
     const channels = x.rank > 1 ? x.shape[1] : 1
     if (weight.rank > 1 || (weight.size !== 1 && weight.size !== channels))
       throw new ShapeError({

@@ -3,6 +3,7 @@ import { ShapeError, show, ValueError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
 import { leakyRelu } from '../ops/activation.js'
 import { gt } from '../ops/compare.js'
+import { operand, type TensorLike } from '../ops/define.js'
 import { alphaDropoutByBits, checkDropout, dropoutByBits } from '../ops/dropout.js'
 import { mul, where } from '../ops/elementwise.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -81,7 +82,7 @@ export interface RReluOptions extends DropoutOptions {
  * @example rrelu(tensor([-24, 2])) // [-5.5, 2]
  */
 export function rrelu(
-  x: Tensor,
+  input: TensorLike,
   {
     lower = 1 / 8,
     upper = 1 / 3,
@@ -89,6 +90,7 @@ export function rrelu(
     generator = defaultGenerator,
   }: RReluOptions = {},
 ): Tensor {
+  const x = operand('rrelu', input, true)
   if (!(lower <= upper))
     throw new ValueError({
       op: 'rrelu',

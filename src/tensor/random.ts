@@ -51,7 +51,8 @@ export class Generator {
   private get state(): Tensor {
     const backend = state.backend()
     if (!this.box || this.box.storage!.backend !== backend) {
-      const words = Int32Array.from(this.getState())
+      // The state is a fact, not a value of a program that is being traced.
+      const words = withState('recorder', undefined, () => Int32Array.from(this.getState()))
       // Not part of a surrounding `tidy`.
       const scope = state.scope
       state.scope = undefined

@@ -104,10 +104,11 @@ function owners(model: Module, label: string): Module[] {
   const list: Module[] = [model]
   for (const name of label.split('/').slice(1)) {
     const inner: Module = list[list.length - 1]!
-    let child: Module | undefined
-    for (const [n, m] of inner.namedChildren()) if (n === name) child = m
-    if (!child) break
-    list.push(child)
+    const before = list.length
+    // `blocks.0` is in the list `blocks` too.
+    for (const [path, m] of inner.namedModules())
+      if (path !== '' && `${name}.`.startsWith(`${path}.`)) list.push(m)
+    if (list.length === before) break
   }
   return list
 }
