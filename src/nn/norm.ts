@@ -16,7 +16,7 @@ const parameterOfOnes = (shape: Shape) => new Parameter(ones(shape))
 
 export interface ChannelNormOptions {
   eps?: number
-  /** How far running statistics move at each step; null: they are the mean over all steps. */
+  /** How far running statistics move at each step; null: they are the mean over all steps (instance norm: they stay). */
   momentum?: number | null
   /** Learned scale and shift. */
   affine?: boolean
@@ -32,7 +32,7 @@ abstract class ChannelNorm extends Module {
   runningVar: Tensor | null
   numBatchesTracked: Tensor | null
   protected readonly eps: number
-  private readonly momentum: number | null
+  protected readonly momentum: number | null
   private readonly features: number
   private readonly own: ChannelNormOptions
 
@@ -61,17 +61,6 @@ abstract class ChannelNorm extends Module {
     })
   }
 
-  /** Counts a step of training and gives how far the running statistics move at it. */
-  protected step(): number | Tensor {
-    const count = this.numBatchesTracked
-    if (!count || !this.training) return this.momentum ?? 0
-    return noGrad(() => {
-      const now = add(count, 1)
-      assign(count, now)
-      return this.momentum ?? div(1, toType(now, 'float32'))
-    })
-  }
-
   protected check(op: string, x: Tensor, ranks: readonly number[]): void {
     if (!ranks.includes(x.rank))
       throw new ShapeError({
@@ -97,6 +86,17 @@ abstract class BatchNorm extends ChannelNorm {
       ...options,
     })
   }
+  /** Counts a step of training and gives how far the running statistics move at it. */
+  private step(): number | Tensor {
+    const count = this.numBatchesTracked
+    if (!count || !this.training) return this.momentum ?? 0
+    return noGrad(() => {
+      const now = add(count, 1)
+      assign(count, now)
+      return this.momentum ?? div(1, toType(now, 'float32'))
+    })
+  }
+
   override forward(x: Tensor): Tensor {
     this.check('batchNorm', x, this.ranks)
     const { runningMean, runningVar, weight, bias, training, eps } = this
@@ -136,7 +136,8 @@ abstract class InstanceNorm extends ChannelNorm {
     const unbatched = x.rank === this.ranks[0]
     const { runningMean, runningVar, weight, bias, eps, training } = this
     const useInputStats = training || !runningMean
-    const momentum = this.step()
+    // As PyTorch, which does not count the steps here.
+    const momentum = this.momentum ?? 0
     const y = instanceNorm(unbatched ? unsqueeze(x, 0) : x, weight, bias, {
       runningMean,
       runningVar,

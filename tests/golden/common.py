@@ -137,3 +137,45 @@ def differences(topic, cases, tolerance=2e-4):
     now = json.loads(json.dumps(plain(list(cases))))
     compare(kept, now, topic)
     return found
+
+
+def snake(name):
+    """camelCase to snake_case."""
+    return "".join("_" + c.lower() if c.isupper() else c for c in name)
+
+
+def filled(module):
+    """The module with the same parameters and buffers every time."""
+    for i, p in enumerate(module.parameters()):
+        p.data = values(*p.shape, seed=i, lo=-0.8, hi=0.8)
+    for i, (name, b) in enumerate(module.named_buffers()):
+        if b.is_floating_point():
+            b.data = values(*b.shape, seed=100 + i, lo=0.5) if name.endswith("var") else values(*b.shape, seed=100 + i, lo=-1, hi=1)
+    return module
+
+
+def layer(kind, note, args, module, inputs, train=True):
+    """A case of a layer: nabla's class and the arguments of its constructor, PyTorch's module; state before and after
+    a step of training with gradients of inputs and parameters, and the result in evaluation."""
+    filled(module)
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    case = {"kind": kind, "name": "%s, %s" % (kind, note), "args": args, "state": before, "inputs": inputs}
+    listed = lambda out: list(out) if isinstance(out, (list, tuple)) else [out]
+    if train:
+        leaves = [x.clone().requires_grad_(True) if x.is_floating_point() else x for x in inputs]
+        module.train()
+        outs = listed(module(*leaves))
+        roots = [t for t in outs if t.requires_grad]
+        cts = [values(*t.shape, seed=1 + i, lo=-1, hi=1) for i, t in enumerate(roots)]
+        torch.autograd.backward(roots, cts)
+        case["train"] = {
+            "outs": outs,
+            "cts": cts,
+            "grads": [x.grad for x in leaves if x.is_floating_point()],
+            "weightGrads": {k: p.grad for k, p in module.named_parameters()},
+            "state": {k: v.clone() for k, v in module.named_buffers()},
+        }
+    module.eval()
+    with torch.no_grad():
+        case["eval"] = listed(module(*inputs))
+    return case
