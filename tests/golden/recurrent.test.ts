@@ -1,5 +1,6 @@
-import { compile, noGrad, type Tensor } from 'nabla'
+import { compile, crossEntropy, noGrad, type Tensor, tensor } from 'nabla'
 import * as nn from 'nabla/nn'
+import { SGD } from 'nabla/optim'
 import { describe, expect, test } from 'vitest'
 import { expectClose, golden, revive } from './fixture.js'
 
@@ -25,6 +26,9 @@ interface Golden {
   grads: Tensor[]
   weightGrads: Record<string, Tensor>
 }
+
+const cases = golden('recurrent')
+const results = cases.filter((c) => c.results)
 
 type AnyLayer = nn.Module & {
   forward(x: unknown, states?: unknown): unknown
@@ -53,7 +57,7 @@ function run(layer: AnyLayer, c: Golden): Tensor[] {
 }
 
 describe.each([false, true])('compiled: %s', (compiled) => {
-  test.each(golden('recurrent'))('$name', (raw) => {
+  test.each(results)('$name', (raw) => {
     const c = revive(raw) as Golden
     const layer = build(c)
     const leaves = [c.x, ...c.states]
@@ -81,7 +85,7 @@ describe.each([false, true])('compiled: %s', (compiled) => {
   })
 })
 
-test.each(golden('recurrent').filter((c) => c.lengths))('packing, $name', (raw) => {
+test.each(results.filter((c) => c.lengths))('packing, $name', (raw) => {
   const c = revive(raw) as Golden
   const batchFirst = c.options.batchFirst === true
   const packed = nn.packPaddedSequence(c.x, c.lengths!, {
@@ -101,5 +105,38 @@ test.each(golden('recurrent').filter((c) => c.lengths))('packing, $name', (raw) 
     const want = rows(c.x).toArray() as number[][][]
     expect(got[b]!.slice(0, n)).toEqual(want[b]!.slice(0, n))
     expect(got[b]!.slice(n).flat()).toEqual(new Array((T - n) * 2).fill(-9))
+  })
+})
+
+test.each(cases.filter((c) => c.losses))('$name', (raw) => {
+  const c = revive(raw) as Golden & { labels: number[]; head: Tensor[]; losses: number[] }
+  const layer = new kinds[c.kind](2, 3, {
+    numLayers: 2,
+    bidirectional: true,
+  }) as unknown as AnyLayer
+  const head = new nn.Linear(6, 2)
+  layer.loadStateDict(c.weights)
+  head.loadStateDict({ weight: c.head[0]!, bias: c.head[1]! })
+  const optimizer = new SGD([...layer.parameters(), ...head.parameters()], {
+    lr: 0.1,
+    momentum: 0.9,
+  })
+  const labels = tensor(c.labels, { dtype: 'int32' })
+  const step = compile(() => {
+    const packed = nn.packPaddedSequence(c.x, c.lengths!, { enforceSorted: false })
+    const [output] = layer.forward(packed) as [nn.PackedSequence]
+    const [padded] = nn.padPackedSequence(output)
+    const loss = crossEntropy(head.forward(padded.mean(0)), labels)
+    optimizer.zeroGrad()
+    loss.backward()
+    optimizer.step()
+    return loss
+  })
+  const losses = c.losses.map(() => step().item())
+  losses.forEach((loss, i) => {
+    expect(
+      Math.abs(loss - c.losses[i]!),
+      `loss ${i}: ${loss}, PyTorch ${c.losses[i]}`,
+    ).toBeLessThan(1e-5)
   })
 })

@@ -76,7 +76,31 @@ def run(name, kind, options=None, shape=(T, B, I), states=True, lengths=None, tr
     }
 
 
+def training(kind):
+    """Ten losses of a classifier of sequences of several lengths, with momentum."""
+    layer = with_values(LAYERS[kind](I, H, 2, bidirectional=True))
+    head = with_values(nn.Linear(2 * H, 2))
+    x, labels, lengths = values(T, B, I, seed=50), [0, 1, 1], [3, 4, 1]
+    initial = {k: p.detach().clone() for k, p in layer.named_parameters()}
+    parameters = [*layer.parameters(), *head.parameters()]
+    case = {"name": kind + " training", "kind": kind, "weights": initial, "x": x, "labels": labels, "lengths": lengths}
+    case["head"] = [p.detach().clone() for p in head.parameters()]
+    optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
+    losses = []
+    for _ in range(10):
+        packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+        out, _ = pad_packed_sequence(layer(packed)[0])
+        loss = nn.functional.cross_entropy(head(out.mean(0)), torch.tensor(labels))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return {**case, "losses": losses}
+
+
 def cases():
+    for kind in LAYERS:
+        yield training(kind)
     for kind in LAYERS:
         yield run(kind, kind)
         yield run(kind + " without states", kind, states=False)
