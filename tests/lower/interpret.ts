@@ -9,7 +9,14 @@ import { IndexError } from '../../src/core/errors.js'
 import { philox } from '../../src/core/philox.js'
 import { type Shape, sizeOf, stridesOf } from '../../src/core/shape.js'
 import type { Program } from '../../src/backends/cpu/program.js'
-import type { Graph, MapFn, Node, Prim, Window } from '../../src/backends/ir.js'
+import {
+  type Graph,
+  type MapFn,
+  type Node,
+  type Prim,
+  recurrentCells,
+  type Window,
+} from '../../src/backends/ir.js'
 import { compute, each, place } from '../../src/backends/reference/compute.js'
 import { mapFunction } from '../../src/backends/reference/maps.js'
 
@@ -626,6 +633,42 @@ class Core {
           for (let i = 0; i < result.length; i++)
             result[i]! += bias.flat[Math.floor(i / sizeOf(out)) % o]!
         to.flat.set(result)
+        return
+      }
+      case 'RECURRENT':
+      case 'RECURRENT_BACK': {
+        const [code, reverse, count, H] = take(4) as [number, number, number, number]
+        const steps = take(count)
+        const cell = (['tanh', 'relu', 'lstm', 'gru'] as const)[code]!
+        const { gates, keeps, gives } = recurrentCells[cell]
+        const rows = steps.reduce((a, b) => a + b, 0)
+        const f = 'float32'
+        const args: [Shape, DType, TypedArray][] = []
+        const operand = (shape: Shape) => {
+          const r = ref(f, shape)
+          if (r) args.push([shape, f, r.flat])
+        }
+        const initial: Shape = [steps[0] ?? 0, H]
+        const back = name === 'RECURRENT_BACK'
+        operand([rows, (back ? keeps : gates) * H])
+        if (back) operand([rows, H])
+        const before = args.length
+        if (back && cell === 'lstm') operand([rows, H])
+        // The primitive takes the gradient of the cells last.
+        const ofCells = args.splice(before)
+        operand([gates * H, H])
+        operand(initial)
+        if (cell === 'lstm') operand(initial)
+        if (!back && cell === 'gru') operand([H])
+        args.push(...ofCells)
+        const shape = [rows, (back ? gives : keeps) * H]
+        const to = ref(f, shape, true)!
+        end()
+        const prim: Prim = {
+          op: back ? 'recurrentBack' : 'recurrent',
+          run: { cell, steps, reverse: reverse === 1 },
+        }
+        to.flat.set(run(prim, args, shape, f))
         return
       }
       case 'MAX_POOL': {

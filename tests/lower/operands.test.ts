@@ -1,5 +1,6 @@
 /** Operands that are easy to get wrong: broadcast ones under reductions, memory that is read and changed. */
 import { expect, test } from 'vitest'
+import { recurrentCells } from '../../src/backends/ir.js'
 import { compare } from './compare.js'
 import { Builder, randomData, uniform } from './graphs.js'
 
@@ -89,4 +90,22 @@ test('the comparison fails on a wrong value', () => {
   const wrong = b.graph(b.map('neg', x))
   expect(() => compare(graph, data, 'right')).not.toThrow()
   expect(() => compare(graph, data, 'wrong', wrong)).toThrow(/wrong, output 0/)
+})
+
+test.each(['tanh', 'relu', 'lstm', 'gru'] as const)('operands of a recurrent layer: %s', (cell) => {
+  const { gates } = recurrentCells[cell]
+  for (const reverse of [false, true])
+    for (const optional of [false, true]) {
+      const b = new Builder()
+      const run = { cell, steps: [3, 2, 2], reverse }
+      // The weight is read the other way round, so that it has to be copied first.
+      const weight = b.permute(b.input([2, gates * 2]), 1, 0)
+      const states = cell === 'lstm' ? [b.input([3, 2]), b.input([3, 2])] : [b.input([3, 2])]
+      const bias = optional && cell === 'gru' ? [b.input([2])] : []
+      const ofCells = optional && cell === 'lstm' ? [b.input([7, 2])] : []
+      const x = b.input([7, gates * 2])
+      const kept = b.add({ op: 'recurrent', run }, [x, weight, ...states, ...bias])
+      const given = [kept, b.input([7, 2]), weight, ...states, ...ofCells]
+      check(b, kept, b.add({ op: 'recurrentBack', run }, given))
+    }
 })
