@@ -39,14 +39,18 @@ function spawned(command, args, env, timeout) {
       cwd: root,
       env: env ? { ...process.env, ...env } : process.env,
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout,
-      killSignal: 'SIGKILL',
     })
+    // Not by spawn's own option: after a program that is missing, that keeps the process alive until the time is over.
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
+    const done = (result) => {
+      clearTimeout(timer)
+      resolve(result)
+    }
     let output = ''
     child.stdout.on('data', (d) => (output += d))
     child.stderr.on('data', (d) => (output += d))
-    child.on('error', (error) => resolve({ code: error.code, output: error.message }))
-    child.on('close', (code, signal) => resolve({ code: code ?? signal, output }))
+    child.on('error', (error) => done({ code: error.code, output: error.message }))
+    child.on('close', (code, signal) => done({ code: code ?? signal, output }))
   })
 }
 
