@@ -135,13 +135,42 @@ const sequence = (kind, layers, ratio) => ({
   goal: { native: ratio, wasm: 0.35 },
 })
 
+// ---- convolutional networks on 28x28 pictures ----
+
+function lenet({ nn }) {
+  const act = () => new nn.Sigmoid()
+  return new nn.Sequential(
+    new nn.Conv2d(1, 6, 5, { padding: 2 }), act(), new nn.AvgPool2d(2),
+    new nn.Conv2d(6, 16, 5), act(), new nn.AvgPool2d(2), new nn.Flatten(),
+    new nn.Linear(400, 120), act(), new nn.Linear(120, 84), act(), new nn.Linear(84, 10),
+  ) // biome-ignore format: a stage a line
+}
+function twoConvolutions({ nn }) {
+  const act = () => new nn.ReLU()
+  return new nn.Sequential(
+    new nn.Conv2d(1, 16, 3, { padding: 1 }), act(), new nn.MaxPool2d(2),
+    new nn.Conv2d(16, 32, 3, { padding: 1 }), act(), new nn.MaxPool2d(2), new nn.Flatten(), new nn.Dropout(0.25),
+    new nn.Linear(1568, 120), act(), new nn.Linear(120, 84), act(), new nn.Linear(84, 10),
+  ) // biome-ignore format: a stage a line
+}
+function pictures(lib, model, { lr, momentum, batch }) {
+  const step = trainStep(
+    lib,
+    model,
+    new lib.optim.SGD(model.parameters(), { lr, momentum }),
+    lib.nabla.crossEntropy,
+  )
+  const [x, y] = [random(lib, [batch, 1, 28, 28]), labels(lib, batch, 10)]
+  return () => step(x, y)
+}
+
 // ---- operations, forward and backward ----
 
-/** y = f(x, ...leaves) and the gradients of all of them from a given one of y. */
-function forwardBackward(lib, f, shape, leaves = []) {
+/** y = f(x, ...leaves), of shape `out`, and the gradients of all of them from a given one of y. */
+function forwardBackward(lib, f, shape, leaves = [], out = shape) {
   const { nabla } = lib
   const inputs = [leaf(lib, shape, 2), ...leaves]
-  const ct = random(lib, shape)
+  const ct = random(lib, out)
   const run = nabla.compile((t) => {
     const y = f(...inputs)
     return [y, ...nabla.gradients(y, inputs, [t])]
@@ -210,6 +239,41 @@ export const cases = [
   sequence('RNN', 2, 1.8),
   sequence('LSTM', 1, 1.6),
   sequence('GRU', 1, 1.4),
+  {
+    name: 'step lenet',
+    torch: 'lenet',
+    args: { lr: 1e-3, momentum: 0, batch: 32 },
+    nabla: (lib, args) => pictures(lib, lenet(lib), args),
+    goal: { native: 3, wasm: 0.35 },
+  },
+  {
+    name: 'step cnn',
+    torch: 'two_convolutions',
+    args: { lr: 1e-3, momentum: 0.9, batch: 64 },
+    nabla: (lib, args) => pictures(lib, twoConvolutions(lib), args),
+    goal: { native: 2, wasm: 0.35 },
+  },
+  operation(
+    'conv2d',
+    'conv2d',
+    (lib, { shape, weight }) =>
+      forwardBackward(lib, (x, w, b) => lib.nabla.conv2d(x, w, b, { padding: 1 }), shape, [
+        leaf(lib, weight),
+        leaf(lib, weight.slice(0, 1)),
+      ]),
+    {
+      args: { shape: [32, 64, 28, 28], weight: [64, 64, 3, 3] },
+      flops: 3 * 2 * 32 * 28 * 28 * 64 * 64 * 9,
+      goal: { native: 1.1 },
+    },
+  ),
+  operation(
+    'max pool',
+    'max_pool',
+    (lib, { shape }) =>
+      forwardBackward(lib, (x) => lib.nabla.maxPool2d(x, 2), shape, [], [64, 16, 14, 14]),
+    { args: { shape: [64, 16, 28, 28] }, goal: { native: 1.5 } },
+  ),
   operation('softmax', 'softmax', (lib, { shape }) =>
     forwardBackward(lib, (x) => x.softmax(-1), shape),
   ),

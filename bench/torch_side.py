@@ -43,7 +43,7 @@ def train_step(model, optimizer, loss, x, y):
 def forward_backward(f, shape, leaves=()):
     """y = f(x, ...leaves) and the gradients of all of them from a given one of y."""
     inputs = [random(*shape, scale=2).requires_grad_(), *leaves]
-    ct = random(*shape)
+    ct = random(*f(*inputs).shape)
 
     def run():
         y = f(*inputs)
@@ -71,6 +71,38 @@ def mlp(sizes, activation, optimizer, lr, batch):
     update = getattr(torch.optim, optimizer)(model.parameters(), lr=lr)
     x, y = random(batch, sizes[0]), labels(batch, sizes[-1])
     return train_step(model, update, F.cross_entropy, x, y)
+
+
+def pictures(model, lr, momentum, batch):
+    update = torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum)
+    return train_step(model, update, F.cross_entropy, random(batch, 1, 28, 28), labels(batch, 10))
+
+
+@case
+def lenet(**args):
+    stages = [nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2)]
+    stages += [nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten()]
+    stages += [nn.Linear(400, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, 10)]
+    return pictures(nn.Sequential(*stages), **args)
+
+
+@case
+def two_convolutions(**args):
+    stages = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    stages += [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.25)]
+    stages += [nn.Linear(1568, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
+    return pictures(nn.Sequential(*stages), **args)
+
+
+@case
+def conv2d(shape, weight):
+    leaves = [random(*weight).requires_grad_(), random(weight[0]).requires_grad_()]
+    return forward_backward(lambda x, w, b: F.conv2d(x, w, b, padding=1), shape, leaves)
+
+
+@case
+def max_pool(shape):
+    return forward_backward(lambda x: F.max_pool2d(x, 2), shape)
 
 
 @case
