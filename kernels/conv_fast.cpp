@@ -373,7 +373,7 @@ static void weight_run(const Exec& e, const WeightSum& s, const float* y, const 
             float* to = ys + m * s.y_image() + o * s.length;
             for (int64_t i = 0; i < f.out[0]; i++)
               for (int64_t j = 0; j < f.out[1]; j++, from += f.out[2])
-                __builtin_memcpy(to + i * f.pitch[0] + j * f.pitch[1], from, (size_t)f.out[2] * 4);
+                copy_run(from, f.out[2], to + i * f.pitch[0] + j * f.pitch[1]);
           }
         for (int64_t c = 0; c < s.channels; c += s.block) {
           const int64_t some = least(s.block, s.channels - c), columns = some * f.taps();

@@ -98,12 +98,8 @@ void flat_clear(float* to, int64_t n) { __builtin_memset(to, 0, (size_t)n * 4); 
 
 // to[i] = from[i * step]
 static void take_row(const float* from, int64_t step, int64_t n, float* to) {
-  int64_t i = 0;
-  if (step == 1) {
-    for (; i + VW <= n; i += VW) store(to + i, load(from + i));
-    if (i < n && n >= VW) return store(to + n - VW, load(from + n - VW));
-  }
-  for (; i < n; i++) to[i] = from[i * step];
+  if (step == 1) return copy_run(from, n, to);
+  for (int64_t i = 0; i < n; i++) to[i] = from[i * step];
 }
 
 void flat_copy(const Flat& f, const float* from, int64_t channels, float* to) {

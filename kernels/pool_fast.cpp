@@ -34,8 +34,10 @@ NABLA_INLINE void give(float* p, vf x, int64_t n) { n == VW ? store(p, x) : stor
 // The taps [lo, hi) of an axis that lie inside at output place i.
 NABLA_INLINE void inside(const WindowWords& w, int a, int64_t i, int64_t* lo, int64_t* hi) {
   const int64_t d = w.dilation[a], first = i * w.stride[a] - w.pad[a];
-  *lo = first < 0 ? least(w.kernel[a], ceil_div(-first, d)) : 0;
-  *hi = first < w.in[a] ? least(w.kernel[a], ceil_div(w.in[a] - first, d)) : 0;
+  *lo = 0, *hi = w.kernel[a];
+  if (first >= 0 && first + (*hi - 1) * d < w.in[a]) return;  // without a division
+  if (first < 0) *lo = least(*hi, ceil_div(-first, d));
+  *hi = first < w.in[a] ? least(*hi, ceil_div(w.in[a] - first, d)) : 0;
   if (*hi < *lo) *hi = *lo;
 }
 
@@ -68,6 +70,9 @@ static void window(const WindowWords& w, const float* x, const int64_t* lo, cons
   if (index) *index = where < 0 ? 0 : (int32_t)where;
 }
 
+// beats<true> by lanes: where v is not below the best so far, which is a number.
+NABLA_INLINE vi winners(vf v, vf best) { return ~(vi)(v <= best) & (vi)(best == best); }
+
 // n <= VW windows side by side, all taps of the last axis inside; `cell` is tap 0 of the first one.
 template <class Kind, int STRIDE>
 NABLA_INLINE void windows(const WindowWords& w, const float* x, const int64_t* lo, const int64_t* hi, int64_t cell,
@@ -87,7 +92,7 @@ NABLA_INLINE void windows(const WindowWords& w, const float* x, const int64_t* l
           continue;
         }
         const vi here = lane + (int32_t)at;
-        const vi wins = first ? splat(-1) : (vi)(v > best) | ((vi)(v != v) & (vi)(best == best));
+        const vi wins = first ? splat(-1) : winners(v, best);
         best = select(wins, v, best), where = select(wins, here, where);
         first = false;
       }
@@ -98,19 +103,24 @@ NABLA_INLINE void windows(const WindowWords& w, const float* x, const int64_t* l
 
 template <class Kind, int STRIDE>
 static void walk(const Exec& e, const WindowWords& w, const float* x, float* y, int32_t* index) {
-  const int64_t in = cells(w.in), out = cells(w.out), width = w.out[2];
+  const int64_t in = cells(w.in), width = w.out[2];
   // Columns [left, right) have all their taps inside.
   const int64_t room = (int64_t)w.in[2] + w.pad[2] - (int64_t)w.dilation[2] * (w.kernel[2] - 1) - 1;
   const int64_t right = room < 0 || !STRIDE ? 0 : least(width, room / w.stride[2] + 1);
   const int64_t left = least(right, ceil_div(w.pad[2], w.stride[2]));
   const int64_t rows = (int64_t)w.out[0] * w.out[1];
   parallel_for(e, w.planes * rows, ceil_div(GRAIN, most(1, width * cells(w.kernel))), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; r++) {
-      const int64_t plane = r / rows, i = r % rows / w.out[1], j = r % w.out[1];
+    int64_t plane = begin / rows, i = begin % rows / w.out[1], j = begin % w.out[1];
+    const auto advance = [&] {
+      if (++j < w.out[1]) return;
+      j = 0;
+      if (++i == w.out[0]) i = 0, plane++;
+    };
+    for (int64_t r = begin; r < end; r++, advance()) {
       int64_t lo[2], hi[2];
       inside(w, 0, i, lo, hi), inside(w, 1, j, lo + 1, hi + 1);
       const float* from = x + plane * in;
-      const int64_t to = plane * out + (r - plane * rows) * width;
+      const int64_t to = r * width;
       float* const yr = y ? y + to : nullptr;
       int32_t* const ir = index ? index + to : nullptr;
       const bool some = lo[0] < hi[0] && lo[1] < hi[1];
@@ -130,9 +140,71 @@ static void walk(const Exec& e, const WindowWords& w, const float* x, float* y, 
     }
   });
 }
+// Windows of two by two next to each other, which is what most are.
+static bool is_quarter(const WindowWords& w) {
+  bool yes = w.kernel[0] == 1 && w.stride[0] == 1 && !w.pad[0] && w.out[0] <= w.in[0];
+  for (int a = 1; a < 3; a++)
+    yes = yes && w.kernel[a] == 2 && w.stride[a] == 2 && w.dilation[a] == 1 && !w.pad[a] && w.out[a] <= w.in[a] / 2;
+  return yes;
+}
+// Elements 0, 2, 4... and 1, 3, 5... from p on, n of each; nothing is read from `end` on.
+#if NABLA_VW == 16
+#define NABLA_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#define NABLA_EVEN_OF(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#elif NABLA_VW == 8
+#define NABLA_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+#define NABLA_EVEN_OF(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
+#else
+#define NABLA_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
+#define NABLA_EVEN_OF(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
+#endif
+NABLA_INLINE void take_pairs(const float* p, const float* end, int64_t n, vf* even, vf* odd) {
+  if (end - p >= 2 * VW) {
+    const vf a = load(p), b = load(p + VW);
+    *even = NABLA_EVEN_OF(a, b), *odd = NABLA_ODD(a, b);
+  } else {
+    *even = take<2>(p, n), *odd = take<2>(p + 1, n);
+  }
+}
+template <class Kind>
+static void quarter(const Exec& e, const WindowWords& w, const float* x, float* y, int32_t* index) {
+  const int64_t in = cells(w.in), width = w.out[2], row = w.in[2], rows = (int64_t)w.out[0] * w.out[1];
+  const float* const end = x + w.planes * in;
+  vi lane;
+  for (int i = 0; i < VW; i++) lane[i] = 2 * i;
+  parallel_for(e, w.planes * w.out[0], ceil_div(GRAIN, in), [&](int64_t begin, int64_t stop) {
+    for (int64_t p = begin; p < stop; p++) {
+      const int64_t first = p % w.out[0] * w.in[1] * row;
+      const float* const from = x + p / w.out[0] * in;
+      int64_t to = p / w.out[0] * rows * width + p % w.out[0] * w.out[1] * width;
+      for (int64_t j = 0; j < w.out[1]; j++, to += width)
+        for (int64_t k = 0; k < width; k += VW) {
+          const int64_t n = least(VW, width), at = least(k, width - n), cell = first + 2 * j * row + 2 * at;
+          vf a, b, c, d;
+          take_pairs(from + cell, end, n, &a, &b), take_pairs(from + cell + row, end, n, &c, &d);
+          if (!Kind::LOCATES) {
+            give(y + to + at, a + b + c + d, n);
+            continue;
+          }
+          const vi here = lane + (int32_t)cell;
+          vf best = a;
+          vi where = here;
+          const auto next = [&](vf v, int64_t off) {
+            const vi wins = winners(v, best);
+            best = select(wins, v, best), where = select(wins, here + (int32_t)off, where);
+          };
+          next(b, 1), next(c, row), next(d, row + 1);
+          if (y) give(y + to + at, best, n);
+          if (index) give((float*)index + to + at, from_bits(where), n);
+        }
+    }
+  });
+}
+
 template <class Kind>
 static void pool(const Exec& e, const WindowWords& w, const float* x, float* y, int32_t* index) {
-  if (w.stride[2] == 1) walk<Kind, 1>(e, w, x, y, index);
+  if (is_quarter(w)) quarter<Kind>(e, w, x, y, index);
+  else if (w.stride[2] == 1) walk<Kind, 1>(e, w, x, y, index);
   else if (w.stride[2] == 2) walk<Kind, 2>(e, w, x, y, index);
   else walk<Kind, 0>(e, w, x, y, index);
 }
@@ -161,19 +233,34 @@ NABLA_INLINE void add_row(float* x, int64_t step, const float* y, int64_t n) {
 #define NABLA_LOW(a) __builtin_shufflevector(a, a, 0, 0, 1, 1)
 #define NABLA_HIGH(a) __builtin_shufflevector(a, a, 2, 2, 3, 3)
 #endif
-NABLA_INLINE void spread_row(float* x, const float* y, int64_t n) {
-  int64_t i = 0;
-  for (; i + VW <= n; i += VW) {
-    const vf v = load(y + i);
-    store(x + 2 * i, NABLA_LOW(v)), store(x + 2 * i + VW, NABLA_HIGH(v));
-  }
-  for (; i < n; i++) x[2 * i] = x[2 * i + 1] = y[i];
+// Windows that do not overlap are copied, not added up.
+static void quarter_input(const Exec& e, const WindowWords& w, const float* y, float* x) {
+  const int64_t in = cells(w.in), out = cells(w.out), width = w.out[2], row = w.in[2];
+  parallel_for(e, w.planes, ceil_div(GRAIN, in), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; p++) {
+      if (4 * out != in) __builtin_memset(x + p * in, 0, (size_t)in * 4);
+      const float* from = y + p * out;
+      for (int64_t i = 0; i < w.out[0]; i++)
+        for (int64_t j = 0; j < w.out[1]; j++, from += width) {
+          float* const to = x + p * in + (i * w.in[1] + 2 * j) * row;
+          for (int64_t k = 0; k < width; k += VW) {
+            const int64_t n = least(VW, width), at = least(k, width - n), low = least(2 * n, VW), high = 2 * n - low;
+            const vf v = n == VW ? load(from + at) : load_n(from + at, (int)n);
+            const vf a = NABLA_LOW(v), b = NABLA_HIGH(v);
+            for (int r = 0; r < 2; r++) {
+              float* const q = to + r * row + 2 * at;
+              give(q, a, low);
+              if (high) give(q + VW, b, high);
+            }
+          }
+        }
+    }
+  });
 }
 
 void sum_pool_input_fast(const Exec& e, const WindowWords& w, const float* y, float* x) {
+  if (is_quarter(w)) return quarter_input(e, w, y, x);
   const int64_t in = cells(w.in), out = cells(w.out);
-  // Windows of two columns side by side fill their rows, so rows are copied, not added up.
-  const bool pairs = w.stride[2] == 2 && w.kernel[2] == 2 && w.dilation[2] == 1 && !w.pad[2] && 2 * (int64_t)w.out[2] <= w.in[2];
   parallel_for(e, w.planes, ceil_div(GRAIN, in + out), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; p++) {
       float* const plane = x + p * in;
@@ -187,10 +274,6 @@ void sum_pool_input_fast(const Exec& e, const WindowWords& w, const float* y, fl
             for (int64_t b = lo[1]; b < hi[1]; b++) {
               const int64_t d = i * w.stride[0] + a * w.dilation[0] - w.pad[0];
               float* const row = plane + (d * w.in[1] + j * w.stride[1] + b * w.dilation[1] - w.pad[1]) * w.in[2];
-              if (pairs && w.kernel[0] <= w.stride[0] && w.kernel[1] <= w.stride[1]) {
-                spread_row(row, from, w.out[2]);
-                continue;
-              }
               for (int64_t c = 0; c < w.kernel[2]; c++) {
                 // Columns [k0, k1) have this tap inside.
                 const int64_t off = c * w.dilation[2] - w.pad[2], s = w.stride[2];

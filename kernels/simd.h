@@ -292,6 +292,18 @@ NABLA_INLINE void store_n(float* p, vf v, int n) {
 }
 #endif
 
+// Short runs, for which a call of memcpy is too slow.
+NABLA_INLINE void copy_run(const float* from, int64_t n, float* to) {
+  int64_t i = 0;
+  for (; i + VW <= n; i += VW) store(to + i, load(from + i));
+#if defined(__AVX512F__)
+  if (i < n) store_n(to + i, load_n(from + i, (int)(n - i)), (int)(n - i));
+#else
+  if (i < n && i) return store(to + n - VW, load(from + n - VW));
+  for (; i < n; i++) to[i] = from[i];
+#endif
+}
+
 NABLA_INLINE float hsum(vf v) {
   float t[VW];
   store(t, v);
