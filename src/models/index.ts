@@ -1,1 +1,5 @@
+export * from './convnet.js'
+export * from './lenet.js'
 export * from './mlp.js'
+export * from './resnet.js'
+export * from './rows.js'
