@@ -34,8 +34,8 @@ export default {
     await s.picture('confusion.svg', matrixChart(matrix.counts, { title: 'LeNet on test digits' }))
     const [first] = model.layers
     await s.picture('filters.png', imageGrid(first!.parameters()[0]!, { columns: 6 }))
-    const [digit] = test.get(0) as [import('nabla').Tensor]
-    const maps = noGrad(() => first!.forward(digit!.reshape([1, 1, 28, 28])))
+    const [digit] = test.batch([0])
+    const maps = noGrad(() => first!.forward(digit))
     await s.picture('feature-maps.png', imageGrid(maps.reshape([6, 28, 28]), { columns: 6 }))
     s.save(model)
     return { testAccuracy: matrix.accuracy() }

@@ -3,7 +3,7 @@ import { Conv2d } from '../nn/conv.js'
 import { Dropout } from '../nn/dropout.js'
 import { Linear } from '../nn/layers.js'
 import { Module } from '../nn/module.js'
-import { relu } from '../ops/elementwise.js'
+import { relu } from '../ops/functions.js'
 import { maxPool2d } from '../ops/pool.js'
 import type { Tensor } from '../ops/tensor.js'
 

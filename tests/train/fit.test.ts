@@ -6,7 +6,7 @@ import { manualSeed, mseLoss, type Tensor, tensor, uniform } from 'nabla'
 import { DataLoader, TensorDataset } from 'nabla/data'
 import { readBytes } from 'nabla/io'
 import * as nn from 'nabla/nn'
-import { Adam, SGD } from 'nabla/optim'
+import { Adam, OneCycleLR, SGD } from 'nabla/optim'
 import {
   Accuracy,
   BestCheckpoint,
@@ -163,6 +163,8 @@ describe('resuming', () => {
       validation: data,
       optimizer,
       epochs: 4,
+      schedule: new OneCycleLR(optimizer, 0.05, { totalSteps: 25 }),
+      scheduleEvery: 'step',
       callbacks: [new EarlyStopping({ patience: 9 }), ...callbacks],
       ...(resume && { resume }),
     }
