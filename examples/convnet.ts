@@ -14,7 +14,12 @@ export default {
   async run(s) {
     const { batchSize, lr, seed, limit, data } = s.options
     const { train, test } = mnist({ ...(data && { folder: data }), shape: [1, 28, 28] })
-    const few = limit ? new Subset(train, Int32Array.from({ length: limit }, (_, i) => i)) : train
+    const few = limit
+      ? new Subset(
+          train,
+          Int32Array.from({ length: limit }, (_, i) => i),
+        )
+      : train
     const model = new ConvNet()
     s.say(`\n${summary(model, [1, 1, 28, 28])}`)
     const testData = new DataLoader(test, { batchSize: 1000 })

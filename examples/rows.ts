@@ -19,7 +19,12 @@ export default {
   async run(s) {
     const { batchSize, lr, seed, limit, data } = s.options
     const { train, test } = mnist({ ...(data && { folder: data }), shape: [28, 28] })
-    const few = limit ? new Subset(train, Int32Array.from({ length: limit }, (_, i) => i)) : train
+    const few = limit
+      ? new Subset(
+          train,
+          Int32Array.from({ length: limit }, (_, i) => i),
+        )
+      : train
     const curves: Record<string, number[]> = {}
     const accuracy: Record<string, number> = {}
     for (const kind of kinds) {
@@ -37,7 +42,12 @@ export default {
     }
     await s.picture(
       'loss.svg',
-      lineChart(curves, { title: 'digits row by row', x: 'epoch', y: 'validation loss', logY: true }),
+      lineChart(curves, {
+        title: 'digits row by row',
+        x: 'epoch',
+        y: 'validation loss',
+        logY: true,
+      }),
     )
     return accuracy
   },

@@ -22,7 +22,10 @@ export class ConvNet extends Module {
   fc3 = new Linear(84, 10)
   dropout: Dropout
 
-  constructor({ batchNorm = false, dropout = 0.25 }: { batchNorm?: boolean; dropout?: number } = {}) {
+  constructor({
+    batchNorm = false,
+    dropout = 0.25,
+  }: { batchNorm?: boolean; dropout?: number } = {}) {
     super()
     this.norm1 = batchNorm ? new BatchNorm2d(16) : null
     this.norm2 = batchNorm ? new BatchNorm2d(32) : null

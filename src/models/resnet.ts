@@ -72,7 +72,8 @@ export class ResNet extends Module {
       ),
     )
     this.fc = new Linear(channels, classes)
-    for (const m of this.modules()) if (m instanceof Conv2d) init.heNormal(m.weight, { mode: 'fanOut' })
+    for (const m of this.modules())
+      if (m instanceof Conv2d) init.heNormal(m.weight, { mode: 'fanOut' })
   }
   override forward(x: Tensor): Tensor {
     x = relu(this.bn1.forward(this.conv1.forward(x))) // (N, width, H, W)
