@@ -1,7 +1,8 @@
 import { Sigmoid } from '../nn/activations.js'
 import { Conv2d } from '../nn/conv.js'
 import * as init from '../nn/init.js'
-import { Flatten, type Layer, Linear, Sequential } from '../nn/layers.js'
+import { Flatten } from '../nn/shape.js'
+import { type Layer, Linear, Sequential } from '../nn/layers.js'
 import { AvgPool2d } from '../nn/pool.js'
 
 /**
