@@ -14,7 +14,12 @@ export default {
   expect: { testAccuracy: { atLeast: 0.97 } },
   async run(s) {
     const { batchSize, lr, seed, limit, data } = s.options
-    const { train, test } = mnist({ ...(data && { folder: data }), shape: [1, 28, 28], mean: 0.1307, std: 0.3081 })
+    const { train, test } = mnist({
+      ...(data && { folder: data }),
+      shape: [1, 28, 28],
+      mean: 0.1307,
+      std: 0.3081,
+    })
     const n = limit ?? train.length
     const range = (from: number, to: number) =>
       Int32Array.from({ length: to - from }, (_, i) => from + i)

@@ -3,46 +3,13 @@ import * as init from '../nn/init.js'
 import { Linear, Sequential } from '../nn/layers.js'
 import { Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
-import { add } from '../ops/elementwise.js'
+import { BasicBlock } from '../nn/residual.js'
 import { relu } from '../ops/functions.js'
 import { mean } from '../ops/reduce.js'
 import type { Tensor } from '../ops/tensor.js'
 
-const conv = (from: number, to: number, kernelSize: number, stride = 1) =>
-  new Conv2d(from, to, { kernelSize, stride, padding: (kernelSize - 1) / 2, bias: false })
-
 /**
- * Two 3x3 convolutions beside a way past them (He et al., Deep Residual Learning for Image Recognition, 2016):
- * y = relu(x' + F(x)), where x' is x, or a 1x1 convolution of it where shape or channels change.
- *
- * Shapes: (N, from, H, W) to (N, to, H/stride, W/stride).
- */
-export class BasicBlock extends Module {
-  conv1: Conv2d
-  bn1: BatchNorm2d
-  conv2: Conv2d
-  bn2: BatchNorm2d
-  downsample: Sequential | null
-  constructor(from: number, to: number, stride = 1) {
-    super()
-    this.conv1 = conv(from, to, 3, stride)
-    this.bn1 = new BatchNorm2d(to)
-    this.conv2 = conv(to, to, 3)
-    this.bn2 = new BatchNorm2d(to)
-    this.downsample =
-      from === to && stride === 1
-        ? null
-        : new Sequential(conv(from, to, 1, stride), new BatchNorm2d(to))
-  }
-  override forward(x: Tensor): Tensor {
-    const past = this.downsample ? this.downsample.forward(x) : x
-    const y = relu(this.bn1.forward(this.conv1.forward(x)))
-    return relu(add(past, this.bn2.forward(this.conv2.forward(y))))
-  }
-}
-
-/**
- * A residual network for small pictures: one convolution, then stages of blocks, each with half the side and twice
+ * A residual network for small pictures (He et al., Deep Residual Learning for Image Recognition, 2016): one convolution, then stages of blocks, each with half the side and twice
  * the channels of the one before; global average pooling; one affine map.
  *
  * Shapes: (N, inChannels, H, W) to (N, classes) logits.
@@ -59,7 +26,7 @@ export class ResNet extends Module {
     classes = 10,
   }: { inChannels?: number; width?: number; blocks?: readonly number[]; classes?: number } = {}) {
     super()
-    this.conv1 = conv(inChannels, width, 3)
+    this.conv1 = new Conv2d(inChannels, width, { kernelSize: 3, padding: 1, bias: false })
     this.bn1 = new BatchNorm2d(width)
     let channels = width
     this.stages = new Sequential(
@@ -67,7 +34,7 @@ export class ResNet extends Module {
         Array.from({ length: n }, (_, i) => {
           const from = channels
           channels = width * 2 ** stage
-          return new BasicBlock(from, channels, stage > 0 && i === 0 ? 2 : 1)
+          return new BasicBlock(from, channels, { stride: stage > 0 && i === 0 ? 2 : 1 })
         }),
       ),
     )

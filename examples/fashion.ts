@@ -1,0 +1,79 @@
+/** A residual network on Fashion-MNIST, with flips and shifts, SGD with Nesterov momentum and a cosine schedule. */
+import { DataLoader, fashionMnist, Subset } from 'nabla/data'
+import { ResNet } from 'nabla/models'
+import { OneCycleLR, SGD } from 'nabla/optim'
+import { learningCurves, matrixChart } from 'nabla/plot'
+import type { Recipe } from 'nabla/recipe'
+import { summary } from 'nabla/train'
+import { compose, randomCrop, randomHorizontalFlip } from 'nabla/vision'
+
+const names = [
+  'T-shirt',
+  'trouser',
+  'pullover',
+  'dress',
+  'coat',
+  'sandal',
+  'shirt',
+  'sneaker',
+  'bag',
+  'boot',
+] // prettier-ignore
+
+export default {
+  name: 'fashion',
+  about: 'a residual network of 16, 32 and 64 channels on Fashion-MNIST',
+  defaults: { epochs: 12, batchSize: 128, lr: 0.2 },
+  expect: { testAccuracy: { atLeast: 0.925 } },
+  async run(s) {
+    const { batchSize, lr, seed, epochs, limit, data } = s.options
+    const { train, test } = fashionMnist({
+      ...(data && { folder: data }),
+      shape: [1, 28, 28],
+      mean: 0.286,
+      std: 0.353,
+    })
+    const few = limit
+      ? new Subset(
+          train,
+          Int32Array.from({ length: limit }, (_, i) => i),
+        )
+      : train
+    const loader = new DataLoader(few, { batchSize, shuffle: true, seed })
+    const testData = new DataLoader(test, { batchSize: 1000 })
+    const model = new ResNet({ width: 16, blocks: [1, 1, 1] })
+    s.say(`\n${summary(model, [1, 1, 28, 28])}`)
+    const optimizer = new SGD(model.parameters(), {
+      lr,
+      momentum: 0.9,
+      nesterov: true,
+      weightDecay: 5e-4,
+    })
+    const { history } = s.train('residual network', model, {
+      data: loader,
+      validation: testData,
+      optimizer,
+      schedule: new OneCycleLR(optimizer, lr, {
+        epochs,
+        stepsPerEpoch: loader.length,
+        cycleMomentum: false,
+      }),
+      scheduleEvery: 'step',
+      transform: compose(
+        randomCrop(28, { padding: 2, fill: -0.286 / 0.353 }),
+        randomHorizontalFlip(),
+      ),
+    })
+    const matrix = s.test(model, testData, 10)
+    await s.picture(
+      'accuracy.svg',
+      learningCurves(history, { measure: 'accuracy', title: 'residual network' }),
+    )
+    await s.picture(
+      'confusion.svg',
+      matrixChart(matrix.counts, { names, title: 'test pictures', width: 640 }),
+    )
+    s.save(model)
+    return { testAccuracy: matrix.accuracy() }
+  },
+} satisfies Recipe
