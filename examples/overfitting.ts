@@ -49,7 +49,7 @@ export default {
     dropoutRise: { atMost: 1.15 },
     plainTrainAccuracy: { atLeast: 0.999 },
     tooSmallTrainAccuracy: { atMost: 0.95 },
-    bestAccuracy: { atLeast: 0.92 },
+    bestAccuracy: { atLeast: 0.9 },
   },
   async run(s) {
     const { batchSize, lr, seed, limit, data } = s.options

@@ -25,7 +25,7 @@ export default {
     const { batchSize, lr, seed } = s.options
     const { values, years } = sunspots()
     // The scale is learned from the years of training alone.
-    const scaler = new StandardScaler().fit(values.slice([0, 244]).reshape([-1, 1]))
+    const scaler = new StandardScaler().fit(values.narrow(0, 0, 244).reshape([-1, 1]))
     const examples = windows(scaler.transform(values.reshape([-1, 1])), LENGTH)
     const [train, test] = splitByTime(
       new TensorDataset(examples.tensors[0]!, examples.tensors[1]!.reshape([-1, 1])),

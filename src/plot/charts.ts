@@ -109,7 +109,7 @@ export function lineChart(
       color: { domain: names },
     },
     (Plot) => [
-      Plot.lineY(points, { x: 'x', y: 'y', stroke: 'name', strokeWidth: 1.75 }),
+      Plot.lineY(points, { x: 'x', y: 'y', stroke: 'name', z: 'name', strokeWidth: 1.75 }),
       ...(names.length > 1
         ? ranked.map((name, i) =>
             Plot.text([name], {
