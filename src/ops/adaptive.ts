@@ -12,7 +12,7 @@ import { averagePool, maxPool, maxPoolIndices, type Pooled, type ReturnIndices }
 import type { Tensor } from './tensor.js'
 import { constant, iota } from './trace.js'
 import { swap } from './views.js'
-import { batched, checkFloats } from './window.js'
+import { batched, checkFloats, windowOf } from './window.js'
 
 /** Extents of the result; null keeps that of x. */
 export type OutputSize = number | null | readonly (number | null)[]
@@ -113,12 +113,7 @@ export function mixAlong(x: Tensor, axis: number, m: Tensor): Tensor {
 function evenWindow(spatial: Shape, out: Shape) {
   if (out.some((m, a) => m === 0 || spatial[a]! % m !== 0)) return null
   const kernel = spatial.map((n, a) => n / out[a]!)
-  return {
-    kernel,
-    stride: kernel,
-    dilation: kernel.map(() => 1),
-    padding: kernel.map(() => [0, 0] as const),
-  }
+  return { ...windowOf(kernel), stride: kernel }
 }
 
 function adaptiveAvg(op: string, n: number) {

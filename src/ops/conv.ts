@@ -7,15 +7,9 @@ import { defineOp, type Grads } from './define.js'
 import { add } from './elementwise.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
-import { batched, checkFits, checkFloats, type Extents, extents } from './window.js'
+import { batched, checkFits, checkFloats, type Extents, extents, windowOf } from './window.js'
 
-/** A window of these kernels with steps of 1 and no padding. */
-const plain = (...kernel: number[]): Window => ({
-  kernel,
-  stride: kernel.map(() => 1),
-  dilation: kernel.map(() => 1),
-  padding: kernel.map(() => [0, 0]),
-})
+const plain = (...kernel: number[]) => windowOf(kernel)
 
 /**
  * Cross-correlation with windows of any geometry; conv1d, conv2d and conv3d are its public forms.

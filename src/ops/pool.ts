@@ -11,13 +11,11 @@ import { gather } from './indexing.js'
 import { expand, reshape } from './movement.js'
 import { amax, mean } from './reduce.js'
 import type { Tensor } from './tensor.js'
-import { batched, checkFits, checkFloats, type Extents, extents } from './window.js'
+import { batched, checkFits, checkFloats, type Extents, extents, windowOf } from './window.js'
 
 const window1 = (kernel: number[], stride = kernel, more: Partial<Window> = {}): Window => ({
-  kernel,
+  ...windowOf(kernel),
   stride,
-  dilation: kernel.map(() => 1),
-  padding: kernel.map(() => [0, 0]),
   ...more,
 })
 const windows = (m: SampleMaker): (readonly [Tensor, Window])[] => [

@@ -7,10 +7,11 @@ import { defineOp, toType } from './define.js'
 import { add, clamp, mul, sub, where } from './elementwise.js'
 import { abs, floor, relu } from './functions.js'
 import { indexSelect } from './indexing.js'
-import { expand, permute, reshape } from './movement.js'
+import { permute, reshape } from './movement.js'
+import { sumPoolInput } from './pool.js'
 import type { Tensor } from './tensor.js'
 import { iota } from './trace.js'
-import { checkFloats, type Extents } from './window.js'
+import { checkFloats, type Extents, windowOf } from './window.js'
 
 /** The places in x, as fractions, of the places of the result. */
 function sourcePlaces(shape: Shape, scale: number, corners: boolean): Tensor {
@@ -170,12 +171,19 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   if (mode === 'area')
     return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][n - 1]!(x, out)
   const given = factors && !options.recomputeScaleFactor
+  // Whole factors: each place fills a window, and its gradient is that window's sum.
+  if (mode.startsWith('nearest') && (!given || factors.every(Number.isInteger))) {
+    const kernel = spatial.map((m, a) => out[a]! / m)
+    if (kernel.every(Number.isInteger)) {
+      const window = { ...windowOf(kernel), stride: kernel }
+      return sumPoolInput(x, window, [...x.shape.slice(0, 2), ...out])
+    }
+  }
   return spatial.reduce<Tensor>((t, m, a) => {
     const [axis, to] = [a + 2, out[a]!]
     const scale = given ? 1 / factors[a]! : m / to
     if (mode === 'nearest' || mode === 'nearest-exact') {
       if (m === to && scale === 1) return t
-      if (to % m === 0 && scale === m / to) return repeatPlaces(t, axis, to / m)
       return indexSelect(t, axis, nearestPlaces(m, to, scale, mode === 'nearest-exact'))
     }
     const step = alignCorners ? (to > 1 ? (m - 1) / (to - 1) : 0) : scale
@@ -183,17 +191,6 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
     const weights = mode === 'bicubic' ? cubicWeights : linearWeights
     return mixAlong(t, axis, weights(m, to, step, alignCorners))
   }, x)
-}
-
-/** Each place of the axis `times` times in a row. */
-function repeatPlaces(x: Tensor, axis: number, times: number): Tensor {
-  const before = x.shape.slice(0, axis + 1)
-  const after = x.shape.slice(axis + 1)
-  const wide = expand(reshape(x, [...before, 1, ...after]), [...before, times, ...after])
-  return reshape(
-    wide,
-    x.shape.map((n, a) => (a === axis ? n * times : n)),
-  )
 }
 
 function checkFactor(op: string, x: Tensor, factor: number): void {

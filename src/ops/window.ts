@@ -26,6 +26,14 @@ export function extents(
   return list
 }
 
+/** A window of this kernel with steps of 1 and no padding. */
+export const windowOf = (kernel: readonly number[]): Window => ({
+  kernel,
+  stride: kernel.map(() => 1),
+  dilation: kernel.map(() => 1),
+  padding: kernel.map(() => [0, 0]),
+})
+
 /** How many places a window covers along each axis. */
 export const reachOf = ({ kernel, dilation }: Pick<Window, 'kernel' | 'dilation'>): number[] =>
   kernel.map((k, a) => dilation[a]! * (k - 1) + 1)
