@@ -2,6 +2,11 @@
 // doubles, in a table that JavaScript writes before a run, so that a run is one call with one argument.
 #include <node_api.h>
 #include <stdlib.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 
 #include "program.h"
 
@@ -92,6 +97,31 @@ napi_value number(napi_env env, double x) {
   return v;
 }
 
+// Memory of tensors comes from JavaScript's ArrayBuffers, so from malloc. glibc gives freed memory back to the system
+// at once, and to get it anew costs a page fault for each 4 KiB, which under virtualization takes longer than to compute
+// what is then written there. So it keeps some, and takes it from the system in huge pages.
+#if defined(__GLIBC__)
+char* heap_end;
+void tune_memory() {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most it allows; what is larger is given back when freed
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  mallopt(M_TOP_PAD, 4 << 20);
+  heap_end = (char*)sbrk(0);
+}
+// What malloc got from the system since the last call.
+void use_huge_pages() {
+  constexpr uintptr_t HUGE_PAGE = 2 << 20;
+  char* const end = (char*)sbrk(0);
+  if (end == heap_end) return;
+  const uintptr_t from = ((uintptr_t)heap_end + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+  if ((uintptr_t)end > from) madvise((void*)from, (uintptr_t)end - from, MADV_HUGEPAGE);
+  heap_end = end;
+}
+#else
+void tune_memory() {}
+void use_huge_pages() {}
+#endif
+
 // isas(): the names of those that this processor has, the best first.
 napi_value isas(napi_env env, napi_callback_info) {
   napi_value list;
@@ -137,6 +167,7 @@ napi_value address(napi_env env, napi_callback_info info) {
   size_t bytes;
   if (!arguments(env, info, 1, &arg) || napi_get_arraybuffer_info(env, arg, &data, &bytes) != napi_ok)
     return fail(env, "address(buffer) takes an ArrayBuffer");
+  use_huge_pages();
   return number(env, (double)(uintptr_t)data);
 }
 
@@ -243,6 +274,8 @@ void finish(napi_env, void* data, void*) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
+  static const bool tuned = (tune_memory(), true);
+  (void)tuned;
   napi_set_instance_data(env, new Addon(), finish, nullptr);
   const struct {
     const char* name;
