@@ -40,7 +40,7 @@ void read_ports(const int32_t*& p, int n, int n_outer, Port* ports, bool out) {
   }
 }
 
-bool is_reduction(int op) { return op >= F_RSUMF && op <= F_RALL; }
+bool is_reduction(int op) { return op >= F_RSUMF && op <= F_RDOTF; }
 
 void decode(const int32_t* w, Kernel& k) {
   const int32_t* p = w + 2;
@@ -194,7 +194,9 @@ NABLA_INLINE void loop2(float* d, int64_t n, Lanes a, Lanes b, F f) {
 }
 template <class F>
 NABLA_INLINE void loop3(float* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) {
-  for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(a.p + i * a.step), load(b.p + i * b.step), load(c.p + i * c.step)));
+  const float *x = a.p, *y = b.p, *z = c.p;
+  for (int64_t i = 0; i < n; i += VW, x += VW * a.step, y += VW * b.step, z += VW * c.step)
+    store(d + i, f(load(x), load(y), load(z)));
 }
 NABLA_INLINE vf mask(vi m) { return from_bits(m); }
 
@@ -221,6 +223,8 @@ void execute(int op, float* d, int64_t n, Lanes a, Lanes b, Lanes c) {
     F2(MINF, v_min(x, y)) F2(MAXF, v_max(x, y)) F2(POWF, v_pow(x, y)) F2(ATAN2F, v_atan2(x, y))
     F2(HYPOTF, v_hypot(x, y)) F2(COPYSIGNF, v_copysign(x, y))
     case F_FMAF: loop3(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, z); }); break;
+    case F_FMSF: loop3(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, -z); }); break;
+    case F_FNMAF: loop3(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(-x, y, z); }); break;
     F1(NEGF, -x) F1(ABSF, v_abs(x)) F1(SIGNF, v_sign(x)) F1(SQUAREF, x * x)
     F1(EXPF, v_exp(x)) F1(EXP2F, v_exp2(x)) F1(EXPM1F, v_expm1(x)) F1(LOGF, v_log(x)) F1(LOG2F, v_log2(x))
     F1(LOG10F, v_log10(x)) F1(LOG1PF, v_log1p(x)) F1(SQRTF, v_sqrt(x)) F1(RSQRTF, v_rsqrt(x)) F1(RECIPROCALF, v_reciprocal(x))
@@ -281,6 +285,20 @@ float fold_sum(const float* p, int64_t n) {
   if (n <= 2048) return fold(p, n, splat(0.0f), [](vf x, vf y) { return x + y; });
   const int64_t half = n / 2 / VW * VW;
   return fold_sum(p, half) + fold_sum(p + half, n - half);
+}
+// The sum of p[i] * q[i], as accurate.
+float fold_dot(const float* p, const float* q, int64_t n) {
+  if (n > 2048) {
+    const int64_t half = n / 2 / VW * VW;
+    return fold_dot(p, q, half) + fold_dot(p + half, q + half, n - half);
+  }
+  vf acc[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * VW <= n; i += 4 * VW)
+    for (int u = 0; u < 4; u++) acc[u] = fma(load(p + i + u * VW), load(q + i + u * VW), acc[u]);
+  for (; i + VW <= n; i += VW) acc[0] = fma(load(p + i), load(q + i), acc[0]);
+  if (i < n) acc[1] = fma(load_n(p + i, (int)(n - i)), load_n(q + i, (int)(n - i)), acc[1]);
+  return hsum((acc[0] + acc[1]) + (acc[2] + acc[3]));
 }
 float as_float(int32_t x) {
   float f;
@@ -615,11 +633,15 @@ struct Task {
       }
       if (is_reduction(op)) {
         float* d = tile(dst);
-        const float* v = reg_at[w[2]];
+        const float *v = reg_at[w[2]], *u = reg_at[w[3]];
+        const auto row = [&](int r) {
+          const int64_t at = (int64_t)r * t.cols;
+          return op == F_RDOTF ? fold_dot(v + at, u + at, t.cols) : reduce(op, v + at, t.cols);
+        };
         if (t.rows == 1)
-          store(d, splat(reduce(op, v, t.cols)));
+          store(d, splat(row(0)));
         else
-          for (int r = 0; r < t.rows; r++) d[r] = reduce(op, v + (int64_t)r * t.cols, t.cols);
+          for (int r = 0; r < t.rows; r++) d[r] = row(r);
         reg_at[dst] = d;
         continue;
       }
@@ -655,7 +677,8 @@ struct Task {
 
   static int arity(int op) {
     switch (op) {
-      case F_FMAF: case F_WHERE: return 3;
+      case F_FMAF: case F_FMSF: case F_FNMAF: case F_WHERE: return 3;
+      case F_RDOTF: return 2;
       case F_MOV: case F_NEGF: case F_ABSF: case F_SIGNF: case F_SQUAREF: case F_NEGI: case F_ABSI: case F_SIGNI:
       case F_SQUAREI: case F_NOT: case F_FTOI: case F_ITOF: case F_BTOF: case F_BTOI: case F_FTOB: case F_ITOB: return 1;
       default: return (op >= F_EXPF && op <= F_ISFINITEF) || is_reduction(op) ? 1 : 2;
@@ -737,7 +760,7 @@ bool fused_validate(Check& c) {
   }
   bool reduces = false;
   for (int i = 0; i < n_ins; i++) {
-    const int32_t op = r.between(F_CONST, F_RALL, "unknown instruction");
+    const int32_t op = r.between(F_CONST, F_FNMAF, "unknown instruction");
     const int32_t dst = r.between(0, n_regs - 1, "no such register");
     int32_t arg[3];
     for (int a = 0; a < 3; a++) arg[a] = r.word();
@@ -756,7 +779,8 @@ bool fused_validate(Check& c) {
       if (arg[0] < 0 || arg[0] >= n_in || !is_virtual[arg[0]] || cls[dst] != FULL) return r.fail("random bits need an index");
       if (!scalar(arg[1]) || !scalar(arg[2]) || !scalar(imm)) return r.fail("a key is scalar");
     } else if (is_reduction(op)) {
-      if (!usable(arg[0]) || cls[arg[0]] != FULL || cls[dst] != ROW) return r.fail("a reduction takes full to row");
+      for (int a = 0; a < Task::arity(op); a++)
+        if (!usable(arg[a]) || cls[arg[a]] != FULL || cls[dst] != ROW) return r.fail("a reduction takes full to row");
       reduces = true;
     } else {
       const int n = Task::arity(op);

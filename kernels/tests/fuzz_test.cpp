@@ -214,13 +214,14 @@ struct Maker {
     };
     int32_t count = 0;
     for (int tries = r.in(1, 25); tries > 0 && regs.size() < 40; tries--) {
-      int32_t op = r.in(F_CONST, F_RALL), imm = 0, cls = SCALAR;
+      int32_t op = r.in(F_CONST, F_FNMAF), imm = 0, cls = SCALAR;
       Kind result = FLOAT, operand = FLOAT;
       int operands = 1;
       if (op == F_CONST) operands = 0, imm = bits_of(r.special());
       else if (op == F_MOV) result = operand = (Kind)r.below(3);
       else if (op <= F_COPYSIGNF) operands = 2;
-      else if (op == F_FMAF) operands = 3;
+      else if (op == F_FMAF || op == F_FMSF || op == F_FNMAF) operands = 3;
+      else if (op == F_RDOTF) operands = 2;
       else if (op <= F_TRUNCF) operands = 1;
       else if (op <= F_ISFINITEF) result = MASK;
       else if (op <= F_GEF) operands = 2, result = MASK;
@@ -248,7 +249,7 @@ struct Maker {
         else if (regs[(size_t)use[i]].cls < cls) cls = regs[(size_t)use[i]].cls;
       }
       if (!found) continue;
-      if (op >= F_RSUMF) {
+      if (op >= F_RSUMF && op <= F_RDOTF) {
         if (cls != FULL) continue;
         cls = ROW;
       }

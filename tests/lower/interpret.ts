@@ -329,6 +329,13 @@ class Core {
       let v = get(x, dtype, 0)
       for (let j = 1; j < cols; j++) v = combine(mode, dtype, v, get(x, dtype, j))
       put(dst, dtype, 0, v)
+    } else if (op === 'RDOTF') {
+      must(cls === ROW, 'a reduction takes FULL into ROW')
+      must(classes[s.a] === FULL && classes[s.b] === FULL, 'a reduction takes FULL into ROW')
+      const [x, y] = [read(s.a), read(s.b)]
+      let v = 0
+      for (let j = 0; j < cols; j++) v += x.f[j]! * y.f[j]!
+      put(dst, 'float32', 0, v)
     } else if (op === 'RAND') {
       must(s.a < k.inputs.length && k.inputs[s.a]!.slot === -1, 'RAND counts elements')
       must(classes[s.a]! >= cls, 'RAND: no operand of a wider class')
@@ -804,6 +811,8 @@ const bitwise: { [op: string]: Elementwise } = {
   SHRI: { from: ['raw', 'raw'], to: 'raw', run: (a, b) => a >>> b },
   WHERE: { from: ['bool', 'raw', 'raw'], to: 'raw', run: (a, b, c) => (a ? b : c) },
   FMAF: { from: ['float32', 'float32', 'float32'], to: 'float32', run: (a, b, c) => a * b + c },
+  FMSF: { from: ['float32', 'float32', 'float32'], to: 'float32', run: (a, b, c) => a * b - c },
+  FNMAF: { from: ['float32', 'float32', 'float32'], to: 'float32', run: (a, b, c) => c - a * b },
 }
 const cached = new Map<string, Elementwise>()
 

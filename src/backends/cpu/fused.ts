@@ -357,6 +357,7 @@ export function encodeFused(
       v.reg = next++
     }
   const nIn = next
+  contract(steps, values, outs)
 
   // A ROW result may not read what is FULL by layout: its operand's column stride is 0 already.
   steps.forEach((s, i) => {
@@ -447,6 +448,50 @@ export function encodeFused(
   words[1] = words.length
   const spaceText = [...outer, rows, cols].join('×')
   return { words, about: spaceText }
+}
+
+/**
+ * A product that only one sum, difference or reduction reads becomes part of it: one walk over the lanes less, and
+ * one rounding less.
+ */
+function contract(
+  steps: Step[],
+  values: readonly Value[],
+  outs: readonly { value: number }[],
+): void {
+  const uses = new Map<number, number>()
+  const use = (v: number) => uses.set(v, (uses.get(v) ?? 0) + 1)
+  for (const s of steps) {
+    s.args.forEach(use)
+    if (s.immValue) use(s.imm)
+    if (s.op === 'CHECK') use(s.dst)
+  }
+  for (const o of outs) use(o.value)
+  const products = new Map<number, Step>()
+  const gone = new Set<Step>()
+  for (const s of steps) {
+    if (s.op === 'MULF' || s.op === 'SQUAREF') products.set(s.dst, s)
+    const sum = s.op === 'ADDF' || s.op === 'SUBF'
+    if (!sum && s.op !== 'RSUMF') continue
+    for (const [i, v] of s.args.entries()) {
+      const product = products.get(v)
+      if (!product || uses.get(v) !== 1) continue
+      const [a, b = a] = product.args as [number, number?]
+      if (sum) {
+        if (values[v]!.cls !== values[s.dst]!.cls) continue
+        s.op = s.op === 'ADDF' ? 'FMAF' : i === 0 ? 'FMSF' : 'FNMAF'
+        s.args = [a, b!, s.args[1 - i]!]
+      } else {
+        // Both factors lie lane by lane.
+        if (values[a]!.cls !== FULL || values[b!]!.cls !== FULL) continue
+        s.op = 'RDOTF'
+        s.args = [a, b!]
+      }
+      gone.add(product)
+      break
+    }
+  }
+  if (gone.size > 0) steps.splice(0, steps.length, ...steps.filter((s) => !gone.has(s)))
 }
 
 /** Do the reduced axes form one run of memory for these strides? */
