@@ -1,10 +1,80 @@
-// The package for browsers: the modules of dist/ that an entry of package.json reaches without Node, in a few minified
-// files in dist/browser. Made are the entries that have a "browser" condition.
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+// The package's files from its modules in build/js: few, since to load a module takes Node about a millisecond. The
+// entries of package.json keep their places in dist/, what they share is in dist/parts; dist/browser has the same for
+// pages, minified and without what needs Node.
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { rolldown } from 'rolldown'
 import { root } from './targets.mjs'
 
-const folder = 'dist/browser'
+const modules = 'build/js'
+const manifest = () => JSON.parse(readFileSync(`${root}/package.json`, 'utf8'))
+const moduleOf = (file) => file.replace(/^(\.\/)?dist\//, '')
+
+async function write(input, options, output) {
+  // Places that package.json names may still be empty.
+  const entries = Object.fromEntries(
+    input
+      .map(([name, file]) => [name, `${root}/${modules}/${file}`])
+      .filter(([, path]) => existsSync(path)),
+  )
+  const bundle = await rolldown({ cwd: root, input: entries, logLevel: 'silent', ...options })
+  const { output: files } = await bundle.write({ format: 'esm', ...output })
+  await bundle.close()
+  return files.map((f) => f.fileName)
+}
+
+/** Modules that know files by their own place, and the modules that they start: these stay where they are. */
+function placed() {
+  const found = []
+  for (const entry of readdirSync(`${root}/${modules}`, { withFileTypes: true, recursive: true })) {
+    if (!entry.name.endsWith('.js')) continue
+    const folder = (entry.parentPath ?? entry.path).slice(`${root}/${modules}/`.length)
+    const text = readFileSync(`${root}/${modules}/${folder}/${entry.name}`, 'utf8')
+    if (!/^(?!\s*(\*|\/\/)).*import\.meta\.url/m.test(text)) continue
+    found.push(`${folder}/${entry.name}`)
+    for (const [, name] of text.matchAll(/new URL\('\.\/([\w.-]+\.js)', import\.meta\.url\)/g))
+      found.push(`${folder}/${name}`)
+  }
+  return found
+}
+
+/** The modules that an entry brings. */
+function reach(entry, found = new Set()) {
+  if (found.has(entry)) return found
+  found.add(entry)
+  const text = readFileSync(`${root}/${modules}/${entry}`, 'utf8')
+  for (const [, name] of text.matchAll(/^(?:import|export)\b[^;]*?['"](\.{1,2}\/[^'"]+)['"]/gm))
+    reach(join(dirname(entry), name), found)
+  return found
+}
+
+/** Gives the files written, by their paths in dist/. */
+export function bundleNode() {
+  const { exports, imports, bin } = manifest()
+  const stay = placed()
+  const files = new Set(stay)
+  const core = reach('index.js')
+  const relative = (id) => id.slice(`${root}/${modules}/`.length)
+  for (const { default: file } of Object.values(exports)) if (file) files.add(moduleOf(file))
+  for (const targets of Object.values(imports))
+    for (const file of Object.values(targets)) files.add(moduleOf(file))
+  for (const file of Object.values(bin)) files.add(moduleOf(file))
+  const input = [...files].map((file) => [file.replace(/\.js$/, ''), file])
+  return write(
+    input,
+    { platform: 'node', external: [/^[^./]/] },
+    {
+      dir: 'dist',
+      chunkFileNames: ({ moduleIds }) => {
+        const home = moduleIds.map(relative).find((file) => stay.includes(file))
+        return home ? home.replace(/[^/]+$/, 'part-[name].js') : 'parts/[name].js'
+      },
+      // What every user of the package needs is one file.
+      codeSplitting: { groups: [{ name: 'core', test: (id) => core.has(relative(id)) }] },
+    },
+  )
+}
+
 /** The WebAssembly files stay where they are. */
 const wasmPlace = {
   name: 'wasm-place',
@@ -20,7 +90,7 @@ const prose = new Set(['example', 'samples', 'except', 'source', 'formula'])
 const withoutProse = {
   name: 'without-prose',
   transform(code, id) {
-    if (!id.startsWith(`${root}/dist/ops/`)) return undefined
+    if (!id.startsWith(`${root}/${modules}/ops/`)) return undefined
     const cuts = []
     const visit = (node, argument) => {
       if (argument && node.type === 'Property' && prose.has(node.key.name)) {
@@ -44,23 +114,25 @@ const withoutProse = {
   },
 }
 
+/** The entries that have a "browser" condition. */
 export async function bundleBrowser() {
-  const { exports, imports } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'))
-  const input = {}
-  for (const { browser, default: file } of Object.values(exports))
-    if (browser && existsSync(`${root}/${file}`))
-      input[browser.replace(`./${folder}/`, '').replace('.js', '')] = file
-  const alias = {}
-  for (const [name, { default: file }] of Object.entries(imports)) alias[name] = `${root}/${file}`
-  const bundle = await rolldown({
-    cwd: root,
+  const { exports, imports } = manifest()
+  const input = Object.values(exports)
+    .filter((e) => e.browser)
+    .map(({ browser, default: file }) => [
+      browser.replace('./dist/browser/', '').replace('.js', ''),
+      moduleOf(file),
+    ])
+  const alias = Object.fromEntries(
+    Object.entries(imports).map(([name, { default: file }]) => [
+      name,
+      `${root}/${modules}/${moduleOf(file)}`,
+    ]),
+  )
+  rmSync(`${root}/dist/browser`, { recursive: true, force: true })
+  await write(
     input,
-    platform: 'browser',
-    resolve: { alias },
-    plugins: [wasmPlace, withoutProse],
-    logLevel: 'silent',
-  })
-  rmSync(`${root}/${folder}`, { recursive: true, force: true })
-  await bundle.write({ dir: folder, format: 'esm', minify: true, chunkFileNames: 'part-[hash].js' })
-  await bundle.close()
+    { platform: 'browser', resolve: { alias }, plugins: [wasmPlace, withoutProse] },
+    { dir: 'dist/browser', minify: true, chunkFileNames: 'part-[hash].js' },
+  )
 }

@@ -100,13 +100,20 @@ async function ensureDist() {
       ['node_modules/typescript/bin/tsc', '-p', project],
       `the TypeScript compiler (${project})`,
     )
-  for (const file of filesUnder('dist')) {
-    const source = file.replace(/(\.d\.ts|\.js)$/, '.ts').slice(`${root}/dist/`.length)
-    const from = source.startsWith('examples/') ? source : `src/${source}`
-    if (!existsSync(`${root}/${from}`)) rmSync(file)
-  }
-  const { bundleBrowser } = await import('./bundle.mjs')
+  // What is left of files that are no more.
+  const sourceOf = (file) => file.replace(/(\.d\.ts|\.js)$/, '.ts')
+  for (const file of filesUnder('build/js'))
+    if (!existsSync(sourceOf(file).replace('/build/js/', '/src/'))) rmSync(file)
+  const { bundleBrowser, bundleNode } = await import('./bundle.mjs')
+  const written = new Set(await bundleNode())
   await bundleBrowser()
+  for (const file of filesUnder('dist')) {
+    const path = file.slice(`${root}/dist/`.length)
+    if (path.startsWith('browser/') || path.endsWith('.wasm') || written.has(path)) continue
+    const source = path.startsWith('examples/') ? sourceOf(path) : `src/${sourceOf(path)}`
+    if (!existsSync(`${root}/${source}`) || (path.endsWith('.js') && source.startsWith('src/')))
+      rmSync(file)
+  }
   const wasm = `${root}/${wasmFolder}`
   if (existsSync(wasm)) cpSync(wasm, wasm.replace('/src/', '/dist/'), { recursive: true })
   mkdirSync(`${root}/build`, { recursive: true })

@@ -313,15 +313,15 @@ describe('the heap', () => {
   })
 })
 
-test.runIf(existsSync('dist/backends/cpu/wasm.js'))(
+test.runIf(existsSync('dist/index.js'))(
   'threads of a WebAssembly pool do not keep the process alive',
   () => {
     const code = `
-    const { wasmBackend } = await import('./dist/backends/cpu/wasm.js')
-    const backend = wasmBackend()
-    backend.threads = 3
+    const { getNumThreads, setBackend, setNumThreads } = await import('./dist/index.js')
+    setBackend('wasm')
+    setNumThreads(3)
     await new Promise((done) => setTimeout(done, 100))
-    console.log(backend.threads)`
+    console.log(getNumThreads())`
     const { stdout, status, stderr } = spawnSync(
       process.execPath,
       ['--input-type=module', '-e', code],
