@@ -1,7 +1,6 @@
 /** Labelled gray images, one byte a pixel, as MNIST and its kin come. */
 import { FileError, ValueError } from '../core/errors.js'
-import type { Tensor } from '../ops/tensor.js'
-import { tensor } from '../tensor/creation.js'
+import { filled, type Tensor } from '../ops/tensor.js'
 import type { Dataset } from './dataset.js'
 import type { Idx } from './idx.js'
 
@@ -77,13 +76,14 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   batch(indices: ArrayLike<number>): [Tensor, Tensor] {
     const n = this.height * this.width
     const { pixels, table } = this
-    const x = new Float32Array(indices.length * n)
-    const y = new Int32Array(indices.length)
-    for (let b = 0, to = 0; b < indices.length; b++) {
-      const i = indices[b]!
-      y[b] = this.labels[i]!
-      for (let at = i * n, end = at + n; at < end; at++, to++) x[to] = table[pixels[at]!]!
-    }
-    return [tensor(x, { shape: [indices.length, ...this.shape] }), tensor(y)]
+    const x = filled([indices.length, ...this.shape], 'float32', (to) => {
+      for (let b = 0, k = 0; b < indices.length; b++)
+        for (let at = indices[b]! * n, end = at + n; at < end; at++, k++)
+          to[k] = table[pixels[at]!]!
+    })
+    const y = filled([indices.length], 'int32', (to) => {
+      for (let b = 0; b < indices.length; b++) to[b] = this.labels[indices[b]!]!
+    })
+    return [x, y]
   }
 }

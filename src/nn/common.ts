@@ -1,17 +1,14 @@
 /** What layers share: parameters with initial values, options as text. */
 import type { Shape } from '../core/shape.js'
 import { zeros } from '../tensor/creation.js'
-import * as init from './init.js'
+import { uniform } from '../tensor/random.js'
 import { Parameter } from './module.js'
 
 /** A parameter of zeros, to be initialized. */
 export const parameter = (shape: Shape): Parameter => new Parameter(zeros(shape))
 /** A parameter drawn from U(±bound), PyTorch's default. */
-export const uniformParameter = (shape: Shape, bound: number): Parameter => {
-  const p = parameter(shape)
-  init.uniform(p, -bound, bound)
-  return p
-}
+export const uniformParameter = (shape: Shape, bound: number): Parameter =>
+  new Parameter(uniform(shape, -bound, bound))
 
 export interface BiasOption {
   bias?: boolean

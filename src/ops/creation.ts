@@ -165,6 +165,32 @@ export const bitsToUniform = defineOp({
   samples: (m) => [[m.int([3, 4], -(2 ** 31), 2 ** 31 - 1)]],
 })
 
+/** Uniform numbers in [lo, hi) from a generator's state, as one program. */
+export const randomUniform = defineOp({
+  name: 'randomUniform',
+  formula: 'y = (hi − lo) u + lo,  u = ⌊bits / 2⁸⌋ · 2⁻²⁴',
+  args: (generator: Tensor, shape: Shape, lo: number = 0, hi: number = 1) => {
+    requireType('uniform', generator, 'int32')
+    checkShape('uniform', shape)
+    return { inputs: [generator], attrs: { shape: [...shape], lo, hi } }
+  },
+  forward: ([state], { shape, lo, hi }) => {
+    const u = bitsToUniform(randomBits(state!, shape))
+    return lo === 0 && hi === 1 ? u : add(mul(u, hi - lo), lo)
+  },
+  differentiable: false,
+  // The first words of randomBits' example: 0x6627e8 / 2^24 and 0xe169c5 / 2^24.
+  example: (m) => [
+    [m.of([0, 0, 0], 'int32'), [2], 1, 3],
+    [1 + (2 * 0x6627e8) / 2 ** 24, 1 + (2 * 0xe169c5) / 2 ** 24],
+  ],
+  samples: (m) => [
+    [m.of([1, 2, 3], 'int32'), [2, 5]],
+    [m.of([7, 0, 0], 'int32'), [3], -0.1, 0.1],
+    [m.of([7, 0, 0], 'int32'), [0]],
+  ],
+})
+
 /** Pairs of bits (first axis of extent 2) as standard normal numbers, by Box and Muller's method. */
 export const bitsToNormal = defineOp({
   name: 'bitsToNormal',

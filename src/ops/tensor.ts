@@ -1,6 +1,6 @@
 import type { Backend, Storage } from '../backends/backend.js'
 import type { Node } from '../backends/ir.js'
-import type { DType, TypedArray } from '../core/dtype.js'
+import type { ArrayOf, DType, TypedArray } from '../core/dtype.js'
 import { newArray } from '../core/dtype.js'
 import { BackendError, GradError, ShapeError, TraceError, ValueError } from '../core/errors.js'
 import { isContiguous, type Shape, show, sizeOf } from '../core/shape.js'
@@ -207,6 +207,19 @@ export function fromData(
     })
   checkDType('tensor', backend, dtype)
   return onStorage(backend.from(dtype, data), shape)
+}
+
+/** A tensor over new memory, every element of which `fill` writes. */
+export function filled<D extends DType>(
+  shape: Shape,
+  dtype: D,
+  fill: (elements: ArrayOf[D]) => void,
+  backend = state.backend(),
+): Tensor {
+  checkDType('tensor', backend, dtype)
+  const storage = backend.alloc(dtype, sizeOf(shape))
+  fill(storage.array() as ArrayOf[D])
+  return onStorage(storage, shape)
 }
 
 export function onStorage(storage: Storage, shape: Shape, strides = contiguous(shape)): Tensor {

@@ -3,7 +3,7 @@ import { ShapeError, show, ValueError } from '../core/errors.js'
 import { normAxis, type Shape } from '../core/shape.js'
 import { assign } from '../ops/assign.js'
 import { eq, lt } from '../ops/compare.js'
-import { bitsToNormal, bitsToUniform, randomBits } from '../ops/creation.js'
+import { bitsToNormal, randomBits, randomUniform } from '../ops/creation.js'
 import { toType } from '../ops/define.js'
 import { add, div, mul, remainder, sub } from '../ops/elementwise.js'
 import { log, neg } from '../ops/functions.js'
@@ -64,16 +64,17 @@ export class Generator {
 
   /** Random int32 bits of a shape. Each draw is a block of its own, whatever its size. */
   bits(shape: Shape): Tensor {
+    return this.draw((now) => randomBits(now, shape))
+  }
+
+  /** What `f` makes of the state at this draw. */
+  draw(f: (state: Tensor) => Tensor): Tensor {
     return noGrad(() => {
-      if (state.replay)
-        return randomBits(
-          drawn(() => this.snapshot(), state.replay),
-          shape,
-        )
+      if (state.replay) return f(drawn(() => this.snapshot(), state.replay))
       const box = this.state
-      const bits = randomBits(box, shape)
+      const made = f(box)
       this.advance(box)
-      return bits
+      return made
     })
   }
 
@@ -129,8 +130,10 @@ const source = (o: RandomOptions) => o.generator ?? current
 /** Uniform numbers in [lo, hi). @example uniform([2], 0, 1).shape // [2] */
 export function uniform(shape: Shape, lo = 0, hi = 1, options: RandomOptions = {}): Tensor {
   return noGrad(() => {
-    const u = bitsToUniform(source(options).bits(shape))
-    return done(lo === 0 && hi === 1 ? u : add(mul(u, hi - lo), lo), options)
+    return done(
+      source(options).draw((now) => randomUniform(now, shape, lo, hi)),
+      options,
+    )
   })
 }
 /** Uniform numbers in [0, 1). */

@@ -41,6 +41,7 @@ export const provedElsewhere: Record<string, string> = {
   randomBits:
     'Philox4x32-10: the known answer of its paper in the example; PyTorch has another generator',
   bitsToUniform: 'tests/tensor/random.test.ts; PyTorch has another generator',
+  randomUniform: 'the known answer of randomBits; PyTorch has another generator',
   bitsToNormal: 'tests/tensor/random.test.ts; PyTorch has another generator',
   uniform: 'tests/tensor/random.test.ts; PyTorch has another generator',
   rand: 'uniform from 0 to 1',

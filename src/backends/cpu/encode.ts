@@ -51,16 +51,12 @@ function schedule(
   index: Map<Node, number>,
   late: ReadonlySet<Unit>,
 ): Unit[] {
+  const own = (u: Unit) => Math.max(...u.nodes.map((n) => index.get(n)!))
   const lastCheck = Math.max(
     -1,
-    ...units
-      .filter((u) => u.nodes.some((n) => n.prim.op === 'check'))
-      .map((u) => index.get(u.nodes[0]!)!),
+    ...units.filter((u) => u.nodes.some((n) => n.prim.op === 'check')).map(own),
   )
-  const key = (u: Unit) => {
-    const own = Math.max(...u.nodes.map((n) => index.get(n)!))
-    return late.has(u) ? Math.max(own, lastCheck + 0.5) : own
-  }
+  const key = (u: Unit) => (late.has(u) ? Math.max(own(u), lastCheck + 0.5) : own(u))
   const behind = new Map<Unit, Set<Unit>>()
   const ahead = new Map<Unit, Unit[]>()
   for (const u of units) {
@@ -788,6 +784,7 @@ class Encoder {
           lastRead.set(i, Math.max(lastRead.get(i) ?? -1, p))
           const plain =
             u.space !== undefined &&
+            n.prim.op !== 'random' &&
             sameShape(shape, u.space) &&
             o.offset === 0 &&
             sameStrides(shape, o.strides, stridesOf(shape))

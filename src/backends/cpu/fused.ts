@@ -452,13 +452,14 @@ export function encodeFused(
 
 /**
  * A product that only one sum, difference or reduction reads becomes part of it: one walk over the lanes less, and
- * one rounding less.
+ * one rounding less. Not where random numbers are made: these are the same bits on every backend.
  */
 function contract(
   steps: Step[],
   values: readonly Value[],
   outs: readonly { value: number }[],
 ): void {
+  if (steps.some((s) => s.op === 'RAND')) return
   const uses = new Map<number, number>()
   const use = (v: number) => uses.set(v, (uses.get(v) ?? 0) + 1)
   for (const s of steps) {

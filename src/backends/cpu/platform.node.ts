@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
 import type { Addon } from './native.js'
 import type { WasmVariant } from './variant.js'
+
+const require = createRequire(import.meta.url)
 
 export const runtime = { node: process.versions.node }
 
@@ -25,7 +26,7 @@ export function loadAddon(): { addon?: Addon; reason?: string } {
   if (addon) return addon
   try {
     const file = fileURLToPath(new URL('../../../build/nabla.node', import.meta.url))
-    addon = { addon: createRequire(import.meta.url)(file) as Addon }
+    addon = { addon: require(file) as Addon }
   } catch (error) {
     addon = { reason: (error as Error).message.split('\n', 1)[0]! }
   }
@@ -51,6 +52,8 @@ export function startWorker(
   stack: number,
   thread: number,
 ): void {
+  // Loaded when it is needed, which keeps it out of the start of programs.
+  const { Worker } = require('node:worker_threads') as typeof import('node:worker_threads')
   const worker = new Worker(workerSource, {
     eval: true,
     workerData: { module, memory, stack, thread },

@@ -200,6 +200,7 @@ export function makeUnits(
 
   /** May `n` read the value `b` of unit `u` from inside it? Only the element at its own place. */
   const readable = (u: Unit, n: Node, x: Node): boolean => {
+    if (n.prim.op === 'random') return false
     const space = u.space!
     const { base, strides, offset } = layouts.at(x, n.prim.op === 'reduce' ? x.shape : n.shape)
     if (u.accumulated.has(base) || offset !== 0) return false
@@ -359,6 +360,7 @@ export function makeUnits(
       if (how.accumulate) u.accumulated.add(n)
     } else create(n, n.shape)
   }
+  shareReads()
   const live = units.filter((u) => !u.dead)
   for (const u of live) u.nodes.sort((a, b) => index.get(a)! - index.get(b)!)
   return { units: live, unitOf }
@@ -369,6 +371,22 @@ export function makeUnits(
     return asRow(shape, axes)
       ? { accumulate: false, reduced: [...axes] }
       : { accumulate: true, reduced: null }
+  }
+
+  /** Units over one space that read the same value in full read it together. */
+  function shareReads(): void {
+    const reader = new Map<Node, Unit>()
+    for (const u of units) {
+      if (u.dead || !u.space) continue
+      const read = new Set(u.nodes.flatMap(bases))
+      for (const b of read) {
+        if (unitOf.get(b) === u || sizeOf(b.shape) !== sizeOf(u.space)) continue
+        if (b.prim.op === 'const' || b.prim.op === 'iota') continue
+        const first = reader.get(b)
+        if (first && merge(first, u)) break
+        if (!first) reader.set(b, u)
+      }
+    }
   }
 
   /** The largest element and its place come from one walk. */
