@@ -46,7 +46,8 @@ function results(name: string, backend: BackendName, compiled: boolean) {
 describe.each(['native', 'wasm'] as const)('%s gives what the reference gives', (backend) => {
   describe.each([...registry.keys()])('%s', (name) => {
     const reason = registry.get(name)!.spec.except?.backends
-    test.skipIf(reason).each([false, true])('compiled: %s', (compiled) => {
+    // A law that cannot hold is not made; the block says why.
+    test.each(reason ? [] : [false, true])('compiled: %s', (compiled) => {
       const want = results(name, 'reference', false)
       const got = results(name, backend, compiled)
       want.forEach((outs, sample) => {
