@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     // The names that package.json maps to dist/, seen from the sources.
     alias: [
+      { find: '#native', replacement: `${src}/backends/cpu/native.ts` },
       { find: '#platform', replacement: `${src}/backends/cpu/platform.node.ts` },
       { find: '#host', replacement: `${src}/core/host.node.ts` },
       { find: /^nabla$/, replacement: `${src}/index.ts` },

@@ -8,6 +8,7 @@ import { root } from './targets.mjs'
 
 const modules = 'build/js'
 const manifest = () => JSON.parse(readFileSync(`${root}/package.json`, 'utf8'))
+const relative = (id) => id.slice(`${root}/${modules}/`.length)
 const moduleOf = (file) => file.replace(/^(\.\/)?dist\//, '')
 
 async function write(input, options, output) {
@@ -54,7 +55,6 @@ export function bundleNode() {
   const stay = placed()
   const files = new Set(stay)
   const core = reach('index.js')
-  const relative = (id) => id.slice(`${root}/${modules}/`.length)
   for (const { default: file } of Object.values(exports)) if (file) files.add(moduleOf(file))
   for (const targets of Object.values(imports))
     for (const file of Object.values(targets)) files.add(moduleOf(file))
@@ -117,6 +117,7 @@ const withoutProse = {
 /** The entries that have a "browser" condition. */
 export async function bundleBrowser() {
   const { exports, imports } = manifest()
+  const core = reach('index.js')
   const input = Object.values(exports)
     .filter((e) => e.browser)
     .map(({ browser, default: file }) => [
@@ -133,6 +134,12 @@ export async function bundleBrowser() {
   await write(
     input,
     { platform: 'browser', resolve: { alias }, plugins: [wasmPlace, withoutProse] },
-    { dir: 'dist/browser', minify: true, chunkFileNames: 'part-[hash].js' },
+    {
+      dir: 'dist/browser',
+      minify: true,
+      chunkFileNames: 'part-[hash].js',
+      // Fewer files are smaller too, since gzip sees more at once.
+      codeSplitting: { groups: [{ name: 'core', test: (id) => core.has(relative(id)) }] },
+    },
   )
 }

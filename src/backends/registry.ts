@@ -1,7 +1,7 @@
+import { nativeBackend, nativeProblem } from '#native'
 import { env } from '#platform'
 import { BackendError } from '../core/errors.js'
 import type { Backend, BackendName } from './backend.js'
-import { nativeBackend, nativeProblem } from './cpu/native.js'
 import { wasmBackend } from './cpu/wasm.js'
 import { referenceBackend } from './reference/index.js'
 
