@@ -413,7 +413,10 @@ struct Task {
     } else if (p.dtype == BOOL) {
       const uint8_t* s = (const uint8_t*)e.slots[p.slot] + a;
       int32_t* o = (int32_t*)d;
-      for (int64_t i = 0; i < n; i++) o[i] = s[i * step] ? -1 : 0;
+      int64_t i = 0;
+      if (step == 1)
+        for (; i + VW <= n; i += VW) store(o + i, load_mask(s + i));
+      for (; i < n; i++) o[i] = s[i * step] ? -1 : 0;
     } else {
       const float* s = (const float*)e.slots[p.slot] + a;
       if (step == 1)
@@ -562,7 +565,10 @@ struct Task {
     if (p.dtype == BOOL) {
       uint8_t* o = (uint8_t*)e.slots[p.slot] + a;
       const int32_t* m = (const int32_t*)v;
-      for (int64_t i = 0; i < n; i++) o[i * step] = m[i] ? 1 : 0;
+      int64_t i = 0;
+      if (step == 1)
+        for (; i + VW <= n; i += VW) store_mask(o + i, load(m + i));
+      for (; i < n; i++) o[i * step] = m[i] ? 1 : 0;
       return;
     }
     float* o = (float*)e.slots[p.slot] + a;

@@ -292,6 +292,12 @@ NABLA_INLINE void store_n(float* p, vf v, int n) {
 }
 #endif
 
+// Bools are bytes 0 and 1 in memory and masks 0 and -1 in lanes.
+typedef int8_t vb __attribute__((vector_size(NABLA_VW)));
+typedef int8_t vb_u __attribute__((vector_size(NABLA_VW), aligned(1), may_alias));
+NABLA_INLINE vi load_mask(const uint8_t* p) { return __builtin_convertvector((vb)(*(const vb_u*)p != 0), vi); }
+NABLA_INLINE void store_mask(uint8_t* p, vi mask) { *(vb_u*)p = __builtin_convertvector(mask & 1, vb); }
+
 // Short runs, for which a call of memcpy is too slow.
 NABLA_INLINE void copy_run(const float* from, int64_t n, float* to) {
   int64_t i = 0;
