@@ -11,7 +11,7 @@ export default defineConfig({
       { find: '#platform', replacement: `${src}/backends/cpu/platform.node.ts` },
       { find: '#host', replacement: `${src}/core/host.node.ts` },
       { find: /^nabla$/, replacement: `${src}/index.ts` },
-      { find: /^nabla\/recipe$/, replacement: `${src}/cli/recipe.ts` },
+      { find: /^nabla\/(recipe|terminal)$/, replacement: `${src}/cli/$1.ts` },
       { find: /^nabla\/(\w+)$/, replacement: `${src}/$1/index.ts` },
     ],
   },

@@ -45,7 +45,7 @@ export default {
         fill: -0.1307 / 0.3081,
       }),
     })
-    const matrix = s.test(model, testData, 10)
+    const { matrix } = s.test(model, testData, test.labels)
     await s.picture(
       'loss.svg',
       learningCurves(history, { title: 'with batch norm and augmentation' }),

@@ -33,7 +33,7 @@ export default {
       validation: testData,
       optimizer: new SGD(model.parameters(), { lr, momentum: 0.9 }),
     })
-    const matrix = s.test(model, testData, 10)
+    const { matrix } = s.test(model, testData, test.labels)
     await s.picture('loss.svg', learningCurves(history, { title: 'convolution network' }))
     await s.picture('filters.png', imageGrid(model.conv1.weight, { columns: 8 }))
     s.save(model)

@@ -64,7 +64,7 @@ export default {
         randomHorizontalFlip(),
       ),
     })
-    const matrix = s.test(model, testData, 10)
+    const { matrix } = s.test(model, testData, test.labels)
     await s.picture(
       'accuracy.svg',
       learningCurves(history, { measure: 'accuracy', title: 'residual network' }),

@@ -33,7 +33,7 @@ export default {
       validation: new DataLoader(new Subset(train, range(kept, n)), { batchSize: 1000 }),
       optimizer: new SGD(model.parameters(), { lr }),
     })
-    const matrix = s.test(model, testData, 10)
+    const { matrix } = s.test(model, testData, test.labels)
 
     await s.picture('loss.svg', learningCurves(history, { title: 'LeNet' }))
     await s.picture('confusion.svg', matrixChart(matrix.counts, { title: 'LeNet on test digits' }))

@@ -38,7 +38,7 @@ export default {
       })
       curves[kind.toUpperCase()] = history.map((h) => h.valLoss!)
       accuracy[`${kind}Accuracy`] = history[history.length - 1]!.valAccuracy!
-      s.save(model, `${kind}.safetensors`)
+      s.save(model, { file: `${kind}.safetensors` })
     }
     await s.picture(
       'loss.svg',

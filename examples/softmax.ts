@@ -25,7 +25,7 @@ export default {
       validation: new DataLoader(test, { batchSize: 1000 }),
       optimizer: new SGD(model.parameters(), { lr }),
     })
-    const matrix = s.test(model, new DataLoader(test, { batchSize: 1000 }), 10)
+    const { matrix } = s.test(model, new DataLoader(test, { batchSize: 1000 }), test.labels)
     // A row of the weights is a picture of what speaks for its digit.
     await s.picture(
       'weights.png',

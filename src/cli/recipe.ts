@@ -4,27 +4,21 @@ import type { BackendName } from '../backends/backend.js'
 import { backend, setBackend, setNumThreads } from '../backends/registry.js'
 import { TrainingError } from '../core/errors.js'
 import { appendBytes, saveTensors, writeAtomic } from '../io/files.js'
+import type { Tensor } from '../ops/tensor.js'
 import { manualSeed } from '../tensor/random.js'
-import type { Batch, BatchSource, Model } from '../train/evaluate.js'
-import { predictions } from '../train/evaluate.js'
-import { type Callback, type EpochLog, type FitOptions, fit, type Trainer } from '../train/fit.js'
+import { type BatchSource, type Model, predictions } from '../train/evaluate.js'
+import { type Callback, type FitOptions, fit, type Trainer } from '../train/fit.js'
 import { ConfusionMatrix } from '../train/metrics.js'
-import { drawCurve, drawImages, type Progress, progress } from './terminal.js'
+import { drawCurve, drawImages, progressBars } from './terminal.js'
 import '../index.js'
 
-export interface RecipeOptions {
-  epochs: number
+export interface RecipeOptions extends SessionOptions {
   batchSize: number
   lr: number
-  seed: number
   /** Only the first n training examples: a quick look, whose result is not checked. */
   limit?: number
   /** A folder with the data, for those who have it elsewhere. */
   data?: string
-  backend?: BackendName
-  threads?: number
-  out?: string
-  json?: boolean
 }
 
 /** A bound that a measure must keep. */
@@ -43,30 +37,59 @@ export interface Recipe {
   run(s: Session): Promise<Record<string, number>> | Record<string, number>
 }
 
-const percent = (v: number) => `${(100 * v).toFixed(2)} %`
 const number = (v: number) =>
   Number.isInteger(v) ? v.toLocaleString('en') : v.toPrecision(4).replace(/\.?0+$/, '')
 
-/** One run of a recipe: its options, and where what happens is told and kept. */
-export class Session {
-  readonly options: RecipeOptions
+/** What the runs of all commands have in common. */
+export interface SessionOptions {
+  epochs: number
+  seed: number
+  backend?: BackendName
+  threads?: number
+  out?: string
+  json?: boolean
+}
+
+/** One run: where to compute, and where what happens is told and kept. */
+export class Session<O extends SessionOptions = RecipeOptions> {
+  readonly options: O
   /** The run's folder: configuration, metrics as JSON lines, weights, pictures. */
   readonly folder: string
-  private readonly log: string
+  private readonly task: string
+  private readonly began = performance.now()
 
-  constructor(name: string, options: RecipeOptions) {
+  constructor(task: string, options: O) {
+    this.task = task
     this.options = options
     const stamp = new Date().toISOString().replace(/[:.]/g, '-').slice(0, 19)
-    this.folder = options.out ?? join('runs', `${name}-${stamp}`)
-    this.log = join(this.folder, 'metrics.jsonl')
+    this.folder = options.out ?? join('runs', `${task}-${stamp}`)
     if (options.backend) setBackend(options.backend)
     if (options.threads) setNumThreads(options.threads)
     manualSeed(options.seed)
-    const { out, ...kept } = options
-    const config = { task: name, ...kept, backend: backend().info() }
-    writeAtomic(join(this.folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
-    writeAtomic(this.log, '')
-    this.emit({ event: 'start', ...config })
+  }
+
+  /** Writes the configuration: the run's folder is there from now on. */
+  begin(config: object): void {
+    const whole = { task: this.task, ...config, backend: backend().info() }
+    writeAtomic(join(this.folder, 'config.json'), `${JSON.stringify(whole, null, 2)}\n`)
+    writeAtomic(join(this.folder, 'metrics.jsonl'), '')
+    this.emit({ event: 'start', ...whole })
+  }
+  /** The last line of metrics and of `--json`. */
+  end(measures: object): void {
+    const { backend: name, threads } = backend().info()
+    this.emit({
+      event: 'end',
+      ...measures,
+      seconds: this.seconds,
+      backend: name,
+      threads,
+      out: this.folder,
+    })
+  }
+  /** Since the run began. */
+  get seconds(): number {
+    return (performance.now() - this.began) / 1000
   }
 
   /** A line for people. */
@@ -76,7 +99,7 @@ export class Session {
   /** A line for programs, and for the run's metrics. */
   emit(event: object): void {
     const line = `${JSON.stringify(event)}\n`
-    appendBytes(this.log, new TextEncoder().encode(line))
+    appendBytes(join(this.folder, 'metrics.jsonl'), new TextEncoder().encode(line))
     if (this.options.json) process.stdout.write(line)
   }
 
@@ -87,53 +110,30 @@ export class Session {
     given: Omit<FitOptions, 'epochs'> & { epochs?: number },
   ): Trainer {
     const { epochs = this.options.epochs, callbacks = [], ...rest } = given
-    const { json = false } = this.options
-    this.say(`\n${title}: ${model.parameterCount().toLocaleString('en')} parameters`)
-    const digits = `${epochs}`.length
-    let bar: Progress | undefined
-    const describe = (m: { loss: number; accuracy?: number }) =>
-      `loss ${m.loss.toFixed(4)}${m.accuracy === undefined ? '' : `  accuracy ${percent(m.accuracy)}`}`
-    const show: Callback = {
-      onBatchEnd: (_t, b) => {
-        if (json) return
-        bar ??= progress(`epoch ${`${b.epoch + 1}`.padStart(digits)}/${epochs}`, b.batches)
-        if (b.batch % 8 !== 0 && b.batch !== b.batches) return
-        const rate = Math.round(b.samples / b.seconds).toLocaleString('en')
-        bar.update(b.batch, `${describe({ ...b, loss: b.meanLoss })}  ${rate} samples/s`)
-      },
-      onEpochEnd: (_t, e) => {
-        this.emit({ event: 'epoch', run: title, ...e })
-        bar?.end(`${describe(e)}${validation(e)}  ${e.seconds.toFixed(1)} s`)
-        bar = undefined
-      },
+    this.say(`\n${title}, ${model.parameterCount().toLocaleString('en')} parameters`)
+    const events: Callback = {
+      onEpochEnd: (_t, e) => this.emit({ event: 'epoch', run: title, ...e }),
     }
-    const validation = (e: EpochLog) =>
-      e.valLoss === undefined
-        ? ''
-        : `  validation ${e.valLoss.toFixed(4)}${e.valAccuracy === undefined ? '' : ` ${percent(e.valAccuracy)}`}`
-    const trainer = fit(model, { ...rest, epochs, callbacks: [show, ...callbacks] })
+    const bars = this.options.json ? [] : [progressBars()]
+    const trainer = fit(model, { ...rest, epochs, callbacks: [events, ...bars, ...callbacks] })
     if (trainer.stopped) this.say(`stopped: ${trainer.stopped}`)
     return trainer
   }
 
-  /** Classifies test data: prints the confusion matrix and gives it. */
-  test(model: Model, data: BatchSource, classes: number): ConfusionMatrix {
-    const truth: number[] = []
-    const watched: BatchSource = {
-      length: data.length,
-      *from(epoch: number, start: number): Generator<Batch> {
-        const source = data.from(epoch, start)
-        for (let next = source.next(); !next.done; next = source.next()) {
-          for (const label of next.value[1]!.toTypedArray()) truth.push(label)
-          yield next.value
-        }
-      },
-    }
-    const answers = predictions(model, watched).argmax(1).toTypedArray()
-    const matrix = new ConfusionMatrix(classes).add(truth, answers)
-    this.say(`\nconfusion matrix of the ${truth.length.toLocaleString('en')} test examples`)
+  /** Classifies test data by the largest output: prints the confusion matrix, gives it with all outputs. */
+  test(
+    model: Model,
+    data: BatchSource,
+    labels: ArrayLike<number>,
+  ): { matrix: ConfusionMatrix; outputs: Tensor } {
+    const outputs = predictions(model, data)
+    const matrix = new ConfusionMatrix(outputs.shape[1]!).add(
+      labels,
+      outputs.argmax(1).toTypedArray(),
+    )
+    this.say(`\nconfusion matrix of the ${labels.length.toLocaleString('en')} test examples`)
     this.say(matrix.toString())
-    return matrix
+    return { matrix, outputs }
   }
 
   /** A curve in the terminal. */
@@ -153,9 +153,9 @@ export class Session {
     this.say(`picture ${path}`)
   }
 
-  /** Saves the weights into the run's folder. */
-  save(model: Model, file = 'model.safetensors'): void {
-    saveTensors(join(this.folder, file), model.stateDict(), { model: model.constructor.name })
+  /** Saves the weights into the run's folder, with facts about them. */
+  save(model: Model, { file = 'model.safetensors', ...facts }: Record<string, string> = {}): void {
+    saveTensors(join(this.folder, file), model.stateDict(), facts)
   }
 }
 
@@ -168,7 +168,6 @@ const told = (b: Bound) =>
  * @throws TrainingError for a result that is not what the recipe promises
  */
 export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = {}): Promise<void> {
-  const begin = performance.now()
   const options: RecipeOptions = { seed: 1, ...recipe.defaults, ...given }
   const own = recipe.defaults
   const checked =
@@ -177,9 +176,10 @@ export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = 
     options.batchSize === own.batchSize &&
     options.lr === own.lr
   const s = new Session(recipe.name, options)
+  const { out, ...config } = options
+  s.begin(config)
   s.say(recipe.about)
   const measures = await recipe.run(s)
-  const seconds = (performance.now() - begin) / 1000
   s.say('')
   const failures: string[] = []
   for (const [name, v] of Object.entries(measures)) {
@@ -188,17 +188,8 @@ export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = 
     if (!ok) failures.push(`${name} ${number(v)}, ${told(bound!)}`)
     s.say(`${name.padEnd(24)} ${number(v)}${bound && checked ? `  (${told(bound)})` : ''}`)
   }
-  s.say(`${seconds.toFixed(1)} s, saved in ${s.folder}`)
-  const facts = backend().info()
-  s.emit({
-    event: 'end',
-    ...measures,
-    seconds,
-    backend: facts.backend,
-    threads: facts.threads,
-    checked,
-    out: s.folder,
-  })
+  s.say(`${s.seconds.toFixed(1)} s, saved in ${s.folder}`)
+  s.end({ ...measures, checked })
   if (checked && failures.length > 0)
     throw new TrainingError({
       op: recipe.name,

@@ -1,6 +1,7 @@
 /** Drawing in the terminal: images by half blocks, curves, progress. */
 import asciichart from 'asciichart'
 import { Presets, SingleBar } from 'cli-progress'
+import type { BatchLog, Callback, EpochLog } from '../train/fit.js'
 
 const shades = ' .:-=+*#%@'
 
@@ -46,13 +47,13 @@ export function drawCurve(values: readonly number[], { height = 8, width = 72 } 
   return asciichart.plot(points.length === 1 ? [points[0]!, points[0]!] : points, { height })
 }
 
-export interface Progress {
+interface Progress {
   update(done: number, text: string): void
   end(text: string): void
 }
 
 /** A live bar on a terminal; elsewhere one plain line at the end. */
-export function progress(title: string, total: number): Progress {
+function progress(title: string, total: number): Progress {
   if (!process.stderr.isTTY) {
     return {
       update() {},
@@ -82,6 +83,34 @@ export function progress(title: string, total: number): Progress {
       bar.update(total)
       bar.stop()
       process.stdout.write(`${title}  ${text}\n`)
+    },
+  }
+}
+
+export const percent = (v: number): string => `${(100 * v).toFixed(2)} %`
+const told = (loss: number, accuracy?: number) =>
+  `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `  accuracy ${percent(accuracy)}`}`
+const rate = (samplesPerSecond: number) =>
+  `${Math.round(samplesPerSecond).toLocaleString('en')} samples/s`
+
+/** For `fit`: a live bar for each epoch on a terminal, and a line when it ends. */
+export function progressBars(): Callback {
+  let bar: Progress | undefined
+  const start = (epoch: number, epochs: number, batches: number) =>
+    progress(`epoch ${`${epoch + 1}`.padStart(`${epochs}`.length)}/${epochs}`, batches)
+  return {
+    onBatchEnd(t, b: BatchLog) {
+      bar ??= start(b.epoch, t.epochs, b.batches)
+      if (b.batch % 8 === 0 || b.batch === b.batches)
+        bar.update(b.batch, `${told(b.meanLoss, b.accuracy)}  ${rate(b.samples / b.seconds)}`)
+    },
+    onEpochEnd(_t, e: EpochLog) {
+      const validation =
+        e.valLoss === undefined ? '' : `  validation ${told(e.valLoss, e.valAccuracy)}`
+      bar?.end(
+        `${told(e.loss, e.accuracy)}${validation}  ${rate(e.samplesPerSecond)}  ${e.seconds.toFixed(2)} s`,
+      )
+      bar = undefined
     },
   }
 }

@@ -50,7 +50,8 @@ export interface Trainer {
   readonly model: Model
   readonly optimizer: Optimizer
   readonly loss: LossFunction
-  /** The epochs so far. */
+  /** How many there shall be, and those so far. */
+  readonly epochs: number
   readonly history: EpochLog[]
   /** The batch of the last step, before `transform`. */
   readonly lastBatch: Batch | undefined
@@ -150,6 +151,7 @@ function* training(model: Model, options: FitOptions, wait: boolean): Asking<Tra
     model,
     optimizer,
     loss,
+    epochs,
     history: [],
     stop(why) {
       reason ??= why

@@ -48,6 +48,6 @@ test('on a terminal a bar lives: loss, accuracy, samples/s, time left', () => {
   })
   expect(status).toBe(0)
   expect(stdout).toMatch(
-    /epoch {2}1\/1 [█░]+ \d+% {2}loss \d\.\d+ {2}accuracy \d+\.\d\d % {2}[\d,]+ samples\/s {2}\S+ left/,
+    /epoch 1\/1 [█░]+ \d+% {2}loss \d\.\d+ {2}accuracy \d+\.\d\d % {2}[\d,]+ samples\/s {2}\S+ left/,
   )
 })
