@@ -639,7 +639,7 @@ struct Task {
       }
       if (is_reduction(op)) {
         float* d = tile(dst);
-        const float *v = reg_at[w[2]], *u = reg_at[w[3]];
+        const float *v = reg_at[w[2]], *u = op == F_RDOTF ? reg_at[w[3]] : nullptr;
         const auto row = [&](int r) {
           const int64_t at = (int64_t)r * t.cols;
           return op == F_RDOTF ? fold_dot(v + at, u + at, t.cols) : reduce(op, v + at, t.cols);

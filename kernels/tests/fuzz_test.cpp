@@ -250,7 +250,7 @@ struct Maker {
       }
       if (!found) continue;
       if (op >= F_RSUMF && op <= F_RDOTF) {
-        if (cls != FULL) continue;
+        if (cls != FULL || (op == F_RDOTF && regs[(size_t)use[1]].cls + regs[(size_t)use[0]].cls != 2 * FULL)) continue;
         cls = ROW;
       }
       ins = ins + Words{op, (int32_t)regs.size(), use[0], use[1], use[2], imm};
