@@ -140,9 +140,7 @@ test('plain lines where the output is no terminal: epochs, curve, confusion matr
   expect(status).toBe(0)
   expect(stdout).not.toContain('\x1b')
   expect(stdout).toContain('784-16-16-10 sigmoid, 13,002 parameters')
-  expect(stdout).toMatch(
-    /epoch 1\/2 {2}loss \d\.\d+ {2}accuracy \d+\.\d\d % {2}[\d,]+ samples\/s/,
-  )
+  expect(stdout).toMatch(/epoch 1\/2 {2}loss \d\.\d+ {2}accuracy \d+\.\d\d % {2}[\d,]+ samples\/s/)
   expect(stdout).toContain('1,280 training and 200 test images (not the original files of MNIST)')
   expect(stdout).toContain('loss of each step')
   expect(stdout).toContain('confusion matrix')
