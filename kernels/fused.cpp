@@ -310,19 +310,50 @@ int32_t as_int(float x) {
   __builtin_memcpy(&i, &x, 4);
   return i;
 }
-float reduce(int op, const float* p, int64_t n) {
+// What a reduction is made of: g(its neutral value, its function).
+template <class G>
+NABLA_INLINE auto with_reduction(int op, G g) {
   switch (op) {
-    case F_RSUMF: return fold_sum(p, n);
-    case F_RPRODF: return fold(p, n, splat(1.0f), [](vf x, vf y) { return x * y; });
-    case F_RMAXF: return fold(p, n, splat(-INF), [](vf x, vf y) { return v_max(x, y); });
-    case F_RMINF: return fold(p, n, splat(INF), [](vf x, vf y) { return v_min(x, y); });
-    case F_RSUMI: return fold(p, n, splat(0), [](vi x, vi y) { return (vi)((vu)x + (vu)y); });
-    case F_RPRODI: return fold(p, n, splat(1), [](vi x, vi y) { return (vi)((vu)x * (vu)y); });
-    case F_RMAXI: return fold(p, n, splat(INT32_MIN), [](vi x, vi y) { return select(x > y, x, y); });
-    case F_RMINI: return fold(p, n, splat(INT32_MAX), [](vi x, vi y) { return select(x < y, x, y); });
-    case F_RANY: return fold(p, n, splat(0), [](vi x, vi y) { return x | y; });
-    default: return fold(p, n, splat(-1), [](vi x, vi y) { return x & y; });
+    case F_RSUMF: return g(splat(0.0f), [](vf x, vf y) { return x + y; });
+    case F_RPRODF: return g(splat(1.0f), [](vf x, vf y) { return x * y; });
+    case F_RMAXF: return g(splat(-INF), [](vf x, vf y) { return v_max(x, y); });
+    case F_RMINF: return g(splat(INF), [](vf x, vf y) { return v_min(x, y); });
+    case F_RSUMI: return g(splat(0), [](vi x, vi y) { return (vi)((vu)x + (vu)y); });
+    case F_RPRODI: return g(splat(1), [](vi x, vi y) { return (vi)((vu)x * (vu)y); });
+    case F_RMAXI: return g(splat(INT32_MIN), [](vi x, vi y) { return select(x > y, x, y); });
+    case F_RMINI: return g(splat(INT32_MAX), [](vi x, vi y) { return select(x < y, x, y); });
+    case F_RANY: return g(splat(0), [](vi x, vi y) { return x | y; });
+    default: return g(splat(-1), [](vi x, vi y) { return x & y; });
   }
+}
+float reduce(int op, const float* p, int64_t n) {
+  if (op == F_RSUMF) return fold_sum(p, n);
+  return with_reduction(op, [&](auto start, auto f) { return fold(p, n, start, f); });
+}
+
+// Column j of the rows from r on, a vector of them; the last one again where there are no more.
+NABLA_INLINE vf column(const float* p, int r, int rows, int n, int j) {
+  float x[VW];
+  for (int l = 0; l < VW; l++) x[l] = p[(int64_t)(r + l < rows ? r + l : rows - 1) * n + j];
+  return load(x);
+}
+// Reductions over rows of n, of p * q for RDOTF. d has room for whole vectors. Short rows go side by side.
+void reduce_rows(int op, float* d, const float* p, const float* q, int rows, int n) {
+  constexpr int SHORT = 24;
+  if (rows == 1 || n > SHORT) {
+    for (int r = 0; r < rows; r++, p += n, q += n) d[r] = op == F_RDOTF ? fold_dot(p, q, n) : reduce(op, p, n);
+    return;
+  }
+  for (int r = 0; r < rows; r += VW)
+    if (op == F_RDOTF) {
+      vf acc = {};
+      for (int j = 0; j < n; j++) acc = fma(column(p, r, rows, n, j), column(q, r, rows, n, j), acc);
+      store(d + r, acc);
+    } else
+      with_reduction(op, [&](auto acc, auto f) {
+        for (int j = 0; j < n; j++) acc = f(acc, (decltype(acc))column(p, r, rows, n, j));
+        store(d + r, (vf)acc);
+      });
 }
 
 // The instruction that combines two values in a mode, and the value to start from.
@@ -639,15 +670,9 @@ struct Task {
       }
       if (is_reduction(op)) {
         float* d = tile(dst);
-        const float *v = reg_at[w[2]], *u = op == F_RDOTF ? reg_at[w[3]] : nullptr;
-        const auto row = [&](int r) {
-          const int64_t at = (int64_t)r * t.cols;
-          return op == F_RDOTF ? fold_dot(v + at, u + at, t.cols) : reduce(op, v + at, t.cols);
-        };
-        if (t.rows == 1)
-          store(d, splat(row(0)));
-        else
-          for (int r = 0; r < t.rows; r++) d[r] = row(r);
+        const float* v = reg_at[w[2]];
+        reduce_rows(op, d, v, op == F_RDOTF ? reg_at[w[3]] : v, t.rows, t.cols);
+        if (t.rows == 1) store(d, splat(d[0]));
         reg_at[dst] = d;
         continue;
       }
