@@ -198,6 +198,18 @@ NABLA_INLINE void loop3(float* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) {
   for (int64_t i = 0; i < n; i += VW, x += VW * a.step, y += VW * b.step, z += VW * c.step)
     store(d + i, f(load(x), load(y), load(z)));
 }
+// f(x, y, z) with x and y in either order, one of them often a number.
+template <class F>
+NABLA_INLINE void loop_fma(float* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) {
+  const Lanes x = a.step ? a : b, y = a.step ? b : a;
+  if (!x.step || !c.step) return loop3(d, n, x, y, c, f);
+  if (y.step)
+    for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(x.p + i), load(y.p + i), load(c.p + i)));
+  else {
+    const vf s = load(y.p);
+    for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(x.p + i), s, load(c.p + i)));
+  }
+}
 NABLA_INLINE vf mask(vi m) { return from_bits(m); }
 
 // Toward 0; what does not fit, and NaN, as INT32_MIN on every instruction set.
@@ -222,9 +234,9 @@ void execute(int op, float* d, int64_t n, Lanes a, Lanes b, Lanes c) {
     F2(FLOORDIVF, v_floordiv(x, y)) F2(REMAINDERF, v_remainder(x, y)) F2(FMODF, v_fmod(x, y))
     F2(MINF, v_min(x, y)) F2(MAXF, v_max(x, y)) F2(POWF, v_pow(x, y)) F2(ATAN2F, v_atan2(x, y))
     F2(HYPOTF, v_hypot(x, y)) F2(COPYSIGNF, v_copysign(x, y))
-    case F_FMAF: loop3(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, z); }); break;
-    case F_FMSF: loop3(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, -z); }); break;
-    case F_FNMAF: loop3(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(-x, y, z); }); break;
+    case F_FMAF: loop_fma(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, z); }); break;
+    case F_FMSF: loop_fma(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, -z); }); break;
+    case F_FNMAF: loop_fma(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(-x, y, z); }); break;
     F1(NEGF, -x) F1(ABSF, v_abs(x)) F1(SIGNF, v_sign(x)) F1(SQUAREF, x * x)
     F1(EXPF, v_exp(x)) F1(EXP2F, v_exp2(x)) F1(EXPM1F, v_expm1(x)) F1(LOGF, v_log(x)) F1(LOG2F, v_log2(x))
     F1(LOG10F, v_log10(x)) F1(LOG1PF, v_log1p(x)) F1(SQRTF, v_sqrt(x)) F1(RSQRTF, v_rsqrt(x)) F1(RECIPROCALF, v_reciprocal(x))

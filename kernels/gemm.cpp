@@ -202,7 +202,9 @@ void gemm(const GemmArgs& g, void* scratch) {
   const bool lay_a = reuse_a || (g.a_cs != 1 && g.a_rs != 1);
   const bool a_rows = !lay_a && g.a_rs != 1;
   const int rows = narrow ? MR1 : MR;
-  const bool lay_b = g.laid || g.b_cs != 1 || (g.m > 2 * rows && g.k * g.n > 8192);
+  // A few rows of B that do not fall into few sets of L1 are walked where they lie: to pack them costs more.
+  const bool few_b = g.k * g.n <= 8192 || (g.k <= 128 && g.b_rs % 64 != 0);
+  const bool lay_b = g.laid || g.b_cs != 1 || (g.m > 2 * rows && !few_b);
   float* const at = (float*)scratch;
   float* const packed = at + packed_a(g.m, g.k);
 
