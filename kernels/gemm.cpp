@@ -2,6 +2,8 @@
 // unit stride. An operand that is small, or used by few tiles, is read where it lies.
 #include "gemm.h"
 
+#include "pack.h"
+
 namespace nabla {
 namespace NABLA_ISA {
 
@@ -22,24 +24,7 @@ constexpr int64_t KC = VW == 16 ? 1024 : 384, MC = MR * ((VW == 16 ? 112 : 192) 
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-NABLA_INLINE vf load_some(const float* p, int n) {
-#if defined(__AVX512F__)
-  return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
-#else
-  return n == VW ? load(p) : load_n(p, n);
-#endif
-}
-NABLA_INLINE void store_some(float* p, vf v, int n) {
-#if defined(__AVX512F__)
-  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
-#else
-  if (n == VW)
-    store(p, v);
-  else
-    store_n(p, v, n);
-#endif
-}
+static int64_t whole_vectors(int64_t n) { return ceil_div(n, VW) * VW; }
 
 // What a tile adds to its sums, and how wide its last vector is.
 struct Finish {
@@ -105,69 +90,20 @@ static Tile find_tile(int64_t rows, bool wide, bool a_rows) {
   return a_rows ? find_tile<MR1, 1, true>(rows) : find_tile<MR1, 1, false>(rows);
 }
 
-typedef float v4 __attribute__((vector_size(16)));
-typedef float v4_u __attribute__((vector_size(16), aligned(4), may_alias));
-
-// Four rows by four columns: to[p*w + i] = from[i]'s element p.
-NABLA_INLINE void transpose4(const float* const* from, float* to, int64_t w) {
-  const v4 a = *(const v4_u*)from[0], b = *(const v4_u*)from[1];
-  const v4 c = *(const v4_u*)from[2], d = *(const v4_u*)from[3];
-  const v4 ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const v4 cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  *(v4_u*)to = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
-  *(v4_u*)(to + w) = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7);
-  *(v4_u*)(to + 2 * w) = __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5);
-  *(v4_u*)(to + 3 * w) = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
-}
-
-// to[p*w + i] = from[i*rs + p*cs] for p < k, i < n, and what is past n and below w is zero or finite
-// rubbish of the same rows, which lands in columns that nobody stores. May write 3 floats too many.
-static void pack(const float* from, int64_t rs, int64_t cs, int64_t n, int64_t w, int64_t k, float* to) {
-  if (rs == 1 || cs != 1 || n < 3) {
-    for (int64_t p = 0; p < k; p++) {
-      const float* x = from + p * cs;
-      float* y = to + p * w;
-      int64_t i = 0;
-      if (rs == 1) {
-        for (; i + VW <= n; i += VW) store(y + i, load(x + i));
-#if defined(__AVX512F__)
-        if (i < n) store_some(y + i, load_some(x + i, (int)(n - i)), (int)(n - i)), i = n;
-#else
-        for (; i + 4 <= n; i += 4) *(v4_u*)(y + i) = *(const v4_u*)(x + i);
-        for (; i < n; i++) y[i] = x[i];
-#endif
-      } else {
-        for (; i < n; i++) y[i] = x[i * rs];
-      }
-      for (; i < w; i++) y[i] = 0;
-    }
-    return;
-  }
-  const int64_t k4 = k & ~(int64_t)3;
-  // From the last group to the first: the columns that a partial group writes too many are the next
-  // row's first ones, which come after it.
-  for (int64_t i = (w - 1) & ~(int64_t)3; i >= 0; i -= 4) {
-    const float* row[4];
-    for (int r = 0; r < 4; r++) row[r] = from + least(i + r, n - 1) * rs;
-    for (int64_t p = 0; p < k4; p += 4) {
-      transpose4(row, to + p * w + i, w);
-      for (int r = 0; r < 4; r++) row[r] += 4;
-    }
-  }
-  for (int64_t p = k4; p < k; p++)
-    for (int64_t i = 0; i < w; i++) to[p * w + i] = from[least(i, n - 1) * rs + p];
-}
-
 static int64_t packed_a(int64_t m, int64_t k) {
   return (least(m, MC) * least(k, KC) + 4 + 15) & ~(int64_t)15;
 }
 int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k) {
   if (m <= 0 || n <= 0 || k <= 0) return 0;
-  return 4 * (packed_a(m, k) + ((ceil_div(least(n, NC), VW) * VW * least(k, KC) + 4 + 15) & ~(int64_t)15));
+  const int64_t panels = packed_a(m, k) + ((whole_vectors(least(n, NC)) * least(k, KC) + 4 + 15) & ~(int64_t)15);
+  return 4 * ((m == 1 || n == 1) && panels < k ? k : panels);
 }
 
+// How much of K to lay at a time, in all panels: where a row of the matrix runs through the panels, a few rows,
+// since panels share its cache lines and pages.
+static int64_t stretch_of(int64_t stride, int64_t kc) { return stride == 1 ? 8 : kc; }
+
 // Blocks of columns one after the other, in each the blocks of K, in each the panels.
-static int64_t whole_vectors(int64_t n) { return ceil_div(n, VW) * VW; }
 int64_t gemm_laid_floats(int64_t n, int64_t k) { return (whole_vectors(n) * k + 4 + 15) & ~(int64_t)15; }
 void gemm_lay(const float* b, int64_t b_rs, int64_t b_cs, int64_t n, int64_t k, float* to) {
   for (int64_t jc = 0; jc < n; jc += NC) {
@@ -215,25 +151,26 @@ void gemm(const GemmArgs& g, void* scratch) {
       const float* const b0 = g.laid ? nullptr : g.b + pc * g.b_rs + jc * g.b_cs;
       const float* const bt = g.laid ? g.b + jc * g.k + pc * whole_vectors(nc) : packed;
       // A partial last vector is always packed, so that it can be loaded whole.
-      for (int64_t j = 0; j < nc; j += NR) {
-        const int64_t n = least(NR, nc - j), w = ceil_div(n, VW) * VW;
-        if (!g.laid && (lay_b || w != n)) pack(b0 + j * g.b_cs, g.b_cs, g.b_rs, n, w, kc, packed + j * kc);
-      }
+      const int64_t stretch = stretch_of(g.b_cs, kc);
+      for (int64_t p = 0; !g.laid && p < kc; p += stretch)
+        for (int64_t j = 0; j < nc; j += NR) {
+          const int64_t n = least(NR, nc - j), w = whole_vectors(n);
+          if (lay_b || w != n)
+            pack(b0 + j * g.b_cs + p * g.b_rs, g.b_cs, g.b_rs, n, w, least(stretch, kc - p), packed + j * kc + p * w);
+        }
       for (int64_t ic = 0; ic < g.m; ic += MC) {
         const int64_t mc = least(MC, g.m - ic);
         // Tiles of equal height rather than full ones and a remainder.
         const int64_t high = ceil_div(mc, ceil_div(mc, rows));
         const float* const a0 = g.a + ic * g.a_rs + pc * g.a_cs;
-        // Panels of a transposed A share cache lines, and its lines fall into few sets: take them a
-        // few at a time for all panels, while they are at hand.
-        const int64_t step = g.a_rs == 1 ? 8 : kc;
+        const int64_t step = stretch_of(g.a_rs, kc);
         for (int64_t p = 0; lay_a && p < kc; p += step)
           for (int64_t i = 0; i < mc; i += high) {
             const int64_t r = least(high, mc - i);
             pack(a0 + i * g.a_rs + p * g.a_cs, g.a_rs, g.a_cs, r, r, least(step, kc - p), at + i * kc + p * r);
           }
         for (int64_t j = 0; j < nc; j += NR) {
-          const int64_t n = least(NR, nc - j), w = ceil_div(n, VW) * VW;
+          const int64_t n = least(NR, nc - j), w = whole_vectors(n);
           const bool laid = lay_b || w != n;
           const Finish f = {g.accumulate || pc > 0, g.bias && !pc ? g.bias + jc + j : nullptr,
                             (int)(n - (w - VW))};

@@ -26,6 +26,25 @@ void gemm(const GemmArgs& g, void* scratch);
 int64_t gemm_laid_floats(int64_t n, int64_t k);
 void gemm_lay(const float* b, int64_t b_rs, int64_t b_cs, int64_t n, int64_t k, float* to);
 
+// A vector times a matrix: c[j*c_s] (+)= sum over p of a[p*a_s] * b[p*b_rs + j*b_cs] (+ bias[j*bias_s]).
+struct GemvArgs {
+  const float *a, *b;
+  float* c;
+  int64_t n, k;
+  int64_t a_s, b_rs, b_cs, c_s;
+  bool accumulate;
+  const float* bias;
+  int64_t bias_s;
+  bool dots;  // column by column, for which b_rs is 1; else b_cs is
+};
+// Columns that are best computed together; calls for parts of the columns divide them at multiples of it.
+constexpr int64_t GEMV_UNIT = 8 * VW;
+// The product of which one side has one row or column, if gemv serves it.
+bool as_gemv(const GemmArgs& g, GemvArgs* v);
+// Columns [j0, j1), with scratch as gemm has it, which is used when a has a stride. The order of each sum depends
+// on k and on the place of its column in its unit.
+void gemv(const GemvArgs& g, int64_t j0, int64_t j1, void* scratch);
+
 // How many tasks `batch` products are worth on nthreads threads, and what each of them computes:
 // products [b0, b1), rows [m0, m1), columns [n0, n1).
 int gemm_tasks(int64_t batch, int64_t m, int64_t n, int64_t k, int nthreads);

@@ -310,6 +310,25 @@ NABLA_INLINE void copy_run(const float* from, int64_t n, float* to) {
 #endif
 }
 
+// The same for n <= VW.
+NABLA_INLINE vf load_some(const float* p, int n) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+  return n == VW ? load(p) : load_n(p, n);
+#endif
+}
+NABLA_INLINE void store_some(float* p, vf v, int n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+  if (n == VW)
+    store(p, v);
+  else
+    store_n(p, v, n);
+#endif
+}
+
 NABLA_INLINE float hsum(vf v) {
   float t[VW];
   store(t, v);

@@ -42,6 +42,9 @@ bool matmul_validate(Check& c) {
   return true;
 }
 
+// Elements of the matrix that make a task worth handing over.
+constexpr int64_t GEMV_GRAIN = 128 * 1024;
+
 void matmul_run(const Exec& e) {
   const int32_t* p = e.w + 2;
   const int rank = *p++;
@@ -57,29 +60,45 @@ void matmul_run(const Exec& e) {
   float* c_at = operand<float>(e, c);
   const float *a_at = k ? operand<float>(e, a) : nullptr, *b_at = k ? operand<float>(e, b) : nullptr;
   const int64_t a_rs = a[2], a_cs = a[3], b_rs = b[2], b_cs = b[3], c_rs = c[2];
-  const int tasks = k ? gemm_tasks(batch, m, n, k, pool_threads(e.pool)) : 1;
+  // The product `at` of the batch, whole.
+  const auto product = [&](int64_t at) {
+    int64_t ao = 0, bo = 0, co = 0;
+    for (int i = rank - 1; i >= 0; i--) {
+      const int64_t x = at % extent[i];
+      at /= extent[i];
+      ao += x * a[4 + i], bo += x * b[4 + i], co += x * c[3 + i];
+    }
+    return GemmArgs{a_at + ao, b_at + bo, c_at + co, m, n, k, a_rs, a_cs, b_rs, b_cs, c_rs, accumulate, bias_at};
+  };
+  if (!k) {
+    for (int64_t at = 0; at < batch; at++) gemm(product(at), nullptr);
+    return;
+  }
+  GemvArgs vector;
+  if (as_gemv(product(0), &vector)) {
+    const int64_t units = (vector.n + GEMV_UNIT - 1) / GEMV_UNIT;
+    const int tasks = cut(e, batch * units, GEMV_GRAIN / (GEMV_UNIT * k) + 1);
+    parallel(e, tasks, [&](int task, int thread) {
+      const int64_t end = batch * units * (task + 1) / tasks;
+      for (int64_t at = batch * units * task / tasks; at < end;) {
+        const int64_t first = at % units, last = first + end - at < units ? first + end - at : units;
+        GemvArgs part;
+        as_gemv(product(at / units), &part);
+        gemv(part, first * GEMV_UNIT, last == units ? part.n : last * GEMV_UNIT, e.scratch + thread * e.per_thread);
+        at += last - first;
+      }
+    });
+    return;
+  }
+  const int tasks = gemm_tasks(batch, m, n, k, pool_threads(e.pool));
   parallel(e, tasks, [&](int task, int thread) {
-    int64_t b0 = 0, b1 = batch, m0 = 0, m1 = m, n0 = 0, n1 = n;
-    if (k) gemm_task_range(batch, m, n, k, tasks, task, &b0, &b1, &m0, &m1, &n0, &n1);
-    if (m0 >= m1 || n0 >= n1) return;
+    int64_t b0, b1, m0, m1, n0, n1;
+    gemm_task_range(batch, m, n, k, tasks, task, &b0, &b1, &m0, &m1, &n0, &n1);
     for (int64_t at = b0; at < b1; at++) {
-      int64_t ao = 0, bo = 0, co = 0, left = at;
-      for (int i = rank - 1; i >= 0; i--) {
-        const int64_t x = left % extent[i];
-        left /= extent[i];
-        ao += x * a[4 + i], bo += x * b[4 + i], co += x * c[3 + i];
-      }
-      float* out = c_at + co + m0 * c_rs + n0;
-      const float* add = bias_at ? bias_at + n0 : nullptr;
-      if (k) {
-        gemm({a_at + ao + m0 * a_rs, b_at + bo + n0 * b_cs, out, m1 - m0, n1 - n0, k, a_rs, a_cs, b_rs, b_cs, c_rs,
-              accumulate, add},
-             e.scratch + thread * e.per_thread);
-        continue;
-      }
-      for (int64_t i = 0; i < m1 - m0; i++)  // an empty sum
-        for (int64_t j = 0; j < n1 - n0; j++)
-          out[i * c_rs + j] = (accumulate ? out[i * c_rs + j] : 0) + (add ? add[j] : 0);
+      GemmArgs g = product(at);
+      g.a += m0 * a_rs, g.b += n0 * b_cs, g.c += m0 * c_rs + n0, g.m = m1 - m0, g.n = n1 - n0;
+      if (g.bias) g.bias += n0;
+      gemm(g, e.scratch + thread * e.per_thread);
     }
   });
 }

@@ -273,7 +273,9 @@ static void ordering(Random& r, bool big) {
 }
 
 static void matmul(Random& r, bool big) {
-  const int32_t m = r.in(1, big ? 150 : 20), n = r.in(1, big ? 150 : 20), k = r.in(0, big ? 150 : 20);
+  int32_t m = r.in(1, big ? 150 : 20), n = r.in(1, big ? 150 : 20);
+  const int32_t k = r.in(0, big ? 150 : 20);
+  if (r.one_in(4)) (r.one_in(2) ? m : n) = 1, (m == 1 ? n : m) *= big ? 20 : 1;  // a vector on one side
   const int32_t b0 = r.in(1, 3), b1 = big ? 1 : r.in(1, 3);
   const bool accumulate = r.one_in(3), biased = r.one_in(2), ta = r.one_in(2), tb = r.one_in(2), shared_b = r.one_in(3);
   const int32_t pitch = n + r.below(3);

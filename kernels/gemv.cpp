@@ -1,0 +1,108 @@
+// A vector times a matrix, which is read once and where it lies: the time is that of reading it.
+#include "gemm.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+namespace {
+
+// What becomes of V sums beside each other: `cols` columns from j on.
+template <int V>
+NABLA_INLINE void finish(const GemvArgs& g, int64_t j, int cols, vf* s) {
+#pragma GCC unroll 8
+  for (int v = 0; v < V; v++) {
+    const int n = cols - v * VW < VW ? cols - v * VW : VW;
+    float* const to = g.c + (j + v * VW) * g.c_s;
+    if (g.c_s == 1 && (!g.bias || g.bias_s == 1)) {
+      if (g.bias) s[v] += load_some(g.bias + j + v * VW, n);
+      if (g.accumulate) s[v] += load_some(to, n);
+      store_some(to, s[v], n);
+      continue;
+    }
+    for (int i = 0; i < n; i++) {
+      float x = s[v][i];
+      if (g.bias) x += g.bias[(j + v * VW + i) * g.bias_s];
+      to[i * g.c_s] = g.accumulate ? to[i * g.c_s] + x : x;
+    }
+  }
+}
+
+// V vectors of columns, the last one perhaps partial: rows of B times one number each.
+template <int V>
+void columns(const GemvArgs& g, int64_t j, int cols) {
+  vf s[V];
+#pragma GCC unroll 8
+  for (int v = 0; v < V; v++) s[v] = splat(0.0f);
+  const float *a = g.a, *b = g.b + j;
+  const int last = cols - (V - 1) * VW;
+  for (int64_t p = 0; p < g.k; p++, a += g.a_s, b += g.b_rs) {
+    const vf x = splat(*a);
+#pragma GCC unroll 8
+    for (int v = 0; v < V; v++) s[v] = fma(x, v == V - 1 ? load_some(b + v * VW, last) : load(b + v * VW), s[v]);
+  }
+  finish<V>(g, j, cols, s);
+}
+
+template <int V>
+void columns_of(const GemvArgs& g, int64_t j, int cols) {
+  if constexpr (V > 1)
+    if (cols <= (V - 1) * VW) return columns_of<V - 1>(g, j, cols);
+  columns<V>(g, j, cols);
+}
+
+// R columns that each lie in one piece: products with the vector, two sums for each.
+template <int R>
+void dots(const GemvArgs& g, const float* a, int64_t j) {
+  vf s[2][R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; r++) s[0][r] = s[1][r] = splat(0.0f);
+  const float* b = g.b + j * g.b_cs;
+  int64_t p = 0;
+  for (; p + 2 * VW <= g.k; p += 2 * VW)
+#pragma GCC unroll 2
+    for (int u = 0; u < 2; u++) {
+      const vf x = load(a + p + u * VW);
+#pragma GCC unroll 4
+      for (int r = 0; r < R; r++) s[u][r] = fma(x, load(b + r * g.b_cs + p + u * VW), s[u][r]);
+    }
+  for (; p < g.k; p += VW) {
+    const int n = (int)(g.k - p < VW ? g.k - p : VW);
+    const vf x = load_some(a + p, n);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; r++) s[0][r] = fma(x, load_some(b + r * g.b_cs + p, n), s[0][r]);
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; r++) {
+    vf sum = splat(0.0f);
+    sum[0] = hsum(s[0][r] + s[1][r]);
+    finish<1>(g, j + r, 1, &sum);
+  }
+}
+
+}  // namespace
+
+bool as_gemv(const GemmArgs& g, GemvArgs* v) {
+  if (g.m == 1) *v = {g.a, g.b, g.c, g.n, g.k, g.a_cs, g.b_rs, g.b_cs, 1, g.accumulate, g.bias, 1, false};
+  else if (g.n == 1) *v = {g.b, g.a, g.c, g.m, g.k, g.b_rs, g.a_cs, g.a_rs, g.c_rs, g.accumulate, g.bias, 0, false};
+  else return false;
+  v->dots = v->b_rs == 1 && (v->b_cs != 1 || v->n == 1);
+  return v->dots || v->b_cs == 1;
+}
+
+void gemv(const GemvArgs& g, int64_t j0, int64_t j1, void* scratch) {
+  if (!g.dots) {
+    for (; j0 < j1; j0 += GEMV_UNIT) columns_of<8>(g, j0, (int)(j1 - j0 < GEMV_UNIT ? j1 - j0 : GEMV_UNIT));
+    return;
+  }
+  const float* a = g.a;
+  if (g.a_s != 1) {
+    float* const t = (float*)scratch;
+    for (int64_t p = 0; p < g.k; p++) t[p] = a[p * g.a_s];
+    a = t;
+  }
+  for (; j0 + 4 <= j1; j0 += 4) dots<4>(g, a, j0);
+  for (; j0 < j1; j0++) dots<1>(g, a, j0);
+}
+
+}  // namespace NABLA_ISA
+}  // namespace nabla

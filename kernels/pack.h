@@ -1,0 +1,96 @@
+// Panels of a matrix laid out so that a register tile walks them with unit stride.
+#pragma once
+#include "simd.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+typedef float v4 __attribute__((vector_size(16)));
+typedef float v4_u __attribute__((vector_size(16), aligned(4), may_alias));
+
+// Four rows by four columns: to[p*w + i] = from[i]'s element p.
+NABLA_INLINE void transpose4(const float* const* from, float* to, int64_t w) {
+  const v4 a = *(const v4_u*)from[0], b = *(const v4_u*)from[1];
+  const v4 c = *(const v4_u*)from[2], d = *(const v4_u*)from[3];
+  const v4 ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const v4 cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  *(v4_u*)to = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
+  *(v4_u*)(to + w) = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7);
+  *(v4_u*)(to + 2 * w) = __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5);
+  *(v4_u*)(to + 3 * w) = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
+}
+
+#if defined(__AVX512F__)
+// Sixteen rows by sixteen columns, of which the first n are stored: four rounds, each of which interleaves rows i
+// and i + 8.
+NABLA_INLINE void transpose16(const float* const* from, float* to, int64_t w, int n) {
+  vf a[16], b[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) a[i] = load(from[i]);
+  const auto round = [](const vf* x, vf* y) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) {
+      y[2 * i] = __builtin_shufflevector(x[i], x[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      y[2 * i + 1] = __builtin_shufflevector(x[i], x[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    }
+  };
+  round(a, b), round(b, a), round(a, b), round(b, a);
+#pragma GCC unroll 16
+  for (int p = 0; p < 16; p++) store_some(to + p * w, a[p], n);
+}
+#endif
+
+// to[p*w + i] = from[i*rs + p*cs] for p < k, i < n, and what is past n and below w is zero or finite
+// rubbish of the same rows, which lands in columns that nobody stores. May write 3 floats too many.
+inline void pack(const float* from, int64_t rs, int64_t cs, int64_t n, int64_t w, int64_t k, float* to) {
+  if (rs == 1 || cs != 1 || n < 3) {
+    for (int64_t p = 0; p < k; p++) {
+      const float* x = from + p * cs;
+      float* y = to + p * w;
+      int64_t i = 0;
+      if (rs == 1) {
+        // The rows of a large matrix lie on pages of their own, where no prefetching of the processor leads.
+        for (int64_t q = 0; q < n; q += 16) __builtin_prefetch(x + 16 * cs + q);
+        for (; i + VW <= n; i += VW) store(y + i, load(x + i));
+#if defined(__AVX512F__)
+        if (i < n) store_some(y + i, load_some(x + i, (int)(n - i)), (int)(n - i)), i = n;
+#else
+        for (; i + 4 <= n; i += 4) *(v4_u*)(y + i) = *(const v4_u*)(x + i);
+        for (; i < n; i++) y[i] = x[i];
+#endif
+      } else {
+        for (; i < n; i++) y[i] = x[i * rs];
+      }
+      for (; i < w; i++) y[i] = 0;
+    }
+    return;
+  }
+  int64_t done = 0;
+#if defined(__AVX512F__)
+  done = k & ~(int64_t)15;
+  for (int64_t i = 0; i < w; i += 16) {
+    const float* row[16];
+    for (int r = 0; r < 16; r++) row[r] = from + (i + r < n ? i + r : n - 1) * rs;
+    for (int64_t p = 0; p < done; p += 16) {
+      transpose16(row, to + p * w + i, w, (int)(w - i < 16 ? w - i : 16));
+      for (int r = 0; r < 16; r++) row[r] += 16;
+    }
+  }
+#endif
+  const int64_t k4 = k & ~(int64_t)3;
+  // From the last group to the first: the columns that a partial group writes too many are the next
+  // row's first ones, which come after it.
+  for (int64_t i = (w - 1) & ~(int64_t)3; i >= 0; i -= 4) {
+    const float* row[4];
+    for (int r = 0; r < 4; r++) row[r] = from + (i + r < n ? i + r : n - 1) * rs + done;
+    for (int64_t p = done; p < k4; p += 4) {
+      transpose4(row, to + p * w + i, w);
+      for (int r = 0; r < 4; r++) row[r] += 4;
+    }
+  }
+  for (int64_t p = k4; p < k; p++)
+    for (int64_t i = 0; i < w; i++) to[p * w + i] = from[(i < n ? i : n - 1) * rs + p];
+}
+
+}  // namespace NABLA_ISA
+}  // namespace nabla
