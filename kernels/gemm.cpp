@@ -44,8 +44,7 @@ static void tile(int64_t k, const float* a, int64_t as, const float* b, int64_t 
 #pragma GCC unroll 16
   for (int i = 0; i < R; i++) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; v++) s[i][v] = (vf){};
-    __builtin_prefetch(c + i * cs, 1);
+    for (int v = 0; v < V; v++) s[i][v] = (vf){}, __builtin_prefetch(c + i * cs + v * VW, 1);
   }
   for (int64_t p = 0; p < k; p++) {
     vf x[V];

@@ -73,7 +73,7 @@ inline void pack(const float* from, int64_t rs, int64_t cs, int64_t n, int64_t w
     for (int r = 0; r < 16; r++) row[r] = from + (i + r < n ? i + r : n - 1) * rs;
     for (int64_t p = 0; p < done; p += 16) {
       transpose16(row, to + p * w + i, w, (int)(w - i < 16 ? w - i : 16));
-      for (int r = 0; r < 16; r++) row[r] += 16;
+      for (int r = 0; r < 16; r++) row[r] += 16, __builtin_prefetch(row[r] + 48);  // more rows than the processor follows
     }
   }
 #endif
