@@ -68,6 +68,7 @@ void matmul_run(const Exec& e) {
       at /= extent[i];
       ao += x * a[4 + i], bo += x * b[4 + i], co += x * c[3 + i];
     }
+    if (!k) ao = bo = 0;  // of no elements: the pointers are null
     return GemmArgs{a_at + ao, b_at + bo, c_at + co, m, n, k, a_rs, a_cs, b_rs, b_cs, c_rs, accumulate, bias_at};
   };
   if (!k) {
