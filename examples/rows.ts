@@ -18,7 +18,12 @@ export default {
   },
   async run(s) {
     const { batchSize, lr, seed, limit, data } = s.options
-    const { train, test } = mnist({ ...(data && { folder: data }), shape: [28, 28], mean: 0.1307, std: 0.3081 })
+    const { train, test } = mnist({
+      ...(data && { folder: data }),
+      shape: [28, 28],
+      mean: 0.1307,
+      std: 0.3081,
+    })
     const few = limit
       ? new Subset(
           train,
