@@ -27,6 +27,9 @@ struct Kernel {
   Port in[MAX_IO], out[MAX_IO];
   int64_t outer_count;
   bool reduces;  // has an instruction over whole rows
+  // For each output the instruction that may write it straight into memory, or -1; whether it goes past the caches.
+  int writer[MAX_IO];
+  bool streams[MAX_IO];
   int full_regs;
 };
 
@@ -59,6 +62,58 @@ void decode(const int32_t* w, Kernel& k) {
   for (int i = 0; i < k.n_ins; i++) k.reduces |= is_reduction(k.ins[6 * i]);
   k.full_regs = 0;
   for (int r = 0; r < k.n_regs; r++) k.full_regs += k.cls[r] == FULL;
+}
+
+// The instruction whose result a plain output stores, and nothing else wants in the registers' memory.
+int writer_of(const Kernel& k, int out) {
+  const Port& p = k.out[out];
+  if (p.mode != SET || p.dtype == BOOL || p.col != 1 || k.cls[p.reg] != FULL) return -1;
+  for (int o = 0; o < k.n_out; o++)
+    if (o != out && k.out[o].reg == p.reg) return -1;
+  int writer = -1;
+  for (int i = 0; i < k.n_ins; i++)
+    if (k.ins[6 * i] != F_CHECK && k.ins[6 * i + 1] == p.reg) writer = i;
+  if (writer < 0) return -1;
+  // No later reader of an input in the same memory; reading its own place in this very instruction is fine.
+  for (int r = 0; r < k.n_in; r++) {
+    if (k.in[r].slot != p.slot) continue;
+    for (int i = writer; i < k.n_ins; i++)
+      for (int a = 2; a < 5; a++)
+        if (k.ins[6 * i + a] == r && !(i == writer && k.in[r].col == 1 && k.cls[r] == FULL)) return -1;
+  }
+  return writer;
+}
+// Large outputs are not read again before the caches have lost them; written past them, what they replace need not be
+// fetched. Not where the kernel has fetched it to read it.
+bool streams(const Kernel& k, const Port& p) {
+#if defined(__AVX2__)
+  constexpr int64_t LARGE = 8 << 20;
+  if (p.mode != SET || p.dtype == BOOL || p.col != 1 || k.cls[p.reg] != FULL) return false;
+  for (int i = 0; i < k.n_in; i++)
+    if (k.in[i].slot == p.slot) return false;
+  return k.outer_count * k.rows * (int64_t)k.cols * 4 >= LARGE;
+#else
+  (void)k, (void)p;
+  return false;
+#endif
+}
+void plan_outputs(Kernel& k) {
+  for (int o = 0; o < k.n_out; o++) {
+    k.streams[o] = streams(k, k.out[o]);
+    k.writer[o] = k.streams[o] ? -1 : writer_of(k, o);
+  }
+}
+// Copies past the caches.
+void stream(float* to, const float* from, int64_t n) {
+  int64_t i = 0;
+#if defined(__AVX512F__)
+  for (; i < n && ((uintptr_t)(to + i) & 63); i++) to[i] = from[i];
+  for (; i + VW <= n; i += VW) _mm512_stream_ps(to + i, (__m512)load(from + i));
+#elif defined(__AVX2__)
+  for (; i < n && ((uintptr_t)(to + i) & 31); i++) to[i] = from[i];
+  for (; i + VW <= n; i += VW) _mm256_stream_ps(to + i, (__m256)load(from + i));
+#endif
+  for (; i < n; i++) to[i] = from[i];
 }
 
 // ---- tiles ----
@@ -176,20 +231,28 @@ struct Lanes {
   int step;
 };
 
+// step(i) for each vector; light ones four at a time, so that the end of the loop is not what takes the time.
+template <bool LIGHT, class S>
+NABLA_INLINE void vectors(int64_t n, S step) {
+  int64_t i = 0;
+  if constexpr (LIGHT)
+    for (; i + 4 * VW <= n; i += 4 * VW) step(i), step(i + VW), step(i + 2 * VW), step(i + 3 * VW);
+  for (; i < n; i += VW) step(i);
+}
 template <class F>
 NABLA_INLINE void loop1(float* d, int64_t n, Lanes a, F f) {
   for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(a.p + i * a.step)));
 }
-template <class F>
+template <bool LIGHT = false, class F>
 NABLA_INLINE void loop2(float* d, int64_t n, Lanes a, Lanes b, F f) {
   if (a.step && b.step)
-    for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(a.p + i), load(b.p + i)));
+    vectors<LIGHT>(n, [&](int64_t i) { store(d + i, f(load(a.p + i), load(b.p + i))); });
   else if (a.step) {
     const vf y = load(b.p);
-    for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(a.p + i), y));
+    vectors<LIGHT>(n, [&](int64_t i) { store(d + i, f(load(a.p + i), y)); });
   } else {
     const vf x = load(a.p);
-    for (int64_t i = 0; i < n; i += VW) store(d + i, f(x, load(b.p + i * b.step)));
+    vectors<LIGHT>(n, [&](int64_t i) { store(d + i, f(x, load(b.p + i * b.step))); });
   }
 }
 template <class F>
@@ -204,10 +267,10 @@ NABLA_INLINE void loop_fma(float* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) 
   const Lanes x = a.step ? a : b, y = a.step ? b : a;
   if (!x.step || !c.step) return loop3(d, n, x, y, c, f);
   if (y.step)
-    for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(x.p + i), load(y.p + i), load(c.p + i)));
+    vectors<true>(n, [&](int64_t i) { store(d + i, f(load(x.p + i), load(y.p + i), load(c.p + i))); });
   else {
     const vf s = load(y.p);
-    for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(x.p + i), s, load(c.p + i)));
+    vectors<true>(n, [&](int64_t i) { store(d + i, f(load(x.p + i), s, load(c.p + i))); });
   }
 }
 NABLA_INLINE vf mask(vi m) { return from_bits(m); }
@@ -223,6 +286,8 @@ void execute(int op, float* d, int64_t n, Lanes a, Lanes b, Lanes c) {
   switch (op) {
 #define F1(name, expr) \
   case F_##name: loop1(d, n, a, [](vf x) { return expr; }); break;
+#define L2(name, expr) \
+  case F_##name: loop2<true>(d, n, a, b, [](vf x, vf y) { return expr; }); break;
 #define F2(name, expr) \
   case F_##name: loop2(d, n, a, b, [](vf x, vf y) { return expr; }); break;
 #define I1(name, expr) \
@@ -230,7 +295,7 @@ void execute(int op, float* d, int64_t n, Lanes a, Lanes b, Lanes c) {
 #define I2(name, expr) \
   case F_##name: loop2(d, n, a, b, [](vf fx, vf fy) { const vi x = bits(fx), y = bits(fy); return from_bits(expr); }); break;
     F1(MOV, x)
-    F2(ADDF, x + y) F2(SUBF, x - y) F2(MULF, x * y) F2(DIVF, x / y)
+    L2(ADDF, x + y) L2(SUBF, x - y) L2(MULF, x * y) F2(DIVF, x / y)
     F2(FLOORDIVF, v_floordiv(x, y)) F2(REMAINDERF, v_remainder(x, y)) F2(FMODF, v_fmod(x, y))
     F2(MINF, v_min(x, y)) F2(MAXF, v_max(x, y)) F2(POWF, v_pow(x, y)) F2(ATAN2F, v_atan2(x, y))
     F2(HYPOTF, v_hypot(x, y)) F2(COPYSIGNF, v_copysign(x, y))
@@ -261,6 +326,7 @@ void execute(int op, float* d, int64_t n, Lanes a, Lanes b, Lanes c) {
     case F_FTOB: loop1(d, n, a, [](vf x) { return mask(x != 0.0f); }); break;
 #undef F1
 #undef F2
+#undef L2
 #undef I1
 #undef I2
   }
@@ -554,32 +620,18 @@ struct Task {
     }
   }
 
-  // Where an instruction may put its result: straight into memory when it is what a plain output stores.
+  // Where an instruction puts its result: straight into memory when it may.
   float* target(int i, const Tile& t, int* direct) {
     const int dst = k.ins[6 * i + 1];
     *direct = -1;
-    if (k.cls[dst] != FULL || t.lanes != t.padded) return tile(dst);
-    int found = -1, wanted = 0;
-    for (int o = 0; o < k.n_out; o++)
-      if (k.out[o].reg == dst) found = o, wanted++;
-    if (wanted != 1) return tile(dst);
-    const Port& p = k.out[found];
-    if (p.mode != SET || p.dtype == BOOL || p.col != 1 || !(t.rows == 1 || p.row == t.cols)) return tile(dst);
-    // The last to write it, and no later reader of an input in the same memory.
-    for (int j = i + 1; j < k.n_ins; j++)
-      if (k.ins[6 * j] != F_CHECK && k.ins[6 * j + 1] == dst) return tile(dst);
-    for (int r = 0; r < k.n_in; r++) {
-      if (k.in[r].slot != p.slot) continue;
-      for (int j = i; j < k.n_ins; j++)
-        for (int a = 2; a < 5; a++)
-          if (k.ins[6 * j + a] == r) {
-            // Reading its own place in this very instruction is fine.
-            if (j == i && k.in[r].col == 1 && k.cls[r] == FULL) continue;
-            return tile(dst);
-          }
-    }
-    *direct = found;
-    return (float*)e.slots[p.slot] + address(k, p, t);
+    if (t.lanes == t.padded)
+      for (int o = 0; o < k.n_out; o++) {
+        const Port& p = k.out[o];
+        if (k.writer[o] != i || !(t.rows == 1 || p.row == t.cols)) continue;
+        *direct = o;
+        return (float*)e.slots[p.slot] + address(k, p, t);
+      }
+    return tile(dst);
   }
 
   void store_output(const Port& p, const Tile& t) {
@@ -590,7 +642,13 @@ struct Task {
       const bool run = t.rows == 1 || (p.col == 1 && p.row == t.cols);
       const int rows = run ? 1 : t.rows;
       const int64_t n = run ? t.lanes : t.cols;
-      for (int r = 0; r < rows; r++) store_row(p, a + (int64_t)r * p.row, p.col, v + (int64_t)r * t.cols, n);
+      for (int r = 0; r < rows; r++) {
+        const int64_t at = a + (int64_t)r * p.row;
+        if (k.streams[&p - k.out])
+          stream((float*)e.slots[p.slot] + at, v + (int64_t)r * t.cols, n);
+        else
+          store_row(p, at, p.col, v + (int64_t)r * t.cols, n);
+      }
     } else if (cls == ROW) {
       if (t.c0 == 0) store_row(p, a, p.row, v, t.rows);
     } else {
@@ -876,6 +934,7 @@ void fused_run(const Exec& e) {
   decode(e.w, k);
   const Tiling tl = tiling(k);
   if (tl.tiles == 0) return;
+  plan_outputs(k);
   const int tasks = task_count(k, tl, pool_threads(e.pool));
   const int64_t lanes = partial_lanes(k);
   float* shared = (float*)(((uintptr_t)e.shared + 63) & ~(uintptr_t)63);

@@ -12,7 +12,7 @@ import {
   type TensorLike,
 } from './define.js'
 import { add, clamp, div, maximum, minimum, mul, sub, where } from './elementwise.js'
-import { abs, erf, exp, expm1, log, log1p, neg, sigmoid, square, tanh } from './functions.js'
+import { abs, erf, exp, expm1, log, log1p, neg, reciprocal, sigmoid, square, tanh } from './functions.js'
 import { reshape } from './movement.js'
 import { amax, sum } from './reduce.js'
 import { narrow } from './slice.js'
@@ -334,14 +334,15 @@ export const gelu = defineOp({
   },
   forward: ([x], { approximate }) => {
     const half = mul(x!, 0.5)
-    if (approximate === 'none') return mul(half, add(erf(mul(x!, Math.SQRT1_2)), 1))
+    if (approximate === 'none') return add(mul(half, erf(mul(x!, Math.SQRT1_2))), half)
     const inner = mul(mul(x!, add(mul(square(x!), TANH_CUBE), 1)), TANH_SCALE)
     return mul(half, add(tanh(inner), 1))
   },
   vjp: (ct, [x], _y, { approximate }) => {
     if (approximate === 'none') {
-      const cdf = mul(add(erf(mul(x!, Math.SQRT1_2)), 1), 0.5)
-      const pdf = mul(exp(mul(square(x!), -0.5)), 1 / Math.sqrt(2 * Math.PI))
+      const t = mul(x!, Math.SQRT1_2)
+      const cdf = add(mul(erf(t), 0.5), 0.5)
+      const pdf = exp(sub(-0.5 * Math.log(2 * Math.PI), square(t)))
       return [mul(ct, add(cdf, mul(x!, pdf)))]
     }
     const xx = square(x!)
@@ -397,7 +398,8 @@ export const softmax = defineOp({
   args: softmaxArgs('softmax'),
   forward: ([x], { axis, temperature }) => {
     const e = exp(shifted(x!, axis, temperature))
-    return div(e, rowSum(e, axis))
+    // One division a row.
+    return mul(e, reciprocal(rowSum(e, axis)))
   },
   vjp: (ct, _inputs, y, { axis, temperature }) => {
     const g = mul(y, sub(ct, rowSum(mul(ct, y), axis)))
