@@ -11,7 +11,8 @@ namespace {
 
 constexpr int MAX_IO = 40;
 constexpr int64_t TILE_BYTES = 24 * 1024;  // of all registers, to stay within the L1 cache
-constexpr int64_t GRAIN = 16384;           // lanes times instructions worth a thread of their own, in units of 4
+// Lanes times instructions, in units of 4, worth a thread of their own: some 15 microseconds, about what it takes to wake one.
+constexpr int64_t GRAIN = 8192 * VW;
 
 struct Port {
   int32_t slot, dtype, offset, row, col, mode, reg;

@@ -22,6 +22,8 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   readonly labels: Uint8Array
   readonly classes: readonly string[] | undefined
   private readonly pixels: Uint8Array
+  /** The same, four at a time, where their places allow it. */
+  private readonly words: Uint32Array | undefined
   private readonly shape: readonly number[]
   private readonly table: Float32Array
 
@@ -41,6 +43,9 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
       })
     ;[this.length, this.height, this.width] = images.shape as [number, number, number]
     this.pixels = images.data
+    const { buffer, byteOffset, length } = images.data
+    if ((this.height * this.width) % 4 === 0 && byteOffset % 4 === 0)
+      this.words = new Uint32Array(buffer, byteOffset, length / 4)
     this.labels = labels.data
     this.classes = classes
     const count = classes?.length ?? 256
@@ -75,15 +80,31 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
 
   batch(indices: ArrayLike<number>): [Tensor, Tensor] {
     const n = this.height * this.width
-    const { pixels, table } = this
     const x = filled([indices.length, ...this.shape], 'float32', (to) => {
-      for (let b = 0, k = 0; b < indices.length; b++)
-        for (let at = indices[b]! * n, end = at + n; at < end; at++, k++)
-          to[k] = table[pixels[at]!]!
+      if (this.words) this.fillByWords(to, indices, this.words)
+      else
+        for (let b = 0, k = 0; b < indices.length; b++)
+          for (let at = indices[b]! * n, end = at + n; at < end; at++, k++)
+            to[k] = this.table[this.pixels[at]!]!
     })
     const y = filled([indices.length], 'int32', (to) => {
       for (let b = 0; b < indices.length; b++) to[b] = this.labels[indices[b]!]!
     })
     return [x, y]
+  }
+
+  /** Most of such images is background: four pixels of it are passed over at once. */
+  private fillByWords(to: Float32Array, indices: ArrayLike<number>, words: Uint32Array): void {
+    const { pixels, table } = this
+    const n = (this.height * this.width) / 4
+    to.fill(table[0]!)
+    for (let b = 0; b < indices.length; b++) {
+      const first = indices[b]! * n
+      for (let w = first; w < first + n; w++) {
+        if (words[w] === 0) continue
+        const k = 4 * (b * n + w - first)
+        for (let j = 0; j < 4; j++) to[k + j] = table[pixels[4 * w + j]!]!
+      }
+    }
   }
 }

@@ -12,7 +12,19 @@ import {
   type TensorLike,
 } from './define.js'
 import { add, clamp, div, maximum, minimum, mul, sub, where } from './elementwise.js'
-import { abs, erf, exp, expm1, log, log1p, neg, reciprocal, sigmoid, square, tanh } from './functions.js'
+import {
+  abs,
+  erf,
+  exp,
+  expm1,
+  log,
+  log1p,
+  neg,
+  reciprocal,
+  sigmoid,
+  square,
+  tanh,
+} from './functions.js'
 import { reshape } from './movement.js'
 import { amax, sum } from './reduce.js'
 import { narrow } from './slice.js'
