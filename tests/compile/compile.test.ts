@@ -260,7 +260,7 @@ describe('explain', () => {
     expect(text).toMatch(/updates float32\[\]/)
     expect(text).toMatch(/gives {3}float32\[4, 16\]/)
     expect(text).toMatch(/1\.02 kFLOP +\d+ B +matmul 4×8 by 8×16/)
-    expect(text).toMatch(/fused 4×16 +mul add max sub exp sum div \(softmax\)/)
+    expect(text).toMatch(/fused 4×16 +mul add max sub exp sum reciprocal mul \(softmax\)/)
     expect(text).toMatch(/\d instructions, \d\.\d\d kFLOP, \d+ bytes of working memory/)
   })
   test('nothing yet before the first call, and nothing after free', () => {
