@@ -236,6 +236,12 @@ export const cases = [
     nabla: update,
     goal: { native: 2 },
   },
+  {
+    name: 'sgd 25 million',
+    torch: 'update',
+    args: { kind: 'SGD', size: 25_000_000, lr: 1e-7 },
+    nabla: update,
+  },
   sequence('RNN', 2, 1.8),
   sequence('LSTM', 1, 1.6),
   sequence('GRU', 1, 1.4),
@@ -284,6 +290,39 @@ export const cases = [
       leaf(lib, last),
     ])
   }),
+  operation(
+    'batch norm',
+    'batch_norm',
+    (lib, { shape }) => {
+      const c = [shape[1]]
+      const running = [lib.nabla.zeros(c), lib.nabla.ones(c)]
+      return forwardBackward(
+        lib,
+        (x, w, b) => lib.nabla.batchNorm(x, ...running, w, b, { training: true }),
+        shape,
+        [leaf(lib, c), leaf(lib, c)],
+      )
+    },
+    { args: { shape: [32, 64, 28, 28] }, goal: { native: 1.5 } },
+  ),
+  operation(
+    'group norm',
+    'group_norm',
+    (lib, { shape, groups }) => {
+      const c = [shape[1]]
+      return forwardBackward(lib, (x, w, b) => lib.nabla.groupNorm(x, groups, w, b), shape, [
+        leaf(lib, c),
+        leaf(lib, c),
+      ])
+    },
+    { args: { shape: [32, 64, 28, 28], groups: 8 }, goal: undefined },
+  ),
+  operation(
+    'dropout',
+    'dropout',
+    (lib, { shape, p }) => forwardBackward(lib, (x) => lib.nabla.dropout(x, p), shape),
+    { args: { shape: [4096, 1024], p: 0.5 }, goal: { native: 1.5 } },
+  ),
   operation('gelu', 'gelu', (lib, { shape }) =>
     forwardBackward(lib, (x) => lib.nabla.gelu(x), shape),
   ),

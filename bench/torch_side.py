@@ -147,6 +147,25 @@ def layer_norm(shape):
 
 
 @case
+def batch_norm(shape):
+    c = shape[1]
+    mean, variance = torch.zeros(c), torch.ones(c)
+    leaves = [random(c).requires_grad_(), random(c).requires_grad_()]
+    return forward_backward(lambda x, w, b: F.batch_norm(x, mean, variance, w, b, training=True), shape, leaves)
+
+
+@case
+def group_norm(shape, groups):
+    leaves = [random(shape[1]).requires_grad_(), random(shape[1]).requires_grad_()]
+    return forward_backward(lambda x, w, b: F.group_norm(x, groups, w, b), shape, leaves)
+
+
+@case
+def dropout(shape, p):
+    return forward_backward(lambda x: F.dropout(x, p), shape)
+
+
+@case
 def gelu(shape):
     return forward_backward(F.gelu, shape)
 
