@@ -5,7 +5,7 @@
 import { crossEntropy } from 'nabla'
 import { DataLoader, mnist } from 'nabla/data'
 import { init, type Layer, Linear, ReLU, Sequential, Sigmoid, Tanh } from 'nabla/nn'
-import { layerChart, lineChart } from 'nabla/plot'
+import { functionChart, layerChart, lineChart } from 'nabla/plot'
 import type { Recipe } from 'nabla/recipe'
 import { type Batch, inspectGradients } from 'nabla/train'
 
@@ -95,6 +95,14 @@ export default {
         width: 760,
       }),
     )
+    // Why: the sigmoid's derivative is at most 1/4.
+    for (const [name, make] of Object.entries(activations)) {
+      const activation = make()
+      await s.picture(
+        `${name}.svg`,
+        functionChart(name, (x) => activation.forward(x)),
+      )
+    }
     const { gradients } = inspectGradients(deep(10, activations.sigmoid!, starts.Xavier!), batch)
     await s.picture(
       'weights.svg',
