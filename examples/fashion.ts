@@ -1,4 +1,4 @@
-/** A residual network on Fashion-MNIST, with flips and shifts, SGD with Nesterov momentum and a cosine schedule. */
+/** A residual network on Fashion-MNIST, with flips and shifts, SGD with Nesterov momentum and a one-cycle schedule. */
 import { DataLoader, fashionMnist, Subset } from 'nabla/data'
 import { ResNet } from 'nabla/models'
 import { OneCycleLR, SGD } from 'nabla/optim'
@@ -23,7 +23,7 @@ const names = [
 export default {
   name: 'fashion',
   about: 'a residual network of 16, 32 and 64 channels on Fashion-MNIST',
-  defaults: { epochs: 12, batchSize: 128, lr: 0.2 },
+  defaults: { epochs: 15, batchSize: 128, lr: 0.1 },
   expect: { testAccuracy: { atLeast: 0.925 } },
   async run(s) {
     const { batchSize, lr, seed, epochs, limit, data } = s.options
