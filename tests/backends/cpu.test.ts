@@ -8,6 +8,7 @@ import type { Backend, Executable, Storage } from '../../src/backends/backend.js
 import { Heap } from '../../src/backends/cpu/memory.js'
 import { nativeBackend, nativeProblem } from '../../src/backends/cpu/native.js'
 import type { Program, SlotPlan } from '../../src/backends/cpu/program.js'
+import { Spares } from '../../src/backends/cpu/spares.js'
 import { hasRelaxedSimd } from '../../src/backends/cpu/variant.js'
 import { wasmBackend } from '../../src/backends/cpu/wasm.js'
 import type { Graph, GraphOutput, Node } from '../../src/backends/ir.js'
@@ -222,6 +223,19 @@ describe.each(backends)('%s', (name, make) => {
     expect(process.memoryUsage().rss - before).toBeLessThan(150e6)
   })
 
+  test('memory given back twice serves one storage', () => {
+    const run = copyProgram(backend, 10_000)
+    const from = (v: number) => backend.from('float32', new Float32Array(10_000).fill(v))
+    const [a, b] = [backend.alloc('float32', 10_000), backend.alloc('float32', 10_000)]
+    run.run([from(1)], [a])
+    a.free()
+    a.free()
+    run.run([from(2)], [b])
+    const c = backend.alloc('float32', 10_000)
+    run.run([from(3)], [c])
+    expect([b.array()[0], b.array()[9_999], c.array()[0]]).toEqual([2, 2, 3])
+  })
+
   test('rejects a program that the core does not accept', () => {
     const slots: SlotPlan[] = [
       { kind: 'input', index: 0, bytes: 16 },
@@ -279,6 +293,35 @@ describe.each(backends)('%s', (name, make) => {
 test('relaxed SIMD is found where V8 has it', () => {
   const [major, minor] = process.versions.v8.split('.').map(Number)
   expect(hasRelaxedSimd()).toBe(major! > 11 || (major === 11 && minor! >= 4))
+})
+
+describe('spares', () => {
+  test('serve the same kind again, each once', () => {
+    const s = new Spares<string, object>(100)
+    const [a, b] = [{}, {}]
+    s.give('x', a, 40)
+    s.give('x', b, 40)
+    expect(s.take('y')).toBeUndefined()
+    expect(new Set([s.take('x'), s.take('x')])).toEqual(new Set([a, b]))
+    expect(s.take('x')).toBeUndefined()
+  })
+  test('of kinds no longer asked for make place', () => {
+    const s = new Spares<string, number>(100)
+    for (let i = 0; i < 10; i++) s.give('old', i, 10)
+    for (let i = 0; i < 4; i++) s.give('new', i, 20)
+    // 100 bytes in all: four of the new kind, and what is left for the old.
+    const taken = (key: string) => {
+      let n = 0
+      while (s.take(key) !== undefined) n++
+      return n
+    }
+    expect(taken('new')).toBeGreaterThanOrEqual(2)
+    expect(taken('old')).toBeLessThan(10)
+    s.give('huge', 1, 101)
+    expect(s.take('huge')).toBeUndefined()
+    s.give('whole', 1, 100)
+    expect(s.take('whole')).toBe(1)
+  })
 })
 
 describe('the heap', () => {

@@ -19,6 +19,7 @@ import {
   rejected,
 } from './executable.js'
 import type { Program } from './program.js'
+import { Spares } from './spares.js'
 
 /** kernels/binding_node.cpp */
 export interface Addon {
@@ -47,21 +48,15 @@ interface Block {
 class Blocks {
   private readonly addon: Addon
   private slab: Block | undefined
-  private readonly kept = new Map<number, Block[]>()
-  private keptBytes = 0
+  private readonly spares = new Spares<number, Block>(KEEP)
   constructor(addon: Addon) {
     this.addon = addon
   }
   /** At least `bytes`, aligned to a cache line; contents undefined. */
   take(bytes: number): Block {
     const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN)
-    if (this.keptBytes >= size) {
-      const block = this.kept.get(size)?.pop()
-      if (block) {
-        this.keptBytes -= size
-        return block
-      }
-    }
+    const spare = this.spares.take(size)
+    if (spare) return spare
     if (size > SMALL) return this.own(size)
     let slab = this.slab
     if (!slab || slab.bytes < size) {
@@ -87,11 +82,7 @@ class Blocks {
     return { buffer, offset, ptr: ptr + offset, bytes }
   }
   give(block: Block): void {
-    if (this.keptBytes + block.bytes > KEEP) return
-    const list = this.kept.get(block.bytes)
-    if (list) list.push(block)
-    else this.kept.set(block.bytes, [block])
-    this.keptBytes += block.bytes
+    this.spares.give(block.bytes, block, block.bytes)
   }
 }
 

@@ -23,11 +23,12 @@ import {
 } from './executable.js'
 import type { HeapBlock } from './memory.js'
 import type { Program } from './program.js'
+import { Spares } from './spares.js'
 import { hasRelaxedSimd, type WasmVariant } from './variant.js'
 
 /** A storage that was copied in so often moves in. */
 const USES = 8
-/** How many bytes of freed results are kept. */
+/** How many bytes of large freed results are kept for the next of their size. */
 const KEEP = 64 * 2 ** 20
 const line = (bytes: number): number => Math.ceil(bytes / 64) * 64
 
@@ -35,25 +36,6 @@ const line = (bytes: number): number => Math.ceil(bytes / 64) * 64
 function elements(core: Core, dtype: DType): TypedArray {
   const { heap } = core
   return dtype === 'float32' ? heap.f32 : dtype === 'int32' ? heap.i32 : heap.u8
-}
-
-/** Arrays of freed results for the next results of their size: fresh memory costs more than the copy into it. */
-class Spares {
-  private readonly kept = new Map<string, TypedArray[]>()
-  private bytes = 0
-  give(dtype: DType, array: TypedArray): void {
-    if (this.bytes + array.byteLength > KEEP) return
-    this.bytes += array.byteLength
-    const key = `${dtype} ${array.length}`
-    const list = this.kept.get(key)
-    if (list) list.push(array)
-    else this.kept.set(key, [array])
-  }
-  take(dtype: DType, length: number): TypedArray | undefined {
-    const array = this.bytes > 0 ? this.kept.get(`${dtype} ${length}`)?.pop() : undefined
-    if (array) this.bytes -= array.byteLength
-    return array
-  }
 }
 
 class WasmStorage implements Storage {
@@ -118,7 +100,7 @@ class WasmStorage implements Storage {
     const from = elements(core, this.dtype)
     const at = ptr / bytesOf(this.dtype)
     if (count > 4096 && !this.data && count === this.length) {
-      const spare = this.backend.spares.take(this.dtype, count)
+      const spare = this.backend.spares.take(`${this.dtype} ${count}`)
       spare?.set(from.subarray(at, at + count))
       this.data = spare ?? from.slice(at, at + count) // without zeroing first
       this.result = true
@@ -136,7 +118,9 @@ class WasmStorage implements Storage {
     this.view = undefined
   }
   free(): void {
-    if (this.result && this.data) this.backend.spares.give(this.dtype, this.data)
+    const { data } = this
+    if (this.result && data)
+      this.backend.spares.give(`${this.dtype} ${this.length}`, data, data.byteLength)
     this.leave()
     this.freed = true
   }
@@ -307,7 +291,7 @@ class WasmBackend implements Backend {
   core: Core
   private readonly isa: 'simd' | 'relaxed'
   private count = 1
-  readonly spares = new Spares()
+  readonly spares = new Spares<string, TypedArray>(KEEP)
 
   constructor() {
     this.isa = hasRelaxedSimd() && env('NABLA_ISA') !== 'simd' ? 'relaxed' : 'simd'
