@@ -104,7 +104,7 @@ void plan_outputs(Kernel& k) {
     k.writer[o] = k.streams[o] ? -1 : writer_of(k, o);
   }
 }
-// Copies past the caches.
+// Copies past the caches. Other threads see it: the locked operations that end a task wait for such stores.
 void stream(float* to, const float* from, int64_t n) {
   int64_t i = 0;
 #if defined(__AVX512F__)
