@@ -1,5 +1,5 @@
 /** The two-layer convolution network with batch norm, Adam under a one-cycle schedule, and digits moved and turned. */
-import { DataLoader, mnist, Subset } from 'nabla/data'
+import { DataLoader, mnist } from 'nabla/data'
 import { ConvNet } from 'nabla/models'
 import { Adam, OneCycleLR } from 'nabla/optim'
 import { learningCurves, matrixChart } from 'nabla/plot'
@@ -13,19 +13,14 @@ export default {
   defaults: { epochs: 8, batchSize: 64, lr: 0.005 },
   expect: { testAccuracy: { atLeast: 0.993 } },
   async run(s) {
-    const { batchSize, lr, seed, epochs, limit, data } = s.options
+    const { batchSize, lr, seed, epochs, data } = s.options
     const { train, test } = mnist({
       ...(data && { folder: data }),
       shape: [1, 28, 28],
       mean: 0.1307,
       std: 0.3081,
     })
-    const few = limit
-      ? new Subset(
-          train,
-          Int32Array.from({ length: limit }, (_, i) => i),
-        )
-      : train
+    const few = s.limited(train)
     const loader = new DataLoader(few, { batchSize, shuffle: true, seed })
     const testData = new DataLoader(test, { batchSize: 1000 })
     const model = new ConvNet({ batchNorm: true })

@@ -1,5 +1,5 @@
 /** The two-layer convolution network on MNIST: 1-16-32 channels, 1568-120-84-10, dropout, SGD with momentum. */
-import { DataLoader, mnist, Subset } from 'nabla/data'
+import { DataLoader, mnist } from 'nabla/data'
 import { ConvNet } from 'nabla/models'
 import { SGD } from 'nabla/optim'
 import { imageGrid, learningCurves } from 'nabla/plot'
@@ -12,19 +12,14 @@ export default {
   defaults: { epochs: 5, batchSize: 64, lr: 0.001 },
   expect: { testAccuracy: { atLeast: 0.97 }, trainSeconds: { atMost: 60 } },
   async run(s) {
-    const { batchSize, lr, seed, limit, data } = s.options
+    const { batchSize, lr, seed, data } = s.options
     const { train, test } = mnist({
       ...(data && { folder: data }),
       shape: [1, 28, 28],
       mean: 0.1307,
       std: 0.3081,
     })
-    const few = limit
-      ? new Subset(
-          train,
-          Int32Array.from({ length: limit }, (_, i) => i),
-        )
-      : train
+    const few = s.limited(train)
     const model = new ConvNet()
     s.say(`\n${summary(model, [1, 1, 28, 28])}`)
     const testData = new DataLoader(test, { batchSize: 1000 })

@@ -1,5 +1,5 @@
 /** A residual network on Fashion-MNIST, with flips and shifts, SGD with Nesterov momentum and a one-cycle schedule. */
-import { DataLoader, fashionMnist, Subset } from 'nabla/data'
+import { DataLoader, fashionMnist } from 'nabla/data'
 import { ResNet } from 'nabla/models'
 import { OneCycleLR, SGD } from 'nabla/optim'
 import { learningCurves, matrixChart } from 'nabla/plot'
@@ -26,19 +26,14 @@ export default {
   defaults: { epochs: 15, batchSize: 128, lr: 0.1 },
   expect: { testAccuracy: { atLeast: 0.925 } },
   async run(s) {
-    const { batchSize, lr, seed, epochs, limit, data } = s.options
+    const { batchSize, lr, seed, epochs, data } = s.options
     const { train, test } = fashionMnist({
       ...(data && { folder: data }),
       shape: [1, 28, 28],
       mean: 0.286,
       std: 0.353,
     })
-    const few = limit
-      ? new Subset(
-          train,
-          Int32Array.from({ length: limit }, (_, i) => i),
-        )
-      : train
+    const few = s.limited(train)
     const loader = new DataLoader(few, { batchSize, shuffle: true, seed })
     const testData = new DataLoader(test, { batchSize: 1000 })
     const model = new ResNet({ width: 16, blocks: [1, 1, 1] })

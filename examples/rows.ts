@@ -1,5 +1,5 @@
 /** Digits read row by row, 28 steps of 28 pixels, by RNN, LSTM and GRU of two layers of 128. */
-import { DataLoader, mnist, Subset } from 'nabla/data'
+import { DataLoader, mnist } from 'nabla/data'
 import { RowReader } from 'nabla/models'
 import { MultiStepLR, SGD } from 'nabla/optim'
 import { lineChart } from 'nabla/plot'
@@ -17,19 +17,14 @@ export default {
     gruAccuracy: { atLeast: 0.985 },
   },
   async run(s) {
-    const { batchSize, lr, seed, epochs, limit, data } = s.options
+    const { batchSize, lr, seed, epochs, data } = s.options
     const { train, test } = mnist({
       ...(data && { folder: data }),
       shape: [28, 28],
       mean: 0.1307,
       std: 0.3081,
     })
-    const few = limit
-      ? new Subset(
-          train,
-          Int32Array.from({ length: limit }, (_, i) => i),
-        )
-      : train
+    const few = s.limited(train)
     const curves: Record<string, number[]> = {}
     const accuracy: Record<string, number> = {}
     for (const kind of kinds) {

@@ -1,5 +1,5 @@
 /** Softmax regression on MNIST: one affine map, the smallest network there is. */
-import { DataLoader, mnist, Subset } from 'nabla/data'
+import { DataLoader, mnist } from 'nabla/data'
 import { Linear } from 'nabla/nn'
 import { SGD } from 'nabla/optim'
 import { imageGrid } from 'nabla/plot'
@@ -11,14 +11,9 @@ export default {
   defaults: { epochs: 5, batchSize: 128, lr: 0.5 },
   expect: { testAccuracy: { atLeast: 0.915 } },
   async run(s) {
-    const { batchSize, lr, seed, limit, data } = s.options
+    const { batchSize, lr, seed, data } = s.options
     const { train, test } = mnist({ ...(data && { folder: data }) })
-    const few = limit
-      ? new Subset(
-          train,
-          Int32Array.from({ length: limit }, (_, i) => i),
-        )
-      : train
+    const few = s.limited(train)
     const model = new Linear(784, 10) // y = softmax(x Wᵀ + b)
     s.train('softmax regression', model, {
       data: new DataLoader(few, { batchSize, shuffle: true, seed }),

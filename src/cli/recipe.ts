@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { BackendName } from '../backends/backend.js'
 import { backend, setBackend, setNumThreads } from '../backends/registry.js'
 import { TrainingError } from '../core/errors.js'
+import { type Dataset, Subset } from '../data/dataset.js'
 import { appendBytes, saveTensors, writeAtomic } from '../io/files.js'
 import type { Tensor } from '../ops/tensor.js'
 import { manualSeed } from '../tensor/random.js'
@@ -15,8 +16,6 @@ import '../index.js'
 export interface RecipeOptions extends SessionOptions {
   batchSize: number
   lr: number
-  /** Only the first n training examples: a quick look, whose result is not checked. */
-  limit?: number
   /** A folder with the data, for those who have it elsewhere. */
   data?: string
 }
@@ -44,6 +43,8 @@ const number = (v: number) =>
 export interface SessionOptions {
   epochs: number
   seed: number
+  /** Only the first n training examples: a quick look, whose result is not checked. */
+  limit?: number
   backend?: BackendName
   threads?: number
   out?: string
@@ -103,6 +104,16 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     if (this.options.json) process.stdout.write(line)
   }
 
+  /** The dataset, or as many of its first examples as `limit` says. */
+  limited<T>(data: Dataset<T>): Dataset<T> {
+    const { limit } = this.options
+    return limit === undefined
+      ? data
+      : new Subset(
+          data,
+          Int32Array.from({ length: limit }, (_, i) => i),
+        )
+  }
   /** Trains with a live bar for each epoch; epochs come from the options unless given. */
   train(
     title: string,
