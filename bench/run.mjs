@@ -13,6 +13,7 @@ const usage = `npm run bench -- [NAME...] [options]   the cases whose names hold
   --node VERSION    run nabla on another Node, such as 26
   --rounds 5        turns of each side
   --seconds 0.2     length of a turn
+  --keep-memory     PyTorch keeps the memory of its results, instead of asking the system again
   --json            lines of JSON on a terminal, too
   --list            the names of the cases`
 
@@ -26,6 +27,7 @@ function options() {
         node: { type: 'string' },
         rounds: { type: 'string', default: '5' },
         seconds: { type: 'string', default: '0.2' },
+        'keep-memory': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
@@ -100,7 +102,8 @@ function show(row) {
 const sides = new Map()
 function side(kind, threads, backend = '') {
   const key = `${kind} ${threads} ${backend}`
-  if (!sides.has(key)) sides.set(key, new Side(commands[kind](threads, backend, node)))
+  if (!sides.has(key))
+    sides.set(key, new Side(commands[kind](threads, backend, node, wanted['keep-memory'])))
   return sides.get(key)
 }
 let meter

@@ -10,12 +10,17 @@ export const python = '/usr/bin/python3'
 const file = (name) => fileURLToPath(new URL(name, import.meta.url))
 
 /** PyTorch at its best: OpenBLAS chooses for the processor itself, and its threads do not fight those of OpenMP. */
-function torchEnvironment(threads) {
+function torchEnvironment(threads, keepMemory) {
   const env = { ...process.env }
   delete env.OPENBLAS_CORETYPE
   delete env.OPENBLAS_L2_SIZE
   env.OPENBLAS_NUM_THREADS = env.OMP_NUM_THREADS = `${threads}`
   if (threads > 1) env.GOMP_SPINCOUNT = '1000'
+  // glibc then neither maps large blocks apart nor gives them back.
+  if (keepMemory) {
+    env.MALLOC_MMAP_THRESHOLD_ = `${2 ** 30}`
+    env.MALLOC_TRIM_THRESHOLD_ = `${2 ** 32}`
+  }
   return env
 }
 
@@ -34,7 +39,10 @@ export function nodeOf(version) {
 }
 
 export const commands = {
-  torch: (threads) => [[python, file('torch_side.py')], torchEnvironment(threads)],
+  torch: (threads, _backend, _node, keepMemory) => [
+    [python, file('torch_side.py')],
+    torchEnvironment(threads, keepMemory),
+  ],
   nabla: (threads, backend, node) => [
     [node, file('nabla_side.mjs')],
     { ...process.env, NABLA_THREADS: `${threads}`, NABLA_BACKEND: backend },
