@@ -11,6 +11,8 @@ export interface Dataset<T = Tensor[]> {
   readonly length: number
   get(i: number): T
   batch?(indices: ArrayLike<number>): T
+  /** Gives back the memory of what `batch` made, for the next batch; called by who alone held it. */
+  release?(batch: T): void
   /** Where another thread can make the dataset anew, and which of its examples these are; see `datasetFrom`. */
   readonly origin?: Origin
 }
@@ -89,10 +91,12 @@ export class Subset<T> implements Dataset<T> {
         })
     if (source.batch)
       this.batch = (list) => source.batch!(Int32Array.from(list, (i) => indices[i]!))
+    if (source.release) this.release = (batch) => source.release!(batch)
     const { origin } = source
     if (origin) this.origin = { ...origin, at: (i) => (origin.at ?? Number)(indices[i]!) }
   }
   batch?: (indices: ArrayLike<number>) => T
+  release?: (batch: T) => void
   readonly origin?: Origin
   get(i: number): T {
     return this.source.get(this.indices[i]!)

@@ -23,9 +23,11 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   readonly classes: readonly string[] | undefined
   private readonly pixels: Uint8Array
   /** The same, four at a time, where their places allow it. */
-  private readonly words: Uint32Array | undefined
+  private readonly words: Int32Array | undefined
   private readonly shape: readonly number[]
   private readonly table: Float32Array
+  /** The table for two bytes at once, made by the first batch. */
+  private pairs: Float64Array | undefined
 
   constructor(images: Idx, labels: Idx, options: ImageOptions = {}) {
     const { shape, mean = 0, std = 1, classes } = options
@@ -45,7 +47,7 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
     this.pixels = images.data
     const { buffer, byteOffset, length } = images.data
     if ((this.height * this.width) % 4 === 0 && byteOffset % 4 === 0)
-      this.words = new Uint32Array(buffer, byteOffset, length / 4)
+      this.words = new Int32Array(buffer, byteOffset, length / 4)
     this.labels = labels.data
     this.classes = classes
     const count = classes?.length ?? 256
@@ -79,32 +81,58 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   }
 
   batch(indices: ArrayLike<number>): [Tensor, Tensor] {
-    const n = this.height * this.width
-    const x = filled([indices.length, ...this.shape], 'float32', (to) => {
-      if (this.words) this.fillByWords(to, indices, this.words)
-      else
-        for (let b = 0, k = 0; b < indices.length; b++)
-          for (let at = indices[b]! * n, end = at + n; at < end; at++, k++)
-            to[k] = this.table[this.pixels[at]!]!
-    })
+    const x = filled([indices.length, ...this.shape], 'float32', (to) => this.fill(to, indices))
     const y = filled([indices.length], 'int32', (to) => {
       for (let b = 0; b < indices.length; b++) to[b] = this.labels[indices[b]!]!
     })
     return [x, y]
   }
 
-  /** Most of such images is background: four pixels of it are passed over at once. */
-  private fillByWords(to: Float32Array, indices: ArrayLike<number>, words: Uint32Array): void {
-    const { pixels, table } = this
-    const n = (this.height * this.width) / 4
-    to.fill(table[0]!)
-    for (let b = 0; b < indices.length; b++) {
-      const first = indices[b]! * n
-      for (let w = first; w < first + n; w++) {
-        if (words[w] === 0) continue
-        const k = 4 * (b * n + w - first)
-        for (let j = 0; j < 4; j++) to[k + j] = table[pixels[4 * w + j]!]!
-      }
-    }
+  release(batch: readonly Tensor[]): void {
+    for (const t of batch) t.dispose()
   }
+
+  private fill(to: Float32Array, indices: ArrayLike<number>): void {
+    const { words, pixels, table } = this
+    if (words && to.byteOffset % 8 === 0) {
+      this.pairs ??= pairsOf(table)
+      fillByWords(to, indices, words, this.pairs)
+      return
+    }
+    const n = this.height * this.width
+    for (let b = 0, k = 0; b < indices.length; b++)
+      for (let at = indices[b]! * n, end = at + n; at < end; at++, k++) to[k] = table[pixels[at]!]!
+  }
+}
+
+/** The table for two bytes at once. Finite floats side by side are never a NaN, which a double would not keep. */
+function pairsOf(table: Float32Array): Float64Array {
+  const pairs = new Float64Array(65536)
+  const floats = new Float32Array(pairs.buffer)
+  const first = new Uint8Array(Uint16Array.of(1).buffer)[0]! // 1 where the low byte comes first
+  for (let i = 0, k = 0; i < 256; i++)
+    for (let j = 0; j < 256; j++, k += 2) {
+      floats[k] = table[first ? j : i]!
+      floats[k + 1] = table[first ? i : j]!
+    }
+  return pairs
+}
+
+/** Four pixels at a time; most of such images is ground, which needs no look at the table. */
+function fillByWords(
+  to: Float32Array,
+  indices: ArrayLike<number>,
+  words: Int32Array,
+  pairs: Float64Array,
+): void {
+  const doubles = new Float64Array(to.buffer, to.byteOffset, to.length / 2)
+  doubles.fill(pairs[0]!)
+  const n = to.length / 4 / indices.length
+  for (let b = 0, k = 0; b < indices.length; b++)
+    for (let at = indices[b]! * n, end = at + n; at < end; at++, k += 2) {
+      const word = words[at]!
+      if (word === 0) continue
+      doubles[k] = pairs[word & 0xffff]!
+      doubles[k + 1] = pairs[word >>> 16]!
+    }
 }

@@ -186,6 +186,14 @@ export class DataLoader<T> implements Iterable<T> {
       }
   }
 
+  /**
+   * Gives back the memory of a batch that nobody uses any more: fresh memory for each batch costs as much as to fill
+   * it. Nothing happens for datasets that do not make whole batches anew.
+   */
+  release(batch: T): void {
+    if (!(this.dataset instanceof IterableDataset)) this.dataset.release?.(batch)
+  }
+
   private jobs(epoch: number, start: number): Job[] {
     return this.order!.batches(epoch)
       .slice(start)

@@ -23,6 +23,8 @@ export interface BatchSource {
   from(epoch: number, start: number): Iterator<Batch>
   /** The same batches, made elsewhere meanwhile; `fitAsync` prefers it. */
   fromAsync?(epoch: number, start: number): AsyncIterator<Batch>
+  /** Takes back a batch that is used no more. */
+  release?(batch: Batch): void
 }
 
 /** The next batch, now or later: what the loops below ask their driver for. */

@@ -53,7 +53,7 @@ export interface Trainer {
   /** How many there shall be, and those so far. */
   readonly epochs: number
   readonly history: EpochLog[]
-  /** The batch of the last step, before `transform`. */
+  /** The batch of the last step, before `transform`; its memory may serve the next step's. */
   readonly lastBatch: Batch | undefined
   /** Ends training after this batch or epoch, with a reason. */
   stop(reason: string): void
@@ -202,6 +202,7 @@ function* training(model: Model, options: FitOptions, wait: boolean): Asking<Tra
       while (at.batch < batches && reason === undefined) {
         const next = yield source
         if (next.done) break
+        if (lastBatch) data.release?.(lastBatch)
         lastBatch = next.value
         const [x, y] = lastBatch
         const first = at.batch % accumulate === 0

@@ -11,12 +11,14 @@ import { NablaError } from 'nabla'
 import {
   breastCancer,
   CsvDataset,
+  DataLoader,
   csvFile,
   diabetes,
   digits,
   downloadImages,
   downloadTable,
   fashionMnist,
+  ImageDataset,
   ImageFolder,
   iris,
   JsonLinesDataset,
@@ -24,6 +26,7 @@ import {
   mnist,
   parseIdx,
   readTable,
+  Subset,
   sunspots,
   windows,
   wine,
@@ -336,13 +339,52 @@ describe('known sets', () => {
     expect(mnist({ shape: [1, 28, 28] }).train.get(0)[0].shape).toEqual([1, 28, 28])
   })
 
-  test("a folder of one's own, gzipped or not, and what may be wrong with it", () => {
+  test.each([
+    ['four at a time', 8, 0],
+    ['one at a time', 9, 0],
+    ['from an odd place', 8, 1],
+  ])('pixels become (v / 255 − mean) / std, %s', (_, side, offset) => {
+    const n = side * side
+    const bytes = Uint8Array.from({ length: 5 * n + offset }, (_, i) =>
+      i % 3 === 0 ? 0 : (i * 89) & 255,
+    )
+    const labels = { shape: [5], data: Uint8Array.of(1, 2, 3, 4, 5) }
+    const images = { shape: [5, side, side], data: bytes.subarray(offset) }
+    const set = new ImageDataset(images, labels, { mean: 0.3, std: 0.7 })
+    for (const order of [[3], [4, 0, 0, 2], []]) {
+      const [x, y] = set.batch(order)
+      const want = order.flatMap((i) =>
+        Array.from(set.image(i), (v) => Math.fround((v / 255 - 0.3) / 0.7)),
+      )
+      expect([...x.toTypedArray()]).toEqual(want)
+      expect(y.toArray()).toEqual(order.map((i) => i + 1))
+    }
+  })
+
+  test('a batch given back serves the next one; parts of the set do the same', () => {
+    const { train } = mnist({ folder: fourFiles() })
+    for (const data of [train, new Subset(train, [2, 1, 0])]) {
+      const loader = new DataLoader(data, { batchSize: 3 })
+      const [first] = loader
+      loader.release(first!)
+      expect(() => first![0].toTypedArray()).toThrow('disposed')
+      const [again] = loader
+      expect([...again![0].toTypedArray()]).toEqual(new Array(6).fill(1))
+    }
+  })
+
+  /** A folder of the tiny set, gzipped in part. */
+  function fourFiles(): string {
     for (const [name, bytes] of Object.entries(tiny()))
       file(
         name.startsWith('train') ? `own/${name}.gz` : `own/${name}`,
         name.startsWith('train') ? gzipSync(bytes) : bytes,
       )
-    const own = join(folder, 'own')
+    return join(folder, 'own')
+  }
+
+  test("a folder of one's own, gzipped or not, and what may be wrong with it", () => {
+    const own = fourFiles()
     expect(mnist({ folder: own }).train.get(1)[1].item()).toBe(9)
     expect(() => mnist({ folder: own, verify: true })).toThrow('the file must be the original one')
     file('own/t10k-labels-idx1-ubyte', tiny([0, 10, 3])['t10k-labels-idx1-ubyte'])

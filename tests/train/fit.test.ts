@@ -52,6 +52,28 @@ function expectNear(got: number[], want: number[]): void {
   })
 }
 
+test('a batch is given back when the next one is there', () => {
+  const { model, data, optimizer } = task()
+  const given: string[] = []
+  const name = new Map<unknown, string>()
+  const counted = {
+    length: data.length,
+    *from(epoch: number, start: number) {
+      for (const batch of data.from(epoch, start)) {
+        name.set(batch, `${name.size}`)
+        given.push(`+${name.get(batch)}`)
+        yield batch
+      }
+    },
+    release: (batch: unknown) => given.push(`-${name.get(batch)}`),
+  }
+  const alive: Callback = {
+    onEpochEnd: (t) => expect(t.lastBatch![0]!.toTypedArray()).toHaveLength(32),
+  }
+  fit(model, { data: counted, optimizer, epochs: 2, overfitBatches: 2, callbacks: [alive] })
+  expect(given).toEqual(['+0', '+1', '-0', '+2', '-1', '+3', '-2'])
+})
+
 test('learns, and says so in its history', () => {
   const { model, data, optimizer } = task()
   const { history } = fit(model, {
