@@ -55,6 +55,7 @@ export function bundleNode() {
   const stay = placed()
   const files = new Set(stay)
   const core = reach('index.js')
+  const training = new Set(['nn/index.js', 'optim/index.js'].flatMap((e) => [...reach(e)]))
   for (const { default: file } of Object.values(exports)) if (file) files.add(moduleOf(file))
   for (const targets of Object.values(imports))
     for (const file of Object.values(targets)) files.add(moduleOf(file))
@@ -62,15 +63,20 @@ export function bundleNode() {
   const input = [...files].map((file) => [file.replace(/\.js$/, ''), file])
   return write(
     input,
-    { platform: 'node', external: [/^[^./]/] },
+    { platform: 'node', external: [/^[^./]/], plugins: [withoutProse] },
     {
       dir: 'dist',
       chunkFileNames: ({ moduleIds }) => {
         const home = moduleIds.map(relative).find((file) => stay.includes(file))
         return home ? home.replace(/[^/]+$/, 'part-[name].js') : 'parts/[name].js'
       },
-      // What every user of the package needs is one file.
-      codeSplitting: { groups: [{ name: 'core', test: (id) => core.has(relative(id)) }] },
+      // What every user of the package needs is one file, and so is what every training needs beside it.
+      codeSplitting: {
+        groups: [
+          { name: 'core', test: (id) => core.has(relative(id)) || id.includes('rolldown/runtime') },
+          { name: 'nn', test: (id) => training.has(relative(id)) },
+        ],
+      },
     },
   )
 }

@@ -24,11 +24,16 @@ import {
   Worker,
 } from 'node:worker_threads'
 import { gunzipSync } from 'node:zlib'
-import { decode } from 'jpeg-js'
+import type { parse } from 'csv-parse/sync'
+import type { decode } from 'jpeg-js'
 import { FileError } from './errors.js'
 
-export { parse as parseCsv } from 'csv-parse/sync'
 export { join as joinPath }
+
+/** Decoders are loaded by the first file that needs them: that takes longer than a training step. */
+const load = createRequire(import.meta.url)
+export const parseCsv = ((...args: Parameters<typeof parse>) =>
+  (load('csv-parse/sync') as { parse: typeof parse }).parse(...args)) as typeof parse
 export const exists = (path: string): boolean => existsSync(path)
 
 const reasons: Record<string, string> = {
@@ -146,7 +151,11 @@ export function pythonFolders(): string[] {
 export const decodeJpeg = (
   bytes: Uint8Array,
 ): { width: number; height: number; data: Uint8Array } =>
-  decode(bytes, { useTArray: true, formatAsRGBA: false, tolerantDecoding: false })
+  (load('jpeg-js') as { decode: typeof decode }).decode(bytes, {
+    useTArray: true,
+    formatAsRGBA: false,
+    tolerantDecoding: false,
+  })
 
 /** Whether threads can be started, and waited for without giving up the thread. */
 export const canStartThreads: boolean = true

@@ -8,6 +8,7 @@ import type { DType } from '../core/dtype.js'
 import { TraceError } from '../core/errors.js'
 import { isContiguous, type Shape, sizeOf, stridesOf } from '../core/shape.js'
 import { affine } from '../backends/layout.js'
+import { constantOf } from '../backends/lower/simplify.js'
 import { backendOf, checkDType, Tensor } from './tensor.js'
 import { type Recorder, reachable, state, tracedTensor, withState } from './trace.js'
 
@@ -68,9 +69,11 @@ interface Result {
   dtype: DType
   strides: readonly number[]
   signature: string
-  /** A view of input `of`, `offset` elements from its first one; otherwise computed. */
+  /** A view of input `of`, `offset` elements from its first one; otherwise memory of its own. */
   of: number
   offset: number
+  /** The value of all elements, where it is one and the same; otherwise they are computed. */
+  value: number | undefined
 }
 
 interface Plan {
@@ -80,6 +83,14 @@ interface Plan {
   /** Which inputs the program reads, and how far below their first element it binds them. */
   used: number[]
   below: number[]
+}
+
+/** The number that stands at every place of a node, if there is one: what `zeros` gives needs no program. */
+function everywhere(n: Node): number | undefined {
+  if (n.prim.op === 'map' && n.prim.fn === 'copy') return everywhere(n.inputs[0]!)
+  const prim = constantOf(n)?.prim
+  if (prim?.op !== 'const') return undefined
+  return n.dtype === 'bool' ? Number(Boolean(prim.value)) : prim.value
 }
 
 const caches = new WeakMap<Backend, Map<string, Plan>>()
@@ -106,12 +117,13 @@ function makePlan(
       ? `${dtype}${shape}`
       : `${dtype}${shape}/${strides}`
     if (!view) {
-      computed.push(t.node!)
-      return { shape, dtype, strides, signature, of: -1, offset: 0 }
+      const value = everywhere(t.node!)
+      if (value === undefined) computed.push(t.node!)
+      return { shape, dtype, strides, signature, of: -1, offset: 0, value }
     }
     const of = nodes.indexOf(view.input)
     const first = reach(inputs[of]!.shape, inputs[of]!.strides).below
-    return { shape, dtype, strides, signature, of, offset: view.offset - first }
+    return { shape, dtype, strides, signature, of, offset: view.offset - first, value: undefined }
   })
   const plan: Plan = { results, executable: undefined, used: [], below: [] }
   if (computed.length === 0) return plan
@@ -181,7 +193,8 @@ export function runCached(
       offset = inputs[r.of]!.offset + r.offset
     } else {
       storage = backend.alloc(r.dtype, sizeOf(r.shape))
-      made.push(storage)
+      if (r.value === undefined) made.push(storage)
+      else storage.array().fill(r.value)
     }
     const t = new Tensor(r.shape, r.dtype, { storage, offset, strides: r.strides })
     t.signature = r.signature

@@ -94,7 +94,7 @@ export function compute(
       return out
     }
     case 'const':
-      return out.fill(prim.value)
+      return out.fill(dtype === 'bool' ? Number(Boolean(prim.value)) : prim.value)
     case 'iota':
       each(shape, (at, i) => {
         out[i] = at[prim.axis]!
