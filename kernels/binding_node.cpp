@@ -8,7 +8,7 @@
 #include <unistd.h>
 #endif
 
-#include "program.h"
+#include "codegen.h"
 
 #define NABLA_DECLARE(isa)                                                                             \
   namespace nabla::isa {                                                                               \
@@ -29,9 +29,11 @@ struct Core {
   bool (*validate)(const int32_t*, int64_t, int, ProgramInfo*);
   Status (*run)(const int32_t*, void* const*, void*, const ProgramInfo*, Pool*);
   bool (*supported)();
+  bool codegen;  // of machine code
 };
 
-#define NABLA_CORE(isa, test) {#isa, nabla::isa::validate, nabla::isa::run, [] { return (bool)(test); }}
+#define NABLA_CORE(isa, test) \
+  {#isa, nabla::isa::validate, nabla::isa::run, [] { return (bool)(test); }, __builtin_strcmp(#isa, "avx512") == 0}
 #define NABLA_CPU(feature) __builtin_cpu_supports(feature)
 // The best first.
 const Core cores[] = {
@@ -172,6 +174,8 @@ napi_value address(napi_env env, napi_callback_info info) {
 }
 
 void release(Program* p) {
+  codegen_free(p->info.code, &p->info);
+  p->info.code = nullptr;
   free(p->words);
   free(p->slots);
   p->words = nullptr, p->slots = nullptr;
@@ -211,6 +215,7 @@ napi_value load(napi_env env, napi_callback_info info) {
     finalize(env, p, nullptr);
     return text(env, message);
   }
+  if (addon->core->codegen) p->info.code = codegen(p->words, &p->info);
   napi_value handle;
   if (napi_create_external(env, p, finalize, nullptr, &handle) != napi_ok) {
     finalize(env, p, nullptr);
@@ -237,7 +242,9 @@ bool prepare(Program* p) {
   Addon* addon = p->addon;
   if (p->threads != addon->threads) {
     p->threads = addon->threads;
+    FusedCode** const code = p->info.code;
     p->core->validate(p->words, p->count, p->threads, &p->info);
+    p->info.code = code;
   }
   const int64_t bytes = p->info.scratch_shared + p->threads * p->info.scratch_per_thread;
   if (bytes <= addon->scratch_bytes) return true;

@@ -2,6 +2,8 @@
 // one loop over them. Specified in program.h.
 #include "check.h"
 #include "math_double.h"
+#include "codegen.h"
+#include "fused.h"
 #include "random.h"
 
 namespace nabla {
@@ -9,61 +11,8 @@ namespace NABLA_ISA {
 
 namespace {
 
-constexpr int MAX_IO = 40;
-constexpr int64_t TILE_BYTES = 24 * 1024;  // of all registers, to stay within the L1 cache
 // Lanes times instructions, in units of 4, worth a thread of their own: some 15 microseconds, about what it takes to wake one.
 constexpr int64_t GRAIN = 8192 * VW;
-
-struct Port {
-  int32_t slot, dtype, offset, row, col, mode, reg;
-  int32_t outer[MAX_OUTER];
-};
-
-struct Kernel {
-  int n_outer, n_in, n_ins, n_regs, n_out;
-  int32_t extent[MAX_OUTER];
-  int32_t rows, cols;
-  const int32_t* cls;
-  const int32_t* ins;
-  Port in[MAX_IO], out[MAX_IO];
-  int64_t outer_count;
-  bool reduces;  // has an instruction over whole rows
-  // For each output the instruction that may write it straight into memory, or -1; whether it goes past the caches.
-  int writer[MAX_IO];
-  bool streams[MAX_IO];
-  int full_regs;
-};
-
-void read_ports(const int32_t*& p, int n, int n_outer, Port* ports, bool out) {
-  for (int i = 0; i < n; i++) {
-    Port& q = ports[i];
-    q.slot = *p++, q.dtype = *p++, q.offset = *p++;
-    for (int a = 0; a < n_outer; a++) q.outer[a] = *p++;
-    q.row = *p++, q.col = *p++;
-    q.mode = out ? *p++ : 0, q.reg = out ? *p++ : i;
-  }
-}
-
-bool is_reduction(int op) { return op >= F_RSUMF && op <= F_RDOTF; }
-
-void decode(const int32_t* w, Kernel& k) {
-  const int32_t* p = w + 2;
-  k.n_outer = *p++;
-  k.outer_count = 1;
-  for (int a = 0; a < k.n_outer; a++) k.outer_count *= k.extent[a] = *p++;
-  k.rows = *p++, k.cols = *p++;
-  k.n_in = *p++, k.n_ins = *p++, k.n_regs = *p++, k.n_out = *p++;
-  k.cls = p;
-  p += k.n_regs;
-  read_ports(p, k.n_in, k.n_outer, k.in, false);
-  k.ins = p;
-  p += 6 * k.n_ins;
-  read_ports(p, k.n_out, k.n_outer, k.out, true);
-  k.reduces = false;
-  for (int i = 0; i < k.n_ins; i++) k.reduces |= is_reduction(k.ins[6 * i]);
-  k.full_regs = 0;
-  for (int r = 0; r < k.n_regs; r++) k.full_regs += k.cls[r] == FULL;
-}
 
 // The instruction whose result a plain output stores, and nothing else wants in the registers' memory.
 int writer_of(const Kernel& k, int out) {
@@ -83,20 +32,6 @@ int writer_of(const Kernel& k, int out) {
         if (k.ins[6 * i + a] == r && !(i == writer && k.in[r].col == 1 && k.cls[r] == FULL)) return -1;
   }
   return writer;
-}
-// Large outputs are not read again before the caches have lost them; written past them, what they replace need not be
-// fetched. Not where the kernel has fetched it to read it.
-bool streams(const Kernel& k, const Port& p) {
-#if defined(__AVX2__)
-  constexpr int64_t LARGE = 8 << 20;
-  if (p.mode != SET || p.dtype == BOOL || p.col != 1 || k.cls[p.reg] != FULL) return false;
-  for (int i = 0; i < k.n_in; i++)
-    if (k.in[i].slot == p.slot) return false;
-  return k.outer_count * k.rows * (int64_t)k.cols * 4 >= LARGE;
-#else
-  (void)k, (void)p;
-  return false;
-#endif
 }
 void plan_outputs(Kernel& k) {
   for (int o = 0; o < k.n_out; o++) {
@@ -119,42 +54,9 @@ void stream(float* to, const float* from, int64_t n) {
 
 // ---- tiles ----
 
-struct Tiling {
-  int32_t tile_rows, tile_cols;  // of a full tile
-  int32_t row_tiles, col_tiles;
-  int64_t tiles;
-  int32_t lanes;  // of a register, a multiple of VW
-};
-
-Tiling tiling(const Kernel& k) {
-  Tiling t;
-  const int live = k.full_regs + 3 > 4 ? k.full_regs + 3 : 4;
-  int64_t target = TILE_BYTES / 4 / live;
-  if (target < 256) target = 256;
-  if (target > 2048) target = 2048;
-  target = target / VW * VW;
-  if (k.cols >= target && !k.reduces) {
-    t.tile_rows = 1;
-    t.tile_cols = (int32_t)target;
-  } else {
-    t.tile_cols = k.cols;
-    int64_t r = k.cols ? target / k.cols : 1;
-    if (r < 1) r = 1;
-    // Rows in fours, so that short rows fill whole vectors.
-    if (r > VW) r = r / VW * VW;
-    t.tile_rows = (int32_t)(r < k.rows ? r : k.rows);
-  }
-  t.row_tiles = t.tile_rows ? (k.rows + t.tile_rows - 1) / t.tile_rows : 0;
-  t.col_tiles = t.tile_cols ? (k.cols + t.tile_cols - 1) / t.tile_cols : 0;
-  t.tiles = k.outer_count * t.row_tiles * t.col_tiles;
-  const int64_t lanes = (int64_t)t.tile_rows * t.tile_cols;
-  t.lanes = (int32_t)((lanes + VW - 1) / VW * VW + VW);
-  return t;
-}
-
-// Registers and three expansion tiles.
-int64_t register_bytes(const Kernel& k, const Tiling& t) {
-  return ((int64_t)k.n_regs + 3) * t.lanes * 4 + 64;
+// Registers and three expansion tiles, or what machine code keeps.
+int64_t register_bytes(const Kernel& k, bool code) {
+  return ((int64_t)k.n_regs + (code ? CODE_TILES : 3)) * tiling(k, code).lanes * 4 + 64;
 }
 
 bool combines(const Port& o) { return o.mode != SET; }
@@ -274,14 +176,6 @@ NABLA_INLINE void loop_fma(float* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) 
     vectors<true>(n, [&](int64_t i) { store(d + i, f(load(x.p + i), s, load(c.p + i))); });
   }
 }
-NABLA_INLINE vf mask(vi m) { return from_bits(m); }
-
-// Toward 0; what does not fit, and NaN, as INT32_MIN on every instruction set.
-NABLA_INLINE vi to_int_exact(vf x) {
-  const vi fits = (x >= -2147483648.0f) & (x < 2147483648.0f);
-  return select(fits, to_int(select(fits, x, splat(0.0f))), splat(INT32_MIN));
-}
-
 // One elementwise instruction over n lanes, n a multiple of VW.
 void execute(int op, float* d, int64_t n, Lanes a, Lanes b, Lanes c) {
   switch (op) {
@@ -295,36 +189,12 @@ void execute(int op, float* d, int64_t n, Lanes a, Lanes b, Lanes c) {
   case F_##name: loop1(d, n, a, [](vf fx) { const vi x = bits(fx); return from_bits(expr); }); break;
 #define I2(name, expr) \
   case F_##name: loop2(d, n, a, b, [](vf fx, vf fy) { const vi x = bits(fx), y = bits(fy); return from_bits(expr); }); break;
-    F1(MOV, x)
-    L2(ADDF, x + y) L2(SUBF, x - y) L2(MULF, x * y) F2(DIVF, x / y)
-    F2(FLOORDIVF, v_floordiv(x, y)) F2(REMAINDERF, v_remainder(x, y)) F2(FMODF, v_fmod(x, y))
-    F2(MINF, v_min(x, y)) F2(MAXF, v_max(x, y)) F2(POWF, v_pow(x, y)) F2(ATAN2F, v_atan2(x, y))
-    F2(HYPOTF, v_hypot(x, y)) F2(COPYSIGNF, v_copysign(x, y))
+    NABLA_LANE_OPS(F1, L2, F2, I1, I2)
+    NABLA_WIDE_OPS(F1, F2, I2)
     case F_FMAF: loop_fma(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, z); }); break;
     case F_FMSF: loop_fma(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, -z); }); break;
     case F_FNMAF: loop_fma(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(-x, y, z); }); break;
-    F1(NEGF, -x) F1(ABSF, v_abs(x)) F1(SIGNF, v_sign(x)) F1(SQUAREF, x * x)
-    F1(EXPF, v_exp(x)) F1(EXP2F, v_exp2(x)) F1(EXPM1F, v_expm1(x)) F1(LOGF, v_log(x)) F1(LOG2F, v_log2(x))
-    F1(LOG10F, v_log10(x)) F1(LOG1PF, v_log1p(x)) F1(SQRTF, v_sqrt(x)) F1(RSQRTF, v_rsqrt(x)) F1(RECIPROCALF, v_reciprocal(x))
-    F1(SINF, v_sin(x)) F1(COSF, v_cos(x)) F1(TANF, v_tan(x)) F1(ASINF, v_asin(x)) F1(ACOSF, v_acos(x)) F1(ATANF, v_atan(x))
-    F1(SINHF, v_sinh(x)) F1(COSHF, v_cosh(x)) F1(TANHF, v_tanh(x)) F1(ASINHF, v_asinh(x)) F1(ACOSHF, v_acosh(x)) F1(ATANHF, v_atanh(x))
-    F1(SIGMOIDF, v_sigmoid(x)) F1(ERFF, v_erf(x)) F1(ERFCF, v_erfc(x)) F1(ERFINVF, v_erfinv(x))
-    F1(FLOORF, v_floor(x)) F1(CEILF, v_ceil(x)) F1(ROUNDF, v_round(x)) F1(TRUNCF, v_trunc(x))
-    F1(ISNANF, mask(v_isnan(x))) F1(ISINFF, mask(v_isinf(x))) F1(ISFINITEF, mask(abs_bits(x) < splat(INF)))
-    F2(EQF, mask(x == y)) F2(NEF, mask(x != y)) F2(LTF, mask(x < y)) F2(LEF, mask(x <= y)) F2(GTF, mask(x > y)) F2(GEF, mask(x >= y))
-    I2(ADDI, (vi)((vu)x + (vu)y)) I2(SUBI, (vi)((vu)x - (vu)y)) I2(MULI, (vi)((vu)x * (vu)y))
-    I2(DIVI, vi_div(x, y)) I2(FLOORDIVI, vi_floordiv(x, y)) I2(REMAINDERI, vi_remainder(x, y)) I2(FMODI, vi_fmod(x, y))
-    I2(MINI, select(x < y, x, y)) I2(MAXI, select(x > y, x, y)) I2(POWI, vi_pow(x, y))
-    I1(NEGI, (vi)(0 - (vu)x)) I1(ABSI, select(x < 0, (vi)(0 - (vu)x), x)) I1(SIGNI, (x < 0) - (x > 0)) I1(SQUAREI, (vi)((vu)x * (vu)x))
-    I2(EQI, x == y) I2(NEI, x != y) I2(LTI, x < y) I2(LEI, x <= y) I2(GTI, x > y) I2(GEI, x >= y)
-    I2(AND, x & y) I2(OR, x | y) I2(XOR, x ^ y) I1(NOT, ~x)
-    I2(SHRI, (vi)((vu)x >> (vu)(y & 31)))
     case F_WHERE: loop3(d, n, a, b, c, [](vf m, vf x, vf y) { return select(bits(m), x, y); }); break;
-    I1(BTOI, x & 1) I1(ITOB, x != 0)
-    case F_FTOI: loop1(d, n, a, [](vf x) { return from_bits(to_int_exact(x)); }); break;
-    case F_ITOF: loop1(d, n, a, [](vf x) { return to_float(bits(x)); }); break;
-    case F_BTOF: loop1(d, n, a, [](vf x) { return from_bits(bits(x) & bits(splat(1.0f))); }); break;
-    case F_FTOB: loop1(d, n, a, [](vf x) { return mask(x != 0.0f); }); break;
 #undef F1
 #undef F2
 #undef L2
@@ -724,67 +594,109 @@ struct Task {
     stored_since = 0;
   }
 
-  bool run_tile(const Tile& t) {
-    for (int i = 0; i < k.n_in; i++) load_input(i, t);
-    bool done[MAX_IO] = {};
-    for (int i = 0; i < k.n_ins; i++) {
-      const int32_t* w = k.ins + 6 * i;
-      const int op = w[0], dst = w[1];
-      if (op == F_CHECK) {
-        if (!check(w, t)) return false;
-        continue;
-      }
-      if (op == F_CONST) {
-        reg_at[dst] = tile(dst);
-        store(tile(dst), splat(as_float(w[5])));
-        continue;
-      }
-      if (is_reduction(op)) {
-        float* d = tile(dst);
-        const float* v = reg_at[w[2]];
-        reduce_rows(op, d, v, op == F_RDOTF ? reg_at[w[3]] : v, t.rows, t.cols);
-        if (t.rows == 1) store(d, splat(d[0]));
-        reg_at[dst] = d;
-        continue;
-      }
-      if (k.cls[dst] == FULL) {
-        int direct;
-        float* d = target(i, t, &direct);
-        if (op == F_RAND)
-          random(w, t, d);
-        else
-          execute(op, d, t.padded, full_operand(w[2], t, 0), arity(op) > 1 ? full_operand(w[3], t, 1) : Lanes{},
-                  arity(op) > 2 ? full_operand(w[4], t, 2) : Lanes{});
-        reg_at[dst] = d;
-        if (direct >= 0) done[direct] = true;
-      } else {
-        float* d = tile(dst);
-        const int64_t n = k.cls[dst] == ROW && t.rows > 1 ? (t.rows + VW - 1) / VW * VW : VW;
-        execute(op, d, n, row_operand(w[2], t), arity(op) > 1 ? row_operand(w[3], t) : Lanes{},
-                arity(op) > 2 ? row_operand(w[4], t) : Lanes{});
-        reg_at[dst] = d;
-      }
+  // Instruction i; false when an index is out of range.
+  bool step(int i, const Tile& t, bool* done) {
+    const int32_t* w = k.ins + 6 * i;
+    const int op = w[0], dst = w[1];
+    if (op == F_CHECK) return check(w, t);
+    if (op == F_CONST) {
+      reg_at[dst] = tile(dst);
+      store(tile(dst), splat(as_float(w[5])));
+    } else if (is_reduction(op)) {
+      float* d = tile(dst);
+      const float* v = reg_at[w[2]];
+      reduce_rows(op, d, v, op == F_RDOTF ? reg_at[w[3]] : v, t.rows, t.cols);
+      if (t.rows == 1) store(d, splat(d[0]));
+      reg_at[dst] = d;
+    } else if (k.cls[dst] == FULL) {
+      int direct;
+      float* d = target(i, t, &direct);
+      if (op == F_RAND)
+        random(w, t, d);
+      else
+        execute(op, d, t.padded, full_operand(w[2], t, 0), arity(op) > 1 ? full_operand(w[3], t, 1) : Lanes{},
+                arity(op) > 2 ? full_operand(w[4], t, 2) : Lanes{});
+      reg_at[dst] = d;
+      if (direct >= 0) done[direct] = true;
+    } else {
+      float* d = tile(dst);
+      const int64_t n = k.cls[dst] == ROW && t.rows > 1 ? (t.rows + VW - 1) / VW * VW : VW;
+      execute(op, d, n, row_operand(w[2], t), arity(op) > 1 ? row_operand(w[3], t) : Lanes{},
+              arity(op) > 2 ? row_operand(w[4], t) : Lanes{});
+      reg_at[dst] = d;
     }
-    bool accumulated = false;
-    for (int i = 0; i < k.n_out; i++) {
-      if (combines(k.out[i])) {
-        accumulate(i, t);
-        accumulated = true;
-      } else if (!done[i])
-        store_output(k.out[i], t);
-    }
-    if (accumulated && ++stored_since == 64) flush();
     return true;
   }
 
-  static int arity(int op) {
-    switch (op) {
-      case F_FMAF: case F_FMSF: case F_FNMAF: case F_WHERE: return 3;
-      case F_RDOTF: return 2;
-      case F_MOV: case F_NEGF: case F_ABSF: case F_SIGNF: case F_SQUAREF: case F_NEGI: case F_ABSI: case F_SIGNI:
-      case F_SQUAREI: case F_NOT: case F_FTOI: case F_ITOF: case F_BTOF: case F_BTOI: case F_FTOB: case F_ITOB: return 1;
-      default: return (op >= F_EXPF && op <= F_ISFINITEF) || is_reduction(op) ? 1 : 2;
+  bool run_tile(const Tile& t) {
+    bool done[MAX_IO] = {};
+    if (e.code) {
+      run_code(*e.code, t, done);
+    } else {
+      for (int i = 0; i < k.n_in; i++) load_input(i, t);
+      for (int i = 0; i < k.n_ins; i++)
+        if (!step(i, t, done)) return false;
     }
+    bool accumulated = false;
+    for (int i = 0; i < k.n_out; i++) {
+      accumulated |= combines(k.out[i]);
+      if (done[i]) continue;
+      if (combines(k.out[i])) accumulate(i, t);
+      else store_output(k.out[i], t);
+    }
+    if (accumulated) {
+      stored_since += e.code && e.code->by_row ? t.rows : 1;
+      if (stored_since >= 64) flush();
+    }
+    return true;
+  }
+
+  // Is input i in memory as the code reads it?
+  bool in_place(const FusedCode& code, int i, const Tile& t) const {
+    const Port& p = k.in[i];
+    return k.cls[i] == FULL && p.slot >= 0 && p.dtype != BOOL && p.col == 1 && (code.by_row || t.rows == 1 || p.row == t.cols);
+  }
+  // The tile by machine code; what it writes itself is `done`.
+  void run_code(const FusedCode& code, const Tile& t, bool* done) {
+    for (int i = 0; i < k.n_in; i++)
+      if (!in_place(code, i, t)) load_input(i, t);
+    for (int i = 0; i < code.firsts; i++) step(code.first[i], t, done);
+    CodeArgs a;
+    a.tiles = a.rows = a.scalars = registers;
+    a.constants = code.constants;
+    const int64_t n = code.by_row ? t.cols : t.lanes;
+    a.blocks = n / (4 * VW) * (4 * VW) * 4, a.vectors = n / VW * VW * 4, a.tail = (1 << n % VW) - 1;
+    int64_t step_of[CodeArgs::STREAMS];
+    uintptr_t low = 0;
+    for (int s = 0; s < code.streams; s++) {
+      const int port = code.stream[s].port;
+      int64_t step = t.cols;
+      float* at;
+      if (code.stream[s].kind == FusedCode::TILE) at = tile(port);
+      else if (code.stream[s].kind == FusedCode::INPUT) {
+        const bool there = in_place(code, port, t);
+        at = there ? (float*)e.slots[k.in[port].slot] + address(k, k.in[port], t) : reg_at[port];
+        if (there) step = k.in[port].row;
+      } else {
+        const Port& p = k.out[port];
+        step = p.row;
+        if (code.stream[s].kind == FusedCode::SUM) at = partial[port] + (address(k, p, t) - lowest[port]);
+        else {
+          at = (float*)e.slots[p.slot] + address(k, p, t);
+          if (k.streams[port]) low |= (uintptr_t)at | (code.by_row && t.rows > 1 ? (uintptr_t)(step * 4) : 0);
+        }
+        done[port] = true;
+      }
+      a.stream[s] = (char*)at, step_of[s] = 4 * step;
+    }
+    const auto run = code.run[code.run[1] && !(low & 63)];
+    for (int r = 0; r < (code.by_row ? t.rows : 1); r++) {
+      run(&a);
+      a.rows++;
+      for (int s = 0; s < code.streams; s++) a.stream[s] += step_of[s];
+    }
+    for (int o = 0; o < k.n_out; o++)
+      if (code.tile_of[o] >= 0) reg_at[k.out[o].reg] = tile(code.tile_of[o]);
   }
 };
 
@@ -881,11 +793,11 @@ bool fused_validate(Check& c) {
       if (arg[0] < 0 || arg[0] >= n_in || !is_virtual[arg[0]] || cls[dst] != FULL) return r.fail("random bits need an index");
       if (!scalar(arg[1]) || !scalar(arg[2]) || !scalar(imm)) return r.fail("a key is scalar");
     } else if (is_reduction(op)) {
-      for (int a = 0; a < Task::arity(op); a++)
+      for (int a = 0; a < arity(op); a++)
         if (!usable(arg[a]) || cls[arg[a]] != FULL || cls[dst] != ROW) return r.fail("a reduction takes full to row");
       reduces = true;
     } else {
-      const int n = Task::arity(op);
+      const int n = arity(op);
       for (int a = 0; a < n; a++)
         if (!usable(arg[a]) || cls[arg[a]] < cls[dst]) return r.fail("an operand is unfit");
     }
@@ -923,8 +835,10 @@ bool fused_validate(Check& c) {
   if (empty) return true;
   Kernel k;
   decode(c.w, k);
-  const Tiling t = tiling(k);
-  c.per_thread = register_bytes(k, t);
+  c.per_thread = register_bytes(k, false);
+#if defined(__AVX512F__)
+  if (const int64_t bytes = register_bytes(k, true); bytes > c.per_thread) c.per_thread = bytes;
+#endif
   c.shared = partials * 4 * c.threads + 64;
   (void)reduces;
   return true;
@@ -933,7 +847,7 @@ bool fused_validate(Check& c) {
 void fused_run(const Exec& e) {
   Kernel k;
   decode(e.w, k);
-  const Tiling tl = tiling(k);
+  const Tiling tl = tiling(k, e.code);
   if (tl.tiles == 0) return;
   plan_outputs(k);
   const int tasks = task_count(k, tl, pool_threads(e.pool));

@@ -3,7 +3,11 @@
 // the smallest relative error) and rebuilds the result; special values are PyTorch's. Error
 // bounds are held by tests/math_test.cpp.
 #pragma once
+#ifdef NABLA_TRACE
+#include "trace.h"
+#else
 #include "simd.h"
+#endif
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -24,13 +28,6 @@ NABLA_INLINE vf poly(vf x, float c0, C... c) {
     return splat(c0);
   else
     return fma(x, poly(x, c...), splat(c0));
-}
-template <class... C>
-NABLA_INLINE vd polyd(vd x, double c0, C... c) {
-  if constexpr (sizeof...(c) == 0)
-    return splatd(c0);
-  else
-    return fma(x, polyd(x, c...), splatd(c0));
 }
 
 // ---- rounding, signs, comparisons ----
@@ -57,8 +54,8 @@ NABLA_INLINE vf v_reciprocal(vf x) { return 1.0f / x; }
 
 // p * 2^n for integral n in [-300, 300], rounding once where the result is denormal.
 NABLA_INLINE vf scale2(vf p, vf n) {
-#if defined(__AVX512F__)
-  return (vf)_mm512_maskz_scalef_ps(ALL_LANES, (__m512)p, (__m512)n);
+#ifdef NABLA_HAS_SCALEF
+  return scalef_hw(p, n);
 #else
   vi k = to_int(n), h = k >> 1;
   return p * from_bits((h + 127) << 23) * from_bits((k - h + 127) << 23);

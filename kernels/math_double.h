@@ -6,6 +6,14 @@ namespace nabla {
 namespace NABLA_ISA {
 
 constexpr double MAGIC_D = 6755399441055744.0;  // 1.5 * 2^52
+template <class... C>
+NABLA_INLINE vd polyd(vd x, double c0, C... c) {
+  if constexpr (sizeof...(c) == 0)
+    return splatd(c0);
+  else
+    return fma(x, polyd(x, c...), splatd(c0));
+}
+
 NABLA_INLINE vl bits(vd x) { return (vl)x; }
 NABLA_INLINE vd absd(vd x) { return (vd)((vl)x & 0x7fffffffffffffffll); }
 NABLA_INLINE vd sqrtd(vd x) {

@@ -124,6 +124,8 @@ struct Status {
   int32_t fault, check, value, lo, hi;
 };
 
+struct FusedCode;  // codegen.h
+
 // The result of validation. `error` is null or says what is wrong at word `at`.
 struct ProgramInfo {
   const char* error;
@@ -131,6 +133,7 @@ struct ProgramInfo {
   int64_t slots, instructions;
   int64_t scratch_per_thread;  // bytes of 64-byte aligned scratch that a run needs for each thread
   int64_t scratch_shared;      // and once
+  FusedCode** code;            // the machine code of each instruction, for AVX-512, or null; its owner frees it
 };
 
 // The thread pool, built once (threads.cpp). Runs fn(ctx, task, thread) for task 0..tasks-1, tasks claimed in
@@ -165,6 +168,7 @@ struct Exec {
   int64_t per_thread;
   Pool* pool;
   Status* status;         // written by the first fault
+  const FusedCode* code;  // or null
 };
 // Validation of one instruction: true when every address lies inside its slot. `bytes[s]` is the size of slot s.
 struct Check {

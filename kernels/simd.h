@@ -65,6 +65,12 @@ NABLA_INLINE vf fma(vf a, vf b, vf c) {
 #endif
 }
 
+#if defined(__AVX512F__)
+// x * 2^n, n integral.
+#define NABLA_HAS_SCALEF 1
+NABLA_INLINE vf scalef_hw(vf x, vf n) { return (vf)_mm512_maskz_scalef_ps(ALL_LANES, (__m512)x, (__m512)n); }
+#endif
+
 // mask lanes are 0 or -1, as vector comparisons give them.
 NABLA_INLINE vf select(vi mask, vf a, vf b) { return mask ? a : b; }
 NABLA_INLINE vi select(vi mask, vi a, vi b) { return mask ? a : b; }

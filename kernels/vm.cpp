@@ -167,7 +167,7 @@ int64_t line_up(int64_t bytes) { return (bytes + 63) & ~(int64_t)63; }
 }  // namespace
 
 bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* info) {
-  *info = {nullptr, 0, 0, 0, 0, 0};
+  *info = {nullptr, 0, 0, 0, 0, 0, nullptr};
   if (count < HEADER_WORDS) return fail(info, "the program is shorter than its header", 0);
   if (words[0] != MAGIC) return fail(info, "this is no program", 0);
   if (words[1] != VERSION) return fail(info, "the program is of another version", 1);
@@ -203,8 +203,9 @@ bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* inf
 Status run(const int32_t* words, void* const* slots, void* scratch, const ProgramInfo* info, Pool* pool) {
   Status status = {OK, 0, 0, 0, 0};
   Exec e = {words + HEADER_WORDS + 2 * info->slots, slots,   (char*)scratch, (char*)scratch + info->scratch_shared,
-            info->scratch_per_thread,               pool, &status};
+            info->scratch_per_thread,               pool, &status, nullptr};
   for (int64_t i = 0; i < info->instructions && status.fault == OK; i++) {
+    e.code = info->code ? info->code[i] : nullptr;
     run_instruction(e);
     e.w += e.w[1];
   }

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "../program.h"
+#include "../codegen.h"
 
 #define NABLA_DECLARE(isa)                                               \
   namespace nabla::isa {                                                 \
@@ -24,14 +24,17 @@ struct Core {
   const char* name;
   decltype(&nabla::base::validate) validate;
   decltype(&nabla::base::run) run;
+  bool codegen = false;
 };
 inline std::vector<Core> cores() {
   std::vector<Core> list;
 #define NABLA_CORE(isa) list.push_back({#isa, nabla::isa::validate, nabla::isa::run})
 #ifdef NABLA_HAVE_AVX512
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
+      __builtin_cpu_supports("avx512vl")) {
     NABLA_CORE(avx512);
+    list.push_back({"avx512 by machine code", nabla::avx512::validate, nabla::avx512::run, true});
+  }
 #endif
 #ifdef NABLA_HAVE_AVX2
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) NABLA_CORE(avx2);
@@ -113,11 +116,13 @@ inline Outcome execute(const Core& core, const Words& words, std::vector<Memory>
   const int threads = nabla::pool_threads(pool);
   if (!core.validate(copy.i(), (int64_t)words.size(), threads, &out.info) || only_validate) return out;
   const size_t bytes = (size_t)(out.info.scratch_shared + threads * out.info.scratch_per_thread);
+  if (core.codegen) out.info.code = nabla::codegen(copy.i(), &out.info);
   char* scratch = nullptr;
   if (bytes && posix_memalign((void**)&scratch, 64, bytes)) abort();
   std::vector<void*> at;
   for (Memory& m : slots) at.push_back(m.p);
   out.status = core.run(copy.i(), at.data(), scratch, &out.info, pool);
+  nabla::codegen_free(out.info.code, &out.info);
   free(scratch);
   return out;
 }

@@ -1,0 +1,155 @@
+// The vocabulary of simd.h for values that are not known yet: each operation is written down as a node, which
+// codegen.cpp turns into an instruction. So math.h is the one place where functions are made.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#define NABLA_INLINE static inline __attribute__((always_inline))
+#define NABLA_HAS_SCALEF 1
+
+namespace nabla {
+namespace NABLA_ISA {
+
+constexpr int VW = 16;
+
+enum NodeOp : uint8_t {
+  N_CONST,   // imm: bits
+  N_ROW,     // the value of this row in tile a
+  N_SCALAR,  // the first value of tile a
+  N_LOAD,    // of stream a
+  N_TILE,    // of tile a
+  // Two operands.
+  N_ADD, N_SUB, N_MUL, N_DIV, N_MIN, N_MAX, N_AND, N_ANDNOT, N_OR, N_XOR, N_ADDI, N_SUBI, N_MULI, N_SCALEF, N_SHRV,
+  // One, and an immediate.
+  N_SQRT, N_ROUND, N_TO_INT, N_TO_FLOAT, N_SHL, N_SHR, N_SAR,
+  N_CMP, N_CMPI,  // two and a predicate
+  N_FMA,          // a * b + c; imm: 1 negates the product, 2 the addend
+  N_SELECT,       // a ? b : c
+  // Effects.
+  N_STORE,        // a to stream imm
+  N_STREAM,       // the same past the caches
+  N_ADD_TO,       // a added to what stream imm holds
+  N_STORE_TILE,   // a to tile imm
+  N_STORE_ROW,    // a to this row of tile imm
+  N_SUM, N_GREATEST, N_LEAST, N_DOT,  // a (a * b) into reduction imm
+};
+struct Node {
+  NodeOp op;
+  int32_t a, b, c, imm;
+};
+
+struct Trace {
+  static constexpr int MOST = 3000;
+  Node nodes[MOST];
+  int count = 0;
+  bool full = false;
+  int add(NodeOp op, int a = -1, int b = -1, int c = -1, int32_t imm = 0) {
+    if (op < N_STORE)
+      for (int i = 0; i < count; i++) {
+        const Node& n = nodes[i];
+        if (n.op == op && n.a == a && n.b == b && n.c == c && n.imm == imm) return i;
+      }
+    if (count == MOST) {
+      full = true;
+      return 0;
+    }
+    nodes[count] = {op, a, b, c, imm};
+    return count++;
+  }
+};
+// Where the operations of this thread are written down.
+inline thread_local Trace* trace;
+
+NABLA_INLINE int constant(float x) { return trace->add(N_CONST, -1, -1, -1, __builtin_bit_cast(int32_t, x)); }
+NABLA_INLINE int constant(int32_t x) { return trace->add(N_CONST, -1, -1, -1, x); }
+
+struct vf {
+  int id;
+  vf() : id(-1) {}
+  vf(float x) : id(constant(x)) {}
+  static vf of(int id) {
+    vf v;
+    v.id = id;
+    return v;
+  }
+};
+struct vi {
+  int id;
+  vi() : id(-1) {}
+  vi(int32_t x) : id(constant(x)) {}
+  explicit vi(struct vu x);
+  static vi of(int id) {
+    vi v;
+    v.id = id;
+    return v;
+  }
+};
+struct vu {
+  int id;
+  explicit vu(vi x) : id(x.id) {}
+  vu(int32_t x) : id(constant(x)) {}
+  static vu of(int id) { return vu(vi::of(id)); }
+};
+inline vi::vi(vu x) : id(x.id) {}
+
+#define NABLA_BINARY(type, sign, node) \
+  inline type operator sign(type a, type b) { return type::of(trace->add(node, a.id, b.id)); }
+NABLA_BINARY(vf, +, N_ADD) NABLA_BINARY(vf, -, N_SUB) NABLA_BINARY(vf, *, N_MUL) NABLA_BINARY(vf, /, N_DIV)
+NABLA_BINARY(vi, &, N_AND) NABLA_BINARY(vi, |, N_OR) NABLA_BINARY(vi, ^, N_XOR)
+NABLA_BINARY(vi, +, N_ADDI) NABLA_BINARY(vi, -, N_SUBI)
+NABLA_BINARY(vu, +, N_ADDI) NABLA_BINARY(vu, -, N_SUBI) NABLA_BINARY(vu, *, N_MULI) NABLA_BINARY(vu, >>, N_SHRV)
+#undef NABLA_BINARY
+// Predicates as the instructions number them.
+enum { CMP_EQ = 0, CMP_LT = 1, CMP_LE = 2, CMP_NE = 4, CMP_NLT = 5, CMP_NLE = 6, CMP_ORD = 7, CMP_GE = 13, CMP_GT = 14 };
+#define NABLA_COMPARE(sign, f, i)                                                                        \
+  inline vi operator sign(vf a, vf b) { return vi::of(trace->add(N_CMP, a.id, b.id, -1, f)); }           \
+  inline vi operator sign(vi a, vi b) { return vi::of(trace->add(N_CMPI, a.id, b.id, -1, i)); }
+NABLA_COMPARE(==, CMP_EQ, CMP_EQ) NABLA_COMPARE(!=, CMP_NE, CMP_NE) NABLA_COMPARE(<, CMP_LT, CMP_LT)
+NABLA_COMPARE(<=, CMP_LE, CMP_LE) NABLA_COMPARE(>, CMP_GT, CMP_NLE) NABLA_COMPARE(>=, CMP_GE, CMP_NLT)
+#undef NABLA_COMPARE
+
+NABLA_INLINE vi bits(vf x) { return vi::of(x.id); }
+NABLA_INLINE vf from_bits(vi x) { return vf::of(x.id); }
+inline vi operator~(vi a) { return a ^ vi(-1); }
+inline vi operator>>(vi a, int n) { return vi::of(trace->add(N_SAR, a.id, -1, -1, n)); }
+inline vi operator<<(vi a, int n) { return vi::of(trace->add(N_SHL, a.id, -1, -1, n)); }
+inline vf operator-(vf a) { return from_bits(bits(a) ^ vi(INT32_MIN)); }
+
+NABLA_INLINE vf splat(float x) { return vf(x); }
+NABLA_INLINE vi splat(int32_t x) { return vi(x); }
+// The operand of a change of sign, or -1.
+NABLA_INLINE int negated(vf x) {
+  const Node& n = trace->nodes[x.id];
+  if (n.op != N_XOR) return -1;
+  const Node& sign = trace->nodes[n.b];
+  return sign.op == N_CONST && sign.imm == INT32_MIN ? n.a : -1;
+}
+NABLA_INLINE vf fma(vf a, vf b, vf c) {
+  int flags = 0;
+  if (const int x = negated(a); x >= 0) a.id = x, flags ^= 1;
+  if (const int x = negated(b); x >= 0) b.id = x, flags ^= 1;
+  if (const int x = negated(c); x >= 0) c.id = x, flags ^= 2;
+  return vf::of(trace->add(N_FMA, a.id, b.id, c.id, flags));
+}
+NABLA_INLINE vf select(vi mask, vf a, vf b) { return vf::of(trace->add(N_SELECT, mask.id, a.id, b.id)); }
+NABLA_INLINE vi select(vi mask, vi a, vi b) { return vi::of(trace->add(N_SELECT, mask.id, a.id, b.id)); }
+NABLA_INLINE vf to_float(vi x) { return vf::of(trace->add(N_TO_FLOAT, x.id)); }
+NABLA_INLINE vi to_int(vf x) { return vi::of(trace->add(N_TO_INT, x.id)); }
+NABLA_INLINE vi wrapping_add(vi a, vi b) { return a + b; }
+NABLA_INLINE vi wrapping_sub(vi a, vi b) { return a - b; }
+NABLA_INLINE vf abs_bits(vf x) { return from_bits(bits(x) & splat(0x7fffffff)); }
+NABLA_INLINE vf copysign_bits(vf a, vf b) {
+  return from_bits((bits(a) & splat(0x7fffffff)) | (bits(b) & splat(INT32_MIN)));
+}
+NABLA_INLINE vf sqrt_hw(vf x) { return vf::of(trace->add(N_SQRT, x.id)); }
+NABLA_INLINE vf rounded(vf x, int mode) { return vf::of(trace->add(N_ROUND, x.id, -1, -1, mode)); }
+NABLA_INLINE vf round_even(vf x) { return rounded(x, 8); }
+NABLA_INLINE vf floor_hw(vf x) { return rounded(x, 9); }
+NABLA_INLINE vf ceil_hw(vf x) { return rounded(x, 10); }
+NABLA_INLINE vf trunc_hw(vf x) { return rounded(x, 11); }
+NABLA_INLINE vf min_hw(vf a, vf b) { return vf::of(trace->add(N_MIN, a.id, b.id)); }
+NABLA_INLINE vf max_hw(vf a, vf b) { return vf::of(trace->add(N_MAX, a.id, b.id)); }
+NABLA_INLINE vf scalef_hw(vf x, vf n) { return vf::of(trace->add(N_SCALEF, x.id, n.id)); }
+
+}  // namespace NABLA_ISA
+}  // namespace nabla
