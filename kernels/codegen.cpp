@@ -84,9 +84,10 @@ struct Plan {
   int n_values;
   int operand[MOST_INSTRUCTIONS][3];
   int last[MAX_REGS];  // the value that a register holds in the end
-  bool needed[MAX_IO + MOST_INSTRUCTIONS], early[MAX_IO + MOST_INSTRUCTIONS], crosses[MAX_IO + MOST_INSTRUCTIONS];
+  bool needed[MAX_IO + MOST_INSTRUCTIONS], early[MAX_IO + MOST_INSTRUCTIONS];
   int level[MAX_IO + MOST_INSTRUCTIONS];  // the loop that can compute it, or that a row value must precede
-  int tile[MAX_IO + MOST_INSTRUCTIONS];   // where it is kept, or -1
+  int tile[MAX_IO + MOST_INSTRUCTIONS];   // where all rows of it are kept, or -1
+  int cross[MAX_IO + MOST_INSTRUCTIONS];  // where one row of it waits for a later loop, or -1
   bool taken[MAX_REGS + CODE_TILES];
   int node[MAX_IO + MOST_INSTRUCTIONS];
   int loops = 0;
@@ -109,14 +110,11 @@ struct Plan {
     for (int a = 0; a < operands(v); a++) need(operand_of(v, a));
   }
 
-  int keep(int v) {
-    if (tile[v] >= 0) return tile[v];
-    for (int r = 0; r < k.n_regs + CODE_TILES; r++)
-      if (!taken[r]) {
-        taken[r] = true;
-        return tile[v] = r;
-      }
-    return -1;
+  // Gives it a tile, unless it has one; false when there are no more.
+  bool keep(int& tile) {
+    for (int r = 0; tile < 0 && r < k.n_regs + CODE_TILES; r++)
+      if (!taken[r]) taken[tile = r] = true;
+    return tile >= 0;
   }
 
   // Do any loads of input i come from the memory of output o?
@@ -125,7 +123,7 @@ struct Plan {
   bool analyse() {
     n_values = k.n_in + k.n_ins;
     if (k.n_ins > MOST_INSTRUCTIONS) return false;
-    for (int v = 0; v < n_values; v++) needed[v] = early[v] = crosses[v] = false, level[v] = 0, tile[v] = -1;
+    for (int v = 0; v < n_values; v++) needed[v] = early[v] = false, level[v] = 0, tile[v] = cross[v] = -1;
     for (int r = 0; r < k.n_regs + CODE_TILES; r++) taken[r] = r < k.n_in;
     for (int r = 0; r < k.n_regs; r++) last[r] = r < k.n_in ? r : -1;
     for (int i = 0; i < k.n_ins; i++) {
@@ -223,7 +221,8 @@ struct Plan {
         code.tile_of[o] = tile[v] >= 0 ? tile[v] : p.reg;
         continue;
       }
-      if ((code.tile_of[o] = keep(v)) < 0) return false;
+      if (!keep(tile[v])) return false;
+      code.tile_of[o] = tile[v];
     }
     return true;
   }
@@ -256,9 +255,8 @@ struct Plan {
     if (cls(v) == ROW) {
       if (v < k.n_in) return node[v] = add(N_ROW, v);
       if (block % 2 == 0 && level[v] == now && !is_reduction(op(v))) return node[v] = compute(v, block);
-      const int t = keep(v);
-      ok &= t >= 0;
-      return node[v] = add(N_ROW, t);
+      ok &= keep(tile[v]);
+      return node[v] = add(N_ROW, tile[v]);
     }
     if (v < k.n_in) {
       const int s = stream(FusedCode::INPUT, v);
@@ -271,10 +269,8 @@ struct Plan {
       return node[v] = add(N_LOAD, s);
     }
     if (level[v] < now && again(v) > CHEAP) {
-      const int t = keep(v);
-      ok &= t >= 0;
-      crosses[v] = true;
-      return node[v] = add(N_TILE, t);
+      ok &= keep(cross[v]);
+      return node[v] = add(N_TILE, cross[v]);
     }
     return node[v] = compute(v, block);
   }
@@ -292,10 +288,10 @@ struct Plan {
     return b;
   }
   void reduce(Block& b, int v, int block) {
-    const int i = b.reductions++, t = keep(v);
+    const int i = b.reductions++;
+    ok &= keep(tile[v]);
     const int x = build(operand_of(v, 0), block), y = op(v) == F_RDOTF ? build(operand_of(v, 1), block) : -1;
-    ok &= t >= 0;
-    b.reduction[i] = {op(v) == F_RSUMF ? N_SUM : op(v) == F_RMAXF ? N_GREATEST : op(v) == F_RMINF ? N_LEAST : N_DOT, t};
+    b.reduction[i] = {op(v) == F_RSUMF ? N_SUM : op(v) == F_RMAXF ? N_GREATEST : op(v) == F_RMINF ? N_LEAST : N_DOT, tile[v]};
     add(b.reduction[i].op, x, y, i);
   }
   void loop(int l) {
@@ -303,7 +299,7 @@ struct Plan {
     Block& b = begin(block);
     for (int v = k.n_in; v < n_values; v++) {
       if (!needed[v] || early[v]) continue;
-      if (crosses[v] && level[v] == l && cls(v) == FULL) add(N_STORE_TILE, build(v, block), -1, tile[v]);
+      if (cross[v] >= 0 && level[v] == l) add(N_STORE_TILE, build(v, block), -1, cross[v]);
       if (is_reduction(op(v)) && level[v] == l + 1) {
         if (b.reductions == 4) {
           ok = false;

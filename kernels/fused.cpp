@@ -406,6 +406,12 @@ struct Task {
     }
   }
 
+  // Is the input itself an output, and another one in its memory?
+  bool given_back(int i) const {
+    bool given = false, written = false;
+    for (int o = 0; o < k.n_out; o++) given |= k.out[o].reg == i, written |= k.out[o].slot == k.in[i].slot;
+    return given && written;
+  }
   void load_input(int i, const Tile& t) {
     const Port& p = k.in[i];
     float* d = tile(i);
@@ -422,7 +428,7 @@ struct Task {
       return;
     }
     const bool memory = p.slot >= 0 && p.dtype != BOOL && p.col == 1;
-    if (memory && (t.rows == 1 || p.row == t.cols) && t.lanes == t.padded) {
+    if (memory && !given_back(i) && (t.rows == 1 || p.row == t.cols) && t.lanes == t.padded) {
       reg_at[i] = (float*)e.slots[p.slot] + a;
       return;
     }

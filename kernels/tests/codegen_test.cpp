@@ -1,0 +1,69 @@
+// test: core args=6
+// Machine code against the interpreter, on random fused kernels: the same bits, but for sums over several rows, whose
+// order differs.
+// The argument is the time to spend in seconds; a second one is the first seed, to repeat a failure.
+#include <chrono>
+#include <cmath>
+
+#include "maker.h"
+
+// The first word of a slot that differs, or -1.
+static int64_t difference(const Memory& a, const Memory& b, bool summed) {
+  for (size_t i = 0; i < a.bytes / 4; i++) {
+    const float x = a.f()[i], y = b.f()[i];
+    if (a.i()[i] == b.i()[i] || (x != x && y != y)) continue;
+    if (!summed || !(std::fabs(x - y) <= 1e-4f * (std::fabs(x) + std::fabs(y)) + 1e-3f)) return (int64_t)i;
+  }
+  for (size_t i = a.bytes / 4 * 4; i < a.bytes; i++)
+    if (a.b()[i] != b.b()[i]) return (int64_t)i / 4;
+  return -1;
+}
+
+int main(int argc, char** argv) {
+  const double seconds = argc > 1 ? atof(argv[1]) : 3;
+  uint32_t seed = argc > 2 ? (uint32_t)atoi(argv[2]) : 1;
+  const bool once = argc > 2;
+  const Core *interpreted = nullptr, *compiled = nullptr;
+  const std::vector<Core> list = cores();
+  for (const Core& core : list)
+    if (core.codegen) compiled = &core, interpreted = &core - 1;
+  if (!compiled) {
+    printf("this processor has no AVX-512\n");
+    return 0;
+  }
+  Pool* pool = pool_create(2);
+  const auto start = std::chrono::steady_clock::now();
+  int kernels = 0, with_code = 0, bad = 0;
+  for (; bad < 10; seed++) {
+    if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > seconds) break;
+    Random r(seed);
+    Maker maker(r);
+    maker.usual = true, maker.special = r.one_in(2);
+    maker.fused();
+    maker.bind();
+    const Words words = maker.program.words();
+    for (Memory& m : maker.program.slots)
+      for (size_t i = 0; i < m.bytes / 4; i++) m.f()[i] = maker.special && !maker.summed ? r.special() : (float)r.in(-9, 9) / 4;
+    std::vector<Memory> want = maker.program.slots, got = maker.program.slots;
+    const Outcome o = execute(*interpreted, words, want, nullptr);
+    if (o.info.error) {
+      printf("FAIL seed %u: rejected: %s at word %d\n", seed, o.info.error, (int)o.info.at), bad++;
+      continue;
+    }
+    const Outcome c = execute(*compiled, words, got, seed % 2 ? pool : nullptr);
+    kernels++, with_code += c.info.code != nullptr;
+    for (size_t s = 0; s < got.size() && c.info.code; s++) {
+      const int64_t at = difference(want[s], got[s], maker.summed);
+      if (at < 0) continue;
+      printf("FAIL seed %u: slot %d, word %d: %g (%08x) by the interpreter, %g (%08x) by the code\n", seed, (int)s, (int)at,
+             want[s].f()[at], want[s].i()[at], got[s].f()[at], got[s].i()[at]);
+      bad++;
+      break;
+    }
+    if (once) break;
+  }
+  printf("%d kernels, %d of them compiled\n", kernels, with_code);
+  if (!once && (kernels < 100 || with_code < kernels / 4)) printf("FAIL: too few\n"), bad++;
+  pool_destroy(pool);
+  return bad != 0;
+}

@@ -1,0 +1,354 @@
+// Random valid programs, for tests of the whole core.
+#pragma once
+#include <algorithm>
+
+#include "core.h"
+
+using namespace nabla;
+
+// An instruction under construction: random extents, operands somewhere in slots that just hold them.
+struct Maker {
+  Program program;
+  Random& r;
+  bool shared_slot;    // operands of the instruction are parts of one slot, else each has its own
+  bool usual = false;  // fused kernels as backends write them: mostly dense, of what codegen.cpp knows, registers used again
+  explicit Maker(Random& random) : r(random), shared_slot(random.one_in(3)) {}
+
+  std::vector<size_t> wanted;  // bytes, of the slots
+  int32_t extent() { return r.one_in(15) ? 0 : r.one_in(12) ? r.in(17, 70) : r.in(1, 6); }
+  int32_t dtype() { return r.below(3); }
+  // {slot, offset} of room for so many elements.
+  Words room(int64_t elements, int width) {
+    if (wanted.empty() || !shared_slot) wanted.push_back(0);
+    size_t& end = wanted.back();
+    const size_t gap = (size_t)r.below(3) * 4, start = (end + 3) / 4 * 4 + gap;
+    end = start + (size_t)elements * (size_t)width;
+    return {(int32_t)wanted.size() - 1, (int32_t)(start / (size_t)width)};
+  }
+  Words maybe(int64_t elements) { return r.one_in(2) ? Words{-1, 0} : room(elements, 4); }
+  // An operand with strides for the extents: dense, permuted, turned round, or (not for outputs) repeating.
+  Words strided(const Words& e, int width, bool output, Words* strides) {
+    Words order(e.size());
+    for (size_t i = 0; i < e.size(); i++) order[i] = (int32_t)i;
+    const bool dense = usual && !r.one_in(4);
+    for (size_t i = 0; i < e.size(); i++)
+      if (dense) order[i] = (int32_t)(e.size() - 1 - i);
+      else std::swap(order[i], order[(size_t)r.below((int32_t)e.size())]);
+    strides->assign(e.size(), 0);
+    int64_t span = 1, back = 0;
+    for (int32_t i : order) {
+      if (!output && r.one_in(usual ? 15 : 5)) continue;
+      (*strides)[(size_t)i] = (int32_t)span;
+      if (!dense && r.one_in(6) && e[(size_t)i] > 0) back += span * (e[(size_t)i] - 1), (*strides)[(size_t)i] = -(int32_t)span;
+      span *= e[(size_t)i] ? e[(size_t)i] : 1;
+    }
+    Words ref = room(span, width);
+    ref[1] += (int32_t)back;
+    return ref;
+  }
+
+  void copy() {
+    const int32_t d = dtype(), mode = d == BOOL ? 0 : r.below(2), rank = r.in(0, 5);
+    Words e, s, o;
+    for (int i = 0; i < rank; i++) e.push_back(extent());
+    const int w = d == BOOL ? 1 : 4;
+    const Words from = strided(e, w, false, &s), to = strided(e, w, mode == SET, &o);
+    program.add(OP_COPY, Words{d, mode, rank} + e + from + s + to + o);
+  }
+  void fill() {
+    const int32_t d = dtype(), n = extent();
+    program.add(OP_FILL, Words{d, n, (int32_t)r.engine()} + room(n, d == BOOL ? 1 : 4));
+  }
+  void matmul() {
+    const int32_t rank = r.in(0, 2), m = extent(), n = extent(), k = extent();
+    Words batch;
+    for (int i = 0; i < rank; i++) batch.push_back(r.in(0, 3));
+    Words sa, sb, sc;
+    const Words a = strided(Words{m, k} + batch, 4, false, &sa), b = strided(Words{k, n} + batch, 4, false, &sb);
+    int64_t out = (int64_t)m * n;
+    sc = {n};
+    for (int32_t x : batch) sc.push_back((int32_t)out), out *= x;
+    const Words c = room(out, 4);
+    program.add(OP_MATMUL, Words{rank} + batch + Words{m, n, k, r.below(2)} + a + sa + b + sb + c + sc + maybe(n));
+  }
+  void take_or_put(bool put) {
+    const int32_t d = dtype(), outer = extent(), n = extent(), inner = extent(), count = extent();
+    const int w = d == BOOL ? 1 : 4;
+    const Words big = room((int64_t)outer * n * inner, w), index = room(count, 4), part = room((int64_t)outer * count * inner, w);
+    const Words size = {outer, n, inner, count};
+    if (put) program.add(OP_PUT, Words{d, d == BOOL ? 3 : r.below(5)} + size + index + part + big + Words{1});
+    else program.add(OP_TAKE, Words{d} + size + big + index + part + Words{1});
+  }
+  void gather_or_scatter(bool scatter) {
+    const int32_t d = dtype(), rank = r.in(1, 4), axis = r.below(rank);
+    const int w = d == BOOL ? 1 : 4;
+    Words full, part;
+    int64_t nf = 1, np = 1;
+    for (int i = 0; i < rank; i++) {
+      full.push_back(extent()), part.push_back(i == axis ? extent() : r.in(0, full.back()));
+      nf *= full.back(), np *= part.back();
+    }
+    const Words big = room(nf, w), index = room(np, 4), small = room(np, w);
+    if (scatter) program.add(OP_SCATTER, Words{d, d == BOOL ? 4 : r.below(5), rank, axis} + full + part + index + small + big + Words{1});
+    else program.add(OP_GATHER, Words{d, rank, axis} + full + part + big + index + small + Words{1});
+  }
+  void order() {
+    const int32_t d = dtype(), outer = extent(), n = extent(), inner = extent(), all = outer * n * inner;
+    const int w = d == BOOL ? 1 : 4;
+    const int32_t fn = d == BOOL ? r.in(2, 5) : r.below(6), one = n ? n : 1;
+    switch (r.below(4)) {
+      case 0: {
+        const Words x = room((int64_t)outer * one * inner, w);
+        return program.add(OP_ARGREDUCE, Words{d, r.below(2), outer, one, inner} + x + room((int64_t)outer * inner, 4));
+      }
+      case 1: {
+        const Words x = room(all, w);
+        return program.add(OP_SCAN, Words{d, fn, outer, n, inner} + x + room(all, fn > 3 ? 4 : w));
+      }
+      case 2: {
+        const Words x = room((int64_t)outer * n, w);
+        return program.add(OP_ARGSORT, Words{d, r.below(2), outer, n} + x + room((int64_t)outer * n, 4));
+      }
+      default: {
+        const Words x = room((int64_t)outer * n, w), v = room((int64_t)outer * inner, w);
+        return program.add(OP_SEARCHSORTED, Words{d, r.below(2), outer, n, inner} + x + v + room((int64_t)outer * inner, 4));
+      }
+    }
+  }
+  // kernel, stride, dilation, pad of three axes, with the extents of both sides before them.
+  Words window(int64_t* in, int64_t* out, int64_t* taps) {
+    Words x, y, k, s, d, p;
+    *in = *out = *taps = 1;
+    for (int i = 0; i < 3; i++) {
+      const bool plain = i == 0 && !r.one_in(4);
+      k.push_back(plain ? 1 : r.in(1, 3)), s.push_back(plain ? 1 : r.in(1, 3)), d.push_back(plain ? 1 : r.in(1, 2));
+      p.push_back(plain ? 0 : r.below(3)), y.push_back(plain ? 1 : r.in(r.one_in(20) ? 0 : 1, 5));
+      // Most often the extent that belongs to it, and sometimes any.
+      const int32_t fits = (y[i] - 1) * s[i] + d[i] * (k[i] - 1) + 1 - 2 * p[i];
+      x.push_back(plain ? 1 : r.one_in(6) || fits < 1 ? r.in(0, 6) : fits);
+      *in *= x[i], *out *= y[i], *taps *= k[i];
+    }
+    return x + y + k + s + d + p;
+  }
+  void convolve() {
+    int64_t in, out, taps;
+    const Words w = window(&in, &out, &taps);
+    const int32_t groups = r.in(1, 2), n = r.in(0, 3), c = groups * r.in(1, 3), o = groups * r.in(1, 3);
+    const Words x = room(n * c * in, 4), weight = room(o * (c / groups) * taps, 4), y = room(n * o * out, 4);
+    const Words head = Words{n, c, o, groups} + w;
+    switch (r.below(3)) {
+      case 0: return program.add(OP_CONV, head + x + weight + y + maybe(o));
+      case 1: return program.add(OP_CONV_INPUT, head + y + weight + x);
+      default: return program.add(OP_CONV_WEIGHT, head + y + x + weight);
+    }
+  }
+  void pool() {
+    int64_t in, out, taps;
+    const Words w = window(&in, &out, &taps);
+    const int32_t planes = r.in(0, 5);
+    const Words x = room(planes * in, 4), y = room(planes * out, 4);
+    switch (r.below(4)) {
+      case 0: return program.add(OP_MAX_POOL, Words{planes} + w + x + y + maybe(planes * out));
+      case 1: return program.add(OP_SUM_POOL, Words{planes} + w + x + y);
+      case 2: return program.add(OP_SUM_POOL_INPUT, Words{planes} + w + y + x);
+      default:
+        return program.add(OP_MAX_POOL_INPUT, Words{planes, (int32_t)out, (int32_t)in} + y + room(planes * out, 4) + x + Words{1});
+    }
+  }
+
+  void recurrent(bool back) {
+    static const int gates[] = {1, 1, 4, 3}, keeps[] = {1, 1, 6, 5}, gives[] = {1, 1, 5, 5};
+    const int32_t cell = r.below(4), steps = r.in(0, 4), h = extent();
+    const bool lstm = cell == LSTM_CELL;
+    Words size;
+    int32_t rows = 0, now = r.in(0, 9), first = steps ? now : 0;
+    for (int i = 0; i < steps; i++) size.push_back(now), rows += now, now = r.one_in(2) ? now : r.in(0, now);
+    Words w = Words{cell, r.below(2), steps, h} + size;
+    if (back) {
+      w = w + room((int64_t)rows * keeps[cell] * h, 4) + room((int64_t)rows * h, 4);
+      if (lstm) w = w + maybe((int64_t)rows * h);
+    } else {
+      w = w + room((int64_t)rows * gates[cell] * h, 4);
+    }
+    w = w + room((int64_t)gates[cell] * h * h, 4) + room((int64_t)first * h, 4);
+    if (lstm) w = w + room((int64_t)first * h, 4);
+    if (!back && cell == GRU_CELL) w = w + maybe(h);
+    w = w + room((int64_t)rows * (back ? gives : keeps)[cell] * h, 4);
+    program.add(back ? OP_RECURRENT_BACK : OP_RECURRENT, w);
+  }
+
+  static Words dense_strides(const Words& e) {
+    Words s(e.size());
+    int32_t n = 1;
+    for (size_t i = e.size(); i-- > 0;) s[i] = n, n *= e[i];
+    return s;
+  }
+  // Is the operation one of codegen.cpp's?
+  static bool compiled(int32_t op) {
+    switch (op) {
+      case F_FLOORDIVF: case F_REMAINDERF: case F_FMODF: case F_POWF: case F_ATAN2F: case F_HYPOTF: case F_POWI:
+      case F_DIVI: case F_FLOORDIVI: case F_REMAINDERI: case F_FMODI: return false;
+      default: return !(op >= F_SINF && op <= F_COSHF) && !(op >= F_ASINHF && op <= F_ATANHF) && !(op >= F_RSUMI && op <= F_RALL) && op != F_RPRODF;
+    }
+  }
+
+  bool special = true;  // the inputs hold NaNs and infinities
+  bool summed = false;  // an output of the last fused kernel combines
+  // A fused kernel of random operations. Registers of the three kinds of lane are kept apart, as a backend does.
+  void fused() {
+    const int32_t outer = r.in(0, usual ? 1 : 3), rows = usual ? r.in(1, 90) : extent(),
+                  cols = usual ? (r.one_in(3) ? 16 * r.in(1, 130) : r.in(1, 400)) : r.one_in(4) ? r.in(100, 700) : extent();
+    Words extents, space;
+    for (int i = 0; i < outer; i++) extents.push_back(r.in(usual, 3));
+    space = extents + Words{rows, cols};
+    enum Kind { FLOAT, INT, MASK };
+    struct Reg {
+      Kind kind;
+      int32_t cls;
+    };
+    std::vector<Reg> regs;
+    std::vector<Words> places;  // of the inputs
+    Words in, ins, out;
+    const int32_t inputs = r.in(1, 4);
+    for (int i = 0; i < inputs; i++) {
+      const int32_t d = usual && !r.one_in(4) ? (int32_t)F32 : dtype(), cls = r.one_in(4) ? r.in(ROW, SCALAR) : FULL;
+      const bool iota = r.one_in(usual ? 20 : 6);
+      Words e = space, strides;
+      if (cls >= ROW) e.back() = 1;
+      if (cls == SCALAR) e.assign(e.size(), 1);
+      Words ref = strided(e, d == BOOL ? 1 : 4, false, &strides);
+      for (size_t j = 0; j < e.size(); j++)
+        if (e[j] != space[j]) strides[j] = 0;
+      if (iota) ref[0] = -1;
+      const int32_t type = iota ? (int32_t)I32 : d;
+      in = in + Words{ref[0], type, ref[1]} + strides;
+      places.push_back(iota ? Words{} : Words{ref[0], type, ref[1]} + strides);
+      regs.push_back({type == F32 ? FLOAT : type == I32 ? INT : MASK, cls});
+    }
+    auto pick = [&](Kind kind) {  // a register of that kind, or -1
+      for (int tries = 0; tries < 12; tries++) {
+        const int32_t i = r.below((int32_t)regs.size());
+        if (regs[(size_t)i].kind == kind) return i;
+      }
+      return -1;
+    };
+    int32_t count = 0;
+    for (int tries = r.in(1, 25); tries > 0 && regs.size() < 40; tries--) {
+      int32_t op = r.in(F_CONST, F_FNMAF), imm = 0, cls = SCALAR;
+      Kind result = FLOAT, operand = FLOAT;
+      int operands = 1;
+      if (op == F_CONST) operands = 0, imm = bits_of(r.special());
+      else if (op == F_MOV) result = operand = (Kind)r.below(3);
+      else if (op <= F_COPYSIGNF) operands = 2;
+      else if (op == F_FMAF || op == F_FMSF || op == F_FNMAF) operands = 3;
+      else if (op == F_RDOTF) operands = 2;
+      else if (op <= F_TRUNCF) operands = 1;
+      else if (op <= F_ISFINITEF) result = MASK;
+      else if (op <= F_GEF) operands = 2, result = MASK;
+      else if (op <= F_MAXI || op == F_POWI || op == F_SHRI) operands = 2, result = operand = INT;
+      else if (op <= F_SQUAREI) result = operand = INT;
+      else if (op <= F_GEI) operands = 2, operand = INT, result = MASK;
+      else if (op <= F_XOR) operands = 2, result = operand = (Kind)r.in(INT, MASK);
+      else if (op == F_NOT) result = operand = (Kind)r.in(INT, MASK);
+      else if (op == F_WHERE) operands = 3;
+      else if (op == F_FTOI) result = INT;
+      else if (op == F_ITOF) operand = INT;
+      else if (op == F_BTOF) operand = MASK;
+      else if (op == F_BTOI) operand = MASK, result = INT;
+      else if (op == F_FTOB) result = MASK;
+      else if (op == F_ITOB) operand = INT, result = MASK;
+      else if (op == F_RAND || op == F_CHECK) continue;
+      else if (op <= F_RMINF) result = operand = FLOAT;
+      else if (op <= F_RMINI) result = operand = INT;
+      else result = operand = MASK;
+      if (usual && !compiled(op) && !r.one_in(100)) continue;
+      if (usual && op == F_COPYSIGNF && special) continue;  // the sign of a NaN is anybody's
+      int32_t use[3] = {0, 0, 0};
+      bool found = true;
+      for (int i = 0; i < operands; i++) {
+        use[i] = pick(op == F_WHERE && i == 0 ? MASK : operand);
+        if (use[i] < 0) found = false;
+        else if (regs[(size_t)use[i]].cls < cls) cls = regs[(size_t)use[i]].cls;
+      }
+      if (!found) continue;
+      if (op >= F_RSUMF && op <= F_RDOTF) {
+        if (cls != FULL || (op == F_RDOTF && regs[(size_t)use[1]].cls + regs[(size_t)use[0]].cls != 2 * FULL)) continue;
+        cls = ROW;
+      }
+      count++;
+      // A register of the class again, also one of the operands.
+      const int32_t again = r.below((int32_t)regs.size());
+      if (usual && again >= inputs && regs[(size_t)again].cls == cls && r.one_in(2)) {
+        ins = ins + Words{op, again, use[0], use[1], use[2], imm};
+        regs[(size_t)again].kind = result;
+        continue;
+      }
+      ins = ins + Words{op, (int32_t)regs.size(), use[0], use[1], use[2], imm};
+      regs.push_back({result, cls});
+    }
+    const int32_t outputs = r.in(1, usual ? 4 : 2);
+    bool used[8] = {};
+    for (int i = 0; i < outputs; i++) {
+      const int32_t reg = usual && !r.one_in(6) && count ? (int32_t)regs.size() - 1 - r.below(std::min(3, (int32_t)regs.size() - inputs ? (int32_t)regs.size() - inputs : 1)) : r.below((int32_t)regs.size());
+      const Reg& g = regs[(size_t)reg];
+      const int32_t d = g.kind == FLOAT ? F32 : g.kind == INT ? I32 : BOOL;
+      const bool combine = d != BOOL && g.cls != SCALAR && r.one_in(3);
+      Words e = space, strides;
+      if (g.cls >= ROW) e.back() = 1;
+      if (g.cls == SCALAR) e.assign(e.size(), 1);
+      if (combine)
+        for (size_t j = 0; j < e.size(); j++)
+          if (r.one_in(2)) e[j] = 1;
+      Words ref = strided(e, d == BOOL ? 1 : 4, true, &strides);
+      for (size_t j = 0; j < e.size(); j++)
+        if (e[j] != space[j]) strides[j] = 0;
+      // In the place of an input, when no two of its elements share one and no other operand is there.
+      const size_t over = (size_t)r.below(inputs);
+      if (usual && !combine && g.cls == FULL && !shared_slot && !used[over] && places[over].size() && places[over][1] == d &&
+          places[over] == Words{places[over][0], d, places[over][2]} + dense_strides(space) && r.one_in(2)) {
+        used[over] = true;
+        ref = {places[over][0], places[over][2]};
+        strides = dense_strides(space);
+      }
+      summed |= combine;
+      out = out + Words{ref[0], d, ref[1]} + strides + Words{combine ? r.in(ADD, MIN) : (int32_t)SET, reg};
+    }
+    Words classes;
+    for (const Reg& g : regs) classes.push_back(g.cls);
+    program.add(OP_FUSED, Words{outer} + extents + Words{rows, cols, inputs, count, (int32_t)regs.size(), outputs} + classes + in + ins + out);
+  }
+
+  void instruction() {
+    switch (r.below(13)) {
+      case 12: return recurrent(r.one_in(2));
+      case 0: return copy();
+      case 1: return fill();
+      case 2: return matmul();
+      case 3: return take_or_put(false);
+      case 4: return take_or_put(true);
+      case 5: return gather_or_scatter(false);
+      case 6: return gather_or_scatter(true);
+      case 7: return order();
+      case 8: return convolve();
+      case 9: return pool();
+      default: return fused();
+    }
+  }
+  Program make() {
+    for (int n = r.in(1, 3); n > 0; n--) {
+      instruction();
+      shared_slot = r.one_in(3);
+    }
+    bind();
+    return program;
+  }
+  void bind() {
+    for (size_t bytes : wanted) {
+      const int32_t s = program.slot(bytes);
+      for (size_t i = 0; i < bytes; i++) program.slots[(size_t)s].b()[i] = (uint8_t)(r.one_in(3) ? r.engine() : 0);
+      // Small integers, so that most indices are in range.
+      if (r.one_in(2))
+        for (size_t i = 0; i < bytes / 4; i++) program.slots[(size_t)s].i()[i] = r.below(3);
+    }
+  }
+};
