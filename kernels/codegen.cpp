@@ -27,6 +27,8 @@ namespace {
 
 constexpr int MOST_INSTRUCTIONS = 250;
 constexpr int MOST_LOOPS = 6;
+constexpr int64_t LARGE = 1 << 20;  // bytes of an input that does not stay in the cache
+constexpr int64_t AHEAD = 8192;     // bytes that such an input is asked for before its turn
 constexpr int CHEAP = 3;      // operations worth doing again instead of a load and a store
 constexpr int SHORTEST = 24;  // rows up to this length are the interpreter's, which takes them side by side
 
@@ -70,11 +72,18 @@ bool known(int op) {
 struct Block {
   Trace trace;
   bool loop;
+  // Its result goes to this row of a tile, or is added to what a stream holds.
   struct {
     NodeOp op;
-    int tile;
-  } reduction[8];
+    int tile, stream;
+  } reduction[4];
   int reductions;
+  // Streams whose next row is asked for meanwhile, and how far away it is.
+  struct {
+    int stream;
+    int32_t bytes;
+  } ahead[CodeArgs::STREAMS];
+  int ahead_count;
 };
 
 struct Plan {
@@ -92,7 +101,8 @@ struct Plan {
   int node[MAX_IO + MOST_INSTRUCTIONS];
   int loops = 0;
   Block* blocks = nullptr;  // for loop l: its row operations at 2 l, the loop at 2 l + 1
-  bool delayed[MAX_IO], summed[MAX_IO], direct[MAX_IO];
+  // How an output is written: by the code (delayed: after all loads), added to, or summed over the row and added to.
+  bool direct[MAX_IO], delayed[MAX_IO], summed[MAX_IO], folded[MAX_IO];
 
   Plan(const Kernel& kernel, FusedCode& c) : k(kernel), code(c) {}
   ~Plan() { free(blocks); }
@@ -142,15 +152,16 @@ struct Plan {
     bool any = false;
     for (int o = 0; o < k.n_out; o++) any |= k.cls[k.out[o].reg] == SCALAR;
     for (int v = k.n_in; v < n_values; v++) any |= needed[v] && (op(v) == F_RAND || (cls(v) == SCALAR && !is_constant(v)));
+    bool constants[MAX_REGS] = {};
     for (int v = k.n_in; any && v < n_values; v++) {
       if (op(v) != F_RAND && cls(v) != SCALAR) continue;
       if (code.firsts == FusedCode::MAX_FIRST) return false;
       code.first[code.firsts++] = v - k.n_in;
       early[v] = true;
+      // A tile of its own, which nothing overwrites; only constants are known anyway.
       const int r = ins(v)[1];
-      // A tile of its own, which nothing overwrites.
-      if (!is_constant(v) && taken[r]) return false;
-      taken[r] = true;
+      if (taken[r] && !(is_constant(v) && constants[r])) return false;
+      taken[r] = true, constants[r] = is_constant(v);
       tile[v] = r;
     }
     return true;
@@ -167,8 +178,8 @@ struct Plan {
         code.by_row |= k.in[v].row != k.cols;
     }
     for (int o = 0; o < k.n_out; o++)
-      if (k.cls[k.out[o].reg] == FULL && k.out[o].col == 1 && k.rows > 1)
-        code.by_row |= k.out[o].mode != SET || k.out[o].row != k.cols;
+      if (k.cls[k.out[o].reg] == FULL && (k.out[o].col == 1 || k.out[o].mode == ADD))
+        code.by_row |= k.out[o].mode != SET || (k.rows > 1 && k.out[o].row != k.cols);
     if (must && k.cols <= SHORTEST) return false;
     code.by_row = must || (code.by_row && k.cols > SHORTEST);
     return true;
@@ -196,7 +207,7 @@ struct Plan {
   bool outputs() {
     for (int o = 0; o < k.n_out; o++) {
       const Port& p = k.out[o];
-      direct[o] = summed[o] = delayed[o] = false;
+      direct[o] = summed[o] = folded[o] = delayed[o] = false;
       code.tile_of[o] = -1;
       if (k.cls[p.reg] == SCALAR) {
         code.tile_of[o] = p.reg;
@@ -205,7 +216,10 @@ struct Plan {
       const int v = last[p.reg];
       if (k.cls[p.reg] == FULL && p.col == 1) {
         direct[o] = p.mode == SET && p.dtype != BOOL && (code.by_row || k.rows == 1 || p.row == k.cols);
-        summed[o] = p.mode == ADD && p.dtype == F32 && code.by_row;
+      }
+      if (k.cls[p.reg] == FULL && p.mode == ADD && p.dtype == F32 && code.by_row) {
+        summed[o] = p.col == 1;
+        folded[o] = p.col == 0;
       }
       // In the memory of an input: stored after all loads of the vector, and not while a later loop wants it.
       for (int i = 0; direct[o] && i < k.n_in; i++) {
@@ -214,7 +228,7 @@ struct Plan {
         for (int u = k.n_in; u < n_values; u++)
           if (needed[u] && (level[u] > level[v] || loops > level[v] + 1)) direct[o] = false;
       }
-      if (direct[o] || summed[o]) continue;
+      if (direct[o] || summed[o] || folded[o]) continue;
       // A full input need not be in a tile.
       if (v < k.n_in && cls(v) == FULL) return false;
       if (early[v] || v < k.n_in) {
@@ -287,12 +301,13 @@ struct Plan {
     for (int v = 0; v < n_values; v++) node[v] = -1;
     return b;
   }
-  void reduce(Block& b, int v, int block) {
-    const int i = b.reductions++;
-    ok &= keep(tile[v]);
-    const int x = build(operand_of(v, 0), block), y = op(v) == F_RDOTF ? build(operand_of(v, 1), block) : -1;
-    b.reduction[i] = {op(v) == F_RSUMF ? N_SUM : op(v) == F_RMAXF ? N_GREATEST : op(v) == F_RMINF ? N_LEAST : N_DOT, tile[v]};
-    add(b.reduction[i].op, x, y, i);
+  void reduce(Block& b, NodeOp how, int x, int y, int tile, int stream) {
+    if (b.reductions == 4) {
+      ok = false;
+      return;
+    }
+    b.reduction[b.reductions] = {how, tile, stream};
+    add(how, x, y, b.reductions++);
   }
   void loop(int l) {
     const int block = 2 * l + 1;
@@ -301,11 +316,10 @@ struct Plan {
       if (!needed[v] || early[v]) continue;
       if (cross[v] >= 0 && level[v] == l) add(N_STORE_TILE, build(v, block), -1, cross[v]);
       if (is_reduction(op(v)) && level[v] == l + 1) {
-        if (b.reductions == 4) {
-          ok = false;
-          return;
-        }
-        reduce(b, v, block);
+        const NodeOp how = op(v) == F_RSUMF ? N_SUM : op(v) == F_RMAXF ? N_GREATEST : op(v) == F_RMINF ? N_LEAST : N_DOT;
+        const int x = build(operand_of(v, 0), block), y = how == N_DOT ? build(operand_of(v, 1), block) : -1;
+        ok &= keep(tile[v]);
+        reduce(b, how, x, y, tile[v], -1);
       }
     }
     int late[MAX_IO], lates = 0;
@@ -313,12 +327,13 @@ struct Plan {
       const Port& p = k.out[o];
       const int v = last[p.reg];
       if (k.cls[p.reg] != FULL || level[v] != l) continue;
-      if (!direct[o] && !summed[o] && (early[v] || v < k.n_in)) continue;
-      const int s = stream(direct[o] ? FusedCode::OUTPUT : summed[o] ? FusedCode::SUM : FusedCode::TILE,
-                           direct[o] || summed[o] ? o : code.tile_of[o]);
+      const bool mine = direct[o] || summed[o] || folded[o];
+      if (!mine && (early[v] || v < k.n_in)) continue;
+      const int s = stream(direct[o] ? FusedCode::OUTPUT : mine ? FusedCode::SUM : FusedCode::TILE, mine ? o : code.tile_of[o]);
       ok &= s >= 0;
       const int x = build(v, block);
-      if (delayed[o]) late[lates++] = x, late[lates++] = s;
+      if (folded[o]) reduce(b, N_SUM, x, -1, -1, s);
+      else if (delayed[o]) late[lates++] = x, late[lates++] = s;
       else add(summed[o] ? N_ADD_TO : direct[o] && streams_past(o) ? N_STREAM : N_STORE, x, -1, s);
       if (lates + 2 > MAX_IO) ok = false;
     }
@@ -335,6 +350,24 @@ struct Plan {
         if (tile[v] >= 0) add(N_STORE_ROW, build(v, block), -1, tile[v]);
   }
 
+  // Large inputs are asked for before their turn, in the loop that computes most. A single loop reads them evenly, which
+  // the processor sees by itself.
+  void fetch_ahead() {
+    if (loops < 2 || k.outer_count * k.rows * (int64_t)k.cols * 4 < LARGE) return;
+    int most = 0;
+    for (int l = 1; l < loops; l++)
+      if (blocks[2 * l + 1].trace.count > blocks[2 * most + 1].trace.count) most = l;
+    Block& b = blocks[2 * most + 1];
+    for (int s = 0; s < code.streams; s++) {
+      if (code.stream[s].kind != FusedCode::INPUT) continue;
+      const Port& p = k.in[code.stream[s].port];
+      if (p.slot < 0 || p.dtype == BOOL || p.col != 1) continue;
+      const int64_t row = 4 * (int64_t)p.row;
+      if (row < 4 * (int64_t)k.cols || row > 16 * AHEAD) continue;
+      b.ahead[b.ahead_count++] = {s, (int32_t)((AHEAD + row - 1) / row * row)};
+    }
+  }
+
   // From the last loop to the first, which then knows what the later ones want of it.
   bool lay_out() {
     blocks = (Block*)calloc(2 * (size_t)loops + 2, sizeof(Block));
@@ -345,6 +378,7 @@ struct Plan {
       rows(l);
     }
     trace = before;
+    fetch_ahead();
     for (int b = 0; b < 2 * loops + 1; b++) ok &= !blocks[b].trace.full;
     return ok;
   }
@@ -399,7 +433,7 @@ bool commutes(NodeOp op) {
   return op == N_ADD || op == N_MUL || op == N_AND || op == N_OR || op == N_XOR || op == N_ADDI || op == N_MULI;
 }
 constexpr Form LOAD = {1, 0, 0x10}, STORE = {1, 0, 0x11}, PAST = {1, 0, 0x2b}, MOVE = {1, 0, 0x28}, SPREAD = {2, 1, 0x18},
-               STORE_ONE = {1, 2, 0x11}, ADD = {1, 0, 0x58}, MAX_PS = {1, 0, 0x5f}, MIN_PS = {1, 0, 0x5d}, XOR_D = {1, 1, 0xef},
+               STORE_ONE = {1, 2, 0x11}, ADD_ONE = {1, 2, 0x58}, ADD = {1, 0, 0x58}, MAX_PS = {1, 0, 0x5f}, MIN_PS = {1, 0, 0x5d}, XOR_D = {1, 1, 0xef},
                COMPARE = {1, 0, 0xc2}, COMPARE_I = {3, 1, 0x1f}, BLEND = {2, 1, 0x65}, TO_MASK = {2, 2, 0x39}, OF_MASK = {2, 2, 0x38},
                SHIFT = {1, 1, 0x72}, SHUFFLE = {3, 1, 0x23}, PERMUTE = {3, 1, 0x04};
 
@@ -484,6 +518,12 @@ struct Code {
     for (int r : {R15, R14, R13, R12}) list({0x41, 0x58 | (r & 7)});
     for (int r : {RBP, RBX}) byte(0x58 | r);
     byte(0xc3);
+  }
+  // Asks for the cache line at base + RAX + disp, into the L2 cache.
+  void prefetch(int base, int32_t disp) {
+    if (base & 8) byte(0x41);
+    list({0x0f, 0x18, 0x80 | 2 << 3 | RSP, RAX << 3 | (base & 7)});
+    word(disp);
   }
   // A jump whose target is set later, or is `to`.
   int64_t jump(int condition, int64_t to = 0) {  // 0x8c: less, 0x8d: not less, 0x84: zero
@@ -758,6 +798,8 @@ struct BlockEmitter {
 
   void body(int u, Masking masking) {
     const uint32_t before = taken;
+    if (masking == WHOLE)
+      for (int i = 0; i < b.ahead_count; i++) out.prefetch(STREAM_GPR[b.ahead[i].stream], b.ahead[i].bytes + 64 * u);
     for (int i = 0; i < b.trace.count && !failed; i++)
       if (effect(node(i).op) || uses[i]) emit(i, u, masking);
     taken = before;
@@ -801,7 +843,10 @@ struct BlockEmitter {
       out.evex(SHUFFLE, other, a, in_register(a), 0, false, 0xb1), join(a, other);
       out.evex(PERMUTE, other, 0, in_register(a), 0, false, 0x4e), join(a, other);
       out.evex(PERMUTE, other, 0, in_register(a), 0, false, 0xb1), join(a, other);
-      out.evex(STORE_ONE, a, 0, at(RDX, -1, 4 * (int64_t)lanes * b.reduction[i].tile), 0, false, -1, true);
+      const int s = b.reduction[i].stream;
+      const Rm to = s < 0 ? at(RDX, -1, 4 * (int64_t)lanes * b.reduction[i].tile) : at(STREAM_GPR[s], -1, 0);
+      if (s >= 0) out.evex(ADD_ONE, a, a, to, 0, false, -1, true);
+      out.evex(STORE_ONE, a, 0, to, 0, false, -1, true);
     }
   }
 
