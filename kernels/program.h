@@ -168,7 +168,7 @@ struct Exec {
   int64_t per_thread;
   Pool* pool;
   Status* status;         // written by the first fault
-  const FusedCode* code;  // or null
+  const FusedCode* code = nullptr;  // or null
 };
 // Validation of one instruction: true when every address lies inside its slot. `bytes[s]` is the size of slot s.
 struct Check {

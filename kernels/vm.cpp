@@ -203,7 +203,7 @@ bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* inf
 Status run(const int32_t* words, void* const* slots, void* scratch, const ProgramInfo* info, Pool* pool) {
   Status status = {OK, 0, 0, 0, 0};
   Exec e = {words + HEADER_WORDS + 2 * info->slots, slots,   (char*)scratch, (char*)scratch + info->scratch_shared,
-            info->scratch_per_thread,               pool, &status, nullptr};
+            info->scratch_per_thread,               pool, &status};
   for (int64_t i = 0; i < info->instructions && status.fault == OK; i++) {
     e.code = info->code ? info->code[i] : nullptr;
     run_instruction(e);
