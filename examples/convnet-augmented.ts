@@ -3,8 +3,14 @@ import { DataLoader, mnist } from 'nabla/data'
 import { ConvNet } from 'nabla/models'
 import { Adam, OneCycleLR } from 'nabla/optim'
 import { learningCurves, matrixChart } from 'nabla/plot'
-import type { Recipe } from 'nabla/recipe'
+import type { Classifier, Recipe } from 'nabla/recipe'
 import { randomAffine } from 'nabla/vision'
+
+const classifier = {
+  images: mnist,
+  input: { shape: [1, 28, 28], mean: 0.1307, std: 0.3081 },
+  model: () => new ConvNet({ batchNorm: true }),
+} satisfies Classifier
 
 export default {
   name: 'convnet-augmented',
@@ -12,18 +18,14 @@ export default {
     'the convolution network with batch norm, augmentation and Adam under a one-cycle schedule',
   defaults: { epochs: 8, batchSize: 64, lr: 0.005 },
   expect: { testAccuracy: { atLeast: 0.993 } },
+  classifier,
   async run(s) {
-    const { batchSize, lr, seed, epochs, data } = s.options
-    const { train, test } = mnist({
-      ...(data && { folder: data }),
-      shape: [1, 28, 28],
-      mean: 0.1307,
-      std: 0.3081,
-    })
+    const { batchSize, lr, seed, epochs } = s.options
+    const { train, test } = s.load()
     const few = s.limited(train)
     const loader = new DataLoader(few, { batchSize, shuffle: true, seed })
     const testData = new DataLoader(test, { batchSize: 1000 })
-    const model = new ConvNet({ batchNorm: true })
+    const model = classifier.model()
     const optimizer = new Adam(model.parameters(), { lr })
     const { history } = s.train('convolution network with batch norm', model, {
       data: loader,
@@ -37,7 +39,7 @@ export default {
         translate: [0.08, 0.08],
         scale: [0.9, 1.1],
         shear: 5,
-        fill: -0.1307 / 0.3081,
+        fill: -classifier.input.mean / classifier.input.std,
       }),
     })
     const { matrix } = s.test(model, testData, test.labels)

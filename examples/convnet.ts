@@ -3,24 +3,26 @@ import { DataLoader, mnist } from 'nabla/data'
 import { ConvNet } from 'nabla/models'
 import { SGD } from 'nabla/optim'
 import { imageGrid, learningCurves } from 'nabla/plot'
-import type { Recipe } from 'nabla/recipe'
+import type { Classifier, Recipe } from 'nabla/recipe'
 import { summary } from 'nabla/train'
+
+const classifier = {
+  images: mnist,
+  input: { shape: [1, 28, 28], mean: 0.1307, std: 0.3081 },
+  model: () => new ConvNet(),
+} satisfies Classifier
 
 export default {
   name: 'convnet',
   about: 'two convolutions of 3x3 and three affine maps on MNIST, dropout 0.25, SGD with momentum',
   defaults: { epochs: 5, batchSize: 64, lr: 0.001 },
   expect: { testAccuracy: { atLeast: 0.97 }, trainSeconds: { atMost: 60 } },
+  classifier,
   async run(s) {
-    const { batchSize, lr, seed, data } = s.options
-    const { train, test } = mnist({
-      ...(data && { folder: data }),
-      shape: [1, 28, 28],
-      mean: 0.1307,
-      std: 0.3081,
-    })
+    const { batchSize, lr, seed } = s.options
+    const { train, test } = s.load()
     const few = s.limited(train)
-    const model = new ConvNet()
+    const model = classifier.model()
     s.say(`\n${summary(model, [1, 1, 28, 28])}`)
     const testData = new DataLoader(test, { batchSize: 1000 })
     const { history } = s.train('convolution network', model, {

@@ -3,7 +3,7 @@ import { DataLoader, fashionMnist } from 'nabla/data'
 import { ResNet } from 'nabla/models'
 import { OneCycleLR, SGD } from 'nabla/optim'
 import { learningCurves, matrixChart } from 'nabla/plot'
-import type { Recipe } from 'nabla/recipe'
+import type { Classifier, Recipe } from 'nabla/recipe'
 import { summary } from 'nabla/train'
 import { compose, randomCrop, randomHorizontalFlip } from 'nabla/vision'
 
@@ -20,23 +20,25 @@ const names = [
   'boot',
 ] // prettier-ignore
 
+const classifier = {
+  images: fashionMnist,
+  input: { shape: [1, 28, 28], mean: 0.286, std: 0.353 },
+  model: () => new ResNet({ width: 16, blocks: [1, 1, 1] }),
+} satisfies Classifier
+
 export default {
   name: 'fashion',
   about: 'a residual network of 16, 32 and 64 channels on Fashion-MNIST',
   defaults: { epochs: 15, batchSize: 128, lr: 0.1 },
   expect: { testAccuracy: { atLeast: 0.925 } },
+  classifier,
   async run(s) {
-    const { batchSize, lr, seed, epochs, data } = s.options
-    const { train, test } = fashionMnist({
-      ...(data && { folder: data }),
-      shape: [1, 28, 28],
-      mean: 0.286,
-      std: 0.353,
-    })
+    const { batchSize, lr, seed, epochs } = s.options
+    const { train, test } = s.load()
     const few = s.limited(train)
     const loader = new DataLoader(few, { batchSize, shuffle: true, seed })
     const testData = new DataLoader(test, { batchSize: 1000 })
-    const model = new ResNet({ width: 16, blocks: [1, 1, 1] })
+    const model = classifier.model()
     s.say(`\n${summary(model, [1, 1, 28, 28])}`)
     const optimizer = new SGD(model.parameters(), {
       lr,
@@ -55,7 +57,7 @@ export default {
       }),
       scheduleEvery: 'step',
       transform: compose(
-        randomCrop(28, { padding: 2, fill: -0.286 / 0.353 }),
+        randomCrop(28, { padding: 2, fill: -classifier.input.mean / classifier.input.std }),
         randomHorizontalFlip(),
       ),
     })

@@ -4,28 +4,30 @@ import { DataLoader, mnist, Subset } from 'nabla/data'
 import { lenet } from 'nabla/models'
 import { SGD } from 'nabla/optim'
 import { imageGrid, learningCurves, matrixChart } from 'nabla/plot'
-import type { Recipe } from 'nabla/recipe'
+import type { Classifier, Recipe } from 'nabla/recipe'
 import { summary } from 'nabla/train'
+
+const classifier = {
+  images: mnist,
+  input: { shape: [1, 28, 28], mean: 0.1307, std: 0.3081 },
+  model: () => lenet(),
+} satisfies Classifier
 
 export default {
   name: 'lenet',
   about: 'LeNet (6@5x5, 16@5x5, 120, 84, 10) with sigmoid on MNIST, a tenth kept for validation',
   defaults: { epochs: 5, batchSize: 32, lr: 0.9 },
   expect: { testAccuracy: { atLeast: 0.97 } },
+  classifier,
   async run(s) {
-    const { batchSize, lr, seed, limit, data } = s.options
-    const { train, test } = mnist({
-      ...(data && { folder: data }),
-      shape: [1, 28, 28],
-      mean: 0.1307,
-      std: 0.3081,
-    })
+    const { batchSize, lr, seed, limit } = s.options
+    const { train, test } = s.load()
     const n = limit ?? train.length
     const range = (from: number, to: number) =>
       Int32Array.from({ length: to - from }, (_, i) => from + i)
     const kept = Math.round(n * 0.9)
 
-    const model = lenet()
+    const model = classifier.model()
     s.say(`\n${summary(model, [1, 1, 28, 28])}`)
     const testData = new DataLoader(test, { batchSize: 1000 })
     const { history } = s.train('LeNet', model, {

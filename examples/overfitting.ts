@@ -6,12 +6,16 @@ import { DataLoader, mnist, Subset } from 'nabla/data'
 import { Dropout, Linear, ReLU, Sequential } from 'nabla/nn'
 import { Adam, type AdamOptions } from 'nabla/optim'
 import { lineChart } from 'nabla/plot'
-import type { Recipe } from 'nabla/recipe'
+import type { Classifier, Recipe } from 'nabla/recipe'
 import { type Callback, EarlyStopping } from 'nabla/train'
 
 const FEW = 2000
 
-function network(hidden: number[], dropout = 0): Sequential {
+interface Architecture {
+  hidden?: number[]
+  dropout?: number
+}
+function network({ hidden = [256, 128], dropout = 0 }: Architecture): Sequential {
   const sizes = [784, ...hidden]
   return new Sequential(
     ...hidden.flatMap((n, i) => [
@@ -24,19 +28,23 @@ function network(hidden: number[], dropout = 0): Sequential {
 }
 
 interface Variant {
-  hidden?: number[]
-  dropout?: number
+  config?: Architecture
   options?: Partial<AdamOptions>
   callbacks?: () => Callback[]
 }
 const variants: Record<string, Variant> = {
   plain: {},
-  dropout: { dropout: 0.5 },
+  dropout: { config: { dropout: 0.5 } },
   L2: { options: { weightDecay: 1e-3 } },
   L1: { options: { l1: 2e-4 } },
   'early stopping': { callbacks: () => [new EarlyStopping({ patience: 3 })] },
-  'too small': { hidden: [3] },
+  'too small': { config: { hidden: [3] } },
 }
+
+const classifier = {
+  images: mnist,
+  model: network,
+} satisfies Classifier
 
 export default {
   name: 'overfitting',
@@ -51,9 +59,10 @@ export default {
     tooSmallTrainAccuracy: { atMost: 0.95 },
     bestAccuracy: { atLeast: 0.9 },
   },
+  classifier,
   async run(s) {
-    const { batchSize, lr, seed, limit, data } = s.options
-    const { train, test } = mnist({ ...(data && { folder: data }) })
+    const { batchSize, lr, seed, limit } = s.options
+    const { train, test } = s.load()
     const few = new Subset(
       train,
       Int32Array.from({ length: limit ?? FEW }, (_, i) => i),
@@ -62,7 +71,8 @@ export default {
     const validation: Record<string, number[]> = {}
     const ends: Record<string, { rise: number; train: number; test: number }> = {}
     for (const [name, v] of Object.entries(variants)) {
-      const model = network(v.hidden ?? [256, 128], v.dropout)
+      const { config = {} } = v
+      const model = classifier.model(config)
       const { history } = s.train(name, model, {
         data: new DataLoader(few, { batchSize, shuffle: true, seed }),
         validation: new DataLoader(test, { batchSize: 1000 }),
@@ -71,6 +81,7 @@ export default {
       })
       training[name] = history.map((h) => h.loss)
       validation[name] = history.map((h) => h.valLoss!)
+      s.save(model, { file: `${name.replace(' ', '-')}.safetensors`, config })
       const last = history[history.length - 1]!
       ends[name] = {
         rise: last.valLoss! / Math.min(...validation[name]!),

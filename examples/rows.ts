@@ -3,9 +3,15 @@ import { DataLoader, mnist } from 'nabla/data'
 import { RowReader } from 'nabla/models'
 import { MultiStepLR, SGD } from 'nabla/optim'
 import { lineChart } from 'nabla/plot'
-import type { Recipe } from 'nabla/recipe'
+import type { Classifier, Recipe } from 'nabla/recipe'
 
 const kinds = ['rnn', 'lstm', 'gru'] as const
+
+const classifier = {
+  images: mnist,
+  input: { shape: [28, 28], mean: 0.1307, std: 0.3081 },
+  model: ({ kind }: { kind: (typeof kinds)[number] }) => new RowReader(kind),
+} satisfies Classifier
 
 export default {
   name: 'rows',
@@ -16,19 +22,15 @@ export default {
     lstmAccuracy: { atLeast: 0.985 },
     gruAccuracy: { atLeast: 0.985 },
   },
+  classifier,
   async run(s) {
-    const { batchSize, lr, seed, epochs, data } = s.options
-    const { train, test } = mnist({
-      ...(data && { folder: data }),
-      shape: [28, 28],
-      mean: 0.1307,
-      std: 0.3081,
-    })
+    const { batchSize, lr, seed, epochs } = s.options
+    const { train, test } = s.load()
     const few = s.limited(train)
     const curves: Record<string, number[]> = {}
     const accuracy: Record<string, number> = {}
     for (const kind of kinds) {
-      const model = new RowReader(kind)
+      const model = classifier.model({ kind })
       const optimizer = new SGD(model.parameters(), { lr, momentum: 0.9 })
       const { history } = s.train(kind.toUpperCase(), model, {
         data: new DataLoader(few, { batchSize, shuffle: true, seed }),
@@ -41,7 +43,7 @@ export default {
       })
       curves[kind.toUpperCase()] = history.map((h) => h.valLoss!)
       accuracy[`${kind}Accuracy`] = history[history.length - 1]!.valAccuracy!
-      s.save(model, { file: `${kind}.safetensors` })
+      s.save(model, { file: `${kind}.safetensors`, config: { kind } })
     }
     await s.picture(
       'loss.svg',

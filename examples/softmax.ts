@@ -3,18 +3,24 @@ import { DataLoader, mnist } from 'nabla/data'
 import { Linear } from 'nabla/nn'
 import { SGD } from 'nabla/optim'
 import { imageGrid } from 'nabla/plot'
-import type { Recipe } from 'nabla/recipe'
+import type { Classifier, Recipe } from 'nabla/recipe'
+
+const classifier = {
+  images: mnist,
+  model: () => new Linear(784, 10), // y = softmax(x Wᵀ + b)
+} satisfies Classifier
 
 export default {
   name: 'softmax',
   about: 'softmax regression: 784 pixels, 10 classes, one weight for each pair of them',
   defaults: { epochs: 5, batchSize: 128, lr: 0.5 },
   expect: { testAccuracy: { atLeast: 0.915 } },
+  classifier,
   async run(s) {
-    const { batchSize, lr, seed, data } = s.options
-    const { train, test } = mnist({ ...(data && { folder: data }) })
+    const { batchSize, lr, seed } = s.options
+    const { train, test } = s.load()
     const few = s.limited(train)
-    const model = new Linear(784, 10) // y = softmax(x Wᵀ + b)
+    const model = classifier.model()
     s.train('softmax regression', model, {
       data: new DataLoader(few, { batchSize, shuffle: true, seed }),
       validation: new DataLoader(test, { batchSize: 1000 }),

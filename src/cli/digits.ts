@@ -5,7 +5,7 @@ import { mnist } from '../data/mnist.js'
 import { mlp } from '../models/mlp.js'
 import type { Batch } from '../train/evaluate.js'
 import { type ActivationName, activations, type OptimizerName, optimizers } from './choices.js'
-import { Session, type SessionOptions } from './recipe.js'
+import { type Classifier, Session, type SessionOptions } from './recipe.js'
 import { percent } from './terminal.js'
 
 export interface DigitsOptions extends SessionOptions {
@@ -14,16 +14,21 @@ export interface DigitsOptions extends SessionOptions {
   batchSize: number
   lr?: number
   optimizer: OptimizerName
-  data?: string
 }
 
+export const classifier = {
+  images: mnist,
+  model: ({ sizes, activation }: { sizes: number[]; activation: ActivationName }) =>
+    mlp(sizes, activations[activation]),
+} satisfies Classifier
+
 export function trainDigits(options: DigitsOptions): void {
-  const s = new Session('digits', options)
+  const s = new Session('digits', options, classifier)
   const { hidden, activation, epochs, batchSize, seed } = options
-  const { train, test, original } = mnist({ ...(options.data && { folder: options.data }) })
+  const { train, test, original } = s.load()
 
   const sizes = [train.height * train.width, ...hidden, 10]
-  const model = mlp(sizes, activations[activation])
+  const model = classifier.model({ sizes, activation })
   const choice = optimizers[options.optimizer]
   const lr = options.lr ?? choice.lr
   const parameters = model.parameterCount()
@@ -57,7 +62,7 @@ export function trainDigits(options: DigitsOptions): void {
     test.labels,
   )
   const testAccuracy = matrix.accuracy()
-  s.save(model, { config: JSON.stringify({ task: 'digits', ...config }) })
+  s.save(model, { config: { sizes, activation } })
 
   s.say('\na few test digits and what the network says')
   const answers = outputs.argmax(1).toTypedArray()

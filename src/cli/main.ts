@@ -98,8 +98,8 @@ train
 program
   .command('predict')
   .description('classify an image with a saved run')
-  .argument('<run>', 'folder of the run')
-  .argument('<image>', 'a PNG file, or the index of a test image')
+  .argument('<run>', 'folder of the run, or one of its .safetensors files')
+  .argument('<image>', 'a PNG or JPEG file, or the index of a test image')
   .option('--data <path>', 'where the IDX files are, for a test index')
   .option('--json', 'as one JSON object')
   .action(async (run, image, options) =>

@@ -1,21 +1,22 @@
 /** `nabla predict`: one image through a saved run. */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { FileError, ValueError } from '../core/errors.js'
+import { FileError, NablaError, show, ValueError } from '../core/errors.js'
 import { decodeImage } from '../core/image.js'
-import { mnist } from '../data/mnist.js'
 import { loadTensors, readBytes } from '../io/files.js'
-import { mlp } from '../models/mlp.js'
+import type { Tensor } from '../ops/tensor.js'
 import { noGrad } from '../ops/trace.js'
 import { tensor } from '../tensor/creation.js'
-import { type ActivationName, activations } from './choices.js'
+import type { Classifier, SavedRun } from './recipe.js'
+import { loadClassifier } from './recipes.js'
 import { drawImages } from './terminal.js'
 import '../index.js'
 
-const SIDE = 28
-
-/** A PNG or JPEG as gray values from 0 to 1, light strokes on dark ground, averaged down (or repeated up) to 28x28. */
-export function readImage(path: string): Float32Array {
+/**
+ * A PNG or JPEG as gray values from 0 to 1, light strokes on dark ground, averaged down (or repeated up) to the size
+ * that is wanted.
+ */
+export function readImage(path: string, wanted: { height: number; width: number }): Float32Array {
   const { width, height, data } = decodeImage(readBytes(path), 'RGBA', path)
   // Transparent parts are ground.
   const gray = Float32Array.from(
@@ -26,47 +27,119 @@ export function readImage(path: string): Float32Array {
   const corners = [0, width - 1, (height - 1) * width, height * width - 1]
   const ground = corners.reduce((s, c) => s + gray[c]!, 0) / 4
   if (ground > 0.5) for (let i = 0; i < gray.length; i++) gray[i] = 1 - gray[i]!
-  const out = new Float32Array(SIDE * SIDE)
-  for (let y = 0; y < SIDE; y++)
-    for (let x = 0; x < SIDE; x++) {
-      const y0 = Math.floor((y * height) / SIDE)
-      const y1 = Math.max(y0 + 1, Math.floor(((y + 1) * height) / SIDE))
-      const x0 = Math.floor((x * width) / SIDE)
-      const x1 = Math.max(x0 + 1, Math.floor(((x + 1) * width) / SIDE))
+  const out = new Float32Array(wanted.height * wanted.width)
+  for (let y = 0; y < wanted.height; y++)
+    for (let x = 0; x < wanted.width; x++) {
+      const y0 = Math.floor((y * height) / wanted.height)
+      const y1 = Math.max(y0 + 1, Math.floor(((y + 1) * height) / wanted.height))
+      const x0 = Math.floor((x * width) / wanted.width)
+      const x1 = Math.max(x0 + 1, Math.floor(((x + 1) * width) / wanted.width))
       let s = 0
       for (let v = y0; v < y1; v++) for (let u = x0; u < x1; u++) s += gray[v * width + u]!
-      out[y * SIDE + x] = s / ((y1 - y0) * (x1 - x0))
+      out[y * wanted.width + x] = s / ((y1 - y0) * (x1 - x0))
     }
   return out
 }
 
-export function predict(
-  run: string,
-  image: string,
-  options: { data?: string; json?: boolean },
-): void {
-  const { tensors, metadata } = loadTensors(join(run, 'model.safetensors'))
-  let config: { sizes: number[]; activation: ActivationName }
+/** The file of weights that a run stands for. @throws FileError that says which there are */
+function weightsOf(run: string): string {
+  const own = join(run, 'model.safetensors')
+  if (existsSync(own) || !existsSync(run)) return own
+  if (!statSync(run).isDirectory()) return run
+  const files = readdirSync(run).filter((name) => name.endsWith('.safetensors'))
+  throw new FileError({
+    op: 'predict',
+    rule: `${run} must hold model.safetensors`,
+    got: files.length > 0 ? files.join(', ') : 'no weights',
+    fix:
+      files.length > 0
+        ? `Say which, such as ${join(run, files[0]!)}.`
+        : 'Recipes that compare networks may save none.',
+  })
+}
+
+const isCount = (n: unknown) => Number.isInteger(n) && (n as number) > 0
+
+/** What was saved beside the weights. @throws FileError unless it is whole */
+function readRun(path: string, text: string | undefined): SavedRun {
+  let run: SavedRun | undefined
   try {
-    config = JSON.parse(metadata.config ?? '')
+    run = JSON.parse(text ?? 'null') ?? undefined
+  } catch {}
+  const { input, classes } = run ?? {}
+  const whole =
+    typeof run?.task === 'string' &&
+    typeof run.config === 'object' &&
+    (input === undefined ||
+      ([input.height, input.width, ...(input.shape ?? [0])].every(isCount) &&
+        input.shape.reduce((n, d) => n * d, 1) === input.height * input.width &&
+        Number.isFinite(input.mean) &&
+        input.std > 0)) &&
+    (classes === undefined ||
+      (Array.isArray(classes) && classes.every((c) => typeof c === 'string')))
+  if (!whole)
+    throw new FileError({
+      op: 'predict',
+      rule: `${path} must say which run it is of`,
+      got: text === undefined ? 'nothing about a run' : text.slice(0, 80),
+      fix: 'Was it saved by `nabla train`?',
+    })
+  return run!
+}
+
+/** The network of the run's recipe with the saved weights. @throws FileError when these do not fit it */
+function networkOf(
+  path: string,
+  { config }: SavedRun,
+  classifier: Classifier,
+  tensors: Record<string, Tensor>,
+) {
+  try {
+    const model = classifier.model(config as never)
+    model.loadStateDict(tensors)
+    return model.eval()
   } catch (error) {
     throw new FileError(
       {
         op: 'predict',
-        rule: `${run} must be a saved run`,
-        got: 'no configuration in model.safetensors',
+        rule: `the weights of ${path} must be those of its recipe's network`,
+        got:
+          error instanceof NablaError
+            ? error.message
+            : `the configuration ${JSON.stringify(config)}`,
+        fix: 'Is it damaged, or has the recipe changed since?',
       },
       { cause: error },
     )
   }
-  const model = mlp(config.sizes, activations[config.activation])
-  model.loadStateDict(tensors)
-  model.eval()
+}
+
+/**
+ * Prints the classes that a saved run finds likeliest for a picture, or for a test image by its index.
+ * @throws FileError, ValueError for runs that classify no images, and those that are damaged
+ */
+export async function predict(
+  run: string,
+  image: string,
+  options: { data?: string; json?: boolean },
+): Promise<void> {
+  const path = weightsOf(run)
+  const { tensors, metadata } = loadTensors(path)
+  const saved = readRun(path, metadata.run)
+  const { task, input } = saved
+  const classifier = input && (await loadClassifier(task))
+  if (!classifier)
+    throw new ValueError({
+      op: 'predict',
+      rule: 'the run must classify images',
+      got: `one of ${task}, which does not`,
+    })
+  const model = networkOf(path, saved, classifier, tensors)
 
   let pixels: Float32Array
   let truth: number | undefined
   if (/^\d+$/.test(image) && !existsSync(image)) {
-    const { test } = mnist({ ...(options.data && { folder: options.data }) })
+    const { test } = classifier.images({ ...(options.data && { folder: options.data }) })
     const i = Number(image)
     if (i >= test.length)
       throw new ValueError({
@@ -74,24 +147,47 @@ export function predict(
         rule: `a test index lies from 0 to ${test.length - 1}`,
         got: image,
       })
+    if (test.height !== input.height || test.width !== input.width)
+      throw new ValueError({
+        op: 'predict',
+        rule: `images must be ${input.height}x${input.width}, as those of the training`,
+        got: `${test.height}x${test.width}`,
+      })
     pixels = Float32Array.from(test.image(i), (v) => v / 255)
     truth = test.labels[i]
-  } else pixels = readImage(image)
+  } else pixels = readImage(image, input)
 
-  const x = tensor(pixels.slice(), { shape: [1, pixels.length] })
-  const p = [...(noGrad(() => model.forward(x).softmax(1)).toTypedArray() as Float32Array)]
-  const best = p.indexOf(Math.max(...p))
+  const x = tensor(
+    pixels.map((v) => (v - input.mean) / input.std),
+    { shape: [1, ...input.shape] },
+  )
+  const logits = noGrad(() => model.forward(x))
+  const { classes = Array.from({ length: logits.shape[1] ?? 0 }, (_, i) => `${i}`) } = saved
+  if (logits.rank !== 2 || logits.shape[1] !== classes.length)
+    throw new FileError({
+      op: 'predict',
+      rule: `the network of ${path} must tell ${classes.length} classes apart`,
+      got: `outputs of shape ${show(logits.shape)}`,
+    })
+  const p = [...(logits.softmax(1).toTypedArray() as Float32Array)]
+  const label = p.indexOf(Math.max(...p))
   if (options.json) {
-    process.stdout.write(
-      `${JSON.stringify({ digit: best, probabilities: p, ...(truth !== undefined && { truth }) })}\n`,
-    )
+    const answer = {
+      label,
+      class: classes[label],
+      probabilities: p,
+      ...(truth !== undefined && { truth }),
+    }
+    process.stdout.write(`${JSON.stringify(answer)}\n`)
     return
   }
-  process.stdout.write(`${drawImages([{ pixels, width: SIDE, height: SIDE, caption: '' }])}\n`)
-  const order = p.map((v, d) => [v, d] as const).sort((a, b) => b[0] - a[0])
-  for (const [v, d] of order.slice(0, 3))
+  const { height, width } = input
+  process.stdout.write(`${drawImages([{ pixels, width, height, caption: '' }])}\n`)
+  const wide = Math.max(...classes.map((c) => c.length))
+  const order = p.map((v, d) => [v, classes[d]!] as const).sort((a, b) => b[0] - a[0])
+  for (const [v, name] of order.slice(0, 3))
     process.stdout.write(
-      `${d}  ${`${(100 * v).toFixed(1)} %`.padStart(7)}  ${'█'.repeat(Math.round(v * 40))}\n`,
+      `${name.padEnd(wide)}  ${`${(100 * v).toFixed(1)} %`.padStart(7)}  ${'█'.repeat(Math.round(v * 40))}\n`,
     )
-  if (truth !== undefined) process.stdout.write(`it is a ${truth}\n`)
+  if (truth !== undefined) process.stdout.write(`it is: ${classes[truth] ?? truth}\n`)
 }

@@ -2,8 +2,10 @@
 import { join } from 'node:path'
 import type { BackendName } from '../backends/backend.js'
 import { backend, setBackend, setNumThreads } from '../backends/registry.js'
-import { TrainingError } from '../core/errors.js'
+import { TrainingError, ValueError } from '../core/errors.js'
 import { type Dataset, Subset } from '../data/dataset.js'
+import type { ImageOptions } from '../data/images.js'
+import type { ImageSets, MnistOptions } from '../data/mnist.js'
 import { appendBytes, saveTensors, writeAtomic } from '../io/files.js'
 import type { Tensor } from '../ops/tensor.js'
 import { manualSeed } from '../tensor/random.js'
@@ -16,12 +18,33 @@ import '../index.js'
 export interface RecipeOptions extends SessionOptions {
   batchSize: number
   lr: number
-  /** A folder with the data, for those who have it elsewhere. */
-  data?: string
 }
 
 /** A bound that a measure must keep. */
 export type Bound = { atLeast: number } | { atMost: number }
+
+/**
+ * What a recipe that classifies images declares, once for its training and for `nabla predict`.
+ * @example { images: mnist, input: { mean: 0.13, std: 0.31 }, model: ({ hidden }) => mlp([784, hidden, 10], relu) }
+ */
+export interface Classifier {
+  /** Reads the images: `mnist`, `fashionMnist`, or a function like them. */
+  images: (options: MnistOptions) => ImageSets
+  /** Shape of one example; y = (pixel / 255 − mean) / std. */
+  input?: Pick<ImageOptions, 'shape' | 'mean' | 'std'>
+  /** The network, (N, ...shape) to (N, classes) logits, of the configuration that is saved with its weights. */
+  model: (config: never) => Model
+}
+
+/** What is saved beside the weights, as JSON under `run`. */
+export interface SavedRun {
+  task: string
+  /** What the classifier's `model` was called with. */
+  config: object
+  /** Missing where the run classifies no images. */
+  input?: { height: number; width: number; shape: readonly number[]; mean: number; std: number }
+  classes?: readonly string[]
+}
 
 /** A network on real data: what `nabla train NAME` runs, a file of examples/ each. */
 export interface Recipe {
@@ -32,6 +55,8 @@ export interface Recipe {
   defaults: { epochs: number; batchSize: number; lr: number }
   /** What must come out of a run with these options. */
   expect: Record<string, Bound>
+  /** Recipes with one have runs that `nabla predict` can use. */
+  classifier?: Classifier
   /** Trains, and gives its measures by name. */
   run(s: Session): Promise<Record<string, number>> | Record<string, number>
 }
@@ -47,6 +72,8 @@ export interface SessionOptions {
   limit?: number
   backend?: BackendName
   threads?: number
+  /** A folder with the data, for those who have it elsewhere. */
+  data?: string
   out?: string
   json?: boolean
 }
@@ -57,11 +84,14 @@ export class Session<O extends SessionOptions = RecipeOptions> {
   /** The run's folder: configuration, metrics as JSON lines, weights, pictures. */
   readonly folder: string
   private readonly task: string
+  private readonly classifier: Classifier | undefined
+  private sets: ImageSets | undefined
   private readonly began = performance.now()
 
-  constructor(task: string, options: O) {
+  constructor(task: string, options: O, classifier?: Classifier) {
     this.task = task
     this.options = options
+    this.classifier = classifier
     const stamp = new Date().toISOString().replace(/[:.]/g, '-').slice(0, 19)
     this.folder = options.out ?? join('runs', `${task}-${stamp}`)
     if (options.backend) setBackend(options.backend)
@@ -102,6 +132,19 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     const line = `${JSON.stringify(event)}\n`
     appendBytes(join(this.folder, 'metrics.jsonl'), new TextEncoder().encode(line))
     if (this.options.json) process.stdout.write(line)
+  }
+
+  /**
+   * The images of the recipe's classifier, as it wants them, from the folder that the options name.
+   * @throws ValueError for a recipe without a classifier, FileError where the images cannot be read
+   */
+  load(): ImageSets {
+    const { classifier } = this
+    if (!classifier)
+      throw new ValueError({ op: this.task, rule: 'a recipe that loads images has a classifier' })
+    const { data } = this.options
+    this.sets = classifier.images({ ...(data && { folder: data }), ...classifier.input })
+    return this.sets
   }
 
   /** The dataset, or as many of its first examples as `limit` says. */
@@ -164,9 +207,19 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     this.say(`picture ${path}`)
   }
 
-  /** Saves the weights into the run's folder, with facts about them. */
-  save(model: Model, { file = 'model.safetensors', ...facts }: Record<string, string> = {}): void {
-    saveTensors(join(this.folder, file), model.stateDict(), facts)
+  /** Saves the weights into the run's folder, and with them what `nabla predict` must know; `config` made the model. */
+  save(
+    model: Model,
+    { file = 'model.safetensors', config = {} }: { file?: string; config?: object } = {},
+  ): void {
+    const run: SavedRun = { task: this.task, config }
+    if (this.sets) {
+      const { height, width, classes } = this.sets.train
+      const { shape = [height * width], mean = 0, std = 1 } = this.classifier?.input ?? {}
+      run.input = { height, width, shape, mean, std }
+      if (classes) run.classes = classes
+    }
+    saveTensors(join(this.folder, file), model.stateDict(), { run: JSON.stringify(run) })
   }
 }
 
@@ -186,7 +239,7 @@ export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = 
     options.epochs >= own.epochs &&
     options.batchSize === own.batchSize &&
     options.lr === own.lr
-  const s = new Session(recipe.name, options)
+  const s = new Session(recipe.name, options, recipe.classifier)
   const { out, ...config } = options
   s.begin(config)
   s.say(recipe.about)

@@ -1,7 +1,7 @@
 /** The recipes that the package holds: each file of dist/examples is one. */
 import { readdirSync } from 'node:fs'
 import { ValueError } from '../core/errors.js'
-import type { Recipe } from './recipe.js'
+import type { Classifier, Recipe } from './recipe.js'
 
 const folder = new URL('../examples/', import.meta.url)
 
@@ -13,10 +13,10 @@ function names(): string[] {
 }
 
 /** @throws ValueError that lists the names when there is none of this one */
-export async function loadRecipe(name: string): Promise<Recipe> {
+export async function loadRecipe(name: string, op = 'train'): Promise<Recipe> {
   if (!names().includes(name))
     throw new ValueError({
-      op: 'train',
+      op,
       rule: 'there must be a recipe of this name',
       got: name,
       fix: `There are digits, ${names().join(', ')}.`,
@@ -24,9 +24,15 @@ export async function loadRecipe(name: string): Promise<Recipe> {
   return ((await import(new URL(`${name}.js`, folder).href)) as { default: Recipe }).default
 }
 
+/** How the runs of a recipe classify images, if they do. @throws ValueError when there is no such recipe */
+export const loadClassifier = async (name: string): Promise<Classifier | undefined> =>
+  name === 'digits'
+    ? (await import('./digits.js')).classifier
+    : (await loadRecipe(name, 'predict')).classifier
+
 /** Prints every recipe with its line. */
 export async function listRecipes(): Promise<void> {
-  const recipes = await Promise.all(names().map(loadRecipe))
+  const recipes = await Promise.all(names().map((name) => loadRecipe(name)))
   const width = Math.max(...recipes.map((r) => r.name.length), 'digits'.length)
   process.stdout.write('nabla train RECIPE, where RECIPE is one of\n\n')
   const line = (name: string, about: string) =>

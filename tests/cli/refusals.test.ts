@@ -1,9 +1,11 @@
 /** Bad input to the command: exit code 1, one clear line, nothing half-written. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { encode } from 'fast-png'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import '../../src/index.js'
+import { loadTensors, saveTensors } from '../../src/io/files.js'
 import { command, filesIn, idx, nabla, names, objects, root, scratch, smallData } from './run.js'
 
 /** One line for people, and no stack. */
@@ -191,15 +193,15 @@ describe('predict', () => {
     const { run, data } = trained()
     const answer = nabla(['predict', run, '3', '--data', data, '--json'])
     expect(answer.status).toBe(0)
-    const { digit, probabilities, truth } = objects(answer.stdout)[0]! as {
-      digit: number
+    const { label, probabilities, truth } = objects(answer.stdout)[0]! as {
+      label: number
       probabilities: number[]
       truth: number
     }
     expect(truth).toBe(0)
     expect(probabilities.length).toBe(10)
     expect(probabilities.reduce((s, p) => s + p)).toBeCloseTo(1, 5)
-    expect(probabilities[digit]).toBe(Math.max(...probabilities))
+    expect(probabilities[label]).toBe(Math.max(...probabilities))
 
     const image = readFileSync(join(data, names.testImages)).subarray(16 + 3 * 784, 16 + 4 * 784)
     const at = (scale: number) => (x: number, y: number) =>
@@ -211,14 +213,14 @@ describe('predict', () => {
     ]
     for (const file of files) {
       const got = objects(nabla(['predict', run, file, '--json']).stdout)[0]!
-      expect(got.digit).toBe(digit)
+      expect(got).toMatchObject({ label, class: `${label}` })
       ;(got.probabilities as number[]).forEach((p, i) => {
         expect(p).toBeCloseTo(probabilities[i]!, 4)
       })
     }
     const text = nabla(['predict', run, files[0]!])
     expect(text.status).toBe(0)
-    expect(text.stdout).toMatch(new RegExp(`^${digit} +\\d+\\.\\d %`, 'm'))
+    expect(text.stdout).toMatch(new RegExp(`^${label} +\\d+\\.\\d %`, 'm'))
   })
 
   test('what cannot be classified', () => {
@@ -243,5 +245,45 @@ describe('predict', () => {
     mkdirSync(join(run, 'empty'))
     writeFileSync(join(run, 'empty', 'model.safetensors'), '')
     expectRefusal(nabla(['predict', join(run, 'empty'), '3', '--data', data]), /8 bytes/)
+    rmSync(join(run, 'empty', 'model.safetensors'))
+    expectRefusal(nabla(['predict', join(run, 'empty'), '3']), /got no weights/)
+    for (const name of ['a', 'b']) writeFileSync(join(run, 'empty', `${name}.safetensors`), '')
+    expectRefusal(
+      nabla(['predict', join(run, 'empty'), '3']),
+      /got a\.safetensors, b\.safetensors\. Say which, such as .*a\.safetensors/,
+    )
+  })
+
+  test('what is saved beside the weights must be whole, and fit them', () => {
+    const { run, data } = trained()
+    const path = join(run, 'model.safetensors')
+    const { tensors, metadata } = loadTensors(path)
+    const saved = JSON.parse(metadata.run!)
+    expect(saved).toEqual({
+      task: 'digits',
+      config: { sizes: [784, 16, 16, 10], activation: 'sigmoid' },
+      input: { height: 28, width: 28, shape: [784], mean: 0, std: 1 },
+      classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    })
+    const says = (run: unknown, ...patterns: RegExp[]) => {
+      const text = typeof run === 'string' ? run : JSON.stringify(run)
+      saveTensors(path, tensors, text === undefined ? {} : { run: text })
+      expectRefusal(nabla(['predict', path, '3', '--data', data]), ...patterns)
+    }
+    says(undefined, /must say which run it is of; got nothing/)
+    says('{"task":', /must say which run it is of/)
+    says({ ...saved, input: { ...saved.input, shape: [7] } }, /must say which run it is of/)
+    says({ ...saved, input: { ...saved.input, std: 0 } }, /must say which run it is of/)
+    says({ ...saved, task: 'nothing' }, /recipe of this name; got nothing/)
+    says({ task: 'sunspots', config: {} }, /must classify images; got one of sunspots/)
+    says({ ...saved, config: {} }, /network; got the configuration \{\}/)
+    says(
+      { ...saved, config: { ...saved.config, sizes: [784, 10] } },
+      /network; got .*names must agree/,
+    )
+    says(
+      { ...saved, classes: ['a', 'b'] },
+      /must tell 2 classes apart; got outputs of shape \[1, 10\]/,
+    )
   })
 })

@@ -1,7 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Recipe, runRecipe } from 'nabla/recipe'
+import { loadTensors } from 'nabla/io'
+import { type Recipe, runRecipe, type SavedRun } from 'nabla/recipe'
+import { noGrad } from 'nabla'
+import { encodePng } from '../../src/core/image.js'
+import { nabla, objects } from '../cli/run.js'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 
 const folder = mkdtempSync(join(tmpdir(), 'nabla-'))
@@ -36,6 +40,9 @@ async function run(recipe: Recipe, options: object) {
 }
 
 describe.each(recipes)('%s', (name, recipe) => {
+  let small: ReturnType<typeof run> | undefined
+  const onFew = () => (small ??= run(recipe, { limit: 256, epochs: 1 }))
+
   test('is named as its file, and says what it is', () => {
     expect(recipe.name).toBe(name)
     expect(recipe.about.length).toBeGreaterThan(20)
@@ -45,7 +52,7 @@ describe.each(recipes)('%s', (name, recipe) => {
   test.skipIf(lacks(name))(
     'runs on a few examples and saves its run',
     async () => {
-      const { out, end } = await run(recipe, { limit: 256, epochs: 1 })
+      const { out, end } = await onFew()
       expect(end.event).toBe('end')
       expect(end.checked).toBe(false)
       for (const measure of Object.keys(recipe.expect)) expect(end[measure]).toBeTypeOf('number')
@@ -56,6 +63,51 @@ describe.each(recipes)('%s', (name, recipe) => {
       expect(JSON.parse(first).task).toBe(name)
     },
     120_000,
+  )
+
+  test.skipIf(lacks(name) || !recipe.classifier)(
+    'its networks classify a test image, by index and as a file',
+    async () => {
+      const { out } = await onFew()
+      const files = readdirSync(out).filter((f) => f.endsWith('.safetensors'))
+      expect(files.length).toBeGreaterThan(0)
+      const { images, input, model } = recipe.classifier!
+      const { test: set } = images({ ...input })
+      const i = 7
+      const picture = join(out, 'seven.png')
+      const data = Float32Array.from(set.image(i), (v) => v / 255)
+      writeFileSync(picture, encodePng({ width: set.width, height: set.height, channels: 1, data }))
+      for (const file of files) {
+        const { tensors, metadata } = loadTensors(join(out, file))
+        const { config } = JSON.parse(metadata.run!) as SavedRun
+        const network = model(config as never)
+        network.loadStateDict(tensors)
+        network.eval()
+        const p = noGrad(() => network.forward(set.batch([i])[0]).softmax(1)).toTypedArray()
+        const label = p.indexOf(Math.max(...p) as never)
+        for (const image of [`${i}`, picture]) {
+          const { status, stdout, stderr } = nabla(['predict', join(out, file), image, '--json'])
+          expect([stderr, status]).toEqual(['', 0])
+          const got = objects(stdout)[0]!
+          expect(got).toMatchObject({ label, class: set.classes![label] })
+          expect(got.truth).toBe(image === picture ? undefined : set.labels[i])
+          ;(got.probabilities as number[]).forEach((v, k) => {
+            expect(v).toBeCloseTo(p[k]!, 5)
+          })
+        }
+      }
+    },
+    120_000,
+  )
+
+  test.skipIf(recipe.classifier)(
+    'nothing is predicted by a run that classifies no images',
+    async () => {
+      const { out } = await onFew()
+      const { status, stderr } = nabla(['predict', out, '7'])
+      expect(status).toBe(1)
+      expect(stderr).toMatch(/^nabla: \[predict\] .*(got no weights|must classify images)/)
+    },
   )
 })
 
