@@ -52,12 +52,14 @@ export function viewLayout(
 ): { strides: number[]; offset: number } {
   let at = offset
   for (let a = 0; a < strides.length; a++) at += view.offset[a]! * strides[a]!
-  return {
-    strides: view.axes.map((parts) =>
-      parts.reduce((s, [axis, step]) => s + step * strides[axis]!, 0),
-    ),
-    offset: at,
+  const out = new Array<number>(view.axes.length)
+  for (let i = 0; i < out.length; i++) {
+    const parts = view.axes[i]!
+    let s = 0
+    for (let p = 0; p < parts.length; p++) s += parts[p]![1] * strides[parts[p]![0]]!
+    out[i] = s
   }
+  return { strides: out, offset: at }
 }
 
 /** Follows views and reshapes down to an input; undefined when something is computed on the way. */

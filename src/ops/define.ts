@@ -2,9 +2,9 @@
 import { type DType, isFloat, promote } from '../core/dtype.js'
 import { DTypeError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
-import { runCached } from './eager.js'
+import { type Move, moved, runCached } from './eager.js'
 import { backendOf, fromData, type GradNode, Tensor } from './tensor.js'
-import { constant, nodeOf, state, tracedTensor } from './trace.js'
+import { constant, nodeOf, prim, state, tracedTensor } from './trace.js'
 
 export type TensorLike = Tensor | number | boolean
 export type Tensors = Tensor | readonly Tensor[]
@@ -40,6 +40,10 @@ export interface OpSpec<F extends Signature = Signature, R extends Tensors = Ten
    * cannot look at values.
    */
   forward: (inputs: Tensor[], attrs: ReturnType<F>['attrs']) => R
+  /** The same for tensors that hold data, by a way that needs no program for these attributes; undefined: there is none. */
+  eager?: (inputs: Tensor[], attrs: ReturnType<F>['attrs']) => R | undefined
+  /** `vjp` is run as it stands; as a program it would be kept for each of the attributes. */
+  dynamic?: boolean
   /**
    * The gradients of the inputs from that of the output (null: none), written with operations; one that has the
    * broadcast shape is summed down by the walk. Without it the operations of `forward` give the gradient.
@@ -82,6 +86,24 @@ export function defineOp<F extends Signature, R extends Tensors>(
   return op
 }
 
+/**
+ * Defines an operation that moves the elements of its one input and computes nothing: `move` says how, from the shape
+ * of the input. Eagerly the result is a view by arithmetic on strides; no program, except for copies.
+ */
+export function defineMove<F extends Signature>({
+  move,
+  ...spec
+}: Omit<OpSpec<F, Tensor>, 'forward' | 'eager' | 'dynamic'> & {
+  move: (shape: Shape, attrs: ReturnType<F>['attrs']) => Move
+}): Op<Parameters<F>, Tensor> {
+  return defineOp<F, Tensor>({
+    ...(spec as OpSpec<F, Tensor>),
+    forward: ([x], attrs) => prim(move(x!.shape, attrs), [x!]),
+    eager: ([x], attrs) => moved(x!, move(x!.shape, attrs)),
+    dynamic: true,
+  })
+}
+
 /** Attributes as a key: numbers, strings, booleans, lists and plain objects of them. */
 export function attrKey(value: unknown): string {
   if (typeof value !== 'object' || value === null) return `${value}`
@@ -118,15 +140,7 @@ function apply(spec: OpSpec, inputs: Tensor[], attrs: object): Tensors {
   try {
     if (inner) outputs = spec.forward(inputs, attrs)
     else if (state.recorder) outputs = fresh(spec.forward(inputs, attrs), inputs)
-    else {
-      const list = runCached(`${spec.name}|${attrKey(attrs)}`, inputs, (ins) => {
-        const out = spec.forward(ins, attrs)
-        if (!isList(out)) return [out as Tensor]
-        givesList.add(spec)
-        return out
-      })
-      outputs = (givesList.has(spec) ? list : list[0]) as Tensors
-    }
+    else outputs = spec.eager?.(inputs, attrs) ?? byProgram(spec, inputs, attrs)
     if (state.inspect && !state.recorder)
       state.inspect(spec.name, inputs, isList(outputs) ? outputs : [outputs])
   } finally {
@@ -135,6 +149,17 @@ function apply(spec: OpSpec, inputs: Tensor[], attrs: object): Tensors {
   }
   if (track && !inner) record(spec as never, inputs, outputs, attrs)
   return outputs
+}
+
+/** Runs the operation as a program, traced once for its attributes and the signatures of its inputs. */
+function byProgram(spec: OpSpec, inputs: Tensor[], attrs: object): Tensors {
+  const list = runCached(`${spec.name}|${attrKey(attrs)}`, inputs, (ins) => {
+    const out = spec.forward(ins, attrs)
+    if (!isList(out)) return [out as Tensor]
+    givesList.add(spec)
+    return out
+  })
+  return (givesList.has(spec) ? list : list[0]) as Tensors
 }
 
 function record(spec: GradNode['op'], inputs: Tensor[], out: Tensors, attrs: object): void {

@@ -7,7 +7,7 @@ import { type Node, node, type Prim } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { TraceError } from '../core/errors.js'
 import { isContiguous, type Shape, sizeOf, stridesOf } from '../core/shape.js'
-import { affine } from '../backends/layout.js'
+import { affine, reshapeStrides, viewLayout } from '../backends/layout.js'
 import { constantOf } from '../backends/lower/simplify.js'
 import { backendOf, checkDType, Tensor } from './tensor.js'
 import { type Recorder, reachable, state, tracedTensor, withState } from './trace.js'
@@ -39,6 +39,21 @@ export function inputPrim(index: number, t: Tensor): Prim {
 
 export function inputNode(index: number, t: Tensor): Node {
   return { prim: inputPrim(index, t), inputs: [], shape: t.shape, dtype: t.dtype, label: 'input' }
+}
+
+/** A primitive that moves elements and computes nothing. */
+export type Move = Extract<Prim, { op: 'view' | 'reshape' }>
+
+/** A tensor's elements as the primitive shows them, in the same memory; undefined where that needs a copy. */
+export function moved(t: Tensor, prim: Move): Tensor | undefined {
+  const { storage, strides, offset, dtype, shape } = t
+  if (!storage) return undefined
+  if (prim.op === 'view') {
+    const at = viewLayout(prim.view, strides, offset)
+    return new Tensor(prim.view.shape, dtype, { storage, offset: at.offset, strides: at.strides })
+  }
+  const own = reshapeStrides(shape, strides, prim.shape)
+  return own && new Tensor(prim.shape, dtype, { storage, offset, strides: own })
 }
 
 /** Records the body of one operation. */

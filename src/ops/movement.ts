@@ -1,12 +1,22 @@
 /** Operations that move elements: shapes, axes, slices, joins. Eagerly most of them are views without a copy. */
 import type { View } from '../backends/ir.js'
+import { viewLayout } from '../backends/layout.js'
 import { ShapeError } from '../core/errors.js'
-import { normAxes, normAxis, type Shape, show, sizeOf } from '../core/shape.js'
-import { defineOp, type Grads, operand, type TensorLike } from './define.js'
+import {
+  isContiguous,
+  normAxes,
+  normAxis,
+  type Shape,
+  show,
+  sizeOf,
+  stridesOf,
+} from '../core/shape.js'
+import { defineMove, defineOp, type Grads, operand, type TensorLike } from './define.js'
+import { assignEager, moved } from './eager.js'
 import { sumTo } from './reduced.js'
-import type { Tensor } from './tensor.js'
+import { filled, type Tensor } from './tensor.js'
 import { prim } from './trace.js'
-import { identityView, recordView, resolveShape } from './views.js'
+import { identityView, resolveShape } from './views.js'
 
 /**
  * The adjoint of a view: x put at the view's places in zeros of `shape`; values that meet add up.
@@ -18,6 +28,16 @@ export const placed = defineOp({
   args: (x: Tensor, v: View, shape: Shape) => ({ inputs: [x], attrs: { view: v, shape } }),
   forward: ([x], { view: v, shape }) =>
     prim({ op: 'place', shape, view: v, fill: 0, accumulate: true }, [x!]),
+  // A stretch of memory is written into zeros by a copy, one program for all places of it.
+  eager: ([x], { view: v, shape }) => {
+    if (!x!.storage) return undefined
+    const { strides } = viewLayout(v, stridesOf(shape), 0)
+    if (!isContiguous(v.shape, strides)) return undefined
+    const y = filled(shape, x!.dtype, (to) => to.fill(0), x!.storage.backend)
+    assignEager(moved(y, { op: 'view', view: v })!, x!)
+    return y
+  },
+  dynamic: true,
   vjp: (ct, _inputs, _y, { view: v }): Grads => [viewed(ct, v)],
   example: (m) => [
     [m.of([1, 2]), { shape: [2], offset: [1], axes: [[[0, 1]]] }, [3]],
@@ -47,11 +67,11 @@ export const placed = defineOp({
  * Reads x at affine places: the general form of slice, flip, diagonal and sliding window.
  * @example viewed(tensor([1, 2, 3]), { shape: [2], offset: [1], axes: [[[0, 1]]] }) // [2, 3]
  */
-export const viewed = defineOp({
+export const viewed = defineMove({
   name: 'viewed',
   formula: 'y[i] = x[view(i)]',
   args: (x: Tensor, v: View) => ({ inputs: [x], attrs: { view: v, from: x.shape } }),
-  forward: ([x], { view: v }) => recordView(x!, v),
+  move: (_, { view: v }) => ({ op: 'view', view: v }),
   vjp: (ct, _inputs, _y, { view: v, from }): Grads => [placed(ct, v, from)],
   example: (m) => [
     [m.of([1, 2, 3]), { shape: [2], offset: [1], axes: [[[0, 1]]] }],
@@ -67,7 +87,7 @@ export const viewed = defineOp({
  * @throws ShapeError when the number of elements differs
  * @example reshape(tensor([[1, 2], [3, 4]]), [4]) // [1, 2, 3, 4]
  */
-export const reshape = defineOp({
+export const reshape = defineMove({
   name: 'reshape',
   formula: 'y[flat] = x[flat]',
   args: (x: TensorLike, shape: Shape) => {
@@ -77,7 +97,7 @@ export const reshape = defineOp({
       attrs: { shape: resolveShape('reshape', shape, t.size, t.shape), from: t.shape },
     }
   },
-  forward: ([x], { shape }) => prim({ op: 'reshape', shape }, [x!]),
+  move: (_, { shape }) => ({ op: 'reshape', shape }),
   vjp: (ct, _inputs, _y, { from }): Grads => [reshape(ct, from)],
   example: (m) => [
     [
@@ -103,7 +123,7 @@ export const reshape = defineOp({
  * @throws ShapeError when an extent that is not 1 would change
  * @example expand(tensor([[1], [2]]), [2, 2]) // [[1, 1], [2, 2]]
  */
-export const expand = defineOp({
+export const expand = defineMove({
   name: 'expand',
   formula: 'y[.., i, ..] = x[.., 0, ..] on repeated axes; the gradient is summed over them',
   args: (x: TensorLike, shape: Shape) => {
@@ -123,13 +143,12 @@ export const expand = defineOp({
       })
     return { inputs: [t], attrs: { shape: to, from: t.shape } }
   },
-  forward: ([x], { shape }) => {
-    const extra = shape.length - x!.rank
-    return recordView(x!, {
-      shape,
-      offset: x!.shape.map(() => 0),
-      axes: shape.map((n, i) => (i < extra || x!.shape[i - extra] !== n ? [] : [[i - extra, 1]])),
-    })
+  move: (from, { shape }) => {
+    const extra = shape.length - from.length
+    const axes = shape.map((n, i): [number, number][] =>
+      i < extra || from[i - extra] !== n ? [] : [[i - extra, 1]],
+    )
+    return { op: 'view', view: { shape, offset: from.map(() => 0), axes } }
   },
   vjp: (ct, _inputs, _y, { from }) => [sumTo(ct, from)],
   example: (m) => [
@@ -153,7 +172,7 @@ export const expand = defineOp({
  * @throws ShapeError unless `order` names every axis once
  * @example permute(zeros([2, 3, 4]), [2, 0, 1]).shape // [4, 2, 3]
  */
-export const permute = defineOp({
+export const permute = defineMove({
   name: 'permute',
   formula: 'axis i of y is axis order[i] of x',
   args: (x: TensorLike, order: readonly number[]) => {
@@ -167,12 +186,14 @@ export const permute = defineOp({
       })
     return { inputs: [t], attrs: { axes } }
   },
-  forward: ([x], { axes }) =>
-    recordView(x!, {
-      shape: axes.map((a) => x!.shape[a]!),
+  move: (shape, { axes }) => ({
+    op: 'view',
+    view: {
+      shape: axes.map((a) => shape[a]!),
       offset: axes.map(() => 0),
       axes: axes.map((a) => [[a, 1]]),
-    }),
+    },
+  }),
   vjp: (ct, _inputs, _y, { axes }): Grads => [
     permute(
       ct,
@@ -279,20 +300,20 @@ export function unflatten(x: Tensor, axis: number, shape: Shape): Tensor {
 }
 
 /** The axes backwards. @example flip(tensor([1, 2, 3]), [0]) // [3, 2, 1] */
-export const flip = defineOp({
+export const flip = defineMove({
   name: 'flip',
   formula: 'y[i] = x[n − 1 − i]',
   args: (x: TensorLike, axes?: number | readonly number[]) => {
     const t = operand('flip', x)
     return { inputs: [t], attrs: { axes: normAxes('flip', axes, t.rank) } }
   },
-  forward: ([x], { axes }) => {
-    const v = identityView(x!.shape)
+  move: (shape, { axes }) => {
+    const v = identityView(shape)
     for (const a of axes) {
-      v.offset[a] = Math.max(0, x!.shape[a]! - 1)
+      v.offset[a] = Math.max(0, shape[a]! - 1)
       v.axes[a] = [[a, -1]]
     }
-    return recordView(x!, v)
+    return { op: 'view', view: v }
   },
   vjp: (ct, _inputs, _y, { axes }): Grads => [flip(ct, axes)],
   example: (m) => [

@@ -2,10 +2,10 @@
 import type { View } from '../backends/ir.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { normAxis, type Shape, show } from '../core/shape.js'
-import { defineOp, type Nested, operand, type SampleMaker, type TensorLike } from './define.js'
+import { defineMove, type Nested, operand, type SampleMaker, type TensorLike } from './define.js'
 import { placed } from './movement.js'
 import type { Tensor } from './tensor.js'
-import { identityView, recordView } from './views.js'
+import { identityView } from './views.js'
 
 /** An operation that is a view: `plan` gives it from the shape and the arguments. */
 function viewOp<A extends unknown[]>(spec: {
@@ -15,14 +15,14 @@ function viewOp<A extends unknown[]>(spec: {
   example: (m: SampleMaker) => readonly [readonly unknown[], Nested]
   samples: (m: SampleMaker) => readonly (readonly unknown[])[]
 }) {
-  return defineOp({
+  return defineMove({
     name: spec.name,
     formula: spec.formula,
     args: (x: TensorLike, ...args: A) => {
       const t = operand(spec.name, x)
       return { inputs: [t], attrs: { view: spec.plan(t.shape, ...args), from: t.shape } }
     },
-    forward: ([x], { view: v }) => recordView(x!, v),
+    move: (_, { view: v }) => ({ op: 'view', view: v }),
     vjp: (ct, _inputs, _y, { view: v, from }) => [placed(ct, v, from)],
     example: spec.example,
     samples: spec.samples,

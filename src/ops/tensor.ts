@@ -25,7 +25,7 @@ export interface GradNode {
 /** What the walk needs to know of an operation; see define.ts. */
 export interface OpRecord {
   readonly name: string
-  /** The gradient rule runs code of its own each time and cannot be kept as a program. */
+  /** The gradient rule is run as it stands each time and not kept as a program. */
   readonly dynamic?: boolean
   readonly vjp?: (
     ct: never,
