@@ -68,22 +68,27 @@ export function serializeCheckpoint(parts: Parts, extra: unknown = null): Uint8A
 }
 
 /**
- * Puts everything back into the parts, in place, and gives `extra`.
+ * Puts everything back into the parts, in place, and gives `extra`, of which `whole` says whether it is as it was saved.
  * @throws FileError for bytes that are no checkpoint, ValueError or ShapeError when it is one of another model or
  * optimizer; nothing is changed then
  */
-export function restoreCheckpoint(bytes: Uint8Array, parts: Parts): unknown {
+export function restoreCheckpoint(
+  bytes: Uint8Array,
+  parts: Parts,
+  whole: (extra: unknown) => boolean = () => true,
+): unknown {
   const { tensors, metadata } = parseSafetensors(bytes)
   let header: Header
   try {
     header = JSON.parse(metadata.checkpoint ?? '', decode(tensors)) as Header
     if (header.format !== FORMAT || !Array.isArray(header.generator)) throw new Error(header.format)
+    if (!whole(header.extra)) throw new Error('damaged')
   } catch (error) {
     throw new FileError(
       {
         op: 'checkpoint',
         rule: `the file must hold a checkpoint (${FORMAT})`,
-        got: metadata.checkpoint ? 'another format' : 'only tensors',
+        got: metadata.checkpoint ? 'another format, or a damaged one' : 'only tensors',
         fix: 'Weights alone are loaded by loadTensors and model.loadStateDict.',
       },
       { cause: error },

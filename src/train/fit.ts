@@ -119,6 +119,17 @@ interface Saved {
   callbacks: Record<string, unknown>
 }
 
+function isSaved(v: unknown): v is Saved {
+  const { progress, history, callbacks } = (v ?? {}) as Partial<Saved>
+  const counts = ['epoch', 'batch', 'step', 'total', 'hits', 'samples', 'seconds'] as const
+  return (
+    counts.every((name) => typeof progress?.[name] === 'number') &&
+    Array.isArray(history) &&
+    typeof callbacks === 'object' &&
+    callbacks !== null
+  )
+}
+
 function positive(name: string, n: number | undefined): void {
   if (n !== undefined && !(Number.isInteger(n) && n > 0))
     throw new ValueError({ op: 'fit', rule: `${name} is a whole number above 0`, got: `${n}` })
@@ -177,7 +188,7 @@ function* training(model: Model, options: FitOptions, wait: boolean): Asking<Tra
       (c[name] as ((...a: unknown[]) => void) | undefined)?.call(c, trainer, ...args)
   }
   if (options.resume) {
-    const saved = restoreCheckpoint(options.resume, parts) as Saved
+    const saved = restoreCheckpoint(options.resume, parts, isSaved) as Saved
     at = saved.progress
     trainer.history.push(...saved.history)
     callbacks.forEach((c, i) => {

@@ -230,6 +230,22 @@ describe('resuming', () => {
     expect(weights(other)).toEqual(before)
   })
 
+  test('a checkpoint whose record of the run is damaged is refused before anything changes', () => {
+    const { model, options } = make([])
+    const path = join(folder, 'record.safetensors')
+    fit(model, { ...options, epochs: 1, callbacks: [new PeriodicCheckpoint(path)] })
+    for (const name of ['callbacks', 'progress', 'history', 'samples']) {
+      const text = Buffer.from(readBytes(path)).toString('latin1')
+      const other = name.replace(/.$/, 'x')
+      const resume = Buffer.from(text.replace(`\\"${name}\\"`, `\\"${other}\\"`), 'latin1')
+      expect(resume.equals(readBytes(path))).toBe(false)
+      const fresh = make([])
+      const before = weights(fresh.model)
+      expect(() => fit(fresh.model, { ...fresh.options, resume })).toThrow('damaged')
+      expect(weights(fresh.model)).toEqual(before)
+    }
+  })
+
   test('bytes that are cut or changed give one of our errors, or a whole run', () => {
     const { model, options } = make([])
     const path = join(folder, 'fuzzed.safetensors')
