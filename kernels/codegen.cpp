@@ -30,6 +30,7 @@ constexpr int MOST_LOOPS = 6;
 constexpr int64_t LARGE = 1 << 20;  // bytes of an input that does not stay in the cache
 constexpr int64_t AHEAD = 8192;     // bytes that such an input is asked for before its turn
 constexpr int CHEAP = 3;      // operations worth doing again instead of a load and a store
+constexpr int LONGEST = 8192; // of a row: 64 partial sums keep the error small up to there; the interpreter halves longer ones
 constexpr int SHORTEST = 24;  // rows up to this length are the interpreter's, which takes them side by side
 
 int price(int op) {
@@ -190,8 +191,7 @@ struct Plan {
       if (!needed[v] || early[v] || cls(v) == SCALAR) continue;
       const bool reduces = is_reduction(op(v));
       if (reduces ? op(v) != F_RSUMF && op(v) != F_RMAXF && op(v) != F_RMINF && op(v) != F_RDOTF : !known(op(v))) return false;
-      // Longer sums are halved, which the interpreter does.
-      if (reduces && k.cols > 2048) return false;
+      if (reduces && k.cols > LONGEST) return false;
       for (int a = 0; a < operands(v); a++)
         if (level[operand_of(v, a)] > level[v]) level[v] = level[operand_of(v, a)];
       if (reduces) loops = level[v] + 1 > loops ? level[v] + 1 : loops, level[v]++;

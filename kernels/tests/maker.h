@@ -192,12 +192,13 @@ struct Maker {
     }
   }
 
+  int32_t longest = 128;  // row, in units of 16
   bool special = true;  // the inputs hold NaNs and infinities
   bool summed = false;  // an output of the last fused kernel combines
   // A fused kernel of random operations. Registers of the three kinds of lane are kept apart, as a backend does.
   void fused() {
     const int32_t outer = r.in(0, usual ? 1 : 3), rows = usual ? r.in(1, 90) : extent(),
-                  cols = usual ? (r.one_in(3) ? 16 * r.in(1, 130) : r.in(1, 400)) : r.one_in(4) ? r.in(100, 700) : extent();
+                  cols = usual ? (r.one_in(3) ? 16 * r.in(1, longest) : r.in(1, 400)) : r.one_in(4) ? r.in(100, 700) : extent();
     Words extents, space;
     for (int i = 0; i < outer; i++) extents.push_back(r.in(usual, 3));
     space = extents + Words{rows, cols};
