@@ -630,51 +630,45 @@ struct BlockEmitter {
     if (t >= 0) drop(t);
   }
 
+  // a b + c into a register: the form that overwrites an operand which is not needed again, and has in memory what is there.
   void fma(int i) {
     const Node& n = node(i);
     const int sign = n.imm == 0 ? 0x08 : n.imm == 1 ? 0x0c : n.imm == 2 ? 0x0a : 0x0e;
-    int a = n.a, c = n.c, m = n.b, temporary[3] = {-1, -1, -1};
-    if (in_memory(a)) a = n.b, m = n.a;
-    // At most one operand in memory: the addend is fetched when a factor is there too.
-    const int ra = get(a, &temporary[0]);
-    const bool factor_in_memory = in_memory(m);
-    if (!factor_in_memory && in_memory(c)) {
-      // a = a m + c
-      const bool swap = !(temporary[0] >= 0 || dies(a, i)) && dies(m, i);
-      int dst = swap ? reg[m] : ra, other = swap ? ra : reg[m];
-      if (!swap && !(temporary[0] >= 0 || dies(a, i))) {
-        const int r = grab();
-        out.evex(MOVE, r, 0, in_register(ra));
-        dst = r;
-      } else if (temporary[0] < 0) {
-        reg[swap ? m : a] = -1;  // taken over
-        if (a == m) reg[a] = -1;
-      }
-      out.evex({2, 1, (uint8_t)(0xa0 | sign)}, dst, other, memory_of(c));
-      release(i);
-      reg[i] = (int8_t)dst;
-      return;
-    }
-    const int rc = get(c, &temporary[1]);
+    const auto form = [&](int order) { return Form{2, 1, (uint8_t)(order | sign)}; };
+    constexpr int A_B_PLUS_C = 0xa0, A_C_PLUS_B = 0x90, B_C_PLUS_A = 0xb0;  // of the operands in their order
+    int a = n.a, b = n.b, spare_a, spare_c = -1;
+    if (in_memory(a)) a = n.b, b = n.a;
+    const int ra = get(a, &spare_a);
+    const bool far = in_memory(b);
+    // Two in memory are one too many.
+    const bool far_c = !far && in_memory(n.c);
+    const int rc = far_c ? -1 : get(n.c, &spare_c);
+    const auto free = [&](int x) { return dies(x, i) && x != n.c; };
     int dst;
-    if (temporary[1] >= 0) dst = rc, temporary[1] = -1;
-    else if (dies(c, i) && c != a && c != m) dst = rc, reg[c] = -1;
-    else if (factor_in_memory && (temporary[0] >= 0 || (dies(a, i) && a != c))) {
-      // a = a m + c
-      dst = ra;
-      if (temporary[0] < 0) reg[a] = -1;
-      out.evex({2, 1, (uint8_t)(0x90 | sign)}, dst, rc, memory_of(m));
-      release(i);
-      reg[i] = (int8_t)dst;
-      return;
+    if (spare_c >= 0 || (!far_c && dies(n.c, i) && n.c != a && n.c != b)) {
+      dst = take(n.c, rc, spare_c);
+      out.evex(form(B_C_PLUS_A), dst, ra, get_rm(b));
+    } else if (!far && (free(a) || free(b))) {
+      const int other = free(a) ? reg[b] : ra;
+      dst = free(a) ? take(a, ra, -1) : take(b, reg[b], -1);
+      out.evex(form(A_B_PLUS_C), dst, other, far_c ? memory_of(n.c) : in_register(rc));
+    } else if (far && (spare_a >= 0 || free(a))) {
+      dst = take(a, ra, spare_a), spare_a = -1;
+      out.evex(form(A_C_PLUS_B), dst, rc, memory_of(b));
     } else {
       dst = grab();
-      out.evex(MOVE, dst, 0, in_register(rc));
+      out.evex(MOVE, dst, 0, in_register(far_c ? ra : rc));
+      if (far_c) out.evex(form(A_B_PLUS_C), dst, reg[b], memory_of(n.c));
+      else out.evex(form(B_C_PLUS_A), dst, ra, get_rm(b));
     }
-    out.evex({2, 1, (uint8_t)(0xb0 | sign)}, dst, ra, get_rm(m));
-    if (temporary[0] >= 0) drop(temporary[0]);
+    if (spare_a >= 0) drop(spare_a);
     release(i);
     reg[i] = (int8_t)dst;
+  }
+  // The register of operand x becomes the result's.
+  int take(int x, int r, int spare) {
+    if (spare < 0) reg[x] = -1;
+    return r;
   }
 
   // The node for the u-th vector of a block.

@@ -44,6 +44,10 @@ struct Trace {
   int count = 0;
   bool full = false;
   int add(NodeOp op, int a = -1, int b = -1, int c = -1, int32_t imm = 0) {
+    // What is known already.
+    const auto known = [&](int x) { return x >= 0 && nodes[x].op == N_CONST; };
+    if (op == N_AND && known(a) && known(b)) return add(N_CONST, -1, -1, -1, nodes[a].imm & nodes[b].imm);
+    if (op == N_SHRV && known(b)) return add(N_SHR, a, -1, -1, nodes[b].imm);
     if (op < N_STORE)
       for (int i = 0; i < count; i++) {
         const Node& n = nodes[i];
