@@ -37,7 +37,7 @@ int price(int op) {
   switch (op) {
     case F_DIVF: case F_SQRTF: case F_RSQRTF: case F_RECIPROCALF: return 3;
     case F_FTOI: return 6;
-    default: return (op >= F_EXPF && op <= F_LOG1PF) || (op >= F_SINF && op <= F_ERFINVF) ? 12 : 1;
+    default: return (op >= F_EXPF && op <= F_LOG1PF) || (op >= F_SINF && op <= F_ERFINVF) || op == F_NDTRF ? 12 : 1;
   }
 }
 

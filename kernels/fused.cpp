@@ -780,7 +780,7 @@ bool fused_validate(Check& c) {
   }
   bool reduces = false;
   for (int i = 0; i < n_ins; i++) {
-    const int32_t op = r.between(F_CONST, F_FNMAF, "unknown instruction");
+    const int32_t op = r.between(F_CONST, F_NDTRF, "unknown instruction");
     const int32_t dst = r.between(0, n_regs - 1, "no such register");
     int32_t arg[3];
     for (int a = 0; a < 3; a++) arg[a] = r.word();

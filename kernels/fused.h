@@ -80,7 +80,7 @@ inline int arity(int op) {
     case F_FMAF: case F_FMSF: case F_FNMAF: case F_WHERE: return 3;
     case F_RDOTF: return 2;
     case F_MOV: case F_NEGF: case F_ABSF: case F_SIGNF: case F_SQUAREF: case F_NEGI: case F_ABSI: case F_SIGNI:
-    case F_SQUAREI: case F_NOT: case F_FTOI: case F_ITOF: case F_BTOF: case F_BTOI: case F_FTOB: case F_ITOB: return 1;
+    case F_SQUAREI: case F_NOT: case F_FTOI: case F_ITOF: case F_BTOF: case F_BTOI: case F_FTOB: case F_ITOB: case F_NDTRF: return 1;
     default: return (op >= F_EXPF && op <= F_ISFINITEF) || is_reduction(op) ? 1 : 2;
   }
 }
@@ -141,7 +141,7 @@ NABLA_INLINE vi to_int_exact(vf x) {
   F1(NEGF, -x) F1(ABSF, v_abs(x)) F1(SIGNF, v_sign(x)) F1(SQUAREF, x * x) \
   F1(EXPF, v_exp(x)) F1(EXP2F, v_exp2(x)) F1(EXPM1F, v_expm1(x)) F1(LOGF, v_log(x)) F1(LOG2F, v_log2(x)) \
   F1(LOG10F, v_log10(x)) F1(LOG1PF, v_log1p(x)) F1(SQRTF, v_sqrt(x)) F1(RSQRTF, v_rsqrt(x)) F1(RECIPROCALF, v_reciprocal(x)) \
-  F1(TANHF, v_tanh(x)) F1(SIGMOIDF, v_sigmoid(x)) F1(ERFF, v_erf(x)) F1(ERFCF, v_erfc(x)) F1(ERFINVF, v_erfinv(x)) \
+  F1(TANHF, v_tanh(x)) F1(SIGMOIDF, v_sigmoid(x)) F1(ERFF, v_erf(x)) F1(ERFCF, v_erfc(x)) F1(ERFINVF, v_erfinv(x)) F1(NDTRF, v_ndtr(x)) \
   F1(FLOORF, v_floor(x)) F1(CEILF, v_ceil(x)) F1(ROUNDF, v_round(x)) F1(TRUNCF, v_trunc(x)) \
   F1(ISNANF, mask(v_isnan(x))) F1(ISINFF, mask(v_isinf(x))) F1(ISFINITEF, mask(abs_bits(x) < splat(INF))) \
   F2(EQF, mask(x == y)) F2(NEF, mask(x != y)) F2(LTF, mask(x < y)) F2(LEF, mask(x <= y)) F2(GTF, mask(x > y)) F2(GEF, mask(x >= y)) \

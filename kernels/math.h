@@ -207,6 +207,19 @@ NABLA_INLINE vf v_erfc(vf x) {
   return select(a < 0.4f, 1.0f - erf_small(x), select(x < 0.0f, 2.0f - c, c));
 }
 
+// The normal distribution function: 2^-q(|x|) below 0. Beyond the polynomial's range it falls fast instead.
+NABLA_INLINE vf v_ndtr(vf x) {
+  vf a = abs_bits(x), b = min_hw(splat(5.75f), a);
+  vf q = poly(b, -1.0f, -1.15110588f, -0.459202766f, -0.052504465f, 0.00704957265f, -8.95357371e-5f, -2.34667299e-4f, 6.30528448e-5f,
+              -8.63444711e-6f, 6.39964981e-7f, -2.02908961e-8f);
+  q = max_hw(splat(-127.0f), fma(b - a, splat(16.0f), q));  // and 2^-127 is 0
+  vf t = q + MAGIC;
+  vf f = q - (t - MAGIC);
+  vf p = poly(f, 1.0f, 0.693147003650665f, 0.240222409367561f, 0.0555069930851460f, 0.00967156514525414f, 0.00132747506722808f);
+  vf below = p * pow2_of_magic(t);
+  return select(x > 0.0f, 1.0f - below, below);
+}
+
 NABLA_INLINE vf v_erfinv(vf x) {
   vf a = abs_bits(x), w = -v_log((1.0f - a) * (1.0f + a));
   vf near = poly(w - 2.5f, 1.50140936045f, 0.246640279055f, -0.0041773928752f, -0.00125272639177f, 0.00021834938624f,

@@ -109,7 +109,8 @@ enum Class : int32_t { FULL = 0, ROW = 1, SCALAR = 2 };
   X(RSUMF, 94) X(RPRODF, 95) X(RMAXF, 96) X(RMINF, 97) X(RSUMI, 98) X(RPRODI, 99) X(RMAXI, 100) X(RMINI, 101) \
   X(RANY, 102) X(RALL, 103) \
   X(RDOTF, 104) /* the sum of a * b */ \
-  X(FMSF, 105) X(FNMAF, 106) /* a * b - c, c - a * b; these and FMAF round once where the target can */
+  X(FMSF, 105) X(FNMAF, 106) /* a * b - c, c - a * b; these and FMAF round once where the target can */ \
+  X(NDTRF, 107)
 
 #define NABLA_ENUM(name, value) OP_##name = value,
 enum Opcode : int32_t { NABLA_OPCODES(NABLA_ENUM) };

@@ -235,7 +235,7 @@ struct Maker {
     };
     int32_t count = 0;
     for (int tries = r.in(1, 25); tries > 0 && regs.size() < 40; tries--) {
-      int32_t op = r.in(F_CONST, F_FNMAF), imm = 0, cls = SCALAR;
+      int32_t op = r.in(F_CONST, F_NDTRF), imm = 0, cls = SCALAR;
       Kind result = FLOAT, operand = FLOAT;
       int operands = 1;
       if (op == F_CONST) operands = 0, imm = bits_of(r.special());
@@ -243,7 +243,7 @@ struct Maker {
       else if (op <= F_COPYSIGNF) operands = 2;
       else if (op == F_FMAF || op == F_FMSF || op == F_FNMAF) operands = 3;
       else if (op == F_RDOTF) operands = 2;
-      else if (op <= F_TRUNCF) operands = 1;
+      else if (op <= F_TRUNCF || op == F_NDTRF) operands = 1;
       else if (op <= F_ISFINITEF) result = MASK;
       else if (op <= F_GEF) operands = 2, result = MASK;
       else if (op <= F_MAXI || op == F_POWI || op == F_SHRI) operands = 2, result = operand = INT;

@@ -34,6 +34,7 @@ export const floatUnary = [
   'erf',
   'erfc',
   'erfinv',
+  'ndtr',
   'floor',
   'ceil',
   'round',

@@ -14,7 +14,7 @@ import {
 import { add, clamp, div, maximum, minimum, mul, sub, where } from './elementwise.js'
 import {
   abs,
-  erf,
+  ndtr,
   exp,
   expm1,
   log,
@@ -345,17 +345,14 @@ export const gelu = defineOp({
     return { inputs: [operand('gelu', x, true)], attrs: { approximate } }
   },
   forward: ([x], { approximate }) => {
-    const half = mul(x!, 0.5)
-    if (approximate === 'none') return add(mul(half, erf(mul(x!, Math.SQRT1_2))), half)
+    if (approximate === 'none') return mul(x!, ndtr(x!))
     const inner = mul(mul(x!, add(mul(square(x!), TANH_CUBE), 1)), TANH_SCALE)
-    return mul(half, add(tanh(inner), 1))
+    return mul(mul(x!, 0.5), add(tanh(inner), 1))
   },
   vjp: (ct, [x], _y, { approximate }) => {
     if (approximate === 'none') {
-      const t = mul(x!, Math.SQRT1_2)
-      const cdf = add(mul(erf(t), 0.5), 0.5)
-      const pdf = exp(sub(-0.5 * Math.log(2 * Math.PI), square(t)))
-      return [mul(ct, add(cdf, mul(x!, pdf)))]
+      const pdf = exp(sub(-0.5 * Math.log(2 * Math.PI), mul(square(x!), 0.5)))
+      return [mul(ct, add(ndtr(x!), mul(x!, pdf)))]
     }
     const xx = square(x!)
     const t = tanh(mul(mul(x!, add(mul(xx, TANH_CUBE), 1)), TANH_SCALE))

@@ -369,6 +369,23 @@ export const erfc = unary({
   ],
 })
 
+/**
+ * Φ(x), the probability that a normal number is below x: within 9e-8 in float32, and to 4e-6 of itself down to x = -5.75,
+ * below which it is at most 6e-9.
+ * @see https://pytorch.org/docs/stable/special.html#torch.special.ndtr
+ * @example ndtr(tensor([0, -1])) // [0.5, 0.15865525393145707]
+ */
+export const ndtr = unary({
+  name: 'ndtr',
+  formula: 'y = Φ(x) = 1/2 (1 + erf(x/√2)),  dy/dx = e^−x²/2 / √2π',
+  lower: 'ndtr',
+  vjp: (ct, x) => mul(ct, exp(sub(-0.5 * Math.log(2 * Math.PI), mul(square(x), 0.5)))),
+  example: [
+    [0, -1],
+    [0.5, 0.15865525393145707],
+  ],
+})
+
 /** The inverse of erf; ±inf at ±1. @example erfinv(tensor([0, 0.5])) // [0, 0.4769362762044699] */
 export const erfinv = unary({
   name: 'erfinv',

@@ -80,6 +80,7 @@ const operations = {
   erf: functions.erf,
   erfc: functions.erfc,
   erfinv: functions.erfinv,
+  ndtr: functions.ndtr,
   floor: functions.floor,
   ceil: functions.ceil,
   round: functions.round,
@@ -331,6 +332,7 @@ declare module '../ops/tensor.js' {
     erfc(): Tensor
     /** The inverse of erf; ±inf at ±1. */
     erfinv(): Tensor
+    ndtr(): Tensor
     /** The whole number below. */
     floor(): Tensor
     /** The whole number above. */

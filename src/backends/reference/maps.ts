@@ -42,6 +42,7 @@ const floats: { [name in MapFn]?: Fn } = {
   erf,
   erfc,
   erfinv,
+  ndtr: (x) => erfc(-x * Math.SQRT1_2) / 2,
   floor: Math.floor,
   ceil: Math.ceil,
   round: roundHalfEven,

@@ -6,7 +6,7 @@ INF, NAN = float("inf"), float("nan")
 # Where functions have kinks, poles and edges; large, small and special numbers.
 EDGES = tensor(-INF, -1e30, -100, -2.5, -1.5, -1, -0.5, -1e-6, -0.0, 0, 1e-30, 0.5, 1, 1.5, 2.5, 3, 30, 1e30, INF, NAN)
 
-UNARY = "neg abs sign square exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh sigmoid erf erfc erfinv floor ceil round trunc frac relu"
+UNARY = "neg abs sign square exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh sigmoid erf erfc erfinv ndtr floor ceil round trunc frac relu"
 # Sines of huge numbers need more digits than float32 has, there and here; the slopes of poles overflow differently.
 TAME = {
     "sin": EDGES[2:17], "cos": EDGES[2:17], "tan": EDGES[2:17],
@@ -31,7 +31,7 @@ def every_pair():
 
 def unary():
     for name in UNARY.split():
-        fn = getattr(torch, name)
+        fn = getattr(torch, name, None) or getattr(torch.special, name)
         yield case(name, "grid", [torch.linspace(-3, 3, 25).reshape(5, 5)], fn)
         yield case(name, "edges", [TAME.get(name, EDGES)], fn)
         yield case(name, "scalar", [tensor(0.3).reshape([])], fn)
