@@ -50,6 +50,22 @@ void conv_weight_naive(const Geometry& g, const float* y, const float* x, float*
   each_product(g, [&](int64_t i, int64_t j, int64_t k) { w[j] += y[k] * x[i]; });
 }
 
+namespace {
+
+// The three ways of a convolution, and the choice, which also tells the bytes of scratch.
+enum Way { PLAIN, FLAT, WINOGRAD };
+Way find_way(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
+  *per_thread = *shared = 0;
+  if (!g.n || !g.c || !g.o || !cells(g.in) || !cells(g.out)) return PLAIN;
+  if (winograd_pays(op, g)) {
+    winograd_needs(op, g, threads, per_thread, shared);
+    return WINOGRAD;
+  }
+  return conv_fast_needs(op, g, threads, per_thread, shared) ? FLAT : PLAIN;
+}
+
+}  // namespace
+
 bool conv_validate(Check& c) {
   Reader r(c);
   Geometry g;
@@ -76,7 +92,7 @@ bool conv_validate(Check& c) {
   r.apart(out, b);
   if (forward) r.apart(out, r.operand(4, g.o, true));
   if (!r.done()) return false;
-  if (xs && ws && ys) conv_fast_needs(c.w[0], g, c.threads, &c.per_thread, &c.shared);
+  find_way(c.w[0], g, c.threads, &c.per_thread, &c.shared);
   return true;
 }
 
@@ -93,10 +109,17 @@ void conv_run(const Exec& e) {
   float* const out = at(2, size);
   const float* const bias = e.w[0] == OP_CONV ? at(3, 1) : nullptr;
   int64_t per_thread, shared;
-  const bool fast = xs && ws && ys && conv_fast_needs(e.w[0], g, pool_threads(e.pool), &per_thread, &shared);
-  if (e.w[0] == OP_CONV) fast ? conv_fast(e, g, a, b, out, bias) : conv_naive(g, a, b, out, bias);
-  else if (e.w[0] == OP_CONV_INPUT) fast ? conv_input_fast(e, g, a, b, out) : conv_input_naive(g, a, b, out);
-  else fast ? conv_weight_fast(e, g, a, b, out) : conv_weight_naive(g, a, b, out);
+  const Way way = find_way(e.w[0], g, pool_threads(e.pool), &per_thread, &shared);
+  if (e.w[0] == OP_CONV) {
+    if (way == WINOGRAD) winograd(e, g, a, b, out, bias);
+    else way == FLAT ? conv_fast(e, g, a, b, out, bias) : conv_naive(g, a, b, out, bias);
+  } else if (e.w[0] == OP_CONV_INPUT) {
+    if (way == WINOGRAD) winograd_input(e, g, a, b, out);
+    else way == FLAT ? conv_input_fast(e, g, a, b, out) : conv_input_naive(g, a, b, out);
+  } else {
+    if (way == WINOGRAD) winograd_weight(e, g, a, b, out);
+    else way == FLAT ? conv_weight_fast(e, g, a, b, out) : conv_weight_naive(g, a, b, out);
+  }
 }
 
 }  // namespace NABLA_ISA

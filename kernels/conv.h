@@ -25,6 +25,15 @@ void conv_fast(const Exec&, const Geometry&, const float* x, const float* w, flo
 void conv_input_fast(const Exec&, const Geometry&, const float* y, const float* w, float* x);
 void conv_weight_fast(const Exec&, const Geometry&, const float* y, const float* x, float* w);
 
+// Winograd's way for 3x3 taps (conv_winograd.cpp): whether it can be gone, whether it is faster than flat copies, and
+// the bytes of scratch. Without empty operands only.
+bool winograd_serves(const Geometry&);
+bool winograd_pays(int32_t op, const Geometry&);
+void winograd_needs(int32_t op, const Geometry&, int threads, int64_t* per_thread, int64_t* shared);
+void winograd(const Exec&, const Geometry&, const float* x, const float* w, float* y, const float* bias);
+void winograd_input(const Exec&, const Geometry&, const float* y, const float* w, float* x);
+void winograd_weight(const Exec&, const Geometry&, const float* y, const float* x, float* w);
+
 // Pooling by vectors (pool_fast.cpp).
 void max_pool_fast(const Exec&, const WindowWords&, const float* x, float* y, int32_t* index);
 void sum_pool_fast(const Exec&, const WindowWords&, const float* x, float* y);

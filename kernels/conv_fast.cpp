@@ -5,6 +5,7 @@
 // By the weight: a tile of weights is kept in registers, lanes being cells, over a few images.
 #include "check.h"
 #include "conv_flat.h"
+#include "conv_tile.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -19,7 +20,6 @@ constexpr int MR = 12, SUMS = 24, WR = 4, WC = 6;
 #else
 constexpr int MR = 4, SUMS = 8, WR = 2, WC = 4;
 #endif
-constexpr int MAX_V = 8;
 // Elements of a copy that stay near, and products of channel and tap that are summed in one go.
 constexpr int64_t NEAR = 96 * 1024, LONG = 640;
 // A task should outlast by far the handing out of it.
@@ -31,16 +31,6 @@ static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t volume(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
 
 // ---- forward, and by the input
-
-// Up to VW cells side by side: where they are read from in the copy, where they go, and how many there are.
-struct Cells {
-  int32_t from, to, n;
-};
-
-// y[i * y_row + cells[v].to...] = bias[i] + sum over p < k of a[p * R + i] * b[cells[v].from + offset[p]...];
-// or added to what y holds.
-typedef void (*Tile)(int64_t k, const float* a, const float* b, const int32_t* offset, const Cells* cells, float* y,
-                     int64_t y_row, const float* bias, bool add);
 
 template <int R, int V>
 static void tile(int64_t k, const float* a, const float* b, const int32_t* offset, const Cells* cells, float* y,
@@ -87,7 +77,7 @@ static void tile(int64_t k, const float* a, const float* b, const int32_t* offse
 // The widest tile of R rows, and the tile for at most `vectors` of them.
 template <int R>
 static constexpr int widest() {
-  int v = MAX_V;
+  int v = CONV_VECTORS;
   while (v > 1 && v * R > SUMS) v /= 2;
   return v;
 }
@@ -104,6 +94,8 @@ static Tile find_tile(int64_t rows, int64_t vectors, int* width) {
     if (rows < R) return find_tile<R - 1>(rows, vectors, width);
   return find_width<R, widest<R>()>(vectors, width);
 }
+Tile conv_tile(int64_t rows, int64_t vectors, int* width) { return find_tile<MR>(rows, vectors, width); }
+int64_t conv_panel(int64_t channels) { return ceil_div(channels, ceil_div(channels, MR)); }
 
 // One convolution by flat runs: rows are output channels of a group, channels are what is summed over.
 struct Sum {
@@ -121,7 +113,7 @@ struct Sum {
 
   int64_t products() const { return channels * f.taps(); }
   int64_t table() const { return (block * f.taps() + 15) & ~(int64_t)15; }
-  int64_t cells() const { return in_line ? 3 * vectors : 3 * MAX_V; }
+  int64_t cells() const { return in_line ? 3 * vectors : 3 * CONV_VECTORS; }
   int64_t shared() const { return 4 * (table() + groups * rows * products() + cells()); }
   int64_t per_thread() const { return 4 * (block * f.channel_size + f.slack); }
 };
@@ -143,7 +135,7 @@ static void divide(Sum* s) {
   const bool tails = s->f.out[2] % VW && VW == 4;
   s->in_line = s->y_step[2] == 1 && lines * (products + (tails ? 4 : 1)) < flat * (products + 5);
   s->vectors = s->in_line ? lines_of(s->f) : ceil_div(s->f.span, VW);
-  s->high = ceil_div(s->rows, ceil_div(s->rows, MR));
+  s->high = conv_panel(s->rows);
   const int64_t by_size = NEAR / most(s->f.channel_size, 1), by_length = LONG / most(s->f.taps(), 1);
   const int64_t block = least(s->channels, most(1, least(by_size, by_length)));
   s->block = ceil_div(s->channels, ceil_div(s->channels, block));
@@ -232,7 +224,7 @@ static void sum_run(const Exec& e, const Sum& s, const float* x, const float* w,
   flat_offsets(f, s.block, offset);
   if (s.in_line) list_lines(f, s.y_step, cells);
   else
-    for (int v = 0; v < MAX_V; v++) cells[v] = {v * VW, v * VW, VW};
+    for (int v = 0; v < CONV_VECTORS; v++) cells[v] = {v * VW, v * VW, VW};
   pack_weights(e, s, w, packed);
   const int64_t items = s.n * s.groups, panels = ceil_div(s.rows, s.high), vectors = s.vectors;
   const int64_t source = f.src[0] * f.src[1] * f.src[2];
@@ -256,7 +248,7 @@ static void sum_run(const Exec& e, const Sum& s, const float* x, const float* w,
           float* to = y + (image * s.groups * s.rows + o) * s.y_row + s.y_first;
           for (int64_t v = 0; v < vectors;) {
             int width;
-            const Tile t = find_tile<MR>(r, vectors - v, &width);
+            const Tile t = conv_tile(r, vectors - v, &width);
             const float* const first = bias && c == 0 ? bias + o : nullptr;
             if (s.in_line) {
               t(some * f.taps(), a, copy, offset, cells + v, to, s.y_row, first, c > 0);

@@ -148,20 +148,10 @@ static bool is_quarter(const WindowWords& w) {
   return yes;
 }
 // Elements 0, 2, 4... and 1, 3, 5... from p on, n of each; nothing is read from `end` on.
-#if NABLA_VW == 16
-#define NABLA_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
-#define NABLA_EVEN_OF(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-#elif NABLA_VW == 8
-#define NABLA_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
-#define NABLA_EVEN_OF(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
-#else
-#define NABLA_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
-#define NABLA_EVEN_OF(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
-#endif
 NABLA_INLINE void take_pairs(const float* p, const float* end, int64_t n, vf* even, vf* odd) {
   if (end - p >= 2 * VW) {
     const vf a = load(p), b = load(p + VW);
-    *even = NABLA_EVEN_OF(a, b), *odd = NABLA_ODD(a, b);
+    *even = evens(a, b), *odd = odds(a, b);
   } else {
     *even = take<2>(p, n), *odd = take<2>(p + 1, n);
   }
@@ -222,17 +212,6 @@ NABLA_INLINE void add_row(float* x, int64_t step, const float* y, int64_t n) {
     for (; i + VW <= n; i += VW) store(x + i, load(x + i) + load(y + i));
   for (; i < n; i++) x[i * step] += y[i];
 }
-// Each element of y twice.
-#if NABLA_VW == 16
-#define NABLA_LOW(a) __builtin_shufflevector(a, a, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7)
-#define NABLA_HIGH(a) __builtin_shufflevector(a, a, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15)
-#elif NABLA_VW == 8
-#define NABLA_LOW(a) __builtin_shufflevector(a, a, 0, 0, 1, 1, 2, 2, 3, 3)
-#define NABLA_HIGH(a) __builtin_shufflevector(a, a, 4, 4, 5, 5, 6, 6, 7, 7)
-#else
-#define NABLA_LOW(a) __builtin_shufflevector(a, a, 0, 0, 1, 1)
-#define NABLA_HIGH(a) __builtin_shufflevector(a, a, 2, 2, 3, 3)
-#endif
 // Windows that do not overlap are copied, not added up.
 static void quarter_input(const Exec& e, const WindowWords& w, const float* y, float* x) {
   const int64_t in = cells(w.in), out = cells(w.out), width = w.out[2], row = w.in[2];
@@ -246,7 +225,7 @@ static void quarter_input(const Exec& e, const WindowWords& w, const float* y, f
           for (int64_t k = 0; k < width; k += VW) {
             const int64_t n = least(VW, width), at = least(k, width - n), low = least(2 * n, VW), high = 2 * n - low;
             const vf v = n == VW ? load(from + at) : load_n(from + at, (int)n);
-            const vf a = NABLA_LOW(v), b = NABLA_HIGH(v);
+            const vf a = zip_low(v, v), b = zip_high(v, v);  // each element twice
             for (int r = 0; r < 2; r++) {
               float* const q = to + r * row + 2 * at;
               give(q, a, low);

@@ -1,4 +1,4 @@
-// test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
+// test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,conv_winograd.cpp,gemm.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
 // Convolution, pooling and their gradients against the plain loops: random geometries of one to three axes, one to
 // three threads; the same threads give the same bits.
 #include <stdio.h>
@@ -36,13 +36,16 @@ struct Buffer {
 static Pool* pools[3];
 static int64_t cells(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
 
-// Runs the instruction twice on each number of threads and compares with `want`.
-template <class F>
-static void check(const char* what, const Geometry& g, int32_t op, const Buffer& want, double products, const F& run) {
-  Buffer got(want.n), again(want.n);
+// Runs the instruction twice on each number of threads and compares with `want`; `needs` is asked for the scratch.
+// Winograd's way gives the same bits on all of them.
+template <class N, class F>
+static void check(const char* what, const Geometry& g, const N& needs, const Buffer& want, double products,
+                  const F& run) {
+  Buffer got(want.n), again(want.n), first(want.n);
+  const bool steady = !strncmp(what, "winograd", 8);
   for (int t = 1; t <= 3; t++) {
     int64_t per_thread, shared;
-    if (!conv_fast_needs(op, g, t, &per_thread, &shared)) return;
+    if (!needs(t, &per_thread, &shared)) return;
     per_thread = (per_thread + 63) & ~63ll, shared = (shared + 63) & ~63ll;
     char* const scratch = (char*)aligned_alloc(64, (size_t)(shared + t * per_thread + 64));
     memset(scratch, 0xff, (size_t)(shared + t * per_thread));  // not a number
@@ -58,7 +61,9 @@ static void check(const char* what, const Geometry& g, int32_t op, const Buffer&
       const double d = __builtin_fabs((double)got.p[i] - want.p[i]);
       if (!(d <= worst)) worst = d, at = i;
     }
-    const bool same = !memcmp(got.p, again.p, (size_t)got.n * 4);
+    if (t == 1) memcpy(first.p, got.p, (size_t)got.n * 4);
+    const bool same = !memcmp(got.p, again.p, (size_t)got.n * 4) &&
+                      (!steady || !memcmp(got.p, first.p, (size_t)got.n * 4));
     if (!(worst <= 1e-6 * (8 + products)) || !same) {
       failures++;
       printf("%s, %d threads: element %lld is %g instead of %g%s: n %d c %d o %d groups %d", what, t, (long long)at,
@@ -95,25 +100,61 @@ static bool draw(Geometry* g, bool big) {
   return work < (big ? 3e7 : 3e5);
 }
 
+// All three instructions, by flat copies and, where it serves, by Winograd's way.
+static void convolve(const Geometry& g) {
+  const int64_t xs = g.n * g.c * cells(g.in), ys = g.n * g.o * cells(g.out), ws = (int64_t)g.o * (g.c / g.groups) * cells(g.kernel);
+  const Buffer x(xs), w(ws), ct(ys), bias(g.o);
+  Buffer y(ys), gx(xs), gw(ws);
+  const float* const b = one_in(2) ? bias.p : nullptr;
+  const double taps = (double)cells(g.kernel), by_weight = (double)g.n * (double)cells(g.out);
+  const auto flat = [&](int32_t op) {
+    return [&g, op](int t, int64_t* mine, int64_t* shared) { return conv_fast_needs(op, g, t, mine, shared); };
+  };
+  const auto tiles = [&](int32_t op) {
+    return [&g, op](int t, int64_t* mine, int64_t* shared) {
+      if (!winograd_serves(g)) return false;
+      winograd_needs(op, g, t, mine, shared);
+      return true;
+    };
+  };
+  conv_naive(g, x.p, w.p, y.p, b);
+  conv_input_naive(g, ct.p, w.p, gx.p);
+  conv_weight_naive(g, ct.p, x.p, gw.p);
+  check("conv", g, flat(OP_CONV), y, taps * g.c / g.groups,
+        [&](const Exec& e, float* out) { conv_fast(e, g, x.p, w.p, out, b); });
+  check("conv_input", g, flat(OP_CONV_INPUT), gx, taps * g.o / g.groups,
+        [&](const Exec& e, float* out) { conv_input_fast(e, g, ct.p, w.p, out); });
+  check("conv_weight", g, flat(OP_CONV_WEIGHT), gw, by_weight,
+        [&](const Exec& e, float* out) { conv_weight_fast(e, g, ct.p, x.p, out); });
+  check("winograd", g, tiles(OP_CONV), y, taps * g.c,
+        [&](const Exec& e, float* out) { winograd(e, g, x.p, w.p, out, b); });
+  check("winograd_input", g, tiles(OP_CONV_INPUT), gx, taps * g.o,
+        [&](const Exec& e, float* out) { winograd_input(e, g, ct.p, w.p, out); });
+  check("winograd_weight", g, tiles(OP_CONV_WEIGHT), gw, by_weight,
+        [&](const Exec& e, float* out) { winograd_weight(e, g, ct.p, x.p, out); });
+}
+
 static void convolution(bool big) {
   Geometry g;
   while (!draw(&g, big)) {
   }
-  const int64_t xs = g.n * g.c * cells(g.in), ys = g.n * g.o * cells(g.out), ws = (int64_t)g.o * (g.c / g.groups) * cells(g.kernel);
-  const Buffer x(xs), w(ws), ct(ys), bias(g.o);
-  Buffer y(ys), gx(xs), gw(ws);
-  const bool biased = one_in(2);
-  const double taps = (double)cells(g.kernel);
-  conv_naive(g, x.p, w.p, y.p, biased ? bias.p : nullptr);
-  check("conv", g, OP_CONV, y, taps * g.c / g.groups, [&](const Exec& e, float* out) {
-    conv_fast(e, g, x.p, w.p, out, biased ? bias.p : nullptr);
-  });
-  conv_input_naive(g, ct.p, w.p, gx.p);
-  check("conv_input", g, OP_CONV_INPUT, gx, taps * g.o / g.groups,
-        [&](const Exec& e, float* out) { conv_input_fast(e, g, ct.p, w.p, out); });
-  conv_weight_naive(g, ct.p, x.p, gw.p);
-  check("conv_weight", g, OP_CONV_WEIGHT, gw, (double)g.n * (double)cells(g.out),
-        [&](const Exec& e, float* out) { conv_weight_fast(e, g, ct.p, x.p, out); });
+  convolve(g);
+}
+
+// 3x3 taps side by side: odd and even sizes, with padding of either side, some far wider than a block of tiles.
+static void small_taps(bool big) {
+  Geometry g;
+  do {
+    g = {in(1, 5), in(1, one_in(3) ? 70 : 20), in(1, one_in(3) ? 70 : 20), 1, {1, 1, 1}, {1, 1, 1}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}};
+    for (int a = 1; a < 3; a++) {
+      g.in[a] = in(1, one_in(4) ? 40 : 15), g.pad[a] = in(0, one_in(8) ? 5 : 2);
+      if (a == 2 && one_in(20)) g.in[a] = in(500, 700);
+      g.out[a] = g.in[a] + 2 * g.pad[a] - 2;
+      if (one_in(8)) g.out[a] += in(-2, 2);
+    }
+  } while (g.out[1] < 1 || g.out[2] < 1 ||
+           (double)g.n * g.o * g.c * (double)cells(g.out) > (big ? 3e6 : 1e5));
+  convolve(g);
 }
 
 // Equal bits, NaN included: the order of sums is that of the plain loops.
@@ -185,7 +226,7 @@ static void pooling(bool big) {
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? atoi(argv[1]) : 200;
   for (int i = 0; i < 3; i++) pools[i] = i ? pool_create(i + 1) : nullptr;
-  for (int i = 0; i < rounds; i++) convolution(i % 50 == 49), pooling(i % 50 == 49);
+  for (int i = 0; i < rounds; i++) convolution(i % 50 == 49), small_taps(i % 50 == 49), pooling(i % 50 == 49);
   for (Pool* p : pools)
     if (p) pool_destroy(p);
   if (failures) printf("%d failures\n", failures);

@@ -132,8 +132,15 @@ struct Maker {
   }
   void convolve() {
     int64_t in, out, taps;
-    const Words w = window(&in, &out, &taps);
-    const int32_t groups = r.in(1, 2), n = r.in(0, 3), c = groups * r.in(1, 3), o = groups * r.in(1, 3);
+    Words w = window(&in, &out, &taps);
+    int32_t groups = r.in(1, 2), n = r.in(0, 3), c = groups * r.in(1, 3), o = groups * r.in(1, 3);
+    if (r.one_in(4)) {
+      // What goes Winograd's way, unless the extents have it otherwise.
+      const int32_t h = r.in(6, 12), v = r.in(6, 12), p = r.below(3), q = r.below(3), more = r.one_in(4) ? r.in(-2, 2) : 0;
+      const int32_t i = h + 2 * p - 2 + more, j = v + 2 * q - 2 + more;
+      w = {1, h, v, 1, i, j, 1, 3, 3, 1, 1, 1, 1, 1, 1, 0, p, q};
+      in = h * v, out = i * j, taps = 9, groups = 1, n = r.in(1, 3), c = r.in(15, 20), o = r.in(15, 20);
+    }
     const Words x = room(n * c * in, 4), weight = room(o * (c / groups) * taps, 4), y = room(n * o * out, 4);
     const Words head = Words{n, c, o, groups} + w;
     switch (r.below(3)) {
