@@ -48,7 +48,7 @@ export function drawCurve(values: readonly number[], { height = 8, width = 72 } 
 }
 
 interface Progress {
-  update(done: number, text: string): void
+  update(done: number, text: () => string): void
   end(text: string): void
 }
 
@@ -75,7 +75,7 @@ function progress(title: string, total: number): Progress {
       const now = performance.now()
       if (now - last < 50 && done < total) return
       last = now
-      bar.update(done, { text })
+      bar.update(done, { text: text() })
       // The loop is synchronous, so the bar is drawn here and not by a timer.
       bar.render()
     },
@@ -102,7 +102,7 @@ export function progressBars(): Callback {
     onBatchEnd(t, b: BatchLog) {
       bar ??= start(b.epoch, t.epochs, b.batches)
       if (b.batch % 8 === 0 || b.batch === b.batches)
-        bar.update(b.batch, `${told(b.meanLoss, b.accuracy)}  ${rate(b.samples / b.seconds)}`)
+        bar.update(b.batch, () => `${told(b.meanLoss, b.accuracy)}  ${rate(b.samples / b.seconds)}`)
     },
     onEpochEnd(_t, e: EpochLog) {
       const validation =

@@ -1,6 +1,10 @@
 /** Labelled gray images, one byte a pixel, as MNIST and its kin come. */
 import { FileError, ValueError } from '../core/errors.js'
-import { filled, type Tensor } from '../ops/tensor.js'
+import { takeBytes } from '../ops/bytes.js'
+import { reshape } from '../ops/movement.js'
+import { slice } from '../ops/slice.js'
+import { filled, fromData, type Tensor } from '../ops/tensor.js'
+import { state } from '../ops/trace.js'
 import type { Dataset } from './dataset.js'
 import type { Idx } from './idx.js'
 
@@ -14,7 +18,7 @@ export interface ImageOptions {
   classes?: readonly string[]
 }
 
-/** Batches are made from bytes by a table, so that a set takes a byte a pixel. */
+/** Batches are made from bytes, so that a set takes a byte a pixel. */
 export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   readonly length: number
   readonly height: number
@@ -22,12 +26,14 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   readonly labels: Uint8Array
   readonly classes: readonly string[] | undefined
   private readonly pixels: Uint8Array
-  /** The same, four at a time, where their places allow it. */
+  /** The same, four at a time and the last of these words, where their places allow it. */
   private readonly words: Int32Array | undefined
   private readonly shape: readonly number[]
   private readonly table: Float32Array
-  /** The table for two bytes at once, made by the first batch. */
-  private pairs: Float64Array | undefined
+  private readonly mean: number
+  private readonly std: number
+  /** What `rows` gave before. */
+  private held: Tensor | undefined
 
   constructor(images: Idx, labels: Idx, options: ImageOptions = {}) {
     const { shape, mean = 0, std = 1, classes } = options
@@ -46,8 +52,13 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
     ;[this.length, this.height, this.width] = images.shape as [number, number, number]
     this.pixels = images.data
     const { buffer, byteOffset, length } = images.data
-    if ((this.height * this.width) % 4 === 0 && byteOffset % 4 === 0)
-      this.words = new Int32Array(buffer, byteOffset, length / 4)
+    if ((this.height * this.width) % 4 === 0 && byteOffset % 4 === 0) {
+      // From the beginning of the memory where it ends with the pixels: then it can be used without a copy.
+      const start = byteOffset + length === buffer.byteLength ? 0 : byteOffset
+      this.words = new Int32Array(buffer, start, (byteOffset + length - start) / 4)
+    }
+    this.mean = mean
+    this.std = std
     this.labels = labels.data
     this.classes = classes
     const count = classes?.length ?? 256
@@ -66,7 +77,11 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
         rule: `the shape must hold ${this.height}x${this.width} pixels`,
         got: `[${this.shape.join(', ')}]`,
       })
-    this.table = Float32Array.from({ length: 256 }, (_, i) => (i / 255 - mean) / std)
+    const { fround } = Math
+    this.table = Float32Array.from(
+      { length: 256 },
+      (_, i) => fround(fround(i / 255) - fround(mean)) / fround(std),
+    )
   }
 
   /** The bytes of one image. */
@@ -81,9 +96,16 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   }
 
   batch(indices: ArrayLike<number>): [Tensor, Tensor] {
-    const x = filled([indices.length, ...this.shape], 'float32', (to) => this.fill(to, indices))
-    const y = filled([indices.length], 'int32', (to) => {
-      for (let b = 0; b < indices.length; b++) to[b] = this.labels[indices[b]!]!
+    const count = indices.length
+    const rows = this.rows()
+    const shape = [count, ...this.shape]
+    let x: Tensor
+    if (rows) {
+      const index = fromData(new Int32Array(indices), [count], 'int32')
+      x = reshape(takeBytes(rows, index, this.mean, this.std), shape)
+    } else x = filled(shape, 'float32', (to) => this.fill(to, indices))
+    const y = filled([count], 'int32', (to) => {
+      for (let b = 0; b < count; b++) to[b] = this.labels[indices[b]!]!
     })
     return [x, y]
   }
@@ -92,47 +114,33 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
     for (const t of batch) t.dispose()
   }
 
+  /** Pixels by the table. Most of such images is ground: where there are words, four pixels of it are passed over at once. */
   private fill(to: Float32Array, indices: ArrayLike<number>): void {
     const { words, pixels, table } = this
-    if (words && to.byteOffset % 8 === 0) {
-      this.pairs ??= pairsOf(table)
-      fillByWords(to, indices, words, this.pairs)
-      return
-    }
     const n = this.height * this.width
+    const step = words ? 4 : 1
+    const first = words ? words.length - pixels.length / 4 : 0
+    to.fill(table[0]!)
     for (let b = 0, k = 0; b < indices.length; b++)
-      for (let at = indices[b]! * n, end = at + n; at < end; at++, k++) to[k] = table[pixels[at]!]!
+      for (let at = indices[b]! * n, end = at + n; at < end; at += step, k += step) {
+        if (words?.[first + at / 4] === 0) continue
+        for (let j = 0; j < step; j++) to[k + j] = table[pixels[at + j]!]!
+      }
+  }
+
+  /** The pixels as rows of words where a batch is best made by a program: native, which reads them where they lie. */
+  private rows(): Tensor | undefined {
+    const { words, length } = this
+    const backend = state.backend()
+    if (!words || !lowestFirst || backend.name !== 'native' || state.recorder) return undefined
+    if (this.held?.backend !== backend) {
+      const width = (this.height * this.width) / 4
+      const whole = fromData(words, [words.length], 'int32')
+      const own = slice(whole, [[words.length - length * width, null]])
+      this.held = reshape(own, [length, width])
+    }
+    return this.held
   }
 }
 
-/** The table for two bytes at once. Finite floats side by side are never a NaN, which a double would not keep. */
-function pairsOf(table: Float32Array): Float64Array {
-  const pairs = new Float64Array(65536)
-  const floats = new Float32Array(pairs.buffer)
-  const first = new Uint8Array(Uint16Array.of(1).buffer)[0]! // 1 where the low byte comes first
-  for (let i = 0, k = 0; i < 256; i++)
-    for (let j = 0; j < 256; j++, k += 2) {
-      floats[k] = table[first ? j : i]!
-      floats[k + 1] = table[first ? i : j]!
-    }
-  return pairs
-}
-
-/** Four pixels at a time; most of such images is ground, which needs no look at the table. */
-function fillByWords(
-  to: Float32Array,
-  indices: ArrayLike<number>,
-  words: Int32Array,
-  pairs: Float64Array,
-): void {
-  const doubles = new Float64Array(to.buffer, to.byteOffset, to.length / 2)
-  doubles.fill(pairs[0]!)
-  const n = to.length / 4 / indices.length
-  for (let b = 0, k = 0; b < indices.length; b++)
-    for (let at = indices[b]! * n, end = at + n; at < end; at++, k += 2) {
-      const word = words[at]!
-      if (word === 0) continue
-      doubles[k] = pairs[word & 0xffff]!
-      doubles[k + 1] = pairs[word >>> 16]!
-    }
-}
+const lowestFirst = new Uint8Array(Int32Array.of(1).buffer)[0] === 1

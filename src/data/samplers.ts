@@ -22,9 +22,16 @@ function uniforms(n: number, seed: number, epoch: number, stream = 0): (i: numbe
   return (i) => (bits[i]! >>> 0) / 2 ** 32
 }
 
+/** 0, 1, .. n − 1. By a loop: `from` calls a function for each, at every epoch. */
+function upTo(n: number): Int32Array {
+  const list = new Int32Array(n)
+  for (let i = 0; i < n; i++) list[i] = i
+  return list
+}
+
 /** 0..n−1 shuffled by Fisher and Yates. */
 export function shuffled(n: number, seed: number, epoch = 0): Int32Array {
-  const order = Int32Array.from({ length: n }, (_, i) => i)
+  const order = upTo(n)
   const u = uniforms(n, seed, epoch)
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor(u(i) * (i + 1))
@@ -47,7 +54,7 @@ export class SequentialSampler implements Sampler {
     this.length = length
   }
   indices(): Int32Array {
-    return Int32Array.from({ length: this.length }, (_, i) => i)
+    return upTo(this.length)
   }
 }
 
@@ -217,7 +224,7 @@ export class BatchSampler implements BatchOrder {
     this.length = dropLast ? Math.floor(n) : Math.ceil(n)
   }
   batches(epoch: number): readonly Int32Array[] {
-    const order = Int32Array.from(this.sampler.indices(epoch))
+    const order = new Int32Array(this.sampler.indices(epoch))
     const { batchSize } = this
     return Array.from({ length: this.length }, (_, k) =>
       order.subarray(k * batchSize, (k + 1) * batchSize),

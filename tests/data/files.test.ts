@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { encode } from 'fast-png'
 import fc from 'fast-check'
 import jpeg from 'jpeg-js'
-import { NablaError } from 'nabla'
+import { availableBackends, NablaError, setBackend } from 'nabla'
 import {
   breastCancer,
   CsvDataset,
@@ -340,24 +340,41 @@ describe('known sets', () => {
   })
 
   test.each([
-    ['four at a time', 8, 0],
-    ['one at a time', 9, 0],
-    ['from an odd place', 8, 1],
-  ])('pixels become (v / 255 − mean) / std, %s', (_, side, offset) => {
+    ['four at a time', 8, 0, 0],
+    ['one at a time', 9, 0, 0],
+    ['after a header', 8, 16, 0],
+    ['before something else', 8, 4, 3],
+    ['from an odd place', 8, 1, 0],
+  ])('pixels become (v / 255 − mean) / std on every backend, %s', (_, side, offset, after) => {
     const n = side * side
-    const bytes = Uint8Array.from({ length: 5 * n + offset }, (_, i) =>
-      i % 3 === 0 ? 0 : (i * 89) & 255,
+    // Much ground, and enough memory to be taken over.
+    const count = 400
+    const bytes = Uint8Array.from({ length: count * n + offset + after }, (_, i) =>
+      i % 7 < 5 ? 0 : (i * 89) & 255,
     )
-    const labels = { shape: [5], data: Uint8Array.of(1, 2, 3, 4, 5) }
-    const images = { shape: [5, side, side], data: bytes.subarray(offset) }
-    const set = new ImageDataset(images, labels, { mean: 0.3, std: 0.7 })
-    for (const order of [[3], [4, 0, 0, 2], []]) {
-      const [x, y] = set.batch(order)
-      const want = order.flatMap((i) =>
-        Array.from(set.image(i), (v) => Math.fround((v / 255 - 0.3) / 0.7)),
-      )
-      expect([...x.toTypedArray()]).toEqual(want)
-      expect(y.toArray()).toEqual(order.map((i) => i + 1))
+    const labels = { shape: [count], data: Uint8Array.from({ length: count }, (_, i) => i % 10) }
+    const images = { shape: [count, side, side], data: bytes.subarray(offset, offset + count * n) }
+    const { fround } = Math
+    for (const [mean, std] of [
+      [0, 1],
+      [0.3, 0.7],
+    ] as const) {
+      const set = new ImageDataset(images, labels, { mean, std, shape: [1, side, side] })
+      for (const backend of availableBackends()) {
+        setBackend(backend)
+        for (const order of [[3], [count - 1, 0, 0, 2], []]) {
+          const [x, y] = set.batch(order)
+          const want = order.flatMap((i) =>
+            Array.from(set.image(i), (v) =>
+              fround(fround(fround(v / 255) - fround(mean)) / fround(std)),
+            ),
+          )
+          expect([x.backend.name, x.shape]).toEqual([backend, [order.length, 1, side, side]])
+          expect([...x.toTypedArray()]).toEqual(want)
+          expect(y.toArray()).toEqual(order.map((i) => i % 10))
+        }
+      }
+      setBackend('native')
     }
   })
 

@@ -55,7 +55,7 @@ export class Heap {
         op: 'wasm',
         rule: `${bytes} more bytes of memory are needed`,
         got: `${this.end} bytes in use, and the WebAssembly memory cannot grow by ${size}`,
-        fix: 'Use smaller batches, free tensors with tidy() or dispose(), or use the native backend',
+        fix: 'Use smaller batches, free tensors with dispose(), or use the native backend',
       })
     }
     const block = { ptr: this.top, bytes: size }
