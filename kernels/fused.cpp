@@ -33,10 +33,10 @@ int writer_of(const Kernel& k, int out) {
   }
   return writer;
 }
-void plan_outputs(Kernel& k) {
+void plan_outputs(Kernel& k, bool code) {
   for (int o = 0; o < k.n_out; o++) {
     k.streams[o] = streams(k, k.out[o]);
-    k.writer[o] = k.streams[o] ? -1 : writer_of(k, o);
+    k.writer[o] = k.streams[o] || code ? -1 : writer_of(k, o);
   }
 }
 // Copies past the caches. Other threads see it: the locked operations that end a task wait for such stores.
@@ -855,7 +855,7 @@ void fused_run(const Exec& e) {
   decode(e.w, k);
   const Tiling tl = tiling(k, e.code);
   if (tl.tiles == 0) return;
-  plan_outputs(k);
+  plan_outputs(k, e.code);
   const int tasks = task_count(k, tl, pool_threads(e.pool));
   const int64_t lanes = partial_lanes(k);
   float* shared = (float*)(((uintptr_t)e.shared + 63) & ~(uintptr_t)63);

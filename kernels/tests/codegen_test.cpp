@@ -1,4 +1,4 @@
-// test: core args=6
+// test: core args=6 sanitized=avx512
 // Machine code against the interpreter, on random fused kernels: the same bits, but for sums over rows of more than 2048
 // and over several rows, whose order differs.
 // The argument is the time to spend in seconds; a second one is the first seed, to repeat a failure.

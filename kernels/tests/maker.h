@@ -220,7 +220,7 @@ struct Maker {
     const int32_t inputs = r.in(1, 4);
     for (int i = 0; i < inputs; i++) {
       const int32_t d = usual && !r.one_in(4) ? (int32_t)F32 : dtype(), cls = r.one_in(4) ? r.in(ROW, SCALAR) : FULL;
-      const bool iota = r.one_in(usual ? 20 : 6);
+      const bool iota = r.one_in(usual ? 10 : 6);
       Words e = space, strides;
       if (cls >= ROW) e.back() = 1;
       if (cls == SCALAR) e.assign(e.size(), 1);
@@ -265,7 +265,19 @@ struct Maker {
       else if (op == F_BTOI) operand = MASK, result = INT;
       else if (op == F_FTOB) result = MASK;
       else if (op == F_ITOB) operand = INT, result = MASK;
-      else if (op == F_RAND || op == F_CHECK) continue;
+      else if (op == F_RAND) {
+        int32_t index = -1, key = -1;
+        for (int32_t i = 0; i < inputs; i++)
+          if (places[(size_t)i].empty() && regs[(size_t)i].cls == FULL) index = i;
+        for (size_t i = 0; i < regs.size(); i++)
+          if (regs[i].cls == SCALAR) key = (int32_t)i;
+        if (index < 0 || key < 0) continue;
+        ins = ins + Words{op, (int32_t)regs.size(), index, key, key, key};
+        regs.push_back({INT, FULL});
+        count++;
+        continue;
+      }
+      else if (op == F_CHECK) continue;
       else if (op <= F_RMINF) result = operand = FLOAT;
       else if (op <= F_RMINI) result = operand = INT;
       else result = operand = MASK;
