@@ -74,7 +74,7 @@ export function bundleNode() {
       codeSplitting: {
         groups: [
           { name: 'core', test: (id) => core.has(relative(id)) || id.includes('rolldown/runtime') },
-          { name: 'nn', test: (id) => training.has(relative(id)) },
+          { name: 'nn', test: (id) => training.has(relative(id)) || id.endsWith('/models/mlp.js') },
         ],
       },
     },
