@@ -1,5 +1,6 @@
 /** `nabla train digits`: the course's network on all of MNIST. */
 import { backend } from '../backends/registry.js'
+import { grouped } from '../core/text.js'
 import { DataLoader } from '../data/loader.js'
 import { mnist } from '../data/mnist.js'
 import { mlp } from '../models/mlp.js'
@@ -46,7 +47,7 @@ export function trainDigits(options: DigitsOptions): void {
   s.begin(config)
   const { backend: name, threads } = backend().info()
   s.say(
-    `${train.length.toLocaleString('en')} training and ${test.length.toLocaleString('en')} test images${original ? '' : ' (not the original files of MNIST)'}, ${options.optimizer} lr ${lr}, backend ${name}, ${threads} threads`,
+    `${grouped(train.length)} training and ${grouped(test.length)} test images${original ? '' : ' (not the original files of MNIST)'}, ${options.optimizer} lr ${lr}, backend ${name}, ${threads} threads`,
   )
   const losses: number[] = []
   s.train(`${sizes.join('-')} ${activation}`, model, {

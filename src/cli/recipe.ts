@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { BackendName } from '../backends/backend.js'
 import { backend, setBackend, setNumThreads } from '../backends/registry.js'
 import { TrainingError, ValueError } from '../core/errors.js'
+import { grouped } from '../core/text.js'
 import { type Dataset, Subset } from '../data/dataset.js'
 import type { ImageOptions } from '../data/images.js'
 import type { ImageSets, MnistOptions } from '../data/mnist.js'
@@ -62,7 +63,7 @@ export interface Recipe {
 }
 
 const number = (v: number) =>
-  Number.isInteger(v) ? v.toLocaleString('en') : v.toPrecision(4).replace(/\.?0+$/, '')
+  Number.isInteger(v) ? grouped(v) : v.toPrecision(4).replace(/\.?0+$/, '')
 
 /** What the runs of all commands have in common. */
 export interface SessionOptions {
@@ -164,7 +165,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     given: Omit<FitOptions, 'epochs'> & { epochs?: number },
   ): Trainer {
     const { epochs = this.options.epochs, callbacks = [], ...rest } = given
-    this.say(`\n${title}, ${model.parameterCount().toLocaleString('en')} parameters`)
+    this.say(`\n${title}, ${grouped(model.parameterCount())} parameters`)
     const events: Callback = {
       onEpochEnd: (_t, e) => this.emit({ event: 'epoch', run: title, ...e }),
     }
@@ -185,7 +186,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
       labels,
       outputs.argmax(1).toTypedArray(),
     )
-    this.say(`\nconfusion matrix of the ${labels.length.toLocaleString('en')} test examples`)
+    this.say(`\nconfusion matrix of the ${grouped(labels.length)} test examples`)
     this.say(matrix.toString())
     return { matrix, outputs }
   }

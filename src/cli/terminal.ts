@@ -1,6 +1,7 @@
 /** Drawing in the terminal: images by half blocks, curves, progress. */
 import asciichart from 'asciichart'
 import { Presets, SingleBar } from 'cli-progress'
+import { grouped } from '../core/text.js'
 import type { BatchLog, Callback, EpochLog } from '../train/fit.js'
 
 const shades = ' .:-=+*#%@'
@@ -90,8 +91,7 @@ function progress(title: string, total: number): Progress {
 export const percent = (v: number): string => `${(100 * v).toFixed(2)} %`
 const told = (loss: number, accuracy?: number) =>
   `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `  accuracy ${percent(accuracy)}`}`
-const rate = (samplesPerSecond: number) =>
-  `${Math.round(samplesPerSecond).toLocaleString('en')} samples/s`
+const rate = (samplesPerSecond: number) => `${grouped(Math.round(samplesPerSecond))} samples/s`
 
 /** For `fit`: a live bar for each epoch on a terminal, and a line when it ends. */
 export function progressBars(): Callback {

@@ -2,6 +2,7 @@
 import { flopsOf } from '../backends/ir.js'
 import { compile } from '../compile/compile.js'
 import { show } from '../core/errors.js'
+import { grouped } from '../core/text.js'
 import type { Shape } from '../core/shape.js'
 import type { Module } from '../nn/module.js'
 import { Tensor } from '../ops/tensor.js'
@@ -125,7 +126,7 @@ function table(s: Omit<Summary, 'toString'>): string {
   const rows = s.layers.map((l) => [
     `${'  '.repeat(l.depth)}${l.path.split('.').pop() ? `${l.path.split('.').pop()}: ` : ''}${l.type}`,
     l.output,
-    l.parameters.toLocaleString('en'),
+    grouped(l.parameters),
     short(l.flops),
   ])
   const width = head.map((h, c) => Math.max(h.length, ...rows.map((r) => r[c]!.length)))
@@ -141,6 +142,6 @@ function table(s: Omit<Summary, 'toString'>): string {
     rule,
     ...rows.map(line),
     rule,
-    `${s.parameters.toLocaleString('en')} parameters${frozen ? `, ${frozen.toLocaleString('en')} of them frozen` : ''} (${short(s.parameters * 4)}B), ${short(s.flops)}FLOP forward, ${short(s.activationBytes)}B of activations`,
+    `${grouped(s.parameters)} parameters${frozen ? `, ${grouped(frozen)} of them frozen` : ''} (${short(s.parameters * 4)}B), ${short(s.flops)}FLOP forward, ${short(s.activationBytes)}B of activations`,
   ].join('\n')
 }

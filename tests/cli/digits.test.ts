@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import '../../src/index.js'
+import { grouped } from '../../src/core/text.js'
 import { loadTensors } from '../../src/io/files.js'
 import { filesIn, nabla, names, objects, scratch, smallData } from './run.js'
 
@@ -146,4 +147,9 @@ test('plain lines where the output is no terminal: epochs, curve, confusion matr
   expect(stdout).toContain('confusion matrix')
   expect(stdout).toMatch(/test accuracy \d+\.\d\d %/)
   expect(statSync(join(out, 'model.safetensors')).size).toBeGreaterThan(13002 * 4)
+})
+
+test('numbers are grouped as the language says', () => {
+  for (const n of [0, 7, 999, 1000, 13_002, 999_999, 1_234_567, 10 ** 12, -5, -123, -1234])
+    expect(grouped(n)).toBe(n.toLocaleString('en'))
 })
