@@ -2,7 +2,7 @@
 import { IndexError, ShapeError, ValueError } from '../core/errors.js'
 import { indexSelect } from '../ops/indexing.js'
 import { stack } from '../ops/join.js'
-import { reshape } from '../ops/movement.js'
+import { select } from '../ops/slice.js'
 import { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 
@@ -64,8 +64,7 @@ export class TensorDataset implements Dataset<Tensor[]> {
         })
   }
   get(i: number): Tensor[] {
-    // Not `select`: the index is data here, so that one program serves every example.
-    return this.batch([i]).map((t) => reshape(t, t.shape.slice(1)))
+    return this.tensors.map((t) => select(t, 0, i))
   }
   batch(indices: ArrayLike<number>): Tensor[] {
     const index = tensor(Int32Array.from(indices))
