@@ -9,6 +9,11 @@ namespace NABLA_ISA {
 
 NABLA_INLINE int width_of(int32_t dtype) { return dtype == BOOL ? 1 : 4; }
 
+// The size of a slot, which the header gives as two words.
+NABLA_INLINE int64_t slot_bytes(const int32_t* words, int32_t slot) {
+  return (int64_t)((uint64_t)(uint32_t)words[2 * slot + 1] << 32 | (uint32_t)words[2 * slot]);
+}
+
 struct Ref {
   int32_t slot, offset;
 };
@@ -83,7 +88,7 @@ struct Reader {
     for (int i = 0; i < rank; i++)
       if (extent[i] == 0) return {r.slot, 0, 0};
     // lo only falls and hi only rises, so stopping at the first that is outside keeps the sums small.
-    const int64_t limit = c.slot_bytes[r.slot] / width;
+    const int64_t limit = slot_bytes(c.slot_words, r.slot) / width;
     int64_t lo = r.offset, hi = r.offset;
     for (int i = 0; i <= rank; i++) {
       if (lo < 0 || hi >= limit) {

@@ -20,7 +20,7 @@ namespace nabla {
 constexpr int32_t MAGIC = 0x414c424e;  // "NBLA"
 constexpr int32_t VERSION = 1;
 constexpr int HEADER_WORDS = 5;
-constexpr int MAX_SLOTS = 8192;
+constexpr int MAX_SLOTS = 1 << 20;
 constexpr int MAX_OUTER = 6;   // outer axes of a fused kernel
 constexpr int MAX_RANK = 8;    // axes of COPY, GATHER, SCATTER and of a matmul's batch
 constexpr int MAX_REGS = 96;   // registers of a fused kernel
@@ -171,11 +171,11 @@ struct Exec {
   Status* status;         // written by the first fault
   const FusedCode* code = nullptr;  // or null
 };
-// Validation of one instruction: true when every address lies inside its slot. `bytes[s]` is the size of slot s.
+// Validation of one instruction: true when every address lies inside its slot.
 struct Check {
   const int32_t* w;
   int32_t words;
-  const int64_t* slot_bytes;  // low/high pairs were joined by the caller
+  const int32_t* slot_words;  // low and high of each slot's bytes
   int32_t slots;
   int threads;
   int64_t per_thread, shared;  // set to what the instruction needs

@@ -177,18 +177,15 @@ bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* inf
     return fail(info, "the number of slots is out of range", 3);
   if (instructions < 0) return fail(info, "the number of instructions is negative", 4);
   if (threads < 1 || threads > MAX_THREADS) return fail(info, "the number of threads is out of range", 0);
-  int64_t bytes[MAX_SLOTS];
-  for (int32_t i = 0; i < slots; i++) {
-    const int32_t* w = words + HEADER_WORDS + 2 * i;
-    bytes[i] = (int64_t)((uint64_t)(uint32_t)w[1] << 32 | (uint32_t)w[0]);
-    if (bytes[i] < 0) return fail(info, "a slot has no such size", w - words);
-  }
+  const int32_t* slot_words = words + HEADER_WORDS;
+  for (int32_t i = 0; i < slots; i++)
+    if (slot_bytes(slot_words, i) < 0) return fail(info, "a slot has no such size", HEADER_WORDS + 2 * i);
   int64_t at = HEADER_WORDS + 2 * (int64_t)slots;
   for (int32_t i = 0; i < instructions; i++) {
     if (count - at < 2) return fail(info, "the program ends before its last instruction", at);
     const int32_t n = words[at + 1];
     if (n < 2 || n > count - at) return fail(info, "an instruction has no such length", at + 1);
-    Check c = {words + at, n, bytes, slots, threads, 0, 0, nullptr, 0};
+    Check c = {words + at, n, slot_words, slots, threads, 0, 0, nullptr, 0};
     if (!validate_instruction(c)) return fail(info, c.error ? c.error : "the instruction is not valid", at + c.at);
     const int64_t per_thread = line_up(c.per_thread), shared = line_up(c.shared);
     if (per_thread > info->scratch_per_thread) info->scratch_per_thread = per_thread;

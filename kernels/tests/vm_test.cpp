@@ -490,6 +490,16 @@ static void rejections() {
   if (!execute(core, negative, q.slots, nullptr, true).info.error) fail("accepted a slot of 2^63 bytes");
 }
 
+// A large model with its optimizer has tens of thousands.
+static void many_slots() {
+  where = "many slots";
+  Program p;
+  for (int i = 0; i < 30000; i++) p.slot(4);
+  const int32_t last = (int32_t)p.slots.size() - 1;
+  p.add(OP_FILL, {F32, 1, bits_of(2.5f), last, 0});
+  compare(p, last, std::vector<float>{2.5f});
+}
+
 // An output of a fused kernel that combines: some axes reduced, the others in any order, with gaps whose
 // contents stay, and turned round; a second input of the same slot lies beside it.
 static void combining(Random& r, bool big) {
@@ -552,6 +562,7 @@ int main(int argc, char** argv) {
     }
   faults();
   rejections();
+  many_slots();
   for (Pool* pool : pools)
     if (pool) pool_destroy(pool);
   if (failures) printf("%d failures\n", failures);
