@@ -19,7 +19,7 @@ enum NodeOp : uint8_t {
   N_LOAD,    // of stream a
   N_TILE,    // of tile a
   // Two operands.
-  N_ADD, N_SUB, N_MUL, N_DIV, N_MIN, N_MAX, N_AND, N_ANDNOT, N_OR, N_XOR, N_ADDI, N_SUBI, N_MULI, N_SCALEF, N_SHRV,
+  N_ADD, N_SUB, N_MUL, N_DIV, N_MIN, N_MAX, N_AND, N_OR, N_XOR, N_ADDI, N_SUBI, N_MULI, N_SCALEF, N_SHRV,
   // One, and an immediate.
   N_SQRT, N_ROUND, N_TO_INT, N_TO_FLOAT, N_SHL, N_SHR, N_SAR,
   N_CMP, N_CMPI,  // two and a predicate

@@ -1,0 +1,543 @@
+// Machine code of x86-64 with AVX-512 for a run of nodes (trace.h): registers are given out one node after the other, and
+// what is left of them holds the constants that are used most.
+#pragma once
+#include <initializer_list>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen.h"
+#include "math.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+namespace {
+
+// A straight run of nodes, done once or for every vector of the row.
+struct Block {
+  Trace trace;
+  bool loop;
+  // Its result goes to this row of a tile, or is added to what a stream holds.
+  struct {
+    NodeOp op;
+    int tile, stream;
+  } reduction[4];
+  int reductions;
+  // Streams whose next row is asked for meanwhile, and how far away it is.
+  struct {
+    int stream;
+    int32_t bytes;
+  } ahead[CodeArgs::STREAMS];
+  int ahead_count;
+};
+
+enum Gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
+constexpr Gpr STREAM_GPR[CodeArgs::STREAMS] = {RBX, RBP, R8, R10, R11, R12, R13, R14, R15};
+// RAX is the byte offset of the vector, RSI the tiles, RDX the row values, RCX the scalars, R9 the constants.
+
+// A register, or memory at base + index + disp; one float for all lanes with `broadcast`.
+struct Rm {
+  bool memory;
+  int reg;
+  int base, index;
+  int32_t disp;
+  bool broadcast;
+};
+Rm in_register(int r) { return {false, r, 0, -1, 0, false}; }
+Rm at(int base, int index, int64_t disp, bool broadcast = false) { return {true, 0, base, index, (int32_t)disp, broadcast}; }
+
+// pp: 0 none, 1 66, 2 F3. map: 1 0F, 2 0F38, 3 0F3A.
+struct Form {
+  uint8_t map, pp, opcode;
+};
+Form form_of(NodeOp op) {
+  switch (op) {
+    case N_ADD: return {1, 0, 0x58};
+    case N_SUB: return {1, 0, 0x5c};
+    case N_MUL: return {1, 0, 0x59};
+    case N_DIV: return {1, 0, 0x5e};
+    case N_MIN: return {1, 0, 0x5d};
+    case N_MAX: return {1, 0, 0x5f};
+    case N_AND: return {1, 1, 0xdb};
+    case N_OR: return {1, 1, 0xeb};
+    case N_XOR: return {1, 1, 0xef};
+    case N_ADDI: return {1, 1, 0xfe};
+    case N_SUBI: return {1, 1, 0xfa};
+    case N_MULI: return {2, 1, 0x40};
+    case N_SCALEF: return {2, 1, 0x2c};
+    case N_SHRV: return {2, 1, 0x45};
+    case N_SQRT: return {1, 0, 0x51};
+    case N_ROUND: return {3, 1, 0x08};
+    case N_TO_INT: return {1, 2, 0x5b};
+    case N_TO_FLOAT: return {1, 0, 0x5b};
+    default: return {0, 0, 0};
+  }
+}
+bool commutes(NodeOp op) {
+  return op == N_ADD || op == N_MUL || op == N_AND || op == N_OR || op == N_XOR || op == N_ADDI || op == N_MULI;
+}
+constexpr Form VMOVUPS = {1, 0, 0x10}, VMOVUPS_TO = {1, 0, 0x11}, VMOVNTPS = {1, 0, 0x2b}, VMOVAPS = {1, 0, 0x28}, VBROADCASTSS = {2, 1, 0x18},
+               VMOVSS_TO = {1, 2, 0x11}, VADDSS = {1, 2, 0x58}, VADDPS = {1, 0, 0x58}, VMAXPS = {1, 0, 0x5f}, VMINPS = {1, 0, 0x5d}, VPXORD = {1, 1, 0xef},
+               VCMPPS = {1, 0, 0xc2}, VPCMPD = {3, 1, 0x1f}, VBLENDMPS = {2, 1, 0x65}, VPMOVD2M = {2, 2, 0x39}, VPMOVM2D = {2, 2, 0x38},
+               VPSHIFTD = {1, 1, 0x72}, VSHUFF32X4 = {3, 1, 0x23}, VPERMILPS = {3, 1, 0x04};
+
+struct Code {
+  uint8_t* bytes = nullptr;
+  int64_t count = 0, room = 0;
+  bool ok = true;
+  float constants[400];
+  int n_constants = 0;
+  ~Code() { free(bytes); }
+
+  void byte(int x) {
+    if (count == room) {
+      room = room ? 2 * room : 8192;
+      uint8_t* more = (uint8_t*)realloc(bytes, (size_t)room);
+      if (!more) {
+        ok = false, room = count;
+        return;
+      }
+      bytes = more;
+    }
+    bytes[count++] = (uint8_t)x;
+  }
+  void list(std::initializer_list<int> l) {
+    for (int x : l) byte(x);
+  }
+  void word(int32_t x) {
+    for (int i = 0; i < 4; i++) byte(x >> 8 * i & 255);
+  }
+
+  // One EVEX instruction on 512 bits. `narrow`: memory is a single float. imm below 0: none.
+  void evex(Form f, int reg, int v, Rm rm, int mask = 0, bool zero = false, int imm = -1, bool narrow = false) {
+    const int b = rm.memory ? rm.base >> 3 & 1 : rm.reg >> 3 & 1;
+    const int x = rm.memory ? (rm.index >= 0 ? rm.index >> 3 & 1 : 0) : rm.reg >> 4 & 1;
+    byte(0x62);
+    byte((reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | (reg & 16 ? 0 : 0x10) | f.map);
+    byte((~v & 15) << 3 | 4 | f.pp);
+    byte((zero ? 0x80 : 0) | 0x40 | (rm.memory && rm.broadcast ? 0x10 : 0) | (v & 16 ? 0 : 8) | mask);
+    byte(f.opcode);
+    if (!rm.memory) {
+      byte(0xc0 | (reg & 7) << 3 | (rm.reg & 7));
+    } else {
+      // Eight bits of displacement count whole operands.
+      const int unit = rm.broadcast || narrow ? 4 : 64;
+      const bool near = rm.disp % unit == 0 && rm.disp / unit >= -128 && rm.disp / unit < 128;
+      const bool sib = rm.index >= 0 || (rm.base & 7) == RSP;
+      byte((near ? 0x40 : 0x80) | (reg & 7) << 3 | (sib ? 4 : rm.base & 7));
+      if (sib) byte((rm.index >= 0 ? rm.index & 7 : 4) << 3 | (rm.base & 7));
+      if (near) byte(rm.disp / unit);
+      else word(rm.disp);
+    }
+    if (imm >= 0) byte(imm);
+  }
+
+  int constant(int32_t bits) {
+    for (int i = 0; i < n_constants; i++)
+      if (__builtin_bit_cast(int32_t, constants[i]) == bits) return i;
+    if (n_constants == 400) {
+      ok = false;
+      return 0;
+    }
+    constants[n_constants] = __builtin_bit_cast(float, bits);
+    return n_constants++;
+  }
+
+  void load_gpr(int reg, int64_t offset) {  // from the arguments, at RDI
+    list({0x48 | (reg >> 3) << 2, 0x8b, 0x80 | (reg & 7) << 3 | RDI});
+    word((int32_t)offset);
+  }
+  void enter(int streams) {
+    for (int r : {RBX, RBP}) byte(0x50 | r);
+    for (int r : {R12, R13, R14, R15}) list({0x41, 0x50 | (r & 7)});
+    load_gpr(RSI, offsetof(CodeArgs, tiles));
+    load_gpr(RDX, offsetof(CodeArgs, rows));
+    load_gpr(RCX, offsetof(CodeArgs, scalars));
+    load_gpr(R9, offsetof(CodeArgs, constants));
+    for (int s = 0; s < streams; s++) load_gpr(STREAM_GPR[s], (int64_t)offsetof(CodeArgs, stream) + 8 * s);
+    list({0xc5, 0xf8, 0x90, 0x7f, (int)offsetof(CodeArgs, tail)});  // kmovw k7, [rdi + tail]
+  }
+  void leave() {
+    list({0xc5, 0xf8, 0x77});  // vzeroupper
+    for (int r : {R15, R14, R13, R12}) list({0x41, 0x58 | (r & 7)});
+    for (int r : {RBP, RBX}) byte(0x58 | r);
+    byte(0xc3);
+  }
+  // Asks for the cache line at base + RAX + disp, into the L2 cache.
+  void prefetch(int base, int32_t disp) {
+    if (base & 8) byte(0x41);
+    list({0x0f, 0x18, 0x80 | 2 << 3 | RSP, RAX << 3 | (base & 7)});
+    word(disp);
+  }
+  // A jump whose target is set later, or is `to`.
+  int64_t jump(int condition, int64_t to = 0) {  // 0x8c: less, 0x8d: not less, 0x84: zero
+    list({0x0f, condition});
+    word((int32_t)(to - (count + 4)));
+    return count;
+  }
+  void land(int64_t from) {
+    const int32_t distance = (int32_t)(count - from);
+    if (ok) memcpy(bytes + from - 4, &distance, 4);
+  }
+};
+
+enum Masking { WHOLE, TAIL };
+
+struct BlockEmitter {
+  const Block& b;
+  Code& out;
+  int lanes;
+  bool past;
+  int uses[Trace::MOST], end[Trace::MOST];
+  int8_t reg[Trace::MOST];
+  bool hoisted[Trace::MOST];
+  uint32_t taken, most;
+  int peak;
+  bool failed;
+
+  const Node& node(int i) const { return b.trace.nodes[i]; }
+  static bool effect(NodeOp op) { return op >= N_STORE; }
+  static bool spread(NodeOp op) { return op <= N_SCALAR; }  // one value for all lanes
+  bool compares(int i) const { return node(i).op == N_CMP || node(i).op == N_CMPI; }
+
+  // Calls f for each operand. A comparison that a selection reads is made right there.
+  template <class F>
+  void operands(int i, F f) const {
+    const Node& n = node(i);
+    if (n.op == N_CONST || n.op == N_ROW || n.op == N_SCALAR || n.op == N_LOAD || n.op == N_TILE) return;
+    if (n.op == N_SELECT && compares(n.a)) f(node(n.a).a), f(node(n.a).b);
+    else f(n.a);
+    if (n.b >= 0) f(n.b);
+    if (n.c >= 0) f(n.c);
+  }
+  void count_uses() {
+    const int n = b.trace.count;
+    for (int i = 0; i < n; i++) uses[i] = 0, end[i] = -1, hoisted[i] = false;
+    for (int i = n - 1; i >= 0; i--) {
+      if (!effect(node(i).op) && !uses[i]) continue;
+      operands(i, [&](int x) {
+        uses[x]++;
+        if (end[x] < i) end[x] = i;
+      });
+    }
+  }
+
+  int grab() {
+    for (int r = 0; r < 32; r++)
+      if (!(taken >> r & 1)) {
+        taken |= 1u << r;
+        const int now = __builtin_popcount(taken);
+        if (now > peak) peak = now;
+        return r;
+      }
+    failed = true;
+    return 0;
+  }
+  void drop(int r) { taken &= ~(1u << r); }
+
+  Rm memory_of(int i) {
+    const Node& n = node(i);
+    switch (n.op) {
+      case N_CONST: return at(R9, -1, 4 * (int64_t)out.constant(n.imm), true);
+      case N_ROW: return at(RDX, -1, 4 * (int64_t)lanes * n.a, true);
+      default: return at(RCX, -1, 4 * (int64_t)lanes * n.a, true);
+    }
+  }
+  bool in_memory(int i) const { return spread(node(i).op) && !hoisted[i]; }
+  // A value in a register; one in memory gets `temporary`, to drop after use.
+  int get(int i, int* temporary) {
+    *temporary = -1;
+    if (!in_memory(i)) return reg[i];
+    const int r = *temporary = grab();
+    Rm m = memory_of(i);
+    m.broadcast = false;
+    out.evex(VBROADCASTSS, r, 0, m, 0, false, -1, true);
+    return r;
+  }
+  Rm get_rm(int i) { return in_memory(i) ? memory_of(i) : in_register(reg[i]); }
+  bool dies(int x, int i) const { return !spread(node(x).op) && end[x] == i; }
+  void release(int i) {
+    operands(i, [&](int x) {
+      if (dies(x, i) && reg[x] >= 0) drop(reg[x]), reg[x] = -1;
+    });
+  }
+
+  static constexpr int K1 = 1, K7 = 7;
+  int accumulator(int i, int part) const { return 31 - 4 * i - part; }
+  // The part of a sum that the u-th vector of a block goes into, and what is left of the row: as in the interpreter.
+  static int part(int u, Masking m) { return m == TAIL ? 1 : u; }
+
+  void compare(const Node& n, int mask = 0) {  // into k1
+    int t;
+    const int a = get(n.a, &t);
+    out.evex(n.op == N_CMP ? VCMPPS : VPCMPD, K1, a, get_rm(n.b), mask, false, n.imm);
+    if (t >= 0) drop(t);
+  }
+
+  // a b + c into a register: the form that overwrites an operand which is not needed again, and has in memory what is there.
+  void fma(int i) {
+    const Node& n = node(i);
+    const int sign = n.imm == 0 ? 0x08 : n.imm == 1 ? 0x0c : n.imm == 2 ? 0x0a : 0x0e;
+    const auto form = [&](int order) { return Form{2, 1, (uint8_t)(order | sign)}; };
+    constexpr int A_B_PLUS_C = 0xa0, A_C_PLUS_B = 0x90, B_C_PLUS_A = 0xb0;  // of the operands in their order
+    int a = n.a, b = n.b, spare_a, spare_c = -1;
+    if (in_memory(a)) a = n.b, b = n.a;
+    const int ra = get(a, &spare_a);
+    const bool far = in_memory(b);
+    // Two in memory are one too many.
+    const bool far_c = !far && in_memory(n.c);
+    const int rc = far_c ? -1 : get(n.c, &spare_c);
+    const auto free = [&](int x) { return dies(x, i) && x != n.c; };
+    int dst;
+    if (spare_c >= 0 || (!far_c && dies(n.c, i) && n.c != a && n.c != b)) {
+      dst = take(n.c, rc, spare_c);
+      out.evex(form(B_C_PLUS_A), dst, ra, get_rm(b));
+    } else if (!far && (free(a) || free(b))) {
+      const int other = free(a) ? reg[b] : ra;
+      dst = free(a) ? take(a, ra, -1) : take(b, reg[b], -1);
+      out.evex(form(A_B_PLUS_C), dst, other, far_c ? memory_of(n.c) : in_register(rc));
+    } else if (far && (spare_a >= 0 || free(a))) {
+      dst = take(a, ra, spare_a), spare_a = -1;
+      out.evex(form(A_C_PLUS_B), dst, rc, memory_of(b));
+    } else {
+      dst = grab();
+      out.evex(VMOVAPS, dst, 0, in_register(far_c ? ra : rc));
+      if (far_c) out.evex(form(A_B_PLUS_C), dst, reg[b], memory_of(n.c));
+      else out.evex(form(B_C_PLUS_A), dst, ra, get_rm(b));
+    }
+    if (spare_a >= 0) drop(spare_a);
+    release(i);
+    reg[i] = (int8_t)dst;
+  }
+  // The register of operand x becomes the result's.
+  int take(int x, int r, int spare) {
+    if (spare < 0) reg[x] = -1;
+    return r;
+  }
+
+  // The node for the u-th vector of a block.
+  void emit(int i, int u, Masking masking) {
+    const Node& n = node(i);
+    int t, s;
+    const int64_t here = 64 * (int64_t)u;
+    const int k = masking == TAIL ? K7 : 0;
+    switch (n.op) {
+      case N_CONST: case N_ROW: case N_SCALAR: return;
+      case N_LOAD:
+      case N_TILE: {
+        const int r = grab();
+        out.evex(VMOVUPS, r, 0, n.op == N_LOAD ? at(STREAM_GPR[n.a], RAX, here) : at(RSI, RAX, 4 * (int64_t)lanes * n.a + here), k, k != 0);
+        reg[i] = (int8_t)r;
+        return;
+      }
+      case N_STORE:
+      case N_STREAM:
+      case N_STORE_TILE: {
+        const int x = get(n.a, &t);
+        const Rm to = n.op == N_STORE_TILE ? at(RSI, RAX, 4 * (int64_t)lanes * n.imm + here) : at(STREAM_GPR[n.imm], RAX, here);
+        out.evex(n.op == N_STREAM && past && !k ? VMOVNTPS : VMOVUPS_TO, x, 0, to, k);
+        if (t >= 0) drop(t);
+        return release(i);
+      }
+      case N_ADD_TO: {
+        const int x = get(n.a, &t), r = grab();
+        const Rm to = at(STREAM_GPR[n.imm], RAX, here);
+        if (k) out.evex(VMOVUPS, r, 0, to, k, true), out.evex(VADDPS, r, r, in_register(x));
+        else out.evex(VADDPS, r, x, to);
+        out.evex(VMOVUPS_TO, r, 0, to, k);
+        drop(r);
+        if (t >= 0) drop(t);
+        return release(i);
+      }
+      case N_STORE_ROW: {
+        const int x = get(n.a, &t);
+        out.evex(VMOVSS_TO, x, 0, at(RDX, -1, 4 * (int64_t)lanes * n.imm), 0, false, -1, true);
+        if (t >= 0) drop(t);
+        return release(i);
+      }
+      case N_SUM:
+      case N_DOT: {
+        const int acc = accumulator(n.imm, part(u, masking));
+        if (n.op == N_SUM) out.evex(VADDPS, acc, acc, get_rm(n.a), k);
+        else {
+          const bool swap = in_memory(n.a);
+          const int x = get(swap ? n.b : n.a, &t);
+          out.evex({2, 1, 0xb8}, acc, x, get_rm(swap ? n.a : n.b), k);
+          if (t >= 0) drop(t);
+        }
+        return release(i);
+      }
+      case N_GREATEST:
+      case N_LEAST: {
+        const int acc = accumulator(n.imm, part(u, masking));
+        extreme(n.op, acc, get_rm(n.a), k);
+        return release(i);
+      }
+      case N_CMP:
+      case N_CMPI: {
+        compare(n);
+        release(i);
+        const int r = grab();
+        out.evex(VPMOVM2D, r, 0, in_register(K1));
+        reg[i] = (int8_t)r;
+        return;
+      }
+      case N_SELECT: {
+        if (compares(n.a)) compare(node(n.a));
+        else {
+          const int m = get(n.a, &t);
+          out.evex(VPMOVD2M, K1, 0, in_register(m));
+          if (t >= 0) drop(t);
+        }
+        const int no = get(n.c, &t);
+        const Rm yes = get_rm(n.b);
+        if (t >= 0) drop(t);
+        release(i);
+        const int r = grab();
+        out.evex(VBLENDMPS, r, no, yes, K1);
+        reg[i] = (int8_t)r;
+        return;
+      }
+      case N_FMA: return fma(i);
+      case N_SHL: case N_SHR: case N_SAR: {
+        const int x = get(n.a, &t);
+        if (t >= 0) drop(t);
+        release(i);
+        const int r = grab();
+        out.evex(VPSHIFTD, n.op == N_SHL ? 6 : n.op == N_SHR ? 2 : 4, r, in_register(x), 0, false, n.imm);
+        reg[i] = (int8_t)r;
+        return;
+      }
+      case N_SQRT: case N_ROUND: case N_TO_INT: case N_TO_FLOAT: {
+        const Rm x = get_rm(n.a);
+        release(i);
+        const int r = grab();
+        out.evex(form_of(n.op), r, 0, x, 0, false, n.op == N_ROUND ? n.imm : -1);
+        reg[i] = (int8_t)r;
+        return;
+      }
+      default: {  // two operands
+        const bool swap = commutes(n.op) && in_memory(n.a);
+        const int a = get(swap ? n.b : n.a, &t);
+        const Rm second = get_rm(swap ? n.a : n.b);
+        if (t >= 0) drop(t);
+        release(i);
+        s = grab();
+        out.evex(form_of(n.op), s, a, second);
+        reg[i] = (int8_t)s;
+      }
+    }
+  }
+  // acc = v_max(acc, x) or v_min, in the lanes of mask k: a NaN in either is kept.
+  void extreme(NodeOp op, int acc, Rm x, int k) {
+    out.evex(VCMPPS, K1, acc, in_register(acc), k, false, CMP_ORD);
+    out.evex(op == N_GREATEST ? VMAXPS : VMINPS, acc, acc, x, K1);
+  }
+
+  void body(int u, Masking masking) {
+    const uint32_t before = taken;
+    if (masking == WHOLE)
+      for (int i = 0; i < b.ahead_count; i++) out.prefetch(STREAM_GPR[b.ahead[i].stream], b.ahead[i].bytes + 64 * u);
+    for (int i = 0; i < b.trace.count && !failed; i++)
+      if (effect(node(i).op) || uses[i]) emit(i, u, masking);
+    taken = before;
+  }
+
+  void start() {
+    taken = 0, peak = 0, failed = false;
+    for (int i = 0; i < b.trace.count; i++) reg[i] = -1;
+    for (int i = 0; i < b.reductions; i++)
+      for (int u = 0; u < 4; u++) {
+        const int acc = accumulator(i, u);
+        taken |= 1u << acc;
+        if (b.reduction[i].op == N_SUM || b.reduction[i].op == N_DOT) out.evex(VPXORD, acc, acc, in_register(acc));
+        else
+          out.evex(VBROADCASTSS, acc, 0, at(R9, -1, 4 * (int64_t)out.constant(b.reduction[i].op == N_GREATEST ? (int32_t)0xff800000 : 0x7f800000)), 0,
+                   false, -1, true);
+      }
+    for (int i = 0; i < b.trace.count; i++)
+      if (hoisted[i]) {
+        hoisted[i] = false;
+        int t;
+        const int r = get(i, &t);
+        hoisted[i] = true, reg[i] = (int8_t)r;
+      }
+    peak = __builtin_popcount(taken);
+  }
+  void finish() {
+    for (int i = 0; i < b.reductions; i++) {
+      const NodeOp op = b.reduction[i].op;
+      const bool sums = op == N_SUM || op == N_DOT;
+      const int a = accumulator(i, 0);
+      const auto join = [&](int x, int y) {
+        if (sums) out.evex(VADDPS, x, x, in_register(y));
+        else extreme(op, x, in_register(y), 0);
+      };
+      join(a, accumulator(i, 1));
+      join(accumulator(i, 2), accumulator(i, 3));
+      join(a, accumulator(i, 2));
+      const int other = accumulator(i, 1);
+      out.evex(VSHUFF32X4, other, a, in_register(a), 0, false, 0x4e), join(a, other);
+      out.evex(VSHUFF32X4, other, a, in_register(a), 0, false, 0xb1), join(a, other);
+      out.evex(VPERMILPS, other, 0, in_register(a), 0, false, 0x4e), join(a, other);
+      out.evex(VPERMILPS, other, 0, in_register(a), 0, false, 0xb1), join(a, other);
+      const int s = b.reduction[i].stream;
+      const Rm to = s < 0 ? at(RDX, -1, 4 * (int64_t)lanes * b.reduction[i].tile) : at(STREAM_GPR[s], -1, 0);
+      if (s >= 0) out.evex(VADDSS, a, a, to, 0, false, -1, true);
+      out.evex(VMOVSS_TO, a, 0, to, 0, false, -1, true);
+    }
+  }
+
+  void once() {
+    start();
+    if (!b.loop) {
+      body(0, WHOLE);
+      return;
+    }
+    // xor eax, eax
+    out.list({0x31, 0xc0});
+    const bool four = b.reductions > 0 || b.trace.count <= 40;
+    const auto loop = [&](int vectors, int64_t limit) {
+      out.list({0x48, 0x3b, 0x47, (int)limit});  // cmp rax, [rdi + limit]
+      const int64_t skip = out.jump(0x8d);
+      const int64_t top = out.count;
+      for (int u = 0; u < vectors; u++) body(u, WHOLE);
+      out.list({0x48, 0x05});  // add rax, bytes
+      out.word(64 * vectors);
+      out.list({0x48, 0x3b, 0x47, (int)limit});
+      out.jump(0x8c, top);
+      out.land(skip);
+    };
+    if (four) loop(4, offsetof(CodeArgs, blocks));
+    loop(1, offsetof(CodeArgs, vectors));
+    out.list({0x83, 0x7f, (int)offsetof(CodeArgs, tail), 0});  // cmp dword [rdi + tail], 0
+    const int64_t skip = out.jump(0x84);
+    body(0, TAIL);
+    out.land(skip);
+    finish();
+  }
+
+  bool run() {
+    count_uses();
+    if (!b.trace.count) return true;
+    // Once to see how many registers it takes, then with what is used most in those that are left.
+    const int64_t mark = out.count;
+    once();
+    if (failed) return false;
+    if (!b.loop) return true;
+    int spare = 31 - peak;
+    while (spare-- > 0) {
+      int best = -1;
+      for (int i = 0; i < b.trace.count; i++)
+        if (spread(node(i).op) && uses[i] && !hoisted[i] && (best < 0 || uses[i] > uses[best])) best = i;
+      if (best < 0) break;
+      hoisted[best] = true;
+    }
+    out.count = mark;
+    once();
+    return !failed;
+  }
+};
+
+}  // namespace
+}  // namespace NABLA_ISA
+}  // namespace nabla
