@@ -27,6 +27,8 @@ export interface Unit {
   /** A matmul whose result gets this vector added. */
   bias?: Operand
   ancestors: Uint32Array
+  /** It is an ancestor of some unit. */
+  followed?: boolean
   /** Merged into another unit. */
   dead?: boolean
 }
@@ -163,23 +165,36 @@ export function makeUnits(
 ): { units: Unit[]; unitOf: Map<Node, Unit> } {
   const units: Unit[] = []
   const unitOf = new Map<Node, Unit>()
-  const words = (graph.nodes.length >> 5) + 1
   const uses = countUses(graph)
   const outputs = new Set(graph.outputs.map((o) => layouts.of(o.node).base))
 
   const has = (set: Uint32Array, id: number) => (set[id >> 5]! & (1 << (id & 31))) !== 0
-  const unite = (to: Uint32Array, from: Uint32Array) => {
-    for (let i = 0; i < words; i++) to[i]! |= from[i]!
+  /** Its set of ancestors, long enough for so many words. */
+  const ancestorsOf = (u: Unit, words: number) => {
+    if (u.ancestors.length < words) {
+      const more = new Uint32Array(words)
+      more.set(u.ancestors)
+      u.ancestors = more
+    }
+    return u.ancestors
+  }
+  const unite = (u: Unit, { ancestors: from }: Unit) => {
+    const to = ancestorsOf(u, from.length)
+    for (let i = 0; i < from.length; i++) to[i]! |= from[i]!
+  }
+  const follow = (u: Unit, on: Unit) => {
+    ancestorsOf(u, (on.id >> 5) + 1)[on.id >> 5]! |= 1 << (on.id & 31)
+    on.followed = true
   }
   /** Everything behind a unit's inputs, recorded; passed on to the units that stand behind it. */
   const depend = (u: Unit, on: Unit) => {
     if (on === u) return
     const before = has(u.ancestors, on.id)
-    unite(u.ancestors, on.ancestors)
-    u.ancestors[on.id >> 5]! |= 1 << (on.id & 31)
-    if (before) return
+    unite(u, on)
+    follow(u, on)
+    if (before || !u.followed) return
     for (const v of units)
-      if (!v.dead && v !== u && has(v.ancestors, u.id)) unite(v.ancestors, u.ancestors)
+      if (!v.dead && v !== u && has(v.ancestors, u.id)) unite(v, u)
   }
   const bases = (n: Node) => n.inputs.map((x) => layouts.of(x).base)
   const unitsBehind = (n: Node) => bases(n).flatMap((b) => unitOf.get(b) ?? [])
@@ -189,7 +204,7 @@ export function makeUnits(
       id: units.length,
       nodes: [n],
       accumulated: new Set(),
-      ancestors: new Uint32Array(words),
+      ancestors: new Uint32Array((units.length >> 5) + 1),
       ...(space && { space, reduced }),
     }
     units.push(u)
@@ -307,17 +322,14 @@ export function makeUnits(
     }
     for (const n of b.accumulated) a.accumulated.add(n)
     b.dead = true
-    const clear = (s: Uint32Array) => {
-      s[a.id >> 5]! &= ~(1 << (a.id & 31))
-      s[b.id >> 5]! &= ~(1 << (b.id & 31))
-    }
-    unite(a.ancestors, b.ancestors)
-    clear(a.ancestors)
+    unite(a, b)
+    for (const { id } of [a, b]) a.ancestors[id >> 5]! &= ~(1 << (id & 31))
+    if (!a.followed && !b.followed) return true
     for (const v of units) {
       if (v.dead || v === a) continue
       if (has(v.ancestors, a.id) || has(v.ancestors, b.id)) {
-        unite(v.ancestors, a.ancestors)
-        v.ancestors[a.id >> 5]! |= 1 << (a.id & 31)
+        unite(v, a)
+        follow(v, a)
       }
     }
     return true
