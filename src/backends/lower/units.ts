@@ -193,8 +193,7 @@ export function makeUnits(
     unite(u, on)
     follow(u, on)
     if (before || !u.followed) return
-    for (const v of units)
-      if (!v.dead && v !== u && has(v.ancestors, u.id)) unite(v, u)
+    for (const v of units) if (!v.dead && v !== u && has(v.ancestors, u.id)) unite(v, u)
   }
   const bases = (n: Node) => n.inputs.map((x) => layouts.of(x).base)
   const unitsBehind = (n: Node) => bases(n).flatMap((b) => unitOf.get(b) ?? [])
