@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 /** The nabla command. */
 import { readFileSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { NablaError } from '../core/errors.js'
 import { activations, optimizers } from './choices.js'
 import { info } from './info.js'
+
+// What is warm is optimized later: V8 does it on a thread that takes a core from the kernels. See decision 0080.
+setFlagsFromString('--interrupt-budget=1000000')
 
 const version = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   .version as string
