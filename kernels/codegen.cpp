@@ -386,10 +386,12 @@ void release(FusedCode* c) {
 FusedCode* compile(const int32_t* w) {
   Kernel k;
   decode(w, k);
-  // Little work is not worth it, and neither is a single instruction, which is one loop already.
-  int full = 0;
-  for (int i = 0; i < k.n_ins; i++) full += k.ins[6 * i] != F_CONST && (k.cls[k.ins[6 * i + 1]] == FULL || is_reduction(k.ins[6 * i]));
-  if (full < 2 || k.outer_count * k.rows * (int64_t)k.cols * full < 2048) return nullptr;
+  // Little work is not worth it, and neither is a single walk over the lanes.
+  int walks = 0;
+  for (int i = 0; i < k.n_ins; i++)
+    walks += k.ins[6 * i] != F_CONST && (k.cls[k.ins[6 * i + 1]] == FULL || is_reduction(k.ins[6 * i]));
+  for (int o = 0; o < k.n_out; o++) walks += k.out[o].mode != SET;
+  if (walks < 2 || k.outer_count * k.rows * (int64_t)k.cols * walks < 2048) return nullptr;
   FusedCode* c = (FusedCode*)calloc(1, sizeof(FusedCode));
   if (!c) return nullptr;
   void* const room = malloc(sizeof(Plan));
