@@ -7,8 +7,9 @@ import { NablaError } from '../core/errors.js'
 import { activations, optimizers } from './choices.js'
 import { info } from './info.js'
 
-// What is warm is optimized later: V8 does it on a thread that takes a core from the kernels. See decision 0080.
-setFlagsFromString('--interrupt-budget=1000000')
+// What is warm is optimized later: V8 does it on a thread that takes a core from the kernels. Later than Node 20 V8 does
+// so by itself, and no longer knows the flag. See decision 0080.
+if (Number.parseInt(process.versions.v8, 10) < 12) setFlagsFromString('--interrupt-budget=1000000')
 
 const version = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   .version as string
