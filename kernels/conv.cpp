@@ -52,14 +52,18 @@ void conv_weight_naive(const Geometry& g, const float* y, const float* x, float*
 
 namespace {
 
-// The three ways of a convolution, and the choice, which also tells the bytes of scratch.
-enum Way { PLAIN, FLAT, WINOGRAD };
+// The ways of a convolution, and the choice, which also tells the bytes of scratch.
+enum Way { PLAIN, FLAT, WINOGRAD, COLUMNS };
 Way find_way(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
   *per_thread = *shared = 0;
   if (!g.n || !g.c || !g.o || !cells(g.in) || !cells(g.out)) return PLAIN;
   if (winograd_pays(op, g)) {
     winograd_needs(op, g, threads, per_thread, shared);
     return WINOGRAD;
+  }
+  if (op == OP_CONV_INPUT && columns_pay(g)) {
+    columns_needs(g, per_thread, shared);
+    return COLUMNS;
   }
   return conv_fast_needs(op, g, threads, per_thread, shared) ? FLAT : PLAIN;
 }
@@ -115,6 +119,7 @@ void conv_run(const Exec& e) {
     else way == FLAT ? conv_fast(e, g, a, b, out, bias) : conv_naive(g, a, b, out, bias);
   } else if (e.w[0] == OP_CONV_INPUT) {
     if (way == WINOGRAD) winograd_input(e, g, a, b, out);
+    else if (way == COLUMNS) columns_input(e, g, a, b, out);
     else way == FLAT ? conv_input_fast(e, g, a, b, out) : conv_input_naive(g, a, b, out);
   } else {
     if (way == WINOGRAD) winograd_weight(e, g, a, b, out);

@@ -34,6 +34,12 @@ void winograd(const Exec&, const Geometry&, const float* x, const float* w, floa
 void winograd_input(const Exec&, const Geometry&, const float* y, const float* w, float* x);
 void winograd_weight(const Exec&, const Geometry&, const float* y, const float* x, float* w);
 
+// The gradient by the input as one matrix product an image (conv_columns.cpp), likewise.
+bool columns_serve(const Geometry&);
+bool columns_pay(const Geometry&);
+void columns_needs(const Geometry&, int64_t* per_thread, int64_t* shared);
+void columns_input(const Exec&, const Geometry&, const float* y, const float* w, float* x);
+
 // Pooling by vectors (pool_fast.cpp).
 void max_pool_fast(const Exec&, const WindowWords&, const float* x, float* y, int32_t* index);
 void sum_pool_fast(const Exec&, const WindowWords&, const float* x, float* y);

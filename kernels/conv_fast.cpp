@@ -47,7 +47,7 @@ static void tile(int64_t k, const float* a, const float* b, const int32_t* offse
     const int64_t at = offset[p];
     vf x[V];
 #pragma GCC unroll 8
-    for (int v = 0; v < V; v++) x[v] = load(from[v] + at);
+    for (int v = 0; v < V; v++) x[v] = R > 1 ? held(load(from[v] + at)) : load(from[v] + at);
 #pragma GCC unroll 16
     for (int i = 0; i < R; i++) {
       const vf w = splat(a[i]);
@@ -322,7 +322,7 @@ static void dot(const Dot& d) {
       for (int i = 0; i < R; i++) a[i] = load(y + i * d.y_row + q);
 #pragma GCC unroll 8
       for (int j = 0; j < C; j++) {
-        const vf b = load(x[j] + q);
+        const vf b = held(load(x[j] + q));
 #pragma GCC unroll 8
         for (int i = 0; i < R; i++) s[i][j] = fma(a[i], b, s[i][j]);
       }
@@ -359,7 +359,9 @@ struct WeightSum {
   int64_t x_image() const { return block * f.channel_size; }
   int64_t y_image() const { return rows * length; }
   int64_t table() const { return (block * f.taps() + 15) & ~(int64_t)15; }
-  int64_t per_thread() const { return 4 * (images * (x_image() + y_image()) + f.slack); }
+  // y's copy begins with a cache line.
+  int64_t y_first() const { return (images * x_image() + f.slack + 15) & ~(int64_t)15; }
+  int64_t per_thread() const { return 4 * (y_first() + images * y_image()); }
   // Images are summed apart, the first part where the result goes.
   int64_t shared() const { return 4 * (table() + (by_image - 1) * groups * rows * taps()); }
 };
@@ -396,7 +398,7 @@ static void weight_run(const Exec& e, const WeightSum& s, const float* y, const 
     const int64_t o0 = s.rows * row_part / s.by_row, o1 = s.rows * (row_part + 1) / s.by_row;
     const int64_t n0 = s.n * image_part / s.by_image, n1 = s.n * (image_part + 1) / s.by_image;
     float* const xs = (float*)(e.scratch + thread * e.per_thread);
-    float* const ys = xs + s.images * s.x_image() + f.slack;
+    float* const ys = xs + s.y_first();
     float* const out = image_part ? parts + (image_part - 1) * all : w;
     flat_clear(xs, s.per_thread() / 4);
     for (int64_t g = s.groups * group_part / s.by_group; g < s.groups * (group_part + 1) / s.by_group; g++)

@@ -41,6 +41,15 @@ NABLA_INLINE vf load(const float* p) { return *(const vf_u*)p; }
 NABLA_INLINE vi load(const int32_t* p) { return *(const vi_u*)p; }
 NABLA_INLINE void store(float* p, vf v) { *(vf_u*)p = v; }
 NABLA_INLINE void store(int32_t* p, vi v) { *(vi_u*)p = v; }
+// x in a register: what is used a few times GCC would rather load that often, and loads that cross cache lines are slow.
+NABLA_INLINE vf held(vf x) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(x));
+#elif defined(__SSE2__)
+  asm("" : "+x"(x));
+#endif
+  return x;
+}
 NABLA_INLINE vf splat(float x) { return x - (vf){}; }
 NABLA_INLINE vi splat(int32_t x) { return x - (vi){}; }
 

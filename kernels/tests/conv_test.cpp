@@ -1,4 +1,4 @@
-// test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,conv_winograd.cpp,gemm.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
+// test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,conv_winograd.cpp,conv_columns.cpp,gemm.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
 // Convolution, pooling and their gradients against the plain loops: random geometries of one to three axes, one to
 // three threads; the same threads give the same bits.
 #include <stdio.h>
@@ -37,12 +37,12 @@ static Pool* pools[3];
 static int64_t cells(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
 
 // Runs the instruction twice on each number of threads and compares with `want`; `needs` is asked for the scratch.
-// Winograd's way gives the same bits on all of them.
+// All but flat copies give the same bits on all of them.
 template <class N, class F>
 static void check(const char* what, const Geometry& g, const N& needs, const Buffer& want, double products,
                   const F& run) {
   Buffer got(want.n), again(want.n), first(want.n);
-  const bool steady = !strncmp(what, "winograd", 8);
+  const bool steady = strncmp(what, "conv", 4);
   for (int t = 1; t <= 3; t++) {
     int64_t per_thread, shared;
     if (!needs(t, &per_thread, &shared)) return;
@@ -100,7 +100,7 @@ static bool draw(Geometry* g, bool big) {
   return work < (big ? 3e7 : 3e5);
 }
 
-// All three instructions, by flat copies and, where it serves, by Winograd's way.
+// All three instructions, by flat copies and, where they serve, by the other ways.
 static void convolve(const Geometry& g) {
   const int64_t xs = g.n * g.c * cells(g.in), ys = g.n * g.o * cells(g.out), ws = (int64_t)g.o * (g.c / g.groups) * cells(g.kernel);
   const Buffer x(xs), w(ws), ct(ys), bias(g.o);
@@ -126,6 +126,12 @@ static void convolve(const Geometry& g) {
         [&](const Exec& e, float* out) { conv_input_fast(e, g, ct.p, w.p, out); });
   check("conv_weight", g, flat(OP_CONV_WEIGHT), gw, by_weight,
         [&](const Exec& e, float* out) { conv_weight_fast(e, g, ct.p, x.p, out); });
+  const auto columns = [&](int, int64_t* mine, int64_t* shared) {
+    if (columns_serve(g)) columns_needs(g, mine, shared);
+    return columns_serve(g);
+  };
+  check("columns_input", g, columns, gx, taps * g.o / g.groups,
+        [&](const Exec& e, float* out) { columns_input(e, g, ct.p, w.p, out); });
   check("winograd", g, tiles(OP_CONV), y, taps * g.c,
         [&](const Exec& e, float* out) { winograd(e, g, x.p, w.p, out, b); });
   check("winograd_input", g, tiles(OP_CONV_INPUT), gx, taps * g.o,

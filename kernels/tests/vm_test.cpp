@@ -304,12 +304,14 @@ static void matmul(Random& r, bool big) {
 // Convolution over two axes from its definition; the gradients from <conv(x, w), y> = <x, conv_input(w, y)> =
 // <w, conv_weight(x, y)>, which holds for every x, w and y when it does for each unit vector.
 static void convolution(Random& r, bool) {
-  // Now and then what goes Winograd's way: many channels, 3x3 taps side by side.
+  // Now and then what goes Winograd's way, many channels and 3x3 taps side by side; or, of 5x5, by columns.
   const bool tiles = r.one_in(4);
-  const int32_t groups = tiles ? 1 : r.in(1, 2), n = r.in(1, 3), most = tiles ? 20 : 3, least = tiles ? 16 : 1;
-  const int32_t c = groups * r.in(least, most), o = groups * r.in(least, most);
-  const int32_t h = tiles ? r.in(8, 13) : r.in(1, 8), w = tiles ? r.in(8, 13) : r.in(1, 8), kh = tiles ? 3 : r.in(1, 3);
-  const int32_t kw = tiles ? 3 : r.in(1, 3), s = tiles ? 1 : r.in(1, 2), d = tiles ? 1 : r.in(1, 2);
+  const int32_t side = r.one_in(3) ? 5 : 3;
+  const int32_t groups = tiles ? 1 : r.in(1, 2), n = r.in(1, 3), most = !tiles ? 3 : side == 3 ? 20 : 9;
+  const int32_t least = !tiles ? 1 : side == 3 ? 16 : 8;
+  const int32_t c = tiles && side == 5 ? r.in(1, 3) : groups * r.in(least, most), o = groups * r.in(least, most);
+  const int32_t h = tiles ? r.in(8, 13) : r.in(1, 8), w = tiles ? r.in(8, 13) : r.in(1, 8), kh = tiles ? side : r.in(1, 3);
+  const int32_t kw = tiles ? side : r.in(1, 3), s = tiles ? 1 : r.in(1, 2), d = tiles ? 1 : r.in(1, 2);
   const int32_t pad = r.in(0, 2);
   const int32_t oh = (h + 2 * pad - d * (kh - 1) - 1) / s + 1, ow = (w + 2 * pad - d * (kw - 1) - 1) / s + 1;
   if (h + 2 * pad < d * (kh - 1) + 1 || w + 2 * pad < d * (kw - 1) + 1) return;
