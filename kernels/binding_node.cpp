@@ -14,6 +14,7 @@
   namespace nabla::isa {                                                                               \
   bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* info);                  \
   Status run(const int32_t* words, void* const* slots, void* scratch, const ProgramInfo* info, Pool*); \
+  NABLA_DECLARE_CODEGEN                                                                                \
   }
 NABLA_DECLARE(avx512)
 NABLA_DECLARE(avx2)
@@ -28,12 +29,13 @@ struct Core {
   const char* name;
   bool (*validate)(const int32_t*, int64_t, int, ProgramInfo*);
   Status (*run)(const int32_t*, void* const*, void*, const ProgramInfo*, Pool*);
+  FusedCode** (*codegen)(const int32_t*, const ProgramInfo*);
+  void (*codegen_free)(FusedCode**, const ProgramInfo*);
   bool (*supported)();
-  bool codegen;  // of machine code
 };
 
 #define NABLA_CORE(isa, test) \
-  {#isa, nabla::isa::validate, nabla::isa::run, [] { return (bool)(test); }, __builtin_strcmp(#isa, "avx512") == 0}
+  {#isa, nabla::isa::validate, nabla::isa::run, nabla::isa::codegen, nabla::isa::codegen_free, [] { return (bool)(test); }}
 #define NABLA_CPU(feature) __builtin_cpu_supports(feature)
 // The best first.
 const Core cores[] = {
@@ -181,7 +183,7 @@ napi_value address(napi_env env, napi_callback_info info) {
 }
 
 void release(Program* p) {
-  codegen_free(p->info.code, &p->info);
+  p->core->codegen_free(p->info.code, &p->info);
   p->info.code = nullptr;
   free(p->words);
   free(p->slots);
@@ -222,7 +224,7 @@ napi_value load(napi_env env, napi_callback_info info) {
     finalize(env, p, nullptr);
     return text(env, message);
   }
-  if (addon->core->codegen) p->info.code = codegen(p->words, &p->info);
+  p->info.code = addon->core->codegen(p->words, &p->info);
   napi_value handle;
   if (napi_create_external(env, p, finalize, nullptr, &handle) != napi_ok) {
     finalize(env, p, nullptr);

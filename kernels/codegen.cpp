@@ -1,4 +1,4 @@
-// The compiler of fused programs to AVX-512.
+// The compiler of fused programs to AVX-512 and AVX2.
 //
 // An instruction on full registers is a vector operation, or a few: the values of one vector of lanes go through the
 // whole program in registers. What depends on a sum over the row must wait for it, so a row takes one loop, and one
@@ -6,14 +6,22 @@
 // loops need is computed in both when that is cheap, otherwise the first leaves it in a tile.
 #include "codegen.h"
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__x86_64__) && defined(__linux__) && defined(__AVX2__)
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <new>
 
-#define NABLA_ISA codegen_isa
+// Here vectors are nodes, so the names of the instruction set's own namespace are taken.
+#undef NABLA_ISA
+#ifdef __AVX512F__
+#define NABLA_TARGET avx512
+#define NABLA_ISA codegen_avx512
+#else
+#define NABLA_TARGET avx2
+#define NABLA_ISA codegen_avx2
+#endif
 #define NABLA_TRACE
 #include "codegen_x86.h"
 #include "fused.h"
@@ -411,12 +419,14 @@ FusedCode* compile(const int32_t* w) {
     const int64_t at = (first.count + 63) & ~(int64_t)63;
     c->bytes = at + second.count;
     const int n = any_past ? second.n_constants : first.n_constants;
-    c->constants = (float*)malloc(4 * (size_t)n + 4);
+    // One float each, or on AVX2 a whole vector.
+    constexpr int COPIES = WIDE ? 1 : VW;
+    c->constants = (float*)malloc(4 * COPIES * (size_t)n + 4);
     void* p = mmap(nullptr, (size_t)c->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ok = c->constants && p != MAP_FAILED;
     if (ok) {
       c->memory = p;
-      memcpy(c->constants, any_past ? second.constants : first.constants, 4 * (size_t)n);
+      for (int i = 0; i < n * COPIES; i++) c->constants[i] = (any_past ? second : first).constants[i / COPIES];
       memcpy(p, first.bytes, (size_t)first.count);
       if (any_past) memcpy((char*)p + at, second.bytes, (size_t)second.count);
       ok = mprotect(p, (size_t)c->bytes, PROT_READ | PROT_EXEC) == 0;
@@ -433,6 +443,8 @@ FusedCode* compile(const int32_t* w) {
 
 }  // namespace
 }  // namespace NABLA_ISA
+
+namespace NABLA_TARGET {
 
 FusedCode** codegen(const int32_t* words, const ProgramInfo* info) {
   FusedCode** list = (FusedCode**)calloc((size_t)info->instructions + 1, sizeof(FusedCode*));
@@ -453,13 +465,16 @@ void codegen_free(FusedCode** list, const ProgramInfo* info) {
   free(list);
 }
 
+}  // namespace NABLA_TARGET
 }  // namespace nabla
 
 #else
 
 namespace nabla {
+namespace NABLA_ISA {
 FusedCode** codegen(const int32_t*, const ProgramInfo*) { return nullptr; }
 void codegen_free(FusedCode**, const ProgramInfo*) {}
+}  // namespace NABLA_ISA
 }  // namespace nabla
 
 #endif

@@ -16,6 +16,7 @@ struct CodeArgs {
   int32_t tail;                // mask of the lanes that are left
   static constexpr int STREAMS = 9;
   char* stream[STREAMS];       // inputs and outputs in memory
+  int32_t lanes[8];            // the mask again, -1 or 0 a lane, for AVX2
 };
 
 struct FusedCode {
@@ -39,8 +40,10 @@ struct FusedCode {
   int64_t bytes;
 };
 
-// For each instruction of a valid program its code or null; null when there is none at all.
-FusedCode** codegen(const int32_t* words, const ProgramInfo*);
-void codegen_free(FusedCode** list, const ProgramInfo*);
+// For each instruction of a valid program its code or null; null when there is none at all. In the namespace of each
+// instruction set:
+#define NABLA_DECLARE_CODEGEN                                              \
+  FusedCode** codegen(const int32_t* words, const ProgramInfo*);           \
+  void codegen_free(FusedCode** list, const ProgramInfo*);
 
 }  // namespace nabla

@@ -1,5 +1,7 @@
-// Machine code of x86-64 with AVX-512 for a run of nodes (trace.h): registers are given out one node after the other, and
-// what is left of them holds the constants that are used most.
+// Machine code of x86-64 with AVX-512 or AVX2 for a run of nodes (trace.h): registers are given out one node after the
+// other, and what is left of them holds the constants that are used most.
+// AVX-512 has twice the registers, operands in memory that are one float for all lanes, and masks of their own; on AVX2
+// constants lie in memory as whole vectors, row values stay in registers, and masks are vectors.
 #pragma once
 #include <initializer_list>
 #include <stdlib.h>
@@ -33,6 +35,10 @@ struct Block {
 enum Gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 constexpr Gpr STREAM_GPR[CodeArgs::STREAMS] = {RBX, RBP, R8, R10, R11, R12, R13, R14, R15};
 // RAX is the byte offset of the vector, RSI the tiles, RDX the row values, RCX the scalars, R9 the constants.
+
+constexpr bool WIDE = VW == 16;
+constexpr int REGISTERS = WIDE ? 32 : 16;
+constexpr int VECTOR = 4 * VW;  // bytes
 
 // A register, or memory at base + index + disp; one float for all lanes with `broadcast`.
 struct Rm {
@@ -75,10 +81,15 @@ Form form_of(NodeOp op) {
 bool commutes(NodeOp op) {
   return op == N_ADD || op == N_MUL || op == N_AND || op == N_OR || op == N_XOR || op == N_ADDI || op == N_MULI;
 }
-constexpr Form VMOVUPS = {1, 0, 0x10}, VMOVUPS_TO = {1, 0, 0x11}, VMOVNTPS = {1, 0, 0x2b}, VMOVAPS = {1, 0, 0x28}, VBROADCASTSS = {2, 1, 0x18},
-               VMOVSS_TO = {1, 2, 0x11}, VADDSS = {1, 2, 0x58}, VADDPS = {1, 0, 0x58}, VMAXPS = {1, 0, 0x5f}, VMINPS = {1, 0, 0x5d}, VPXORD = {1, 1, 0xef},
-               VCMPPS = {1, 0, 0xc2}, VPCMPD = {3, 1, 0x1f}, VBLENDMPS = {2, 1, 0x65}, VPMOVD2M = {2, 2, 0x39}, VPMOVM2D = {2, 2, 0x38},
-               VPSHIFTD = {1, 1, 0x72}, VSHUFF32X4 = {3, 1, 0x23}, VPERMILPS = {3, 1, 0x04};
+constexpr Form VMOVUPS = {1, 0, 0x10}, VMOVUPS_TO = {1, 0, 0x11}, VMOVNTPS = {1, 0, 0x2b}, VMOVAPS = {1, 0, 0x28},
+               VBROADCASTSS = {2, 1, 0x18}, VMOVSS_TO = {1, 2, 0x11}, VADDSS = {1, 2, 0x58}, VADDPS = {1, 0, 0x58},
+               VMAXPS = {1, 0, 0x5f}, VMINPS = {1, 0, 0x5d}, VPAND = {1, 1, 0xdb}, VPXOR = {1, 1, 0xef}, VCMPPS = {1, 0, 0xc2},
+               VPSHIFTD = {1, 1, 0x72}, VPERMILPS = {3, 1, 0x04}, VFMADD231PS = {2, 1, 0xb8};
+// Of AVX-512 and of AVX2 only.
+constexpr Form VPCMPD = {3, 1, 0x1f}, VBLENDMPS = {2, 1, 0x65}, VPMOVD2M = {2, 2, 0x39}, VPMOVM2D = {2, 2, 0x38},
+               VSHUFF32X4 = {3, 1, 0x23};
+constexpr Form VPCMPEQD = {1, 1, 0x76}, VPCMPGTD = {1, 1, 0x66}, VBLENDVPS = {3, 1, 0x4a}, VPERM2F128 = {3, 1, 0x06},
+               VMASKMOVPS = {2, 1, 0x2c}, VMASKMOVPS_TO = {2, 1, 0x2e};
 
 struct Code {
   uint8_t* bytes = nullptr;
@@ -107,28 +118,39 @@ struct Code {
     for (int i = 0; i < 4; i++) byte(x >> 8 * i & 255);
   }
 
-  // One EVEX instruction on 512 bits. `narrow`: memory is a single float. imm below 0: none.
-  void evex(Form f, int reg, int v, Rm rm, int mask = 0, bool zero = false, int imm = -1, bool narrow = false) {
+  // A whole vector, or a single float in memory with `narrow`. imm below 0: none.
+  void op(Form f, int reg, int v, Rm rm, int imm = -1, bool narrow = false) {
+    if constexpr (WIDE) masked(f, reg, v, rm, 0, false, imm, narrow);
+    else {
+      byte(0xc4);
+      byte((reg & 8 ? 0 : 0x80) | (rm.memory && rm.index >= 8 ? 0 : 0x40) | ((rm.memory ? rm.base : rm.reg) & 8 ? 0 : 0x20) | f.map);
+      byte((~v & 15) << 3 | (narrow && f.map == 1 ? 0 : 4) | f.pp);
+      byte(f.opcode);
+      operand(reg, rm, 1);
+      if (imm >= 0) byte(imm);
+    }
+  }
+  // The same on the lanes of mask k only; the others keep what they hold, or become 0.
+  void masked(Form f, int reg, int v, Rm rm, int k, bool zero = false, int imm = -1, bool narrow = false) {
     const int b = rm.memory ? rm.base >> 3 & 1 : rm.reg >> 3 & 1;
-    const int x = rm.memory ? (rm.index >= 0 ? rm.index >> 3 & 1 : 0) : rm.reg >> 4 & 1;
+    const int x = rm.memory ? rm.index >= 8 : rm.reg >> 4 & 1;
     byte(0x62);
     byte((reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | (reg & 16 ? 0 : 0x10) | f.map);
     byte((~v & 15) << 3 | 4 | f.pp);
-    byte((zero ? 0x80 : 0) | 0x40 | (rm.memory && rm.broadcast ? 0x10 : 0) | (v & 16 ? 0 : 8) | mask);
+    byte((zero ? 0x80 : 0) | 0x40 | (rm.memory && rm.broadcast ? 0x10 : 0) | (v & 16 ? 0 : 8) | k);
     byte(f.opcode);
-    if (!rm.memory) {
-      byte(0xc0 | (reg & 7) << 3 | (rm.reg & 7));
-    } else {
-      // Eight bits of displacement count whole operands.
-      const int unit = rm.broadcast || narrow ? 4 : 64;
-      const bool near = rm.disp % unit == 0 && rm.disp / unit >= -128 && rm.disp / unit < 128;
-      const bool sib = rm.index >= 0 || (rm.base & 7) == RSP;
-      byte((near ? 0x40 : 0x80) | (reg & 7) << 3 | (sib ? 4 : rm.base & 7));
-      if (sib) byte((rm.index >= 0 ? rm.index & 7 : 4) << 3 | (rm.base & 7));
-      if (near) byte(rm.disp / unit);
-      else word(rm.disp);
-    }
+    // Eight bits of displacement count whole operands.
+    operand(reg, rm, rm.broadcast || narrow ? 4 : 64);
     if (imm >= 0) byte(imm);
+  }
+  void operand(int reg, Rm rm, int unit) {
+    if (!rm.memory) return byte(0xc0 | (reg & 7) << 3 | (rm.reg & 7));
+    const bool near = rm.disp % unit == 0 && rm.disp / unit >= -128 && rm.disp / unit < 128;
+    const bool sib = rm.index >= 0 || (rm.base & 7) == RSP;
+    byte((near ? 0x40 : 0x80) | (reg & 7) << 3 | (sib ? 4 : rm.base & 7));
+    if (sib) byte((rm.index >= 0 ? rm.index & 7 : 4) << 3 | (rm.base & 7));
+    if (near) byte(rm.disp / unit);
+    else word(rm.disp);
   }
 
   int constant(int32_t bits) {
@@ -154,7 +176,7 @@ struct Code {
     load_gpr(RCX, offsetof(CodeArgs, scalars));
     load_gpr(R9, offsetof(CodeArgs, constants));
     for (int s = 0; s < streams; s++) load_gpr(STREAM_GPR[s], (int64_t)offsetof(CodeArgs, stream) + 8 * s);
-    list({0xc5, 0xf8, 0x90, 0x7f, (int)offsetof(CodeArgs, tail)});  // kmovw k7, [rdi + tail]
+    if (WIDE) list({0xc5, 0xf8, 0x90, 0x7f, (int)offsetof(CodeArgs, tail)});  // kmovw k7, [rdi + tail]
   }
   void leave() {
     list({0xc5, 0xf8, 0x77});  // vzeroupper
@@ -190,8 +212,8 @@ struct BlockEmitter {
   int uses[Trace::MOST], end[Trace::MOST];
   int8_t reg[Trace::MOST];
   bool hoisted[Trace::MOST];
-  uint32_t taken, most;
-  int peak;
+  uint32_t taken;
+  int peak, tail;  // tail: the register with the mask of the last lanes, on AVX2
   bool failed;
 
   const Node& node(int i) const { return b.trace.nodes[i]; }
@@ -204,14 +226,14 @@ struct BlockEmitter {
   void operands(int i, F f) const {
     const Node& n = node(i);
     if (n.op == N_CONST || n.op == N_ROW || n.op == N_SCALAR || n.op == N_LOAD || n.op == N_TILE) return;
-    if (n.op == N_SELECT && compares(n.a)) f(node(n.a).a), f(node(n.a).b);
+    if (WIDE && n.op == N_SELECT && compares(n.a)) f(node(n.a).a), f(node(n.a).b);
     else f(n.a);
     if (n.b >= 0) f(n.b);
     if (n.c >= 0) f(n.c);
   }
   void count_uses() {
     const int n = b.trace.count;
-    for (int i = 0; i < n; i++) uses[i] = 0, end[i] = -1, hoisted[i] = false;
+    for (int i = 0; i < n; i++) uses[i] = 0, end[i] = -1;
     for (int i = n - 1; i >= 0; i--) {
       if (!effect(node(i).op) && !uses[i]) continue;
       operands(i, [&](int x) {
@@ -219,10 +241,11 @@ struct BlockEmitter {
         if (end[x] < i) end[x] = i;
       });
     }
+    for (int i = 0; i < n; i++) hoisted[i] = !WIDE && uses[i] && (node(i).op == N_ROW || node(i).op == N_SCALAR);
   }
 
   int grab() {
-    for (int r = 0; r < 32; r++)
+    for (int r = 0; r < REGISTERS; r++)
       if (!(taken >> r & 1)) {
         taken |= 1u << r;
         const int now = __builtin_popcount(taken);
@@ -234,24 +257,27 @@ struct BlockEmitter {
   }
   void drop(int r) { taken &= ~(1u << r); }
 
+  // Of what is one value for all lanes, the place of it.
   Rm memory_of(int i) {
     const Node& n = node(i);
     switch (n.op) {
-      case N_CONST: return at(R9, -1, 4 * (int64_t)out.constant(n.imm), true);
-      case N_ROW: return at(RDX, -1, 4 * (int64_t)lanes * n.a, true);
-      default: return at(RCX, -1, 4 * (int64_t)lanes * n.a, true);
+      case N_CONST: return at(R9, -1, (WIDE ? 4 : VECTOR) * (int64_t)out.constant(n.imm), WIDE);
+      case N_ROW: return at(RDX, -1, 4 * (int64_t)lanes * n.a, WIDE);
+      default: return at(RCX, -1, 4 * (int64_t)lanes * n.a, WIDE);
     }
   }
   bool in_memory(int i) const { return spread(node(i).op) && !hoisted[i]; }
+  void fetch(int i, int r) {
+    Rm m = memory_of(i);
+    m.broadcast = false;
+    out.op(VBROADCASTSS, r, 0, m, -1, true);
+  }
   // A value in a register; one in memory gets `temporary`, to drop after use.
   int get(int i, int* temporary) {
     *temporary = -1;
     if (!in_memory(i)) return reg[i];
-    const int r = *temporary = grab();
-    Rm m = memory_of(i);
-    m.broadcast = false;
-    out.evex(VBROADCASTSS, r, 0, m, 0, false, -1, true);
-    return r;
+    fetch(i, *temporary = grab());
+    return *temporary;
   }
   Rm get_rm(int i) { return in_memory(i) ? memory_of(i) : in_register(reg[i]); }
   bool dies(int x, int i) const { return !spread(node(x).op) && end[x] == i; }
@@ -262,16 +288,34 @@ struct BlockEmitter {
   }
 
   static constexpr int K1 = 1, K7 = 7;
-  int accumulator(int i, int part) const { return 31 - 4 * i - part; }
-  // The part of a sum that the u-th vector of a block goes into, and what is left of the row: as in the interpreter.
-  static int part(int u, Masking m) { return m == TAIL ? 1 : u; }
+  int accumulator(int i, int part) const { return REGISTERS - 1 - 4 * i - part; }
 
-  void compare(const Node& n, int mask = 0) {  // into k1
+  void compare(const Node& n) {  // into k1
     int t;
     const int a = get(n.a, &t);
-    out.evex(n.op == N_CMP ? VCMPPS : VPCMPD, K1, a, get_rm(n.b), mask, false, n.imm);
+    out.op(n.op == N_CMP ? VCMPPS : VPCMPD, K1, a, get_rm(n.b), n.imm);
     if (t >= 0) drop(t);
   }
+  // The same into a vector.
+  void compare_vector(int i) {
+    const Node& n = node(i);
+    const bool less = n.op == N_CMPI && (n.imm == CMP_LT || n.imm == CMP_NLT), equal = n.imm == CMP_EQ || n.imm == CMP_NE;
+    int t;
+    const int a = get(less ? n.b : n.a, &t);
+    const Rm b = get_rm(less ? n.a : n.b);
+    if (t >= 0) drop(t);
+    release(i);
+    const int r = grab();
+    if (n.op == N_CMP) out.op(VCMPPS, r, a, b, n.imm);
+    else {
+      // a = b, a > b and b > a are there; the others are what these are not.
+      out.op(equal ? VPCMPEQD : VPCMPGTD, r, a, b);
+      if (n.imm == CMP_NE || n.imm == CMP_LE || n.imm == CMP_NLT) out.op(VPXOR, r, r, at(R9, -1, VECTOR * (int64_t)out.constant(-1)));
+    }
+    reg[i] = (int8_t)r;
+  }
+  // dst = mask ? yes : no
+  void blend(int dst, int no, Rm yes, int mask) { out.op(VBLENDVPS, dst, no, yes, mask << 4); }
 
   // a b + c into a register: the form that overwrites an operand which is not needed again, and has in memory what is there.
   void fma(int i) {
@@ -290,19 +334,19 @@ struct BlockEmitter {
     int dst;
     if (spare_c >= 0 || (!far_c && dies(n.c, i) && n.c != a && n.c != b)) {
       dst = take(n.c, rc, spare_c);
-      out.evex(form(B_C_PLUS_A), dst, ra, get_rm(b));
+      out.op(form(B_C_PLUS_A), dst, ra, get_rm(b));
     } else if (!far && (free(a) || free(b))) {
       const int other = free(a) ? reg[b] : ra;
       dst = free(a) ? take(a, ra, -1) : take(b, reg[b], -1);
-      out.evex(form(A_B_PLUS_C), dst, other, far_c ? memory_of(n.c) : in_register(rc));
+      out.op(form(A_B_PLUS_C), dst, other, far_c ? memory_of(n.c) : in_register(rc));
     } else if (far && (spare_a >= 0 || free(a))) {
       dst = take(a, ra, spare_a), spare_a = -1;
-      out.evex(form(A_C_PLUS_B), dst, rc, memory_of(b));
+      out.op(form(A_C_PLUS_B), dst, rc, memory_of(b));
     } else {
       dst = grab();
-      out.evex(VMOVAPS, dst, 0, in_register(far_c ? ra : rc));
-      if (far_c) out.evex(form(A_B_PLUS_C), dst, reg[b], memory_of(n.c));
-      else out.evex(form(B_C_PLUS_A), dst, ra, get_rm(b));
+      out.op(VMOVAPS, dst, 0, in_register(far_c ? ra : rc));
+      if (far_c) out.op(form(A_B_PLUS_C), dst, reg[b], memory_of(n.c));
+      else out.op(form(B_C_PLUS_A), dst, ra, get_rm(b));
     }
     if (spare_a >= 0) drop(spare_a);
     release(i);
@@ -314,18 +358,58 @@ struct BlockEmitter {
     return r;
   }
 
+  // What the last lanes of a row hold, and nothing in the others: of memory, into r.
+  void load(int r, Rm from, bool part) {
+    if (!part) out.op(VMOVUPS, r, 0, from);
+    else if (WIDE) out.masked(VMOVUPS, r, 0, from, K7, true);
+    else out.op(VMASKMOVPS, r, tail, from);
+  }
+  void store(int x, Rm to, bool part, Form whole = VMOVUPS_TO) {
+    if (!part) out.op(whole, x, 0, to);
+    else if (WIDE) out.masked(VMOVUPS_TO, x, 0, to, K7);
+    else out.op(VMASKMOVPS_TO, x, tail, to);
+  }
+  // A vector's lanes into an accumulator.
+  void accumulate(int i, int acc, bool part) {
+    const Node& n = node(i);
+    int t, u = -1;
+    if (n.op == N_GREATEST || n.op == N_LEAST) {
+      if (!part || WIDE) return extreme(n.op, acc, get_rm(n.a), part ? K7 : 0);
+      fetch_constant(neutral(n.op), t = grab());
+      const Rm x = get_rm(n.a);
+      blend(t, t, x, tail);
+      extreme(n.op, acc, in_register(t), 0);
+      return drop(t);
+    }
+    if (part && !WIDE) {
+      // Products of what is not there may be NaN, so both factors are cleared.
+      out.op(VPAND, t = grab(), tail, get_rm(n.a));
+      if (n.op == N_DOT) out.op(VPAND, u = grab(), tail, get_rm(n.b)), out.op(VFMADD231PS, acc, t, in_register(u)), drop(u);
+      else out.op(VADDPS, acc, acc, in_register(t));
+      return drop(t);
+    }
+    const auto add = [&](Form f, int v, Rm rm) { part ? out.masked(f, acc, v, rm, K7) : out.op(f, acc, v, rm); };
+    if (n.op == N_SUM) return add(VADDPS, acc, get_rm(n.a));
+    const bool swap = in_memory(n.a);
+    const int x = get(swap ? n.b : n.a, &t);
+    add(VFMADD231PS, x, get_rm(swap ? n.a : n.b));
+    if (t >= 0) drop(t);
+  }
+
   // The node for the u-th vector of a block.
   void emit(int i, int u, Masking masking) {
     const Node& n = node(i);
     int t, s;
-    const int64_t here = 64 * (int64_t)u;
-    const int k = masking == TAIL ? K7 : 0;
+    const int64_t here = VECTOR * (int64_t)u;
+    const bool part = masking == TAIL;
+    const auto tile = [&](int number) { return at(RSI, RAX, 4 * (int64_t)lanes * number + here); };
+    const auto stream = [&](int number) { return at(STREAM_GPR[number], RAX, here); };
     switch (n.op) {
       case N_CONST: case N_ROW: case N_SCALAR: return;
       case N_LOAD:
       case N_TILE: {
         const int r = grab();
-        out.evex(VMOVUPS, r, 0, n.op == N_LOAD ? at(STREAM_GPR[n.a], RAX, here) : at(RSI, RAX, 4 * (int64_t)lanes * n.a + here), k, k != 0);
+        load(r, n.op == N_LOAD ? stream(n.a) : tile(n.a), part);
         reg[i] = (int8_t)r;
         return;
       }
@@ -333,67 +417,56 @@ struct BlockEmitter {
       case N_STREAM:
       case N_STORE_TILE: {
         const int x = get(n.a, &t);
-        const Rm to = n.op == N_STORE_TILE ? at(RSI, RAX, 4 * (int64_t)lanes * n.imm + here) : at(STREAM_GPR[n.imm], RAX, here);
-        out.evex(n.op == N_STREAM && past && !k ? VMOVNTPS : VMOVUPS_TO, x, 0, to, k);
+        store(x, n.op == N_STORE_TILE ? tile(n.imm) : stream(n.imm), part, n.op == N_STREAM && past ? VMOVNTPS : VMOVUPS_TO);
         if (t >= 0) drop(t);
         return release(i);
       }
       case N_ADD_TO: {
         const int x = get(n.a, &t), r = grab();
-        const Rm to = at(STREAM_GPR[n.imm], RAX, here);
-        if (k) out.evex(VMOVUPS, r, 0, to, k, true), out.evex(VADDPS, r, r, in_register(x));
-        else out.evex(VADDPS, r, x, to);
-        out.evex(VMOVUPS_TO, r, 0, to, k);
+        load(r, stream(n.imm), part);
+        out.op(VADDPS, r, x, in_register(r));
+        store(r, stream(n.imm), part);
         drop(r);
         if (t >= 0) drop(t);
         return release(i);
       }
       case N_STORE_ROW: {
         const int x = get(n.a, &t);
-        out.evex(VMOVSS_TO, x, 0, at(RDX, -1, 4 * (int64_t)lanes * n.imm), 0, false, -1, true);
+        out.op(VMOVSS_TO, x, 0, at(RDX, -1, 4 * (int64_t)lanes * n.imm), -1, true);
         if (t >= 0) drop(t);
         return release(i);
       }
-      case N_SUM:
-      case N_DOT: {
-        const int acc = accumulator(n.imm, part(u, masking));
-        if (n.op == N_SUM) out.evex(VADDPS, acc, acc, get_rm(n.a), k);
-        else {
-          const bool swap = in_memory(n.a);
-          const int x = get(swap ? n.b : n.a, &t);
-          out.evex({2, 1, 0xb8}, acc, x, get_rm(swap ? n.a : n.b), k);
-          if (t >= 0) drop(t);
-        }
+      case N_SUM: case N_DOT: case N_GREATEST: case N_LEAST:
+        // What is left of a row goes where the interpreter adds it.
+        accumulate(i, accumulator(n.imm, part ? 1 : u), part);
         return release(i);
-      }
-      case N_GREATEST:
-      case N_LEAST: {
-        const int acc = accumulator(n.imm, part(u, masking));
-        extreme(n.op, acc, get_rm(n.a), k);
-        return release(i);
-      }
       case N_CMP:
       case N_CMPI: {
+        if (!WIDE) return compare_vector(i);
         compare(n);
         release(i);
         const int r = grab();
-        out.evex(VPMOVM2D, r, 0, in_register(K1));
+        out.op(VPMOVM2D, r, 0, in_register(K1));
         reg[i] = (int8_t)r;
         return;
       }
       case N_SELECT: {
-        if (compares(n.a)) compare(node(n.a));
+        int m = -1, spare = -1;
+        if (!WIDE) m = get(n.a, &spare);
+        else if (compares(n.a)) compare(node(n.a));
         else {
-          const int m = get(n.a, &t);
-          out.evex(VPMOVD2M, K1, 0, in_register(m));
+          m = get(n.a, &t);
+          out.op(VPMOVD2M, K1, 0, in_register(m));
           if (t >= 0) drop(t);
         }
         const int no = get(n.c, &t);
         const Rm yes = get_rm(n.b);
         if (t >= 0) drop(t);
+        if (spare >= 0) drop(spare);
         release(i);
         const int r = grab();
-        out.evex(VBLENDMPS, r, no, yes, K1);
+        if (WIDE) out.masked(VBLENDMPS, r, no, yes, K1);
+        else blend(r, no, yes, m);
         reg[i] = (int8_t)r;
         return;
       }
@@ -403,7 +476,7 @@ struct BlockEmitter {
         if (t >= 0) drop(t);
         release(i);
         const int r = grab();
-        out.evex(VPSHIFTD, n.op == N_SHL ? 6 : n.op == N_SHR ? 2 : 4, r, in_register(x), 0, false, n.imm);
+        out.op(VPSHIFTD, n.op == N_SHL ? 6 : n.op == N_SHR ? 2 : 4, r, in_register(x), n.imm);
         reg[i] = (int8_t)r;
         return;
       }
@@ -411,7 +484,7 @@ struct BlockEmitter {
         const Rm x = get_rm(n.a);
         release(i);
         const int r = grab();
-        out.evex(form_of(n.op), r, 0, x, 0, false, n.op == N_ROUND ? n.imm : -1);
+        out.op(form_of(n.op), r, 0, x, n.op == N_ROUND ? n.imm : -1);
         reg[i] = (int8_t)r;
         return;
       }
@@ -422,21 +495,35 @@ struct BlockEmitter {
         if (t >= 0) drop(t);
         release(i);
         s = grab();
-        out.evex(form_of(n.op), s, a, second);
+        out.op(form_of(n.op), s, a, second);
         reg[i] = (int8_t)s;
       }
     }
   }
   // acc = v_max(acc, x) or v_min, in the lanes of mask k: a NaN in either is kept.
   void extreme(NodeOp op, int acc, Rm x, int k) {
-    out.evex(VCMPPS, K1, acc, in_register(acc), k, false, CMP_ORD);
-    out.evex(op == N_GREATEST ? VMAXPS : VMINPS, acc, acc, x, K1);
+    const Form f = op == N_GREATEST ? VMAXPS : VMINPS;
+    if constexpr (WIDE) {
+      out.masked(VCMPPS, K1, acc, in_register(acc), k, false, CMP_ORD);
+      out.masked(f, acc, acc, x, K1);
+    } else {
+      const int t = grab(), m = grab();
+      out.op(f, t, acc, x);
+      out.op(VCMPPS, m, acc, in_register(acc), CMP_ORD);
+      blend(acc, acc, in_register(t), m);
+      drop(t), drop(m);
+    }
+  }
+  static int32_t neutral(NodeOp op) { return op == N_GREATEST ? (int32_t)0xff800000 : 0x7f800000; }
+  void fetch_constant(int32_t bits, int r) {
+    out.op(VBROADCASTSS, r, 0, at(R9, -1, (WIDE ? 4 : VECTOR) * (int64_t)out.constant(bits)), -1, true);
   }
 
   void body(int u, Masking masking) {
     const uint32_t before = taken;
+    if (!WIDE && masking == TAIL) out.op(VMOVUPS, tail = grab(), 0, at(RDI, -1, offsetof(CodeArgs, lanes)));
     if (masking == WHOLE)
-      for (int i = 0; i < b.ahead_count; i++) out.prefetch(STREAM_GPR[b.ahead[i].stream], b.ahead[i].bytes + 64 * u);
+      for (int i = 0; i < b.ahead_count; i++) out.prefetch(STREAM_GPR[b.ahead[i].stream], b.ahead[i].bytes + VECTOR * u);
     for (int i = 0; i < b.trace.count && !failed; i++)
       if (effect(node(i).op) || uses[i]) emit(i, u, masking);
     taken = before;
@@ -449,18 +536,11 @@ struct BlockEmitter {
       for (int u = 0; u < 4; u++) {
         const int acc = accumulator(i, u);
         taken |= 1u << acc;
-        if (b.reduction[i].op == N_SUM || b.reduction[i].op == N_DOT) out.evex(VPXORD, acc, acc, in_register(acc));
-        else
-          out.evex(VBROADCASTSS, acc, 0, at(R9, -1, 4 * (int64_t)out.constant(b.reduction[i].op == N_GREATEST ? (int32_t)0xff800000 : 0x7f800000)), 0,
-                   false, -1, true);
+        if (b.reduction[i].op == N_SUM || b.reduction[i].op == N_DOT) out.op(VPXOR, acc, acc, in_register(acc));
+        else fetch_constant(neutral(b.reduction[i].op), acc);
       }
     for (int i = 0; i < b.trace.count; i++)
-      if (hoisted[i]) {
-        hoisted[i] = false;
-        int t;
-        const int r = get(i, &t);
-        hoisted[i] = true, reg[i] = (int8_t)r;
-      }
+      if (hoisted[i]) fetch(i, reg[i] = (int8_t)grab());
     peak = __builtin_popcount(taken);
   }
   void finish() {
@@ -469,21 +549,22 @@ struct BlockEmitter {
       const bool sums = op == N_SUM || op == N_DOT;
       const int a = accumulator(i, 0);
       const auto join = [&](int x, int y) {
-        if (sums) out.evex(VADDPS, x, x, in_register(y));
+        if (sums) out.op(VADDPS, x, x, in_register(y));
         else extreme(op, x, in_register(y), 0);
       };
       join(a, accumulator(i, 1));
       join(accumulator(i, 2), accumulator(i, 3));
       join(a, accumulator(i, 2));
       const int other = accumulator(i, 1);
-      out.evex(VSHUFF32X4, other, a, in_register(a), 0, false, 0x4e), join(a, other);
-      out.evex(VSHUFF32X4, other, a, in_register(a), 0, false, 0xb1), join(a, other);
-      out.evex(VPERMILPS, other, 0, in_register(a), 0, false, 0x4e), join(a, other);
-      out.evex(VPERMILPS, other, 0, in_register(a), 0, false, 0xb1), join(a, other);
+      if (WIDE) out.op(VSHUFF32X4, other, a, in_register(a), 0x4e), join(a, other);
+      if (WIDE) out.op(VSHUFF32X4, other, a, in_register(a), 0xb1), join(a, other);
+      else out.op(VPERM2F128, other, a, in_register(a), 1), join(a, other);
+      out.op(VPERMILPS, other, 0, in_register(a), 0x4e), join(a, other);
+      out.op(VPERMILPS, other, 0, in_register(a), 0xb1), join(a, other);
       const int s = b.reduction[i].stream;
       const Rm to = s < 0 ? at(RDX, -1, 4 * (int64_t)lanes * b.reduction[i].tile) : at(STREAM_GPR[s], -1, 0);
-      if (s >= 0) out.evex(VADDSS, a, a, to, 0, false, -1, true);
-      out.evex(VMOVSS_TO, a, 0, to, 0, false, -1, true);
+      if (s >= 0) out.op(VADDSS, a, a, to, -1, true);
+      out.op(VMOVSS_TO, a, 0, to, -1, true);
     }
   }
 
@@ -502,7 +583,7 @@ struct BlockEmitter {
       const int64_t top = out.count;
       for (int u = 0; u < vectors; u++) body(u, WHOLE);
       out.list({0x48, 0x05});  // add rax, bytes
-      out.word(64 * vectors);
+      out.word(VECTOR * vectors);
       out.list({0x48, 0x3b, 0x47, (int)limit});
       out.jump(0x8c, top);
       out.land(skip);
@@ -524,7 +605,7 @@ struct BlockEmitter {
     once();
     if (failed) return false;
     if (!b.loop) return true;
-    int spare = 31 - peak;
+    int spare = REGISTERS - 1 - peak;
     while (spare-- > 0) {
       int best = -1;
       for (int i = 0; i < b.trace.count; i++)

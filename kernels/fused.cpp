@@ -672,6 +672,7 @@ struct Task {
     a.constants = code.constants;
     const int64_t n = code.by_row ? t.cols : t.lanes;
     a.blocks = n / (4 * VW) * (4 * VW) * 4, a.vectors = n / VW * VW * 4, a.tail = (1 << n % VW) - 1;
+    for (int i = 0; i < 8; i++) a.lanes[i] = i < n % VW ? -1 : 0;
     int64_t step_of[CodeArgs::STREAMS];
     uintptr_t low = 0;
     for (int s = 0; s < code.streams; s++) {
@@ -842,7 +843,7 @@ bool fused_validate(Check& c) {
   Kernel k;
   decode(c.w, k);
   c.per_thread = register_bytes(k, false);
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
   if (const int64_t bytes = register_bytes(k, true); bytes > c.per_thread) c.per_thread = bytes;
 #endif
   c.shared = partials * 4 * c.threads + 64;

@@ -134,7 +134,7 @@ struct ProgramInfo {
   int64_t slots, instructions;
   int64_t scratch_per_thread;  // bytes of 64-byte aligned scratch that a run needs for each thread
   int64_t scratch_shared;      // and once
-  FusedCode** code;            // the machine code of each instruction, for AVX-512, or null; its owner frees it
+  FusedCode** code;            // the machine code of each instruction, or null; its owner frees it
 };
 
 // The thread pool, built once (threads.cpp). Runs fn(ctx, task, thread) for task 0..tasks-1, tasks claimed in

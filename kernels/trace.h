@@ -5,12 +5,16 @@
 #include <stdint.h>
 
 #define NABLA_INLINE static inline __attribute__((always_inline))
-#define NABLA_HAS_SCALEF 1
 
 namespace nabla {
 namespace NABLA_ISA {
 
+#ifdef __AVX512F__
+#define NABLA_HAS_SCALEF 1
 constexpr int VW = 16;
+#else
+constexpr int VW = 8;
+#endif
 
 enum NodeOp : uint8_t {
   N_CONST,   // imm: bits

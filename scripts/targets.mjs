@@ -12,7 +12,6 @@ export const jobs = availableParallelism()
 /** Compiled a single time, and only into the builds named. */
 const once = {
   'threads.cpp': ['node', 'test', 'wasm', 'wasm-threads'],
-  'codegen.cpp': ['node', 'test'],
   'binding_node.cpp': ['node'],
   'binding_wasm.cpp': ['wasm', 'wasm-threads'],
 }

@@ -4,8 +4,7 @@
 //   // test: core [sources=...] [args=...] [threads]  once, with the core linked for all of them, or
 //                                                     with the named sources only
 // Each also runs under the address and undefined-behaviour sanitizers, those marked `threads` under
-// the thread sanitizer, and all of them on NEON under emulation. `args-slow=` replaces `args=` there, and
-// `sanitized=` names the instruction set for the sanitizers.
+// the thread sanitizer, and all of them on NEON under emulation. `args-slow=` replaces `args=` there.
 //   node scripts/test-native.mjs [FILE [VARIANT]]    those whose names hold the words
 import { readdirSync, readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
@@ -35,7 +34,6 @@ export function directive(file, text) {
     args,
     slowArgs: option('args-slow') ?? args,
     sources: option('sources'),
-    sanitized: option('sanitized')?.[0],
     threads: /\sthreads\b/.test(rest),
   }
 }
@@ -65,7 +63,7 @@ function variants(test, cpu) {
         }))
       : [{ name: 'all', isas: here, flags: [] }]
   // Sanitized code is about addresses and arithmetic, so one instruction set stands for all.
-  const one = [[test.sanitized, 'avx2', able[0]].find((isa) => able.includes(isa))]
+  const one = [able.includes('avx2') ? 'avx2' : able[0]]
   list.push({ name: 'asan+ubsan', isas: one, flags: sanitize('address,undefined'), slow: true })
   if (test.threads) list.push({ name: 'tsan', isas: one, flags: sanitize('thread'), slow: true })
   if (process.arch !== 'arm64')

@@ -14,6 +14,7 @@
   namespace nabla::isa {                                                 \
   bool validate(const int32_t*, int64_t, int, ProgramInfo*);             \
   Status run(const int32_t*, void* const*, void*, const ProgramInfo*, Pool*); \
+  NABLA_DECLARE_CODEGEN                                                  \
   }
 NABLA_DECLARE(avx512)
 NABLA_DECLARE(avx2)
@@ -24,20 +25,27 @@ struct Core {
   const char* name;
   decltype(&nabla::base::validate) validate;
   decltype(&nabla::base::run) run;
-  bool codegen = false;
+  // Of the machine code, or null for the interpreter.
+  decltype(&nabla::base::codegen) codegen = nullptr;
+  decltype(&nabla::base::codegen_free) codegen_free = nullptr;
 };
 inline std::vector<Core> cores() {
   std::vector<Core> list;
 #define NABLA_CORE(isa) list.push_back({#isa, nabla::isa::validate, nabla::isa::run})
+#define NABLA_CODE(isa) \
+  list.push_back({#isa " by machine code", nabla::isa::validate, nabla::isa::run, nabla::isa::codegen, nabla::isa::codegen_free})
 #ifdef NABLA_HAVE_AVX512
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl")) {
     NABLA_CORE(avx512);
-    list.push_back({"avx512 by machine code", nabla::avx512::validate, nabla::avx512::run, true});
+    NABLA_CODE(avx512);
   }
 #endif
 #ifdef NABLA_HAVE_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) NABLA_CORE(avx2);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    NABLA_CORE(avx2);
+    NABLA_CODE(avx2);
+  }
 #endif
 #ifdef NABLA_HAVE_BASE
   NABLA_CORE(base);
@@ -116,13 +124,13 @@ inline Outcome execute(const Core& core, const Words& words, std::vector<Memory>
   const int threads = nabla::pool_threads(pool);
   if (!core.validate(copy.i(), (int64_t)words.size(), threads, &out.info) || only_validate) return out;
   const size_t bytes = (size_t)(out.info.scratch_shared + threads * out.info.scratch_per_thread);
-  if (core.codegen) out.info.code = nabla::codegen(copy.i(), &out.info);
+  if (core.codegen) out.info.code = core.codegen(copy.i(), &out.info);
   char* scratch = nullptr;
   if (bytes && posix_memalign((void**)&scratch, 64, bytes)) abort();
   std::vector<void*> at;
   for (Memory& m : slots) at.push_back(m.p);
   out.status = core.run(copy.i(), at.data(), scratch, &out.info, pool);
-  nabla::codegen_free(out.info.code, &out.info);
+  if (core.codegen) core.codegen_free(out.info.code, &out.info);
   free(scratch);
   return out;
 }
