@@ -139,7 +139,9 @@ void gemm(const GemmArgs& g, void* scratch) {
   const int rows = narrow ? MR1 : MR;
   // A few rows of B that do not fall into few sets of L1 are walked where they lie: to pack them costs more.
   const bool few_b = g.k * g.n <= 8192 || (g.k <= 128 && g.b_rs % 64 != 0);
-  const bool lay_b = g.laid || g.b_cs != 1 || (g.m > 2 * rows && !few_b);
+  // A single panel of whole vectors lies as it would be packed.
+  const bool panel = g.n <= NR && g.n % VW == 0 && g.b_rs == g.n;
+  const bool lay_b = g.laid || g.b_cs != 1 || (g.m > 2 * rows && !few_b && !panel);
   float* const at = (float*)scratch;
   float* const packed = at + packed_a(g.m, g.k);
 
