@@ -118,9 +118,9 @@ void use_huge_pages(void* block, size_t bytes) {
   if (bytes >= 32 << 20) {
     const uintptr_t from = ((uintptr_t)block + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1), to = ((uintptr_t)block + bytes) & ~(HUGE_PAGE - 1);
     madvise((void*)from, to - from, MADV_HUGEPAGE);
-    // What was written already; since Linux 6.1.
+    // What was written already is copied, which pays for what is large and used again and again; since Linux 6.1.
     constexpr int COLLAPSE = 25;
-    madvise((void*)from, to - from, COLLAPSE);
+    if (bytes >= 64 << 20) madvise((void*)from, to - from, COLLAPSE);
   }
   char* const end = (char*)sbrk(0);
   if (end == heap_end) return;
