@@ -52,8 +52,10 @@ void conv_weight_naive(const Geometry& g, const float* y, const float* x, float*
 
 namespace {
 
+// Vectors of four waste few lanes of short rows.
+constexpr bool LONG_VECTORS = VW >= 8;
 // The ways of a convolution, and the choice, which also tells the bytes of scratch.
-enum Way { PLAIN, FLAT, WINOGRAD, COLUMNS };
+enum Way { PLAIN, FLAT, WINOGRAD, COLUMNS, LANES };
 Way find_way(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
   *per_thread = *shared = 0;
   if (!g.n || !g.c || !g.o || !cells(g.in) || !cells(g.out)) return PLAIN;
@@ -64,6 +66,10 @@ Way find_way(int32_t op, const Geometry& g, int threads, int64_t* per_thread, in
   if (op == OP_CONV_INPUT && columns_pay(g)) {
     columns_needs(g, per_thread, shared);
     return COLUMNS;
+  }
+  if (LONG_VECTORS && lanes_pay(op, g)) {
+    lanes_needs(op, g, per_thread, shared);
+    return LANES;
   }
   return conv_fast_needs(op, g, threads, per_thread, shared) ? FLAT : PLAIN;
 }
@@ -116,6 +122,7 @@ void conv_run(const Exec& e) {
   const Way way = find_way(e.w[0], g, pool_threads(e.pool), &per_thread, &shared);
   if (e.w[0] == OP_CONV) {
     if (way == WINOGRAD) winograd(e, g, a, b, out, bias);
+    else if (LONG_VECTORS && way == LANES) lanes(e, g, a, b, out, bias);
     else way == FLAT ? conv_fast(e, g, a, b, out, bias) : conv_naive(g, a, b, out, bias);
   } else if (e.w[0] == OP_CONV_INPUT) {
     if (way == WINOGRAD) winograd_input(e, g, a, b, out);
@@ -123,6 +130,7 @@ void conv_run(const Exec& e) {
     else way == FLAT ? conv_input_fast(e, g, a, b, out) : conv_input_naive(g, a, b, out);
   } else {
     if (way == WINOGRAD) winograd_weight(e, g, a, b, out);
+    else if (LONG_VECTORS && way == LANES) lanes_weight(e, g, a, b, out);
     else way == FLAT ? conv_weight_fast(e, g, a, b, out) : conv_weight_naive(g, a, b, out);
   }
 }

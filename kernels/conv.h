@@ -40,6 +40,13 @@ bool columns_pay(const Geometry&);
 void columns_needs(const Geometry&, int64_t* per_thread, int64_t* shared);
 void columns_input(const Exec&, const Geometry&, const float* y, const float* w, float* x);
 
+// Output channels as lanes, without padding (conv_lanes.cpp), likewise.
+bool lanes_serve(const Geometry&);
+bool lanes_pay(int32_t op, const Geometry&);
+void lanes_needs(int32_t op, const Geometry&, int64_t* per_thread, int64_t* shared);
+void lanes(const Exec&, const Geometry&, const float* x, const float* w, float* y, const float* bias);
+void lanes_weight(const Exec&, const Geometry&, const float* y, const float* x, float* w);
+
 // Pooling by vectors (pool_fast.cpp).
 void max_pool_fast(const Exec&, const WindowWords&, const float* x, float* y, int32_t* index);
 void sum_pool_fast(const Exec&, const WindowWords&, const float* x, float* y);

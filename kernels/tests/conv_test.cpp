@@ -1,4 +1,4 @@
-// test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,conv_winograd.cpp,conv_columns.cpp,gemm.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
+// test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,conv_winograd.cpp,conv_columns.cpp,conv_lanes.cpp,gemm.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
 // Convolution, pooling and their gradients against the plain loops: random geometries of one to three axes, one to
 // three threads; the same threads give the same bits.
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include <initializer_list>
 
 #include "../conv.h"
+#include "../simd.h"
 
 using namespace nabla;
 using namespace nabla::NABLA_ISA;
@@ -132,12 +133,34 @@ static void convolve(const Geometry& g) {
   };
   check("columns_input", g, columns, gx, taps * g.o / g.groups,
         [&](const Exec& e, float* out) { columns_input(e, g, ct.p, w.p, out); });
+  const auto channels = [&](int32_t op) {
+    return [&g, op](int, int64_t* mine, int64_t* shared) {
+      if (!lanes_serve(g)) return false;
+      lanes_needs(op, g, mine, shared);
+      return true;
+    };
+  };
+  check("lanes", g, channels(OP_CONV), y, taps * g.c / g.groups,
+        [&](const Exec& e, float* out) { lanes(e, g, x.p, w.p, out, b); });
+  check("lanes_weight", g, channels(OP_CONV_WEIGHT), gw, by_weight,
+        [&](const Exec& e, float* out) { lanes_weight(e, g, ct.p, x.p, out); });
   check("winograd", g, tiles(OP_CONV), y, taps * g.c,
         [&](const Exec& e, float* out) { winograd(e, g, x.p, w.p, out, b); });
   check("winograd_input", g, tiles(OP_CONV_INPUT), gx, taps * g.o,
         [&](const Exec& e, float* out) { winograd_input(e, g, ct.p, w.p, out); });
   check("winograd_weight", g, tiles(OP_CONV_WEIGHT), gw, by_weight,
         [&](const Exec& e, float* out) { winograd_weight(e, g, ct.p, x.p, out); });
+}
+
+// Without padding, channels in whole vectors.
+static void few_places(bool big) {
+  Geometry g;
+  do {
+    const int groups = in(1, 2);
+    g = {in(1, 20), groups * in(1, 7), groups * VW * in(1, 2), groups, {1, 1, 1}, {1, 1, 1}, {1, in(1, 8), in(1, 7)}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}};
+    for (int a = 1; a < 3; a++) g.out[a] = in(1, 31), g.in[a] = g.out[a] + g.kernel[a] - 1 + (one_in(6) ? in(1, 3) : 0);
+  } while ((double)g.n * g.o * g.c * (double)cells(g.out) * (double)cells(g.kernel) > (big ? 3e7 : 1e6));
+  convolve(g);
 }
 
 static void convolution(bool big) {
@@ -232,7 +255,7 @@ static void pooling(bool big) {
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? atoi(argv[1]) : 200;
   for (int i = 0; i < 3; i++) pools[i] = i ? pool_create(i + 1) : nullptr;
-  for (int i = 0; i < rounds; i++) convolution(i % 50 == 49), small_taps(i % 50 == 49), pooling(i % 50 == 49);
+  for (int i = 0; i < rounds; i++) convolution(i % 50 == 49), small_taps(i % 50 == 49), few_places(i % 50 == 49), pooling(i % 50 == 49);
   for (Pool* p : pools)
     if (p) pool_destroy(p);
   if (failures) printf("%d failures\n", failures);
