@@ -35,6 +35,13 @@ export interface Addon {
 const ALIGN = 64
 const SLAB = 64 * 1024
 const SMALL = 16 * 1024
+/**
+ * Blocks from this size on begin at places of a page that differ by steps: malloc would put them at nearly the same, and
+ * a load from the place of a page where another block was just stored to waits for that store.
+ */
+const LARGE = 256 * 1024
+const PAGE = 4096
+const STEP = 13 * ALIGN
 /** How much given-back memory is kept for the next storages. */
 const KEEP = 256 * 2 ** 20
 
@@ -48,6 +55,7 @@ interface Block {
 class Blocks {
   private readonly addon: Addon
   private slab: Block | undefined
+  private step = 0
   private readonly spares = new Spares<number, Block>(KEEP)
   constructor(addon: Addon) {
     this.addon = addon
@@ -72,13 +80,14 @@ class Blocks {
   private own(bytes: number): Block {
     let buffer: ArrayBuffer
     try {
-      buffer = rawBuffer(bytes + ALIGN)
+      buffer = rawBuffer(bytes + ALIGN + (bytes < LARGE ? 0 : PAGE))
     } catch (cause) {
       const rule = `there must be memory for a tensor of ${bytes} bytes`
       throw new BackendError({ op: 'alloc', rule, got: `${(cause as Error).message}` }, { cause })
     }
     const ptr = this.addon.address(buffer)
-    const offset = (ALIGN - (ptr % ALIGN)) % ALIGN
+    let offset = (ALIGN - (ptr % ALIGN)) % ALIGN
+    if (bytes >= LARGE) offset += this.step = (this.step + STEP) % PAGE
     return { buffer, offset, ptr: ptr + offset, bytes }
   }
   give(block: Block): void {
