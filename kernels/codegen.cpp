@@ -76,6 +76,7 @@ bool known(int op) {
   return known;
 }
 
+static_assert(FusedCode::MAX_PORTS == MAX_IO);
 struct Plan {
   const Kernel& k;
   FusedCode& code;
@@ -400,6 +401,9 @@ FusedCode* compile(const int32_t* w) {
     walks += k.ins[6 * i] != F_CONST && (k.cls[k.ins[6 * i + 1]] == FULL || is_reduction(k.ins[6 * i]));
   for (int o = 0; o < k.n_out; o++) walks += k.out[o].mode != SET;
   if (walks < 2 || k.outer_count * k.rows * (int64_t)k.cols * walks < 2048) return nullptr;
+  // Places in tiles are displacements of 32 bits.
+  const int lanes = tiling(k, true).lanes;
+  if (4 * (int64_t)lanes * (k.n_regs + CODE_TILES) > INT32_MAX) return nullptr;
   FusedCode* c = (FusedCode*)calloc(1, sizeof(FusedCode));
   if (!c) return nullptr;
   void* const room = malloc(sizeof(Plan));
@@ -408,7 +412,6 @@ FusedCode* compile(const int32_t* w) {
   Code first, second;
   bool any_past = false;
   for (int o = 0; o < k.n_out; o++) any_past |= plan->past[o] = streams(k, k.out[o]);
-  const int lanes = tiling(k, true).lanes;
   bool ok = plan->analyse() && plan->lay_out() && emit(*plan, lanes, false, first);
   if (ok && any_past) {
     memcpy(second.constants, first.constants, sizeof first.constants);

@@ -1,6 +1,6 @@
 // Machine code for fused programs, made when a program is loaded. Where there is none (another processor, a system that
 // forbids it, an operation that is not known here) the interpreter in fused.cpp runs the program; both give the same
-// results.
+// bits, but for the order of sums over several rows and over long ones.
 #pragma once
 #include "program.h"
 
@@ -25,7 +25,7 @@ struct FusedCode {
   void (*run[2])(const CodeArgs*);
   bool by_row;  // called row by row
   enum Kind : uint8_t { INPUT, OUTPUT, SUM, TILE };
-  // The port that each stream belongs to; SUM adds to its accumulators, TILE is its place in tile_of.
+  // The port that each stream belongs to; SUM adds to its accumulators, TILE is the tile itself.
   struct {
     Kind kind;
     uint8_t port;

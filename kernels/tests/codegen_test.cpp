@@ -20,6 +20,20 @@ static int64_t difference(const Memory& a, const Memory& b, bool summed) {
   return -1;
 }
 
+// Rows whose tiles lie further apart than an instruction can say are the interpreter's.
+static bool refuses_far_tiles(const Core& core) {
+  Program p;
+  const int32_t x = p.slot(4), y = p.slot(4), cols = 50'000'000;
+  p.add(OP_FUSED, {0, 1, cols, 1, 3, 4, 1, FULL, ROW, FULL, FULL, x, F32, 0, 0, 0, F_RSUMF, 1, 0, 0, 0, 0, F_MULF, 2, 0, 0, 0, 0,
+                   F_ADDF, 3, 2, 0, 0, 0, y, F32, 0, 0, 0, ADD, 3});
+  const Words words = p.words();
+  ProgramInfo info;
+  if (!core.validate(words.data(), (int64_t)words.size(), 1, &info)) return false;
+  info.code = core.codegen(words.data(), &info);
+  core.codegen_free(info.code, &info);
+  return info.code == nullptr;
+}
+
 int main(int argc, char** argv) {
   const double seconds = argc > 1 ? atof(argv[1]) : 3;
   uint32_t seed = argc > 2 ? (uint32_t)atoi(argv[2]) : 1;
@@ -68,6 +82,8 @@ int main(int argc, char** argv) {
     if (once) break;
   }
   printf("%d kernels, %d of them compiled\n", kernels, with_code);
+  for (const Core* core : able)
+    if (!refuses_far_tiles(*core)) printf("FAIL %s: far tiles\n", core->name), bad++;
   if (!once && (kernels < 100 || with_code < kernels / 4)) printf("FAIL: too few\n"), bad++;
   pool_destroy(pool);
   return bad != 0;
