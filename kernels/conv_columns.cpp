@@ -9,10 +9,6 @@ namespace NABLA_ISA {
 
 namespace {
 
-int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-int64_t whole_vectors(int64_t n) { return (n + VW - 1) / VW * VW; }
-
 // A task should outlast by far the handing out of it.
 constexpr int64_t LEAST_WORK = 1 << 18;
 // Elements of an image's columns at most.

@@ -25,9 +25,6 @@ constexpr int64_t NEAR = 96 * 1024, LONG = 640;
 // A task should outlast by far the handing out of it.
 constexpr int64_t LEAST_WORK = 1 << 18;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t volume(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
 
 // ---- forward, and by the input

@@ -25,10 +25,6 @@ constexpr int64_t SLACK = 16;
 // A task should outlast by far the handing out of it.
 constexpr int64_t LEAST_WORK = 1 << 18;
 
-int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 struct Lanes {
   int64_t out, plane;  // places of y and of x, of a channel
   int64_t k;           // channels of a group times taps

@@ -14,10 +14,6 @@ namespace NABLA_ISA {
 
 namespace {
 
-int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t whole_vectors(int64_t n) { return ceil_div(n, VW) * VW; }
 // Room for n elements in an odd number of cache lines: what lies so far apart does not share the sets of a cache.
 int64_t odd_lines(int64_t n) { return (ceil_div(n, 16) | 1) * 16; }
 

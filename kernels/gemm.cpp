@@ -22,10 +22,6 @@ constexpr int NR = NV * VW;
 // stored less often with a long KC, which is worth more than a panel of B that fits L1.
 constexpr int64_t KC = VW == 16 ? 1024 : 384, MC = MR * ((VW == 16 ? 112 : 192) / MR), NC = 1024;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t whole_vectors(int64_t n) { return ceil_div(n, VW) * VW; }
-
 // What a tile adds to its sums, and how wide its last vector is.
 struct Finish {
   bool add;

@@ -5,9 +5,6 @@
 namespace nabla {
 namespace NABLA_ISA {
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t cells(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
 
 // Elements that are worth a task.

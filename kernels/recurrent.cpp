@@ -16,8 +16,6 @@ constexpr int GATES[] = {1, 1, 4, 3}, KEEPS[] = {1, 1, 6, 5}, GIVES[] = {1, 1, 5
 constexpr int64_t BLOCK = 32;  // hidden units of a tile
 constexpr int64_t ROWS = 64;   // rows of a task
 
-int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 struct Layer {
   int cell;
   bool reverse;

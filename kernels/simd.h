@@ -30,6 +30,13 @@ namespace nabla {
 namespace NABLA_ISA {
 
 constexpr int VW = NABLA_VW;  // float lanes in a vector
+
+// Sizes.
+NABLA_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+NABLA_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+NABLA_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+NABLA_INLINE int64_t whole_vectors(int64_t n) { return ceil_div(n, VW) * VW; }
+
 typedef float vf __attribute__((vector_size(NABLA_VW * 4)));
 typedef int32_t vi __attribute__((vector_size(NABLA_VW * 4)));
 typedef uint32_t vu __attribute__((vector_size(NABLA_VW * 4)));
