@@ -21,6 +21,7 @@ import {
   type Unit,
 } from '../lower/units.js'
 import { viewLayout } from '../layout.js'
+import { recompute } from '../lower/recompute.js'
 import { bitsOf, encodeFused, KernelTooLarge } from './fused.js'
 import { cells, dtypeCodes, MAGIC, modes, opcodes, VERSION } from './opcodes.js'
 import type { Program, SlotPlan } from './program.js'
@@ -63,8 +64,9 @@ function schedule(
     const set = new Set<Unit>()
     for (const n of u.nodes)
       for (const x of n.inputs) {
-        const v = unitOf.get(layouts.of(x).base)
-        if (v && v !== u) set.add(v)
+        const { base } = layouts.of(x)
+        const v = unitOf.get(base)
+        if (v && v !== u && !u.again?.has(base)) set.add(v)
       }
     if (u.bias) {
       const v = unitOf.get(u.bias.base)
@@ -173,7 +175,7 @@ class Encoder {
   constructor(simple: Graph, maxNodes: number) {
     this.graph = this.wrapOutputs(simple)
     const { units, unitOf } = makeUnits(this.graph, this.layouts, maxNodes)
-    this.units = units
+    this.units = recompute(this.graph, this.layouts, units, unitOf, maxNodes)
     this.unitOf = unitOf
   }
 
@@ -335,8 +337,7 @@ class Encoder {
       space: shape,
       reduced: null,
     }
-    return encodeFused(unit, { ...this.host(), layouts, unitOf: new Map(), output: () => to })
-      ?.words
+    return encodeFused(unit, { ...this.host(), layouts, output: () => to })?.words
   }
 
   /** A node's value in row-major memory. */
@@ -378,7 +379,6 @@ class Encoder {
   private host() {
     return {
       layouts: this.layouts,
-      unitOf: this.unitOf,
       place: (base: Node) => this.bufferOf(base),
       materialize: (operand: Operand, shape: Shape) => this.materialize(operand, shape),
       checkId: (n: Node, what: string) => this.checkId(n, what),
@@ -742,6 +742,7 @@ class Encoder {
       for (const n of u.nodes)
         for (const x of n.inputs) {
           const { base } = this.layouts.of(x)
+          if (u.again?.has(base)) continue
           const home = this.unitOf.get(base)
           if (home && (home !== u || (u.accumulated.has(base) && home === u))) this.needed.add(base)
         }

@@ -149,7 +149,6 @@ function collapse(
 
 export interface FusedHost {
   layouts: Layouts
-  unitOf: Map<Node, Unit>
   /** Where the value of a node of another unit, or an input, is; undefined for what has no memory. */
   place(base: Node): { slot: number; dtype: DType }
   /** The operand's values over the space in new row-major memory. */
@@ -213,8 +212,8 @@ export function encodeFused(
     if (c) return constant((c.prim as { value: number }).value, c.dtype)
     let operand = host.layouts.at(x, shape)
     const { base } = operand
-    const home = host.unitOf.get(base)
-    if (home === u && known.has(base)) return known.get(base)!
+    const own = known.get(base)
+    if (own !== undefined) return own
     const strides = inSpace(lift(shape, operand.strides))
     const merges = !reduced || colsMerge(space, reduced, strides)
     if (base.prim.op === 'iota' && merges)

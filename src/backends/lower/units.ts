@@ -24,6 +24,8 @@ export interface Unit {
   reduced?: readonly number[] | null
   /** Nodes of a fused unit that are accumulated, not known within it. */
   accumulated: Set<Node>
+  /** Nodes of other units that it computes once more, for itself. */
+  again?: Set<Node>
   /** A matmul whose result gets this vector added. */
   bias?: Operand
   ancestors: Uint32Array
@@ -36,7 +38,7 @@ export interface Unit {
 const fusable = new Set<Prim['op']>(['map', 'check', 'random', 'reduce'])
 /** Nodes of a unit, at most. */
 export const MAX_NODES = 48
-const MAX_OPERANDS = 20
+export const MAX_OPERANDS = 20
 const MAX_ROW = 65536
 const MAX_LONE_ROW = 4096
 
@@ -125,8 +127,23 @@ export function rowLift(
   while (shape[i] === 1) i++
   return i === shape.length ? out : undefined
 }
-const isRow = (shape: Shape, space: Shape, reduced: readonly number[]) =>
+export const isRow = (shape: Shape, space: Shape, reduced: readonly number[]) =>
   rowLift(shape, shape, space, reduced) !== undefined
+
+/** May `n` read the value `x` from inside the unit? Only the element at its own place. */
+export function readable(u: Unit, n: Node, x: Node, layouts: Layouts): boolean {
+  if (n.prim.op === 'random') return false
+  const space = u.space!
+  const shape = n.prim.op === 'reduce' ? x.shape : n.shape
+  const { base, strides, offset } = layouts.at(x, shape)
+  if (u.accumulated.has(base) || offset !== 0) return false
+  if (sizeOf(base.shape) === 1 && sizeOf(space) !== 1) return true
+  const full = sameShape(shape, space)
+  if (full && sameShape(base.shape, space)) return sameStrides(space, strides, stridesOf(space))
+  if (!u.reduced || !isRow(base.shape, space, u.reduced)) return false
+  const over = full ? strides : rowLift(shape, strides, space, u.reduced)
+  return over !== undefined && sameStrides(space, over, rowStrides(space, u.reduced))
+}
 
 /** Are these the last axes, but for axes of extent 1? */
 function trailing(space: Shape, axes: readonly number[]): boolean {
@@ -212,21 +229,6 @@ export function makeUnits(
     return u
   }
 
-  /** May `n` read the value `b` of unit `u` from inside it? Only the element at its own place. */
-  const readable = (u: Unit, n: Node, x: Node): boolean => {
-    if (n.prim.op === 'random') return false
-    const space = u.space!
-    const { base, strides, offset } = layouts.at(x, n.prim.op === 'reduce' ? x.shape : n.shape)
-    if (u.accumulated.has(base) || offset !== 0) return false
-    const shape = n.prim.op === 'reduce' ? x.shape : n.shape
-    if (sizeOf(base.shape) === 1 && sizeOf(space) !== 1) return true
-    const full = sameShape(shape, space)
-    if (full && sameShape(base.shape, space)) return sameStrides(space, strides, stridesOf(space))
-    if (!u.reduced || !isRow(base.shape, space, u.reduced)) return false
-    const over = full ? strides : rowLift(shape, strides, space, u.reduced)
-    return over !== undefined && sameStrides(space, over, rowStrides(space, u.reduced))
-  }
-
   /** Can `n` become part of `u`, whose space and reduced axes may be extended by it? */
   const joins = (
     u: Unit,
@@ -239,7 +241,7 @@ export function makeUnits(
       const other = unitOf.get(b)
       if (other && other !== u && has(other.ancestors, u.id)) return undefined
     }
-    if (n.inputs.some((x) => unitOf.get(layouts.of(x).base) === u && !readable(u, n, x)))
+    if (n.inputs.some((x) => unitOf.get(layouts.of(x).base) === u && !readable(u, n, x, layouts)))
       return undefined
     const reduced = u.reduced ?? null
     if (n.prim.op === 'reduce') {
@@ -309,7 +311,7 @@ export function makeUnits(
           if (unitOf.get(layouts.of(x).base) !== from) continue
           if (
             from.accumulated.has(layouts.of(x).base) ||
-            !readable({ ...union, accumulated: from.accumulated }, n, x)
+            !readable({ ...union, accumulated: from.accumulated }, n, x, layouts)
           )
             return false
         }
