@@ -39,18 +39,6 @@ void plan_outputs(Kernel& k, bool code) {
     k.writer[o] = k.streams[o] || code ? -1 : writer_of(k, o);
   }
 }
-// Copies past the caches. Other threads see it: the locked operations that end a task wait for such stores.
-void stream(float* to, const float* from, int64_t n) {
-  int64_t i = 0;
-#if defined(__AVX512F__)
-  for (; i < n && ((uintptr_t)(to + i) & 63); i++) to[i] = from[i];
-  for (; i + VW <= n; i += VW) _mm512_stream_ps(to + i, (__m512)load(from + i));
-#elif defined(__AVX2__)
-  for (; i < n && ((uintptr_t)(to + i) & 31); i++) to[i] = from[i];
-  for (; i + VW <= n; i += VW) _mm256_stream_ps(to + i, (__m256)load(from + i));
-#endif
-  for (; i < n; i++) to[i] = from[i];
-}
 
 // ---- tiles ----
 

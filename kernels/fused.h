@@ -61,19 +61,12 @@ inline void decode(const int32_t* w, Kernel& k) {
   k.full_regs = 0;
   for (int r = 0; r < k.n_regs; r++) k.full_regs += k.cls[r] == FULL;
 }
-// Large outputs are not read again before the caches have lost them; written past them, what they replace need not be
-// fetched. Not where the kernel has fetched it to read it.
+// Does an output go past the caches? Not where the kernel has fetched it to read it.
 inline bool streams(const Kernel& k, const Port& p) {
-#if defined(__AVX2__) || defined(NABLA_TRACE)
-  constexpr int64_t LARGE = 8 << 20;
   if (p.mode != SET || p.dtype == BOOL || p.col != 1 || k.cls[p.reg] != FULL) return false;
   for (int i = 0; i < k.n_in; i++)
     if (k.in[i].slot == p.slot) return false;
-  return k.outer_count * k.rows * (int64_t)k.cols * 4 >= LARGE;
-#else
-  (void)k, (void)p;
-  return false;
-#endif
+  return goes_past_caches(k.outer_count * k.rows * (int64_t)k.cols * 4);
 }
 
 inline int arity(int op) {

@@ -7,14 +7,15 @@ namespace nabla {
 namespace NABLA_ISA {
 
 constexpr int64_t GRAIN = 16 * 1024;  // elements that make a task worth handing over
-constexpr int64_t AHEAD = 6;          // rows asked for before they are needed
+constexpr int64_t AHEAD = 12;         // rows asked for before they are needed
+constexpr int64_t LONG_ROW = 16;      // elements
 
 namespace {
 
-// Asks for the start of a row of n elements; the processor goes on by itself.
+// Asks the L2 cache for the start of a row of n elements; the processor goes on by itself.
 template <class T>
 NABLA_INLINE void ask(const T* row, int64_t n) {
-  for (int64_t i = 0; i < n && i < 256 / (int64_t)sizeof(T); i += 64 / (int64_t)sizeof(T)) __builtin_prefetch(row + i);
+  for (int64_t i = 0; i < n && i < 1024 / (int64_t)sizeof(T); i += 64 / (int64_t)sizeof(T)) __builtin_prefetch(row + i, 0, 2);
 }
 
 // The first index outside [0, extent) becomes the fault.
@@ -75,13 +76,15 @@ void take_run(const Exec& e) {
   auto rows = [&]<class T>() {
     const T* src = operand<T>(e, w + 7);
     T* out = operand<T>(e, w + 11);
+    const bool past = sizeof(T) == 4 && inner >= LONG_ROW && goes_past_caches(outer * count * inner * 4);
     parallel_for(e, outer * count, GRAIN / inner, [&](int64_t begin, int64_t end) {
       int64_t o = begin / count, j = begin % count;
       for (int64_t row = begin; row < end; row++) {
         const T* x = src + (o * extent + index[j]) * inner;
         T* y = out + row * inner;
         if (j + AHEAD < count) ask(src + (o * extent + index[j + AHEAD]) * inner, inner);
-        if (inner > 16) __builtin_memcpy(y, x, (size_t)inner * sizeof(T));
+        if (past) stream(y, x, inner);
+        else if (inner > 16) __builtin_memcpy(y, x, (size_t)inner * sizeof(T));
         else
           for (int64_t i = 0; i < inner; i++) y[i] = x[i];
         if (++j == count) j = 0, o++;
@@ -92,11 +95,17 @@ void take_run(const Exec& e) {
   else rows.operator()<int32_t>();
 }
 
+// Does PUT go place by place?
+bool by_place(int64_t inner, int64_t extent, int64_t count, bool fresh) {
+  return inner >= LONG_ROW && (fresh || count >= extent / 4);
+}
+
 bool put_validate(Check& c) {
   Reader r(c);
   const int32_t dtype = r.dtype();
   r.mode(dtype);
   const int width = width_of(dtype);
+  const bool fresh = r.between(0, 1, "fresh is 0 or 1");
   const int32_t outer = r.extent(), extent = r.extent(), inner = r.extent(), count = r.extent();
   const Range index = r.operand(4, count);
   const Range src = r.operand(width, r.count(outer, count, inner));
@@ -104,36 +113,128 @@ bool put_validate(Check& c) {
   r.apart(out, src);
   r.apart(out, index);
   r.word();
-  return r.done();
+  if (!r.done()) return false;
+  if (by_place(inner, extent, count, fresh)) c.shared = 4 * ((int64_t)extent + count);
+  return true;
 }
+
+namespace {
+
+struct PutArgs {
+  int64_t outer, extent, inner, count;
+  bool fresh;  // OUT counts as zeros
+  const int32_t* index;
+};
+
+// Place by place: what meets in one place is combined in the cache, and written once. `end` and `order` are memory for
+// an int32 of each place and of each index.
+template <int MODE, class T>
+void put_by_place(const Exec& e, const PutArgs& a, const T* src, T* out, int32_t* end, int32_t* order) {
+  const auto [outer, extent, inner, count, fresh, index] = a;
+  // The index sorted by counting: those of place p are order[end[p - 1]] to order[end[p] - 1], in their order.
+  for (int64_t p = 0; p < extent; p++) end[p] = 0;
+  for (int64_t j = 0; j < count; j++) end[index[j]]++;
+  int64_t before = 0, longest = 0;
+  for (int64_t p = 0; p < extent; p++) {
+    const int32_t n = end[p];
+    end[p] = (int32_t)before, before += n, longest = most(longest, n);
+  }
+  for (int64_t j = 0; j < count; j++) order[end[index[j]]++] = (int32_t)j;
+
+  const bool past = sizeof(T) == 4 && fresh && goes_past_caches(outer * extent * inner * 4);
+  const auto places = [&](int64_t o, int64_t p0, int64_t p1, int64_t c0, int64_t c1) {
+    constexpr int64_t PIECE = 1024;
+    alignas(64) T sum[PIECE];
+    for (int64_t p = p0; p < p1; p++) {
+      const int32_t *first = order + (p ? end[p - 1] : 0), *last = order + end[p];
+      if (!fresh && first == last) continue;
+      for (int64_t c = c0; c < c1; c += PIECE) {
+        const int64_t n = least(PIECE, c1 - c);
+        const auto row = [&](const int32_t* j) { return src + (o * count + *j) * inner + c; };
+        T* y = out + (o * extent + p) * inner + c;
+        const int32_t* j = first;
+        if (!fresh) __builtin_memcpy(sum, y, n * sizeof(T));
+        else if (j == last) __builtin_memset(sum, 0, n * sizeof(T));
+        for (; j < last; j++) {
+          const T* x = row(j);
+          if (j + AHEAD < order + count) ask(row(j + AHEAD), n);
+          if (fresh && j == first)
+            for (int64_t i = 0; i < n; i++) sum[i] = combine<MODE>((T)0, x[i]);
+          else
+            for (int64_t i = 0; i < n; i++) sum[i] = combine<MODE>(sum[i], x[i]);
+        }
+        if (past) stream(y, sum, n);
+        else __builtin_memcpy(y, sum, n * sizeof(T));
+      }
+    }
+  };
+  const int64_t work = extent + count;  // rows to read or write
+  if (longest > outer * work / 8) {
+    // One place has much of it: tasks own columns.
+    const int64_t columns = most(1, inner * (int64_t)sizeof(T) / 64);
+    parallel_for(e, columns, GRAIN * columns / (outer * work * inner), [&](int64_t begin, int64_t end) {
+      for (int64_t o = 0; o < outer; o++) places(o, 0, extent, inner * begin / columns, inner * end / columns);
+    });
+    return;
+  }
+  // The first place before which there is so much.
+  const auto place_at = [&](int64_t done) {
+    int64_t lo = 0, hi = extent;
+    while (lo < hi) {
+      const int64_t mid = (lo + hi) / 2;
+      if (mid + (mid ? end[mid - 1] : 0) < done) lo = mid + 1;
+      else hi = mid;
+    }
+    return lo;
+  };
+  parallel_for(e, outer * work, GRAIN / inner, [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      const int64_t o = begin / work, stop = least(end, (o + 1) * work);
+      places(o, place_at(begin - o * work), place_at(stop - o * work), 0, inner);
+      begin = stop;
+    }
+  });
+}
+
+// In the order of the index. Tasks own columns, so that each place is combined by one thread.
+template <int MODE, class T>
+void put_in_order(const Exec& e, const PutArgs& a, const T* src, T* out) {
+  const auto [outer, extent, inner, count, fresh, index] = a;
+  if (fresh) __builtin_memset(out, 0, outer * extent * inner * sizeof(T));
+  const int64_t piece = inner >= 128 ? 64 : inner, pieces = (inner + piece - 1) / piece;
+  parallel_for(e, outer * pieces, GRAIN / (count * piece), [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end;) {
+      // Neighbouring pieces of one row go together.
+      const int64_t o = at / pieces, first = at % pieces;
+      const int64_t n = end - at < pieces - first ? end - at : pieces - first;
+      const int64_t c0 = first * piece, c1 = (first + n) * piece < inner ? (first + n) * piece : inner;
+      for (int64_t j = 0; j < count; j++) {
+        const T* x = src + (o * count + j) * inner;
+        T* __restrict__ y = out + (o * extent + index[j]) * inner;
+        if (j + AHEAD < count) ask(out + (o * extent + index[j + AHEAD]) * inner + c0, c1 - c0);
+        for (int64_t i = c0; i < c1; i++) y[i] = combine<MODE>(y[i], x[i]);
+      }
+      at += n;
+    }
+  });
+}
+
+}  // namespace
 
 void put_run(const Exec& e) {
   const int32_t* w = e.w;
-  const int64_t outer = w[4], extent = w[5], inner = w[6], count = w[7];
-  if (!outer || !inner || !count) return;
-  const int32_t* index = operand<int32_t>(e, w + 8);
-  if (!check_indices(e, index, count, (int32_t)extent, w[14])) return;
-  // Tasks own columns, so that each place is combined by one thread in the order of the index.
-  const int64_t piece = inner >= 128 ? 64 : inner, pieces = (inner + piece - 1) / piece;
+  const PutArgs a = {w[5], w[6], w[7], w[8], (bool)w[4], operand<int32_t>(e, w + 9)};
+  if (!a.outer || !a.inner || !a.count) return;
+  if (!check_indices(e, a.index, a.count, (int32_t)a.extent, w[15])) return;
   with_type(w[2], [&]<class T>() {
     with_mode(w[3], [&]<int MODE>() {
-      const T* src = operand<T>(e, w + 10);
-      T* out = operand<T>(e, w + 12);
-      parallel_for(e, outer * pieces, GRAIN / (count * piece), [&](int64_t begin, int64_t end) {
-        for (int64_t at = begin; at < end;) {
-          // Neighbouring pieces of one row go together.
-          const int64_t o = at / pieces, first = at % pieces;
-          const int64_t n = end - at < pieces - first ? end - at : pieces - first;
-          const int64_t c0 = first * piece, c1 = (first + n) * piece < inner ? (first + n) * piece : inner;
-          for (int64_t j = 0; j < count; j++) {
-            const T* x = src + (o * count + j) * inner;
-            T* __restrict__ y = out + (o * extent + index[j]) * inner;
-            if (j + AHEAD < count) ask(out + (o * extent + index[j + AHEAD]) * inner + c0, c1 - c0);
-            for (int64_t i = c0; i < c1; i++) y[i] = combine<MODE>(y[i], x[i]);
-          }
-          at += n;
-        }
-      });
+      const T* src = operand<T>(e, w + 11);
+      T* out = operand<T>(e, w + 13);
+      if (by_place(a.inner, a.extent, a.count, a.fresh)) {
+        int32_t* shared = (int32_t*)e.shared;
+        put_by_place<MODE>(e, a, src, out, shared, shared + a.extent);
+      } else
+        put_in_order<MODE>(e, a, src, out);
     });
   });
 }

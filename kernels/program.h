@@ -39,7 +39,7 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
   X(FILL, 3)         /* dtype, count, value bits, OUT */ \
   X(COPY, 4)         /* dtype, mode (SET or ADD), rank, extent[rank], SRC, src_stride[rank], OUT, out_stride[rank]; overlapping places of OUT only with ADD, which adds in row-major order */ \
   X(TAKE, 5)         /* dtype, outer, extent, inner, count, SRC (outer, extent, inner), INDEX (count), OUT (outer, count, inner), check id */ \
-  X(PUT, 6)          /* dtype, mode (BOOL: SET, MAX, MIN), outer, extent, inner, count, INDEX (count), SRC (outer, count, inner), OUT (outer, extent, inner; updated), check id */ \
+  X(PUT, 6)          /* dtype, mode (BOOL: SET, MAX, MIN), fresh, outer, extent, inner, count, INDEX (count), SRC (outer, count, inner), OUT (outer, extent, inner; updated; fresh: written as if it were zeros), check id */ \
   X(GATHER, 7)       /* dtype, rank, axis, x extent[rank], index extent[rank], X, INDEX, OUT, check id */ \
   X(SCATTER, 8)      /* dtype, mode (as PUT), rank, axis, out extent[rank], index extent[rank], INDEX, SRC (extents of index), OUT (updated), check id */ \
   X(ARGREDUCE, 9)    /* dtype, is_min, outer, extent (> 0), inner, SRC, OUT (int32) */ \
@@ -148,6 +148,17 @@ constexpr int MAX_THREADS = 64;
 Pool* pool_create(int threads);
 void pool_destroy(Pool*);
 void pool_run(Pool*, int tasks, TaskFn fn, void* ctx);
+
+// Large results are not read again before the caches have lost them; written past them, what they replace need not be
+// fetched.
+static inline bool goes_past_caches(int64_t bytes) {
+#if defined(__AVX2__)
+  return bytes >= 8 << 20;
+#else
+  (void)bytes;
+  return false;
+#endif
+}
 
 }  // namespace nabla
 

@@ -48,6 +48,25 @@ NABLA_INLINE vf load(const float* p) { return *(const vf_u*)p; }
 NABLA_INLINE vi load(const int32_t* p) { return *(const vi_u*)p; }
 NABLA_INLINE void store(float* p, vf v) { *(vf_u*)p = v; }
 NABLA_INLINE void store(int32_t* p, vi v) { *(vi_u*)p = v; }
+// Copies past the caches. Other threads see it: the locked operations that end a task wait for such stores.
+template <class T>
+NABLA_INLINE void stream(T* to, const T* from, int64_t n) {
+  int64_t i = 0;
+#if defined(__AVX2__)
+  if (sizeof(T) == 4) {
+    for (; i < n && (uintptr_t)(to + i) % sizeof(vi); i++) to[i] = from[i];
+    for (; i + VW <= n; i += VW) {
+      const vi x = *(const vi_u*)(from + i);
+#if defined(__AVX512F__)
+      _mm512_stream_si512((__m512i*)(to + i), (__m512i)x);
+#else
+      _mm256_stream_si256((__m256i*)(to + i), (__m256i)x);
+#endif
+    }
+  }
+#endif
+  for (; i < n; i++) to[i] = from[i];
+}
 // x in a register: what is used a few times GCC would rather load that often, and loads that cross cache lines are slow.
 NABLA_INLINE vf held(vf x) {
 #if defined(__AVX512F__)

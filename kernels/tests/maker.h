@@ -76,7 +76,7 @@ struct Maker {
     const int w = d == BOOL ? 1 : 4;
     const Words big = room((int64_t)outer * n * inner, w), index = room(count, 4), part = room((int64_t)outer * count * inner, w);
     const Words size = {outer, n, inner, count};
-    if (put) program.add(OP_PUT, Words{d, d == BOOL ? 3 : r.below(5)} + size + index + part + big + Words{1});
+    if (put) program.add(OP_PUT, Words{d, d == BOOL ? 3 : r.below(5), r.below(2)} + size + index + part + big + Words{1});
     else program.add(OP_TAKE, Words{d} + size + big + index + part + Words{1});
   }
   void gather_or_scatter(bool scatter) {

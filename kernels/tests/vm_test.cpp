@@ -140,9 +140,11 @@ static void fill(Random& r, bool big) {
 template <class T>
 static void take_and_put(Random& r, bool big) {
   const int32_t outer = r.in(1, 4), inner = r.one_in(2) ? 1 : extent(r, big), n = extent(r, big), count = extent(r, big);
-  const std::vector<int32_t> index = indices(r, count, n);
+  std::vector<int32_t> index = indices(r, count, n);
+  if (r.one_in(3)) std::fill(index.begin() + count / 4, index.end(), r.below(n));  // one place has most
   const std::vector<T> x = values<T>(r, (int64_t)outer * n * inner), y = values<T>(r, (int64_t)outer * count * inner);
-  std::vector<T> taken(y.size()), put = x;
+  const bool fresh = r.one_in(2);
+  std::vector<T> taken(y.size()), put = fresh ? std::vector<T>(x.size()) : x;
   const int mode = random_mode<T>(r);
   for (int o = 0; o < outer; o++)
     for (int j = 0; j < count; j++)
@@ -155,7 +157,7 @@ static void take_and_put(Random& r, bool big) {
   const int32_t xs = p.slot_of(x), is = p.slot_of(index), ys = p.slot_of(y), out = p.slot(y.size() * sizeof(T));
   p.add(OP_TAKE, {dtype_of<T>, outer, n, inner, count, xs, 0, is, 0, out, 0, 7});
   compare(p, out, taken);
-  p.add(OP_PUT, {dtype_of<T>, mode, outer, n, inner, count, is, 0, ys, 0, xs, 0, 7});
+  p.add(OP_PUT, {dtype_of<T>, mode, fresh, outer, n, inner, count, is, 0, ys, 0, xs, 0, 7});
   compare(p, xs, put);
 }
 
@@ -401,7 +403,7 @@ static void faults() {
         const int32_t x = p.slot_of(std::vector<float>{1, 2, 3}), y = p.slot_of(std::vector<float>{4, 5, 6, 7});
         const int32_t is = p.slot_of(index), mark = p.slot(4);
         if (op == 0) p.add(OP_TAKE, {F32, 1, 3, 1, 4, x, 0, is, 0, y, 0, 42});
-        if (op == 1) p.add(OP_PUT, {F32, ADD, 1, 3, 1, 4, is, 0, y, 0, x, 0, 42});
+        if (op == 1) p.add(OP_PUT, {F32, ADD, 0, 1, 3, 1, 4, is, 0, y, 0, x, 0, 42});
         if (op == 2) p.add(OP_GATHER, {F32, 1, 0, 3, 4, x, 0, is, 0, y, 0, 42});
         if (op == 3) p.add(OP_SCATTER, {F32, SET, 1, 0, 3, 4, is, 0, y, 0, x, 0, 42});
         if (op == 4) p.add(OP_MAX_POOL_INPUT, {1, 4, 3, y, 0, is, 0, x, 0, 42});
@@ -450,7 +452,7 @@ static void rejections() {
       {"unknown opcode", 0, {}},
       {nullptr, OP_TAKE, {F32, 1, 10, 10, 4, a, 0, b, 0, b, 60, 0}},
       {"the output overlaps an input", OP_TAKE, {F32, 1, 10, 10, 4, a, 0, b, 0, b, 3, 0}},
-      {"unknown mode", OP_PUT, {F32, 5, 1, 10, 1, 4, b, 0, b, 10, a, 0, 0}},
+      {"unknown mode", OP_PUT, {F32, 5, 0, 1, 10, 1, 4, b, 0, b, 10, a, 0, 0}},
       {"the index is larger than what it indexes", OP_GATHER, {F32, 2, 0, 4, 4, 4, 5, a, 0, b, 0, b, 50, 0}},
       {"nothing to choose from", OP_ARGREDUCE, {F32, 0, 1, 0, 1, a, 0, b, 0}},
       {"bools have no such function", OP_SCAN, {BOOL, 0, 1, 4, 1, a, 0, b, 0}},

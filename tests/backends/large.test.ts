@@ -2,12 +2,15 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   compile,
+  embedding,
   gelu,
   getNumThreads,
+  gradients,
   manualSeed,
   randn,
   setNumThreads,
   type Tensor,
+  tensor,
 } from '../../src/index.js'
 
 const threads = getNumThreads()
@@ -36,6 +39,38 @@ describe.each(functions)('%s', (_name, f) => {
     for (const count of [1, 2, 3]) {
       setNumThreads(count)
       expect(Buffer.compare(bytes(compile(f)(x).toTypedArray()), bytes(want))).toBe(0)
+    }
+  })
+})
+
+describe.each([1024, 1001, 31])('embedding of rows of %i', (dim) => {
+  test.each<[string, (i: number) => number]>([
+    ['each now and then', (i) => (i * 7919) % 2200],
+    ['one most of the time', (i) => (i % 50 ? 3 : i)],
+  ])('%s', (_name, place) => {
+    const [extent, n] = [Math.ceil(2.3e6 / dim), Math.ceil(3e6 / dim)]
+    manualSeed(3)
+    const [weight, ct] = [randn([extent, dim], { requiresGrad: true }), randn([n, dim])]
+    const index = Int32Array.from({ length: n }, (_, i) => place(i) % extent)
+    const [w, c] = [weight.toTypedArray(), ct.toTypedArray()]
+    const rows = new Float32Array(n * dim)
+    const grad = new Float32Array(extent * dim)
+    index.forEach((p, i) => {
+      for (let j = 0; j < dim; j++) {
+        rows[i * dim + j] = w[p * dim + j]!
+        grad[p * dim + j]! += c[i * dim + j]!
+      }
+    })
+    const at = tensor(index)
+    const run = compile((ct: Tensor) => {
+      const y = embedding(at, weight)
+      return [y, ...gradients(y, [weight], [ct])]
+    })
+    for (const count of [1, 2, 3]) {
+      setNumThreads(count)
+      const [y, g] = run(ct)
+      expect(Buffer.compare(bytes(y!.toTypedArray()), bytes(rows))).toBe(0)
+      expect(Buffer.compare(bytes(g!.toTypedArray()), bytes(grad))).toBe(0)
     }
   })
 })

@@ -506,13 +506,14 @@ class Core {
         return
       }
       case 'PUT': {
-        const [dtype, mode] = [type(), modes[next()]!]
+        const [dtype, mode, fresh] = [type(), modes[next()]!, next()]
         const [outer, extent, inner, count] = take(4) as [number, number, number, number]
         const index = ref('int32', [count])!
         const src = ref(dtype, [outer, count, inner])!
         const out = ref(dtype, [outer, extent, inner], true)!
         const id = next()
         end()
+        if (fresh) out.flat.fill(0)
         const whole = [outer, extent, inner]
         out.flat.set(
           run({ op: 'put', axis: 1, mode },

@@ -142,6 +142,12 @@ function injective(shape: Shape, strides: readonly number[]): boolean {
   return true
 }
 
+/** A constant of zeros, not of -0. */
+function isZeros(n: Node): boolean {
+  const c = constantOf(n)
+  return c !== undefined && Object.is((c.prim as { value: number }).value, 0)
+}
+
 /** What a reduction over nothing gives. */
 function identity(fn: 'sum' | 'prod' | 'max' | 'min', dtype: DType): number {
   if (fn === 'sum') return 0
@@ -537,7 +543,8 @@ class Encoder {
         return
       }
       case 'put': {
-        copyInto(a!)
+        const fresh = isZeros(a!) && sizeOf(c!.shape) > 0
+        if (!fresh) copyInto(a!)
         if (sizeOf(c!.shape) === 0) return
         const [outer, extent, inner] = split(n.shape, prim.axis)
         const [index, src] = [this.contiguous(b!), this.contiguous(c!)]
@@ -546,6 +553,7 @@ class Encoder {
           [
             type,
             modes[prim.mode],
+            fresh ? 1 : 0,
             outer,
             extent,
             inner,
