@@ -297,6 +297,24 @@ export function batchNorm(
 }
 
 /**
+ * x as (N, C, places), and for each channel of each sample the mean of its group and 1/√(σ² + ε). Only these are of
+ * groups: what is done with them goes channel by channel, as its weight and bias do.
+ */
+function byChannel(x: Tensor, groups: number, eps: number) {
+  const [n, c] = x.shape as [number, number]
+  const places = sizeOf(x.shape.slice(2))
+  const rows = reshape(x, [n, groups, (c / groups) * places])
+  const mu = mean(rows, 2, { keepdim: true })
+  const variance = mean(square(sub(rows, mu)), 2, { keepdim: true })
+  const spread = (t: Tensor) => reshape(expand(t, [n, groups, c / groups]), [n, c, 1])
+  return {
+    centred: sub(reshape(x, [n, c, places]), spread(mu)),
+    scale: spread(rsqrt(add(variance, eps))),
+    spread,
+  }
+}
+
+/**
  * Normalized over the channels of each group and all places, for each sample.
  *
  * Shapes: x (N, C, ...), weight and bias (C).
@@ -326,11 +344,29 @@ export const groupNorm = defineOp({
     }
   },
   forward: ([x, ...rest], { groups, weight, bias, eps }) => {
-    const size = (x!.shape[1]! / groups) * sizeOf(x!.shape.slice(2))
-    const rows = reshape(x!, [x!.shape[0]! * groups, size])
-    let y = reshape(layerNorm(rows, [size], null, null, eps), x!.shape)
-    if (weight) y = mul(y, alongChannels(rest[0]!, x!.rank))
-    return bias ? add(y, alongChannels(rest[rest.length - 1]!, x!.rank)) : y
+    const { centred, scale } = byChannel(x!, groups, eps)
+    let y = mul(centred, weight ? mul(scale, alongChannels(rest[0]!, 3)) : scale)
+    if (bias) y = add(y, alongChannels(rest[rest.length - 1]!, 3))
+    return reshape(y, x!.shape)
+  },
+  vjp: (ct, [x, ...rest], _y, { groups, weight, bias, eps }) => {
+    const { centred, scale, spread } = byChannel(x!, groups, eps)
+    const [n, c, places] = centred.shape as [number, number, number]
+    const g = reshape(ct, centred.shape)
+    const own = weight ? mul(scale, alongChannels(rest[0]!, 3)) : scale
+    // The sums of a group, of the weight and of the bias are sums of these.
+    const total = sum(g, 2, { keepdim: true })
+    const dot = sum(mul(g, centred), 2, { keepdim: true })
+    const overGroup = (t: Tensor) => {
+      const few = reshape(mul(t, own), [n, groups, c / groups])
+      return spread(div(sum(few, 2, { keepdim: true }), (c / groups) * places))
+    }
+    const tilt = mul(overGroup(dot), square(scale))
+    const gx = sub(mul(g, own), add(mul(centred, tilt), overGroup(total)))
+    const grads = [reshape(gx, x!.shape)]
+    if (weight) grads.push(reshape(sum(mul(dot, scale), 0), [c]))
+    if (bias) grads.push(reshape(sum(total, 0), [c]))
+    return grads
   },
   // Each group of two channels has mean 2, variance 1.
   example: (m) => [[m.of([[1, 3, 3, 1]]), 2, m.of([1, 1, 2, 2]), null, 0], [[-1, 1, 2, -2]]],

@@ -56,6 +56,15 @@ test('a value a row likewise, and a kernel that has no work left is gone', () =>
   ])
 })
 
+test('also from a value a row that lies in memory', () => {
+  const b = new Builder()
+  const [x, w] = [b.input([N, N]), b.input([N, N])]
+  const most = b.reduce('max', x, 1)
+  const centred = b.map('sub', x, most)
+  const graph = b.graph(b.map('mul', b.matmul(b.map('exp', centred), w), centred), most)
+  expect(kernels(graph)).toEqual(['RMAXF SUBF EXPF', 'SUBF MULF'])
+})
+
 test.each<[what: string, value: (l: ReturnType<typeof layers>) => Node]>([
   ['a transcendental function', ({ b, s }) => b.map('exp', s)],
   ['a quotient', ({ b, s }) => b.map('div', b.const(1), s)],

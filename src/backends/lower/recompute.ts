@@ -118,12 +118,20 @@ export function recompute(
     for (const leaf of leaves) {
       if (places.some((p) => same(p, leaf))) continue
       const direct = sameStrides(value.shape, leaf.strides, stridesOf(value.shape))
-      if (!direct && sizeOf(leaf.base.shape) !== 1) return undefined
+      if (!direct && sizeOf(leaf.base.shape) !== 1 && !perRow(u, value, leaf)) return undefined
       more.add(leaf.base)
     }
     if (u.nodes.length + nodes.size > maxNodes || read.size + more.size > MAX_OPERANDS)
       return undefined
     return more
+  }
+
+  /** Is it a value for each run of the last axis? */
+  const perRow = ({ space, reduced }: Unit, { shape }: Node, { strides, offset }: Operand) => {
+    const last = shape.length - 1
+    if (offset !== 0 || last < 1 || strides[last] !== 0) return false
+    if (!sameShape(shape, space!) || reduced?.some((a) => a !== last)) return false
+    return sameStrides(shape.slice(0, -1), strides.slice(0, -1), stridesOf(shape.slice(0, -1)))
   }
 
   const bytes = (n: Node) => sizeOf(n.shape) * bytesOf(n.dtype)
