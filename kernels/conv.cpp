@@ -1,5 +1,6 @@
 // CONV, CONV_INPUT and CONV_WEIGHT.
 #include "conv.h"
+
 #include "check.h"
 
 namespace nabla {
@@ -50,28 +51,20 @@ void conv_weight_naive(const Geometry& g, const float* y, const float* x, float*
   each_product(g, [&](int64_t i, int64_t j, int64_t k) { w[j] += y[k] * x[i]; });
 }
 
+extern const Way* const WAYS[3] = {&FLAT, &WINOGRAD, &IMAGES};
+
 namespace {
 
-// Vectors of four waste few lanes of short rows.
-constexpr bool LONG_VECTORS = VW >= 8;
-// The ways of a convolution, and the choice, which also tells the bytes of scratch.
-enum Way { PLAIN, FLAT, WINOGRAD, COLUMNS, LANES };
-Way find_way(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
-  *per_thread = *shared = 0;
-  if (!g.n || !g.c || !g.o || !cells(g.in) || !cells(g.out)) return PLAIN;
-  if (winograd_pays(op, g)) {
-    winograd_needs(op, g, threads, per_thread, shared);
-    return WINOGRAD;
+// The way that takes the least, or null for plain loops.
+const Way* find_way(int32_t op, const Geometry& g) {
+  if (!g.n || !g.c || !g.o || !cells(g.in) || !cells(g.out)) return nullptr;
+  const Way* best = nullptr;
+  double least = NO_WAY;
+  for (const Way* way : WAYS) {
+    const double work = way->work(op, g);
+    if (work < least) least = work, best = way;
   }
-  if (op == OP_CONV_INPUT && columns_pay(g)) {
-    columns_needs(g, per_thread, shared);
-    return COLUMNS;
-  }
-  if (LONG_VECTORS && lanes_pay(op, g)) {
-    lanes_needs(op, g, per_thread, shared);
-    return LANES;
-  }
-  return conv_fast_needs(op, g, threads, per_thread, shared) ? FLAT : PLAIN;
+  return best;
 }
 
 }  // namespace
@@ -102,7 +95,7 @@ bool conv_validate(Check& c) {
   r.apart(out, b);
   if (forward) r.apart(out, r.operand(4, g.o, true));
   if (!r.done()) return false;
-  find_way(c.w[0], g, c.threads, &c.per_thread, &c.shared);
+  if (const Way* way = find_way(c.w[0], g)) way->needs(c.w[0], g, c.threads, &c.per_thread, &c.shared);
   return true;
 }
 
@@ -118,21 +111,10 @@ void conv_run(const Exec& e) {
   if (!size) return;
   float* const out = at(2, size);
   const float* const bias = e.w[0] == OP_CONV ? at(3, 1) : nullptr;
-  int64_t per_thread, shared;
-  const Way way = find_way(e.w[0], g, pool_threads(e.pool), &per_thread, &shared);
-  if (e.w[0] == OP_CONV) {
-    if (way == WINOGRAD) winograd(e, g, a, b, out, bias);
-    else if (LONG_VECTORS && way == LANES) lanes(e, g, a, b, out, bias);
-    else way == FLAT ? conv_fast(e, g, a, b, out, bias) : conv_naive(g, a, b, out, bias);
-  } else if (e.w[0] == OP_CONV_INPUT) {
-    if (way == WINOGRAD) winograd_input(e, g, a, b, out);
-    else if (way == COLUMNS) columns_input(e, g, a, b, out);
-    else way == FLAT ? conv_input_fast(e, g, a, b, out) : conv_input_naive(g, a, b, out);
-  } else {
-    if (way == WINOGRAD) winograd_weight(e, g, a, b, out);
-    else if (LONG_VECTORS && way == LANES) lanes_weight(e, g, a, b, out);
-    else way == FLAT ? conv_weight_fast(e, g, a, b, out) : conv_weight_naive(g, a, b, out);
-  }
+  const Way* const way = find_way(e.w[0], g);
+  if (e.w[0] == OP_CONV) way ? way->forward(e, g, a, b, out, bias) : conv_naive(g, a, b, out, bias);
+  else if (e.w[0] == OP_CONV_INPUT) way ? way->input(e, g, a, b, out) : conv_input_naive(g, a, b, out);
+  else way ? way->weight(e, g, a, b, out) : conv_weight_naive(g, a, b, out);
 }
 
 }  // namespace NABLA_ISA

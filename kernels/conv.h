@@ -18,34 +18,21 @@ struct WindowWords {
   int32_t planes, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3];
 };
 
-// Convolutions on flat copies (conv_fast.cpp). _needs tells the bytes of scratch; false when plain loops are to
-// be used. Without empty operands only.
-bool conv_fast_needs(int32_t op, const Geometry&, int threads, int64_t* per_thread, int64_t* shared);
-void conv_fast(const Exec&, const Geometry&, const float* x, const float* w, float* y, const float* bias);
-void conv_input_fast(const Exec&, const Geometry&, const float* y, const float* w, float* x);
-void conv_weight_fast(const Exec&, const Geometry&, const float* y, const float* x, float* w);
-
-// Winograd's way for 3x3 taps (conv_winograd.cpp): whether it can be gone, whether it is faster than flat copies, and
-// the bytes of scratch. Without empty operands only.
-bool winograd_serves(const Geometry&);
-bool winograd_pays(int32_t op, const Geometry&);
-void winograd_needs(int32_t op, const Geometry&, int threads, int64_t* per_thread, int64_t* shared);
-void winograd(const Exec&, const Geometry&, const float* x, const float* w, float* y, const float* bias);
-void winograd_input(const Exec&, const Geometry&, const float* y, const float* w, float* x);
-void winograd_weight(const Exec&, const Geometry&, const float* y, const float* x, float* w);
-
-// The gradient by the input as one matrix product an image (conv_columns.cpp), likewise.
-bool columns_serve(const Geometry&);
-bool columns_pay(const Geometry&);
-void columns_needs(const Geometry&, int64_t* per_thread, int64_t* shared);
-void columns_input(const Exec&, const Geometry&, const float* y, const float* w, float* x);
-
-// Output channels as lanes, without padding (conv_lanes.cpp), likewise.
-bool lanes_serve(const Geometry&);
-bool lanes_pay(int32_t op, const Geometry&);
-void lanes_needs(int32_t op, const Geometry&, int64_t* per_thread, int64_t* shared);
-void lanes(const Exec&, const Geometry&, const float* x, const float* w, float* y, const float* bias);
-void lanes_weight(const Exec&, const Geometry&, const float* y, const float* x, float* w);
+// One way to compute the instructions, for operands that are not empty.
+struct Way {
+  const char* name;
+  // What it takes on one thread, in multiply-adds of a vector; infinite where it cannot be gone.
+  double (*work)(int32_t op, const Geometry&);
+  // Bytes of scratch.
+  void (*needs)(int32_t op, const Geometry&, int threads, int64_t* per_thread, int64_t* shared);
+  void (*forward)(const Exec&, const Geometry&, const float* x, const float* w, float* y, const float* bias);
+  void (*input)(const Exec&, const Geometry&, const float* y, const float* w, float* x);
+  void (*weight)(const Exec&, const Geometry&, const float* y, const float* x, float* w);
+};
+constexpr double NO_WAY = __builtin_inf();
+// On flat copies (conv_fast.cpp), by Winograd's transforms (conv_winograd.cpp), with images as lanes (conv_images.cpp).
+extern const Way FLAT, WINOGRAD, IMAGES;
+extern const Way* const WAYS[3];
 
 // Pooling by vectors (pool_fast.cpp).
 void max_pool_fast(const Exec&, const WindowWords&, const float* x, float* y, int32_t* index);

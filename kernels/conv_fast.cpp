@@ -283,24 +283,6 @@ struct Dot {
 };
 typedef void (*DotTile)(const Dot&);
 
-typedef float v4 __attribute__((vector_size(16)));
-NABLA_INLINE v4 fold(vf x) {
-#if NABLA_VW == 16
-  typedef float v8 __attribute__((vector_size(32)));
-  const v8 h = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
-  return __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
-#elif NABLA_VW == 8
-  return __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
-#else
-  return x;
-#endif
-}
-NABLA_INLINE float total(vf x) {
-  const v4 a = fold(x);
-  const v4 b = a + __builtin_shufflevector(a, a, 2, 3, 0, 1);
-  return b[0] + b[1];
-}
-
 template <int R, int C>
 static void dot(const Dot& d) {
   vf s[R][C];
@@ -330,7 +312,7 @@ static void dot(const Dot& d) {
 #pragma GCC unroll 8
     for (int j = 0; j < C; j++) {
       float* to = d.out + i * d.ld + j;
-      *to = total(s[i][j]) + (d.add ? *to : 0);
+      *to = hsum(s[i][j]) + (d.add ? *to : 0);
     }
 }
 template <int R, int C>
@@ -434,41 +416,58 @@ static void weight_run(const Exec& e, const WeightSum& s, const float* y, const 
 // Phases of the input beyond which each has too little to do.
 constexpr int64_t MAX_PHASES = 1024;
 
-bool conv_fast_needs(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
+// What a copy of so many channels takes, by measurement; phases are gathered.
+static double copy_work(const Flat& f, int64_t channels) {
+  return (f.stride[2] > 1 ? 16 : 4) * (double)channels * (double)f.channel_size / VW;
+}
+// The same of the sum: of products, and of a vector that is stored in line, on the detour or with gaps.
+static double work_of(const Sum& s) {
+  const double vectors = (double)s.vectors * (double)s.rows;
+  return (double)s.n * (double)s.groups *
+         (vectors * (1.1 * (double)s.products() + (s.in_line ? 1 : s.y_step[2] == 1 ? 5 : 25)) + copy_work(s.f, s.channels));
+}
+static double work(int32_t op, const Geometry& g) {
+  if (op == OP_CONV_INPUT) {
+    double phases = 1, all = 0;
+    for (int a = 0; a < 3; a++) phases *= (double)least(g.stride[a], g.in[a]);
+    if (phases > MAX_PHASES) return NO_WAY;
+    each_phase(g, [&](const int64_t* phase) {
+      all += flat_input(g, phase).fair ? work_of(input_sum(g, phase)) : NO_WAY;
+    });
+    return all;
+  }
+  if (!flat_forward(g).fair) return NO_WAY;
+  if (op == OP_CONV) return work_of(forward_sum(g));
+  const WeightSum s = weight_sum(g, 1);
+  return (double)s.n * (double)s.groups *
+         ((double)s.rows * (double)s.length / VW * (1.2 * (double)s.taps() + 8) + copy_work(s.f, s.channels));
+}
+static void needs(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
   *per_thread = *shared = 0;
   if (op == OP_CONV_WEIGHT) {
-    if (!flat_forward(g).fair) return false;
     const WeightSum s = weight_sum(g, threads);
     *per_thread = s.per_thread(), *shared = s.shared();
-    return true;
-  }
-  if (op == OP_CONV) {
-    if (!flat_forward(g).fair) return false;
+  } else if (op == OP_CONV) {
     const Sum s = forward_sum(g);
     *per_thread = s.per_thread(), *shared = s.shared();
-    return true;
-  }
-  double phases = 1;
-  for (int a = 0; a < 3; a++) phases *= (double)least(g.stride[a], g.in[a]);
-  bool fair = phases <= MAX_PHASES;
-  if (fair)
+  } else {
     each_phase(g, [&](const int64_t* phase) {
-      fair = fair && flat_input(g, phase).fair;
-      if (!fair) return;
       const Sum s = input_sum(g, phase);
       *per_thread = most(*per_thread, s.per_thread()), *shared = most(*shared, s.shared());
     });
-  return fair;
+  }
 }
-void conv_fast(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+static void forward(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
   sum_run(e, forward_sum(g), x, w, y, bias);
 }
-void conv_input_fast(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
+static void input(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
   each_phase(g, [&](const int64_t* phase) { sum_run(e, input_sum(g, phase), y, w, x, nullptr); });
 }
-void conv_weight_fast(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
+static void weight(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
   weight_run(e, weight_sum(g, pool_threads(e.pool)), y, x, w);
 }
+
+extern const Way FLAT = {"flat", work, needs, forward, input, weight};
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

@@ -24,6 +24,8 @@ constexpr int64_t NEAR = 112 * 1024, LEAST_TILES = 64, MOST_TILES = 256;
 // Of the gradient by the weight: channels of x that meet the gradient of y at a time; parts that are summed apart, the
 // blocks that are worth one, and elements of all of them.
 constexpr int64_t BESIDE = 32, MOST_PARTS = 8, PART = 4, MOST_SUMS = 1 << 23;
+// What the transform of a vector of tiles costs, in multiply-adds of one.
+constexpr double TRANSFORM = 80;
 // A task should outlast by far the handing out of it.
 constexpr int64_t LEAST_WORK = 1 << 18;
 
@@ -401,23 +403,23 @@ void weight_run(const Exec& e, const WeightSum& s, const float* y, const float* 
   });
 }
 
-}  // namespace
-
 // ---- the instructions
 
-bool winograd_serves(const Geometry& g) {
-  bool yes = g.groups == 1 && g.in[0] == 1 && g.out[0] == 1 && g.kernel[0] == 1 && g.pad[0] == 0;
-  for (int a = 1; a < 3; a++) yes = yes && g.kernel[a] == 3 && g.stride[a] == 1 && g.dilation[a] == 1;
-  return yes;
-}
-bool winograd_pays(int32_t op, const Geometry& g) {
-  if (!winograd_serves(g) || g.c < 16 || g.o < 16) return false;
-  // Tiles reach past odd edges, and a few of them do not pay for the transforms of the weights.
+double work(int32_t op, const Geometry& g) {
+  bool serves = g.groups == 1 && g.in[0] == 1 && g.out[0] == 1 && g.kernel[0] == 1 && g.pad[0] == 0;
+  for (int a = 1; a < 3; a++) serves = serves && g.kernel[a] == 3 && g.stride[a] == 1 && g.dilation[a] == 1;
+  // With fewer channels the transforms are most of the work.
+  if (!serves || g.c < 8 || g.o < 8) return NO_WAY;
   const int32_t* const made = op == OP_CONV_INPUT ? g.in : g.out;
-  const double tiles = (double)ceil_div(made[1], 2) * (double)ceil_div(made[2], 2);
-  return tiles * 4 <= 1.8 * made[1] * made[2] && tiles * g.n >= 32;
+  const double down = (double)ceil_div(made[1], 2), across = (double)ceil_div(made[2], 2);
+  const double weights = (double)g.o * (op == OP_CONV_WEIGHT ? (double)whole_vectors(g.c) : g.c);
+  // By measurement: the products, which more tiles than cells of odd planes take; the transforms, by vectors of a line
+  // of tiles; those of the weights.
+  const double image = 1.05 * PLACES / VW * down * across * weights +
+                       TRANSFORM * down * (double)ceil_div((int64_t)across, VW) * ((double)g.c + g.o);
+  return (op == OP_CONV_WEIGHT ? 1.15 : 1) * g.n * image + 20 * weights;
 }
-void winograd_needs(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
+void needs(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
   if (op == OP_CONV_WEIGHT) {
     const WeightSum s = weight_sum_of(g, threads);
     *per_thread = s.per_thread(), *shared = s.shared();
@@ -426,15 +428,19 @@ void winograd_needs(int32_t op, const Geometry& g, int threads, int64_t* per_thr
     *per_thread = s.per_thread(), *shared = s.shared();
   }
 }
-void winograd(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+void forward(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
   sum_run(e, sum_of(true, g, pool_threads(e.pool)), x, w, y, bias);
 }
-void winograd_input(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
+void input(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
   sum_run(e, sum_of(false, g, pool_threads(e.pool)), y, w, x, nullptr);
 }
-void winograd_weight(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
+void weight(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
   weight_run(e, weight_sum_of(g, pool_threads(e.pool)), y, x, w);
 }
+
+}  // namespace
+
+extern const Way WINOGRAD = {"winograd", work, needs, forward, input, weight};
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

@@ -20,21 +20,25 @@ NABLA_INLINE void transpose4(const float* const* from, float* to, int64_t w) {
   *(v4_u*)(to + 3 * w) = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
 }
 
+// VW rows of VW lanes become columns: in each round row i is interleaved with the one half of them further on.
+NABLA_INLINE void transpose_lanes(vf* a) {
+#pragma GCC unroll 4
+  for (int n = VW; n > 1; n /= 2) {
+    vf b[VW];
+#pragma GCC unroll 8
+    for (int i = 0; i < VW / 2; i++) b[2 * i] = zip_low(a[i], a[i + VW / 2]), b[2 * i + 1] = zip_high(a[i], a[i + VW / 2]);
+#pragma GCC unroll 16
+    for (int i = 0; i < VW; i++) a[i] = b[i];
+  }
+}
+
 #if defined(__AVX512F__)
-// Sixteen rows by sixteen columns, of which the first n are stored: four rounds, each of which interleaves rows i
-// and i + 8.
+// Sixteen rows by sixteen columns, of which the first n are stored.
 NABLA_INLINE void transpose16(const float* const* from, float* to, int64_t w, int n) {
-  vf a[16], b[16];
+  vf a[16];
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++) a[i] = load(from[i]);
-  const auto round = [](const vf* x, vf* y) __attribute__((always_inline)) {
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) {
-      y[2 * i] = __builtin_shufflevector(x[i], x[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-      y[2 * i + 1] = __builtin_shufflevector(x[i], x[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    }
-  };
-  round(a, b), round(b, a), round(a, b), round(b, a);
+  transpose_lanes(a);
 #pragma GCC unroll 16
   for (int p = 0; p < 16; p++) store_some(to + p * w, a[p], n);
 }

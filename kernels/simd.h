@@ -396,12 +396,21 @@ NABLA_INLINE void store_some(float* p, vf v, int n) {
 #endif
 }
 
-NABLA_INLINE float hsum(vf v) {
-  float t[VW];
-  store(t, v);
-  for (int w = VW / 2; w; w /= 2)
-    for (int i = 0; i < w; i++) t[i] += t[i + w];
-  return t[0];
+// The sum of the lanes, by halves.
+NABLA_INLINE float hsum(vf x) {
+  typedef float quarter __attribute__((vector_size(16)));
+#if NABLA_VW == 16
+  typedef float half __attribute__((vector_size(32)));
+  const half h = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
+                 __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+  const quarter q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+#elif NABLA_VW == 8
+  const quarter q = __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
+#else
+  const quarter q = x;
+#endif
+  const quarter s = q + __builtin_shufflevector(q, q, 2, 3, 0, 1);
+  return s[0] + s[1];
 }
 
 }  // namespace NABLA_ISA

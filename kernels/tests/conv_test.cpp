@@ -1,4 +1,4 @@
-// test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,conv_winograd.cpp,conv_columns.cpp,conv_lanes.cpp,gemm.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
+// test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,conv_winograd.cpp,conv_images.cpp,gemm.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
 // Convolution, pooling and their gradients against the plain loops: random geometries of one to three axes, one to
 // three threads; the same threads give the same bits.
 #include <stdio.h>
@@ -37,16 +37,16 @@ struct Buffer {
 static Pool* pools[3];
 static int64_t cells(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
 
-// Runs the instruction twice on each number of threads and compares with `want`; `needs` is asked for the scratch.
-// All but flat copies give the same bits on all of them.
-template <class N, class F>
-static void check(const char* what, const Geometry& g, const N& needs, const Buffer& want, double products,
-                  const F& run) {
+// Runs the instruction twice on each number of threads and compares with `want`. All but flat copies by the weight
+// give the same bits on all of them.
+template <class F>
+static void check(const Way& way, int32_t op, const Geometry& g, const Buffer& want, double products, const F& run) {
+  if (way.work(op, g) == NO_WAY) return;
   Buffer got(want.n), again(want.n), first(want.n);
-  const bool steady = strncmp(what, "conv", 4);
+  const bool steady = &way != &FLAT || op != OP_CONV_WEIGHT;
   for (int t = 1; t <= 3; t++) {
     int64_t per_thread, shared;
-    if (!needs(t, &per_thread, &shared)) return;
+    way.needs(op, g, t, &per_thread, &shared);
     per_thread = (per_thread + 63) & ~63ll, shared = (shared + 63) & ~63ll;
     char* const scratch = (char*)aligned_alloc(64, (size_t)(shared + t * per_thread + 64));
     memset(scratch, 0xff, (size_t)(shared + t * per_thread));  // not a number
@@ -67,8 +67,8 @@ static void check(const char* what, const Geometry& g, const N& needs, const Buf
                       (!steady || !memcmp(got.p, first.p, (size_t)got.n * 4));
     if (!(worst <= 1e-6 * (8 + products)) || !same) {
       failures++;
-      printf("%s, %d threads: element %lld is %g instead of %g%s: n %d c %d o %d groups %d", what, t, (long long)at,
-             got.p[at], want.p[at], same ? "" : ", and not always the same", g.n, g.c, g.o, g.groups);
+      printf("%s, instruction %d, %d threads: element %lld is %g instead of %g%s: n %d c %d o %d groups %d", way.name, op, t,
+             (long long)at, got.p[at], want.p[at], same ? "" : ", and not always the same", g.n, g.c, g.o, g.groups);
       for (int a = 0; a < 3; a++)
         printf(", in %d out %d kernel %d stride %d dilation %d pad %d", g.in[a], g.out[a], g.kernel[a], g.stride[a],
                g.dilation[a], g.pad[a]);
@@ -101,65 +101,31 @@ static bool draw(Geometry* g, bool big) {
   return work < (big ? 3e7 : 3e5);
 }
 
-// All three instructions, by flat copies and, where they serve, by the other ways.
+// All three instructions, by every way that serves.
 static void convolve(const Geometry& g) {
   const int64_t xs = g.n * g.c * cells(g.in), ys = g.n * g.o * cells(g.out), ws = (int64_t)g.o * (g.c / g.groups) * cells(g.kernel);
   const Buffer x(xs), w(ws), ct(ys), bias(g.o);
   Buffer y(ys), gx(xs), gw(ws);
   const float* const b = one_in(2) ? bias.p : nullptr;
   const double taps = (double)cells(g.kernel), by_weight = (double)g.n * (double)cells(g.out);
-  const auto flat = [&](int32_t op) {
-    return [&g, op](int t, int64_t* mine, int64_t* shared) { return conv_fast_needs(op, g, t, mine, shared); };
-  };
-  const auto tiles = [&](int32_t op) {
-    return [&g, op](int t, int64_t* mine, int64_t* shared) {
-      if (!winograd_serves(g)) return false;
-      winograd_needs(op, g, t, mine, shared);
-      return true;
-    };
-  };
   conv_naive(g, x.p, w.p, y.p, b);
   conv_input_naive(g, ct.p, w.p, gx.p);
   conv_weight_naive(g, ct.p, x.p, gw.p);
-  check("conv", g, flat(OP_CONV), y, taps * g.c / g.groups,
-        [&](const Exec& e, float* out) { conv_fast(e, g, x.p, w.p, out, b); });
-  check("conv_input", g, flat(OP_CONV_INPUT), gx, taps * g.o / g.groups,
-        [&](const Exec& e, float* out) { conv_input_fast(e, g, ct.p, w.p, out); });
-  check("conv_weight", g, flat(OP_CONV_WEIGHT), gw, by_weight,
-        [&](const Exec& e, float* out) { conv_weight_fast(e, g, ct.p, x.p, out); });
-  const auto columns = [&](int, int64_t* mine, int64_t* shared) {
-    if (columns_serve(g)) columns_needs(g, mine, shared);
-    return columns_serve(g);
-  };
-  check("columns_input", g, columns, gx, taps * g.o / g.groups,
-        [&](const Exec& e, float* out) { columns_input(e, g, ct.p, w.p, out); });
-  const auto channels = [&](int32_t op) {
-    return [&g, op](int, int64_t* mine, int64_t* shared) {
-      if (!lanes_serve(g)) return false;
-      lanes_needs(op, g, mine, shared);
-      return true;
-    };
-  };
-  check("lanes", g, channels(OP_CONV), y, taps * g.c / g.groups,
-        [&](const Exec& e, float* out) { lanes(e, g, x.p, w.p, out, b); });
-  check("lanes_weight", g, channels(OP_CONV_WEIGHT), gw, by_weight,
-        [&](const Exec& e, float* out) { lanes_weight(e, g, ct.p, x.p, out); });
-  check("winograd", g, tiles(OP_CONV), y, taps * g.c,
-        [&](const Exec& e, float* out) { winograd(e, g, x.p, w.p, out, b); });
-  check("winograd_input", g, tiles(OP_CONV_INPUT), gx, taps * g.o,
-        [&](const Exec& e, float* out) { winograd_input(e, g, ct.p, w.p, out); });
-  check("winograd_weight", g, tiles(OP_CONV_WEIGHT), gw, by_weight,
-        [&](const Exec& e, float* out) { winograd_weight(e, g, ct.p, x.p, out); });
+  for (const Way* way : WAYS) {
+    check(*way, OP_CONV, g, y, taps * g.c / g.groups, [&](const Exec& e, float* out) { way->forward(e, g, x.p, w.p, out, b); });
+    check(*way, OP_CONV_INPUT, g, gx, taps * g.o / g.groups, [&](const Exec& e, float* out) { way->input(e, g, ct.p, w.p, out); });
+    check(*way, OP_CONV_WEIGHT, g, gw, by_weight, [&](const Exec& e, float* out) { way->weight(e, g, ct.p, x.p, out); });
+  }
 }
 
-// Without padding, channels in whole vectors.
-static void few_places(bool big) {
+// As many images as some vectors have lanes.
+static void many_images(bool big) {
   Geometry g;
   do {
-    const int groups = in(1, 2);
-    g = {in(1, 20), groups * in(1, 7), groups * VW * in(1, 2), groups, {1, 1, 1}, {1, 1, 1}, {1, in(1, 8), in(1, 7)}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}};
-    for (int a = 1; a < 3; a++) g.out[a] = in(1, 31), g.in[a] = g.out[a] + g.kernel[a] - 1 + (one_in(6) ? in(1, 3) : 0);
-  } while ((double)g.n * g.o * g.c * (double)cells(g.out) * (double)cells(g.kernel) > (big ? 3e7 : 1e6));
+    if (!draw(&g, big)) continue;
+    g.n = in(1, one_in(3) ? 5 * VW : 2 * VW);
+  } while (!g.n || cells(g.in) < VW || cells(g.out) < VW ||
+           (double)g.n * g.o * g.c / g.groups * (double)cells(g.out) * (double)cells(g.kernel) > (big ? 3e7 : 1e6));
   convolve(g);
 }
 
@@ -255,7 +221,7 @@ static void pooling(bool big) {
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? atoi(argv[1]) : 200;
   for (int i = 0; i < 3; i++) pools[i] = i ? pool_create(i + 1) : nullptr;
-  for (int i = 0; i < rounds; i++) convolution(i % 50 == 49), small_taps(i % 50 == 49), few_places(i % 50 == 49), pooling(i % 50 == 49);
+  for (int i = 0; i < rounds; i++) convolution(i % 50 == 49), small_taps(i % 50 == 49), many_images(i % 50 == 49), pooling(i % 50 == 49);
   for (Pool* p : pools)
     if (p) pool_destroy(p);
   if (failures) printf("%d failures\n", failures);

@@ -1,0 +1,461 @@
+// Convolutions whose lanes are images: no place of a row is wasted however short it is, and a tap that reads the
+// padding is left out instead of multiplied. Channels are turned so that the same place of some images is one run,
+// and the results are turned back.
+#include "check.h"
+#include "conv.h"
+#include "pack.h"
+
+namespace nabla {
+namespace NABLA_ISA {
+
+namespace {
+
+// Channels of a tile of two vectors, and the sums by the weight of channels of y by taps: what fits the registers.
+#if defined(__AVX512F__)
+constexpr int MR = 14, WR = 4, WC = 6;
+#elif defined(__ARM_NEON)
+constexpr int MR = 12, WR = 4, WC = 6;
+#elif defined(__AVX2__)
+constexpr int MR = 6, WR = 3, WC = 3;
+#else
+constexpr int MR = 4, WR = 2, WC = 4;
+#endif
+constexpr int64_t TAPS = 64;
+// What the turning of a vector costs, in multiply-adds of one: between channels and by itself.
+constexpr double TURN = 10, TURN_PLAIN = 7;
+// Bytes of turned images at a time, and what a tile by the weight reads: they stay in L2 and L1.
+constexpr int64_t WAVE = 1 << 20, NEAR = 48 << 10;
+// A task should outlast by far the handing out of it.
+constexpr int64_t LEAST_WORK = 1 << 18;
+
+int64_t volume(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
+
+// Turns VW rows of VW floats: the ones at from(i) go to those at to(j), element [i][j] to [j][i].
+template <class F, class T>
+NABLA_INLINE void turn(const F& from, const T& to) {
+  vf a[VW];
+#pragma GCC unroll 16
+  for (int i = 0; i < VW; i++) a[i] = load(from(i));
+  transpose_lanes(a);
+#pragma GCC unroll 16
+  for (int i = 0; i < VW; i++) store(to(i), a[i]);
+}
+
+// Images by the chunk, chunks by the wave.
+struct Waves {
+  int64_t wide, chunks, wave;
+  // `bytes` are those of an image.
+  Waves(int64_t n, int64_t vectors, int64_t bytes) {
+    wide = vectors * VW, chunks = ceil_div(n, wide);
+    wave = most(1, least(chunks, WAVE / most(1, bytes * wide)));
+  }
+};
+
+// Calls f(places) for the vectors of `n` places, at least VW, the last of which may overlap the one before it.
+template <class F>
+NABLA_INLINE void each_vector(int64_t n, const F& f) {
+  for (int64_t p = 0; p < n; p += VW) f(least(p, n - VW));
+}
+
+// One channel of the images that there are, of `wide`; the others are zero. Place p of image i, from[i * image + p],
+// goes to at(p)[i].
+template <class F>
+NABLA_INLINE void turn_in(const float* from, int64_t image, int64_t images, int64_t wide, int64_t places, const F& at) {
+  const float none[VW] = {};
+  for (int64_t i = 0; i < wide; i += VW, from += VW * image, images -= VW)
+    each_vector(places, [&](int64_t p) {
+      const auto to = [&](int64_t j) { return at(p + j) + i; };
+      if (images >= VW) turn([&](int64_t j) { return from + j * image + p; }, to);
+      else turn([&](int64_t j) { return j < images ? from + j * image + p : none; }, to);
+    });
+}
+// The way back: place p lies at from + p * pitch.
+NABLA_INLINE void turn_out(const float* from, int64_t pitch, int64_t wide, int64_t places, float* to, int64_t image,
+                           int64_t images) {
+  float none[VW];
+  for (int64_t i = 0; i < wide; i += VW, from += VW, to += VW * image, images -= VW)
+    each_vector(places, [&](int64_t p) {
+      const auto at = [&](int64_t j) { return from + (p + j) * pitch; };
+      if (images >= VW) turn(at, [&](int64_t j) { return to + j * image + p; });
+      else turn(at, [&](int64_t j) { return j < images ? to + j * image + p : none; });
+    });
+}
+
+// ---- forward, and by the input
+
+// Products that lie in a row on both sides: of weights, and of floats of the source.
+struct Run {
+  int64_t weight, from, n;
+};
+// y[channel][image] = bias[channel] + the sum of the runs, for R channels and V vectors of images.
+template <int R, int V>
+void sum_runs(const Run* run, int64_t runs, const float* weights, const float* from, const float* bias, float* y) {
+  vf s[R][V];
+#pragma GCC unroll 16
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 2
+    for (int v = 0; v < V; v++) s[i][v] = bias ? splat(bias[i]) : (vf){};
+  for (; runs > 0; runs--, run++) {
+    const float *a = weights + run->weight * R, *b = from + run->from;
+    for (int64_t k = run->n; k > 0; k--, a += R, b += V * VW) {
+      vf x[V];
+#pragma GCC unroll 2
+      for (int v = 0; v < V; v++) x[v] = held(load(b + v * VW));
+#pragma GCC unroll 16
+      for (int i = 0; i < R; i++) {
+        const vf w = splat(a[i]);
+#pragma GCC unroll 2
+        for (int v = 0; v < V; v++) s[i][v] = fma(w, x[v], s[i][v]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 2
+    for (int v = 0; v < V; v++) store(y + (i * V + v) * VW, s[i][v]);
+}
+typedef void (*SumRuns)(const Run*, int64_t, const float*, const float*, const float*, float*);
+template <int V, int R = MR>
+SumRuns find_sum(int64_t rows) {
+  if constexpr (R > 1)
+    if (rows < R) return find_sum<V, R - 1>(rows);
+  return sum_runs<R, V>;
+}
+
+// Whether chunks of two vectors of images leave few lanes empty.
+bool pairs(int64_t images) {
+  const int64_t vectors = ceil_div(images, VW);
+  return vectors % 2 == 0 || vectors > 6;
+}
+
+struct Pass {
+  const Geometry& g;
+  bool back;                 // by the input
+  const int32_t *from, *to;  // extents of a channel
+  int64_t f, t;              // channels of a group, on either side
+  int64_t high;              // channels of a panel
+  int64_t taps;
+  Waves w;
+
+  Pass(const Geometry& geometry, bool input)
+      : g(geometry), back(input), from(input ? g.out : g.in), to(input ? g.in : g.out),
+        f((input ? g.o : g.c) / g.groups), t((input ? g.c : g.o) / g.groups), high(ceil_div(t, ceil_div(t, MR))),
+        taps(volume(g.kernel)), w(g.n, pairs(g.n) ? 2 : 1, 4 * g.groups * (f * volume(from) + t * volume(to))) {}
+  // Floats of a chunk, and of the weights.
+  int64_t from_chunk() const { return g.groups * f * volume(from) * w.wide; }
+  int64_t to_chunk() const { return g.groups * t * volume(to) * w.wide; }
+  int64_t weights() const { return whole_vectors(g.groups * f * t * taps); }
+  int64_t shared() const { return 4 * (weights() + w.wave * (from_chunk() + to_chunk())); }
+
+  // Whether place i of an axis reads tap t, and where. By the input the taps are turned round, so that both ways
+  // read places in their order.
+  bool reads(int a, int64_t i, int64_t t, int64_t* at) const {
+    if (!back) {
+      *at = i * g.stride[a] + t * g.dilation[a] - g.pad[a];
+    } else {
+      *at = i + g.pad[a] - (g.kernel[a] - 1 - t) * g.dilation[a];
+      if (g.stride[a] > 1) {
+        if (*at < 0 || *at % g.stride[a]) return false;
+        *at /= g.stride[a];
+      }
+    }
+    return *at >= 0 && *at < from[a];
+  }
+  // Of all places of an axis.
+  int64_t count_reads(int a) const {
+    int64_t n = 0, at;
+    for (int64_t i = 0; i < to[a]; i++)
+      for (int64_t t = 0; t < g.kernel[a]; t++) n += reads(a, i, t, &at);
+    return n;
+  }
+  // What place i of an axis reads, neighbours joined: `n` taps from `tap` on at places from `at` on.
+  struct Reads {
+    int64_t tap, at, n;
+  };
+  int64_t list_reads(int a, int64_t i, bool join, Reads* to) const {
+    int64_t n = 0, at;
+    for (int64_t t = 0; t < g.kernel[a]; t++) {
+      if (!reads(a, i, t, &at)) continue;
+      if (join && n && to[n - 1].tap + to[n - 1].n == t && to[n - 1].at + to[n - 1].n == at) to[n - 1].n++;
+      else to[n++] = {t, at, 1};
+    }
+    return n;
+  }
+};
+
+// The lists of reads of a place along its axes, and its runs.
+struct Place {
+  Pass::Reads reads[3][TAPS];
+  int64_t n[3];
+  Run run[TAPS];
+
+  int64_t list_runs(const Pass& s) {
+    int64_t runs = 0;
+    for (int64_t i = 0; i < n[0]; i++)
+      for (int64_t j = 0; j < n[1]; j++) {
+        const Pass::Reads &a = reads[0][i], &b = reads[1][j];
+        const int64_t tap = (a.tap * s.g.kernel[1] + b.tap) * s.g.kernel[2], at = (a.at * s.from[1] + b.at) * s.from[2];
+        for (int64_t k = 0; k < n[2]; k++) {
+          const Pass::Reads& c = reads[2][k];
+          run[runs++] = {(tap + c.tap) * s.f, (at + c.at) * s.f * s.w.wide, c.n * s.f};
+        }
+      }
+    return runs;
+  }
+};
+
+// to[group][panel][tap][channel summed over][channel of the panel]
+void lay_weights(const Pass& s, const float* w, float* to) {
+  const int64_t taps = s.taps, one = taps, row = s.g.c / s.g.groups * taps, channels = s.f;
+  const int64_t by_f = s.back ? row : one, by_t = s.back ? one : row;
+  for (int64_t group = 0; group < s.g.groups; group++, w += s.f * s.t * taps)
+    for (int64_t t = 0; t < s.t; t += s.high) {
+      const int64_t rows = least(s.high, s.t - t);
+      for (int64_t tap = 0; tap < taps; tap++) {
+        const float* from = w + t * by_t + (s.back ? taps - 1 - tap : tap);
+        for (int64_t f = 0; f < channels; f++, from += by_f)
+          for (int64_t r = 0; r < rows; r++) *to++ = from[r * by_t];
+      }
+    }
+}
+
+void run(const Exec& e, const Pass& s, const float* x, const float* w, float* y, const float* bias) {
+  const Geometry& g = s.g;
+  const Waves& waves = s.w;
+  const int64_t from = volume(s.from), to = volume(s.to), lines = (int64_t)s.to[0] * s.to[1], wide = waves.wide;
+  const int64_t from_channels = g.groups * s.f, to_channels = g.groups * s.t;
+  float* const weights = (float*)e.shared;
+  float* const source = weights + s.weights();  // [chunk][group][place][channel][image]
+  float* const result = source + waves.wave * s.from_chunk();
+  lay_weights(s, w, weights);
+  for (int64_t first = 0; first < waves.chunks; first += waves.wave) {
+    const int64_t chunks = least(waves.wave, waves.chunks - first);
+    parallel_for(e, chunks * from_channels, LEAST_WORK / most(1, from * wide), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        const int64_t image = (first + i / from_channels) * wide, c = i % from_channels;
+        float* const at = source + i / from_channels * s.from_chunk() + (c / s.f * from * s.f + c % s.f) * wide;
+        turn_in(x + (image * from_channels + c) * from, from_channels * from, g.n - image, wide, from,
+                [&](int64_t p) { return at + p * s.f * wide; });
+      }
+    });
+    const int64_t work = most(1, s.t * s.f * s.taps * s.to[2] * wide);
+    parallel_for(e, chunks * g.groups * lines, LEAST_WORK / work, [&](int64_t begin, int64_t end) {
+      Place place;
+      for (int64_t i = begin; i < end; i++) {
+        const int64_t line = i % lines, part = i / lines, group = part % g.groups;  // part: chunk and group
+        place.n[0] = s.list_reads(0, line / s.to[1], false, place.reads[0]);
+        place.n[1] = s.list_reads(1, line % s.to[1], false, place.reads[1]);
+        for (int64_t p = 0; p < s.to[2]; p++) {
+          place.n[2] = s.list_reads(2, p, true, place.reads[2]);
+          const int64_t n = place.list_runs(s);
+          for (int64_t t = 0; t < s.t; t += s.high) {
+            const int64_t rows = least(s.high, s.t - t);
+            (wide > VW ? find_sum<2>(rows) : find_sum<1>(rows))(
+                place.run, n, weights + (group * s.t + t) * s.f * s.taps, source + part * from * s.f * wide,
+                bias ? bias + group * s.t + t : nullptr, result + ((part * to + line * s.to[2] + p) * s.t + t) * wide);
+          }
+        }
+      }
+    });
+    parallel_for(e, chunks * to_channels, LEAST_WORK / most(1, to * wide), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        const int64_t image = (first + i / to_channels) * wide, c = i % to_channels;
+        turn_out(result + i / to_channels * s.to_chunk() + (c / s.t * to * s.t + c % s.t) * wide, s.t * wide, wide, to,
+                 y + (image * to_channels + c) * to, to_channels * to, g.n - image);
+      }
+    });
+  }
+}
+
+// ---- by the weight
+
+// sums[channel of y][column][VW] += over lines of n places, for R channels and C columns.
+struct Dot {
+  const float *y, *x;
+  const int32_t* column;  // the first place that a column reads
+  int64_t channel;        // distance of channels of y
+  int64_t lines, n;
+  int64_t x_line, x_step;  // distances of lines and of places of x; those of y lie in a row
+  float* sums;
+};
+template <int R, int C>
+void dot(const Dot& d) {
+  vf s[R][C];
+#pragma GCC unroll 8
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < C; j++) s[i][j] = load(d.sums + (i * C + j) * VW);
+  const float* y = d.y;
+  for (int64_t line = 0; line < d.lines; line++) {
+    const float* x[C];
+#pragma GCC unroll 8
+    for (int j = 0; j < C; j++) x[j] = d.x + line * d.x_line + (int64_t)d.column[j] * VW;
+    int64_t at = 0;
+    for (int64_t n = d.n; n > 0; n--, y += VW, at += d.x_step) {
+      vf a[R];
+#pragma GCC unroll 8
+      for (int i = 0; i < R; i++) a[i] = load(y + i * d.channel);
+#pragma GCC unroll 8
+      for (int j = 0; j < C; j++) {
+        const vf b = held(load(x[j] + at));
+#pragma GCC unroll 8
+        for (int i = 0; i < R; i++) s[i][j] = fma(a[i], b, s[i][j]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < C; j++) store(d.sums + (i * C + j) * VW, s[i][j]);
+}
+typedef void (*DotTile)(const Dot&);
+template <int R = WR, int C = WC>
+DotTile find_dot(int64_t rows, int64_t columns) {
+  if constexpr (R > 1)
+    if (rows < R) return find_dot<R - 1, C>(rows, columns);
+  if constexpr (C > 1)
+    if (columns < C) return find_dot<R, C - 1>(rows, columns);
+  return dot<R, C>;
+}
+
+// A tile of weights: its first channel of y, its group and its first column, a pair of channel of x and tap.
+struct Item {
+  int64_t o, group, column, rows, columns;
+};
+struct ByWeight {
+  const Geometry& g;
+  int64_t og, cg, out, taps, columns;
+  // A channel of x with its padding, as far as it is read; and a place for what is not read.
+  int64_t extent[3], padded, plane;
+  int64_t high, wide;     // of a tile
+  int64_t panels, tiles;  // of a group's channels of y and columns
+  int64_t lines;          // of y at a time
+  Waves w;
+
+  explicit ByWeight(const Geometry& geometry) : g(geometry), w(1, 1, 1) {
+    og = g.o / g.groups, cg = g.c / g.groups, out = volume(g.out), taps = volume(g.kernel), columns = cg * taps;
+    for (int a = 0; a < 3; a++)
+      extent[a] = (g.out[a] - 1) * (int64_t)g.stride[a] + (g.kernel[a] - 1) * (int64_t)g.dilation[a] + 1;
+    padded = extent[0] * extent[1] * extent[2], plane = padded + 1;
+    panels = ceil_div(og, WR), high = ceil_div(og, panels), panels = ceil_div(og, high);
+    tiles = ceil_div(columns, WC), wide = ceil_div(columns, tiles), tiles = ceil_div(columns, wide);
+    const int64_t line = 4 * VW * (high * g.out[2] + g.stride[1] * extent[2]);
+    lines = most(1, NEAR / line - (g.kernel[1] - 1) * (int64_t)g.dilation[1] / g.stride[1]);
+    w = Waves(g.n, 1, 4 * (g.o * out + g.c * plane));
+  }
+  int64_t x_chunk() const { return g.c * plane * VW; }
+  int64_t y_chunk() const { return g.o * out * VW; }
+  int64_t items() const { return g.groups * panels * tiles; }
+  int64_t item() const { return high * wide * VW; }
+  Item item_of(int64_t at) const {
+    const int64_t column = at % tiles * wide, o = at / tiles % panels * high, group = at / tiles / panels;
+    return {group * og + o, group, column, least(high, og - o), least(wide, columns - column)};
+  }
+  // Elements of the tables behind the turned images.
+  int64_t tables() const { return whole_vectors(columns) + whole_vectors(volume(g.in)); }
+  int64_t shared() const { return 4 * (items() * item() + w.wave * (x_chunk() + y_chunk()) + tables()); }
+  bool holes() const {
+    bool some = false;
+    for (int a = 0; a < 3; a++) some = some || g.pad[a] > 0 || extent[a] > g.in[a];
+    return some;
+  }
+  // The first place that a column reads, in a group's channels; and where the places of x lie in a padded channel.
+  void list_columns(int32_t* to) const {
+    for (int64_t c = 0; c < cg; c++)
+      for (int64_t i = 0; i < g.kernel[0]; i++)
+        for (int64_t j = 0; j < g.kernel[1]; j++)
+          for (int64_t k = 0; k < g.kernel[2]; k++)
+            *to++ = (int32_t)(c * plane + (i * g.dilation[0] * extent[1] + j * g.dilation[1]) * extent[2] + k * g.dilation[2]);
+  }
+  void list_places(int32_t* to) const {
+    for (int64_t i = g.pad[0]; i < g.pad[0] + g.in[0]; i++)
+      for (int64_t j = g.pad[1]; j < g.pad[1] + g.in[1]; j++)
+        for (int64_t k = g.pad[2]; k < g.pad[2] + g.in[2]; k++)
+          *to++ = (int32_t)(i < extent[0] && j < extent[1] && k < extent[2] ? (i * extent[1] + j) * extent[2] + k : padded);
+  }
+};
+
+double work(int32_t op, const Geometry& g) {
+  if (volume(g.kernel) > TAPS || volume(g.in) < VW || volume(g.out) < VW) return NO_WAY;
+  const double weights = (double)g.o * (double)(g.c / g.groups);
+  const double turned = (double)g.c * (double)volume(g.in) + (double)g.o * (double)volume(g.out);
+  if (op == OP_CONV_WEIGHT) {
+    const double taps = (double)volume(g.kernel);
+    return (double)ceil_div(g.n, VW) * (weights * taps * (1.05 * (double)volume(g.out) + 5) + TURN_PLAIN * turned);
+  }
+  const Pass s(g, op == OP_CONV_INPUT);
+  double products = 1;
+  for (int a = 0; a < 3; a++) products *= (double)s.count_reads(a);
+  return (double)(s.w.chunks * s.w.wide / VW) *
+         (weights * products * (s.w.wide > VW ? 1 : 1.1) + TURN * turned + 40 * (double)volume(s.to));
+}
+void needs(int32_t op, const Geometry& g, int, int64_t* per_thread, int64_t* shared) {
+  *per_thread = 0;
+  *shared = op == OP_CONV_WEIGHT ? ByWeight(g).shared() : Pass(g, op == OP_CONV_INPUT).shared();
+}
+
+void forward(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+  run(e, Pass(g, false), x, w, y, bias);
+}
+void input(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
+  run(e, Pass(g, true), y, w, x, nullptr);
+}
+void weight(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
+  const ByWeight s(g);
+  const Waves& waves = s.w;
+  const int64_t in = volume(g.in), items = s.items(), channels = g.c + g.o;
+  // sums[item][channel of y][column][VW], xs[chunk][channel][place][VW]
+  float* const sums = (float*)e.shared;
+  float* const xs = sums + items * s.item();
+  float* const ys = xs + waves.wave * s.x_chunk();
+  int32_t* const column = (int32_t*)(ys + waves.wave * s.y_chunk());
+  int32_t* const places = column + whole_vectors(s.columns);
+  s.list_columns(column), s.list_places(places);
+  for (int64_t first = 0; first < waves.chunks; first += waves.wave) {
+    const int64_t chunks = least(waves.wave, waves.chunks - first);
+    parallel_for(e, chunks * channels, LEAST_WORK / most(1, in * VW), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        const int64_t chunk = i / channels, c = i % channels, image = (first + chunk) * VW;
+        if (c < g.c) {
+          float* const to = xs + chunk * s.x_chunk() + c * s.plane * VW;
+          if (s.holes()) __builtin_memset(to, 0, (size_t)(s.padded * VW) * 4);
+          turn_in(x + (image * g.c + c) * in, g.c * in, g.n - image, VW, in,
+                  [&](int64_t p) { return to + (int64_t)places[p] * VW; });
+        } else {
+          float* const to = ys + chunk * s.y_chunk() + (c - g.c) * s.out * VW;
+          turn_in(y + (image * g.o + c - g.c) * s.out, g.o * s.out, g.n - image, VW, s.out,
+                  [&](int64_t p) { return to + p * VW; });
+        }
+      }
+    });
+    const int64_t work = most(1, s.high * s.wide * s.out * VW * chunks);
+    parallel_for(e, items, LEAST_WORK / work, [&](int64_t begin, int64_t end) {
+      if (!first) __builtin_memset(sums + begin * s.item(), 0, (size_t)((end - begin) * s.item()) * 4);
+      for (int64_t chunk = 0; chunk < chunks; chunk++)
+        for (int64_t i = 0; i < g.out[0]; i++)
+          for (int64_t j = 0; j < g.out[1]; j += s.lines)
+            for (int64_t at = begin; at < end; at++) {
+              const Item item = s.item_of(at);
+              find_dot(item.rows, item.columns)(
+                  {ys + chunk * s.y_chunk() + (item.o * s.out + (i * g.out[1] + j) * g.out[2]) * VW,
+                   xs + chunk * s.x_chunk() +
+                       (item.group * s.cg * s.plane + (i * g.stride[0] * s.extent[1] + j * g.stride[1]) * s.extent[2]) * VW,
+                   column + item.column, s.out * VW, least(s.lines, g.out[1] - j), g.out[2], g.stride[1] * s.extent[2] * VW,
+                   (int64_t)g.stride[2] * VW, sums + at * s.item()});
+            }
+    });
+  }
+  for (int64_t at = 0; at < items; at++) {
+    const Item item = s.item_of(at);
+    const float* from = sums + at * s.item();
+    for (int64_t r = 0; r < item.rows; r++)
+      for (int64_t k = 0; k < item.columns; k++, from += VW) w[(item.o + r) * s.columns + item.column + k] = hsum(load(from));
+  }
+}
+
+}  // namespace
+
+extern const Way IMAGES = {"images", work, needs, forward, input, weight};
+
+}  // namespace NABLA_ISA
+}  // namespace nabla
