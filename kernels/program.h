@@ -137,8 +137,9 @@ struct ProgramInfo {
   FusedCode** code;            // the machine code of each instruction, or null; its owner frees it
 };
 
-// The thread pool, built once (threads.cpp). Runs fn(ctx, task, thread) for task 0..tasks-1, tasks claimed in
-// order by whichever thread is free, thread in [0, threads); returns when all are done. Not reentrant.
+// The thread pool, built once (threads.cpp). Runs fn(ctx, task, thread) for task 0..tasks-1, thread in [0, threads):
+// equal parts of the tasks by the same thread each time, but by whichever is free where one falls behind. Returns when
+// all are done. Not reentrant.
 struct Pool;
 typedef void (*TaskFn)(void* ctx, int task, int thread);
 int pool_threads(const Pool*);  // 1 when the pool is null

@@ -1,6 +1,8 @@
-// The thread pool. A job is one word {generation, tasks left}: a thread claims a task by a compare-and-swap
-// of it, so that who comes late finds nothing left and touches nothing. The caller works too, and the job is
-// done when `pending` is zero; threads that sleep through a short job are not waited for.
+// The thread pool. The tasks of a job are divided into a share for each thread, a word {generation, tasks left}: a
+// thread claims a task by a compare-and-swap of the word, so that who comes late finds nothing left and touches
+// nothing. It takes its own share first, so that what one job writes lies in the caches of the thread that reads it in
+// the next one; then what others have left. The caller works too, and the job is done when `pending` is zero; threads
+// that sleep through a short job are not waited for.
 #include "program.h"
 
 #if defined(__wasm__)
@@ -32,17 +34,22 @@ T relaxed(const T* p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 
 }  // namespace
 
+struct Share {
+  alignas(64) uint64_t left;  // generation << 32 | tasks left
+};
+
 struct Pool {
   // Written between jobs only, so that a claim that succeeds proves that they were of its job.
   alignas(64) TaskFn fn;
   void* ctx;
   int tasks;
   int threads;
-  alignas(64) uint64_t job;  // generation << 32 | tasks left
+  alignas(64) uint32_t job;  // generation
   alignas(64) uint32_t pending;
   uint32_t waiting;  // the caller sleeps until pending is zero
   alignas(64) uint32_t bell;
   uint32_t sleepers, stop;
+  Share shares[MAX_THREADS];
 #if defined(__wasm__)
   uint32_t entered[MAX_THREADS];
 #else
@@ -108,28 +115,38 @@ bool spin(const F& ready) {
 #endif
 }
 
-// Claims and runs tasks until none is left.
-void work(Pool* p, int thread) {
+// The tasks before the share of a thread.
+int before(int tasks, int threads, int thread) { return (int)((int64_t)tasks * thread / threads); }
+
+// Claims and runs tasks until none is left, and tells of which job.
+uint32_t work(Pool* p, int thread) {
+  const uint32_t job = load(&p->job);
+  const int shares = relaxed(&p->threads);
   uint32_t mine = 0;
-  uint64_t job = load(&p->job);
-  while ((uint32_t)job) {
-    const TaskFn fn = relaxed(&p->fn);
-    void* const ctx = relaxed(&p->ctx);
-    const int task = relaxed(&p->tasks) - (int)(uint32_t)job;
-    if (thread >= relaxed(&p->threads)) return;
-    if (!__atomic_compare_exchange_n(&p->job, &job, job - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) continue;
-    fn(ctx, task, thread);
-    mine++;
-    job = load(&p->job);
+  for (int i = 0; i < shares; i++) {
+    const int from = thread + i < shares ? thread + i : thread + i - shares;
+    uint64_t* const share = &p->shares[from].left;
+    for (uint64_t left = load(share); (uint32_t)left;) {
+      const TaskFn fn = relaxed(&p->fn);
+      void* const ctx = relaxed(&p->ctx);
+      const int threads = relaxed(&p->threads);
+      const int task = before(relaxed(&p->tasks), threads, from + 1) - (int)(uint32_t)left;
+      if (thread >= threads) break;
+      if (!__atomic_compare_exchange_n(share, &left, left - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) continue;
+      fn(ctx, task, thread);
+      mine++;
+      left = load(share);
+    }
   }
   if (mine && __atomic_sub_fetch(&p->pending, mine, __ATOMIC_SEQ_CST) == 0 && load(&p->waiting))
     wake(p, &p->pending, 1);
+  return job;
 }
 
 void worker(Pool* p, int thread) {
-  auto called = [&] { return ((uint32_t)load(&p->job) && thread < relaxed(&p->threads)) || load(&p->stop); };
   for (;;) {
-    work(p, thread);
+    const uint32_t seen = work(p, thread);
+    auto called = [&] { return load(&p->job) != seen || load(&p->stop); };
     if (!spin(called)) {
       // Whoever publishes a job after the check below sees this sleeper and rings the bell.
       __atomic_fetch_add(&p->sleepers, 1, __ATOMIC_SEQ_CST);
@@ -159,7 +176,13 @@ void pool_run(Pool* p, int tasks, TaskFn fn, void* ctx) {
   __atomic_store_n(&p->ctx, ctx, __ATOMIC_RELAXED);
   __atomic_store_n(&p->tasks, tasks, __ATOMIC_RELAXED);
   __atomic_store_n(&p->pending, (uint32_t)tasks, __ATOMIC_RELAXED);
-  __atomic_store_n(&p->job, ((relaxed(&p->job) >> 32) + 1) << 32 | (uint32_t)tasks, __ATOMIC_SEQ_CST);
+  const uint32_t job = relaxed(&p->job) + 1;
+  const int threads = pool_threads(p);
+  for (int i = 0; i < threads; i++) {
+    const int share = before(tasks, threads, i + 1) - before(tasks, threads, i);
+    __atomic_store_n(&p->shares[i].left, (uint64_t)job << 32 | (uint32_t)share, __ATOMIC_RELEASE);
+  }
+  __atomic_store_n(&p->job, job, __ATOMIC_SEQ_CST);
   if (load(&p->sleepers)) ring(p, MAX_THREADS);
   work(p, 0);
   auto done = [&] { return load(&p->pending) == 0; };
