@@ -23,8 +23,11 @@ constexpr int MR = 4, WR = 2, WC = 4;
 constexpr int64_t TAPS = 64;
 // What the turning of a vector costs, in multiply-adds of one: between channels and by itself.
 constexpr double TURN = 10, TURN_PLAIN = 7;
-// Bytes of turned images at a time, and what a tile by the weight reads: they stay in L2 and L1.
-constexpr int64_t WAVE = 1 << 20, NEAR = 48 << 10;
+// Bytes that tiles by the weight read, which stay near.
+constexpr int64_t NEAR = 48 << 10;
+// Floats of a thread's turned images, and of the sums by the weight, at most. Images are summed in at most so many parts,
+// whatever the number of threads, and in fewer where the sums are more than so many floats.
+constexpr int64_t MOST = 1 << 22, PARTS = 8, MOST_SUMS = 1 << 20;
 // A task should outlast by far the handing out of it.
 constexpr int64_t LEAST_WORK = 1 << 18;
 
@@ -40,16 +43,6 @@ NABLA_INLINE void turn(const F& from, const T& to) {
 #pragma GCC unroll 16
   for (int i = 0; i < VW; i++) store(to(i), a[i]);
 }
-
-// Images by the chunk, chunks by the wave.
-struct Waves {
-  int64_t wide, chunks, wave;
-  // `bytes` are those of an image.
-  Waves(int64_t n, int64_t vectors, int64_t bytes) {
-    wide = vectors * VW, chunks = ceil_div(n, wide);
-    wave = most(1, least(chunks, WAVE / most(1, bytes * wide)));
-  }
-};
 
 // Calls f(places) for the vectors of `n` places, at least VW, the last of which may overlap the one before it.
 template <class F>
@@ -122,12 +115,6 @@ SumRuns find_sum(int64_t rows) {
   return sum_runs<R, V>;
 }
 
-// Whether chunks of two vectors of images leave few lanes empty.
-bool pairs(int64_t images) {
-  const int64_t vectors = ceil_div(images, VW);
-  return vectors % 2 == 0 || vectors > 6;
-}
-
 struct Pass {
   const Geometry& g;
   bool back;                 // by the input
@@ -135,17 +122,24 @@ struct Pass {
   int64_t f, t;              // channels of a group, on either side
   int64_t high;              // channels of a panel
   int64_t taps;
-  Waves w;
+  int64_t wide, chunks;  // images of a chunk
+  int64_t parts;         // of a chunk's lines, when there are few chunks
 
-  Pass(const Geometry& geometry, bool input)
+  Pass(const Geometry& geometry, bool input, int threads)
       : g(geometry), back(input), from(input ? g.out : g.in), to(input ? g.in : g.out),
         f((input ? g.o : g.c) / g.groups), t((input ? g.c : g.o) / g.groups), high(ceil_div(t, ceil_div(t, MR))),
-        taps(volume(g.kernel)), w(g.n, pairs(g.n) ? 2 : 1, 4 * g.groups * (f * volume(from) + t * volume(to))) {}
-  // Floats of a chunk, and of the weights.
-  int64_t from_chunk() const { return g.groups * f * volume(from) * w.wide; }
-  int64_t to_chunk() const { return g.groups * t * volume(to) * w.wide; }
+        taps(volume(g.kernel)) {
+    // Two vectors a chunk, where that leaves no lanes and no thread idle.
+    const int64_t vectors = ceil_div(g.n, VW);
+    wide = (vectors % 2 == 0 || vectors > 6) && vectors / 2 * g.groups >= threads ? 2 * VW : VW;
+    chunks = ceil_div(g.n, wide);
+    parts = most(1, least(ceil_div(threads, chunks * g.groups), lines() / ceil_div(VW, to[2])));
+  }
+  int64_t lines() const { return (int64_t)to[0] * to[1]; }
+  // Floats of the turned channels of a group, and of the weights.
+  int64_t source() const { return f * volume(from) * wide; }
+  int64_t result() const { return t * ceil_div(lines(), parts) * to[2] * wide; }
   int64_t weights() const { return whole_vectors(g.groups * f * t * taps); }
-  int64_t shared() const { return 4 * (weights() + w.wave * (from_chunk() + to_chunk())); }
 
   // Whether place i of an axis reads tap t, and where. By the input the taps are turned round, so that both ways
   // read places in their order.
@@ -160,13 +154,6 @@ struct Pass {
       }
     }
     return *at >= 0 && *at < from[a];
-  }
-  // Of all places of an axis.
-  int64_t count_reads(int a) const {
-    int64_t n = 0, at;
-    for (int64_t i = 0; i < to[a]; i++)
-      for (int64_t t = 0; t < g.kernel[a]; t++) n += reads(a, i, t, &at);
-    return n;
   }
   // What place i of an axis reads, neighbours joined: `n` taps from `tap` on at places from `at` on.
   struct Reads {
@@ -197,7 +184,7 @@ struct Place {
         const int64_t tap = (a.tap * s.g.kernel[1] + b.tap) * s.g.kernel[2], at = (a.at * s.from[1] + b.at) * s.from[2];
         for (int64_t k = 0; k < n[2]; k++) {
           const Pass::Reads& c = reads[2][k];
-          run[runs++] = {(tap + c.tap) * s.f, (at + c.at) * s.f * s.w.wide, c.n * s.f};
+          run[runs++] = {(tap + c.tap) * s.f, (at + c.at) * s.f * s.wide, c.n * s.f};
         }
       }
     return runs;
@@ -221,28 +208,24 @@ void lay_weights(const Pass& s, const float* w, float* to) {
 
 void run(const Exec& e, const Pass& s, const float* x, const float* w, float* y, const float* bias) {
   const Geometry& g = s.g;
-  const Waves& waves = s.w;
-  const int64_t from = volume(s.from), to = volume(s.to), lines = (int64_t)s.to[0] * s.to[1], wide = waves.wide;
-  const int64_t from_channels = g.groups * s.f, to_channels = g.groups * s.t;
+  const int64_t from = volume(s.from), to = volume(s.to), lines = s.lines(), wide = s.wide;
   float* const weights = (float*)e.shared;
-  float* const source = weights + s.weights();  // [chunk][group][place][channel][image]
-  float* const result = source + waves.wave * s.from_chunk();
   lay_weights(s, w, weights);
-  for (int64_t first = 0; first < waves.chunks; first += waves.wave) {
-    const int64_t chunks = least(waves.wave, waves.chunks - first);
-    parallel_for(e, chunks * from_channels, LEAST_WORK / most(1, from * wide), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        const int64_t image = (first + i / from_channels) * wide, c = i % from_channels;
-        float* const at = source + i / from_channels * s.from_chunk() + (c / s.f * from * s.f + c % s.f) * wide;
-        turn_in(x + (image * from_channels + c) * from, from_channels * from, g.n - image, wide, from,
-                [&](int64_t p) { return at + p * s.f * wide; });
-      }
-    });
-    const int64_t work = most(1, s.t * s.f * s.taps * s.to[2] * wide);
-    parallel_for(e, chunks * g.groups * lines, LEAST_WORK / work, [&](int64_t begin, int64_t end) {
-      Place place;
-      for (int64_t i = begin; i < end; i++) {
-        const int64_t line = i % lines, part = i / lines, group = part % g.groups;  // part: chunk and group
+  const int64_t items = s.chunks * g.groups * s.parts, work = most(1, s.t * s.f * s.taps * to / s.parts * wide);
+  const int tasks = cut(e, items, most(1, LEAST_WORK / work));
+  parallel(e, tasks, [&](int task, int thread) {
+    float* const source = (float*)(e.scratch + thread * e.per_thread);  // [place][channel][image]
+    float* const result = source + s.source();
+    Place place;
+    for (int64_t item = items * task / tasks; item < items * (task + 1) / tasks; item++) {
+      const int64_t part = item % s.parts, group = item / s.parts % g.groups, image = item / s.parts / g.groups * wide;
+      const float* const x0 = x + (image * g.groups + group) * s.f * from;
+      for (int64_t c = 0; c < s.f; c++)
+        turn_in(x0 + c * from, g.groups * s.f * from, g.n - image, wide, from,
+                [&](int64_t p) { return source + (p * s.f + c) * wide; });
+      const int64_t begin = lines * part / s.parts, end = lines * (part + 1) / s.parts;
+      float* at = result;
+      for (int64_t line = begin; line < end; line++) {
         place.n[0] = s.list_reads(0, line / s.to[1], false, place.reads[0]);
         place.n[1] = s.list_reads(1, line % s.to[1], false, place.reads[1]);
         for (int64_t p = 0; p < s.to[2]; p++) {
@@ -250,21 +233,18 @@ void run(const Exec& e, const Pass& s, const float* x, const float* w, float* y,
           const int64_t n = place.list_runs(s);
           for (int64_t t = 0; t < s.t; t += s.high) {
             const int64_t rows = least(s.high, s.t - t);
-            (wide > VW ? find_sum<2>(rows) : find_sum<1>(rows))(
-                place.run, n, weights + (group * s.t + t) * s.f * s.taps, source + part * from * s.f * wide,
-                bias ? bias + group * s.t + t : nullptr, result + ((part * to + line * s.to[2] + p) * s.t + t) * wide);
+            const SumRuns sum = wide > VW ? find_sum<2>(rows) : find_sum<1>(rows);
+            sum(place.run, n, weights + (group * s.t + t) * s.f * s.taps, source, bias ? bias + group * s.t + t : nullptr, at);
+            at += rows * wide;
           }
         }
       }
-    });
-    parallel_for(e, chunks * to_channels, LEAST_WORK / most(1, to * wide), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        const int64_t image = (first + i / to_channels) * wide, c = i % to_channels;
-        turn_out(result + i / to_channels * s.to_chunk() + (c / s.t * to * s.t + c % s.t) * wide, s.t * wide, wide, to,
-                 y + (image * to_channels + c) * to, to_channels * to, g.n - image);
-      }
-    });
-  }
+      const int64_t places = (end - begin) * s.to[2], next = g.groups * s.t * to;
+      float* const y0 = y + (image * g.groups + group) * s.t * to + begin * s.to[2];
+      for (int64_t c = 0; c < s.t; c++)
+        turn_out(result + c * wide, s.t * wide, wide, places, y0 + c * to, next, g.n - image);
+    }
+  });
 }
 
 // ---- by the weight
@@ -330,9 +310,10 @@ struct ByWeight {
   int64_t high, wide;     // of a tile
   int64_t panels, tiles;  // of a group's channels of y and columns
   int64_t lines;          // of y at a time
-  Waves w;
+  int64_t chunks, parts;  // of the images
+  int64_t slices;         // of the tiles, when there are few parts
 
-  explicit ByWeight(const Geometry& geometry) : g(geometry), w(1, 1, 1) {
+  ByWeight(const Geometry& geometry, int threads) : g(geometry) {
     og = g.o / g.groups, cg = g.c / g.groups, out = volume(g.out), taps = volume(g.kernel), columns = cg * taps;
     for (int a = 0; a < 3; a++)
       extent[a] = (g.out[a] - 1) * (int64_t)g.stride[a] + (g.kernel[a] - 1) * (int64_t)g.dilation[a] + 1;
@@ -341,7 +322,8 @@ struct ByWeight {
     tiles = ceil_div(columns, WC), wide = ceil_div(columns, tiles), tiles = ceil_div(columns, wide);
     const int64_t line = 4 * VW * (high * g.out[2] + g.stride[1] * extent[2]);
     lines = most(1, NEAR / line - (g.kernel[1] - 1) * (int64_t)g.dilation[1] / g.stride[1]);
-    w = Waves(g.n, 1, 4 * (g.o * out + g.c * plane));
+    chunks = ceil_div(g.n, VW), parts = most(1, least(chunks, least(PARTS, MOST_SUMS / sums())));
+    slices = least(ceil_div(threads, parts), items());
   }
   int64_t x_chunk() const { return g.c * plane * VW; }
   int64_t y_chunk() const { return g.o * out * VW; }
@@ -351,29 +333,41 @@ struct ByWeight {
     const int64_t column = at % tiles * wide, o = at / tiles % panels * high, group = at / tiles / panels;
     return {group * og + o, group, column, least(high, og - o), least(wide, columns - column)};
   }
-  // Elements of the tables behind the turned images.
-  int64_t tables() const { return whole_vectors(columns) + whole_vectors(volume(g.in)); }
-  int64_t shared() const { return 4 * (items() * item() + w.wave * (x_chunk() + y_chunk()) + tables()); }
+  int64_t sums() const { return items() * item(); }
+  int64_t shared() const { return 4 * (parts * sums() + whole_vectors(columns) + whole_vectors(volume(g.in))); }
   bool holes() const {
     bool some = false;
     for (int a = 0; a < 3; a++) some = some || g.pad[a] > 0 || extent[a] > g.in[a];
     return some;
   }
   // The first place that a column reads, in a group's channels; and where the places of x lie in a padded channel.
+  int64_t place(int64_t i, int64_t j, int64_t k) const { return (i * extent[1] + j) * extent[2] + k; }
   void list_columns(int32_t* to) const {
     for (int64_t c = 0; c < cg; c++)
       for (int64_t i = 0; i < g.kernel[0]; i++)
         for (int64_t j = 0; j < g.kernel[1]; j++)
           for (int64_t k = 0; k < g.kernel[2]; k++)
-            *to++ = (int32_t)(c * plane + (i * g.dilation[0] * extent[1] + j * g.dilation[1]) * extent[2] + k * g.dilation[2]);
+            *to++ = (int32_t)(c * plane + place(i * g.dilation[0], j * g.dilation[1], k * g.dilation[2]));
   }
   void list_places(int32_t* to) const {
     for (int64_t i = g.pad[0]; i < g.pad[0] + g.in[0]; i++)
       for (int64_t j = g.pad[1]; j < g.pad[1] + g.in[1]; j++)
         for (int64_t k = g.pad[2]; k < g.pad[2] + g.in[2]; k++)
-          *to++ = (int32_t)(i < extent[0] && j < extent[1] && k < extent[2] ? (i * extent[1] + j) * extent[2] + k : padded);
+          *to++ = (int32_t)(i < extent[0] && j < extent[1] && k < extent[2] ? place(i, j, k) : padded);
   }
 };
+
+// The pairs of places of an axis of y and taps that read a place of x.
+double count_reads(const Geometry& g, int a) {
+  double n = 0;
+  for (int64_t t = 0; t < g.kernel[a]; t++) {
+    const int64_t at = t * g.dilation[a] - g.pad[a];
+    const int64_t first = at < 0 ? ceil_div(-at, g.stride[a]) : 0;
+    const int64_t last = at < g.in[a] ? least(g.out[a] - 1, (g.in[a] - 1 - at) / g.stride[a]) : -1;
+    n += (double)most(0, last - first + 1);
+  }
+  return n;
+}
 
 double work(int32_t op, const Geometry& g) {
   if (volume(g.kernel) > TAPS || volume(g.in) < VW || volume(g.out) < VW) return NO_WAY;
@@ -381,76 +375,89 @@ double work(int32_t op, const Geometry& g) {
   const double turned = (double)g.c * (double)volume(g.in) + (double)g.o * (double)volume(g.out);
   if (op == OP_CONV_WEIGHT) {
     const double taps = (double)volume(g.kernel);
-    return (double)ceil_div(g.n, VW) * (weights * taps * (1.05 * (double)volume(g.out) + 5) + TURN_PLAIN * turned);
+    const ByWeight s(g, 1);
+    if (s.x_chunk() + s.y_chunk() > MOST || s.sums() > MOST) return NO_WAY;
+    return (double)ceil_div(g.n, VW) * (weights * taps * (1.1 * (double)volume(g.out) + 12) + TURN_PLAIN * turned);
   }
-  const Pass s(g, op == OP_CONV_INPUT);
+  const Pass s(g, op == OP_CONV_INPUT, 1);
+  if (s.source() + s.result() > MOST) return NO_WAY;
   double products = 1;
-  for (int a = 0; a < 3; a++) products *= (double)s.count_reads(a);
-  return (double)(s.w.chunks * s.w.wide / VW) *
-         (weights * products * (s.w.wide > VW ? 1 : 1.1) + TURN * turned + 40 * (double)volume(s.to));
+  for (int a = 0; a < 3; a++) products *= count_reads(g, a);
+  return (double)(s.chunks * s.wide / VW) *
+         (weights * products * (s.wide > VW ? 1 : 1.1) + TURN * turned + 40 * (double)volume(s.to));
 }
-void needs(int32_t op, const Geometry& g, int, int64_t* per_thread, int64_t* shared) {
-  *per_thread = 0;
-  *shared = op == OP_CONV_WEIGHT ? ByWeight(g).shared() : Pass(g, op == OP_CONV_INPUT).shared();
+void needs(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
+  if (op == OP_CONV_WEIGHT) {
+    const ByWeight s(g, threads);
+    *per_thread = 4 * (s.x_chunk() + s.y_chunk()), *shared = s.shared();
+  } else {
+    const Pass s(g, op == OP_CONV_INPUT, threads);
+    *per_thread = 4 * (s.source() + s.result()), *shared = 4 * s.weights();
+  }
 }
 
 void forward(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
-  run(e, Pass(g, false), x, w, y, bias);
+  run(e, Pass(g, false, pool_threads(e.pool)), x, w, y, bias);
 }
 void input(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
-  run(e, Pass(g, true), y, w, x, nullptr);
+  run(e, Pass(g, true, pool_threads(e.pool)), y, w, x, nullptr);
 }
 void weight(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
-  const ByWeight s(g);
-  const Waves& waves = s.w;
-  const int64_t in = volume(g.in), items = s.items(), channels = g.c + g.o;
-  // sums[item][channel of y][column][VW], xs[chunk][channel][place][VW]
+  const ByWeight s(g, pool_threads(e.pool));
+  const int64_t in = volume(g.in), all = s.items();
+  // sums[part][tile][channel of y][column][VW]
   float* const sums = (float*)e.shared;
-  float* const xs = sums + items * s.item();
-  float* const ys = xs + waves.wave * s.x_chunk();
-  int32_t* const column = (int32_t*)(ys + waves.wave * s.y_chunk());
+  int32_t* const column = (int32_t*)(sums + s.parts * s.sums());
   int32_t* const places = column + whole_vectors(s.columns);
   s.list_columns(column), s.list_places(places);
-  for (int64_t first = 0; first < waves.chunks; first += waves.wave) {
-    const int64_t chunks = least(waves.wave, waves.chunks - first);
-    parallel_for(e, chunks * channels, LEAST_WORK / most(1, in * VW), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        const int64_t chunk = i / channels, c = i % channels, image = (first + chunk) * VW;
-        if (c < g.c) {
-          float* const to = xs + chunk * s.x_chunk() + c * s.plane * VW;
-          if (s.holes()) __builtin_memset(to, 0, (size_t)(s.padded * VW) * 4);
-          turn_in(x + (image * g.c + c) * in, g.c * in, g.n - image, VW, in,
-                  [&](int64_t p) { return to + (int64_t)places[p] * VW; });
-        } else {
-          float* const to = ys + chunk * s.y_chunk() + (c - g.c) * s.out * VW;
-          turn_in(y + (image * g.o + c - g.c) * s.out, g.o * s.out, g.n - image, VW, s.out,
-                  [&](int64_t p) { return to + p * VW; });
-        }
+  const int64_t shares = s.parts * s.slices, work = most(1, s.og * s.columns * s.out * g.n / shares);
+  const int tasks = cut(e, shares, most(1, LEAST_WORK / work));
+  const auto run = [&](int64_t share, int thread) {
+    float* const xs = (float*)(e.scratch + thread * e.per_thread);  // [channel][place][VW]
+    float* const ys = xs + s.x_chunk();
+    const int64_t part = share / s.slices, slice = share % s.slices;
+    const int64_t begin = all * slice / s.slices, end = all * (slice + 1) / s.slices;
+    float* const own = sums + part * s.sums();
+    __builtin_memset(own + begin * s.item(), 0, (size_t)((end - begin) * s.item()) * 4);
+    if (s.holes()) __builtin_memset(xs, 0, (size_t)s.x_chunk() * 4);
+    for (int64_t chunk = s.chunks * part / s.parts; chunk < s.chunks * (part + 1) / s.parts; chunk++) {
+      const int64_t image = chunk * VW;
+      for (int64_t c = 0; c < g.c; c++) {
+        float* const to = xs + c * s.plane * VW;
+        turn_in(x + (image * g.c + c) * in, g.c * in, g.n - image, VW, in,
+                [&](int64_t p) { return to + (int64_t)places[p] * VW; });
       }
-    });
-    const int64_t work = most(1, s.high * s.wide * s.out * VW * chunks);
-    parallel_for(e, items, LEAST_WORK / work, [&](int64_t begin, int64_t end) {
-      if (!first) __builtin_memset(sums + begin * s.item(), 0, (size_t)((end - begin) * s.item()) * 4);
-      for (int64_t chunk = 0; chunk < chunks; chunk++)
-        for (int64_t i = 0; i < g.out[0]; i++)
-          for (int64_t j = 0; j < g.out[1]; j += s.lines)
-            for (int64_t at = begin; at < end; at++) {
-              const Item item = s.item_of(at);
-              find_dot(item.rows, item.columns)(
-                  {ys + chunk * s.y_chunk() + (item.o * s.out + (i * g.out[1] + j) * g.out[2]) * VW,
-                   xs + chunk * s.x_chunk() +
-                       (item.group * s.cg * s.plane + (i * g.stride[0] * s.extent[1] + j * g.stride[1]) * s.extent[2]) * VW,
-                   column + item.column, s.out * VW, least(s.lines, g.out[1] - j), g.out[2], g.stride[1] * s.extent[2] * VW,
-                   (int64_t)g.stride[2] * VW, sums + at * s.item()});
-            }
-    });
-  }
-  for (int64_t at = 0; at < items; at++) {
-    const Item item = s.item_of(at);
-    const float* from = sums + at * s.item();
-    for (int64_t r = 0; r < item.rows; r++)
-      for (int64_t k = 0; k < item.columns; k++, from += VW) w[(item.o + r) * s.columns + item.column + k] = hsum(load(from));
-  }
+      for (int64_t o = 0; o < g.o; o++) {
+        float* const to = ys + o * s.out * VW;
+        turn_in(y + (image * g.o + o) * s.out, g.o * s.out, g.n - image, VW, s.out, [&](int64_t p) { return to + p * VW; });
+      }
+      for (int64_t i = 0; i < g.out[0]; i++)
+        for (int64_t j = 0; j < g.out[1]; j += s.lines)
+          for (int64_t at = begin; at < end; at++) {
+            const Item item = s.item_of(at);
+            const int64_t y_at = item.o * s.out + (i * g.out[1] + j) * g.out[2];
+            const int64_t x_at = item.group * s.cg * s.plane + s.place(i * g.stride[0], j * g.stride[1], 0);
+            find_dot(item.rows, item.columns)({ys + y_at * VW, xs + x_at * VW, column + item.column, s.out * VW,
+                                               least(s.lines, g.out[1] - j), g.out[2], g.stride[1] * s.extent[2] * VW,
+                                               (int64_t)g.stride[2] * VW, own + at * s.item()});
+          }
+    }
+  };
+  parallel(e, tasks, [&](int task, int thread) {
+    for (int64_t share = shares * task / tasks; share < shares * (task + 1) / tasks; share++) run(share, thread);
+  });
+  parallel_for(e, all, LEAST_WORK / most(1, 16 * s.parts * s.item()), [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; at++) {
+      const Item item = s.item_of(at);
+      const float* from = sums + at * s.item();
+      for (int64_t r = 0; r < item.rows; r++)
+        for (int64_t k = 0; k < item.columns; k++, from += VW) {
+          vf sum = load(from);
+          for (int64_t part = 1; part < s.parts; part++) sum += load(from + part * s.sums());
+          w[(item.o + r) * s.columns + item.column + k] = hsum(sum);
+        }
+    }
+  });
 }
 
 }  // namespace
