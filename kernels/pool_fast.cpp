@@ -13,10 +13,13 @@ constexpr int64_t GRAIN = 1 << 14;
 // Every second element from p on, n of them; reads nothing past the last one.
 #if NABLA_VW == 16
 #define NABLA_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31)
+static constexpr vi EVEN_LANES = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
 #elif NABLA_VW == 8
 #define NABLA_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 9, 11, 13, 15)
+static constexpr vi EVEN_LANES = {0, 2, 4, 6, 8, 10, 12, 14};
 #else
 #define NABLA_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 5, 7)
+static constexpr vi EVEN_LANES = {0, 2, 4, 6};
 #endif
 template <int STRIDE>
 NABLA_INLINE vf take(const float* p, int64_t n) {
@@ -144,46 +147,51 @@ static bool is_quarter(const WindowWords& w) {
     yes = yes && w.kernel[a] == 2 && w.stride[a] == 2 && w.dilation[a] == 1 && !w.pad[a] && w.out[a] <= w.in[a] / 2;
   return yes;
 }
-// Elements 0, 2, 4... and 1, 3, 5... from p on, n of each; nothing is read from `end` on.
-NABLA_INLINE void take_pairs(const float* p, const float* end, int64_t n, vf* even, vf* odd) {
-  if (end - p >= 2 * VW) {
-    const vf a = load(p), b = load(p + VW);
-    *even = evens(a, b), *odd = odds(a, b);
-  } else {
-    *even = take<2>(p, n), *odd = take<2>(p + 1, n);
-  }
+// The windows of one plane, or of one slice of a volume, which begins at cell `first`. FREE: vectors may be read past its
+// end, and written past it where later windows are written over them. SMALL: a vector holds a row of x.
+template <class Kind, bool FREE, bool SMALL>
+NABLA_INLINE void quarter_slice(const WindowWords& w, const float* x, int64_t first, float* y, int32_t* index) {
+  const int64_t width = w.out[2], row = w.in[2];
+  for (int64_t j = 0, to = 0; j < w.out[1]; j++, to += width)
+    for (int64_t k = 0; k < width; k += VW) {
+      const int64_t n = least(VW, width), at = least(k, width - n), cell = 2 * j * row + 2 * at, m = FREE ? VW : n;
+      vf v[4];
+      for (int i = 0; i < 2; i++) {
+        const float* const p = x + cell + i * row;
+        if (FREE) {
+          const vf a = held(load(p)), b = SMALL ? a : held(load(p + VW));
+          v[2 * i] = evens(a, b), v[2 * i + 1] = odds(a, b);
+        } else {
+          v[2 * i] = take<2>(p, n), v[2 * i + 1] = take<2>(p + 1, n);
+        }
+      }
+      if (!Kind::LOCATES) {
+        give(y + to + at, v[0] + v[1] + v[2] + v[3], m);
+        continue;
+      }
+      const vi here = EVEN_LANES + (int32_t)(first + cell);
+      vf best = v[0];
+      vi where = here;
+      for (int i = 1; i < 4; i++) {
+        const vi wins = winners(v[i], best);
+        best = select(wins, v[i], best), where = select(wins, here + (int32_t)(i / 2 * row + i % 2), where);
+      }
+      if (y) give(y + to + at, best, m);
+      if (index) give((float*)index + to + at, from_bits(where), m);
+    }
 }
 template <class Kind>
 static void quarter(const Exec& e, const WindowWords& w, const float* x, float* y, int32_t* index) {
-  const int64_t in = cells(w.in), width = w.out[2], row = w.in[2], rows = (int64_t)w.out[0] * w.out[1];
-  const float* const end = x + w.planes * in;
-  vi lane;
-  for (int i = 0; i < VW; i++) lane[i] = 2 * i;
-  parallel_for(e, w.planes * w.out[0], ceil_div(GRAIN, in), [&](int64_t begin, int64_t stop) {
-    for (int64_t p = begin; p < stop; p++) {
-      const int64_t first = p % w.out[0] * w.in[1] * row;
-      const float* const from = x + p / w.out[0] * in;
-      int64_t to = p / w.out[0] * rows * width + p % w.out[0] * w.out[1] * width;
-      for (int64_t j = 0; j < w.out[1]; j++, to += width)
-        for (int64_t k = 0; k < width; k += VW) {
-          const int64_t n = least(VW, width), at = least(k, width - n), cell = first + 2 * j * row + 2 * at;
-          vf a, b, c, d;
-          take_pairs(from + cell, end, n, &a, &b), take_pairs(from + cell + row, end, n, &c, &d);
-          if (!Kind::LOCATES) {
-            give(y + to + at, a + b + c + d, n);
-            continue;
-          }
-          const vi here = lane + (int32_t)cell;
-          vf best = a;
-          vi where = here;
-          const auto next = [&](vf v, int64_t off) {
-            const vi wins = winners(v, best);
-            best = select(wins, v, best), where = select(wins, here + (int32_t)off, where);
-          };
-          next(b, 1), next(c, row), next(d, row + 1);
-          if (y) give(y + to + at, best, n);
-          if (index) give((float*)index + to + at, from_bits(where), n);
-        }
+  const int64_t in = cells(w.in), out = (int64_t)w.out[1] * w.out[2], slice = (int64_t)w.in[1] * w.in[2];
+  parallel_for(e, w.planes * w.out[0], ceil_div(GRAIN, in), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; p++) {
+      const int64_t plane = p / w.out[0], first = (p - plane * w.out[0]) * slice;
+      const float* const xp = x + plane * in + first;
+      float* const yp = y ? y + p * out : nullptr;
+      int32_t* const ip = index ? index + p * out : nullptr;
+      if ((end - p - 1) * out < VW) quarter_slice<Kind, false, false>(w, xp, first, yp, ip);
+      else if (2 * w.out[2] <= VW) quarter_slice<Kind, true, true>(w, xp, first, yp, ip);
+      else quarter_slice<Kind, true, false>(w, xp, first, yp, ip);
     }
   });
 }
@@ -209,27 +217,35 @@ NABLA_INLINE void add_row(float* x, int64_t step, const float* y, int64_t n) {
     for (; i + VW <= n; i += VW) store(x + i, load(x + i) + load(y + i));
   for (; i < n; i++) x[i * step] += y[i];
 }
-// Windows that do not overlap are copied, not added up.
+// The way back: windows that do not overlap are copied, not added up. FREE and SMALL as above.
+template <bool FREE, bool SMALL>
+NABLA_INLINE void quarter_plane(const WindowWords& w, const float* y, float* x) {
+  const int64_t width = w.out[2], row = w.in[2];
+  for (int64_t i = 0; i < w.out[0]; i++)
+    for (int64_t j = 0; j < w.out[1]; j++, y += width) {
+      float* const to = x + (i * w.in[1] + 2 * j) * row;
+      for (int64_t k = 0; k < width; k += VW) {
+        const int64_t n = least(VW, width), at = least(k, width - n);
+        const int64_t low = FREE ? VW : least(2 * n, VW), high = FREE ? VW : 2 * n - low;
+        const vf v = FREE || n == VW ? load(y + at) : load_n(y + at, (int)n);
+        const vf a = zip_low(v, v), b = zip_high(v, v);  // each element twice
+        for (int r = 0; r < 2; r++) {
+          float* const q = to + r * row + 2 * at;
+          give(q, a, low);
+          if (!SMALL && high) give(q + VW, b, high);
+        }
+      }
+    }
+}
 static void quarter_input(const Exec& e, const WindowWords& w, const float* y, float* x) {
-  const int64_t in = cells(w.in), out = cells(w.out), width = w.out[2], row = w.in[2];
+  const int64_t in = cells(w.in), out = cells(w.out);
+  const bool whole = 4 * out == in;
   parallel_for(e, w.planes, ceil_div(GRAIN, in), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; p++) {
-      if (4 * out != in) __builtin_memset(x + p * in, 0, (size_t)in * 4);
-      const float* from = y + p * out;
-      for (int64_t i = 0; i < w.out[0]; i++)
-        for (int64_t j = 0; j < w.out[1]; j++, from += width) {
-          float* const to = x + p * in + (i * w.in[1] + 2 * j) * row;
-          for (int64_t k = 0; k < width; k += VW) {
-            const int64_t n = least(VW, width), at = least(k, width - n), low = least(2 * n, VW), high = 2 * n - low;
-            const vf v = n == VW ? load(from + at) : load_n(from + at, (int)n);
-            const vf a = zip_low(v, v), b = zip_high(v, v);  // each element twice
-            for (int r = 0; r < 2; r++) {
-              float* const q = to + r * row + 2 * at;
-              give(q, a, low);
-              if (high) give(q + VW, b, high);
-            }
-          }
-        }
+      if (!whole) __builtin_memset(x + p * in, 0, (size_t)in * 4);
+      if (!whole || (end - p - 1) * out < VW) quarter_plane<false, false>(w, y + p * out, x + p * in);
+      else if (2 * w.out[2] <= VW) quarter_plane<true, true>(w, y + p * out, x + p * in);
+      else quarter_plane<true, false>(w, y + p * out, x + p * in);
     }
   });
 }

@@ -173,12 +173,14 @@ static void pooling(bool big) {
   }
   WindowWords w;
   w.planes = g.n * g.c;
-  // Windows of two by two next to each other, as most are.
-  const bool plain = one_in(3);
+  // Windows of two by two next to each other, as most are, and often without a rest.
+  const bool plain = one_in(3), even = !one_in(3);
   for (int a = 0; a < 3; a++) {
     w.in[a] = g.in[a], w.out[a] = g.out[a], w.kernel[a] = g.kernel[a];
     w.stride[a] = g.stride[a], w.dilation[a] = g.dilation[a], w.pad[a] = g.pad[a];
     if (!plain) continue;
+    if (a == 2 && one_in(3)) w.in[a] = in(1, 40);
+    if (even && w.in[a] > 1) w.in[a] -= w.in[a] % 2;
     const int size = w.in[a] > 1 ? 2 : 1;
     w.kernel[a] = w.stride[a] = size, w.dilation[a] = 1, w.pad[a] = 0, w.out[a] = w.in[a] / size;
   }
