@@ -476,7 +476,7 @@ struct Task {
                    block = (uint32_t)as_int(reg_at[w[5]][0]);
     const int64_t a = address(k, p, t);
     for (int r = 0; r < t.rows; r++) {
-      int32_t* o = (int32_t*)d + (int64_t)r * t.cols;
+      float* o = d + (int64_t)r * t.cols;
       const int64_t first = a + (int64_t)r * p.row;
       if (p.col == 1)
         philox_fill(lo, hi, block, first, o, t.cols);
