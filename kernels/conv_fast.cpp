@@ -22,6 +22,8 @@ constexpr int MR = 4, SUMS = 8, WR = 2, WC = 4;
 #endif
 // Elements of a copy that stay near, and products of channel and tap that are summed in one go.
 constexpr int64_t NEAR = 96 * 1024, LONG = 640;
+// By the weight images are summed in at most so many parts, and floats besides the first.
+constexpr int64_t PARTS = 8, MOST_SUMS = 1 << 20;
 // A task should outlast by far the handing out of it.
 constexpr int64_t LEAST_WORK = 1 << 18;
 
@@ -356,11 +358,13 @@ static WeightSum weight_sum(const Geometry& g, int threads) {
   // The rows of y that a tile reads stay in L1.
   const int64_t near = least(8192 / most(1, s.high * s.length), 2 * NEAR / most(1, s.x_image() + s.y_image()));
   s.images = most(1, least(near, s.n));
+  // Sums depend on how the images are divided: not by the number of threads.
   const double work = (double)s.n * s.groups * s.rows * s.taps() * s.length / LEAST_WORK;
-  const int64_t some = work < threads ? most(1, (int64_t)work) : threads;
-  s.by_group = least(s.groups, some);
-  s.by_image = least(s.n, some / s.by_group);
-  s.by_row = least(s.rows, some / s.by_group / s.by_image);
+  const auto at_work = [&](int64_t n) { return work < (double)n ? most(1, (int64_t)work) : n; };
+  s.by_image = least(least(s.n, at_work(PARTS)), 1 + MOST_SUMS / most(1, s.groups * s.rows * s.taps()));
+  const int64_t more = ceil_div(at_work(threads), s.by_image);
+  s.by_group = least(s.groups, more);
+  s.by_row = least(s.rows, ceil_div(more, s.by_group));
   return s;
 }
 

@@ -1,6 +1,6 @@
 // test: isa sources=conv.cpp,conv_flat.cpp,conv_fast.cpp,conv_winograd.cpp,conv_images.cpp,gemm.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
 // Convolution, pooling and their gradients against the plain loops: random geometries of one to three axes, one to
-// three threads; the same threads give the same bits.
+// three threads, which give the same bits.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,13 +37,11 @@ struct Buffer {
 static Pool* pools[3];
 static int64_t cells(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
 
-// Runs the instruction twice on each number of threads and compares with `want`. All but flat copies by the weight
-// give the same bits on all of them.
+// Runs the instruction twice on each number of threads and compares with `want`: the same bits every time.
 template <class F>
 static void check(const Way& way, int32_t op, const Geometry& g, const Buffer& want, double products, const F& run) {
   if (way.work(op, g) == NO_WAY) return;
   Buffer got(want.n), again(want.n), first(want.n);
-  const bool steady = &way != &FLAT || op != OP_CONV_WEIGHT;
   for (int t = 1; t <= 3; t++) {
     int64_t per_thread, shared;
     way.needs(op, g, t, &per_thread, &shared);
@@ -64,7 +62,7 @@ static void check(const Way& way, int32_t op, const Geometry& g, const Buffer& w
     }
     if (t == 1) memcpy(first.p, got.p, (size_t)got.n * 4);
     const bool same = !memcmp(got.p, again.p, (size_t)got.n * 4) &&
-                      (!steady || !memcmp(got.p, first.p, (size_t)got.n * 4));
+                      !memcmp(got.p, first.p, (size_t)got.n * 4);
     if (!(worst <= 1e-6 * (8 + products)) || !same) {
       failures++;
       printf("%s, instruction %d, %d threads: element %lld is %g instead of %g%s: n %d c %d o %d groups %d", way.name, op, t,

@@ -306,7 +306,7 @@ static void matmul(Random& r, bool big) {
 // Convolution over two axes from its definition; the gradients from <conv(x, w), y> = <x, conv_input(w, y)> =
 // <w, conv_weight(x, y)>, which holds for every x, w and y when it does for each unit vector.
 static void convolution(Random& r, bool) {
-  // Now and then what goes Winograd's way, many channels and 3x3 taps side by side; or, of 5x5, by columns.
+  // Now and then many channels, with 3x3 taps side by side, which may go Winograd's way, or 5x5.
   const bool tiles = r.one_in(4);
   const int32_t side = r.one_in(3) ? 5 : 3;
   const int32_t groups = tiles ? 1 : r.in(1, 2), n = r.in(1, 3), most = !tiles ? 3 : side == 3 ? 20 : 9;
