@@ -775,10 +775,13 @@ class Encoder {
     const order = schedule(this.units, this.unitOf, this.layouts, index, late)
     const position = new Map(order.map((u, i) => [u, i]))
 
-    // Who reads each input, and when for the last time.
-    const lastRead = new Map<number, number>()
-    const sameUnitReads = new Map<string, boolean>()
-    for (const u of order)
+    // When each value is read for the last time, and whether a kernel reads it only at its own places.
+    const idOf = (base: Node) => (base.prim.op === 'input' ? base.prim.index : base)
+    const lastRead = new Map<Node | number, number>()
+    const plainReads = new Map<Unit, Map<Node | number, boolean>>()
+    for (const u of order) {
+      const reads = new Map<Node | number, boolean>()
+      plainReads.set(u, reads)
       for (const n of u.nodes) {
         const operands = n.inputs.map((x) => {
           const shape = n.prim.op === 'map' ? n.shape : x.shape
@@ -787,20 +790,37 @@ class Encoder {
         if (u.bias && n === u.nodes[u.nodes.length - 1])
           operands.push({ o: u.bias, shape: n.shape })
         for (const { o, shape } of operands) {
-          if (o.base.prim.op !== 'input') continue
-          const i = o.base.prim.index
-          const p = position.get(u)!
-          lastRead.set(i, Math.max(lastRead.get(i) ?? -1, p))
+          const id = idOf(o.base)
+          lastRead.set(id, position.get(u)!)
           const plain =
             u.space !== undefined &&
             n.prim.op !== 'random' &&
             sameShape(shape, u.space) &&
             o.offset === 0 &&
             sameStrides(shape, o.strides, stridesOf(shape))
-          const key = `${i}@${p}`
-          sameUnitReads.set(key, (sameUnitReads.get(key) ?? true) && plain)
+          reads.set(id, (reads.get(id) ?? true) && plain)
         }
       }
+    }
+    /** May the unit write `n` over what it reads there, which nobody reads later? */
+    const replaces = (u: Unit, n: Node, id: Node | number) =>
+      lastRead.get(id) === position.get(u) &&
+      plainReads.get(u)!.get(id) === true &&
+      !u.accumulated.has(n) &&
+      u.space !== undefined &&
+      sameShape(n.shape, u.space)
+    /** Working memory that the unit may write `n` to, while it is in the cache. */
+    const replaced = (u: Unit, n: Node): Buffer | undefined => {
+      for (const id of plainReads.get(u)!.keys()) {
+        if (typeof id === 'number' || outputNodes.has(id) || !replaces(u, n, id)) continue
+        const b = this.memory.get(id)
+        if (b?.plan.kind !== 'arena' || sizeOf(id.shape) !== sizeOf(n.shape)) continue
+        if (bytesOf(id.dtype) !== bytesOf(n.dtype) || u.nodes.some((m) => this.memory.get(m) === b))
+          continue
+        return b
+      }
+      return undefined
+    }
     const finals: { from: Buffer; to: Buffer; size: number; dtype: DType }[] = []
     let fresh = 0
     const freshIndex = graph.outputs.map((o) => (o.into === undefined ? fresh++ : -1))
@@ -812,7 +832,7 @@ class Encoder {
         const size = sizeOf(n.shape)
         const o = outputNodes.get(n)
         if (o === undefined) {
-          this.memory.set(n, this.temp(n.dtype, size))
+          this.memory.set(n, replaced(u, n) ?? this.temp(n.dtype, size))
           continue
         }
         const target = graph.outputs[o]!
@@ -834,14 +854,7 @@ class Encoder {
             rule: 'a tensor that is changed in place must be contiguous',
             got: show(box.shape),
           })
-        const last = lastRead.get(target.into) ?? -1
-        const safe =
-          last < p ||
-          (last === p &&
-            sameUnitReads.get(`${target.into}@${p}`) === true &&
-            !u.accumulated.has(n) &&
-            u.space !== undefined &&
-            sameShape(n.shape, u.space))
+        const safe = (lastRead.get(target.into) ?? -1) < p || replaces(u, n, target.into)
         const boxBuffer = this.input(box)
         if (safe) this.memory.set(n, boxBuffer)
         else {
