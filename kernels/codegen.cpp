@@ -395,12 +395,17 @@ void release(FusedCode* c) {
 FusedCode* compile(const int32_t* w) {
   Kernel k;
   decode(w, k);
-  // Little work is not worth it, and neither is a single walk over the lanes.
+  // Little work is not worth it. Neither is a single walk over the lanes, unless it is over so much memory that the
+  // interpreter's change from tile to tile holds it up.
   int walks = 0;
   for (int i = 0; i < k.n_ins; i++)
     walks += k.ins[6 * i] != F_CONST && (k.cls[k.ins[6 * i + 1]] == FULL || is_reduction(k.ins[6 * i]));
   for (int o = 0; o < k.n_out; o++) walks += k.out[o].mode != SET;
-  if (walks < 2 || k.outer_count * k.rows * (int64_t)k.cols * walks < 2048) return nullptr;
+  const int64_t size = k.outer_count * k.rows * (int64_t)k.cols;
+  bool masks = false;
+  for (int i = 0; i < k.n_in; i++) masks |= k.in[i].dtype == BOOL;
+  for (int o = 0; o < k.n_out; o++) masks |= k.out[o].dtype == BOOL;
+  if (size * walks < 2048 || (walks < 2 && (masks || 4 * size < LARGE))) return nullptr;
   // Places in tiles are displacements of 32 bits.
   const int lanes = tiling(k, true).lanes;
   if (4 * (int64_t)lanes * (k.n_regs + CODE_TILES) > INT32_MAX) return nullptr;

@@ -342,6 +342,8 @@ struct Tile {
   int32_t r0, c0, rows, cols;
   int64_t lanes;   // rows * cols
   int64_t padded;  // up to a whole vector
+
+  void set_cols(int64_t n) { cols = (int32_t)n, lanes = rows * n, padded = whole_vectors(lanes); }
 };
 
 int64_t address(const Kernel& k, const Port& p, const Tile& t) {
@@ -650,6 +652,23 @@ struct Task {
     const Port& p = k.in[i];
     return k.cls[i] == FULL && p.slot >= 0 && p.dtype != BOOL && p.col == 1 && (code.by_row || t.rows == 1 || p.row == t.cols);
   }
+  // Does the machine code go from memory to memory, so that a tile may be of any length?
+  bool keeps_nothing() const {
+    if (!e.code || e.code->by_row) return false;
+    const FusedCode& code = *e.code;
+    for (int i = 0; i < code.firsts; i++)
+      if (k.cls[k.ins[6 * code.first[i] + 1]] == FULL) return false;
+    bool written[MAX_IO] = {};
+    for (int s = 0; s < code.streams; s++) {
+      if (code.stream[s].kind != FusedCode::INPUT && code.stream[s].kind != FusedCode::OUTPUT) return false;
+      if (code.stream[s].kind == FusedCode::OUTPUT) written[code.stream[s].port] = true;
+    }
+    for (int o = 0; o < k.n_out; o++)
+      if (!written[o]) return false;
+    for (int i = 0; i < k.n_in; i++)
+      if (k.cls[i] == FULL && (k.in[i].slot < 0 || k.in[i].dtype == BOOL || k.in[i].col != 1)) return false;
+    return true;
+  }
   // The tile by machine code; what it writes itself is `done`.
   void run_code(const FusedCode& code, const Tile& t, bool* done) {
     for (int i = 0; i < k.n_in; i++)
@@ -703,9 +722,7 @@ Tile tile_at(const Kernel& k, const Tiling& tl, int64_t i) {
   i /= tl.row_tiles;
   for (int a = k.n_outer - 1; a >= 0; a--) t.at[a] = i % k.extent[a], i /= k.extent[a];
   t.rows = k.rows - t.r0 < tl.tile_rows ? k.rows - t.r0 : tl.tile_rows;
-  t.cols = k.cols - t.c0 < tl.tile_cols ? k.cols - t.c0 : tl.tile_cols;
-  t.lanes = (int64_t)t.rows * t.cols;
-  t.padded = (t.lanes + VW - 1) / VW * VW;
+  t.set_cols(least(k.cols - t.c0, tl.tile_cols));
   return t;
 }
 
@@ -864,8 +881,14 @@ void fused_run(const Exec& e) {
       p += 2 * job.count[i];
     }
     const int64_t first = tl.tiles * task / tasks, last = tl.tiles * (task + 1) / tasks;
+    const bool joined = tl.tile_rows == 1 && job.keeps_nothing();
     int64_t i = first;
-    while (i < last && job.run_tile(tile_at(k, tl, i))) i++;
+    for (int64_t n = 1; i < last; i += n) {
+      Tile t = tile_at(k, tl, i);
+      // To begin a tile costs the time of some hundred lanes.
+      if (joined) n = least(last - i, tl.col_tiles - i % tl.col_tiles), t.set_cols(least(n * tl.tile_cols, k.cols - t.c0));
+      if (!job.run_tile(t)) break;
+    }
     if (i == last) job.flush();
     faults[task] = job.fault;
   });

@@ -21,6 +21,7 @@ const functions: [string, (x: Tensor) => Tensor][] = [
   ['softmax', (x) => x.softmax(-1)],
   ['gelu', (x) => gelu(x)],
   ['a chain', (x) => x.mul(2).sub(1).abs().add(x)],
+  ['a product', (x) => x.mul(x)],
 ]
 describe.each(functions)('%s', (_name, f) => {
   test.each([
@@ -41,6 +42,19 @@ describe.each(functions)('%s', (_name, f) => {
       expect(Buffer.compare(bytes(compile(f)(x).toTypedArray()), bytes(want))).toBe(0)
     }
   })
+})
+
+test('long rows, each with a value of its own', () => {
+  manualSeed(3)
+  const [rows, cols] = [3, 800_001]
+  const x = randn([rows, cols])
+  const a = x.toTypedArray()
+  const want = Float32Array.from(a, (v, i) => 2 * v + a[Math.floor(i / cols) * cols]!)
+  const f = compile((x: Tensor) => x.mul(2).add(x.narrow(1, 0, 1)))
+  for (const count of [1, 2, 3]) {
+    setNumThreads(count)
+    expect(Buffer.compare(bytes(f(x).toTypedArray()), bytes(want))).toBe(0)
+  }
 })
 
 describe.each([1024, 1001, 31])('embedding of rows of %i', (dim) => {
