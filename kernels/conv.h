@@ -30,7 +30,7 @@ struct Way {
   void (*weight)(const Exec&, const Geometry&, const float* y, const float* x, float* w);
 };
 constexpr double NO_WAY = __builtin_inf();
-// On flat copies (conv_fast.cpp), by Winograd's transforms (conv_winograd.cpp), with images as lanes (conv_images.cpp).
+// On flat copies (conv_flat.cpp), by Winograd's transforms (conv_winograd.cpp), with images as lanes (conv_images.cpp).
 extern const Way FLAT, WINOGRAD, IMAGES;
 extern const Way* const WAYS[3];
 

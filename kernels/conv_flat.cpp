@@ -1,150 +1,477 @@
-// The copy that convolutions read, see conv_flat.h.
-#include "conv_flat.h"
-#include "simd.h"
+// Convolutions and their gradients on flat copies (flat_copy.h).
+//
+// Forward, and by the input: a tile of R output channels by V vectors of cells is kept in registers over all
+// channels and taps; weights lie in panels of R, the source is read through a table of offsets.
+// By the weight: a tile of weights is kept in registers, lanes being cells, over a few images.
+#include "check.h"
+#include "conv_tile.h"
+#include "flat_copy.h"
 
 namespace nabla {
 namespace NABLA_ISA {
 
-static int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t clamp(int64_t x, int64_t hi) { return x < 0 ? 0 : x > hi ? hi : x; }
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
-static int64_t gcd(int64_t a, int64_t b) {
-  while (b) {
-    const int64_t r = a % b;
-    a = b, b = r;
-  }
-  return a < 0 ? -a : a;
-}
+// Output channels of a tile, and the sums that fit the registers beside the operands.
+#if defined(__AVX512F__)
+constexpr int MR = 14, SUMS = 28, WR = 4, WC = 6;
+#elif defined(__AVX2__)
+constexpr int MR = 6, SUMS = 12, WR = 3, WC = 3;
+#elif defined(__ARM_NEON)
+constexpr int MR = 12, SUMS = 24, WR = 4, WC = 6;
+#else
+constexpr int MR = 4, SUMS = 8, WR = 2, WC = 4;
+#endif
+// Elements of a copy that stay near, and products of channel and tap that are summed in one go.
+constexpr int64_t NEAR = 96 * 1024, LONG = 640;
+// By the weight images are summed in at most so many parts, and floats besides the first.
+constexpr int64_t PARTS = 8, MOST_SUMS = 1 << 20;
+// A task should outlast by far the handing out of it.
+constexpr int64_t LEAST_WORK = 1 << 18;
 
-// Where tap j of an axis reads: its shift, and the first place of its phase in the source.
-static int64_t shift_of(const Flat& f, int a, int64_t j) { return floor_div(f.base[a] + f.slope[a] * j, f.stride[a]); }
-static int64_t start_of(const Flat& f, int a, int64_t j) {
-  return f.base[a] + f.slope[a] * j - shift_of(f, a, j) * f.stride[a];
-}
+static int64_t volume(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
 
-// Everything that follows from out, src, the taps, stride, base and slope.
-static void finish(Flat* f) {
-  double copied = 1, held = 1, made = 1;
-  for (int a = 0; a < 3; a++) {
-    const int64_t n = f->count[a], s = f->stride[a];
-    f->phases[a] = n ? least_of(n, s / gcd(s, f->slope[a])) : 0;
-    const int64_t e0 = n ? shift_of(*f, a, 0) : 0, e1 = n ? shift_of(*f, a, n - 1) : 0;
-    f->least[a] = least_of(e0, e1);
-    const int64_t whole = f->out[a] + (e0 < e1 ? e1 - e0 : e0 - e1);
-    // Zeros before the first and after the last place of the source.
-    const int64_t before = clamp(-f->least[a], whole);
-    int64_t end = 0;
-    for (int64_t j = 0; j < f->phases[a]; j++) {
-      const int64_t places = floor_div(f->src[a] - start_of(*f, a, j) + s - 1, s);
-      if (places - f->least[a] > end) end = clamp(places - f->least[a], whole);
+// ---- forward, and by the input
+
+template <int R, int V>
+static void tile(int64_t k, const float* a, const float* b, const int32_t* offset, const Cells* cells, float* y,
+                 int64_t y_row, const float* bias, bool add) {
+  vf s[R][V];
+  const float* from[V];
+#pragma GCC unroll 8
+  for (int v = 0; v < V; v++) from[v] = b + cells[v].from;
+#pragma GCC unroll 16
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; v++) s[i][v] = (vf){};
+  for (int64_t p = 0; p < k; p++) {
+    const int64_t at = offset[p];
+    vf x[V];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; v++) x[v] = R > 1 ? held(load(from[v] + at)) : load(from[v] + at);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; i++) {
+      const vf w = splat(a[i]);
+#pragma GCC unroll 8
+      for (int v = 0; v < V; v++) s[i][v] = fma(w, x[v], s[i][v]);
     }
-    // Shared, but no cell computed may stand for two.
-    const int64_t shared = least_of(least_of(before, whole - end), whole - f->out[a]);
-    f->extent[a] = whole - (end > before ? shared : 0);
-    copied *= (double)f->extent[a] * (double)(n ? f->phases[a] : 1);
-    held *= (double)f->src[a], made *= (double)f->out[a];
+    a += R;
   }
-  f->fair = copied <= 8 * (held + made) + 4096;
-  if (!f->fair) return;
-  f->pitch[2] = 1;
-  f->pitch[1] = f->extent[2];
-  f->pitch[0] = f->extent[1] * f->extent[2];
-  f->phase_size = f->extent[0] * f->pitch[0];
-  f->channel_size = f->phase_size * f->phases[0] * f->phases[1] * f->phases[2];
-  f->span = (f->out[0] - 1) * f->pitch[0] + (f->out[1] - 1) * f->pitch[1] + f->out[2];
-  // A tap reads its span from its offset on, in whole tiles of at most 8 vectors.
-  int64_t last = f->channel_size - f->phase_size;
-  for (int a = 0; a < 3; a++)
-    if (f->count[a]) {
-      const int64_t e0 = shift_of(*f, a, 0), e1 = shift_of(*f, a, f->count[a] - 1);
-      last += ((e0 > e1 ? e0 : e1) - f->least[a]) * f->pitch[a];
-    }
-  const int64_t end = last + f->span + 8 * VW;
-  f->slack = end > f->channel_size ? end - f->channel_size : 0;
+  if (bias)
+#pragma GCC unroll 16
+    for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+      for (int v = 0; v < V; v++) s[i][v] += splat(bias[i]);
+#pragma GCC unroll 8
+  for (int v = 0; v < V; v++) {
+    float* const to = y + cells[v].to;
+    const int n = cells[v].n;
+    if (n == VW)
+#pragma GCC unroll 16
+      for (int i = 0; i < R; i++) store(to + i * y_row, add ? s[i][v] + load(to + i * y_row) : s[i][v]);
+    else
+#pragma GCC unroll 16
+      for (int i = 0; i < R; i++) store_n(to + i * y_row, add ? s[i][v] + load_n(to + i * y_row, n) : s[i][v], n);
+  }
 }
 
-Flat flat_forward(const Geometry& g) {
+// The widest tile of R rows, and the tile for at most `vectors` of them.
+template <int R>
+static constexpr int widest() {
+  int v = CONV_VECTORS;
+  while (v > 1 && v * R > SUMS) v /= 2;
+  return v;
+}
+template <int R, int V>
+static Tile find_width(int64_t vectors, int* width) {
+  if constexpr (V > 1)
+    if (vectors < V) return find_width<R, V / 2>(vectors, width);
+  *width = V;
+  return tile<R, V>;
+}
+template <int R>
+static Tile find_tile(int64_t rows, int64_t vectors, int* width) {
+  if constexpr (R > 1)
+    if (rows < R) return find_tile<R - 1>(rows, vectors, width);
+  return find_width<R, widest<R>()>(vectors, width);
+}
+Tile conv_tile(int64_t rows, int64_t vectors, int* width) { return find_tile<MR>(rows, vectors, width); }
+int64_t conv_panel(int64_t channels) { return ceil_div(channels, ceil_div(channels, MR)); }
+
+// One convolution by flat runs: rows are output channels of a group, channels are what is summed over.
+struct Sum {
   Flat f;
-  for (int a = 0; a < 3; a++) {
-    f.out[a] = g.out[a], f.src[a] = g.in[a];
-    f.first[a] = 0, f.step[a] = 1, f.count[a] = g.kernel[a];
-    f.stride[a] = g.stride[a], f.base[a] = -(int64_t)g.pad[a], f.slope[a] = g.dilation[a];
-  }
-  finish(&f);
-  return f;
+  int64_t n, groups, rows, channels;
+  int64_t high;   // rows of a panel
+  int64_t block;  // channels of a copy
+  // Element strides of the weights, by group, row, channel; and of the kernel's axes.
+  int64_t w_group, w_row, w_channel, w_tap[3];
+  // Places of the output: of a row, and of neighbouring cells; the first one.
+  int64_t y_row, y_step[3], y_first;
+  // Vectors of the run; or, in line, of its lines, which are stored without a detour and leave lanes unused.
+  int64_t vectors;
+  bool in_line;
+
+  int64_t products() const { return channels * f.taps(); }
+  int64_t table() const { return (block * f.taps() + 15) & ~(int64_t)15; }
+  int64_t cells() const { return in_line ? 3 * vectors : 3 * CONV_VECTORS; }
+  int64_t shared() const { return 4 * (table() + groups * rows * products() + cells()); }
+  int64_t per_thread() const { return 4 * (block * f.channel_size + f.slack); }
+};
+
+static int64_t lines_of(const Flat& f) { return f.out[0] * f.out[1] * ceil_div(f.out[2], VW); }
+// Writes the vectors of the lines: places in the copy and in an output whose cells are y_step apart.
+static void list_lines(const Flat& f, const int64_t* y_step, Cells* to) {
+  for (int64_t i = 0; i < f.out[0]; i++)
+    for (int64_t j = 0; j < f.out[1]; j++)
+      for (int64_t k = 0; k < f.out[2]; k += VW)
+        *to++ = {(int32_t)(i * f.pitch[0] + j * f.pitch[1] + k), (int32_t)(i * y_step[0] + j * y_step[1] + k),
+                 (int32_t)least(VW, f.out[2] - k)};
 }
 
-Flat flat_input(const Geometry& g, const int64_t* phase) {
-  Flat f;
-  for (int a = 0; a < 3; a++) {
-    const int64_t s = g.stride[a], d = g.dilation[a], at = phase[a] + g.pad[a];
-    f.out[a] = (g.in[a] - phase[a] + s - 1) / s, f.src[a] = g.out[a];
-    // The taps t with t * d = at modulo s.
-    f.step[a] = s / gcd(s, d);
-    f.first[a] = 0;
-    const int64_t period = least_of(f.step[a], g.kernel[a]);
-    while (f.first[a] < period && (at - f.first[a] * d) % s) f.first[a]++;
-    const bool some = f.first[a] < period;
-    f.count[a] = some ? (g.kernel[a] - f.first[a] + f.step[a] - 1) / f.step[a] : 0;
-    f.stride[a] = 1;
-    f.base[a] = some ? (at - f.first[a] * d) / s : 0;
-    f.slope[a] = -(f.step[a] * d / s);
-  }
-  finish(&f);
-  return f;
+static void divide(Sum* s) {
+  // Cycles of a vector and a row beside its products, by measurement: 5 on the detour, 1 in line, or 4 where the last
+  // vector of a line is stored without a mask.
+  const double products = (double)s->products() / 2, flat = (double)ceil_div(s->f.span, VW), lines = (double)lines_of(s->f);
+  const bool tails = s->f.out[2] % VW && VW == 4;
+  s->in_line = s->y_step[2] == 1 && lines * (products + (tails ? 4 : 1)) < flat * (products + 5);
+  s->vectors = s->in_line ? lines_of(s->f) : ceil_div(s->f.span, VW);
+  s->high = conv_panel(s->rows);
+  const int64_t by_size = NEAR / most(s->f.channel_size, 1), by_length = LONG / most(s->f.taps(), 1);
+  const int64_t block = least(s->channels, most(1, least(by_size, by_length)));
+  s->block = ceil_div(s->channels, ceil_div(s->channels, block));
+}
+static Sum forward_sum(const Geometry& g) {
+  Sum s;
+  s.f = flat_forward(g);
+  s.n = g.n, s.groups = g.groups, s.rows = g.o / g.groups, s.channels = g.c / g.groups;
+  const int64_t taps = volume(g.kernel);
+  s.w_channel = taps, s.w_row = s.channels * taps, s.w_group = s.rows * s.w_row;
+  s.y_row = volume(g.out), s.y_first = 0;
+  s.y_step[2] = 1, s.y_step[1] = g.out[2], s.y_step[0] = (int64_t)g.out[1] * g.out[2];
+  s.w_tap[2] = 1, s.w_tap[1] = g.kernel[2], s.w_tap[0] = (int64_t)g.kernel[1] * g.kernel[2];
+  divide(&s);
+  return s;
+}
+static Sum input_sum(const Geometry& g, const int64_t* phase) {
+  Sum s;
+  s.f = flat_input(g, phase);
+  s.n = g.n, s.groups = g.groups, s.rows = g.c / g.groups, s.channels = g.o / g.groups;
+  const int64_t taps = volume(g.kernel);
+  s.w_row = taps, s.w_channel = s.rows * taps, s.w_group = s.channels * s.w_channel;
+  s.y_row = volume(g.in);
+  const int64_t pitch[3] = {(int64_t)g.in[1] * g.in[2], g.in[2], 1};
+  s.w_tap[2] = 1, s.w_tap[1] = g.kernel[2], s.w_tap[0] = (int64_t)g.kernel[1] * g.kernel[2];
+  s.y_first = 0;
+  for (int a = 0; a < 3; a++) s.y_first += phase[a] * pitch[a], s.y_step[a] = g.stride[a] * pitch[a];
+  divide(&s);
+  return s;
 }
 
-void flat_clear(float* to, int64_t n) { __builtin_memset(to, 0, (size_t)n * 4); }
-
-// to[i] = from[i * step]
-static void take_row(const float* from, int64_t step, int64_t n, float* to) {
-  if (step == 1) return copy_run(from, n, to);
-  for (int64_t i = 0; i < n; i++) to[i] = from[i * step];
-}
-
-void flat_copy(const Flat& f, const float* from, int64_t channels, float* to) {
-  const int64_t cells = f.src[0] * f.src[1] * f.src[2];
-  const int64_t phases = f.phases[0] * f.phases[1] * f.phases[2];
-  for (int64_t phase = 0; phase < phases; phase++) {
-    // Places of the copy that hold some of the source, and where the first one comes from.
-    int64_t lo[3], hi[3], at[3], left = phase;
-    bool none = false;
-    for (int a = 2; a >= 0; a--) {
-      const int64_t start = start_of(f, a, left % f.phases[a]), s = f.stride[a];
-      left /= f.phases[a];
-      lo[a] = clamp(-f.least[a], f.extent[a]);
-      hi[a] = clamp(floor_div(f.src[a] - start + s - 1, s) - f.least[a], f.extent[a]);
-      at[a] = s * (lo[a] + f.least[a]) + start;
-      none = none || lo[a] >= hi[a];
+// Panels of `high` rows: at[panel][k][row].
+static void pack_weights(const Exec& e, const Sum& s, const float* w, float* at) {
+  const Flat& f = s.f;
+  const int64_t panels = ceil_div(s.rows, s.high), k = s.products();
+  parallel_for(e, s.groups * panels, ceil_div(LEAST_WORK / 8, most(1, s.high * k)), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; p++) {
+      const int64_t i0 = p % panels * s.high, r = least(s.high, s.rows - i0);
+      float* to = at + (p / panels * s.rows + i0) * k;
+      for (int64_t c = 0; c < s.channels; c++)
+        for (int64_t j0 = 0; j0 < f.count[0]; j0++)
+          for (int64_t j1 = 0; j1 < f.count[1]; j1++)
+            for (int64_t j2 = 0; j2 < f.count[2]; j2++) {
+              const float* from = w + p / panels * s.w_group + i0 * s.w_row + c * s.w_channel +
+                                  (f.first[0] + j0 * f.step[0]) * s.w_tap[0] +
+                                  (f.first[1] + j1 * f.step[1]) * s.w_tap[1] +
+                                  (f.first[2] + j2 * f.step[2]) * s.w_tap[2];
+              for (int64_t i = 0; i < r; i++) *to++ = from[i * s.w_row];
+            }
     }
-    if (none) continue;
-    for (int64_t c = 0; c < channels; c++)
-      for (int64_t i = lo[0]; i < hi[0]; i++) {
-        const int64_t plane = (at[0] + (i - lo[0]) * f.stride[0]) * f.src[1];
-        const float* x = from + c * cells + (plane + at[1]) * f.src[2] + at[2];
-        float* y = to + c * f.channel_size + phase * f.phase_size + i * f.pitch[0] + lo[1] * f.pitch[1] + lo[2];
-        for (int64_t j = lo[1]; j < hi[1]; j++) {
-          take_row(x, f.stride[2], hi[2] - lo[2], y);
-          x += f.stride[1] * f.src[2], y += f.pitch[1];
+  });
+}
+
+// y[j * step] = from[j], or += from[j]
+NABLA_INLINE void put(float* y, int64_t step, const float* from, int64_t n, bool add) {
+  if (step == 1 && !add) return copy_run(from, n, y);
+  int64_t j = 0;
+  if (step == 1)
+    for (; j + VW <= n; j += VW) store(y + j, load(from + j) + load(y + j));
+  for (; j < n; j++) y[j * step] = from[j] + (add ? y[j * step] : 0);
+}
+
+// Cells [q, q + n) of the run, from rows of `ld` elements to r output channels.
+static void put_tile(const Sum& s, int64_t q, int64_t n, const float* from, int64_t ld, int64_t r, float* y,
+                     bool add) {
+  const Flat& f = s.f;
+  int64_t row = q / f.pitch[1], column = q % f.pitch[1];
+  int64_t plane = row / f.extent[1];
+  row %= f.extent[1];
+  while (n > 0) {
+    const int64_t width = least(n, f.pitch[1] - column), valid = least(width, f.out[2] - column);
+    if (row < f.out[1] && valid > 0) {
+      float* to = y + plane * s.y_step[0] + row * s.y_step[1] + column * s.y_step[2];
+      for (int64_t i = 0; i < r; i++) put(to + i * s.y_row, s.y_step[2], from + i * ld, valid, add);
+    }
+    from += width, n -= width, column = 0;
+    if (++row == f.extent[1]) row = 0, plane++;
+  }
+}
+
+static void sum_run(const Exec& e, const Sum& s, const float* x, const float* w, float* y, const float* bias) {
+  const Flat& f = s.f;
+  int32_t* const offset = (int32_t*)e.shared;
+  Cells* const cells = (Cells*)(offset + s.table());
+  float* const packed = (float*)offset + s.table() + s.cells();
+  flat_offsets(f, s.block, offset);
+  if (s.in_line) list_lines(f, s.y_step, cells);
+  else
+    for (int v = 0; v < CONV_VECTORS; v++) cells[v] = {v * VW, v * VW, VW};
+  pack_weights(e, s, w, packed);
+  const int64_t items = s.n * s.groups, panels = ceil_div(s.rows, s.high), vectors = s.vectors;
+  const int64_t source = f.src[0] * f.src[1] * f.src[2];
+  // When there are few images, the output channels are divided too.
+  const int64_t work = f.span * most(1, s.products()) * s.rows;
+  const int threads = pool_threads(e.pool);
+  const int64_t parts = items >= 2 * threads ? 1 : least(panels, least(threads, most(1, work / LEAST_WORK)));
+  const int tasks = cut(e, items * parts, most(1, LEAST_WORK / most(1, work / parts)));
+  parallel(e, tasks, [&](int task, int thread) {
+    float* const copy = (float*)(e.scratch + thread * e.per_thread);
+    flat_clear(copy, s.per_thread() / 4);
+    float sums[SUMS * VW] __attribute__((aligned(64)));
+    for (int64_t item = items * parts * task / tasks; item < items * parts * (task + 1) / tasks; item++) {
+      const int64_t part = item % parts, group = item / parts % s.groups, image = item / parts / s.groups;
+      for (int64_t c = 0; c < most(1, s.channels); c += s.block) {
+        const int64_t some = least(s.block, s.channels - c);
+        flat_copy(f, x + ((image * s.groups + group) * s.channels + c) * source, some, copy);
+        for (int64_t p = panels * part / parts; p < panels * (part + 1) / parts; p++) {
+          const int64_t i0 = p * s.high, r = least(s.high, s.rows - i0), o = group * s.rows + i0;
+          const float* a = packed + o * s.products() + c * f.taps() * r;
+          float* to = y + (image * s.groups * s.rows + o) * s.y_row + s.y_first;
+          for (int64_t v = 0; v < vectors;) {
+            int width;
+            const Tile t = conv_tile(r, vectors - v, &width);
+            const float* const first = bias && c == 0 ? bias + o : nullptr;
+            if (s.in_line) {
+              t(some * f.taps(), a, copy, offset, cells + v, to, s.y_row, first, c > 0);
+            } else {
+              t(some * f.taps(), a, copy + v * VW, offset, cells, sums, width * VW, first, false);
+              put_tile(s, v * VW, least(width * VW, f.span - v * VW), sums, width * VW, r, to, c > 0);
+            }
+            v += width;
+          }
         }
       }
-  }
+    }
+  });
 }
 
-void flat_offsets(const Flat& f, int64_t channels, int32_t* offset) {
-  for (int64_t c = 0; c < channels; c++)
-    for (int64_t i = 0; i < f.count[0]; i++)
-      for (int64_t j = 0; j < f.count[1]; j++)
-        for (int64_t k = 0; k < f.count[2]; k++) {
-          const int64_t tap[3] = {i, j, k};
-          int64_t phase = 0, at = c * f.channel_size;
-          for (int a = 0; a < 3; a++) {
-            phase = phase * f.phases[a] + tap[a] % f.phases[a];
-            at += (shift_of(f, a, tap[a]) - f.least[a]) * f.pitch[a];
-          }
-          *offset++ = (int32_t)(at + phase * f.phase_size);
-        }
+// Calls f(phase) for the phases of x that a stride makes.
+template <class F>
+static void each_phase(const Geometry& g, const F& f) {
+  int64_t phase[3];
+  for (phase[0] = 0; phase[0] < least(g.stride[0], g.in[0]); phase[0]++)
+    for (phase[1] = 0; phase[1] < least(g.stride[1], g.in[1]); phase[1]++)
+      for (phase[2] = 0; phase[2] < least(g.stride[2], g.in[2]); phase[2]++) f(phase);
 }
+
+// ---- by the weight
+
+// out[i * ld + j] (+)= sum over images and cells of y[i][q] * x[offset[j] + q], `vectors` at a time
+struct Dot {
+  const float *y, *x;
+  int64_t y_row, y_image, x_image, vectors, images;
+  const int32_t* offset;
+  float* out;
+  int64_t ld;
+  bool add;
+};
+typedef void (*DotTile)(const Dot&);
+
+template <int R, int C>
+static void dot(const Dot& d) {
+  vf s[R][C];
+#pragma GCC unroll 8
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < C; j++) s[i][j] = (vf){};
+  for (int64_t n = 0; n < d.images; n++) {
+    const float* y = d.y + n * d.y_image;
+    const float* x[C];
+#pragma GCC unroll 8
+    for (int j = 0; j < C; j++) x[j] = d.x + n * d.x_image + d.offset[j];
+    for (int64_t q = 0; q < d.vectors * VW; q += VW) {
+      vf a[R];
+#pragma GCC unroll 8
+      for (int i = 0; i < R; i++) a[i] = load(y + i * d.y_row + q);
+#pragma GCC unroll 8
+      for (int j = 0; j < C; j++) {
+        const vf b = held(load(x[j] + q));
+#pragma GCC unroll 8
+        for (int i = 0; i < R; i++) s[i][j] = fma(a[i], b, s[i][j]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < C; j++) {
+      float* to = d.out + i * d.ld + j;
+      *to = hsum(s[i][j]) + (d.add ? *to : 0);
+    }
+}
+template <int R, int C>
+static DotTile find_dot(int64_t rows, int64_t columns) {
+  if constexpr (R > 1)
+    if (rows < R) return find_dot<R - 1, C>(rows, columns);
+  if constexpr (C > 1)
+    if (columns < C) return find_dot<R, C - 1>(rows, columns);
+  return dot<R, C>;
+}
+
+struct WeightSum {
+  Flat f;
+  int64_t n, groups, rows, channels;
+  int64_t high, wide;  // of a tile
+  int64_t length;      // of a channel of y's copy
+  int64_t block;       // channels of x's copy
+  int64_t images;      // of both copies
+  // Ranges that tasks divide the groups, the images and the rows into.
+  int64_t by_group, by_image, by_row;
+
+  int64_t taps() const { return channels * f.taps(); }
+  int64_t x_image() const { return block * f.channel_size; }
+  int64_t y_image() const { return rows * length; }
+  int64_t table() const { return (block * f.taps() + 15) & ~(int64_t)15; }
+  // y's copy begins with a cache line.
+  int64_t y_first() const { return (images * x_image() + f.slack + 15) & ~(int64_t)15; }
+  int64_t per_thread() const { return 4 * (y_first() + images * y_image()); }
+  // Images are summed apart, the first part where the result goes.
+  int64_t shared() const { return 4 * (table() + (by_image - 1) * groups * rows * taps()); }
+};
+static WeightSum weight_sum(const Geometry& g, int threads) {
+  WeightSum s;
+  s.f = flat_forward(g);
+  s.n = g.n, s.groups = g.groups, s.rows = g.o / g.groups, s.channels = g.c / g.groups;
+  s.high = ceil_div(s.rows, ceil_div(s.rows, WR));
+  s.length = ceil_div(s.f.span, VW) * VW;
+  s.block = least(s.channels, most(1, NEAR / most(1, s.f.channel_size)));
+  s.block = ceil_div(s.channels, ceil_div(s.channels, s.block));
+  s.wide = ceil_div(s.block * s.f.taps(), ceil_div(s.block * s.f.taps(), WC));
+  // The rows of y that a tile reads stay in L1.
+  const int64_t near = least(8192 / most(1, s.high * s.length), 2 * NEAR / most(1, s.x_image() + s.y_image()));
+  s.images = most(1, least(near, s.n));
+  // Sums depend on how the images are divided: not by the number of threads.
+  const double work = (double)s.n * s.groups * s.rows * s.taps() * s.length / LEAST_WORK;
+  const auto at_work = [&](int64_t n) { return work < (double)n ? most(1, (int64_t)work) : n; };
+  s.by_image = least(least(s.n, at_work(PARTS)), 1 + MOST_SUMS / most(1, s.groups * s.rows * s.taps()));
+  const int64_t more = ceil_div(at_work(threads), s.by_image);
+  s.by_group = least(s.groups, more);
+  s.by_row = least(s.rows, ceil_div(more, s.by_group));
+  return s;
+}
+
+static void weight_run(const Exec& e, const WeightSum& s, const float* y, const float* x, float* w) {
+  const Flat& f = s.f;
+  int32_t* const offset = (int32_t*)e.shared;
+  float* const parts = (float*)e.shared + s.table();
+  flat_offsets(f, s.block, offset);
+  const int64_t x_cells = f.src[0] * f.src[1] * f.src[2], y_cells = f.out[0] * f.out[1] * f.out[2];
+  const int64_t taps = s.taps(), all = s.groups * s.rows * taps;
+  parallel(e, (int)(s.by_group * s.by_image * s.by_row), [&](int task, int thread) {
+    const int64_t row_part = task % s.by_row, image_part = task / s.by_row % s.by_image;
+    const int64_t group_part = task / s.by_row / s.by_image;
+    const int64_t o0 = s.rows * row_part / s.by_row, o1 = s.rows * (row_part + 1) / s.by_row;
+    const int64_t n0 = s.n * image_part / s.by_image, n1 = s.n * (image_part + 1) / s.by_image;
+    float* const xs = (float*)(e.scratch + thread * e.per_thread);
+    float* const ys = xs + s.y_first();
+    float* const out = image_part ? parts + (image_part - 1) * all : w;
+    flat_clear(xs, s.per_thread() / 4);
+    for (int64_t g = s.groups * group_part / s.by_group; g < s.groups * (group_part + 1) / s.by_group; g++)
+      for (int64_t n = n0; n < n1; n += s.images) {
+        const int64_t images = least(s.images, n1 - n);
+        for (int64_t m = 0; m < images; m++)
+          for (int64_t o = o0; o < o1; o++) {
+            const float* from = y + (((n + m) * s.groups + g) * s.rows + o) * y_cells;
+            float* to = ys + m * s.y_image() + o * s.length;
+            for (int64_t i = 0; i < f.out[0]; i++)
+              for (int64_t j = 0; j < f.out[1]; j++, from += f.out[2])
+                copy_run(from, f.out[2], to + i * f.pitch[0] + j * f.pitch[1]);
+          }
+        for (int64_t c = 0; c < s.channels; c += s.block) {
+          const int64_t some = least(s.block, s.channels - c), columns = some * f.taps();
+          for (int64_t m = 0; m < images; m++)
+            flat_copy(f, x + (((n + m) * s.groups + g) * s.channels + c) * x_cells, some, xs + m * s.x_image());
+          for (int64_t o = o0; o < o1; o += s.high)
+            for (int64_t k = 0; k < columns; k += s.wide) {
+              const int64_t r = least(s.high, o1 - o), d = least(s.wide, columns - k);
+              find_dot<WR, WC>(r, d)({ys + o * s.length, xs, s.length, s.y_image(), s.x_image(), s.length / VW, images,
+                                      offset + k, out + (g * s.rows + o) * taps + c * f.taps() + k, taps, n > n0});
+            }
+        }
+      }
+  });
+  if (s.by_image > 1)
+    parallel_for(e, all, LEAST_WORK / 8, [&](int64_t begin, int64_t end) {
+      for (int64_t p = 0; p < s.by_image - 1; p++)
+        for (int64_t i = begin; i < end; i++) w[i] += parts[p * all + i];
+    });
+}
+
+// ---- the instructions
+
+// Phases of the input beyond which each has too little to do.
+constexpr int64_t MAX_PHASES = 1024;
+
+// What a copy of so many channels takes, by measurement; phases are gathered.
+static double copy_work(const Flat& f, int64_t channels) {
+  return (f.stride[2] > 1 ? 16 : 4) * (double)channels * (double)f.channel_size / VW;
+}
+// The same of the sum: of products, and of a vector that is stored in line, on the detour or with gaps.
+static double work_of(const Sum& s) {
+  const double vectors = (double)s.vectors * (double)s.rows;
+  return (double)s.n * (double)s.groups *
+         (vectors * (1.1 * (double)s.products() + (s.in_line ? 1 : s.y_step[2] == 1 ? 5 : 25)) + copy_work(s.f, s.channels));
+}
+static double work(int32_t op, const Geometry& g) {
+  if (op == OP_CONV_INPUT) {
+    double phases = 1, all = 0;
+    for (int a = 0; a < 3; a++) phases *= (double)least(g.stride[a], g.in[a]);
+    if (phases > MAX_PHASES) return NO_WAY;
+    each_phase(g, [&](const int64_t* phase) {
+      all += flat_input(g, phase).fair ? work_of(input_sum(g, phase)) : NO_WAY;
+    });
+    return all;
+  }
+  if (!flat_forward(g).fair) return NO_WAY;
+  if (op == OP_CONV) return work_of(forward_sum(g));
+  const WeightSum s = weight_sum(g, 1);
+  return (double)s.n * (double)s.groups *
+         ((double)s.rows * (double)s.length / VW * (1.2 * (double)s.taps() + 8) + copy_work(s.f, s.channels));
+}
+static void needs(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int64_t* shared) {
+  *per_thread = *shared = 0;
+  if (op == OP_CONV_WEIGHT) {
+    const WeightSum s = weight_sum(g, threads);
+    *per_thread = s.per_thread(), *shared = s.shared();
+  } else if (op == OP_CONV) {
+    const Sum s = forward_sum(g);
+    *per_thread = s.per_thread(), *shared = s.shared();
+  } else {
+    each_phase(g, [&](const int64_t* phase) {
+      const Sum s = input_sum(g, phase);
+      *per_thread = most(*per_thread, s.per_thread()), *shared = most(*shared, s.shared());
+    });
+  }
+}
+static void forward(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+  sum_run(e, forward_sum(g), x, w, y, bias);
+}
+static void input(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
+  each_phase(g, [&](const int64_t* phase) { sum_run(e, input_sum(g, phase), y, w, x, nullptr); });
+}
+static void weight(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
+  weight_run(e, weight_sum(g, pool_threads(e.pool)), y, x, w);
+}
+
+extern const Way FLAT = {"flat", work, needs, forward, input, weight};
 
 }  // namespace NABLA_ISA
 }  // namespace nabla
