@@ -11,8 +11,17 @@ namespace NABLA_ISA {
 
 namespace {
 
-// Lanes times instructions, in units of 4, worth a thread of their own: some 15 microseconds, about what it takes to wake one.
-constexpr int64_t GRAIN = 8192 * VW;
+// Work of lanes, in cycles of a vector or so, worth a task of its own: some 8 microseconds. A worker that does not sleep
+// has it within one.
+constexpr int64_t GRAIN = 32768 * VW;
+int weight_of(int32_t op) {
+  switch (op) {
+    case F_DIVF: case F_SQRTF: case F_RSQRTF: case F_RECIPROCALF: case F_FLOORDIVF: case F_REMAINDERF: case F_FMODF:
+    case F_DIVI: case F_FLOORDIVI: case F_REMAINDERI: case F_FMODI: return 6;
+    case F_POWF: case F_ATAN2F: case F_HYPOTF: case F_RAND: case F_NDTRF: return 16;
+    default: return (op >= F_EXPF && op <= F_LOG1PF) || (op >= F_SINF && op <= F_ERFINVF) ? 12 : 1;
+  }
+}
 
 // The instruction whose result a plain output stores, and nothing else wants in the registers' memory.
 int writer_of(const Kernel& k, int out) {
@@ -104,7 +113,12 @@ void deliver(const Kernel& k, const Port& o, const Span& s, const float* total, 
 }
 
 int task_count(const Kernel& k, const Tiling& t, int threads) {
-  const int64_t work = k.outer_count * k.rows * (int64_t)k.cols * (k.n_ins + 1) / 4;
+  int64_t lane = 0;
+  for (int i = 0; i < k.n_ins; i++)
+    if (k.cls[k.ins[6 * i + 1]] == FULL || is_reduction(k.ins[6 * i])) lane += weight_of(k.ins[6 * i]);
+  for (int i = 0; i < k.n_in; i++) lane += k.cls[i] == FULL ? 2 : 0;
+  for (int i = 0; i < k.n_out; i++) lane += k.cls[k.out[i].reg] == FULL ? 3 : 0;
+  const int64_t work = k.outer_count * k.rows * (int64_t)k.cols * (lane + 1);
   if (threads <= 1 || work < 2 * GRAIN) return 1;
   int64_t n = work / GRAIN;
   bool accumulates = false;
