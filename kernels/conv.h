@@ -36,8 +36,8 @@ extern const Way* const WAYS[3];
 
 // Pooling by vectors (pool_fast.cpp).
 void max_pool_fast(const Exec&, const WindowWords&, const float* x, float* y, int32_t* index);
-void sum_pool_fast(const Exec&, const WindowWords&, const float* x, float* y);
-void sum_pool_input_fast(const Exec&, const WindowWords&, const float* y, float* x);
+void sum_pool_fast(const Exec&, const WindowWords&, float factor, const float* x, float* y);
+void sum_pool_input_fast(const Exec&, const WindowWords&, float factor, const float* y, float* x);
 // The place of the first index out of range, before anything is written; or -1.
 int64_t max_pool_input_fast(const Exec&, int64_t planes, int64_t out, int64_t in, const float* y,
                             const int32_t* index, float* x);
@@ -48,8 +48,8 @@ void conv_input_naive(const Geometry&, const float* y, const float* w, float* x)
 void conv_weight_naive(const Geometry&, const float* y, const float* x, float* w);
 // Either of y and index may be null.
 void max_pool_naive(const WindowWords&, const float* x, float* y, int32_t* index);
-void sum_pool_naive(const WindowWords&, const float* x, float* y);
-void sum_pool_input_naive(const WindowWords&, const float* y, float* x);
+void sum_pool_naive(const WindowWords&, float factor, const float* x, float* y);
+void sum_pool_input_naive(const WindowWords&, float factor, const float* y, float* x);
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

@@ -58,20 +58,20 @@ void max_pool_naive(const WindowWords& w, const float* x, float* y, int32_t* ind
   });
 }
 
-void sum_pool_naive(const WindowWords& w, const float* x, float* y) {
+void sum_pool_naive(const WindowWords& w, float factor, const float* x, float* y) {
   const int64_t in = cells(w.in), out = cells(w.out);
   each_window(w, [&](int64_t p, int64_t cell, const int32_t* at) {
     float sum = 0;
     each_cell(w, at, [&](int64_t i) { sum += x[p * in + i]; });
-    y[p * out + cell] = sum;
+    y[p * out + cell] = sum * factor;
   });
 }
 
-void sum_pool_input_naive(const WindowWords& w, const float* y, float* x) {
+void sum_pool_input_naive(const WindowWords& w, float factor, const float* y, float* x) {
   const int64_t in = cells(w.in), out = cells(w.out);
   for (int64_t i = 0; i < w.planes * in; i++) x[i] = 0;
   each_window(w, [&](int64_t p, int64_t cell, const int32_t* at) {
-    each_cell(w, at, [&](int64_t i) { x[p * in + i] += y[p * out + cell]; });
+    each_cell(w, at, [&](int64_t i) { x[p * in + i] += y[p * out + cell] * factor; });
   });
 }
 
@@ -93,6 +93,7 @@ bool pool_validate(Check& c) {
   const int32_t in[4] = {size[0], size[1], size[2], size[3]}, out[4] = {size[0], size[4], size[5], size[6]};
   const int64_t n = r.count(4, in), m = r.count(4, out);
   const bool max = c.w[0] == OP_MAX_POOL, input = c.w[0] == OP_SUM_POOL_INPUT;
+  if (!max) r.word();
   const Range a = r.operand(4, input ? m : n), b = r.operand(4, input ? n : m, max);
   r.apart(b, a);
   if (max) {
@@ -121,14 +122,16 @@ void pool_run_instruction(const Exec& e) {
   WindowWords g;
   __builtin_memcpy(&g, w + 2, sizeof g);
   const int32_t* ref = w + 2 + sizeof g / 4;
+  float factor = 1;
+  if (w[0] != OP_MAX_POOL) __builtin_memcpy(&factor, ref++, 4);
   const int64_t n = g.planes * cells(g.in), m = g.planes * cells(g.out);
   if (w[0] == OP_SUM_POOL_INPUT) {
-    if (n) sum_pool_input_fast(e, g, m ? operand<float>(e, ref) : nullptr, operand<float>(e, ref + 2));
+    if (n) sum_pool_input_fast(e, g, factor, m ? operand<float>(e, ref) : nullptr, operand<float>(e, ref + 2));
     return;
   }
   if (!m) return;
   const float* x = n ? operand<float>(e, ref) : nullptr;
-  if (w[0] == OP_SUM_POOL) sum_pool_fast(e, g, x, operand<float>(e, ref + 2));
+  if (w[0] == OP_SUM_POOL) sum_pool_fast(e, g, factor, x, operand<float>(e, ref + 2));
   else max_pool_fast(e, g, x, operand<float>(e, ref + 2), operand<int32_t>(e, ref + 4));
 }
 

@@ -51,7 +51,7 @@ struct Sum {
 
 // One window: rows of taps at x, `first` being the cell of tap 0 of the last axis.
 template <class Kind>
-static void window(const WindowWords& w, const float* x, const int64_t* lo, const int64_t* hi, int64_t i, int64_t j,
+static void window(const WindowWords& w, float factor, const float* x, const int64_t* lo, const int64_t* hi, int64_t i, int64_t j,
                    int64_t k, float* y, int32_t* index) {
   int64_t c0, c1, where = -1;
   inside(w, 2, k, &c0, &c1);
@@ -66,7 +66,7 @@ static void window(const WindowWords& w, const float* x, const int64_t* lo, cons
         else if (where < 0 || beats<true>(x[at], best)) best = x[at], where = at;
       }
     }
-  if (y) *y = best;
+  if (y) *y = Kind::LOCATES ? best : best * factor;
   if (index) *index = where < 0 ? 0 : (int32_t)where;
 }
 
@@ -75,7 +75,7 @@ NABLA_INLINE vi winners(vf v, vf best) { return ~(vi)(v <= best) & (vi)(best == 
 
 // n <= VW windows side by side, all taps of the last axis inside; `cell` is tap 0 of the first one.
 template <class Kind, int STRIDE>
-NABLA_INLINE void windows(const WindowWords& w, const float* x, const int64_t* lo, const int64_t* hi, int64_t cell,
+NABLA_INLINE void windows(const WindowWords& w, float factor, const float* x, const int64_t* lo, const int64_t* hi, int64_t cell,
                           int64_t n, float* y, int32_t* index) {
   vf best = Kind::LOCATES ? splat(-__builtin_inff()) : (vf){};
   vi where = {}, lane;
@@ -97,12 +97,12 @@ NABLA_INLINE void windows(const WindowWords& w, const float* x, const int64_t* l
         first = false;
       }
     }
-  if (y) give(y, best, n);
+  if (y) give(y, Kind::LOCATES ? best : best * splat(factor), n);
   if (index) give((float*)index, from_bits(where), n);
 }
 
 template <class Kind, int STRIDE>
-static void walk(const Exec& e, const WindowWords& w, const float* x, float* y, int32_t* index) {
+static void walk(const Exec& e, const WindowWords& w, float factor, const float* x, float* y, int32_t* index) {
   const int64_t in = cells(w.in), width = w.out[2];
   // Columns [left, right) have all their taps inside.
   const int64_t room = (int64_t)w.in[2] + w.pad[2] - (int64_t)w.dilation[2] * (w.kernel[2] - 1) - 1;
@@ -127,14 +127,14 @@ static void walk(const Exec& e, const WindowWords& w, const float* x, float* y, 
       const int64_t a = some ? left : 0, b = some ? right : 0;
       for (int64_t k = 0; k < width; k++) {
         if (k == a) k = most(a, b);
-        if (k < width) window<Kind>(w, from, lo, hi, i, j, k, yr ? yr + k : nullptr, ir ? ir + k : nullptr);
+        if (k < width) window<Kind>(w, factor, from, lo, hi, i, j, k, yr ? yr + k : nullptr, ir ? ir + k : nullptr);
       }
       const int64_t row = (i * w.stride[0] - w.pad[0]) * w.in[1] + j * w.stride[1] - w.pad[1];
       for (int64_t k = a; k < b; k += VW) {
         // The last vector goes back over columns that are done, if there are any.
         const int64_t n = least(VW, b - a), at = least(k, b - n);
         if constexpr (STRIDE > 0)
-          windows<Kind, STRIDE>(w, from, lo, hi, row * w.in[2] + at * STRIDE - w.pad[2], n, yr ? yr + at : nullptr,
+          windows<Kind, STRIDE>(w, factor, from, lo, hi, row * w.in[2] + at * STRIDE - w.pad[2], n, yr ? yr + at : nullptr,
                                 ir ? ir + at : nullptr);
       }
     }
@@ -150,7 +150,7 @@ static bool is_quarter(const WindowWords& w) {
 // The windows of one plane, or of one slice of a volume, which begins at cell `first`. FREE: vectors may be read past its
 // end, and written past it where later windows are written over them. SMALL: a vector holds a row of x.
 template <class Kind, bool FREE, bool SMALL>
-NABLA_INLINE void quarter_slice(const WindowWords& w, const float* x, int64_t first, float* y, int32_t* index) {
+NABLA_INLINE void quarter_slice(const WindowWords& w, float factor, const float* x, int64_t first, float* y, int32_t* index) {
   const int64_t width = w.out[2], row = w.in[2];
   for (int64_t j = 0, to = 0; j < w.out[1]; j++, to += width)
     for (int64_t k = 0; k < width; k += VW) {
@@ -166,7 +166,7 @@ NABLA_INLINE void quarter_slice(const WindowWords& w, const float* x, int64_t fi
         }
       }
       if (!Kind::LOCATES) {
-        give(y + to + at, v[0] + v[1] + v[2] + v[3], m);
+        give(y + to + at, (v[0] + v[1] + v[2] + v[3]) * splat(factor), m);
         continue;
       }
       const vi here = EVEN_LANES + (int32_t)(first + cell);
@@ -181,7 +181,7 @@ NABLA_INLINE void quarter_slice(const WindowWords& w, const float* x, int64_t fi
     }
 }
 template <class Kind>
-static void quarter(const Exec& e, const WindowWords& w, const float* x, float* y, int32_t* index) {
+static void quarter(const Exec& e, const WindowWords& w, float factor, const float* x, float* y, int32_t* index) {
   const int64_t in = cells(w.in), out = (int64_t)w.out[1] * w.out[2], slice = (int64_t)w.in[1] * w.in[2];
   parallel_for(e, w.planes * w.out[0], ceil_div(GRAIN, in), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; p++) {
@@ -189,37 +189,37 @@ static void quarter(const Exec& e, const WindowWords& w, const float* x, float* 
       const float* const xp = x + plane * in + first;
       float* const yp = y ? y + p * out : nullptr;
       int32_t* const ip = index ? index + p * out : nullptr;
-      if ((end - p - 1) * out < VW) quarter_slice<Kind, false, false>(w, xp, first, yp, ip);
-      else if (2 * w.out[2] <= VW) quarter_slice<Kind, true, true>(w, xp, first, yp, ip);
-      else quarter_slice<Kind, true, false>(w, xp, first, yp, ip);
+      if ((end - p - 1) * out < VW) quarter_slice<Kind, false, false>(w, factor, xp, first, yp, ip);
+      else if (2 * w.out[2] <= VW) quarter_slice<Kind, true, true>(w, factor, xp, first, yp, ip);
+      else quarter_slice<Kind, true, false>(w, factor, xp, first, yp, ip);
     }
   });
 }
 
 template <class Kind>
-static void pool(const Exec& e, const WindowWords& w, const float* x, float* y, int32_t* index) {
-  if (is_quarter(w)) quarter<Kind>(e, w, x, y, index);
-  else if (w.stride[2] == 1) walk<Kind, 1>(e, w, x, y, index);
-  else if (w.stride[2] == 2) walk<Kind, 2>(e, w, x, y, index);
-  else walk<Kind, 0>(e, w, x, y, index);
+static void pool(const Exec& e, const WindowWords& w, float factor, const float* x, float* y, int32_t* index) {
+  if (is_quarter(w)) quarter<Kind>(e, w, factor, x, y, index);
+  else if (w.stride[2] == 1) walk<Kind, 1>(e, w, factor, x, y, index);
+  else if (w.stride[2] == 2) walk<Kind, 2>(e, w, factor, x, y, index);
+  else walk<Kind, 0>(e, w, factor, x, y, index);
 }
 void max_pool_fast(const Exec& e, const WindowWords& w, const float* x, float* y, int32_t* index) {
-  pool<Maximum>(e, w, x, y, index);
+  pool<Maximum>(e, w, 1, x, y, index);
 }
-void sum_pool_fast(const Exec& e, const WindowWords& w, const float* x, float* y) {
-  pool<Sum>(e, w, x, y, nullptr);
+void sum_pool_fast(const Exec& e, const WindowWords& w, float factor, const float* x, float* y) {
+  pool<Sum>(e, w, factor, x, y, nullptr);
 }
 
-// x[i * step] += y[i]
-NABLA_INLINE void add_row(float* x, int64_t step, const float* y, int64_t n) {
+// x[i * step] += y[i] * factor
+NABLA_INLINE void add_row(float* x, int64_t step, const float* y, float factor, int64_t n) {
   int64_t i = 0;
   if (step == 1)
-    for (; i + VW <= n; i += VW) store(x + i, load(x + i) + load(y + i));
-  for (; i < n; i++) x[i * step] += y[i];
+    for (; i + VW <= n; i += VW) store(x + i, load(x + i) + load(y + i) * splat(factor));
+  for (; i < n; i++) x[i * step] += y[i] * factor;
 }
 // The way back: windows that do not overlap are copied, not added up. FREE and SMALL as above.
 template <bool FREE, bool SMALL>
-NABLA_INLINE void quarter_plane(const WindowWords& w, const float* y, float* x) {
+NABLA_INLINE void quarter_plane(const WindowWords& w, float factor, const float* y, float* x) {
   const int64_t width = w.out[2], row = w.in[2];
   for (int64_t i = 0; i < w.out[0]; i++)
     for (int64_t j = 0; j < w.out[1]; j++, y += width) {
@@ -227,7 +227,7 @@ NABLA_INLINE void quarter_plane(const WindowWords& w, const float* y, float* x) 
       for (int64_t k = 0; k < width; k += VW) {
         const int64_t n = least(VW, width), at = least(k, width - n);
         const int64_t low = FREE ? VW : least(2 * n, VW), high = FREE ? VW : 2 * n - low;
-        const vf v = FREE || n == VW ? load(y + at) : load_n(y + at, (int)n);
+        const vf v = (FREE || n == VW ? load(y + at) : load_n(y + at, (int)n)) * splat(factor);
         const vf a = zip_low(v, v), b = zip_high(v, v);  // each element twice
         for (int r = 0; r < 2; r++) {
           float* const q = to + r * row + 2 * at;
@@ -237,21 +237,21 @@ NABLA_INLINE void quarter_plane(const WindowWords& w, const float* y, float* x) 
       }
     }
 }
-static void quarter_input(const Exec& e, const WindowWords& w, const float* y, float* x) {
+static void quarter_input(const Exec& e, const WindowWords& w, float factor, const float* y, float* x) {
   const int64_t in = cells(w.in), out = cells(w.out);
   const bool whole = 4 * out == in;
   parallel_for(e, w.planes, ceil_div(GRAIN, in), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; p++) {
       if (!whole) __builtin_memset(x + p * in, 0, (size_t)in * 4);
-      if (!whole || (end - p - 1) * out < VW) quarter_plane<false, false>(w, y + p * out, x + p * in);
-      else if (2 * w.out[2] <= VW) quarter_plane<true, true>(w, y + p * out, x + p * in);
-      else quarter_plane<true, false>(w, y + p * out, x + p * in);
+      if (!whole || (end - p - 1) * out < VW) quarter_plane<false, false>(w, factor, y + p * out, x + p * in);
+      else if (2 * w.out[2] <= VW) quarter_plane<true, true>(w, factor, y + p * out, x + p * in);
+      else quarter_plane<true, false>(w, factor, y + p * out, x + p * in);
     }
   });
 }
 
-void sum_pool_input_fast(const Exec& e, const WindowWords& w, const float* y, float* x) {
-  if (is_quarter(w)) return quarter_input(e, w, y, x);
+void sum_pool_input_fast(const Exec& e, const WindowWords& w, float factor, const float* y, float* x) {
+  if (is_quarter(w)) return quarter_input(e, w, factor, y, x);
   const int64_t in = cells(w.in), out = cells(w.out);
   parallel_for(e, w.planes, ceil_div(GRAIN, in + out), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; p++) {
@@ -271,7 +271,7 @@ void sum_pool_input_fast(const Exec& e, const WindowWords& w, const float* y, fl
                 const int64_t off = c * w.dilation[2] - w.pad[2], s = w.stride[2];
                 const int64_t k0 = off < 0 ? ceil_div(-off, s) : 0;
                 const int64_t k1 = off < w.in[2] ? least(w.out[2], ceil_div(w.in[2] - off, s)) : 0;
-                if (k0 < k1) add_row(row + k0 * s + off, s, from + k0, k1 - k0);
+                if (k0 < k1) add_row(row + k0 * s + off, s, from + k0, factor, k1 - k0);
               }
             }
         }

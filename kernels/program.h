@@ -51,8 +51,8 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
   X(CONV_WEIGHT, 15) /* GEOMETRY, Y (gradient), X, W (written) */ \
   X(MAX_POOL, 16)    /* WINDOW, X, Y, INDEX; either of Y and INDEX may have slot -1 */ \
   X(MAX_POOL_INPUT, 17) /* planes, out cells, in cells, Y (planes, out cells), INDEX (planes, out cells), X (planes, in cells; written), check id */ \
-  X(SUM_POOL, 18)    /* WINDOW, X, Y */ \
-  X(SUM_POOL_INPUT, 19) /* WINDOW, Y, X (written) */ \
+  X(SUM_POOL, 18)    /* WINDOW, bits of a factor, X, Y (sums times the factor) */ \
+  X(SUM_POOL_INPUT, 19) /* WINDOW, bits of a factor, Y (times it), X (written) */ \
   X(RECURRENT, 20)      /* LAYER, X (rows, gates H), W (gates H, H), H0 (b, H), LSTM: C0 (b, H), GRU: BIAS (H; slot -1: none), KEPT (rows, keeps H; written) */ \
   X(RECURRENT_BACK, 21) /* LAYER, KEPT, CT (rows, H), LSTM: CT_C (rows, H; slot -1: none), W, H0, LSTM: C0, GIVEN (rows, gives H; written) */
 // GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come

@@ -153,11 +153,11 @@ struct Maker {
     int64_t in, out, taps;
     const Words w = window(&in, &out, &taps);
     const int32_t planes = r.in(0, 5);
-    const Words x = room(planes * in, 4), y = room(planes * out, 4);
+    const Words x = room(planes * in, 4), y = room(planes * out, 4), factor = {0x3f800000};
     switch (r.below(4)) {
       case 0: return program.add(OP_MAX_POOL, Words{planes} + w + x + y + maybe(planes * out));
-      case 1: return program.add(OP_SUM_POOL, Words{planes} + w + x + y);
-      case 2: return program.add(OP_SUM_POOL_INPUT, Words{planes} + w + y + x);
+      case 1: return program.add(OP_SUM_POOL, Words{planes} + w + factor + x + y);
+      case 2: return program.add(OP_SUM_POOL_INPUT, Words{planes} + w + factor + y + x);
       default:
         return program.add(OP_MAX_POOL_INPUT, Words{planes, (int32_t)out, (int32_t)in} + y + room(planes * out, 4) + x + Words{1});
     }

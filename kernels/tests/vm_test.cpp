@@ -369,7 +369,7 @@ static void pooling(Random& r, bool) {
             const int cell = p0 * w + p1;
             const float* plane = &x[(size_t)q * h * w];
             if (best < 0 || plane[cell] > plane[best] || (plane[cell] != plane[cell] && plane[best] == plane[best])) best = cell;
-            sum[at] += smooth[(size_t)q * h * w + cell], gsum[(size_t)q * h * w + cell] += ct[at];
+            sum[at] += 0.5f * smooth[(size_t)q * h * w + cell], gsum[(size_t)q * h * w + cell] += 0.5f * ct[at];
           }
         top[at] = best < 0 ? -std::numeric_limits<float>::infinity() : x[(size_t)q * h * w + best];
         index[at] = std::max(best, 0);
@@ -381,9 +381,10 @@ static void pooling(Random& r, bool) {
   const int32_t alone = p.slot(top.size() * 4), sums = p.slot(top.size() * 4), g1 = p.slot(x.size() * 4), g2 = p.slot(x.size() * 4);
   p.add(OP_MAX_POOL, window + Words{xs, 0, ys, 0, is, 0});
   p.add(OP_MAX_POOL, window + Words{xs, 0, alone, 0, -1, 0});
-  p.add(OP_SUM_POOL, window + Words{ss, 0, sums, 0});
+  const int32_t half = 0x3f000000;  // the bits of 0.5
+  p.add(OP_SUM_POOL, window + Words{half, ss, 0, sums, 0});
   p.add(OP_MAX_POOL_INPUT, {planes, oh * ow, h * w, cts, 0, is, 0, g1, 0, 3});
-  p.add(OP_SUM_POOL_INPUT, window + Words{cts, 0, g2, 0});
+  p.add(OP_SUM_POOL_INPUT, window + Words{half, cts, 0, g2, 0});
   compare(p, ys, top);
   compare(p, is, index);
   compare(p, alone, top);
@@ -462,7 +463,7 @@ static void rejections() {
       {"the groups do not divide the channels", OP_CONV,
        {1, 3, 2, 2, 1, 1, 4, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, a, 0, a, 50, b, 0, -1, 0}},
       {"kernel, stride and dilation are at least 1", OP_SUM_POOL,
-       {1, 1, 1, 4, 1, 1, 4, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, a, 0, b, 0}},
+       {1, 1, 1, 4, 1, 1, 4, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 0, a, 0, b, 0}},
   };
   const Core core = all_cores[0];
   for (const Row& row : rows) {

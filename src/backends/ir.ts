@@ -170,9 +170,9 @@ export type Prim =
   | { op: 'maxPool'; window: Window }
   /** int32: flat index into the spatial axes of the first maximum of each window. */
   | { op: 'maxPoolIndex'; window: Window }
-  /** Sum over windows; padding counts zero. Its adjoint is sumPoolInput. */
-  | { op: 'sumPool'; window: Window }
-  | { op: 'sumPoolInput'; window: Window; shape: Shape }
+  /** Sum over windows, times a factor; padding counts zero. Its adjoint is sumPoolInput. */
+  | { op: 'sumPool'; window: Window; factor: number }
+  | { op: 'sumPoolInput'; window: Window; shape: Shape; factor: number }
   /** ct (N, C, out), index (N, C, out) flat spatial indices: zeros of `shape` with ct added at index. */
   | { op: 'maxPoolInput'; shape: Shape }
   /** x (rows, gates · H), weight (gates · H, H), h0 (B, H) [, LSTM: c0 (B, H)] [, GRU: bias (H)]: what each row keeps, (rows, keeps · H). See ops/recurrence.ts. */

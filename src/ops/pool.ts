@@ -85,7 +85,7 @@ export const sumPool = defineOp({
   name: 'sumPool',
   formula: 'y[i] = Σ_k x[s·i + d·k − p]',
   args: (x: Tensor, window: Window) => ({ inputs: [x], attrs: { window } }),
-  forward: ([x], { window }) => prim({ op: 'sumPool', window }, [x!]),
+  forward: ([x], { window }) => prim({ op: 'sumPool', window, factor: 1 }, [x!]),
   vjp: (ct, [x], _y, { window }): Grads => [sumPoolInput(ct, window, x!.shape)],
   example: (m) => [[m.of([[[1, 3, 2, 0]]]), window1([2], [1])], [[[4, 5, 2]]]],
   samples: windows,
@@ -99,7 +99,7 @@ export const sumPoolInput = defineOp({
     inputs: [y],
     attrs: { window, shape: [...shape] },
   }),
-  forward: ([y], { window, shape }) => prim({ op: 'sumPoolInput', window, shape }, [y!]),
+  forward: ([y], { window, shape }) => prim({ op: 'sumPoolInput', window, shape, factor: 1 }, [y!]),
   vjp: (ct, _inputs, _x, { window }): Grads => [sumPool(ct, window)],
   example: (m) => [[m.of([[[1, 2]]]), window1([2], [1]), [1, 1, 3]], [[[1, 3, 2]]]],
   samples: (m) =>
@@ -145,14 +145,15 @@ interface AverageAttrs {
   includePad: boolean
   divisor: number | null
 }
-function divided(
-  sums: Tensor,
+/** A factor for the sums, and where windows count different numbers of places these. */
+function shares(
   spatial: Shape,
   { window, padding, includePad, divisor }: AverageAttrs,
-) {
+): { factor: number; by?: Tensor } {
   const by = divisor ?? counts(spatial, window, padding, includePad)
-  return typeof by === 'number' ? mul(sums, 1 / by) : div(sums, toType(by, sums.dtype))
+  return typeof by === 'number' ? { factor: 1 / by } : { factor: 1, by }
 }
+const divided = (x: Tensor, by?: Tensor) => (by ? div(x, toType(by, x.dtype)) : x)
 
 /**
  * The mean of each window. `padding` is what belongs to the tensor (the window's may be larger, by ceil mode);
@@ -162,8 +163,10 @@ export const averagePool = defineOp({
   name: 'averagePool',
   formula: 'y[i] = Σ_k x[s·i + k − p] / n_i',
   args: (x: Tensor, attrs: AverageAttrs) => ({ inputs: [x], attrs }),
-  forward: ([x], attrs) =>
-    divided(prim({ op: 'sumPool', window: attrs.window }, [x!]), x!.shape.slice(2), attrs),
+  forward: ([x], attrs) => {
+    const { factor, by } = shares(x!.shape.slice(2), attrs)
+    return divided(prim({ op: 'sumPool', window: attrs.window, factor }, [x!]), by)
+  },
   vjp: (ct, [x], _y, attrs): Grads => [averagePoolInput(ct, attrs, x!.shape)],
   example: (m) => [
     [
@@ -192,8 +195,8 @@ const averagePoolInput = defineOp({
   }),
   forward: ([y], attrs) => {
     const { window, shape } = attrs
-    const share = divided(y!, shape.slice(2), attrs)
-    return prim({ op: 'sumPoolInput', window, shape }, [share])
+    const { factor, by } = shares(shape.slice(2), attrs)
+    return prim({ op: 'sumPoolInput', window, shape, factor }, [divided(y!, by)])
   },
   vjp: (ct, _inputs, _x, { shape: _, ...attrs }): Grads => [averagePool(ct, attrs)],
   example: (m) => [

@@ -313,7 +313,7 @@ export function randomGraph(seed: number, size: number): Graph {
       const window: Window = { kernel: [2], stride: [1], dilation: [1], padding: [[1, 1]] }
       const which = below(4)
       if (which === 0) return b.add({ op: 'maxPool', window }, [x])
-      if (which === 1) return b.add({ op: 'sumPool', window }, [x])
+      if (which === 1) return b.add({ op: 'sumPool', window, factor: pick([1, 0.25]) }, [x])
       if (which === 2) {
         const index = b.add({ op: 'maxPoolIndex', window }, [x])
         const value = b.add({ op: 'maxPool', window }, [x])

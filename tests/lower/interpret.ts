@@ -721,12 +721,13 @@ class Core {
           [planes, 1, ...out],
         ]
         const back = name === 'SUM_POOL_INPUT'
+        const factor = new Float32Array(Int32Array.of(next()).buffer)[0]!
         const from = ref('float32', back ? y : x)!
         const to = ref('float32', back ? x : y, true)!
         end()
         const prim: Prim = back
-          ? { op: 'sumPoolInput', window, shape: x }
-          : { op: 'sumPool', window }
+          ? { op: 'sumPoolInput', window, shape: x, factor }
+          : { op: 'sumPool', window, factor }
         to.flat.set(run(prim, [[back ? y : x, 'float32', from.flat]], back ? x : y, 'float32'))
         return
       }

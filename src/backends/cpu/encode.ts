@@ -689,14 +689,18 @@ class Encoder {
       }
       case 'sumPool': {
         const x = this.contiguous(a!)
-        this.op(opcodes.SUM_POOL, [...poolWords(a!.shape, n.shape, prim.window), x, to], label)
+        this.op(
+          opcodes.SUM_POOL,
+          [...poolWords(a!.shape, n.shape, prim.window), bitsOf(prim.factor, 'float32'), x, to],
+          label,
+        )
         return
       }
       case 'sumPoolInput': {
         const y = this.contiguous(a!)
         this.op(
           opcodes.SUM_POOL_INPUT,
-          [...poolWords(n.shape, a!.shape, prim.window), y, to],
+          [...poolWords(n.shape, a!.shape, prim.window), bitsOf(prim.factor, 'float32'), y, to],
           label,
         )
         return

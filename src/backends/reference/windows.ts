@@ -110,5 +110,8 @@ export function windowed(
     for (let j = 0; j < best.length; j++)
       result[j] =
         best[j]! < 0 ? Number.NEGATIVE_INFINITY : a![Math.floor(j / outside) * inside + best[j]!]!
-  else result.set(total)
+  else {
+    const { factor } = prim
+    for (let j = 0; j < total.length; j++) result[j] = total[j]! * factor
+  }
 }
