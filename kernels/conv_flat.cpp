@@ -10,16 +10,6 @@
 namespace nabla {
 namespace NABLA_ISA {
 
-// Output channels of a tile, and the sums that fit the registers beside the operands.
-#if defined(__AVX512F__)
-constexpr int MR = 14, SUMS = 28, WR = 4, WC = 6;
-#elif defined(__AVX2__)
-constexpr int MR = 6, SUMS = 12, WR = 3, WC = 3;
-#elif defined(__ARM_NEON)
-constexpr int MR = 12, SUMS = 24, WR = 4, WC = 6;
-#else
-constexpr int MR = 4, SUMS = 8, WR = 2, WC = 4;
-#endif
 // Elements of a copy that stay near, and products of channel and tap that are summed in one go.
 constexpr int64_t NEAR = 96 * 1024, LONG = 640;
 // By the weight images are summed in at most so many parts, and floats besides the first.
@@ -30,71 +20,6 @@ constexpr int64_t LEAST_WORK = 1 << 18;
 static int64_t volume(const int32_t* e) { return (int64_t)e[0] * e[1] * e[2]; }
 
 // ---- forward, and by the input
-
-template <int R, int V>
-static void tile(int64_t k, const float* a, const float* b, const int32_t* offset, const Cells* cells, float* y,
-                 int64_t y_row, const float* bias, bool add) {
-  vf s[R][V];
-  const float* from[V];
-#pragma GCC unroll 8
-  for (int v = 0; v < V; v++) from[v] = b + cells[v].from;
-#pragma GCC unroll 16
-  for (int i = 0; i < R; i++)
-#pragma GCC unroll 8
-    for (int v = 0; v < V; v++) s[i][v] = (vf){};
-  for (int64_t p = 0; p < k; p++) {
-    const int64_t at = offset[p];
-    vf x[V];
-#pragma GCC unroll 8
-    for (int v = 0; v < V; v++) x[v] = R > 1 ? held(load(from[v] + at)) : load(from[v] + at);
-#pragma GCC unroll 16
-    for (int i = 0; i < R; i++) {
-      const vf w = splat(a[i]);
-#pragma GCC unroll 8
-      for (int v = 0; v < V; v++) s[i][v] = fma(w, x[v], s[i][v]);
-    }
-    a += R;
-  }
-  if (bias)
-#pragma GCC unroll 16
-    for (int i = 0; i < R; i++)
-#pragma GCC unroll 8
-      for (int v = 0; v < V; v++) s[i][v] += splat(bias[i]);
-#pragma GCC unroll 8
-  for (int v = 0; v < V; v++) {
-    float* const to = y + cells[v].to;
-    const int n = cells[v].n;
-    if (n == VW)
-#pragma GCC unroll 16
-      for (int i = 0; i < R; i++) store(to + i * y_row, add ? s[i][v] + load(to + i * y_row) : s[i][v]);
-    else
-#pragma GCC unroll 16
-      for (int i = 0; i < R; i++) store_n(to + i * y_row, add ? s[i][v] + load_n(to + i * y_row, n) : s[i][v], n);
-  }
-}
-
-// The widest tile of R rows, and the tile for at most `vectors` of them.
-template <int R>
-static constexpr int widest() {
-  int v = CONV_VECTORS;
-  while (v > 1 && v * R > SUMS) v /= 2;
-  return v;
-}
-template <int R, int V>
-static Tile find_width(int64_t vectors, int* width) {
-  if constexpr (V > 1)
-    if (vectors < V) return find_width<R, V / 2>(vectors, width);
-  *width = V;
-  return tile<R, V>;
-}
-template <int R>
-static Tile find_tile(int64_t rows, int64_t vectors, int* width) {
-  if constexpr (R > 1)
-    if (rows < R) return find_tile<R - 1>(rows, vectors, width);
-  return find_width<R, widest<R>()>(vectors, width);
-}
-Tile conv_tile(int64_t rows, int64_t vectors, int* width) { return find_tile<MR>(rows, vectors, width); }
-int64_t conv_panel(int64_t channels) { return ceil_div(channels, ceil_div(channels, MR)); }
 
 // One convolution by flat runs: rows are output channels of a group, channels are what is summed over.
 struct Sum {
@@ -235,7 +160,7 @@ static void sum_run(const Exec& e, const Sum& s, const float* x, const float* w,
   parallel(e, tasks, [&](int task, int thread) {
     float* const copy = (float*)(e.scratch + thread * e.per_thread);
     flat_clear(copy, s.per_thread() / 4);
-    float sums[SUMS * VW] __attribute__((aligned(64)));
+    float sums[TILE_SUMS * VW] __attribute__((aligned(64)));
     for (int64_t item = items * parts * task / tasks; item < items * parts * (task + 1) / tasks; item++) {
       const int64_t part = item % parts, group = item / parts % s.groups, image = item / parts / s.groups;
       for (int64_t c = 0; c < most(1, s.channels); c += s.block) {
@@ -274,58 +199,6 @@ static void each_phase(const Geometry& g, const F& f) {
 
 // ---- by the weight
 
-// out[i * ld + j] (+)= sum over images and cells of y[i][q] * x[offset[j] + q], `vectors` at a time
-struct Dot {
-  const float *y, *x;
-  int64_t y_row, y_image, x_image, vectors, images;
-  const int32_t* offset;
-  float* out;
-  int64_t ld;
-  bool add;
-};
-typedef void (*DotTile)(const Dot&);
-
-template <int R, int C>
-static void dot(const Dot& d) {
-  vf s[R][C];
-#pragma GCC unroll 8
-  for (int i = 0; i < R; i++)
-#pragma GCC unroll 8
-    for (int j = 0; j < C; j++) s[i][j] = (vf){};
-  for (int64_t n = 0; n < d.images; n++) {
-    const float* y = d.y + n * d.y_image;
-    const float* x[C];
-#pragma GCC unroll 8
-    for (int j = 0; j < C; j++) x[j] = d.x + n * d.x_image + d.offset[j];
-    for (int64_t q = 0; q < d.vectors * VW; q += VW) {
-      vf a[R];
-#pragma GCC unroll 8
-      for (int i = 0; i < R; i++) a[i] = load(y + i * d.y_row + q);
-#pragma GCC unroll 8
-      for (int j = 0; j < C; j++) {
-        const vf b = held(load(x[j] + q));
-#pragma GCC unroll 8
-        for (int i = 0; i < R; i++) s[i][j] = fma(a[i], b, s[i][j]);
-      }
-    }
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < R; i++)
-#pragma GCC unroll 8
-    for (int j = 0; j < C; j++) {
-      float* to = d.out + i * d.ld + j;
-      *to = hsum(s[i][j]) + (d.add ? *to : 0);
-    }
-}
-template <int R, int C>
-static DotTile find_dot(int64_t rows, int64_t columns) {
-  if constexpr (R > 1)
-    if (rows < R) return find_dot<R - 1, C>(rows, columns);
-  if constexpr (C > 1)
-    if (columns < C) return find_dot<R, C - 1>(rows, columns);
-  return dot<R, C>;
-}
-
 struct WeightSum {
   Flat f;
   int64_t n, groups, rows, channels;
@@ -350,11 +223,11 @@ static WeightSum weight_sum(const Geometry& g, int threads) {
   WeightSum s;
   s.f = flat_forward(g);
   s.n = g.n, s.groups = g.groups, s.rows = g.o / g.groups, s.channels = g.c / g.groups;
-  s.high = ceil_div(s.rows, ceil_div(s.rows, WR));
+  s.high = ceil_div(s.rows, ceil_div(s.rows, DOT_ROWS));
   s.length = ceil_div(s.f.span, VW) * VW;
   s.block = least(s.channels, most(1, NEAR / most(1, s.f.channel_size)));
   s.block = ceil_div(s.channels, ceil_div(s.channels, s.block));
-  s.wide = ceil_div(s.block * s.f.taps(), ceil_div(s.block * s.f.taps(), WC));
+  s.wide = ceil_div(s.block * s.f.taps(), ceil_div(s.block * s.f.taps(), DOT_COLUMNS));
   // The rows of y that a tile reads stay in L1.
   const int64_t near = least(8192 / most(1, s.high * s.length), 2 * NEAR / most(1, s.x_image() + s.y_image()));
   s.images = most(1, least(near, s.n));
@@ -402,8 +275,12 @@ static void weight_run(const Exec& e, const WeightSum& s, const float* y, const 
           for (int64_t o = o0; o < o1; o += s.high)
             for (int64_t k = 0; k < columns; k += s.wide) {
               const int64_t r = least(s.high, o1 - o), d = least(s.wide, columns - k);
-              find_dot<WR, WC>(r, d)({ys + o * s.length, xs, s.length, s.y_image(), s.x_image(), s.length / VW, images,
-                                      offset + k, out + (g * s.rows + o) * taps + c * f.taps() + k, taps, n > n0});
+              float sums[DOT_ROWS * DOT_COLUMNS * VW] __attribute__((aligned(64))) = {};
+              dot_tile(r, d)({ys + o * s.length, xs, offset + k, s.length, images, s.length / VW, s.y_image(), s.x_image(), VW, sums});
+              float* const to = out + (g * s.rows + o) * taps + c * f.taps() + k;
+              for (int64_t i = 0; i < r; i++)
+                for (int64_t j = 0; j < d; j++)
+                  to[i * taps + j] = hsum(load(sums + (i * d + j) * VW)) + (n > n0 ? to[i * taps + j] : 0);
             }
         }
       }

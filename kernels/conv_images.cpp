@@ -2,7 +2,7 @@
 // padding is left out instead of multiplied. Channels are turned so that the same place of some images is one run,
 // and the results are turned back.
 #include "check.h"
-#include "conv.h"
+#include "conv_tile.h"
 #include "pack.h"
 
 namespace nabla {
@@ -10,16 +10,6 @@ namespace NABLA_ISA {
 
 namespace {
 
-// Channels of a tile of two vectors, and the sums by the weight of channels of y by taps: what fits the registers.
-#if defined(__AVX512F__)
-constexpr int MR = 14, WR = 4, WC = 6;
-#elif defined(__ARM_NEON)
-constexpr int MR = 12, WR = 4, WC = 6;
-#elif defined(__AVX2__)
-constexpr int MR = 6, WR = 3, WC = 3;
-#else
-constexpr int MR = 4, WR = 2, WC = 4;
-#endif
 constexpr int64_t TAPS = 64;
 // What the turning of a vector costs, in multiply-adds of one: between channels and by itself.
 constexpr double TURN = 10, TURN_PLAIN = 7;
@@ -108,7 +98,7 @@ void sum_runs(const Run* run, int64_t runs, const float* weights, const float* f
     for (int v = 0; v < V; v++) store(y + (i * V + v) * VW, s[i][v]);
 }
 typedef void (*SumRuns)(const Run*, int64_t, const float*, const float*, const float*, float*);
-template <int V, int R = MR>
+template <int V, int R = TILE_ROWS>
 SumRuns find_sum(int64_t rows) {
   if constexpr (R > 1)
     if (rows < R) return find_sum<V, R - 1>(rows);
@@ -127,7 +117,7 @@ struct Pass {
 
   Pass(const Geometry& geometry, bool input, int threads)
       : g(geometry), back(input), from(input ? g.out : g.in), to(input ? g.in : g.out),
-        f((input ? g.o : g.c) / g.groups), t((input ? g.c : g.o) / g.groups), high(ceil_div(t, ceil_div(t, MR))),
+        f((input ? g.o : g.c) / g.groups), t((input ? g.c : g.o) / g.groups), high(conv_panel(t)),
         taps(volume(g.kernel)) {
     // Two vectors a chunk, where that leaves no lanes and no thread idle.
     const int64_t vectors = ceil_div(g.n, VW);
@@ -249,55 +239,6 @@ void run(const Exec& e, const Pass& s, const float* x, const float* w, float* y,
 
 // ---- by the weight
 
-// sums[channel of y][column][VW] += over lines of n places, for R channels and C columns.
-struct Dot {
-  const float *y, *x;
-  const int32_t* column;  // the first place that a column reads
-  int64_t channel;        // distance of channels of y
-  int64_t lines, n;
-  int64_t x_line, x_step;  // distances of lines and of places of x; those of y lie in a row
-  float* sums;
-};
-template <int R, int C>
-void dot(const Dot& d) {
-  vf s[R][C];
-#pragma GCC unroll 8
-  for (int i = 0; i < R; i++)
-#pragma GCC unroll 8
-    for (int j = 0; j < C; j++) s[i][j] = load(d.sums + (i * C + j) * VW);
-  const float* y = d.y;
-  for (int64_t line = 0; line < d.lines; line++) {
-    const float* x[C];
-#pragma GCC unroll 8
-    for (int j = 0; j < C; j++) x[j] = d.x + line * d.x_line + (int64_t)d.column[j] * VW;
-    int64_t at = 0;
-    for (int64_t n = d.n; n > 0; n--, y += VW, at += d.x_step) {
-      vf a[R];
-#pragma GCC unroll 8
-      for (int i = 0; i < R; i++) a[i] = load(y + i * d.channel);
-#pragma GCC unroll 8
-      for (int j = 0; j < C; j++) {
-        const vf b = held(load(x[j] + at));
-#pragma GCC unroll 8
-        for (int i = 0; i < R; i++) s[i][j] = fma(a[i], b, s[i][j]);
-      }
-    }
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < R; i++)
-#pragma GCC unroll 8
-    for (int j = 0; j < C; j++) store(d.sums + (i * C + j) * VW, s[i][j]);
-}
-typedef void (*DotTile)(const Dot&);
-template <int R = WR, int C = WC>
-DotTile find_dot(int64_t rows, int64_t columns) {
-  if constexpr (R > 1)
-    if (rows < R) return find_dot<R - 1, C>(rows, columns);
-  if constexpr (C > 1)
-    if (columns < C) return find_dot<R, C - 1>(rows, columns);
-  return dot<R, C>;
-}
-
 // A tile of weights: its first channel of y, its group and its first column, a pair of channel of x and tap.
 struct Item {
   int64_t o, group, column, rows, columns;
@@ -318,8 +259,8 @@ struct ByWeight {
     for (int a = 0; a < 3; a++)
       extent[a] = (g.out[a] - 1) * (int64_t)g.stride[a] + (g.kernel[a] - 1) * (int64_t)g.dilation[a] + 1;
     padded = extent[0] * extent[1] * extent[2], plane = padded + 1;
-    panels = ceil_div(og, WR), high = ceil_div(og, panels), panels = ceil_div(og, high);
-    tiles = ceil_div(columns, WC), wide = ceil_div(columns, tiles), tiles = ceil_div(columns, wide);
+    panels = ceil_div(og, DOT_ROWS), high = ceil_div(og, panels), panels = ceil_div(og, high);
+    tiles = ceil_div(columns, DOT_COLUMNS), wide = ceil_div(columns, tiles), tiles = ceil_div(columns, wide);
     const int64_t line = 4 * VW * (high * g.out[2] + g.stride[1] * extent[2]);
     lines = most(1, NEAR / line - (g.kernel[1] - 1) * (int64_t)g.dilation[1] / g.stride[1]);
     chunks = ceil_div(g.n, VW), parts = most(1, least(chunks, least(PARTS, MOST_SUMS / sums())));
@@ -347,7 +288,7 @@ struct ByWeight {
       for (int64_t i = 0; i < g.kernel[0]; i++)
         for (int64_t j = 0; j < g.kernel[1]; j++)
           for (int64_t k = 0; k < g.kernel[2]; k++)
-            *to++ = (int32_t)(c * plane + place(i * g.dilation[0], j * g.dilation[1], k * g.dilation[2]));
+            *to++ = (int32_t)((c * plane + place(i * g.dilation[0], j * g.dilation[1], k * g.dilation[2])) * VW);
   }
   void list_places(int32_t* to) const {
     for (int64_t i = g.pad[0]; i < g.pad[0] + g.in[0]; i++)
@@ -437,9 +378,10 @@ void weight(const Exec& e, const Geometry& g, const float* y, const float* x, fl
             const Item item = s.item_of(at);
             const int64_t y_at = item.o * s.out + (i * g.out[1] + j) * g.out[2];
             const int64_t x_at = item.group * s.cg * s.plane + s.place(i * g.stride[0], j * g.stride[1], 0);
-            find_dot(item.rows, item.columns)({ys + y_at * VW, xs + x_at * VW, column + item.column, s.out * VW,
-                                               least(s.lines, g.out[1] - j), g.out[2], g.stride[1] * s.extent[2] * VW,
-                                               (int64_t)g.stride[2] * VW, own + at * s.item()});
+            dot_tile(item.rows, item.columns)({ys + y_at * VW, xs + x_at * VW, column + item.column, s.out * VW,
+                                               least(s.lines, g.out[1] - j), g.out[2], (int64_t)g.out[2] * VW,
+                                               g.stride[1] * s.extent[2] * VW, (int64_t)g.stride[2] * VW,
+                                               own + at * s.item()});
           }
     }
   };
