@@ -234,7 +234,8 @@ static WeightSum weight_sum(const Geometry& g, int threads) {
   // Sums depend on how the images are divided: not by the number of threads.
   const double work = (double)s.n * s.groups * s.rows * s.taps() * s.length / LEAST_WORK;
   const auto at_work = [&](int64_t n) { return work < (double)n ? most(1, (int64_t)work) : n; };
-  s.by_image = least(least(s.n, at_work(PARTS)), 1 + MOST_SUMS / most(1, s.groups * s.rows * s.taps()));
+  const int64_t parts = least(PARTS, most(1, s.n / s.images));
+  s.by_image = least(at_work(parts), 1 + MOST_SUMS / most(1, s.groups * s.rows * s.taps()));
   const int64_t more = ceil_div(at_work(threads), s.by_image);
   s.by_group = least(s.groups, more);
   s.by_row = least(s.rows, ceil_div(more, s.by_group));
