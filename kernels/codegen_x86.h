@@ -210,11 +210,13 @@ struct BlockEmitter {
   int lanes;
   bool past;
   int uses[Trace::MOST], end[Trace::MOST];
-  int8_t reg[Trace::MOST];
+  int8_t regs[2][Trace::MOST];
   bool hoisted[Trace::MOST];
   uint32_t taken;
   int peak, tail;  // tail: the register with the mask of the last lanes, on AVX2
   bool failed;
+  bool pairs = true;       // two vectors side by side where a loop computes much
+  int8_t* reg = regs[0];   // where the values of one of them are
 
   const Node& node(int i) const { return b.trace.nodes[i]; }
   static bool effect(NodeOp op) { return op >= N_STORE; }
@@ -519,19 +521,25 @@ struct BlockEmitter {
     out.op(VBROADCASTSS, r, 0, at(R9, -1, (WIDE ? 4 : VECTOR) * (int64_t)out.constant(bits)), -1, true);
   }
 
-  void body(int u, Masking masking) {
+  // The vectors from u on, their instructions in turn.
+  void body(int u, Masking masking, int vectors = 1) {
     const uint32_t before = taken;
     if (!WIDE && masking == TAIL) out.op(VMOVUPS, tail = grab(), 0, at(RDI, -1, offsetof(CodeArgs, lanes)));
     if (masking == WHOLE)
-      for (int i = 0; i < b.ahead_count; i++) out.prefetch(STREAM_GPR[b.ahead[i].stream], b.ahead[i].bytes + VECTOR * u);
+      for (int v = u; v < u + vectors; v++)
+        for (int i = 0; i < b.ahead_count; i++) out.prefetch(STREAM_GPR[b.ahead[i].stream], b.ahead[i].bytes + VECTOR * v);
     for (int i = 0; i < b.trace.count && !failed; i++)
-      if (effect(node(i).op) || uses[i]) emit(i, u, masking);
+      for (int v = 0; v < vectors && (effect(node(i).op) || uses[i]); v++) {
+        reg = regs[v];
+        emit(i, u + v, masking);
+      }
+    reg = regs[0];
     taken = before;
   }
 
   void start() {
     taken = 0, peak = 0, failed = false;
-    for (int i = 0; i < b.trace.count; i++) reg[i] = -1;
+    for (int i = 0; i < b.trace.count; i++) regs[0][i] = regs[1][i] = -1;
     for (int i = 0; i < b.reductions; i++)
       for (int u = 0; u < 4; u++) {
         const int acc = accumulator(i, u);
@@ -540,7 +548,7 @@ struct BlockEmitter {
         else fetch_constant(neutral(b.reduction[i].op), acc);
       }
     for (int i = 0; i < b.trace.count; i++)
-      if (hoisted[i]) fetch(i, reg[i] = (int8_t)grab());
+      if (hoisted[i]) fetch(i, regs[0][i] = regs[1][i] = (int8_t)grab());
     peak = __builtin_popcount(taken);
   }
   void finish() {
@@ -577,19 +585,20 @@ struct BlockEmitter {
     // xor eax, eax
     out.list({0x31, 0xc0});
     const bool four = b.reductions > 0 || b.trace.count <= 40;
-    const auto loop = [&](int vectors, int64_t limit) {
+    const auto loop = [&](int vectors, int together, int64_t limit) {
       out.list({0x48, 0x3b, 0x47, (int)limit});  // cmp rax, [rdi + limit]
       const int64_t skip = out.jump(0x8d);
       const int64_t top = out.count;
-      for (int u = 0; u < vectors; u++) body(u, WHOLE);
+      for (int u = 0; u < vectors; u += together) body(u, WHOLE, together);
       out.list({0x48, 0x05});  // add rax, bytes
       out.word(VECTOR * vectors);
       out.list({0x48, 0x3b, 0x47, (int)limit});
       out.jump(0x8c, top);
       out.land(skip);
     };
-    if (four) loop(4, offsetof(CodeArgs, blocks));
-    loop(1, offsetof(CodeArgs, vectors));
+    if (four) loop(4, 1, offsetof(CodeArgs, blocks));
+    else if (pairs) loop(2, 2, offsetof(CodeArgs, blocks));
+    loop(1, 1, offsetof(CodeArgs, vectors));
     out.list({0x83, 0x7f, (int)offsetof(CodeArgs, tail), 0});  // cmp dword [rdi + tail], 0
     const int64_t skip = out.jump(0x84);
     body(0, TAIL);
@@ -603,6 +612,10 @@ struct BlockEmitter {
     // Once to see how many registers it takes, then with what is used most in those that are left.
     const int64_t mark = out.count;
     once();
+    if (failed) {
+      pairs = false, out.count = mark;
+      once();
+    }
     if (failed) return false;
     if (!b.loop) return true;
     int spare = REGISTERS - 1 - peak;
