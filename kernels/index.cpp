@@ -95,15 +95,15 @@ void take_run(const Exec& e) {
   else rows.operator()<int32_t>();
 }
 
-// Does PUT go place by place?
-bool by_place(int64_t inner, int64_t extent, int64_t count, bool fresh) {
-  return inner >= LONG_ROW && (fresh || count >= extent / 4);
+// Does PUT go place by place? Only sums of floats, the gradients of rows that were picked, are worth the code.
+bool by_place(int32_t dtype, int32_t mode, int64_t inner, int64_t extent, int64_t count, bool fresh) {
+  return dtype == F32 && mode == ADD && inner >= LONG_ROW && (fresh || count >= extent / 4);
 }
 
 bool put_validate(Check& c) {
   Reader r(c);
   const int32_t dtype = r.dtype();
-  r.mode(dtype);
+  const int32_t mode = r.mode(dtype);
   const int width = width_of(dtype);
   const bool fresh = r.between(0, 1, "fresh is 0 or 1");
   const int32_t outer = r.extent(), extent = r.extent(), inner = r.extent(), count = r.extent();
@@ -114,7 +114,7 @@ bool put_validate(Check& c) {
   r.apart(out, index);
   r.word();
   if (!r.done()) return false;
-  if (by_place(inner, extent, count, fresh)) c.shared = 4 * ((int64_t)extent + count);
+  if (by_place(dtype, mode, inner, extent, count, fresh)) c.shared = 4 * ((int64_t)extent + count);
   return true;
 }
 
@@ -128,8 +128,7 @@ struct PutArgs {
 
 // Place by place: what meets in one place is combined in the cache, and written once. `end` and `order` are memory for
 // an int32 of each place and of each index.
-template <int MODE, class T>
-void put_by_place(const Exec& e, const PutArgs& a, const T* src, T* out, int32_t* end, int32_t* order) {
+void put_by_place(const Exec& e, const PutArgs& a, const float* src, float* out, int32_t* end, int32_t* order) {
   const auto [outer, extent, inner, count, fresh, index] = a;
   // The index sorted by counting: those of place p are order[end[p - 1]] to order[end[p] - 1], in their order.
   for (int64_t p = 0; p < extent; p++) end[p] = 0;
@@ -141,37 +140,37 @@ void put_by_place(const Exec& e, const PutArgs& a, const T* src, T* out, int32_t
   }
   for (int64_t j = 0; j < count; j++) order[end[index[j]]++] = (int32_t)j;
 
-  const bool past = sizeof(T) == 4 && fresh && goes_past_caches(outer * extent * inner * 4);
+  const bool past = fresh && goes_past_caches(outer * extent * inner * 4);
   const auto places = [&](int64_t o, int64_t p0, int64_t p1, int64_t c0, int64_t c1) {
     constexpr int64_t PIECE = 1024;
-    alignas(64) T sum[PIECE];
+    alignas(64) float sum[PIECE];
     for (int64_t p = p0; p < p1; p++) {
       const int32_t *first = order + (p ? end[p - 1] : 0), *last = order + end[p];
       if (!fresh && first == last) continue;
       for (int64_t c = c0; c < c1; c += PIECE) {
         const int64_t n = least(PIECE, c1 - c);
         const auto row = [&](const int32_t* j) { return src + (o * count + *j) * inner + c; };
-        T* y = out + (o * extent + p) * inner + c;
+        float* y = out + (o * extent + p) * inner + c;
         const int32_t* j = first;
-        if (!fresh) __builtin_memcpy(sum, y, n * sizeof(T));
-        else if (j == last) __builtin_memset(sum, 0, n * sizeof(T));
+        if (!fresh) __builtin_memcpy(sum, y, n * sizeof(float));
+        else if (j == last) __builtin_memset(sum, 0, n * sizeof(float));
         for (; j < last; j++) {
-          const T* x = row(j);
+          const float* x = row(j);
           if (j + AHEAD < order + count) ask(row(j + AHEAD), n);
           if (fresh && j == first)
-            for (int64_t i = 0; i < n; i++) sum[i] = combine<MODE>((T)0, x[i]);
+            for (int64_t i = 0; i < n; i++) sum[i] = plus(0.0f, x[i]);
           else
-            for (int64_t i = 0; i < n; i++) sum[i] = combine<MODE>(sum[i], x[i]);
+            for (int64_t i = 0; i < n; i++) sum[i] = plus(sum[i], x[i]);
         }
         if (past) stream(y, sum, n);
-        else __builtin_memcpy(y, sum, n * sizeof(T));
+        else __builtin_memcpy(y, sum, n * sizeof(float));
       }
     }
   };
   const int64_t work = extent + count;  // rows to read or write
   if (longest > outer * work / 8) {
     // One place has much of it: tasks own columns.
-    const int64_t columns = most(1, inner * (int64_t)sizeof(T) / 64);
+    const int64_t columns = most(1, inner * (int64_t)sizeof(float) / 64);
     parallel_for(e, columns, GRAIN * columns / (outer * work * inner), [&](int64_t begin, int64_t end) {
       for (int64_t o = 0; o < outer; o++) places(o, 0, extent, inner * begin / columns, inner * end / columns);
     });
@@ -224,18 +223,17 @@ void put_in_order(const Exec& e, const PutArgs& a, const T* src, T* out) {
 void put_run(const Exec& e) {
   const int32_t* w = e.w;
   const PutArgs a = {w[5], w[6], w[7], w[8], (bool)w[4], operand<int32_t>(e, w + 9)};
-  if (!a.outer || !a.inner || !a.count) return;
+  const int64_t size = a.outer * a.extent * a.inner;
+  if (!size || (!a.count && !a.fresh)) return;
+  if (!a.count)
+    return with_type(w[2], [&]<class T>() { __builtin_memset(operand<T>(e, w + 13), 0, (size_t)size * sizeof(T)); });
   if (!check_indices(e, a.index, a.count, (int32_t)a.extent, w[15])) return;
+  if (by_place(w[2], w[3], a.inner, a.extent, a.count, a.fresh)) {
+    int32_t* const end = (int32_t*)e.shared;
+    return put_by_place(e, a, operand<float>(e, w + 11), operand<float>(e, w + 13), end, end + a.extent);
+  }
   with_type(w[2], [&]<class T>() {
-    with_mode(w[3], [&]<int MODE>() {
-      const T* src = operand<T>(e, w + 11);
-      T* out = operand<T>(e, w + 13);
-      if (by_place(a.inner, a.extent, a.count, a.fresh)) {
-        int32_t* shared = (int32_t*)e.shared;
-        put_by_place<MODE>(e, a, src, out, shared, shared + a.extent);
-      } else
-        put_in_order<MODE>(e, a, src, out);
-    });
+    with_mode(w[3], [&]<int MODE>() { put_in_order<MODE>(e, a, operand<T>(e, w + 11), operand<T>(e, w + 13)); });
   });
 }
 

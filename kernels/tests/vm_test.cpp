@@ -139,9 +139,9 @@ static void fill(Random& r, bool big) {
 
 template <class T>
 static void take_and_put(Random& r, bool big) {
-  const int32_t outer = r.in(1, 4), inner = r.one_in(2) ? 1 : extent(r, big), n = extent(r, big), count = extent(r, big);
+  const int32_t outer = r.in(1, 4), inner = r.one_in(2) ? 1 : extent(r, big), n = extent(r, big), count = r.one_in(20) ? 0 : extent(r, big);
   std::vector<int32_t> index = indices(r, count, n);
-  if (r.one_in(3)) std::fill(index.begin() + count / 4, index.end(), r.below(n));  // one place has most
+  if (count && r.one_in(3)) std::fill(index.begin() + count / 4, index.end(), r.below(n));  // one place has most
   const std::vector<T> x = values<T>(r, (int64_t)outer * n * inner), y = values<T>(r, (int64_t)outer * count * inner);
   const bool fresh = r.one_in(2);
   std::vector<T> taken(y.size()), put = fresh ? std::vector<T>(x.size()) : x;
