@@ -99,12 +99,13 @@ function show(row) {
 
 // ---- measuring ----
 
-const sides = new Map()
+// A case has processes of its own, or what others left would count: PyTorch asks the system less often for memory
+// after large results.
+const sides = []
 function side(kind, threads, backend = '') {
-  const key = `${kind} ${threads} ${backend}`
-  if (!sides.has(key))
-    sides.set(key, new Side(commands[kind](threads, backend, node, wanted['keep-memory'])))
-  return sides.get(key)
+  const made = new Side(commands[kind](threads, backend, node, wanted['keep-memory']))
+  sides.push(made)
+  return made
 }
 let meter
 /** One of the two after the other: its threads go to sleep first, and it warms up. */
@@ -243,6 +244,6 @@ for (const threads of wanted.threads.split(',').map(Number))
         process.stderr.write(`bench: ${c.name} on ${backend}: ${error.message}\n`)
         process.exitCode = 1
       }
+      for (const s of sides.splice(0)) s.end()
     }
   }
-for (const s of sides.values()) s.end()
