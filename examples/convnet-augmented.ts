@@ -16,7 +16,7 @@ export default {
   name: 'convnet-augmented',
   about:
     'the convolution network with batch norm, augmentation and Adam under a one-cycle schedule',
-  defaults: { epochs: 8, batchSize: 64, lr: 0.005 },
+  defaults: { epochs: 12, batchSize: 64, lr: 0.005 },
   expect: { testAccuracy: { atLeast: 0.993 } },
   classifier,
   async run(s) {
