@@ -120,9 +120,10 @@ static void convolve(const Geometry& g) {
 static void many_images(bool big) {
   Geometry g;
   do {
-    if (!draw(&g, big)) continue;
+    while (!draw(&g, big)) {
+    }
     g.n = in(1, one_in(3) ? 5 * VW : 2 * VW);
-  } while (!g.n || cells(g.in) < VW || cells(g.out) < VW ||
+  } while (cells(g.in) < VW || cells(g.out) < VW ||
            (double)g.n * g.o * g.c / g.groups * (double)cells(g.out) * (double)cells(g.kernel) > (big ? 3e7 : 1e6));
   convolve(g);
 }
