@@ -201,7 +201,8 @@ describe.each(backends)('%s', (name, make) => {
     x.free()
     expect(() => x.array()).toThrow(/disposed of/)
     expect(() => run.run([x], [y])).toThrow(/disposed of/)
-    const data = new Float32Array(10_000)
+    // So much that it is not copied.
+    const data = new Float32Array(2 ** 24 + 16)
     const taken = backend.from('float32', data)
     structuredClone(data.buffer, { transfer: [data.buffer] })
     expect(() => run.run([taken], [y])).toThrow(/transferred/)

@@ -347,7 +347,7 @@ describe('known sets', () => {
     ['from an odd place', 8, 1, 0],
   ])('pixels become (v / 255 − mean) / std on every backend, %s', (_, side, offset, after) => {
     const n = side * side
-    // Much ground, and enough memory to be taken over.
+    // Much ground.
     const count = 400
     const bytes = Uint8Array.from({ length: count * n + offset + after }, (_, i) =>
       i % 7 < 5 ? 0 : (i * 89) & 255,

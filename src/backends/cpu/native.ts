@@ -42,6 +42,8 @@ const SMALL = 16 * 1024
 const LARGE = 256 * 1024
 const PAGE = 4096
 const STEP = 13 * ALIGN
+/** Arrays of so many bytes are not copied to where they would be faster to read. */
+const MUCH = 64 * 2 ** 20
 /** How much given-back memory is kept for the next storages. */
 const KEEP = 256 * 2 ** 20
 
@@ -260,7 +262,8 @@ export class NativeBackend implements Backend {
 
   from(dtype: DType, data: TypedArray): Storage {
     const { buffer, byteLength } = data
-    // Small arrays are copied: their buffers may live in V8's heap, and an address costs more than the copy.
+    // Small arrays are copied: their buffers may live in V8's heap, and an address costs more than the copy. So are
+    // those that do not begin with a cache line, since every load would read two; but not what fills much memory.
     if (
       byteLength > SMALL &&
       buffer instanceof ArrayBuffer &&
@@ -268,7 +271,7 @@ export class NativeBackend implements Backend {
       !(buffer as { resizable?: boolean }).resizable
     ) {
       const ptr = this.addon.address(buffer)
-      if (ptr % 16 === 0) {
+      if (ptr % ALIGN === 0 || (ptr % 16 === 0 && byteLength > MUCH)) {
         const block = { buffer, offset: 0, ptr, bytes: byteLength }
         return new NativeStorage(this, dtype, data.length, block, false)
       }
