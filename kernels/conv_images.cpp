@@ -183,8 +183,8 @@ struct Place {
 
 // to[group][panel][tap][channel summed over][channel of the panel]
 void lay_weights(const Pass& s, const float* w, float* to) {
-  const int64_t taps = s.taps, one = taps, row = s.g.c / s.g.groups * taps, channels = s.f;
-  const int64_t by_f = s.back ? row : one, by_t = s.back ? one : row;
+  const int64_t taps = s.taps, row = s.g.c / s.g.groups * taps, channels = s.f;
+  const int64_t by_f = s.back ? row : taps, by_t = s.back ? taps : row;
   for (int64_t group = 0; group < s.g.groups; group++, w += s.f * s.t * taps)
     for (int64_t t = 0; t < s.t; t += s.high) {
       const int64_t rows = least(s.high, s.t - t);
@@ -291,10 +291,13 @@ struct ByWeight {
             *to++ = (int32_t)((c * plane + place(i * g.dilation[0], j * g.dilation[1], k * g.dilation[2])) * VW);
   }
   void list_places(int32_t* to) const {
-    for (int64_t i = g.pad[0]; i < g.pad[0] + g.in[0]; i++)
-      for (int64_t j = g.pad[1]; j < g.pad[1] + g.in[1]; j++)
-        for (int64_t k = g.pad[2]; k < g.pad[2] + g.in[2]; k++)
-          *to++ = (int32_t)(i < extent[0] && j < extent[1] && k < extent[2] ? place(i, j, k) : padded);
+    for (int64_t i = 0; i < g.in[0]; i++)
+      for (int64_t j = 0; j < g.in[1]; j++)
+        for (int64_t k = 0; k < g.in[2]; k++) {
+          const int64_t at[3] = {i + g.pad[0], j + g.pad[1], k + g.pad[2]};
+          const bool read = at[0] < extent[0] && at[1] < extent[1] && at[2] < extent[2];
+          *to++ = (int32_t)(read ? place(at[0], at[1], at[2]) : padded);
+        }
   }
 };
 
@@ -315,6 +318,11 @@ double work(int32_t op, const Geometry& g) {
   const double weights = (double)g.o * (double)(g.c / g.groups);
   const double turned = (double)g.c * (double)volume(g.in) + (double)g.o * (double)volume(g.out);
   if (op == OP_CONV_WEIGHT) {
+    // Steps may be so long that integers would overflow.
+    double plane = 1;
+    for (int a = 0; a < 3; a++)
+      plane *= (g.out[a] - 1.0) * g.stride[a] + (g.kernel[a] - 1.0) * g.dilation[a] + 1;
+    if (g.c * plane * VW > MOST) return NO_WAY;
     const double taps = (double)volume(g.kernel);
     const ByWeight s(g, 1);
     if (s.x_chunk() + s.y_chunk() > MOST || s.sums() > MOST) return NO_WAY;

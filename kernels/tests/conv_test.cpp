@@ -128,6 +128,18 @@ static void many_images(bool big) {
   convolve(g);
 }
 
+// Steps as long as a program may have them: their products overflow 64 bits.
+static void long_steps() {
+  Geometry g;
+  g.n = in(1, 3), g.groups = 1, g.c = in(1, 3), g.o = in(1, 3);
+  for (int a = 0; a < 3; a++) {
+    const auto step = [] { return one_in(2) ? in(1, 3) : INT32_MAX - in(0, 3); };
+    g.in[a] = in(1, 5), g.out[a] = in(1, 5), g.kernel[a] = in(1, 3);
+    g.stride[a] = step(), g.dilation[a] = step(), g.pad[a] = one_in(2) ? in(0, 3) : INT32_MAX - in(0, 3);
+  }
+  convolve(g);
+}
+
 static void convolution(bool big) {
   Geometry g;
   while (!draw(&g, big)) {
@@ -223,7 +235,7 @@ static void pooling(bool big) {
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? atoi(argv[1]) : 200;
   for (int i = 0; i < 3; i++) pools[i] = i ? pool_create(i + 1) : nullptr;
-  for (int i = 0; i < rounds; i++) convolution(i % 50 == 49), small_taps(i % 50 == 49), many_images(i % 50 == 49), pooling(i % 50 == 49);
+  for (int i = 0; i < rounds; i++) convolution(i % 50 == 49), small_taps(i % 50 == 49), many_images(i % 50 == 49), long_steps(), pooling(i % 50 == 49);
   for (Pool* p : pools)
     if (p) pool_destroy(p);
   if (failures) printf("%d failures\n", failures);
