@@ -99,13 +99,12 @@ function show(row) {
 
 // ---- measuring ----
 
-// A case has processes of its own, or what others left would count: PyTorch asks the system less often for memory
-// after large results.
-const sides = []
+const sides = new Map()
 function side(kind, threads, backend = '') {
-  const made = new Side(commands[kind](threads, backend, node, wanted['keep-memory']))
-  sides.push(made)
-  return made
+  const key = `${kind} ${threads} ${backend}`
+  if (!sides.has(key))
+    sides.set(key, new Side(commands[kind](threads, backend, node, wanted['keep-memory'])))
+  return sides.get(key)
 }
 let meter
 /** One of the two after the other: its threads go to sleep first, and it warms up. */
@@ -244,6 +243,6 @@ for (const threads of wanted.threads.split(',').map(Number))
         process.stderr.write(`bench: ${c.name} on ${backend}: ${error.message}\n`)
         process.exitCode = 1
       }
-      for (const s of sides.splice(0)) s.end()
     }
   }
+for (const s of sides.values()) s.end()
