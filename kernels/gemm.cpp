@@ -20,7 +20,7 @@ constexpr int MR = 4, NV = 2, MR1 = 8;
 constexpr int NR = NV * VW;
 // An MC x KC block of A stays in L2, a KC x NC block of B in L3. With 16 lanes the sums are loaded and
 // stored less often with a long KC, which is worth more than a panel of B that fits L1.
-constexpr int64_t KC = VW == 16 ? 1024 : 384, MC = MR * ((VW == 16 ? 112 : 192) / MR), NC = 1024;
+constexpr int64_t KC = GEMM_KC, MC = MR * ((VW == 16 ? 112 : 192) / MR), NC = 1024;
 
 // What a tile adds to its sums, and how wide its last vector is.
 struct Finish {
@@ -91,7 +91,8 @@ static int64_t packed_a(int64_t m, int64_t k) {
 int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k) {
   if (m <= 0 || n <= 0 || k <= 0) return 0;
   const int64_t panels = packed_a(m, k) + ((whole_vectors(least(n, NC)) * least(k, KC) + 4 + 15) & ~(int64_t)15);
-  return 4 * ((m == 1 || n == 1) && panels < k ? k : panels);
+  const int64_t bytes = 4 * ((m == 1 || n == 1) && panels < k ? k : panels);
+  return most(bytes, gemm_zeros_scratch_bytes(m, n, k));
 }
 
 // How much of K to lay at a time, in all panels: where a row of the matrix runs through the panels, a few rows,
@@ -127,6 +128,7 @@ static void no_products(const GemmArgs& g) {
 void gemm(const GemmArgs& g, void* scratch) {
   if (g.m <= 0 || g.n <= 0) return;
   if (g.k <= 0) return no_products(g);
+  if (gemm_of_zeros(g, scratch)) return;
   // Rows of A whose distance is a multiple of the page would share one set of L1.
   const bool narrow = g.n <= VW;
   const bool reuse_a = g.n > 4 * NR || (g.n > NR && g.a_cs == 1 && g.a_rs % 1024 == 0);

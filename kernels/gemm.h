@@ -22,6 +22,12 @@ int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k);
 // Each element is summed in an order that depends on k only, so that dividing the rows and columns
 // of a product among threads does not change a bit of it.
 void gemm(const GemmArgs& g, void* scratch);
+// How many products a sum takes before it is added to C.
+constexpr int64_t GEMM_KC = VW == 16 ? 1024 : 384;
+// The same sums without the products that are zero, if A or B has enough zeros that this pays; else false, and nothing
+// is done. What gemm asks first.
+bool gemm_of_zeros(const GemmArgs& g, void* scratch);
+int64_t gemm_zeros_scratch_bytes(int64_t m, int64_t n, int64_t k);
 // B laid out once for many products: room for it, and the laying.
 int64_t gemm_laid_floats(int64_t n, int64_t k);
 void gemm_lay(const float* b, int64_t b_rs, int64_t b_cs, int64_t n, int64_t k, float* to);

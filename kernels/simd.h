@@ -157,6 +157,25 @@ NABLA_INLINE bool any(vi mask) {
 #endif
 }
 
+// Bit i tells that lane i is not zero; a NaN is not.
+NABLA_INLINE uint32_t nonzeros(vf x) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask((__m512)x, (__m512)(vf){}, _CMP_NEQ_UQ);
+#elif defined(__AVX2__)
+  return (uint32_t)_mm256_movemask_ps((__m256)(x != 0));
+#elif defined(__SSE2__)
+  return (uint32_t)__builtin_ia32_movmskps((vf)(x != 0));
+#elif defined(__wasm_simd128__)
+  return wasm_i32x4_bitmask((v128_t)(x != 0));
+#elif defined(__ARM_NEON)
+  return vaddvq_u32((uint32x4_t)((x != 0) & (vi){1, 2, 4, 8}));
+#else
+  uint32_t all = 0;
+  for (int i = 0; i < VW; i++) all |= (uint32_t)(x[i] != 0) << i;
+  return all;
+#endif
+}
+
 NABLA_INLINE vf abs_bits(vf x) { return from_bits(bits(x) & splat(0x7fffffff)); }
 // The magnitude of a with the sign of b.
 NABLA_INLINE vf copysign_bits(vf a, vf b) {

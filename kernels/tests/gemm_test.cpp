@@ -1,6 +1,6 @@
-// test: isa sources=gemm.cpp args=600 args-slow=60
+// test: isa sources=gemm.cpp,gemm_zeros.cpp args=600 args-slow=60
 // The matrix product against a plain double loop: random shapes, strides, accumulation, bias, and
-// every division into tasks, which must give the same bits as no division.
+// every division into tasks, which must give the same bits as no division; and what leaves out zeros against what does not.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,10 +126,53 @@ static void special(int64_t m, int64_t n, int64_t k) {
   free(scratch);
 }
 
+// Left out or not, zeros give the same sums, with numbers among the others that are not finite, too. What is laid out
+// beforehand is multiplied in full.
+static void zeros() {
+  const int64_t m = below(12) ? 32 + below(150) : 1000 + below(150), n = below(12) ? 64 + below(300) : 1000 + below(150);
+  const int64_t k = 1048576 / (m * n) + 1 + below(below(4) ? 60 : 1000);
+  int64_t a_rs, a_cs, b_rs, b_cs;
+  const int64_t a_size = strides(m, k, &a_rs, &a_cs), b_size = strides(k, n, &b_rs, &b_cs), c_rs = n + below(20);
+  const bool accumulate = below(2), biased = below(2);
+  Buffer a(a_size), b(b_size), bias(n), c(m * c_rs), full(m * c_rs), laid(gemm_laid_floats(n, k));
+  const int64_t side = below(3), density = below(70);
+  for (int64_t i = 0; side != 1 && i < a_size; i++) a.p[i] *= below(100) < density;
+  for (int64_t i = 0; side != 0 && i < b_size; i++) b.p[i] *= below(100) < density;
+  if (!below(3)) a.p[below(m) * a_rs + below(k) * a_cs] = below(2) ? __builtin_nanf("") : -__builtin_inff();
+  if (!below(3)) b.p[below(k) * b_rs + below(n) * b_cs] = below(2) ? __builtin_nanf("") : __builtin_inff();
+  memcpy(full.p, c.p, m * c_rs * 4);
+  const int64_t bytes = gemm_scratch_bytes(m, n, k);
+  char* const scratch = (char*)aligned_alloc(64, ((bytes + 63) & ~63ll) + 64);
+  memset(scratch, 0xff, bytes + 64);
+  gemm_lay(b.p, b_rs, b_cs, n, k, laid.p);
+  gemm({a.p, laid.p, full.p, m, n, k, a_rs, a_cs, 0, 0, c_rs, accumulate, biased ? bias.p : nullptr, true}, scratch);
+  memset(scratch, 0xff, bytes + 64);
+  const int tasks = 1 + (int)below(3);
+  for (int t = 0; t < tasks; t++) {
+    int64_t b0, b1, m0, m1, n0, n1;
+    gemm_task_range(1, m, n, k, tasks, t, &b0, &b1, &m0, &m1, &n0, &n1);
+    gemm({a.p + m0 * a_rs, b.p + n0 * b_cs, c.p + m0 * c_rs + n0, m1 - m0, n1 - n0, k, a_rs, a_cs, b_rs, b_cs, c_rs,
+          accumulate, biased ? bias.p + n0 : nullptr},
+         scratch);
+  }
+  bool bad = false;
+  for (int64_t i = 0; i < 64; i++) bad |= scratch[bytes + i] != (char)0xff;
+  for (int64_t i = 0; i < m * c_rs; i++)
+    bad |= c.p[i] != full.p[i] && !(__builtin_isnan(c.p[i]) && __builtin_isnan(full.p[i]));
+  if (bad) {
+    printf("zeros: %lld x %lld x %lld, a %lld %lld, b %lld %lld, side %lld, density %lld, %d tasks\n", (long long)m,
+           (long long)n, (long long)k, (long long)a_rs, (long long)a_cs, (long long)b_rs, (long long)b_cs,
+           (long long)side, (long long)density, tasks);
+    failures++;
+  }
+  free(scratch);
+}
+
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? atoi(argv[1]) : 100;
   for (int i = 0; i < rounds; i++) one(extent(), extent(), extent(), below(4) ? 1 : 1 + below(5));
   for (int i = 0; i < rounds; i++) special(1 + below(40), 1 + below(70), 1 + below(40));
+  for (int i = 0; i < rounds / 4; i++) zeros();
   one(0, 5, 3, 1), one(5, 0, 3, 1), one(5, 3, 0, 1);
   // Past every block size, and strides of a page.
   one(250, 70, 1100, 1), one(20, 1100, 20, 1), one(130, 1040, 30, 1);
