@@ -22,6 +22,9 @@ constexpr int NR = NV * VW;
 // stored less often with a long KC, which is worth more than a panel of B that fits L1.
 constexpr int64_t KC = GEMM_KC, MC = MR * ((VW == 16 ? 112 : 192) / MR), NC = 1024;
 
+// What a sum that is turned costs, when a number that is laid costs 1.
+constexpr int64_t EXCHANGE_COST = 2;
+
 // What a tile adds to its sums, and how wide its last vector is.
 struct Finish {
   bool add;
@@ -88,11 +91,18 @@ static Tile find_tile(int64_t rows, bool wide, bool a_rows) {
 static int64_t packed_a(int64_t m, int64_t k) {
   return (least(m, MC) * least(k, KC) + 4 + 15) & ~(int64_t)15;
 }
+static int64_t operand_floats(int64_t m, int64_t n, int64_t k) {
+  return packed_a(m, k) + ((whole_vectors(least(n, NC)) * least(k, KC) + 4 + 15) & ~(int64_t)15);
+}
+// The sums of exchanged sides: see `exchange`, which has no more of them.
+static int64_t exchange_floats(int64_t m, int64_t n) { return whole_vectors(m) * whole_vectors(n); }
 int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k) {
   if (m <= 0 || n <= 0 || k <= 0) return 0;
-  const int64_t panels = packed_a(m, k) + ((whole_vectors(least(n, NC)) * least(k, KC) + 4 + 15) & ~(int64_t)15);
-  const int64_t bytes = 4 * ((m == 1 || n == 1) && panels < k ? k : panels);
-  return most(bytes, gemm_zeros_scratch_bytes(m, n, k));
+  const int64_t floats = operand_floats(m, n, k);
+  if (m == 1 || n == 1) return 4 * most(floats, k);
+  const int64_t exchanged =
+      operand_floats(n, m, k) + least(exchange_floats(m, n), (m + n) * least(k, KC) / EXCHANGE_COST);
+  return most(4 * most(floats, exchanged), gemm_zeros_scratch_bytes(m, n, k));
 }
 
 // How much of K to lay at a time, in all panels: where a row of the matrix runs through the panels, a few rows,
@@ -125,21 +135,29 @@ static void no_products(const GemmArgs& g) {
   }
 }
 
-void gemm(const GemmArgs& g, void* scratch) {
-  if (g.m <= 0 || g.n <= 0) return;
-  if (g.k <= 0) return no_products(g);
-  if (gemm_of_zeros(g, scratch)) return;
+// How the tile reads its operands.
+struct Plan {
+  int rows;
+  bool lay_a, a_rows, lay_b;
+  int64_t laid;  // floats that are laid
+};
+static Plan find_plan(const GemmArgs& g) {
+  Plan p;
+  p.rows = g.n <= VW ? MR1 : MR;
   // Rows of A whose distance is a multiple of the page would share one set of L1.
-  const bool narrow = g.n <= VW;
   const bool reuse_a = g.n > 4 * NR || (g.n > NR && g.a_cs == 1 && g.a_rs % 1024 == 0);
-  const bool lay_a = reuse_a || (g.a_cs != 1 && g.a_rs != 1);
-  const bool a_rows = !lay_a && g.a_rs != 1;
-  const int rows = narrow ? MR1 : MR;
+  p.lay_a = reuse_a || (g.a_cs != 1 && g.a_rs != 1);
+  p.a_rows = !p.lay_a && g.a_rs != 1;
   // A few rows of B that do not fall into few sets of L1 are walked where they lie: to pack them costs more.
   const bool few_b = g.k * g.n <= 8192 || (g.k <= 128 && g.b_rs % 64 != 0);
   // A single panel of whole vectors lies as it would be packed.
   const bool panel = g.n <= NR && g.n % VW == 0 && g.b_rs == g.n;
-  const bool lay_b = g.laid || g.b_cs != 1 || (g.m > 2 * rows && !few_b && !panel);
+  p.lay_b = g.laid || g.b_cs != 1 || (g.m > 2 * p.rows && !few_b && !panel);
+  p.laid = (p.lay_a ? g.m * g.k : 0) + (p.lay_b ? g.n * g.k : 0);
+  return p;
+}
+
+static void multiply(const GemmArgs& g, const Plan& plan, void* scratch) {
   float* const at = (float*)scratch;
   float* const packed = at + packed_a(g.m, g.k);
 
@@ -154,36 +172,59 @@ void gemm(const GemmArgs& g, void* scratch) {
       for (int64_t p = 0; !g.laid && p < kc; p += stretch)
         for (int64_t j = 0; j < nc; j += NR) {
           const int64_t n = least(NR, nc - j), w = whole_vectors(n);
-          if (lay_b || w != n)
+          if (plan.lay_b || w != n)
             pack(b0 + j * g.b_cs + p * g.b_rs, g.b_cs, g.b_rs, n, w, least(stretch, kc - p), packed + j * kc + p * w);
         }
       for (int64_t ic = 0; ic < g.m; ic += MC) {
         const int64_t mc = least(MC, g.m - ic);
         // Tiles of equal height rather than full ones and a remainder.
-        const int64_t high = ceil_div(mc, ceil_div(mc, rows));
+        const int64_t high = ceil_div(mc, ceil_div(mc, plan.rows));
         const float* const a0 = g.a + ic * g.a_rs + pc * g.a_cs;
         const int64_t step = stretch_of(g.a_rs, kc);
-        for (int64_t p = 0; lay_a && p < kc; p += step)
+        for (int64_t p = 0; plan.lay_a && p < kc; p += step)
           for (int64_t i = 0; i < mc; i += high) {
             const int64_t r = least(high, mc - i);
             pack(a0 + i * g.a_rs + p * g.a_cs, g.a_rs, g.a_cs, r, r, least(step, kc - p), at + i * kc + p * r);
           }
         for (int64_t j = 0; j < nc; j += NR) {
           const int64_t n = least(NR, nc - j), w = whole_vectors(n);
-          const bool laid = lay_b || w != n;
+          const bool laid = plan.lay_b || w != n;
           const Finish f = {g.accumulate || pc > 0, g.bias && !pc ? g.bias + jc + j : nullptr,
                             (int)(n - (w - VW))};
-          const Tile whole = find_tile(high, w == NR, a_rows);
+          const Tile whole = find_tile(high, w == NR, plan.a_rows);
           for (int64_t i = 0; i < mc; i += high) {
             const int64_t r = least(high, mc - i);
-            const Tile t = r == high ? whole : find_tile(r, w == NR, a_rows);
-            t(kc, lay_a ? at + i * kc : a0 + i * g.a_rs, lay_a ? r : a_rows ? g.a_rs : g.a_cs,
+            const Tile t = r == high ? whole : find_tile(r, w == NR, plan.a_rows);
+            t(kc, plan.lay_a ? at + i * kc : a0 + i * g.a_rs, plan.lay_a ? r : plan.a_rows ? g.a_rs : g.a_cs,
               laid ? bt + j * kc : b0 + j, laid ? w : g.b_rs, g.c + (ic + i) * g.c_rs + jc + j, g.c_rs, f);
           }
         }
       }
     }
   }
+}
+
+// The rows of a few examples times those of many weights, as a layer does forward: with the sides exchanged the weights
+// are read where they lie, and the sums are turned. The bits are the same, for there is one block of K.
+static bool exchange(const GemmArgs& g, const Plan& plan, void* scratch) {
+  if (g.laid || g.k > KC || g.m < VW || g.n < VW) return false;
+  if (whole_vectors(g.m) * g.n > whole_vectors(g.n) * g.m) return false;  // more lanes would be idle
+  float* const sums = (float*)scratch + operand_floats(g.n, g.m, g.k);
+  const int64_t w = whole_vectors(g.m);
+  const GemmArgs t = {g.b, g.a, sums, g.n, g.m, g.k, g.b_cs, g.b_rs, g.a_cs, g.a_rs, w, false, nullptr};
+  const Plan other = find_plan(t);
+  if (other.laid + EXCHANGE_COST * exchange_floats(g.m, g.n) >= plan.laid) return false;
+  multiply(t, other, scratch);
+  turn(sums, g.n, g.m, w, g.c, g.c_rs, g.accumulate, g.bias);
+  return true;
+}
+
+void gemm(const GemmArgs& g, void* scratch) {
+  if (g.m <= 0 || g.n <= 0) return;
+  if (g.k <= 0) return no_products(g);
+  if (gemm_of_zeros(g, scratch)) return;
+  const Plan plan = find_plan(g);
+  if (!exchange(g, plan, scratch)) multiply(g, plan, scratch);
 }
 
 // How the tasks divide the batch, the rows and the columns.

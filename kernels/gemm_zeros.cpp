@@ -116,25 +116,6 @@ Walk find_walk(int64_t vectors) {
   return walk<V>;
 }
 
-// Sums of m rows of n columns, w floats apart, to the columns and rows of c.
-void turn(const float* from, int64_t m, int64_t n, int64_t w, float* c, int64_t c_rs, bool add, const float* bias) {
-  for (int64_t i = 0; i < m; i += VW) {
-    const int rows = (int)least(VW, m - i);
-    for (int64_t j = 0; j < n; j += VW) {
-      vf x[VW];
-#pragma GCC unroll 16
-      for (int r = 0; r < VW; r++) x[r] = load(from + (i + r) * w + j);
-      transpose_lanes(x);
-      for (int q = 0; q < VW && j + q < n; q++) {
-        float* const to = c + (j + q) * c_rs + i;
-        vf sum = x[q];
-        if (bias) sum += load_some(bias + i, rows);
-        store_some(to, add ? sum + load_some(to, rows) : sum, rows);
-      }
-    }
-  }
-}
-
 int64_t row_floats(int64_t m, int64_t k) { return (least(m, MC) * least(k, KC) + 4 + 15) & ~(int64_t)15; }
 int64_t panel_floats(int64_t n, int64_t k) { return (whole_vectors(least(n, NC)) * least(k, KC) + 4 + 15) & ~(int64_t)15; }
 int64_t mark_floats(int64_t m, int64_t k) { return 2 * ((least(m, MC) * ceil_div(least(k, KC), DEEP) + 7) & ~(int64_t)7); }

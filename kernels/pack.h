@@ -96,5 +96,24 @@ inline void pack(const float* from, int64_t rs, int64_t cs, int64_t n, int64_t w
     for (int64_t i = 0; i < w; i++) to[p * w + i] = from[(i < n ? i : n - 1) * rs + p];
 }
 
+// Sums of m rows of n columns, w floats apart, become the columns of c. Reads whole vectors of rows and columns.
+inline void turn(const float* from, int64_t m, int64_t n, int64_t w, float* c, int64_t c_rs, bool add, const float* bias) {
+  for (int64_t i = 0; i < m; i += VW) {
+    const int rows = (int)least(VW, m - i);
+    for (int64_t j = 0; j < n; j += VW) {
+      vf x[VW];
+#pragma GCC unroll 16
+      for (int r = 0; r < VW; r++) x[r] = load(from + (i + r) * w + j);
+      transpose_lanes(x);
+      for (int q = 0; q < VW && j + q < n; q++) {
+        float* const to = c + (j + q) * c_rs + i;
+        vf sum = x[q];
+        if (bias) sum += load_some(bias + i, rows);
+        store_some(to, add ? sum + load_some(to, rows) : sum, rows);
+      }
+    }
+  }
+}
+
 }  // namespace NABLA_ISA
 }  // namespace nabla
