@@ -43,7 +43,7 @@ const LARGE = 256 * 1024
 const PAGE = 4096
 const STEP = 13 * ALIGN
 /** Arrays of so many bytes are not copied to where they would be faster to read. */
-const MUCH = 64 * 2 ** 20
+const MUCH = 32 * 2 ** 20
 /** How much given-back memory is kept for the next storages. */
 const KEEP = 256 * 2 ** 20
 
