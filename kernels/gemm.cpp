@@ -211,7 +211,8 @@ static bool exchange(const GemmArgs& g, const Plan& plan, void* scratch) {
   if (whole_vectors(g.m) * g.n > whole_vectors(g.n) * g.m) return false;  // more lanes would be idle
   float* const sums = (float*)scratch + operand_floats(g.n, g.m, g.k);
   const int64_t w = whole_vectors(g.m);
-  const GemmArgs t = {g.b, g.a, sums, g.n, g.m, g.k, g.b_cs, g.b_rs, g.a_cs, g.a_rs, w, false, nullptr};
+  GemmArgs t = exchanged(g);
+  t.c = sums, t.c_rs = w, t.accumulate = false, t.bias = nullptr;
   const Plan other = find_plan(t);
   if (other.laid + EXCHANGE_COST * exchange_floats(g.m, g.n) >= plan.laid) return false;
   multiply(t, other, scratch);

@@ -17,6 +17,11 @@ struct GemmArgs {
   bool laid = false;  // b is what gemm_lay made of it, and its strides do not matter
 };
 
+// The transposed of B times that of A, whose sums are the transposed of C; c, accumulate and bias stay those of C.
+NABLA_INLINE GemmArgs exchanged(GemmArgs g) {
+  return {g.b, g.a, g.c, g.n, g.m, g.k, g.b_cs, g.b_rs, g.a_cs, g.a_rs, g.c_rs, g.accumulate, g.bias};
+}
+
 // Scratch of one thread, aligned to 64 bytes; what serves m x n x k serves every smaller product.
 int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k);
 // Each element is summed in an order that depends on k only, so that dividing the rows and columns

@@ -32,8 +32,9 @@ bool may_serve(int64_t m, int64_t n, int64_t k) {
 }
 
 // How many of LOOKS numbers spread over a matrix are not zero; all of them, if the first ones say that most are.
-int count(const float* x, int64_t rows, int64_t rs, int64_t cols, int64_t cs) {
+int count_nonzeros(const float* x, int64_t rows, int64_t rs, int64_t cols, int64_t cs) {
   int found = 0;
+  // Multiples of an odd number, taken modulo 2^32, spread evenly; of two numbers they do so in both axes.
   for (int i = 0; i < LOOKS; i++) {
     if (i == LOOKS / 8 && found > i * 13 / 16) return LOOKS;
     const int64_t r = (uint32_t)(i * 0x85ebca6bu) * (uint64_t)rows >> 32;
@@ -121,38 +122,29 @@ int64_t panel_floats(int64_t n, int64_t k) { return (whole_vectors(least(n, NC))
 int64_t mark_floats(int64_t m, int64_t k) { return 2 * ((least(m, MC) * ceil_div(least(k, KC), DEEP) + 7) & ~(int64_t)7); }
 constexpr int64_t SUM_FLOATS = (MC + VW) * WIDE * VW;
 
-// The side with the zeros, s[i*s_rs + p*s_cs], times the dense one, t[p*t_rs + j*t_cs]. If the zeros are those of B,
-// the sums are turned: they are C's transposed.
-struct Sides {
-  int64_t m, n;
-  const float *s, *t;
-  int64_t s_rs, s_cs, t_rs, t_cs;
-  bool turned;
-};
-
-void multiply(const GemmArgs& g, const Sides& x, float* scratch) {
+// The zeros are those of A. If the sides are exchanged, the sums are turned into C.
+void multiply(const GemmArgs& g, bool turned, float* scratch) {
   float* const rows = scratch;
-  float* const panels = rows + row_floats(x.m, g.k);
-  float* const sums = panels + panel_floats(x.n, g.k);
+  float* const panels = rows + row_floats(g.m, g.k);
+  float* const sums = panels + panel_floats(g.n, g.k);
   uint64_t* const marks = (uint64_t*)(sums + SUM_FLOATS);
-  for (int64_t jc = 0; jc < x.n; jc += NC) {
-    const int64_t nc = least(NC, x.n - jc), padded = whole_vectors(nc);
+  for (int64_t jc = 0; jc < g.n; jc += NC) {
+    const int64_t nc = least(NC, g.n - jc), padded = whole_vectors(nc);
     const int64_t wide = ceil_div(padded / VW, ceil_div(padded / VW, WIDE)) * VW;  // panels of equal width
-    uint64_t infinite = 0;  // which panels hold what times zero is not zero
     for (int64_t pc = 0; pc < g.k; pc += KC) {
       const int64_t kc = least(KC, g.k - pc);
+      uint64_t infinite = 0;  // which panels hold what times zero is not zero
       for (int64_t j = 0; j < nc; j += wide) {
         const int64_t w = least(wide, padded - j);
-        pack(x.t + pc * x.t_rs + (jc + j) * x.t_cs, x.t_cs, x.t_rs, least(w, nc - j), w, kc, panels + j * kc);
-        const uint64_t bit = (uint64_t)1 << (j / wide);
-        infinite = finite(panels + j * kc, w * kc) ? infinite & ~bit : infinite | bit;
+        pack(g.b + pc * g.b_rs + (jc + j) * g.b_cs, g.b_cs, g.b_rs, least(w, nc - j), w, kc, panels + j * kc);
+        if (!finite(panels + j * kc, w * kc)) infinite |= (uint64_t)1 << (j / wide);
       }
-      for (int64_t ic = 0; ic < x.m; ic += MC) {
-        const int64_t mc = least(MC, x.m - ic);
-        const float* a = x.s + ic * x.s_rs + pc * x.s_cs;
-        int64_t as = x.s_rs;
-        if (x.s_cs != 1) {
-          pack(a, x.s_cs, x.s_rs, kc, kc, mc, rows);
+      for (int64_t ic = 0; ic < g.m; ic += MC) {
+        const int64_t mc = least(MC, g.m - ic);
+        const float* a = g.a + ic * g.a_rs + pc * g.a_cs;
+        int64_t as = g.a_rs;
+        if (g.a_cs != 1) {
+          pack(a, g.a_cs, g.a_rs, kc, kc, mc, rows);
           a = rows, as = kc;
         }
         for (int64_t p = 0; p < kc; p += DEEP)
@@ -167,13 +159,13 @@ void multiply(const GemmArgs& g, const Sides& x, float* scratch) {
             const int deep = (int)least(DEEP, kc - p);
             Rows r = {mc, a + p, as, marks + p / DEEP * mc, dense ? ~(uint64_t)0 >> (DEEP - deep) : 0,
                       panels + j * kc + p * w, p ? sums : nullptr, sums, w, false, nullptr, VW};
-            if (p + DEEP >= kc && !x.turned) {
+            if (p + DEEP >= kc && !turned) {
               r.to = g.c + ic * g.c_rs + jc + j, r.ts = g.c_rs;
               r.add = add, r.bias = bias ? bias + jc + j : nullptr, r.last = (int)(n - (w - VW));
             }
             find_walk(w / VW)(r);
           }
-          if (x.turned) turn(sums, mc, n, w, g.c + (jc + j) * g.c_rs + ic, g.c_rs, add, bias ? bias + ic : nullptr);
+          if (turned) turn(sums, mc, n, w, g.c + (jc + j) * g.c_rs + ic, g.c_rs, add, bias ? bias + ic : nullptr);
         }
       }
     }
@@ -193,11 +185,10 @@ int64_t gemm_zeros_scratch_bytes(int64_t m, int64_t n, int64_t k) {
 
 bool gemm_of_zeros(const GemmArgs& g, void* scratch) {
   if (g.laid) return false;
-  const int in_a = may_serve(g.m, g.n, g.k) ? count(g.a, g.m, g.a_rs, g.k, g.a_cs) : LOOKS;
-  const int in_b = may_serve(g.n, g.m, g.k) ? count(g.b, g.n, g.b_cs, g.k, g.b_rs) : LOOKS;
+  const int in_a = may_serve(g.m, g.n, g.k) ? count_nonzeros(g.a, g.m, g.a_rs, g.k, g.a_cs) : LOOKS;
+  const int in_b = may_serve(g.n, g.m, g.k) ? count_nonzeros(g.b, g.n, g.b_cs, g.k, g.b_rs) : LOOKS;
   if (least(in_a, in_b) > MOST) return false;
-  if (in_a <= in_b) multiply(g, {g.m, g.n, g.a, g.b, g.a_rs, g.a_cs, g.b_rs, g.b_cs, false}, (float*)scratch);
-  else multiply(g, {g.n, g.m, g.b, g.a, g.b_cs, g.b_rs, g.a_cs, g.a_rs, true}, (float*)scratch);
+  multiply(in_a <= in_b ? g : exchanged(g), in_a > in_b, (float*)scratch);
   return true;
 }
 
