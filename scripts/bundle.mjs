@@ -63,7 +63,7 @@ export function bundleNode() {
   const input = [...files].map((file) => [file.replace(/\.js$/, ''), file])
   return write(
     input,
-    { platform: 'node', external: [/^[^./]/], plugins: [withoutProse] },
+    { platform: 'node', external: [/^[^./]/] },
     {
       dir: 'dist',
       chunkFileNames: ({ moduleIds }) => {
@@ -90,31 +90,33 @@ const wasmPlace = {
       : undefined,
 }
 
-/** What operations carry for readers and for the laws only (src/ops/define.ts); nothing asks for it while running. */
-const prose = new Set(['example', 'samples', 'except', 'source', 'formula'])
-/** Leaves that out of the objects that src/ops defines operations with: 9 KB of 105, gzipped. */
-const withoutProse = {
-  name: 'without-prose',
+/** OpLaws of src/ops/define.ts: what operations carry for readers and for the laws. */
+const laws = new Set(['formula', 'source', 'example', 'samples', 'except'])
+const defines = new Set(['defineOp', 'defineMove'])
+/**
+ * Leaves that out of the object literals that are the argument of `defineOp` and `defineMove`, where the types let
+ * nothing that computes read it. A property of the same name anywhere else stays: it means something else.
+ */
+const withoutLaws = {
+  name: 'without-laws',
   transform(code, id) {
     if (!id.startsWith(`${root}/${modules}/ops/`)) return undefined
     const cuts = []
-    const visit = (node, argument) => {
-      if (argument && node.type === 'Property' && prose.has(node.key.name)) {
-        cuts.push([node.start, node.end])
-        return
+    const visit = (node) => {
+      if (node.type === 'CallExpression' && defines.has(node.callee.name)) {
+        const [spec] = node.arguments
+        if (spec?.type === 'ObjectExpression')
+          for (const p of spec.properties)
+            if (p.type === 'Property' && !p.computed && laws.has(p.key.name)) cuts.push(p)
       }
-      for (const [key, value] of Object.entries(node))
+      for (const value of Object.values(node))
         for (const child of Array.isArray(value) ? value : [value])
-          if (typeof child?.type === 'string')
-            visit(
-              child,
-              key === (node.type === 'CallExpression' ? 'arguments' : argument && 'properties'),
-            )
+          if (typeof child?.type === 'string') visit(child)
     }
-    visit(this.parse(code), false)
+    visit(this.parse(code))
     let kept = code
     // From the end, with the comma that follows.
-    for (const [start, end] of cuts.sort((a, b) => b[0] - a[0]))
+    for (const { start, end } of cuts.sort((a, b) => b.start - a.start))
       kept = kept.slice(0, start) + kept.slice(end).replace(/^\s*,/, '')
     return { code: kept, map: null }
   },
@@ -139,7 +141,7 @@ export async function bundleBrowser() {
   rmSync(`${root}/dist/browser`, { recursive: true, force: true })
   await write(
     input,
-    { platform: 'browser', resolve: { alias }, plugins: [wasmPlace, withoutProse] },
+    { platform: 'browser', resolve: { alias }, plugins: [wasmPlace, withoutLaws] },
     {
       dir: 'dist/browser',
       minify: true,

@@ -27,12 +27,9 @@ export type Grads = readonly (Tensor | null | undefined)[]
 // biome-ignore lint/suspicious/noExplicitAny: the public signature is the operation's own
 export type Signature = (...args: any[]) => { inputs: Tensor[]; attrs: object }
 
-export interface OpSpec<F extends Signature = Signature, R extends Tensors = Tensors> {
+/** How an operation computes. */
+export interface OpRule<F extends Signature = Signature, R extends Tensors = Tensors> {
   name: string
-  /** The mathematics in one line, with the derivative where it has one. */
-  formula: string
-  /** A paper or the PyTorch page, where the name alone does not tell. */
-  source?: string
   /** The public signature: checks shapes and types at the caller's line, names the tensors and the rest. */
   args: F
   /**
@@ -56,6 +53,17 @@ export interface OpSpec<F extends Signature = Signature, R extends Tensors = Ten
   ) => Grads
   /** false: a step function or an integer result, which has no gradient. */
   differentiable?: false
+}
+
+/**
+ * What readers and the laws need of an operation. Nothing computes with it: scripts/bundle.mjs leaves these properties
+ * of the objects given to `defineOp` and `defineMove` out of the files for browsers, and of no other object.
+ */
+export interface OpLaws {
+  /** The mathematics in one line, with the derivative where it has one. */
+  formula: string
+  /** A paper or the PyTorch page, where the name alone does not tell. */
+  source?: string
   /** One call with independent numbers (by hand or from PyTorch): its arguments, its result. */
   example: (make: SampleMaker) => readonly [args: readonly unknown[], result: Nested]
   /** Arguments that the laws try: ordinary, broadcast, scalar, empty, awkward axes. */
@@ -64,9 +72,13 @@ export interface OpSpec<F extends Signature = Signature, R extends Tensors = Ten
   except?: { [law in 'gradient' | 'secondGradient' | 'backends' | 'compiled']?: string }
 }
 
+export type OpSpec<F extends Signature = Signature, R extends Tensors = Tensors> = OpRule<F, R> &
+  OpLaws
+
 export interface Op<A extends unknown[] = unknown[], R extends Tensors = Tensors> {
   (...args: A): R
-  readonly spec: OpSpec<(...args: A) => { inputs: Tensor[]; attrs: object }, R>
+  /** In a browser without what only readers and laws need. */
+  readonly spec: OpRule<(...args: A) => { inputs: Tensor[]; attrs: object }, R> & Partial<OpLaws>
 }
 
 /** Every operation by name; the laws go over it. */
@@ -78,7 +90,7 @@ export function defineOp<F extends Signature, R extends Tensors>(
   if (registry.has(spec.name)) throw new Error(`there is an operation ${spec.name} already`)
   const call = (...args: Parameters<F>): R => {
     const { inputs, attrs } = spec.args(...args)
-    return apply(spec as unknown as OpSpec, inputs, attrs) as R
+    return apply(spec as unknown as OpRule, inputs, attrs) as R
   }
   const op = Object.assign(call, { spec }) as unknown as Op<Parameters<F>, R>
   Object.defineProperty(op, 'name', { value: spec.name })
@@ -129,7 +141,7 @@ function fresh(out: Tensors, inputs: readonly Tensor[]): Tensors {
 
 const needsGrad = (t: Tensor) => t.requiresGrad
 
-function apply(spec: OpSpec, inputs: Tensor[], attrs: object): Tensors {
+function apply(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
   const track = state.gradEnabled && spec.differentiable !== false && inputs.some(needsGrad)
   // Composed operations leave the gradient to the operations inside.
   const inner = track && !spec.vjp
@@ -152,7 +164,7 @@ function apply(spec: OpSpec, inputs: Tensor[], attrs: object): Tensors {
 }
 
 /** Runs the operation as a program, traced once for its attributes and the signatures of its inputs. */
-function byProgram(spec: OpSpec, inputs: Tensor[], attrs: object): Tensors {
+function byProgram(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
   const list = runCached(`${spec.name}|${attrKey(attrs)}`, inputs, (ins) => {
     const out = spec.forward(ins, attrs)
     if (!isList(out)) return [out as Tensor]

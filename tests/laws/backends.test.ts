@@ -19,7 +19,7 @@ function results(name: string, backend: BackendName, compiled: boolean) {
   setBackend(backend)
   const op = registry.get(name)!
   const call = op as unknown as (...args: unknown[]) => Tensors
-  return op.spec.samples(maker(5)).map((args) => {
+  return op.spec.samples!(maker(5)).map((args) => {
     const leaves =
       op.spec.differentiable === false
         ? []

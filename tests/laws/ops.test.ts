@@ -37,16 +37,16 @@ describe.each([...registry])('%s', (name, op) => {
 
   test('has a formula, an example and samples', () => {
     expect(spec.formula).toBeTruthy()
-    expect(spec.samples(maker(1)).length).toBeGreaterThan(0)
+    expect(spec.samples!(maker(1)).length).toBeGreaterThan(0)
   })
 
   test('gives the numbers of its example', () => {
-    const [args, want] = spec.example(maker(1))
+    const [args, want] = spec.example!(maker(1))
     expectClose(list(call(...args)).flatMap(values), flatten(want), 1e-6, name)
   })
 
   test('compiled gives what eager gives', () => {
-    spec.samples(maker(2)).forEach((args, i) => {
+    spec.samples!(maker(2)).forEach((args, i) => {
       const eager = list(call(...args))
       const compiled = compile((...a: unknown[]) => list(call(...a)))
       const result = compiled(...args)
@@ -60,7 +60,7 @@ describe.each([...registry])('%s', (name, op) => {
 
   const differentiable = spec.differentiable !== false && !spec.except?.gradient
   const gradientLaw = () => {
-    spec.samples(maker(3, 'float64')).forEach((args, i) => {
+    spec.samples!(maker(3, 'float64')).forEach((args, i) => {
       const leaves = leavesOf(args)
       if (leaves.length === 0 || leaves.some((t) => values(t).some((v) => !Number.isFinite(v))))
         return
