@@ -8,7 +8,7 @@ import type { Tensor } from './tensor.js'
 /** One number for every spatial axis, or one for all of them. */
 export type Extents = number | readonly number[]
 
-/** One whole number for each of `n` axes. @throws ValueError unless there are so many, none below `least` */
+/** One whole number for each of `n` axes; a list of one number serves all of them. @throws ValueError unless there are so many, none below `least` */
 export function extents(
   op: string,
   what: string,
@@ -16,7 +16,9 @@ export function extents(
   n: number,
   least: number,
 ): number[] {
-  const list = typeof value === 'number' ? new Array<number>(n).fill(value) : [...value]
+  const one = typeof value === 'number' ? value : value.length === 1 ? value[0]! : undefined
+  const list =
+    one === undefined ? [...(value as readonly number[])] : new Array<number>(n).fill(one)
   if (list.length !== n || list.some((v) => !Number.isInteger(v) || v < least))
     throw new ValueError({
       op,

@@ -1,0 +1,64 @@
+import * as nabla from 'nabla'
+import { type Bound, type Family, on } from '../harness.js'
+
+const maxNames = 'input kernel_size stride padding dilation ceil_mode return_indices'
+const maxOptions = (a: Bound) => ({
+  stride: a.stride,
+  padding: a.padding,
+  dilation: a.dilation,
+  ceilMode: a.ceil_mode,
+  returnIndices: a.return_indices,
+})
+const avgNames = 'input kernel_size stride padding ceil_mode count_include_pad divisor_override'
+const avgOptions = (a: Bound) => ({
+  stride: a.stride,
+  padding: a.padding,
+  ceilMode: a.ceil_mode,
+  countIncludePad: a.count_include_pad,
+  divisorOverride: a.divisor_override,
+})
+const unpoolNames = 'input indices kernel_size stride padding output_size'
+const unpoolOptions = (a: Bound) => ({
+  stride: a.stride,
+  padding: a.padding,
+  outputSize: a.output_size,
+})
+
+export const pool: Family = {
+  'nn.functional.max_pool1d': on(maxNames, (a) =>
+    nabla.maxPool1d(a.input, a.kernel_size, maxOptions(a)),
+  ),
+  'nn.functional.max_pool2d': on(maxNames, (a) =>
+    nabla.maxPool2d(a.input, a.kernel_size, maxOptions(a)),
+  ),
+  'nn.functional.max_pool3d': on(maxNames, (a) =>
+    nabla.maxPool3d(a.input, a.kernel_size, maxOptions(a)),
+  ),
+  'nn.functional.avg_pool1d': on(avgNames, (a) =>
+    nabla.avgPool1d(a.input, a.kernel_size, avgOptions(a)),
+  ),
+  'nn.functional.avg_pool2d': on(avgNames, (a) =>
+    nabla.avgPool2d(a.input, a.kernel_size, avgOptions(a)),
+  ),
+  'nn.functional.avg_pool3d': on(avgNames, (a) =>
+    nabla.avgPool3d(a.input, a.kernel_size, avgOptions(a)),
+  ),
+  'nn.functional.max_unpool1d': on(unpoolNames, (a) =>
+    nabla.maxUnpool1d(a.input, a.indices, a.kernel_size, unpoolOptions(a)),
+  ),
+  'nn.functional.max_unpool2d': on(unpoolNames, (a) =>
+    nabla.maxUnpool2d(a.input, a.indices, a.kernel_size, unpoolOptions(a)),
+  ),
+  'nn.functional.max_unpool3d': on(unpoolNames, (a) =>
+    nabla.maxUnpool3d(a.input, a.indices, a.kernel_size, unpoolOptions(a)),
+  ),
+  'nn.functional.adaptive_avg_pool1d': on('input output_size', (a) =>
+    nabla.adaptiveAvgPool1d(a.input, a.output_size),
+  ),
+  'nn.functional.adaptive_avg_pool2d': on('input output_size', (a) =>
+    nabla.adaptiveAvgPool2d(a.input, a.output_size),
+  ),
+  'nn.functional.adaptive_avg_pool3d': on('input output_size', (a) =>
+    nabla.adaptiveAvgPool3d(a.input, a.output_size),
+  ),
+}

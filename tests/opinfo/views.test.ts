@@ -1,0 +1,3 @@
+import { suite, views } from './suite.js'
+
+suite('views', 'native', views)
