@@ -20,6 +20,7 @@ export const joinPath = (...parts: string[]): string => parts.join('/')
 export const gunzip = (_bytes: Uint8Array): Uint8Array =>
   missing('gunzip', "Unpack with new DecompressionStream('gzip').")
 export const sha256 = (_bytes: Uint8Array): string => missing('sha256', 'Use crypto.subtle.digest.')
+export const packageFile = (_file: string): string | undefined => undefined
 export const packageFolder = (_name: string): string | undefined => undefined
 export const cacheFolder = (): string => 'nabla'
 export const pythonFolders = (): string[] => []
@@ -27,6 +28,25 @@ export const decodeJpeg = (
   _bytes: Uint8Array,
 ): { width: number; height: number; data: Uint8Array } =>
   missing('jpeg', 'Let createImageBitmap decode it and draw it on a canvas.')
+
+/** An SVG as PNG, drawn by the page. @throws FileError for text that is no SVG */
+export async function renderSvg(
+  svg: string,
+  scale: number,
+  _fonts?: readonly Uint8Array[],
+): Promise<Uint8Array> {
+  const image = new Image()
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`
+  await image.decode().catch((cause: unknown) => {
+    throw new FileError({ op: 'svgToPng', rule: 'the text must be an SVG' }, { cause })
+  })
+  const canvas = document.createElement('canvas')
+  canvas.width = Math.round(image.width * scale)
+  canvas.height = Math.round(image.height * scale)
+  canvas.getContext('2d')!.drawImage(image, 0, 0, canvas.width, canvas.height)
+  const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, 'image/png'))
+  return new Uint8Array(await blob!.arrayBuffer())
+}
 
 export const canStartThreads = false
 export interface Thread {

@@ -26,7 +26,7 @@ import {
 import { gunzipSync } from 'node:zlib'
 import type { parse } from 'csv-parse/sync'
 import type { decode } from 'jpeg-js'
-import { FileError } from './errors.js'
+import { FileError, ValueError } from './errors.js'
 
 export { join as joinPath }
 
@@ -120,14 +120,20 @@ export const gunzip = (bytes: Uint8Array): Uint8Array => gunzipSync(bytes)
 export const sha256 = (bytes: Uint8Array): string =>
   createHash('sha256').update(bytes).digest('hex')
 
-/** The folder of an installed package, looked for beside nabla and beside the program. */
-export function packageFolder(name: string): string | undefined {
+/** A file of an installed package (`name/file`), looked for beside nabla and beside the program. */
+export function packageFile(file: string): string | undefined {
   for (const from of [import.meta.url, join(process.cwd(), 'x.js')]) {
     try {
-      return dirname(createRequire(from).resolve(`${name}/package.json`))
+      return createRequire(from).resolve(file)
     } catch {}
   }
   return undefined
+}
+
+/** The folder of an installed package. */
+export function packageFolder(name: string): string | undefined {
+  const file = packageFile(`${name}/package.json`)
+  return file && dirname(file)
 }
 
 /** Where downloads are kept: $NABLA_CACHE, else $XDG_CACHE_HOME/nabla, else ~/.cache/nabla. */
@@ -156,6 +162,67 @@ export const decodeJpeg = (
     formatAsRGBA: false,
     tolerantDecoding: false,
   })
+
+let renderer:
+  | Promise<{ Resvg: typeof import('@resvg/resvg-wasm').Resvg; font: Uint8Array }>
+  | undefined
+async function loadRenderer() {
+  try {
+    const { initWasm, Resvg } = await import('@resvg/resvg-wasm')
+    const wasm = packageFile('@resvg/resvg-wasm/index_bg.wasm')
+    const letters = packageFile('dejavu-fonts-ttf/ttf/DejaVuSans.ttf')
+    if (!wasm) throw new Error('@resvg/resvg-wasm is missing')
+    if (!letters) throw new Error('dejavu-fonts-ttf is missing')
+    const font = readFileSync(letters)
+    await initWasm(readFileSync(wasm))
+    return { Resvg, font }
+  } catch (error) {
+    throw new ValueError(
+      {
+        op: 'svgToPng',
+        rule: 'the packages @resvg/resvg-wasm and dejavu-fonts-ttf must be installed',
+        got: (error as Error).message,
+        fix: 'npm install @resvg/resvg-wasm dejavu-fonts-ttf',
+      },
+      { cause: error },
+    )
+  }
+}
+
+/** An SVG as PNG, drawn by resvg. @throws ValueError when it is missing, or for text that is no SVG */
+export async function renderSvg(
+  svg: string,
+  scale: number,
+  fonts?: readonly Uint8Array[],
+): Promise<Uint8Array> {
+  renderer ??= loadRenderer()
+  const { Resvg, font } = await renderer
+  try {
+    const drawing = new Resvg(svg, {
+      fitTo: { mode: 'zoom', value: scale },
+      font: { fontBuffers: [...(fonts ?? []), font], defaultFontFamily: 'DejaVu Sans' },
+    })
+    try {
+      const image = drawing.render()
+      try {
+        return image.asPng()
+      } finally {
+        image.free()
+      }
+    } finally {
+      drawing.free()
+    }
+  } catch (error) {
+    throw new ValueError(
+      {
+        op: 'svgToPng',
+        rule: 'the text must be an SVG',
+        got: `${(error as Error).message ?? error}`,
+      },
+      { cause: error },
+    )
+  }
+}
 
 /** Whether threads can be started, and waited for without giving up the thread. */
 export const canStartThreads: boolean = true

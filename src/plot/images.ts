@@ -1,9 +1,11 @@
 /** Tensors as pictures: filters, feature maps, digits in a grid. */
 import { encode } from 'fast-png'
-import { ShapeError, show } from '../core/errors.js'
+import { ShapeError, show, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 
 export interface GridOptions {
+  /** Images in a row; as many as rows when not given. */
   columns?: number
   /** Pixels that one element becomes, on each side; such that an image is about 56 wide unless given. */
   scale?: number
@@ -12,6 +14,8 @@ export interface GridOptions {
   /** Pixels between the images. */
   gap?: number
 }
+
+const gridOptions: OptionNames<GridOptions> = { columns: true, scale: true, range: true, gap: true }
 
 const bounds = (v: ArrayLike<number>, from: number, to: number): [number, number] => {
   let lo = Number.POSITIVE_INFINITY
@@ -29,6 +33,7 @@ const bounds = (v: ArrayLike<number>, from: number, to: number): [number, number
  * @throws ShapeError for other ranks or when there is nothing to draw
  */
 export function imageGrid(t: Tensor, options: GridOptions = {}): Uint8Array {
+  checkOptions('imageGrid', options, gridOptions)
   const { shape } = t
   if (shape.length < 2 || shape.length > 4 || t.size === 0)
     throw new ShapeError({
@@ -43,6 +48,17 @@ export function imageGrid(t: Tensor, options: GridOptions = {}): Uint8Array {
   const count = values.length / (plane * colors)
   const { columns = Math.ceil(Math.sqrt(count)), gap = 2, range = 'each' } = options
   const scale = options.scale ?? Math.max(1, Math.round(56 / width))
+  for (const [name, value, least] of [
+    ['columns', columns, 1],
+    ['scale', scale, 1],
+    ['gap', gap, 0],
+  ] as const)
+    if (!(Number.isInteger(value) && value >= least))
+      throw new ValueError({
+        op: 'imageGrid',
+        rule: `${name} must be a whole number from ${least}`,
+        got: `${value}`,
+      })
   const rows = Math.ceil(count / columns)
   const W = columns * (width * scale + gap) + gap
   const H = rows * (height * scale + gap) + gap

@@ -1,3 +1,11 @@
 export * from './charts.js'
 export * from './images.js'
+export {
+  type ColorScale,
+  heatMapChart,
+  type HeatMapOptions,
+  matrixChart,
+  type MatrixChartOptions,
+} from './matrices.js'
 export * from './pictures.js'
+export { saveChart, svgToPng, type SvgToPngOptions } from './png.js'

@@ -3,19 +3,35 @@ import { gradients } from '../autograd/backward.js'
 import { sum } from '../ops/reduce.js'
 import type { Tensor } from '../ops/tensor.js'
 import { linspace } from '../tensor/creation.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
+import { chartOptions } from './axes.js'
 import { barChart, type ChartOptions, lineChart } from './charts.js'
+
+export interface CurveOptions extends Omit<ChartOptions, 'logX'> {
+  /** 'loss' when not given. */
+  measure?: string
+}
+export interface FunctionChartOptions extends ChartOptions {
+  /** The first x; -4 when not given. */
+  from?: number
+  /** The last x; 4 when not given. */
+  to?: number
+}
+const curveOptions: OptionNames<CurveOptions & { logX?: boolean }> = {
+  ...chartOptions,
+  measure: true,
+}
+const functionOptions: OptionNames<FunctionChartOptions> = { ...chartOptions, from: true, to: true }
 
 /** A row of `fit`'s history. */
 type Epoch = Record<string, number | undefined>
 
 /**
  * A measure of training and its counterpart on validation data over the epochs: 'loss' is drawn with 'valLoss' where
- * there is one. @returns the SVG as text
+ * there is one.
  */
-export function learningCurves(
-  history: readonly Epoch[],
-  { measure = 'loss', ...options }: ChartOptions & { measure?: string } = {},
-): Promise<string> {
+export function learningCurves(history: readonly Epoch[], given: CurveOptions = {}): string {
+  const { measure = 'loss', ...options } = checkOptions('learningCurves', given, curveOptions)
   const validation = `val${measure[0]!.toUpperCase()}${measure.slice(1)}`
   const of = (key: string) => history.map((h) => h[key] ?? Number.NaN)
   return lineChart(
@@ -27,11 +43,11 @@ export function learningCurves(
   )
 }
 
-/** The root mean square of each layer's numbers, as bars on a logarithmic axis. @returns the SVG as text */
+/** The root mean square of each layer's numbers, as bars on a logarithmic axis. */
 export function layerChart(
   layers: readonly { name: string; rms: number }[],
-  options: ChartOptions = {},
-): Promise<string> {
+  options: Omit<ChartOptions, 'logX'> = {},
+): string {
   return barChart(Object.fromEntries(layers.map((l) => [l.name, l.rms])), {
     y: 'root mean square',
     logY: true,
@@ -39,12 +55,13 @@ export function layerChart(
   })
 }
 
-/** A function of one number and its derivative (by back propagation) over a range. @returns the SVG as text */
+/** A function of one number and its derivative (by back propagation) over a range. */
 export function functionChart(
   name: string,
   f: (x: Tensor) => Tensor,
-  { from = -4, to = 4, ...options }: ChartOptions & { from?: number; to?: number } = {},
-): Promise<string> {
+  given: FunctionChartOptions = {},
+): string {
+  const { from = -4, to = 4, ...options } = checkOptions('functionChart', given, functionOptions)
   const x = linspace(from, to, 201)
   x.requiresGrad = true
   const y = f(x)

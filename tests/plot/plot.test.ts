@@ -1,62 +1,285 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { decode } from 'fast-png'
 import { relu, tanh, tensor } from 'nabla'
 import {
+  barChart,
+  boxChart,
   functionChart,
+  heatMapChart,
+  histogramChart,
   imageGrid,
   layerChart,
   learningCurves,
   lineChart,
   matrixChart,
+  saveChart,
+  scatterChart,
+  svgToPng,
 } from 'nabla/plot'
-import { expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
+
+const folder = mkdtempSync(join(tmpdir(), 'nabla-plot-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 
 /** How many points the paths of an SVG's lines have. */
 const points = (svg: string) =>
   [...svg.matchAll(/<path[^>]* d="(M[^"]*)"/g)].map((m) => m[1]!.split(/[ML]/).length - 1)
+/** What is written in a chart, without what shows under the pointer only. */
+const words = (svg: string) =>
+  [...svg.replace(/<title>[^<]*<\/title>/g, '').matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(
+    (m) => m[1]!,
+  )
+/** Every number among the attributes. */
+const coordinates = (svg: string) =>
+  [...svg.matchAll(/ (?:d|x|y|cx|cy|width|height)="([^"]*)"/g)].flatMap((m) =>
+    [...m[1]!.matchAll(/-?[\d.]+(?:e-?\d+)?|NaN|Infinity|undefined/g)].map((n) => Number(n[0])),
+  )
 
-test('learning curves draw training and validation with as many points as epochs', async () => {
-  const history = Array.from({ length: 12 }, (_, i) => ({
-    loss: 1 / (i + 1),
-    valLoss: 1.2 / (i + 1),
-  }))
-  const svg = await learningCurves(history, { title: 'a & b' })
+test('learning curves draw training and validation with as many points as epochs', () => {
+  const history = range(12).map((i) => ({ loss: 1 / (i + 1), valLoss: 1.2 / (i + 1) }))
+  const svg = learningCurves(history, { title: 'a & b <c>' })
   expect(svg).toMatch(/^<svg /)
   expect(svg).toContain('xmlns="http://www.w3.org/2000/svg"')
-  expect(svg).toContain('>validation<')
-  expect(svg).toContain('a &amp; b')
+  expect(words(svg)).toContain('validation')
+  expect(svg).toContain('a &amp; b &lt;c&gt;')
   expect(points(svg).filter((n) => n === 12)).toHaveLength(2)
-  const alone = await learningCurves(history.map(({ loss }) => ({ loss })))
+  // Epochs are whole numbers.
+  expect(words(learningCurves(history.slice(0, 3)))).not.toContain('1.5')
+  const alone = learningCurves(history.map(({ loss }) => ({ loss })))
   expect(alone).not.toContain('validation')
 })
 
-test('numbers that cannot be drawn leave gaps', async () => {
-  const svg = await lineChart({ a: [1, Number.NaN, 0, 2, 3, 4] }, { logY: true })
+describe('whatever the numbers are, everything lies within the picture', () => {
+  const awkward: Record<string, number[]> = {
+    one: [0.5],
+    constant: [3, 3, 3],
+    zeros: [0, 0],
+    none: [],
+    'not finite': [Number.NaN, Number.POSITIVE_INFINITY, 2, Number.NEGATIVE_INFINITY, 4, 5],
+    'only NaN': [Number.NaN, Number.NaN],
+    offset: [1e6 + 0.1, 1e6 + 0.2, 1e6 + 0.3],
+    tiny: [1e-30, 3e-30],
+    huge: [-1.7e308, 1.7e308],
+    close: [0.1, 0.1 + 2e-17, 0.1 + 4e-17],
+    decades: [1e-12, 1, 1e12],
+    'below zero': [-3, -1, 2],
+    many: range(20_000).map((i) => Math.sin(i / 3000)),
+  }
+  const charts: Record<string, (v: number[], log: boolean) => string> = {
+    line: (v, logY) =>
+      lineChart({ a: v, b: v.map((x) => 2 * x) }, { logY, title: 't', x: 'x', y: 'y' }),
+    scatter: (v, log) => scatterChart({ a: { x: v, y: v } }, { logY: log, logX: log }),
+    bar: (v, logY) =>
+      barChart(Object.fromEntries((v.length ? v.slice(0, 50) : [1]).map((x, i) => [`b${i}`, x])), {
+        logY,
+      }),
+    histogram: (v, logY) => histogramChart([...v, 1, 2], { logY }),
+    box: (v, logY) => boxChart({ a: v, b: [1, 2] }, { logY }),
+    matrix: (v) => matrixChart(v.length ? [v.slice(0, 90)] : [[0]]),
+    heat: (v) => heatMapChart(v.length ? [v] : [[0]], { values: true }),
+  }
+  test.each(Object.keys(charts))('%s', async (name) => {
+    for (const [kind, values] of Object.entries(awkward))
+      for (const log of [false, true]) {
+        const svg = charts[name]!(values, log)
+        const outside = coordinates(svg).filter((v) => !(v >= -1 && v <= 641))
+        expect(outside.slice(0, 3), `${kind} log ${log}`).toEqual([])
+        expect(words(svg).filter((w) => /undefined|null|^-?\d*\.\d{16,}/.test(w))).toEqual([])
+      }
+    expect((await svgToPng(charts[name]!(awkward.many!, false))).length).toBeGreaterThan(500)
+  })
+})
+
+test('numbers that cannot be drawn leave gaps, and single ones are dots', () => {
+  const svg = lineChart({ a: [1, Number.NaN, 0, 2, 3, 4] }, { logY: true })
   expect(svg).not.toContain('NaN')
-  await expect(async () => lineChart({})).rejects.toThrow('there must be a line')
+  expect(points(svg)).toContain(3)
+  expect(svg).toMatch(/d="M[\d.,]+h0"/)
+  expect(() => lineChart({})).toThrow('there must be a line')
+  expect(() => lineChart({ a: { x: [1], y: [1, 2] } })).toThrow(
+    'a must have as many x as y values; got 1 and 2',
+  )
+  expect(words(scatterChart({ a: { x: [1, Number.NaN], y: [1, 2] } }))).toContain(
+    '1 not drawn (not finite or out of range)',
+  )
 })
 
-test('a matrix shows each count', async () => {
-  const svg = await matrixChart([
-    [41, 2],
-    [0, 57],
+test('many points stay a small text and keep their extremes', () => {
+  const y = range(300_000).map((i) => (i === 123_456 ? 50 : Math.sin(i / 9000)))
+  const svg = lineChart({ a: y })
+  expect(svg.length).toBeLessThan(60_000)
+  const tops = [...svg.matchAll(/[ML]([\d.]+),([\d.]+)/g)].map((m) => Number(m[2]))
+  expect(Math.min(...tops)).toBeLessThan(20)
+})
+
+test('ticks tell numbers apart and are short', () => {
+  const ticks = (v: number[], log = false) =>
+    words(lineChart({ a: { x: v, y: [...v] } }, { logY: log }))
+  expect(ticks([0, 1])).toEqual(expect.arrayContaining(['0.0', '0.2', '1.0']))
+  expect(ticks([1e6, 1e6 + 1])).toContain('1,000,000.2')
+  expect(ticks([0, 3e-9])).toContain('5e-10')
+  expect(ticks([1e-4, 1], true)).toEqual(expect.arrayContaining(['1e-4', '0.1', '1']))
+  expect(ticks([1e-3, 1e7], true).join()).not.toContain('0000000')
+  for (const v of [
+    [0, 0.3],
+    [1e-7, 2e-7],
+    [-5, 1e9],
+    [3, 3.00001],
   ])
-  for (const n of ['41', '2', '57']) expect(svg).toContain(`>${n}<`)
+    expect(new Set(ticks(v, false).slice(0, 5)).size).toBe(5)
 })
 
-test('functions with derivatives, and layers by size', async () => {
+test('histograms count as numpy does', () => {
+  const heights = (svg: string) => {
+    const d = /<path d="(M[^"]*Z)"/.exec(svg)![1]!
+    const bars = [...d.matchAll(/M([\d.]+),([\d.]+)V([\d.]+)H([\d.]+)V/g)].map(
+      (m) => Number(m[2]) - Number(m[3]),
+    )
+    return bars.map((h) => h / Math.max(...bars))
+  }
+  // numpy.histogram([0, 1, 1, 2, 3, 3, 3, 4], 4) is [1, 2, 1, 4].
+  const h = heights(histogramChart([0, 1, 1, 2, 3, 3, 3, 4], { bins: 4 }))
+  for (const [i, want] of [0.25, 0.5, 0.25, 1].entries()) expect(h[i]).toBeCloseTo(want, 3)
+  expect(words(histogramChart({ a: tensor([1, 2, 3]), b: [2] }, { density: true }))).toEqual(
+    expect.arrayContaining(['density', 'a', 'b']),
+  )
+  expect(() => histogramChart([Number.NaN])).toThrow('there must be a finite value')
+  expect(() => histogramChart([1], { bins: 0 })).toThrow(
+    'bins must be a whole number from 1 to 1,000; got 0',
+  )
+})
+
+test('boxes show quartiles, reach and what lies beyond', () => {
+  const svg = boxChart({ a: [1, 2, 3, 4, 20] })
+  // Quartiles 2, 3, 4; 20 lies beyond 4 + 1.5 · 2.
+  expect([...svg.matchAll(/stroke="#d55e00"/g)]).toHaveLength(1)
+  const box = /<rect x="[\d.]+" y="([\d.]+)" width="[\d.]+" height="([\d.]+)" fill="#0072b2"/.exec(
+    svg,
+  )!
+  const scale = Number(box[2]) / 2
+  const median = Number(/d="M[\d.]+,([\d.]+)h[\d.]+" stroke="#222"/.exec(svg)![1])
+  expect(median - Number(box[1])).toBeCloseTo(scale, 1)
+})
+
+describe('matrices', () => {
+  test('a confusion matrix rounds its numbers and names its classes', () => {
+    const svg = matrixChart(
+      [
+        [41, 1 / 3, 0.1 + 0.2],
+        [0, 57_000, 1234.567],
+        [1e-7, 2, 3],
+      ],
+      { names: ['a', 'b', 'c'] },
+    )
+    for (const n of ['41', '0.333', '0.3', '57,000', '1,235', '1e-7', 'predicted', 'true', 'b'])
+      expect(words(svg)).toContain(n)
+    const shares = matrixChart(
+      tensor([
+        [1, 3],
+        [2, 2],
+      ]),
+      { normalize: 'true' },
+    )
+    expect(words(shares)).toEqual(expect.arrayContaining(['0.25', '0.75', '0.50']))
+    expect(() => matrixChart([[1, 2], [3]])).toThrow('rows of one length')
+    expect(() => matrixChart([[1]], { names: ['a', 'b'] })).toThrow(
+      'a name for each of the 1 classes; got 2 names',
+    )
+  })
+
+  test('a heat map has a bar of its colors, and gray where there is no number', () => {
+    const svg = heatMapChart(
+      [
+        [0, 10],
+        [Number.NaN, 5],
+      ],
+      { values: true },
+    )
+    expect(svg).toContain('fill="rgb(68,1,84)"')
+    expect(svg).toContain('fill="rgb(253,231,37)"')
+    expect(svg).toContain('fill="rgb(200,200,200)"')
+    expect(words(svg)).toEqual(expect.arrayContaining(['10', 'NaN', '0', '2', '8']))
+    expect(heatMapChart([[-1, 3]], { colors: 'diverging', range: [-3, 3] })).toContain(
+      'rgb(178,24,43)',
+    )
+    const large = heatMapChart(range(100).map(() => range(100)))
+    expect(large).toContain('data:image/png;base64,')
+    expect(large.length).toBeLessThan(100_000)
+    // @ts-expect-error not a scale
+    expect(() => heatMapChart([[1]], { colors: 'jet' })).toThrow(
+      'viridis, blues, diverging; got jet',
+    )
+  })
+})
+
+test('functions with derivatives, and layers by size', () => {
   for (const [name, f] of [
     ['tanh', tanh],
     ['relu', relu],
   ] as const) {
-    const svg = await functionChart(name, f)
-    expect(svg).toContain('>derivative<')
+    const svg = functionChart(name, f)
+    expect(words(svg)).toContain('derivative')
     expect(points(svg).filter((n) => n === 201).length).toBe(2)
   }
-  const svg = await layerChart([
+  const svg = layerChart([
     { name: 'fc1', rms: 1e-6 },
     { name: 'fc2', rms: 0.1 },
   ])
-  expect(svg).toContain('fc1')
+  expect(words(svg)).toContain('fc1')
+})
+
+test('unknown options are refused with the right name', () => {
+  const wrong = { titel: 'x' } as object
+  for (const f of [
+    () => lineChart({ a: [1] }, wrong),
+    () => scatterChart({ a: { x: [1], y: [1] } }, wrong),
+    () => barChart({ a: 1 }, wrong),
+    () => histogramChart([1], wrong),
+    () => boxChart({ a: [1] }, wrong),
+    () => matrixChart([[1]], wrong),
+    () => heatMapChart([[1]], wrong),
+    () => learningCurves([{ loss: 1 }], wrong),
+    () => functionChart('tanh', tanh, wrong),
+    () => layerChart([{ name: 'a', rms: 1 }], wrong),
+  ])
+    expect(f).toThrow('Did you mean title?')
+  expect(() => imageGrid(tensor([[1]]), { column: 1 } as object)).toThrow('Did you mean columns?')
+  expect(() => lineChart({ a: [1] }, { width: 3 })).toThrow(
+    'from 100 to 10,000 pixels; got 3 x 400',
+  )
+})
+
+describe('PNG', () => {
+  test('of the size asked for, with readable text', async () => {
+    const named = decode(await svgToPng(barChart({ wwwww: 1 }), { scale: 1 }))
+    expect([named.width, named.height]).toEqual([640, 400])
+    // Ink below the axis, where only the name of the bar stands.
+    const ink = (png: typeof named) => {
+      let n = 0
+      for (let y = 382; y < 400; y++)
+        for (let x = 300; x < 400; x++) if (png.data[(y * 640 + x) * png.channels]! < 128) n++
+      return n
+    }
+    expect(ink(named)).toBeGreaterThan(40)
+    expect(ink(decode(await svgToPng(barChart({ ' ': 1 }), { scale: 1 })))).toBe(0)
+    expect(decode(await svgToPng(barChart({ a: 1 }))).width).toBe(1280)
+    await expect(svgToPng('<p>')).rejects.toThrow('the text must be an SVG')
+    await expect(svgToPng(barChart({ a: 1 }), { scale: 100 })).rejects.toThrow(
+      'scale must lie from 0.1 to 10',
+    )
+  })
+
+  test('files by the ending of their name', async () => {
+    const svg = lineChart({ a: [1, 2] })
+    await saveChart(join(folder, 'a.svg'), svg)
+    expect(readFileSync(join(folder, 'a.svg'), 'utf8')).toBe(svg)
+    await saveChart(join(folder, 'a.png'), svg, { scale: 1 })
+    expect(decode(readFileSync(join(folder, 'a.png'))).width).toBe(640)
+    await expect(saveChart(join(folder, 'a.jpg'), svg)).rejects.toThrow('must end in .svg or .png')
+  })
 })
 
 test('images stand in a grid', () => {
@@ -69,4 +292,7 @@ test('images stand in a grid', () => {
   )
   expect([...color.data]).toEqual([255, 0, 128])
   expect(() => imageGrid(tensor([1, 2]))).toThrow('[imageGrid]')
+  expect(() => imageGrid(tensor([[1]]), { scale: 0 })).toThrow(
+    'scale must be a whole number from 1; got 0',
+  )
 })

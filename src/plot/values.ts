@@ -1,0 +1,47 @@
+/** What charts take: lists of numbers, typed arrays and tensors. */
+import { ShapeError, show, ValueError } from '../core/errors.js'
+import { Tensor } from '../ops/tensor.js'
+
+/** Numbers one after the other. */
+export type Numbers = ArrayLike<number> | Tensor
+/** Numbers in rows of one length. */
+export type Matrix = readonly ArrayLike<number>[] | Tensor
+
+export const numbersOf = (values: Numbers): ArrayLike<number> =>
+  values instanceof Tensor ? (values.toTypedArray() as ArrayLike<number>) : values
+
+/** @throws ShapeError unless there are rows, of one length above 0 */
+export function rowsOf(op: string, matrix: Matrix): readonly ArrayLike<number>[] {
+  let rows: readonly ArrayLike<number>[]
+  if (matrix instanceof Tensor) {
+    if (matrix.rank !== 2)
+      throw new ShapeError({ op, rule: 'a matrix has two axes', got: show(matrix.shape) })
+    const [n, m] = matrix.shape as [number, number]
+    const flat = matrix.toTypedArray() as Float32Array
+    rows = Array.from({ length: n }, (_, i) => flat.subarray(i * m, (i + 1) * m))
+  } else rows = matrix
+  const width = rows[0]?.length ?? 0
+  const ragged = rows.findIndex((r) => r.length !== width)
+  if (width === 0 || ragged >= 0)
+    throw new ShapeError({
+      op,
+      rule: 'a matrix has rows of one length, and at least one number',
+      got: width === 0 ? 'nothing' : `${width} and ${rows[ragged]!.length} numbers`,
+    })
+  return rows
+}
+
+/** @throws ValueError unless there are as many names as rows or columns */
+export function requireNames(
+  op: string,
+  what: string,
+  names: readonly string[],
+  count: number,
+): void {
+  if (names.length !== count)
+    throw new ValueError({
+      op,
+      rule: `there must be a name for each of the ${count} ${what}`,
+      got: `${names.length} names`,
+    })
+}
