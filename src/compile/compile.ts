@@ -4,6 +4,7 @@ import { show, TraceError } from '../core/errors.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { treeKey, treeMap } from '../core/tree.js'
 import { reach, signature } from '../ops/eager.js'
+import { runPending } from '../ops/pending.js'
 import { backendOf, onStorage, Tensor } from '../ops/tensor.js'
 import { nodeOf, reachable, state, withState } from '../ops/trace.js'
 import { type Box, FunctionRecorder } from './recorder.js'
@@ -37,6 +38,8 @@ interface Variant {
   finish: (outputs: Tensor[], args: readonly Tensor[]) => unknown
   /** Boxes whose memory changes. */
   written: Box[]
+  /** What looks at the state of things after each run. */
+  after: readonly (() => void)[]
   backend: Backend
   storages: Storage[]
   offsets: number[]
@@ -137,6 +140,7 @@ function trace(
     executable,
     fresh,
     written,
+    after: recorder.after,
     backend,
     storages: new Array(boxes.length),
     offsets: new Array(boxes.length),
@@ -196,6 +200,7 @@ function run(v: Variant, args: readonly Tensor[]): unknown {
     const t = box.find(args)
     if (t) t.version++
   }
+  for (const f of v.after) f()
   return v.finish(
     storages.map((s, i) => onStorage(s, v.fresh[i]!.shape)),
     args,
@@ -219,6 +224,8 @@ export function compile<A extends unknown[], R>(
   const call = (...args: A): R => {
     // Inside of another traced function it is part of that program; while results are inspected it runs eagerly.
     if (state.recorder || state.inspect) return fn(...args)
+    // What the run before has found wrong is told before the next one.
+    runPending()
     const tensors: Tensor[] = []
     const key =
       treeKey(args, isTensor, (t) => {

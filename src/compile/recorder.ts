@@ -35,6 +35,7 @@ export class FunctionRecorder implements Recorder {
   readonly boxes: Box[] = []
   readonly grads = new Map<Tensor, GradEntry>()
   readonly guards: { read: () => unknown; value: unknown }[] = []
+  readonly after: (() => void)[] = []
   private readonly byTensor = new Map<Tensor, Box>()
   /** The traced stand-ins of the arguments, and which they are. */
   private readonly argIndex = new Map<Tensor, number>()
@@ -129,6 +130,10 @@ export class FunctionRecorder implements Recorder {
     const entry = this.gradEntry(t, null)
     if (!value) entry.cleared = true
     entry.current = value
+  }
+
+  afterRun(f: () => void): void {
+    this.after.push(f)
   }
 
   guard(read: () => unknown): void {

@@ -3,6 +3,7 @@ import { backend } from '../backends/registry.js'
 import { NablaError, ShapeError, show, ValueError } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
 import { assign } from '../ops/assign.js'
+import { nameTensor } from '../ops/names.js'
 import { Tensor } from '../ops/tensor.js'
 import { guard, noGrad, state } from '../ops/trace.js'
 import { toBackend } from '../tensor/creation.js'
@@ -119,6 +120,7 @@ export abstract class Module {
     for (const [name, t] of this.tensors())
       if (t instanceof Parameter && !seen.has(t)) {
         seen.add(t)
+        nameTensor(t, `${this.constructor.name}.${name}`)
         list.push([name, t])
       }
     return list

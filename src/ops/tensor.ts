@@ -4,6 +4,7 @@ import type { ArrayOf, DType, TypedArray } from '../core/dtype.js'
 import { newArray } from '../core/dtype.js'
 import { BackendError, GradError, ShapeError, TraceError, ValueError } from '../core/errors.js'
 import { isContiguous, type Shape, show, sizeOf } from '../core/shape.js'
+import { runPending } from './pending.js'
 import type { Recorder } from './trace.js'
 import { state } from './trace.js'
 
@@ -129,12 +130,14 @@ export class Tensor {
         fix: 'toArray() gives all elements.',
       })
     const storage = concrete(this, 'item')
+    runPending()
     return storage.array()[this.offset]!
   }
 
   /** A copy of the elements in row-major order. */
   toTypedArray(): TypedArray {
     const storage = concrete(this, 'toTypedArray')
+    runPending()
     const from = storage.array()
     const n = this.size
     if (this.isContiguous) return from.slice(this.offset, this.offset + n)

@@ -19,6 +19,8 @@ export interface Recorder {
   writeGrad(t: Tensor, value: Tensor | null): void
   /** A fact that was read while tracing; a change of it traces anew. */
   guard(read: () => unknown): void
+  /** Has `f` called after each run of the program. */
+  afterRun?(f: () => void): void
 }
 
 /** The draws of random numbers in a segment that is computed a second time; see autograd/checkpoint.ts. */
@@ -94,6 +96,12 @@ export function noGrad<T>(f: () => T): T {
 export function guard<T>(read: () => T): T {
   state.recorder?.guard(read)
   return read()
+}
+
+/** Calls `f` after each run of the program being traced; at once when none is. */
+export function afterRun(f: () => void): void {
+  if (state.recorder) state.recorder.afterRun?.(f)
+  else f()
 }
 
 function recording(): Recorder {

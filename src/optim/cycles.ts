@@ -1,5 +1,6 @@
 /** Schedules that move the learning rate up and down, and the momentum against it. */
 import { ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { type AnyOptimizer, Scheduler, wholeSteps } from './scheduler.js'
 
 export interface CyclicOptions {
@@ -14,6 +15,17 @@ export interface CyclicOptions {
   cycleMomentum?: boolean
   baseMomentum?: number | readonly number[]
   maxMomentum?: number | readonly number[]
+}
+const cyclicOptions: OptionNames<CyclicOptions> = {
+  stepSizeUp: true,
+  stepSizeDown: true,
+  mode: true,
+  gamma: true,
+  scaleFn: true,
+  scaleMode: true,
+  cycleMomentum: true,
+  baseMomentum: true,
+  maxMomentum: true,
 }
 /**
  * The rate goes from baseLr up to maxLr and back in straight lines, again and again; the momentum from maxMomentum down
@@ -33,6 +45,7 @@ export class CyclicLR extends Scheduler {
     options: CyclicOptions = {},
   ) {
     super(optimizer)
+    checkOptions('CyclicLR', options, cyclicOptions)
     const { stepSizeUp = 2000, mode = 'triangular', gamma = 1, cycleMomentum = true } = options
     const up = wholeSteps('CyclicLR', 'stepSizeUp', stepSizeUp)
     const down = wholeSteps('CyclicLR', 'stepSizeDown', options.stepSizeDown ?? up)
@@ -91,6 +104,20 @@ export interface OneCycleOptions {
   threePhase?: boolean
 }
 
+const oneCycleOptions: OptionNames<OneCycleOptions> = {
+  totalSteps: true,
+  epochs: true,
+  stepsPerEpoch: true,
+  pctStart: true,
+  annealStrategy: true,
+  cycleMomentum: true,
+  baseMomentum: true,
+  maxMomentum: true,
+  divFactor: true,
+  finalDivFactor: true,
+  threePhase: true,
+}
+
 interface Phase {
   end: number
   lr: (max: number) => [from: number, to: number]
@@ -113,6 +140,7 @@ export class OneCycleLR extends Scheduler {
     options: OneCycleOptions,
   ) {
     super(optimizer)
+    checkOptions('OneCycleLR', options, oneCycleOptions)
     const { pctStart = 0.3, annealStrategy = 'cos', cycleMomentum = true } = options
     const { divFactor = 25, finalDivFactor = 1e4, threePhase = false } = options
     const steps = options.totalSteps ?? (options.epochs ?? 0) * (options.stepsPerEpoch ?? 0)

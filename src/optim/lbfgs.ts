@@ -7,6 +7,7 @@ import { concat } from '../ops/join.js'
 import { reshape } from '../ops/movement.js'
 import { amax, sum } from '../ops/reduce.js'
 import { narrow } from '../ops/slice.js'
+import { runPending } from '../ops/pending.js'
 import type { Tensor } from '../ops/tensor.js'
 import { noGrad, state, withState } from '../ops/trace.js'
 import { zerosLike } from '../tensor/creation.js'
@@ -30,6 +31,7 @@ type Options = Required<LBFGSOptions>
 
 const dot = (a: Tensor, b: Tensor) => sum(mul(a, b)).item()
 const largest = (a: Tensor) => amax(abs(a)).item()
+const allFinite = (a: Tensor) => Number.isFinite(largest(a))
 
 /** What goes on from step to step. */
 interface Memory {
@@ -117,9 +119,23 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
       const grad = noGrad(() => (sign < 0 ? neg(this.flatGrad()) : this.flatGrad()))
       return { value: sign * tensor.item(), grad, tensor }
     }
+    runPending()
     const first = evaluate()
-    noGrad(() => this.iterate(o, first, evaluate))
-    return first.tensor
+    if (this.params.every((p) => !p.grad)) throw this.withoutGradients()
+    const { memory } = this
+    const kept = { ...memory, y: [...memory.y], s: [...memory.s], rho: [...memory.rho] }
+    const from = this.params.map((p) => p.detach().clone())
+    if (allFinite(first.grad)) {
+      noGrad(() => this.iterate(o, first, evaluate))
+      if (this.params.every(allFinite)) return first.tensor
+    }
+    this.memory = kept
+    noGrad(() => {
+      this.params.forEach((p, i) => {
+        assign(p, from[i]!)
+      })
+    })
+    throw this.notFinite(this.params.find((p) => p.grad && !allFinite(p.grad)))
   }
 
   private iterate(o: Options, start: Loss, evaluate: () => Loss): void {
@@ -219,36 +235,50 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     }))
     return { tensors, groups }
   }
-  override loadStateDict(saved: OptimizerState<Options>): void {
-    const { memory } = (saved.groups[0] ?? {}) as { memory?: Omit<Memory, 'y' | 's'> }
-    if (saved.groups.length !== 1 || !memory)
-      throw new ValueError({
-        op: 'LBFGS.loadStateDict',
-        rule: 'the state must be that of an LBFGS optimizer',
-      })
+  override prepareStateDict(saved: OptimizerState<Options>): () => void {
+    const op = 'LBFGS.loadStateDict'
+    const { memory } = (saved.groups?.[0] ?? {}) as { memory?: Omit<Memory, 'y' | 's'> }
+    const numbers = [memory?.gamma, memory?.t, memory?.loss, memory?.iterations]
+    if (
+      !memory ||
+      !Array.isArray(memory.rho) ||
+      ![...memory.rho, ...numbers].every((v) => typeof v === 'number')
+    )
+      throw new ValueError({ op, rule: 'the state must be that of an LBFGS optimizer' })
+    const own = super.prepareStateDict({ tensors: {}, groups: saved.groups })
     const size = this.params.reduce((n, p) => n + p.size, 0)
     const copy = (t: Tensor | undefined) => {
       if (t && t.size !== size)
         throw new ValueError({
-          op: 'LBFGS.loadStateDict',
+          op,
           rule: `the state must be of ${size} parameters`,
           got: `${t.size}`,
         })
       return t ? t.detach().clone() : null
     }
     const { tensors } = saved
-    const list = (name: string) => memory.rho.map((_, i) => copy(tensors[`${name}.${i}`])!)
+    const list = (name: string) =>
+      memory.rho.map((_, i) => {
+        const t = copy(tensors[`${name}.${i}`])
+        if (!t) throw new ValueError({ op, rule: `the state must hold ${name}.${i}`, got: 'none' })
+        return t
+      })
+    const { rho, gamma, t, loss, iterations } = memory
     const loaded: Memory = {
-      ...memory,
-      rho: [...memory.rho],
+      rho: [...rho],
+      gamma,
+      t,
+      loss,
+      iterations,
       y: list('y'),
       s: list('s'),
       direction: copy(tensors.direction),
       before: copy(tensors.before),
     }
-    Object.assign(this.groups[0]!.options, saved.groups[0]!.options)
-    this.lr = saved.groups[0]!.lr
-    this.memory = loaded
+    return () => {
+      own()
+      this.memory = loaded
+    }
   }
 }
 

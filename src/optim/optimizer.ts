@@ -1,13 +1,26 @@
 import { compile, type Compiled } from '../compile/compile.js'
-import { GradError, ShapeError, show, ValueError } from '../core/errors.js'
+import {
+  DTypeError,
+  GradError,
+  ShapeError,
+  show,
+  TrainingError,
+  ValueError,
+} from '../core/errors.js'
+import { isPlainObject, readArguments, showValue } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { assign } from '../ops/assign.js'
-import { add } from '../ops/elementwise.js'
+import { eq } from '../ops/compare.js'
+import { remember } from '../ops/conditional.js'
+import { add, mul, where } from '../ops/elementwise.js'
 import { neg } from '../ops/functions.js'
-import { fromData, type Tensor } from '../ops/tensor.js'
-import { guard, noGrad, state, withState } from '../ops/trace.js'
-import { full, zerosLike } from '../tensor/creation.js'
-import { checkOptions } from './options.js'
+import { nameOf } from '../ops/names.js'
+import { addPending, removePending, runPending } from '../ops/pending.js'
+import { sum } from '../ops/reduce.js'
+import { fromData, Tensor } from '../ops/tensor.js'
+import { afterRun, guard, noGrad, state, withState } from '../ops/trace.js'
+import { full, toBackend, zerosLike } from '../tensor/creation.js'
+import { checkHyperparameters } from './options.js'
 
 export interface OptimizerOptions {
   lr: number
@@ -58,6 +71,10 @@ export interface OptimizerState<O> {
 const outside = <T>(f: () => T): T =>
   withState('recorder', undefined, () => withState('scope', undefined, f))
 
+/** `{ lr: undefined }` is as good as nothing. */
+const defined = <O extends object>(options: O): O =>
+  Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as O
+
 const read = (t: Tensor): number => t.storage!.array()[t.offset]!
 const write = (t: Tensor, value: number): void => {
   t.storage!.array()[t.offset] = value
@@ -71,12 +88,21 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   readonly groups: Group<Required<O>>[] = []
   readonly state = new Map<Tensor, State>()
   private readonly defaults: Required<O>
-  private readonly program: Compiled<[], void>
+  private readonly program: Compiled<[when?: Tensor], void>
 
   /** `defaults` names every option that the optimizer has. */
   constructor(params: Params<O>, options: Partial<O>, defaults: Required<O>) {
-    this.defaults = { ...defaults, ...options }
-    checkOptions(this.constructor.name, this.defaults, defaults)
+    const names = Object.keys(defaults).filter((name) => name !== 'lr')
+    const given = readArguments(this.constructor.name, [options], ['lr'], 0, names as never)
+    this.defaults = { ...defaults, ...defined(given as Partial<O>) }
+    checkHyperparameters(this.constructor.name, this.defaults, defaults)
+    if (!Array.isArray(params))
+      throw new ValueError({
+        op: this.constructor.name,
+        rule: 'parameters are a list of tensors, or of groups { params, ...options }',
+        got: showValue(params),
+        fix: 'Pass model.parameters().',
+      })
     if (params.length === 0)
       throw new ValueError({
         op: this.constructor.name,
@@ -88,7 +114,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
         ? (params as readonly ParamGroup<O>[])
         : [{ params: params as readonly Tensor[] } as ParamGroup<O>]
     for (const g of groups) this.addParamGroup(g)
-    this.program = compile(() => this.apply())
+    this.program = compile((when?: Tensor) => this.apply(when))
   }
 
   /**
@@ -97,10 +123,17 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    */
   addParamGroup({ params, ...own }: ParamGroup<O>): void {
     const op = this.constructor.name
-    const options = { ...this.defaults, ...(own as unknown as Partial<O>) }
-    checkOptions(op, options, this.defaults)
+    const options = { ...this.defaults, ...defined(own as unknown as Partial<O>) }
+    checkHyperparameters(op, options, this.defaults)
     this.checkGroup(options)
     const seen = new Set(this.groups.flatMap((g) => g.params))
+    if (!Array.isArray(params) || !params.every((p) => p instanceof Tensor))
+      throw new ValueError({
+        op,
+        rule: 'the parameters of a group are a list of tensors',
+        got: showValue(params),
+        fix: 'Pass model.parameters().',
+      })
     for (const p of params) {
       if (p.gradNode)
         throw new GradError({
@@ -140,7 +173,9 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   set lr(value: number) {
     for (const g of this.groups) this.setLr(g, value)
   }
+  /** @throws ValueError unless the rate is a finite number from 0 up */
   setLr(group: Group<Required<O>>, value: number): void {
+    checkHyperparameters(this.constructor.name, { lr: value }, this.defaults)
     group.options.lr = value
     write(group.rate, value)
   }
@@ -174,42 +209,118 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
 
   /**
    * Moves every parameter that has a gradient. A `closure` computes the loss and its gradients first; its result is
-   * returned.
+   * returned. When a gradient is not finite, nothing moves: parameters, state and step counts stay as they were, also
+   * in later steps, until the error is thrown by the next read of a value or the next call of `step`.
+   * @param when a scalar that is true when the step may be made, beside finite gradients
+   * @throws GradError when no parameter has a gradient; TrainingError for the step before, when its gradients were not finite
    */
-  step(closure?: () => Tensor): Tensor | undefined {
+  step(closure?: () => Tensor, { when }: { when?: Tensor } = {}): Tensor | undefined {
+    if (!state.recorder) runPending()
     const loss = closure?.()
-    if (state.recorder) this.apply()
-    else this.program()
+    if (state.recorder) this.apply(when)
+    else this.program(when)
     return loss
   }
 
-  private apply(): void {
+  /**
+   * What becomes of a step whose gradients are not finite: 'throw' reports it (and later steps wait for that), 'skip'
+   * leaves it out and goes on. Either way `foundInf` tells.
+   */
+  nonFiniteGradients: 'throw' | 'skip' = 'throw'
+
+  private found: Tensor | undefined
+  /**
+   * A scalar that is 0 when the last step was made; otherwise the step was left out, and it is 1 plus the place, among
+   * all parameters in the order of the groups, of the last one whose gradient was not finite (or −1: `when` was false).
+   */
+  get foundInf(): Tensor {
+    this.found ??= this.scalar(0, this.groups[0]!.params)
+    return this.found
+  }
+
+  private apply(when?: Tensor): void {
     noGrad(() => {
-      for (const group of this.groups) {
+      const plan = this.groups.map((group) => {
         // One that moves is part of the program, which knows whether it is trained; one that does not is watched.
         const active = group.params.filter(
           (p) => (p.requiresGrad || guard(() => p.requiresGrad)) && p.grad,
         )
         this.arrange(group, active)
-        const { options, dials, rate } = group
         this.guardOptions(group)
-        const members = new Set(active)
+        return { group, members: new Set(active) }
+      })
+      if (plan.every(({ members }) => members.size === 0)) throw this.withoutGradients()
+      const fine = this.checkGradients(when)
+      for (const { group, members } of plan) {
+        const { options, dials, rate } = group
         for (const { params, count } of group.cohorts) {
           const moving = [...params].filter((p) => members.has(p))
           if (moving.length === 0) continue
+          const counted = remember([count])
           assign(count, add(count, 1))
           for (const p of moving) {
             const g = p.grad!
             const s = this.state.get(p)!
-            const value = this.update(p, options.maximize ? neg(g) : g, s, options, {
-              rate,
-              count,
-              dials,
-            })
-            assign(p, value)
+            const moved = remember([p, ...Object.values(s)])
+            const step = { rate, count, dials }
+            assign(p, this.update(p, options.maximize ? neg(g) : g, s, options, step))
+            moved(fine)
           }
+          counted(fine)
         }
       }
+    })
+  }
+
+  protected withoutGradients(): GradError {
+    return new GradError({
+      op: `${this.constructor.name}.step`,
+      rule: 'some parameter of the optimizer must have a gradient',
+      got: 'none',
+      fix: 'Call loss.backward() before step(), and give the optimizer the parameters of the model that computes the loss.',
+    })
+  }
+
+  /** Whether every gradient is finite (and `when` is true), as a scalar; keeps the answer in `foundInf`. */
+  private checkGradients(when: Tensor | undefined): Tensor {
+    const status = this.foundInf
+    const sticky = guard(() => this.nonFiniteGradients) === 'throw'
+    let code: Tensor | undefined = when && where(when, 0, -1)
+    this.groups
+      .flatMap((g) => g.params)
+      .forEach((p, i) => {
+        // 0 times a number is 0, and NaN for what is not finite; sums of huge numbers, which are fine, would overflow.
+        if (p.requiresGrad && p.grad) code = where(eq(sum(mul(p.grad, 0)), 0), code ?? 0, i + 1)
+      })
+    assign(status, sticky ? where(eq(status, 0), code!, status) : code!)
+    afterRun(() => {
+      if (this.nonFiniteGradients === 'throw') addPending(this.report)
+    })
+    return eq(status, 0)
+  }
+
+  /** Looks at what the last steps have found, and forgets it. */
+  takeFound(): { parameter: Tensor | undefined } | undefined {
+    removePending(this.report)
+    if (!this.found) return undefined
+    const code = read(this.found)
+    if (code === 0) return undefined
+    write(this.found, 0)
+    return { parameter: this.groups.flatMap((g) => g.params)[code - 1] }
+  }
+  private readonly report = (): void => {
+    const found = this.takeFound()
+    if (found) throw this.notFinite(found.parameter)
+  }
+  protected notFinite(p: Tensor | undefined): TrainingError {
+    const place = () => this.groups.flatMap((g) => g.params).indexOf(p!) + 1
+    return new TrainingError({
+      op: `${this.constructor.name}.step`,
+      rule: 'gradients must be finite numbers',
+      got: p
+        ? `a gradient that is not, of parameter ${nameOf(p) ?? `${place()} (${show(p.shape)})`}`
+        : 'a step that ends in numbers that are not',
+      fix: 'The step was not made: the weights are as before it. Lower the learning rate, clip the gradients (clipGradNorm), or look at the data.',
     })
   }
 
@@ -266,16 +377,42 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
 
   /**
    * Takes over a saved state; nothing is changed when it does not fit.
-   * @throws ValueError when the number of groups or the names of the states do not agree
+   * @throws ValueError when the groups, their options or the names of the states do not agree, ShapeError for a shape
    */
   loadStateDict(saved: OptimizerState<Required<O>>): void {
+    this.prepareStateDict(saved)()
+  }
+  /** Checks a saved state, and gives the function that takes it over: that one throws nothing. */
+  prepareStateDict(saved: OptimizerState<Required<O>>): () => void {
     const op = `${this.constructor.name}.loadStateDict`
+    if (!Array.isArray(saved?.groups) || typeof saved.tensors !== 'object')
+      throw new ValueError({ op, rule: 'a state has groups and tensors', got: showValue(saved) })
     if (saved.groups.length !== this.groups.length)
       throw new ValueError({
         op,
         rule: `there must be ${this.groups.length} groups`,
         got: `${saved.groups.length}`,
       })
+    const options = saved.groups.map((g) => {
+      if (!isPlainObject(g?.options))
+        throw new ValueError({ op, rule: 'a group has options', got: showValue(g) })
+      const own = { ...g.options, lr: g.lr }
+      checkHyperparameters(op, own, this.defaults)
+      const missing = Object.keys(this.defaults).find((name) => !(name in own))
+      if (missing)
+        throw new ValueError({ op, rule: `a group has the option ${missing}`, got: 'none' })
+      this.checkGroup(own)
+      return own
+    })
+    const known = new Set(this.groups.flatMap((g, i) => g.params.map((_, j) => `group${i}.${j}`)))
+    for (const name of Object.keys(saved.tensors))
+      if (!known.has(name.split('.').slice(0, 2).join('.')))
+        throw new ValueError({
+          op,
+          rule: 'every state must be that of a parameter of the optimizer',
+          got: name,
+          fix: 'Is it the state of another model?',
+        })
     const found = new Map<Tensor, { step: number; own: [string, Tensor][] }>()
     this.groups.forEach((g, i) => {
       g.params.forEach((p, j) => {
@@ -284,19 +421,23 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
           .filter(([k]) => k.startsWith(prefix))
           .map(([k, t]): [string, Tensor] => [k.slice(prefix.length), t])
         if (own.length === 0) return
-        const step = own.find(([k]) => k === 'step')?.[1].item()
-        if (step === undefined)
-          throw new ValueError({ op, rule: `${prefix}step must be among the tensors` })
+        const count = own.find(([k]) => k === 'step')?.[1]
+        const step = count?.size === 1 ? count.item() : Number.NaN
+        if (!(Number.isInteger(step) && step >= 0))
+          throw new ValueError({
+            op,
+            rule: `${prefix}step must be a number of steps`,
+            got: count ? `${step}` : 'nothing',
+          })
         found.set(p, { step, own: own.filter(([k]) => k !== 'step') })
       })
     })
     const fresh = new Map<Tensor, State>()
     this.groups.forEach((g, i) => {
-      const options = { ...g.options, ...saved.groups[i]!.options }
       for (const p of g.params) {
         const entry = found.get(p)
         if (!entry) continue
-        const own = this.state.get(p) ?? outside(() => noGrad(() => this.init(p, options)))
+        const own = this.state.get(p) ?? outside(() => noGrad(() => this.init(p, options[i]!)))
         const names = entry.own.map(([k]) => k).sort()
         if (`${names}` !== `${Object.keys(own).sort()}`)
           throw new ValueError({
@@ -312,19 +453,30 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
               rule: `${k} must be ${show(own[k]!.shape)}`,
               got: show(t.shape),
             })
+        for (const [k, t] of entry.own)
+          if (t.dtype !== own[k]!.dtype)
+            throw new DTypeError({ op, rule: `${k} must be ${own[k]!.dtype}`, got: t.dtype })
         fresh.set(p, own)
       }
     })
+    return () => this.take(options, fresh, found)
+  }
+
+  private take(
+    options: readonly Required<O>[],
+    fresh: ReadonlyMap<Tensor, State>,
+    found: ReadonlyMap<Tensor, { step: number; own: [string, Tensor][] }>,
+  ): void {
     this.groups.forEach((g, i) => {
-      Object.assign(g.options, saved.groups[i]!.options)
-      this.setLr(g, saved.groups[i]!.lr)
+      Object.assign(g.options, options[i])
+      this.setLr(g, options[i]!.lr)
       if (g.dials.momentum ?? g.dials.beta1) this.setMomentum(g, this.momentumOf(g)!)
       for (const p of g.params) {
         const own = fresh.get(p)
         if (own)
           outside(() =>
             noGrad(() => {
-              for (const [k, t] of found.get(p)!.own) assign(own[k]!, t)
+              for (const [k, t] of found.get(p)!.own) assign(own[k]!, toBackend(t, own[k]!.backend))
             }),
           )
         if (own) this.state.set(p, own)

@@ -1,5 +1,6 @@
 /** Options that optimizers share: what they must be, and what they do to a gradient. */
 import { ValueError } from '../core/errors.js'
+import { checkOptions, showValue } from '../core/options.js'
 import { assign } from '../ops/assign.js'
 import type { TensorLike } from '../ops/define.js'
 import { add, mul, sub } from '../ops/elementwise.js'
@@ -27,18 +28,34 @@ const rules: Record<string, { holds: (v: number) => boolean; rule: string }> = {
   rho: { holds: (v) => v >= 0 && v <= 1, rule: 'from 0 to 1' },
 }
 
-/** @throws ValueError for an option that is not among the known ones, or outside of its range */
-export function checkOptions(op: string, options: object, known: object): void {
+/**
+ * Checks options against the defaults: their names, their kinds and their ranges.
+ * @throws ValueError for an option that is not among the known ones, of another kind, or outside of its range
+ */
+export function checkHyperparameters(op: string, options: object, known: object): void {
+  checkOptions(op, options as Record<string, unknown>, Object.keys(known))
   for (const [key, value] of Object.entries(options)) {
-    if (!(key in known))
-      throw new ValueError({
-        op,
-        rule: `the options are ${Object.keys(known).join(', ')}`,
-        got: key,
-      })
+    const usual = (known as Record<string, unknown>)[key]
+    const refuse = (rule: string): never => {
+      throw new ValueError({ op, rule: `${key} must be ${rule}`, got: showValue(value) })
+    }
     const rule = rules[key]
-    if (rule && ![value].flat().every((v) => typeof v === 'number' && rule.holds(v)))
-      throw new ValueError({ op, rule: `${key} must be ${rule.rule}`, got: `${value}` })
+    if (rule) {
+      const list: unknown[] = [value].flat()
+      if (!list.every((v) => typeof v === 'number' && rule.holds(v))) refuse(rule.rule)
+      if (!list.every(Number.isFinite)) refuse('finite')
+    } else if (typeof usual === 'number' && !(typeof value === 'number' && !Number.isNaN(value)))
+      refuse('a number')
+    if (typeof usual === 'boolean' && typeof value !== 'boolean') refuse('true or false')
+    if (
+      Array.isArray(usual) &&
+      !(
+        Array.isArray(value) &&
+        value.length === usual.length &&
+        value.every((v) => typeof v === 'number' && !Number.isNaN(v))
+      )
+    )
+      refuse(`${usual.length} numbers`)
   }
 }
 

@@ -1,4 +1,5 @@
 import { ValueError } from '../core/errors.js'
+import { isPlainObject, showValue } from '../core/options.js'
 import type { Group, Optimizer } from './optimizer.js'
 
 /** An optimizer of any kind: schedules use only what all have in common. */
@@ -67,17 +68,48 @@ export abstract class Scheduler {
   stateDict(): SchedulerState {
     return { lastEpoch: this.lastEpoch, baseLrs: [...this.baseLrs] }
   }
-  /** Goes on from a saved state. The present rates belong to the optimizer, which saves them. @throws ValueError */
+  /**
+   * Goes on from a saved state; nothing is changed when it does not fit. The present rates belong to the optimizer,
+   * which saves them.
+   * @throws ValueError for a state of another kind of schedule, or of another number of groups
+   */
   loadStateDict(state: SchedulerState): void {
-    const { lastEpoch, baseLrs } = state as { lastEpoch?: number; baseLrs?: number[] }
-    if (typeof lastEpoch !== 'number' || baseLrs?.length !== this.baseLrs.length)
+    this.prepareStateDict(state)()
+  }
+  /** Checks a saved state, and gives the function that takes it over: that one throws nothing. */
+  prepareStateDict(state: SchedulerState): () => void {
+    const op = `${this.constructor.name}.loadStateDict`
+    const own = Object.keys(this.stateDict())
+    const given = isPlainObject(state) ? Object.keys(state) : []
+    if (`${[...own].sort()}` !== `${[...given].sort()}`)
       throw new ValueError({
-        op: `${this.constructor.name}.loadStateDict`,
-        rule: `a state has lastEpoch and the rates of ${this.baseLrs.length} groups`,
-        got: JSON.stringify(state),
+        op,
+        rule: `a state has ${own.join(', ')}`,
+        got: given.join(', ') || showValue(state),
+        fix: 'Is it the state of another kind of schedule?',
       })
-    this.lastEpoch = lastEpoch
-    this.baseLrs = [...baseLrs]
+    const { lastEpoch, baseLrs } = state as { lastEpoch?: number; baseLrs?: number[] }
+    const isNumber = (v: unknown): v is number => typeof v === 'number' && !Number.isNaN(v)
+    if (!isNumber(lastEpoch) || lastEpoch < 0)
+      throw new ValueError({
+        op,
+        rule: 'lastEpoch is a number from 0 up',
+        got: showValue(lastEpoch),
+      })
+    if (
+      !Array.isArray(baseLrs) ||
+      baseLrs.length !== this.baseLrs.length ||
+      !baseLrs.every((v) => isNumber(v) && Number.isFinite(v) && v >= 0)
+    )
+      throw new ValueError({
+        op,
+        rule: `baseLrs are the rates of ${this.baseLrs.length} groups`,
+        got: showValue(baseLrs),
+      })
+    return () => {
+      this.lastEpoch = lastEpoch
+      this.baseLrs = [...baseLrs]
+    }
   }
 
   /** One value for each group. @throws ValueError */

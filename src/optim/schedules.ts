@@ -1,8 +1,29 @@
 /** Schedules of the learning rate; formulas with t, the steps made, and η₀, the rate of the optimizer. */
 import { ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames, readArguments, showValue } from '../core/options.js'
 import { type AnyOptimizer, Scheduler, type SchedulerState, wholeSteps } from './scheduler.js'
 
 type Factor = (epoch: number) => number
+interface GammaOptions {
+  gamma?: number
+}
+interface ConstantOptions {
+  factor?: number
+  totalIters?: number
+}
+interface LinearOptions {
+  startFactor?: number
+  endFactor?: number
+  totalIters?: number
+}
+interface PolynomialOptions {
+  totalIters?: number
+  power?: number
+}
+interface RestartOptions {
+  tMult?: number
+  etaMin?: number
+}
 
 /**
  * η = η₀ f(t), f for all groups or one for each.
@@ -42,8 +63,9 @@ export class MultiplicativeLR extends Scheduler {
 export class StepLR extends Scheduler {
   private readonly stepSize: number
   private readonly gamma: number
-  constructor(optimizer: AnyOptimizer, stepSize: number, { gamma = 0.1 } = {}) {
+  constructor(optimizer: AnyOptimizer, stepSize: number, options: number | GammaOptions = {}) {
     super(optimizer)
+    const { gamma = 0.1 } = readArguments<GammaOptions>('StepLR', [options], ['gamma'])
     this.stepSize = wholeSteps('StepLR', 'stepSize', stepSize)
     this.gamma = gamma
     this.start()
@@ -58,8 +80,13 @@ export class StepLR extends Scheduler {
 export class MultiStepLR extends Scheduler {
   private readonly milestones: readonly number[]
   private readonly gamma: number
-  constructor(optimizer: AnyOptimizer, milestones: readonly number[], { gamma = 0.1 } = {}) {
+  constructor(
+    optimizer: AnyOptimizer,
+    milestones: readonly number[],
+    options: number | GammaOptions = {},
+  ) {
     super(optimizer)
+    const { gamma = 0.1 } = readArguments<GammaOptions>('MultiStepLR', [options], ['gamma'])
     this.milestones = milestones
     this.gamma = gamma
     this.start()
@@ -74,8 +101,13 @@ export class MultiStepLR extends Scheduler {
 export class ConstantLR extends Scheduler {
   private readonly factor: number
   private readonly totalIters: number
-  constructor(optimizer: AnyOptimizer, { factor = 1 / 3, totalIters = 5 } = {}) {
+  constructor(optimizer: AnyOptimizer, ...options: [ConstantOptions?] | [number, number?]) {
     super(optimizer)
+    const { factor = 1 / 3, totalIters = 5 } = readArguments<ConstantOptions>(
+      'ConstantLR',
+      options,
+      ['factor', 'totalIters'],
+    )
     if (!(factor > 0 && factor <= 1))
       throw new ValueError({
         op: 'ConstantLR',
@@ -101,11 +133,17 @@ export class LinearLR extends Scheduler {
   private readonly from: number
   private readonly to: number
   private readonly totalIters: number
-  constructor(
-    optimizer: AnyOptimizer,
-    { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = {},
-  ) {
+  constructor(optimizer: AnyOptimizer, ...options: [LinearOptions?] | [number, number?, number?]) {
     super(optimizer)
+    const {
+      startFactor = 1 / 3,
+      endFactor = 1,
+      totalIters = 5,
+    } = readArguments<LinearOptions>('LinearLR', options, [
+      'startFactor',
+      'endFactor',
+      'totalIters',
+    ])
     if (!(startFactor > 0 && startFactor <= 1 && endFactor >= 0 && endFactor <= 1))
       throw new ValueError({
         op: 'LinearLR',
@@ -143,8 +181,13 @@ export class ExponentialLR extends Scheduler {
 export class PolynomialLR extends Scheduler {
   private readonly totalIters: number
   private readonly power: number
-  constructor(optimizer: AnyOptimizer, { totalIters = 5, power = 1 } = {}) {
+  constructor(optimizer: AnyOptimizer, ...options: [PolynomialOptions?] | [number, number?]) {
     super(optimizer)
+    const { totalIters = 5, power = 1 } = readArguments<PolynomialOptions>(
+      'PolynomialLR',
+      options,
+      ['totalIters', 'power'],
+    )
     this.totalIters = wholeSteps('PolynomialLR', 'totalIters', totalIters)
     this.power = power
     this.start()
@@ -161,8 +204,13 @@ export class PolynomialLR extends Scheduler {
 export class CosineAnnealingLR extends Scheduler {
   private readonly tMax: number
   private readonly etaMin: number
-  constructor(optimizer: AnyOptimizer, tMax: number, { etaMin = 0 } = {}) {
+  constructor(optimizer: AnyOptimizer, tMax: number, options: number | { etaMin?: number } = {}) {
     super(optimizer)
+    const { etaMin = 0 } = readArguments<{ etaMin?: number }>(
+      'CosineAnnealingLR',
+      [options],
+      ['etaMin'],
+    )
     this.tMax = wholeSteps('CosineAnnealingLR', 'tMax', tMax)
     this.etaMin = etaMin
     this.start()
@@ -188,8 +236,17 @@ export class CosineAnnealingWarmRestarts extends Scheduler {
   private readonly t0: number
   private readonly tMult: number
   private readonly etaMin: number
-  constructor(optimizer: AnyOptimizer, t0: number, { tMult = 1, etaMin = 0 } = {}) {
+  constructor(
+    optimizer: AnyOptimizer,
+    t0: number,
+    ...options: [RestartOptions?] | [number, number?]
+  ) {
     super(optimizer)
+    const { tMult = 1, etaMin = 0 } = readArguments<RestartOptions>(
+      'CosineAnnealingWarmRestarts',
+      options,
+      ['tMult', 'etaMin'],
+    )
     this.t0 = wholeSteps('CosineAnnealingWarmRestarts', 't0', t0)
     this.tMult = wholeSteps('CosineAnnealingWarmRestarts', 'tMult', tMult)
     this.etaMin = etaMin
@@ -235,7 +292,7 @@ export class NoamLR extends Scheduler {
 }
 
 export interface PlateauOptions {
-  /** Is a smaller metric better, or a larger one? */
+  /** Is a smaller metric better, or a larger one? 'min' unless given; in `fit`, what the metric that it watches says. */
   mode?: 'min' | 'max'
   factor?: number
   /** Steps without improvement that are let pass. */
@@ -249,6 +306,15 @@ export interface PlateauOptions {
   /** Smaller reductions are not made. */
   eps?: number
 }
+const plateauOptions: OptionNames<Omit<PlateauOptions, 'minLr'>> = {
+  mode: true,
+  factor: true,
+  patience: true,
+  threshold: true,
+  thresholdMode: true,
+  cooldown: true,
+  eps: true,
+}
 /**
  * η ← η factor when the metric given to `step` has not improved for more than `patience` steps.
  * @throws ValueError unless factor is below 1, and for a step without a metric
@@ -256,6 +322,8 @@ export interface PlateauOptions {
 export class ReduceLROnPlateau extends Scheduler {
   private readonly options: Required<Omit<PlateauOptions, 'minLr'>>
   private readonly minLrs: number[]
+  /** Whether the mode was chosen by the user. */
+  private readonly given: boolean
   private best: number
   private bad = 0
   private cooling = 0
@@ -269,7 +337,7 @@ export class ReduceLROnPlateau extends Scheduler {
       thresholdMode: 'rel',
       cooldown: 0,
       eps: 1e-8,
-      ...options,
+      ...checkOptions('ReduceLROnPlateau', options, plateauOptions),
     }
     if (!(this.options.factor < 1))
       throw new ValueError({
@@ -277,8 +345,36 @@ export class ReduceLROnPlateau extends Scheduler {
         rule: 'factor must be below 1',
         got: `${this.options.factor}`,
       })
+    if (this.options.mode !== 'min' && this.options.mode !== 'max')
+      throw new ValueError({
+        op: 'ReduceLROnPlateau',
+        rule: "mode must be 'min' or 'max'",
+        got: `${this.options.mode}`,
+      })
+    this.given = options.mode !== undefined
     this.minLrs = this.perGroup('minLr', minLr)
-    this.best = this.options.mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
+    this.best = this.worst
+  }
+  private get worst(): number {
+    return this.options.mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
+  }
+  /**
+   * Told by `fit` which number it will watch, and whether small or large values of that are good. A `mode` that was
+   * given when it was made stays.
+   * @throws ValueError when neither says it
+   */
+  watch(name: string, better: 'min' | 'max' | undefined): void {
+    if (this.given) return
+    if (!better)
+      throw new ValueError({
+        op: 'ReduceLROnPlateau',
+        rule: `it must be known whether small or large values of ${name} are good`,
+        got: 'no mode',
+        fix: "Pass { mode: 'min' } or { mode: 'max' }.",
+      })
+    if (better === this.options.mode) return
+    this.options.mode = better
+    this.best = this.worst
   }
   private isBetter(metric: number): boolean {
     const { mode, threshold, thresholdMode } = this.options
@@ -321,12 +417,21 @@ export class ReduceLROnPlateau extends Scheduler {
     const { best, bad, cooling } = this
     return { ...super.stateDict(), best, bad, cooling }
   }
-  override loadStateDict(state: SchedulerState): void {
-    super.loadStateDict(state)
-    const { best, bad, cooling } = state as Record<string, number>
-    this.best = best!
-    this.bad = bad!
-    this.cooling = cooling!
+  override prepareStateDict(state: SchedulerState): () => void {
+    const own = super.prepareStateDict(state)
+    const { best, bad, cooling } = state as Record<string, unknown>
+    // JSON writes null for the infinity that it begins with.
+    const numbers = [best ?? this.worst, bad, cooling]
+    if (!numbers.every((v): v is number => typeof v === 'number'))
+      throw new ValueError({
+        op: 'ReduceLROnPlateau.loadStateDict',
+        rule: 'best, bad and cooling are numbers',
+        got: showValue(numbers),
+      })
+    return () => {
+      own()
+      ;[this.best, this.bad, this.cooling] = numbers as [number, number, number]
+    }
   }
 }
 
@@ -376,9 +481,13 @@ export class SequentialLR extends Scheduler {
   override stateDict(): SchedulerState {
     return { ...super.stateDict(), schedulers: this.schedulers.map((s) => s.stateDict()) }
   }
-  override loadStateDict(state: SchedulerState): void {
-    super.loadStateDict(state)
-    loadAll('SequentialLR', this.schedulers, state)
+  override prepareStateDict(state: SchedulerState): () => void {
+    const own = super.prepareStateDict(state)
+    const all = prepareAll('SequentialLR', this.schedulers, state)
+    return () => {
+      own()
+      all()
+    }
   }
 }
 
@@ -406,9 +515,13 @@ export class ChainedScheduler extends Scheduler {
   override stateDict(): SchedulerState {
     return { ...super.stateDict(), schedulers: this.schedulers.map((s) => s.stateDict()) }
   }
-  override loadStateDict(state: SchedulerState): void {
-    super.loadStateDict(state)
-    loadAll('ChainedScheduler', this.schedulers, state)
+  override prepareStateDict(state: SchedulerState): () => void {
+    const own = super.prepareStateDict(state)
+    const all = prepareAll('ChainedScheduler', this.schedulers, state)
+    return () => {
+      own()
+      all()
+    }
   }
 }
 
@@ -417,15 +530,20 @@ function oneOptimizer(op: string, optimizer: AnyOptimizer, schedulers: readonly 
     throw new ValueError({ op, rule: 'all schedules must be of one optimizer' })
 }
 
-function loadAll(op: string, schedulers: readonly Scheduler[], state: SchedulerState): void {
+function prepareAll(
+  op: string,
+  schedulers: readonly Scheduler[],
+  state: SchedulerState,
+): () => void {
   const list = state.schedulers as SchedulerState[] | undefined
-  if (list?.length !== schedulers.length)
+  if (!Array.isArray(list) || list.length !== schedulers.length)
     throw new ValueError({
       op: `${op}.loadStateDict`,
       rule: `there must be the states of ${schedulers.length} schedules`,
       got: `${list?.length ?? 0}`,
     })
-  schedulers.forEach((s, i) => {
-    s.loadStateDict(list[i]!)
-  })
+  const takers = schedulers.map((s, i) => s.prepareStateDict(list[i]!))
+  return () => {
+    for (const take of takers) take()
+  }
 }

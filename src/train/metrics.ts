@@ -1,25 +1,91 @@
 /** Measures of how well predictions fit: from plain numbers, and as metrics that gather over batches. */
-import { IndexError, ShapeError, show } from '../core/errors.js'
-import { argmax } from '../ops/reduce.js'
+import { IndexError, ShapeError, show, ValueError } from '../core/errors.js'
+import type { TypedArray } from '../core/dtype.js'
 import type { Tensor } from '../ops/tensor.js'
-import { noGrad } from '../ops/trace.js'
+
+/** Whether small or large values of a measure are good. */
+export type Direction = 'min' | 'max'
+
+/** The directions of the usual names; a metric that says `better` itself comes first. */
+const directions: Readonly<Record<string, Direction>> = {
+  loss: 'min',
+  error: 'min',
+  mae: 'min',
+  meanabsoluteerror: 'min',
+  mse: 'min',
+  meansquarederror: 'min',
+  rmse: 'min',
+  rootmeansquarederror: 'min',
+  perplexity: 'min',
+  acc: 'max',
+  accuracy: 'max',
+  topkaccuracy: 'max',
+  top5accuracy: 'max',
+  precision: 'max',
+  recall: 'max',
+  f1: 'max',
+  auc: 'max',
+  r2: 'max',
+  r2score: 'max',
+}
+
+/**
+ * Whether small or large values of a number in the logs of `fit` are good: 'min', 'max', or undefined for a name that
+ * says neither. `val` before the name does not matter.
+ * @example directionOf('valMae') // 'min'
+ */
+export function directionOf(
+  name: string,
+  metrics: Readonly<Record<string, Metric>> = {},
+): Direction | undefined {
+  const bare = /^val[A-Z0-9]/.test(name) ? name[3]!.toLowerCase() + name.slice(4) : name
+  const own = Object.hasOwn(metrics, bare)
+    ? metrics[bare]
+    : metrics[bare[0]!.toUpperCase() + bare.slice(1)]
+  if (own?.better) return own.better
+  const key = bare.replace(/[^A-Za-z0-9]/g, '').toLowerCase()
+  return Object.hasOwn(directions, key) ? directions[key] : undefined
+}
+
+function sameLength(op: string, x: ArrayLike<unknown>, y: ArrayLike<unknown>): void {
+  if (x.length !== y.length)
+    throw new ShapeError({
+      op,
+      rule: 'there must be one prediction for each target',
+      got: `${x.length} predictions and ${y.length} targets`,
+    })
+}
+
+/** NaN has no order: what ranks or compares it would answer at random. */
+function refuseNaN(op: string, values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++)
+    if (Number.isNaN(values[i]))
+      throw new ValueError({
+        op,
+        rule: 'predictions must be numbers',
+        got: `NaN at position ${i}`,
+        fix: 'The model has diverged, or the data holds NaN.',
+      })
+}
 
 /** Rows are true classes, columns predicted ones. */
 export class ConfusionMatrix {
   readonly classes: number
   readonly counts: number[][]
+  /** @throws ValueError unless the number of classes is a whole number above 0 */
   constructor(classes: number) {
+    if (!(Number.isInteger(classes) && classes > 0))
+      throw new ValueError({
+        op: 'ConfusionMatrix',
+        rule: 'the number of classes must be a whole number above 0',
+        got: `${classes}`,
+      })
     this.classes = classes
     this.counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
   }
-  /** @throws ShapeError unless there is a prediction for each label, IndexError for a class that is none */
+  /** @throws ShapeError unless there is a prediction for each label, IndexError for a class outside of the range */
   add(truth: ArrayLike<number>, predicted: ArrayLike<number>): this {
-    if (truth.length !== predicted.length)
-      throw new ShapeError({
-        op: 'ConfusionMatrix',
-        rule: 'a prediction for each label',
-        got: `${truth.length} and ${predicted.length}`,
-      })
+    sameLength('ConfusionMatrix', predicted, truth)
     for (let i = 0; i < truth.length; i++)
       for (const c of [truth[i]!, predicted[i]!])
         if (!(Number.isInteger(c) && c >= 0 && c < this.classes))
@@ -59,11 +125,16 @@ export class ConfusionMatrix {
     const [p, r] = [this.precision(c), this.recall(c)]
     return p + r === 0 ? 0 : (2 * p * r) / (p + r)
   }
-  /** A measure by class, averaged over classes (macro). */
+  /** The mean of a measure over the classes that occur, as a label or as a prediction (as scikit-learn's macro average). */
   macro(measure: 'precision' | 'recall' | 'f1'): number {
     let s = 0
-    for (let c = 0; c < this.classes; c++) s += this[measure](c)
-    return s / this.classes
+    let n = 0
+    for (let c = 0; c < this.classes; c++) {
+      if (this.row(c) + this.column(c) === 0) continue
+      s += this[measure](c)
+      n++
+    }
+    return s / n
   }
   toString(): string {
     const width = Math.max(4, ...this.counts.flat().map((n) => `${n}`.length)) + 1
@@ -78,15 +149,27 @@ export class ConfusionMatrix {
   }
 }
 
-/** Share of labels among the k highest scores. */
+/**
+ * Share of the examples whose label is among the k highest scores.
+ * @throws ShapeError unless there is one row for each label, ValueError for NaN
+ * @example topKAccuracy([[0.1, 0.5, 0.4], [0.8, 0.1, 0.1]], [2, 1], 2) // 1
+ */
 export function topKAccuracy(
   scores: readonly ArrayLike<number>[],
   labels: ArrayLike<number>,
   k: number,
 ): number {
+  sameLength('topKAccuracy', scores, labels)
   let hits = 0
   scores.forEach((row, i) => {
-    const own = row[labels[i]!]!
+    refuseNaN('topKAccuracy', row)
+    const own = row[labels[i]!]
+    if (own === undefined)
+      throw new IndexError({
+        op: 'topKAccuracy',
+        rule: `labels must lie from 0 to ${row.length - 1}`,
+        got: `${labels[i]} for example ${i}`,
+      })
     let above = 0
     for (let c = 0; c < row.length; c++) if (row[c]! > own) above++
     if (above < k) hits++
@@ -94,15 +177,22 @@ export function topKAccuracy(
   return hits / scores.length
 }
 
-/** Area under the ROC curve: the probability that a positive scores above a negative, ties half. */
+/**
+ * Area under the ROC curve: the probability that a positive scores above a negative, ties half. NaN when all examples
+ * are of one class, for which it is not defined.
+ * @throws ShapeError for lists of different lengths, ValueError for a score that is NaN
+ * @example auc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]) // 0.75
+ */
 export function auc(scores: ArrayLike<number>, positive: ArrayLike<number | boolean>): number {
-  const order = Array.from({ length: scores.length }, (_, i) => i).sort(
-    (a, b) => scores[a]! - scores[b]!,
+  sameLength('auc', scores, positive)
+  refuseNaN('auc', scores)
+  const order = Array.from({ length: scores.length }, (_, i) => i).sort((a, b) =>
+    scores[a]! < scores[b]! ? -1 : scores[a]! > scores[b]! ? 1 : 0,
   )
   let rankSum = 0
   let positives = 0
   for (let i = 0; i < order.length; ) {
-    let j = i
+    let j = i + 1
     while (j < order.length && scores[order[j]!] === scores[order[i]!]) j++
     const rank = (i + j + 1) / 2
     for (let k = i; k < j; k++)
@@ -116,31 +206,55 @@ export function auc(scores: ArrayLike<number>, positive: ArrayLike<number | bool
   return (rankSum - (positives * (positives + 1)) / 2) / (positives * negatives)
 }
 
+/** Mean of (x − y)², in float64. @throws ShapeError for lists of different lengths */
 export const meanSquaredError = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
-  average(x, y, (d) => d * d)
+  average('meanSquaredError', x, y, (d) => d * d)
+/** Mean of |x − y|, in float64. @throws ShapeError for lists of different lengths */
 export const meanAbsoluteError = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
-  average(x, y, Math.abs)
-function average(x: ArrayLike<number>, y: ArrayLike<number>, f: (d: number) => number): number {
+  average('meanAbsoluteError', x, y, Math.abs)
+function average(
+  op: string,
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  f: (d: number) => number,
+): number {
+  sameLength(op, x, y)
   let s = 0
   for (let i = 0; i < x.length; i++) s += f(x[i]! - y[i]!)
   return s / x.length
 }
-/** 1 − residual over total sum of squares. */
+/**
+ * The coefficient of determination, 1 − Σ(y − x)² / Σ(y − ȳ)². Constant targets give 1 when every prediction is
+ * right and 0 otherwise; fewer than two targets give NaN (as scikit-learn's r2_score).
+ * @throws ShapeError for lists of different lengths
+ * @example r2([2.5, 0, 2, 8], [3, -0.5, 2, 7]) // 0.9486
+ */
 export function r2(predicted: ArrayLike<number>, truth: ArrayLike<number>): number {
+  sameLength('r2', predicted, truth)
   const n = truth.length
-  let mean = 0
-  for (let i = 0; i < n; i++) mean += truth[i]! / n
+  if (n < 2) return Number.NaN
+  let sum = 0
+  let constant = true
+  for (let i = 0; i < n; i++) {
+    sum += truth[i]!
+    if (truth[i] !== truth[0]) constant = false
+  }
+  const mean = sum / n
   let residual = 0
   let total = 0
   for (let i = 0; i < n; i++) {
     residual += (truth[i]! - predicted[i]!) ** 2
     total += (truth[i]! - mean) ** 2
   }
+  // The mean of equal numbers may be off by a rounding error.
+  if (constant || total === 0) return residual === 0 ? 1 : Number.isNaN(residual) ? residual : 0
   return 1 - residual / total
 }
 
 /** Gathers over the batches of an epoch and gives one number at its end. */
 export interface Metric {
+  /** Whether small or large values are good: what EarlyStopping, BestCheckpoint and ReduceLROnPlateau go by. */
+  readonly better?: Direction
   reset(): void
   /** Outputs of the model and targets of one batch. */
   update(output: Tensor, target: Tensor): void
@@ -151,34 +265,76 @@ export interface Metric {
 export interface ClassOptions {
   /** For a single output: above it the class is 1. 0 suits logits, 0.5 probabilities. */
   threshold?: number
+  /** Targets of this label do not count; -100 unless given, as in crossEntropy. */
+  ignoreIndex?: number
 }
-function classesOf(out: Tensor, { threshold = 0 }: ClassOptions): ArrayLike<number> {
-  if (out.rank === 2 && out.shape[1]! > 1) return noGrad(() => argmax(out, 1)).toTypedArray()
-  if (out.rank === 1 || (out.rank === 2 && out.shape[1] === 1))
-    return Int32Array.from(out.toTypedArray(), (v) => (v > threshold ? 1 : 0))
+
+/**
+ * The axis of the outputs that holds the classes, for targets of one axis less: the last for (N, ..., C), the second
+ * for PyTorch's (N, C, ...). When both fit it is the last. undefined for one score an example.
+ */
+export function classAxis(
+  output: { shape: readonly number[] },
+  target: { shape: readonly number[] },
+): number | undefined {
+  const [o, t] = [output.shape, target.shape]
+  if (o.length !== t.length + 1 || o.length < 2) return undefined
+  const without = (axis: number) => o.filter((_, i) => i !== axis).every((n, i) => n === t[i])
+  if (without(o.length - 1)) return o.length - 1
+  return without(1) ? 1 : undefined
+}
+
+/** The class of each target; rows with NaN have none. */
+function classesOf(op: string, out: Tensor, target: Tensor, threshold: number): Int32Array {
+  const values = out.toTypedArray() as Float32Array
+  refuseNaN(op, values)
+  const axis = classAxis(out, target)
+  if (axis !== undefined && out.shape[axis]! > 1) {
+    const count = out.shape[axis]!
+    const inner = out.shape.slice(axis + 1).reduce((a, b) => a * b, 1)
+    const classes = new Int32Array(target.size)
+    for (let i = 0; i < classes.length; i++) {
+      const from = Math.floor(i / inner) * count * inner + (i % inner)
+      let best = 0
+      for (let c = 1; c < count; c++)
+        if (values[from + c * inner]! > values[from + best * inner]!) best = c
+      classes[i] = best
+    }
+    return classes
+  }
+  if (
+    out.size === target.size &&
+    (out.rank < 2 || out.shape[out.rank - 1] === 1 || target.rank === out.rank)
+  )
+    return Int32Array.from(values, (v) => (v > threshold ? 1 : 0))
   throw new ShapeError({
-    op: 'metric',
-    rule: 'outputs must be (N, C), (N, 1) or (N)',
-    got: show(out.shape),
+    op,
+    rule: 'outputs must be (N, ..., C) or (N, C, ...) for targets (N, ...), or one score for each target',
+    got: `outputs ${show(out.shape)} and targets ${show(target.shape)}`,
   })
 }
 
 abstract class ClassMetric implements Metric {
+  readonly better = 'max'
   /** True and predicted class of every example so far. */
   protected truth: number[] = []
   protected predicted: number[] = []
-  private readonly options: ClassOptions
-  constructor(options: ClassOptions = {}) {
-    this.options = options
+  private readonly threshold: number
+  private readonly ignoreIndex: number
+  constructor({ threshold = 0, ignoreIndex = -100 }: ClassOptions = {}) {
+    this.threshold = threshold
+    this.ignoreIndex = ignoreIndex
   }
+  protected abstract readonly op: string
   reset(): void {
     this.truth = []
     this.predicted = []
   }
   update(output: Tensor, target: Tensor): void {
-    const classes = classesOf(output, this.options)
+    const classes = classesOf(this.op, output, target, this.threshold)
     const labels = target.toTypedArray()
     for (let i = 0; i < classes.length; i++) {
+      if (labels[i] === this.ignoreIndex) continue
       this.predicted.push(classes[i]!)
       this.truth.push(labels[i]!)
     }
@@ -193,8 +349,9 @@ abstract class ClassMetric implements Metric {
   abstract compute(): number
 }
 
-/** Share of right answers. */
+/** Share of right answers: outputs (N, C), (N, L, C) or PyTorch's (N, C, L) and labels (N) or (N, L), or one score each. */
 export class Accuracy extends ClassMetric {
+  protected readonly op = 'Accuracy'
   compute(): number {
     return this.confusion().accuracy()
   }
@@ -210,43 +367,73 @@ export interface AverageOptions extends ClassOptions {
 abstract class Averaged extends ClassMetric {
   protected abstract readonly measure: 'precision' | 'recall' | 'f1'
   private readonly average: 'macro' | 'micro' | number
+  /** @throws ValueError for an average that is neither a name nor a class */
   constructor({ average = 'macro', ...options }: AverageOptions = {}) {
     super(options)
+    if (average !== 'macro' && average !== 'micro' && !(Number.isInteger(average) && average >= 0))
+      throw new ValueError({
+        op: 'average',
+        rule: "average must be 'macro', 'micro' or the number of a class",
+        got: `${average}`,
+      })
     this.average = average
   }
   compute(): number {
     const m = this.confusion()
     if (this.average === 'micro') return m.accuracy()
-    return this.average === 'macro' ? m.macro(this.measure) : m[this.measure](this.average)
+    if (this.average === 'macro') return m.macro(this.measure)
+    return this.average < m.classes ? m[this.measure](this.average) : 0
   }
 }
 /** TP / (TP + FP): of what was called a class, the share that is one. 0 where nothing was. */
 export class Precision extends Averaged {
+  protected readonly op = 'Precision'
   protected readonly measure = 'precision'
 }
 /** TP / (TP + FN): of a class, the share that was found. 0 where there is none. */
 export class Recall extends Averaged {
+  protected readonly op = 'Recall'
   protected readonly measure = 'recall'
 }
 /** 2 P R / (P + R), the harmonic mean of precision and recall. */
 export class F1 extends Averaged {
+  protected readonly op = 'F1'
   protected readonly measure = 'f1'
 }
 
-/** Share of the labels among the k largest outputs; outputs (N, C). */
+/** Share of the labels among the k largest outputs; outputs (N, C). Labels -100 do not count. */
 export class TopKAccuracy implements Metric {
+  readonly better = 'max'
   private readonly k: number
+  private readonly ignoreIndex: number
   private hits = 0
   private count = 0
-  constructor(k: number) {
+  /** @throws ValueError unless k is a whole number above 0 */
+  constructor(k: number, { ignoreIndex = -100 }: Pick<ClassOptions, 'ignoreIndex'> = {}) {
+    if (!(Number.isInteger(k) && k > 0))
+      throw new ValueError({
+        op: 'TopKAccuracy',
+        rule: 'k must be a whole number above 0',
+        got: `${k}`,
+      })
     this.k = k
+    this.ignoreIndex = ignoreIndex
   }
   reset(): void {
     this.hits = this.count = 0
   }
   update(output: Tensor, target: Tensor): void {
-    const rows = output.toArray() as number[][]
-    this.hits += topKAccuracy(rows, target.toTypedArray(), this.k) * rows.length
+    if (classAxis(output, target) !== 1 || output.rank !== 2)
+      throw new ShapeError({
+        op: 'TopKAccuracy',
+        rule: 'outputs must be (N, C) and targets (N)',
+        got: `${show(output.shape)} and ${show(target.shape)}`,
+      })
+    const labels = [...target.toTypedArray()] as number[]
+    const rows = (output.toArray() as number[][]).filter((_, i) => labels[i] !== this.ignoreIndex)
+    const counted = labels.filter((label) => label !== this.ignoreIndex)
+    if (rows.length === 0) return
+    this.hits += Math.round(topKAccuracy(rows, counted, this.k) * rows.length)
     this.count += rows.length
   }
   compute(): number {
@@ -254,53 +441,52 @@ export class TopKAccuracy implements Metric {
   }
 }
 
-/** Gathers two lists of numbers, all outputs and all targets. */
-class Paired implements Metric {
-  private readonly measure: (output: number[], target: number[]) => number
+/** Gathers two lists of numbers, all outputs and all targets, and measures them in float64. */
+abstract class Paired implements Metric {
+  abstract readonly better: Direction
   private outputs: number[] = []
   private targets: number[] = []
-  constructor(measure: (output: number[], target: number[]) => number) {
-    this.measure = measure
-  }
+  protected abstract measure(output: readonly number[], target: readonly number[]): number
   reset(): void {
     this.outputs = []
     this.targets = []
   }
   update(output: Tensor, target: Tensor): void {
-    if (output.size !== target.size)
+    // (N, 1) and (N) hold the same numbers; other shapes that differ are a mistake.
+    const own = (t: Tensor) => t.shape.filter((n, axis) => axis === 0 || n !== 1)
+    if (`${own(output)}` !== `${own(target)}`)
       throw new ShapeError({
         op: 'metric',
-        rule: 'a number for each target',
+        rule: 'outputs and targets must have the same shape',
         got: `${show(output.shape)} and ${show(target.shape)}`,
       })
-    for (const v of output.toTypedArray()) this.outputs.push(v)
-    for (const v of target.toTypedArray()) this.targets.push(v)
+    append(this.outputs, output.toTypedArray())
+    append(this.targets, target.toTypedArray())
   }
   compute(): number {
     return this.measure(this.outputs, this.targets)
   }
 }
+function append(list: number[], values: TypedArray): void {
+  for (const v of values) list.push(Number(v))
+}
 /** Area under the ROC curve of one score an example against targets 0 and 1. */
 export class AUC extends Paired {
-  constructor() {
-    super(auc)
-  }
+  readonly better = 'max'
+  protected measure = auc
 }
 /** Mean of (x − y)². */
 export class MeanSquaredError extends Paired {
-  constructor() {
-    super(meanSquaredError)
-  }
+  readonly better = 'min'
+  protected measure = meanSquaredError
 }
 /** Mean of |x − y|. */
 export class MeanAbsoluteError extends Paired {
-  constructor() {
-    super(meanAbsoluteError)
-  }
+  readonly better = 'min'
+  protected measure = meanAbsoluteError
 }
 /** 1 − Σ(y − x)² / Σ(y − ȳ)², the coefficient of determination. */
 export class R2Score extends Paired {
-  constructor() {
-    super(r2)
-  }
+  readonly better = 'max'
+  protected measure = r2
 }

@@ -1,4 +1,12 @@
-import { compile, elasticNetPenalty, GradError, type Tensor, tensor, ValueError } from 'nabla'
+import {
+  compile,
+  elasticNetPenalty,
+  GradError,
+  setBackend,
+  type Tensor,
+  tensor,
+  ValueError,
+} from 'nabla'
 import * as nn from 'nabla/nn'
 import * as optim from 'nabla/optim'
 import { describe, expect, test } from 'vitest'
@@ -88,6 +96,8 @@ function run(
     return loss
   }
 }
+const expectNear = (got: number[], want: number[]) =>
+  got.forEach((v, i) => void expect(v).toBeCloseTo(want[i]!, 5))
 const repeat = (n: number, f: () => number) => Array.from({ length: n }, f)
 const make = (name: string, params: unknown, options: object) =>
   new (optimizers.get(name)!)(params, options)
@@ -101,6 +111,42 @@ describe.each(entries)('$label', ({ name, options }) => {
     const { params, value } = problem()
     const losses = repeat(100, run(make(name, params, options), value))
     expect(losses.at(-1)!).toBeLessThan(0.2 * losses[0]!)
+  })
+
+  test.each(
+    (['native', 'wasm', 'reference'] as const).flatMap((backend) =>
+      [false, true].map((compiled) => [backend, compiled] as const),
+    ),
+  )('a gradient that is not finite changes nothing: %s, compiled %s', (backend, compiled) => {
+    setBackend(backend)
+    try {
+      const { params, value } = problem()
+      const spoil = tensor([0, 0])
+      const o = make(name, params, options)
+      const step = run(o, () => value().add(params[1].mul(spoil).sum()), { compiled })
+      const all = () =>
+        JSON.stringify([
+          params.map(bits),
+          Object.entries(o.stateDict().tensors).map(([k, t]) => [k, bits(t)]),
+          o.stateDict().groups,
+        ])
+      repeat(3, step)
+      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const before = all()
+        spoil.storage!.array()[1] = bad
+        expect(step).toThrow(/gradients must be finite.*parameter 2 \(\[2\]\)/)
+        expect(all()).toBe(before)
+      }
+      spoil.storage!.array()[1] = 0
+      repeat(2, step)
+      const plain = problem()
+      repeat(5, run(make(name, plain.params, options), plain.value, { compiled }))
+      if (backend === 'native' && !compiled)
+        expect(params.map(bits)).toEqual(plain.params.map(bits))
+      else params.forEach((p, i) => void expectNear(bits(p), bits(plain.params[i]!)))
+    } finally {
+      setBackend('native')
+    }
   })
 
   test('compiled moves as eager, traced once while the rate changes', () => {

@@ -1,0 +1,30 @@
+import { assign } from './assign.js'
+import { where } from './elementwise.js'
+import type { Tensor } from './tensor.js'
+import { nodeOf, state, tracedTensor } from './trace.js'
+
+/**
+ * Remembers the values of tensors. The function that comes back is called after some of them were assigned to: where
+ * `fine`, a scalar, is false, they get their values back. In a compiled program this costs a choice in the kernel
+ * that writes them anyway.
+ */
+export function remember(tensors: readonly Tensor[]): (fine: Tensor) => void {
+  const recorder = state.recorder
+  if (recorder) {
+    const before = tensors.map(nodeOf)
+    return (fine) => {
+      tensors.forEach((t, i) => {
+        const now = nodeOf(t)
+        if (now !== before[i])
+          assign(t, where(fine, tracedTensor(now, recorder), tracedTensor(before[i]!, recorder)))
+      })
+    }
+  }
+  const versions = tensors.map((t) => t.version)
+  const before = tensors.map((t) => t.detach().clone())
+  return (fine) => {
+    tensors.forEach((t, i) => {
+      if (t.version !== versions[i]) assign(t, where(fine, t, before[i]!))
+    })
+  }
+}
