@@ -22,24 +22,25 @@ const waiting = []
  * Runs a program, as soon as a core is free; gives its exit code and what it printed.
  * A missing program has code 'ENOENT'.
  */
-export async function run(command, args, { env, timeout = 600_000 } = {}) {
+export async function run(command, args, { env, input, timeout = 600_000 } = {}) {
   if (free > 0) free--
   else await new Promise((resolve) => waiting.push(resolve))
   try {
-    return await spawned(command, args, env, timeout)
+    return await spawned(command, args, env, input, timeout)
   } finally {
     if (waiting.length) waiting.shift()()
     else free++
   }
 }
 
-function spawned(command, args, env, timeout) {
+function spawned(command, args, env, input, timeout) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: root,
       env: env ? { ...process.env, ...env } : process.env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
+    child.stdin?.on('error', () => {}).end(input)
     // Not by spawn's own option: after a program that is missing, that keeps the process alive until the time is over.
     const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
     const done = (result) => {
@@ -119,15 +120,21 @@ async function compile(compiler, flags, { source, name }, folder) {
   return object
 }
 
-/** Compiles each step `{ source, name, flags }` into `folder`; gives the object files. */
-export function compileAll(compiler, commonFlags, steps, folder) {
+/**
+ * Compiles each step `{ source, name, flags }` into `folder`; gives the object files. `onStep(done, all)` is called after
+ * each.
+ */
+export function compileAll(compiler, commonFlags, steps, folder, onStep = () => {}) {
   mkdirSync(`${root}/${folder}`, { recursive: true })
+  let done = 0
   return Promise.all(
-    steps.map((step) => {
+    steps.map(async (step) => {
       const flags = [...commonFlags, ...step.flags]
       const id = JSON.stringify([folder, step.name, step.source, flags])
       if (!underWay.has(id)) underWay.set(id, compile(compiler, flags, step, folder))
-      return underWay.get(id)
+      const object = await underWay.get(id)
+      onStep(++done, steps.length)
+      return object
     }),
   )
 }

@@ -1,5 +1,5 @@
 // Brings a clone up to date before a command runs: packages, native addon, JavaScript in dist/.
-// Plain Node, and quick when there is nothing to do. `node scripts/ensure.mjs [packages|native|dist]...`
+// Plain Node, and quick when there is nothing to do. `node scripts/ensure.mjs [packages|native|native-all|dist]...`
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,
@@ -51,10 +51,11 @@ function ensurePackages() {
   )
 }
 
-async function ensureNative() {
+/** For this processor, or for `every` instruction set of its family. */
+async function ensureNative(every) {
   const { buildNative } = await import('./build-native.mjs')
   try {
-    const { built, seconds } = await buildNative({ log })
+    const { built, seconds } = await buildNative({ log, ...(every && { isas: 'all' }) })
     if (built) log(`native addon built in ${seconds.toFixed(1)} s`)
   } catch (error) {
     log(
@@ -123,7 +124,8 @@ async function ensureDist() {
 export async function ensure(...parts) {
   const wanted = (part) => parts.length === 0 || parts.includes(part)
   if (wanted('packages')) ensurePackages()
-  if (wanted('native')) await ensureNative()
+  if (parts.includes('native-all')) await ensureNative(true)
+  else if (wanted('native')) await ensureNative(false)
   if (wanted('dist')) await ensureDist()
 }
 

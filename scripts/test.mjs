@@ -86,7 +86,7 @@ const stages = {
   },
 }
 
-await ensure()
+await ensure('packages', 'native-all', 'dist')
 for (const [name, stage] of Object.entries(stages))
   if (wanted.length === 0 || wanted.includes(name)) {
     console.log(`\n== ${name}`)

@@ -7,7 +7,10 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 export default async function setup(): Promise<void> {
   const records = ensureRecords()
-  execFileSync('node', ['scripts/ensure.mjs', 'native', 'dist'], { cwd: root, stdio: 'inherit' })
+  execFileSync('node', ['scripts/ensure.mjs', 'native-all', 'dist'], {
+    cwd: root,
+    stdio: 'inherit',
+  })
   if (!(await records) && process.env.NABLA_TEST_REQUIRE_ALL === '1')
     throw new Error("PyTorch's records need python3-torch")
 }

@@ -1,7 +1,7 @@
 import type { DType, TypedArray } from '../core/dtype.js'
 import type { Graph } from './ir.js'
 
-export type BackendName = 'reference' | 'native' | 'wasm' | 'webgpu'
+export type BackendName = 'reference' | 'native' | 'wasm'
 
 /** A run of elements owned by a backend; tensors look at it through shape, strides and offset. */
 export interface Storage {

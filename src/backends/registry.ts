@@ -1,4 +1,4 @@
-import { nativeBackend, nativeProblem } from '#native'
+import { nativeBackend, nativeProblem, tellFallback } from '#native'
 import { env } from '#platform'
 import { BackendError } from '../core/errors.js'
 import type { Backend, BackendName } from './backend.js'
@@ -35,7 +35,11 @@ const names = (): string => Object.keys(factories).join(', ')
 
 function defaultBackend(): Backend {
   const wanted = env('NABLA_BACKEND')
-  return wanted ? backend(wanted as BackendName) : (nativeBackend() ?? wasmBackend())
+  if (wanted) return backend(wanted as BackendName)
+  const native = nativeBackend()
+  if (native) return native
+  tellFallback(nativeProblem() ?? '')
+  return wasmBackend()
 }
 
 /** The names of the backends that can run here, the default one first. */

@@ -326,3 +326,4 @@ export function nativeBackend(): Backend | undefined {
 
 /** Why `nativeBackend()` gives none. */
 export const nativeProblem = (): string | undefined => loadAddon().reason
+export { tellFallback } from '#platform'

@@ -1,15 +1,10 @@
 /** What a browser gives. The WebAssembly file is fetched and compiled while the module loads. */
-import type { Addon } from './native.js'
 import { hasRelaxedSimd, type WasmVariant } from './variant.js'
 
 export const runtime: Record<string, string> = {}
 export const env = (_name: string): string | undefined => undefined
 export const cores = (): number => 1
 export const rawBuffer = (bytes: number): ArrayBuffer => new ArrayBuffer(bytes)
-
-export const loadAddon = (): { addon?: Addon; reason?: string } => ({
-  reason: 'native code runs in Node only',
-})
 
 // Both addresses are written out, so that bundlers see the files.
 const url = hasRelaxedSimd()

@@ -1,15 +1,19 @@
 /** What Node gives: files, environment variables, worker threads, the native addon. */
 import { Buffer } from 'node:buffer'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Addon } from './native.js'
 import type { WasmVariant } from './variant.js'
 
 const require = createRequire(import.meta.url)
 
-export const runtime = { node: process.versions.node }
+const { node, bun, deno } = process.versions
+export const runtime: Record<string, string> = {
+  ...(bun ? { bun } : deno ? { deno } : { node }),
+}
 
 export const env = (name: string): string | undefined => process.env[name] || undefined
 
@@ -19,18 +23,77 @@ export const cores = (): number => Math.min(64, availableParallelism())
 export const rawBuffer = (bytes: number): ArrayBuffer =>
   Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer
 
-let addon: { addon?: Addon; reason?: string } | undefined
+interface Found {
+  addon?: Addon
+  /** Why there is none. */
+  reason?: string
+}
+let found: Found | undefined
 
-/** The native addon, or why there is none. */
-export function loadAddon(): { addon?: Addon; reason?: string } {
-  if (addon) return addon
-  try {
-    const file = fileURLToPath(new URL('../../../build/nabla.node', import.meta.url))
-    addon = { addon: require(file) as Addon }
-  } catch (error) {
-    addon = { reason: (error as Error).message.split('\n', 1)[0]! }
-  }
+const manifest = (file: string): { version?: string } => JSON.parse(readFileSync(file, 'utf8'))
+
+/** The prebuilt addon of this system, a package of its own: see scripts/platforms.mjs. */
+function prebuilt(): Addon {
+  const system = `${process.platform}-${process.arch}`
+  // npm before 10.4 installs those of both C libraries; that of the other one does not load.
+  const names = process.platform === 'linux' ? [`${system}-gnu`, `${system}-musl`] : [system]
+  const own = fileURLToPath(new URL('../../../package.json', import.meta.url))
+  let problem: unknown
+  for (const name of names)
+    try {
+      const file = require.resolve(`nabla-${name}/nabla.node`)
+      const { version } = manifest(join(dirname(file), 'package.json'))
+      // Another version's addon may understand other programs.
+      if (existsSync(own) && manifest(own).version !== version)
+        throw new Error(`nabla-${name} is ${version}, which is not the version of nabla`)
+      return usable(file)
+    } catch (error) {
+      // A package that is not there says less than one that does not load.
+      if (!problem || (error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') problem = error
+    }
+  throw problem
+}
+
+function usable(file: string): Addon {
+  const addon = require(file) as Addon
+  if (addon.isas().length === 0)
+    throw new Error('it was built for another processor: npm rebuild nabla')
   return addon
+}
+
+/** The native addon: the file that NABLA_ADDON names, or else the prebuilt one, or else the one that was built here. */
+export function loadAddon(): Found {
+  if (found) return found
+  const chosen = env('NABLA_ADDON')
+  const local = fileURLToPath(new URL('../../../build/nabla.node', import.meta.url))
+  const tries = chosen ? [() => usable(resolve(chosen))] : [prebuilt, () => usable(local)]
+  const reasons: string[] = []
+  for (const attempt of tries)
+    try {
+      found = { addon: attempt() }
+      return found
+    } catch (error) {
+      const { message, code } = error as NodeJS.ErrnoException
+      if (code !== 'MODULE_NOT_FOUND' || chosen) reasons.push(message.split('\n', 1)[0]!)
+    }
+  const missing = `there is neither nabla-${process.platform}-${process.arch} nor build/nabla.node`
+  found = { reason: reasons.join('; ') || missing }
+  return found
+}
+
+/** One line in a process, on stderr, where the default is WebAssembly because there is no addon. */
+export function tellFallback(reason: string): void {
+  if (env('NABLA_QUIET')) return
+  const { getEnvironmentData, setEnvironmentData } =
+    require('node:worker_threads') as typeof import('node:worker_threads')
+  const key = 'nabla: told of WebAssembly'
+  // Threads that start later see what is set here.
+  if (getEnvironmentData(key)) return
+  setEnvironmentData(key, true)
+  process.stderr.write(
+    `nabla: computing with WebAssembly, since the native addon is missing (${reason}). ` +
+      'Install without --omit=optional or --ignore-scripts, or run npm rebuild nabla; NABLA_BACKEND=wasm or NABLA_QUIET=1 hides this line.\n',
+  )
 }
 
 export function wasmModule(variant: WasmVariant): WebAssembly.Module {

@@ -1,0 +1,74 @@
+// The platforms that have a package with a prebuilt addon, each built on its own system by the release workflow; `cross`
+// builds and runs it from Debian, for tests. The names end as those of the packages do.
+import { existsSync, readdirSync } from 'node:fs'
+
+const linux = {
+  os: 'linux',
+  compilers: ['g++', 'clang++', 'c++'],
+  flags: ['-fPIC', '-pthread'],
+  // Of the C++ library nothing is used (binding_node.cpp, system.h), so the addon needs the C library alone.
+  link: ['-shared', '-pthread', '-static-libstdc++', '-static-libgcc', '-Wl,--as-needed', '-Wl,-s'],
+}
+const darwin = {
+  os: 'darwin',
+  compilers: ['clang++', 'c++'],
+  flags: ['-fPIC', '-mmacosx-version-min=11.0'],
+  link: ['-bundle', '-undefined', 'dynamic_lookup', '-mmacosx-version-min=11.0'],
+}
+
+/** `runner`: the machine of the release workflow. `container`: the image it runs in, where the system is another one. */
+export const platforms = {
+  'linux-x64-gnu': { ...linux, cpu: 'x64', libc: 'glibc', runner: 'ubuntu-22.04' },
+  'linux-arm64-gnu': {
+    ...linux,
+    cpu: 'arm64',
+    libc: 'glibc',
+    runner: 'ubuntu-22.04-arm',
+    cross: { compiler: 'aarch64-linux-gnu-g++' },
+  },
+  'linux-x64-musl': {
+    ...linux,
+    cpu: 'x64',
+    libc: 'musl',
+    runner: 'ubuntu-22.04',
+    container: 'node:22-alpine',
+  },
+  'linux-arm64-musl': {
+    ...linux,
+    cpu: 'arm64',
+    libc: 'musl',
+    runner: 'ubuntu-22.04-arm',
+    container: 'node:22-alpine',
+  },
+  'darwin-x64': { ...darwin, cpu: 'x64', runner: 'macos-15-intel' },
+  'darwin-arm64': { ...darwin, cpu: 'arm64', runner: 'macos-15' },
+  'win32-x64': {
+    os: 'win32',
+    cpu: 'x64',
+    runner: 'windows-2022',
+    // Vector extensions are GCC's and Clang's: cl.exe has none, so with Visual Studio it is its clang.
+    compilers: ['clang++', 'g++'],
+    flags: [],
+    link: ['-shared', '-static'],
+    cross: {
+      compiler: 'x86_64-w64-mingw32-g++',
+      // GCC on Windows does not align the stack for vectors that it spills (its bug 54412).
+      flags: ['-Wa,-muse-unaligned-vector-move'],
+    },
+  },
+}
+
+/** Whether the C library here is musl. */
+const isMusl = () =>
+  existsSync('/lib') &&
+  readdirSync('/lib').some((file) => file.startsWith('ld-musl-')) &&
+  !existsSync('/lib64/ld-linux-x86-64.so.2') &&
+  !existsSync('/lib/ld-linux-aarch64.so.1')
+
+/** The platform that this runs on, `{ name, ... }`: of the table, or with the settings of its system, or undefined. */
+export function hostPlatform() {
+  const { platform, arch } = process
+  const name = `${platform}-${arch}${platform === 'linux' ? (isMusl() ? '-musl' : '-gnu') : ''}`
+  const settings = platforms[name] ?? { linux, darwin }[platform]
+  return settings && { name, ...settings }
+}
