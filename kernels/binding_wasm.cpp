@@ -1,6 +1,6 @@
 // What a WebAssembly instance exports. The host owns the memory: it puts words, slot tables, handles and scratch
 // at addresses of its choice from __heap_base on.
-#include "program.h"
+#include "parts.h"
 
 #ifdef NABLA_HAVE_WASM_RELAXED
 #define NABLA_CORE wasm_relaxed
@@ -24,6 +24,14 @@ struct Handle {
 
 #define NABLA_EXPORT(name) extern "C" __attribute__((export_name(#name)))
 
+// Memory before this address is the core's and its parts'.
+NABLA_EXPORT(nabla_reserved) int nabla_reserved() {
+#ifdef NABLA_PART
+  return (int)(nabla::PARTS_BEGIN + (nabla::PARTS - 1) * nabla::PART_BYTES);
+#else
+  return 0;
+#endif
+}
 NABLA_EXPORT(nabla_handle_bytes) int nabla_handle_bytes() { return sizeof(Handle); }
 
 // Workers enter by nabla_worker (threads.cpp) when and as the host starts them.

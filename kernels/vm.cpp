@@ -3,12 +3,26 @@
 #include "conv.h"
 #include "gemm.h"
 #include "index.h"
+#include "parts.h"
 #include "recurrent.h"
+
+// A file with one part only exports how it validates and runs an instruction; the core imports that, and the host loads
+// the part's file when it is called for.
+#ifdef NABLA_PART
+#if NABLA_PART == 0
+#define NABLA_PARTS_ELSEWHERE
+#define NABLA_IMPORT(name) extern "C" __attribute__((import_module("parts"), import_name(#name)))
+NABLA_IMPORT(validate) int nabla_part_validate(int part, void* check);
+NABLA_IMPORT(run) void nabla_part_run(int part, const void* exec);
+#endif
+#endif
 
 namespace nabla {
 namespace NABLA_ISA {
 
 namespace {
+
+#if NABLA_HAS(0)
 
 bool matmul_validate(Check& c) {
   Reader r(c);
@@ -104,7 +118,10 @@ void matmul_run(const Exec& e) {
   });
 }
 
+#endif
+
 bool validate_instruction(Check& c) {
+#if NABLA_HAS(0)
   switch (c.w[0]) {
     case OP_FUSED: return fused_validate(c);
     case OP_MATMUL: return matmul_validate(c);
@@ -115,9 +132,6 @@ bool validate_instruction(Check& c) {
     case OP_GATHER: return gather_validate(c);
     case OP_SCATTER: return scatter_validate(c);
     case OP_ARGREDUCE: return argreduce_validate(c);
-    case OP_SCAN: return scan_validate(c);
-    case OP_ARGSORT: return argsort_validate(c);
-    case OP_SEARCHSORTED: return searchsorted_validate(c);
     case OP_CONV:
     case OP_CONV_INPUT:
     case OP_CONV_WEIGHT: return conv_validate(c);
@@ -125,14 +139,30 @@ bool validate_instruction(Check& c) {
     case OP_MAX_POOL_INPUT:
     case OP_SUM_POOL:
     case OP_SUM_POOL_INPUT: return pool_validate(c);
+  }
+#endif
+#if NABLA_HAS(1)
+  switch (c.w[0]) {
+    case OP_SCAN: return scan_validate(c);
+    case OP_ARGSORT: return argsort_validate(c);
+    case OP_SEARCHSORTED: return searchsorted_validate(c);
+  }
+#endif
+#if NABLA_HAS(2)
+  switch (c.w[0]) {
     case OP_RECURRENT: return recurrent_validate(c);
     case OP_RECURRENT_BACK: return recurrent_back_validate(c);
   }
+#endif
+#ifdef NABLA_PARTS_ELSEWHERE
+  if (const int part = part_of(c.w)) return nabla_part_validate(part, &c);
+#endif
   c.error = "unknown opcode";
   return false;
 }
 
 void run_instruction(const Exec& e) {
+#if NABLA_HAS(0)
   switch (e.w[0]) {
     case OP_FUSED: return fused_run(e);
     case OP_MATMUL: return matmul_run(e);
@@ -143,9 +173,6 @@ void run_instruction(const Exec& e) {
     case OP_GATHER: return gather_run(e);
     case OP_SCATTER: return scatter_run(e);
     case OP_ARGREDUCE: return argreduce_run(e);
-    case OP_SCAN: return scan_run(e);
-    case OP_ARGSORT: return argsort_run(e);
-    case OP_SEARCHSORTED: return searchsorted_run(e);
     case OP_CONV:
     case OP_CONV_INPUT:
     case OP_CONV_WEIGHT: return conv_run(e);
@@ -153,9 +180,24 @@ void run_instruction(const Exec& e) {
     case OP_MAX_POOL_INPUT:
     case OP_SUM_POOL:
     case OP_SUM_POOL_INPUT: return pool_run_instruction(e);
+  }
+#endif
+#if NABLA_HAS(1)
+  switch (e.w[0]) {
+    case OP_SCAN: return scan_run(e);
+    case OP_ARGSORT: return argsort_run(e);
+    case OP_SEARCHSORTED: return searchsorted_run(e);
+  }
+#endif
+#if NABLA_HAS(2)
+  switch (e.w[0]) {
     case OP_RECURRENT: return recurrent_run(e);
     case OP_RECURRENT_BACK: return recurrent_back_run(e);
   }
+#endif
+#ifdef NABLA_PARTS_ELSEWHERE
+  nabla_part_run(part_of(e.w), &e);
+#endif
 }
 
 bool fail(ProgramInfo* info, const char* error, int64_t at) {
@@ -208,6 +250,11 @@ Status run(const int32_t* words, void* const* slots, void* scratch, const Progra
   }
   return status;
 }
+
+#if defined(NABLA_PART) && !defined(NABLA_PARTS_ELSEWHERE)
+extern "C" __attribute__((export_name("validate"))) int nabla_validate_here(Check* c) { return validate_instruction(*c); }
+extern "C" __attribute__((export_name("run"))) void nabla_run_here(const Exec* e) { run_instruction(*e); }
+#endif
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

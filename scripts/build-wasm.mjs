@@ -4,16 +4,25 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { compileAll, findCompiler, link } from './cxx.mjs'
-import { root, steps, wasmBuilds, wasmFolder } from './targets.mjs'
+import { partEnd, root, steps, wasmBuilds, wasmFolder } from './targets.mjs'
 
 export const findClang = () => findCompiler([process.env.WASM_CXX, 'clang++-19'])
 
 async function make(clang, name) {
-  const { kind, isa, flags, link: linkFlags } = wasmBuilds[name]
-  const objects = await compileAll(clang, flags, steps(kind, { [isa]: [] }), `build/wasm/${name}`)
+  const { kind, part, objects: folder, isa, flags, link: linkFlags } = wasmBuilds[name]
+  const sources = steps(kind, { [isa]: [] }, part)
+  const objects = await compileAll(clang, flags, sources, `build/wasm/${folder}`)
   const out = `build/wasm/${name}.wasm`
   await link(clang, objects, linkFlags, out)
-  return readFileSync(`${root}/${out}`)
+  const bytes = readFileSync(`${root}/${out}`)
+  if (part > 0 && isa === 'wasm') {
+    // Not every Node can load relaxed SIMD, and its data are the same.
+    const memory = new WebAssembly.Memory({ initial: 64 })
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } })
+    if (exports.__heap_base.value > partEnd(part))
+      throw new Error(`${name}: data and stack do not fit in PART_BYTES of kernels/parts.h`)
+  }
+  return bytes
 }
 
 /** Gives a list of `{ name, bytes, same }`; writes the files unless `check` is set. */

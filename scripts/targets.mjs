@@ -11,7 +11,7 @@ export const jobs = availableParallelism()
 
 /** Compiled a single time, and only into the builds named. */
 const once = {
-  'threads.cpp': ['node', 'test', 'wasm', 'wasm-threads'],
+  'threads.cpp': ['node', 'test', 'wasm', 'wasm-part', 'wasm-threads'],
   'binding_node.cpp': ['node'],
   'binding_wasm.cpp': ['wasm', 'wasm-threads'],
 }
@@ -80,7 +80,6 @@ const wasmFlags = [
 ]
 const relaxed = ['-mrelaxed-simd']
 const threads = ['-matomics', '-DNABLA_WASM_THREADS=1']
-// The stack comes first, so that running over its end traps instead of overwriting data.
 const wasmLink = [
   '--target=wasm32',
   '-nostdlib',
@@ -90,48 +89,68 @@ const wasmLink = [
   '-Wl,--export=__heap_base',
   '-Wl,--strip-all',
   '-Wl,--gc-sections',
-  '-Wl,--stack-first',
-  '-Wl,-z,stack-size=262144',
 ]
+// The stack comes first, so that running over its end traps instead of overwriting data.
+const coreLink = [...wasmLink, '-Wl,--stack-first', '-Wl,-z,stack-size=262144']
 // Each worker has an instance of its own over the shared memory, and a stack of its own in it.
 const threadsLink = [
+  ...coreLink,
   '-Wl,--shared-memory',
   '-Wl,--max-memory=4294967296',
   '-Wl,--export=__stack_pointer',
 ]
 
 export const wasmFolder = 'src/backends/cpu/wasm'
-export const wasmBuilds = {
-  'nabla-simd': { kind: 'wasm', isa: 'wasm', flags: wasmFlags, link: wasmLink },
-  'nabla-relaxed': {
-    kind: 'wasm',
-    isa: 'wasm_relaxed',
-    flags: [...wasmFlags, ...relaxed],
-    link: wasmLink,
-  },
-  'nabla-simd-threads': {
-    kind: 'wasm-threads',
-    isa: 'wasm',
-    flags: [...wasmFlags, ...threads],
-    link: [...wasmLink, ...threadsLink],
-  },
-  'nabla-relaxed-threads': {
-    kind: 'wasm-threads',
-    isa: 'wasm_relaxed',
-    flags: [...wasmFlags, ...relaxed, ...threads],
-    link: [...wasmLink, ...threadsLink],
-  },
-}
+/** The parts of kernels/parts.h after the core, in its order, and the memory for the data and the stack of each. */
+export const wasmParts = ['order', 'recurrent']
+const partsBegin = 1 << 20
+const partBytes = 1 << 19
+/** Where a part's memory ends; `__heap_base` of its file may not lie after it. */
+export const partEnd = (part) => partsBegin + part * partBytes
+const partLink = (part) => [
+  ...wasmLink,
+  `-Wl,--global-base=${partsBegin + part * partBytes}`,
+  '-Wl,-z,stack-size=131072',
+  '-Wl,--export=__heap_base',
+]
 
-/** The sources of a build as compile steps: `{ source, name, flags }`. */
-export function steps(kind, isaFlags) {
+export const wasmBuilds = Object.fromEntries(
+  [
+    ['simd', 'wasm', wasmFlags],
+    ['relaxed', 'wasm_relaxed', [...wasmFlags, ...relaxed]],
+  ].flatMap(([name, isa, flags]) => [
+    [`nabla-${name}`, { kind: 'wasm', part: 0, objects: name, isa, flags, link: coreLink }],
+    ...wasmParts.map((part, i) => [
+      `nabla-${name}-${part}`,
+      { kind: 'wasm-part', part: i + 1, objects: name, isa, flags, link: partLink(i) },
+    ]),
+    [
+      `nabla-${name}-threads`,
+      {
+        kind: 'wasm-threads',
+        objects: `${name}-threads`,
+        isa,
+        flags: [...flags, ...threads],
+        link: threadsLink,
+      },
+    ],
+  ]),
+)
+
+/** The files that differ between the parts of kernels/parts.h. */
+const differ = ['vm.cpp', 'binding_wasm.cpp']
+
+/** The sources of a build as compile steps: `{ source, name, flags }`; `part` of kernels/parts.h, all unless given. */
+export function steps(kind, isaFlags, part) {
   const names = Object.keys(isaFlags)
   const have = names.map((isa) => `-DNABLA_HAVE_${isa.toUpperCase()}=1`)
   const list = []
   for (const file of readdirSync(`${root}/kernels`).sort()) {
     if (!file.endsWith('.cpp')) continue
     const source = `kernels/${file}`
-    const stem = file.slice(0, -4)
+    const own = part !== undefined && differ.includes(file)
+    const stem = file.slice(0, -4) + (own ? `-part${part}` : '')
+    const partFlags = own ? [`-DNABLA_PART=${part}`] : []
     if (!(file in once)) {
       for (const isa of names)
         list.push({
@@ -141,9 +160,11 @@ export function steps(kind, isaFlags) {
             `-DNABLA_ISA=${isa}`,
             ...isaFlags[isa],
             ...((kind === 'node' && lighter[file]) || []),
+            ...partFlags,
           ],
         })
-    } else if (once[file].includes(kind)) list.push({ source, name: stem, flags: have })
+    } else if (once[file].includes(kind))
+      list.push({ source, name: stem, flags: [...have, ...partFlags] })
   }
   return list
 }

@@ -22,9 +22,12 @@ export {
   availableBackends,
   backend,
   getNumThreads,
+  ready,
   setBackend,
   setNumThreads,
 } from './backends/registry.js'
+export { setWasmFiles, type WasmSource } from './backends/cpu/files.js'
+export type { WasmPart } from './backends/cpu/variant.js'
 export { type Compiled, compile, type CompileOptions } from './compile/compile.js'
 export type { DType } from './core/dtype.js'
 export * from './core/errors.js'

@@ -2,7 +2,8 @@ import { nativeBackend, nativeProblem, tellFallback } from '#native'
 import { env } from '#platform'
 import { BackendError } from '../core/errors.js'
 import type { Backend, BackendName } from './backend.js'
-import { wasmBackend } from './cpu/wasm.js'
+import { type WasmPart, wasmParts } from './cpu/variant.js'
+import { loadWasm, wasmBackend } from './cpu/wasm.js'
 import { referenceBackend } from './reference/index.js'
 
 /** How each backend is had; undefined where it cannot run. The default is the first that can. */
@@ -57,4 +58,21 @@ export function setBackend(name: BackendName): void {
 export const getNumThreads = (): number => backend().threads
 export function setNumThreads(count: number): void {
   backend().threads = count
+}
+
+/**
+ * Loads the WebAssembly that the current backend needs, without holding up a page. `parts` names what few programs use
+ * besides: 'order' (sort, cumulative sums) and 'recurrent' (LSTM, GRU, RNN), or 'all'. What was not loaded before is
+ * loaded by its first use, but then the page waits for it; in a worker, in Node and on the native backend nothing is
+ * lost without this call.
+ * @throws BackendError when a file cannot be read, or the page's Content-Security-Policy forbids WebAssembly
+ * @example await ready({ parts: ['recurrent'] })
+ */
+export async function ready({
+  parts = [],
+}: {
+  parts?: readonly WasmPart[] | 'all'
+} = {}): Promise<void> {
+  if ((current ?? nativeBackend())?.name === 'native') return
+  await loadWasm(parts === 'all' ? wasmParts : parts)
 }

@@ -1,7 +1,8 @@
 /** One instance of the WebAssembly core with its memory, heap and worker threads. */
-import { canStartWorkers, startWorker, wasmModule } from '#platform'
+import { canStartWorkers, startWorker } from '#platform'
+import { wasmModule } from './files.js'
 import { Heap, type HeapBlock } from './memory.js'
-import type { WasmVariant } from './variant.js'
+import { type WasmFile, type WasmVariant, wasmParts } from './variant.js'
 
 const FIRST_PAGES = 64
 const MAX_PAGES = 65536
@@ -10,6 +11,7 @@ const WORKER_STACK = 256 * 1024
 /** kernels/binding_wasm.cpp */
 export interface CoreExports {
   __heap_base: WebAssembly.Global
+  nabla_reserved(): number
   nabla_handle_bytes(): number
   nabla_set_threads(count: number): number
   nabla_load(handle: number, words: number, count: number): number
@@ -17,6 +19,12 @@ export interface CoreExports {
   nabla_slots(handle: number): number
   nabla_scratch_bytes(handle: number): number
   nabla_run(handle: number, slots: number, scratch: number): number
+}
+
+/** What a file of one part exports: kernels/vm.cpp. */
+interface PartExports {
+  validate(check: number): number
+  run(exec: number): void
 }
 
 /** Blocks of objects that are collected without having been freed. */
@@ -42,6 +50,9 @@ export class Core {
   /** Changes with the number of threads: programs are then validated anew. */
   generation = 0
   private readonly module: WebAssembly.Module
+  private readonly parts: PartExports[] = []
+  /** Why a part could not be loaded: an error may not fly through the core, whose stack would stay as it is. */
+  private partProblem: unknown
   private workers = 1
   private work: HeapBlock | undefined
 
@@ -54,14 +65,43 @@ export class Core {
         ? { initial: FIRST_PAGES, maximum: MAX_PAGES, shared: true }
         : { initial: FIRST_PAGES },
     )
-    const instance = new WebAssembly.Instance(this.module, { env: { memory } })
+    const instance = new WebAssembly.Instance(this.module, {
+      env: { memory },
+      parts: {
+        validate: (part: number, check: number) => this.part(part, memory)?.validate(check) ?? 0,
+        run: (part: number, exec: number) => this.parts[part]!.run(exec),
+      },
+    })
     this.exports = instance.exports as unknown as CoreExports
-    this.heap = new Heap(memory, this.exports.__heap_base.value as number)
+    const end = this.exports.__heap_base.value as number
+    this.heap = new Heap(memory, Math.max(end, this.exports.nabla_reserved()))
+  }
+
+  /** The part of that number, loaded when the first program needs it. */
+  private part(part: number, memory: WebAssembly.Memory): PartExports | undefined {
+    try {
+      this.parts[part] ??= new WebAssembly.Instance(
+        wasmModule(`${this.variant}-${wasmParts[part - 1]}` as WasmFile),
+        { env: { memory } },
+      ).exports as unknown as PartExports
+    } catch (error) {
+      this.partProblem = error
+    }
+    return this.parts[part]
+  }
+
+  /** Has the core validate a program; gives the reason when it does not. @throws when a part cannot be loaded */
+  load(handle: number, words: number, count: number): string | undefined {
+    const error = this.exports.nabla_load(handle, words, count)
+    const problem = this.partProblem
+    this.partProblem = undefined
+    if (problem) throw problem
+    return error ? `${this.text(error)} at word ${this.exports.nabla_error_at(handle)}` : undefined
   }
 
   /** How many there are now. */
   setThreads(count: number): number {
-    if (!this.shared || !canStartWorkers) return 1
+    if (!this.shared || !canStartWorkers()) return 1
     for (; this.workers < count; this.workers++) {
       const { ptr, bytes } = this.heap.take(WORKER_STACK)
       startWorker(this.module, this.heap.memory, ptr + bytes, this.workers)

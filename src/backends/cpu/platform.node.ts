@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Addon } from './native.js'
-import type { WasmVariant } from './variant.js'
+import type { WasmFile } from './variant.js'
 
 const require = createRequire(import.meta.url)
 
@@ -96,10 +96,15 @@ export function tellFallback(reason: string): void {
   )
 }
 
-export function wasmModule(variant: WasmVariant): WebAssembly.Module {
-  const url = new URL(`./wasm/nabla-${variant}.wasm`, import.meta.url)
-  return new WebAssembly.Module(readFileSync(url))
+export const placeOf = (file: WasmFile): URL =>
+  new URL(`./wasm/nabla-${file}.wasm`, import.meta.url)
+
+export function readBytesNow(place: string | URL, _file?: WasmFile): Uint8Array<ArrayBuffer> {
+  const path = String(place).startsWith('file:') ? fileURLToPath(place) : String(place)
+  return new Uint8Array(readFileSync(path))
 }
+export const fetchBytes = async (place: string | URL): Promise<Uint8Array<ArrayBuffer>> =>
+  readBytesNow(place)
 
 /** Each worker enters the pool of the shared memory and stays, without keeping the process alive. */
 const workerSource = `
@@ -108,7 +113,7 @@ const { exports } = new WebAssembly.Instance(module, { env: { memory } })
 exports.__stack_pointer.value = stack
 exports.nabla_worker(thread)
 `
-export const canStartWorkers = true
+export const canStartWorkers = (): boolean => true
 export function startWorker(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,

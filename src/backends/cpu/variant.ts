@@ -1,5 +1,11 @@
-/** The builds of the core, see scripts/targets.mjs. */
+/** The parts that the core of one thread is without (kernels/parts.h), from part 1 on. */
+export const wasmParts = ['order', 'recurrent'] as const
+export type WasmPart = (typeof wasmParts)[number]
+
+/** The builds of the core, see scripts/targets.mjs. Those with threads hold every part. */
 export type WasmVariant = 'simd' | 'relaxed' | 'simd-threads' | 'relaxed-threads'
+/** A WebAssembly file, without `nabla-` and `.wasm`. */
+export type WasmFile = WasmVariant | `${'simd' | 'relaxed'}-${WasmPart}`
 
 /** Whether the engine has the multiply-add of relaxed SIMD: a module of one function that uses it. */
 export function hasRelaxedSimd(): boolean {

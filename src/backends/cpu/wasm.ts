@@ -3,9 +3,9 @@
  * copies inputs into the core's memory and results out of it. What programs write in place, or read again and
  * again, moves into that memory and stays.
  */
-import { canStartWorkers, cores, env, runtime } from '#platform'
+import { runtime } from '#platform'
 import { arrayOn, bytesOf, type DType, newArray, type TypedArray } from '../../core/dtype.js'
-import { BackendError } from '../../core/errors.js'
+import { BackendError, ValueError } from '../../core/errors.js'
 import type { Backend, Executable, Storage } from '../backend.js'
 import type { Graph } from '../ir.js'
 import { Core, giveNow, giveWith } from './core.js'
@@ -21,10 +21,11 @@ import {
   planSlots,
   rejected,
 } from './executable.js'
+import { filesFor, firstThreads, loadLater, variantFor } from './files.js'
 import type { HeapBlock } from './memory.js'
 import type { Program } from './program.js'
 import { Spares } from './spares.js'
-import { hasRelaxedSimd, type WasmVariant } from './variant.js'
+import { type WasmPart, wasmParts } from './variant.js'
 
 /** A storage that was copied in so often moves in. */
 const USES = 8
@@ -168,11 +169,16 @@ class WasmExecutable implements Executable {
       heap.i32.set(words, (this.table + tableBytes) / 4)
     }
     const at = this.table + line(4 * slots.length)
-    const error = exports.nabla_load(this.handle, at, words.length)
-    if (error) {
-      const message = `${this.core.text(error)} at word ${exports.nabla_error_at(this.handle)}`
+    let problem: string | undefined
+    try {
+      problem = this.core.load(this.handle, at, words.length)
+    } catch (error) {
       giveNow(this, heap, this.blocks)
-      throw rejected(message)
+      throw error
+    }
+    if (problem) {
+      giveNow(this, heap, this.blocks)
+      throw rejected(problem)
     }
     this.scratchBytes = exports.nabla_scratch_bytes(this.handle)
     this.generation = this.core.generation
@@ -289,19 +295,13 @@ class WasmBackend implements Backend {
   readonly name = 'wasm'
   readonly dtypes: readonly DType[] = ['float32', 'int32', 'bool']
   core: Core
-  private readonly isa: 'simd' | 'relaxed'
   private count = 1
   readonly spares = new Spares<string, TypedArray>(KEEP)
 
   constructor() {
-    this.isa = hasRelaxedSimd() && env('NABLA_ISA') !== 'simd' ? 'relaxed' : 'simd'
-    const threads = checkThreads(Number(env('NABLA_THREADS') ?? cores()))
-    this.core = new Core(this.variant(threads))
+    const threads = checkThreads(firstThreads())
+    this.core = new Core(variantFor(threads))
     this.count = this.core.setThreads(threads)
-  }
-
-  private variant(threads: number): WasmVariant {
-    return threads > 1 && canStartWorkers ? `${this.isa}-threads` : this.isa
   }
 
   alloc(dtype: DType, length: number): Storage {
@@ -324,7 +324,7 @@ class WasmBackend implements Backend {
   info(): Record<string, string | number> {
     return {
       backend: this.name,
-      isa: this.isa,
+      isa: this.core.variant.replace('-threads', ''),
       threads: this.count,
       wasm: this.core.variant,
       memory: this.core.heap.u8.length,
@@ -338,7 +338,7 @@ class WasmBackend implements Backend {
   set threads(count: number) {
     checkThreads(count)
     // Threads need a shared memory: tensors and programs move to it when they are next used.
-    const variant = this.variant(count)
+    const variant = variantFor(count)
     if (count > 1 && variant !== this.core.variant) this.core = new Core(variant)
     this.count = this.core.setThreads(count)
   }
@@ -350,4 +350,16 @@ let instance: WasmBackend | undefined
 export function wasmBackend(): Backend {
   instance ??= new WasmBackend()
   return instance
+}
+
+/** Loads the WebAssembly files of the core and of the parts named. @throws BackendError, ValueError, see `ready` */
+export async function loadWasm(parts: readonly WasmPart[]): Promise<void> {
+  for (const part of parts)
+    if (!wasmParts.includes(part))
+      throw new ValueError({
+        op: 'ready',
+        rule: `parts must be among ${wasmParts.join(', ')}`,
+        got: String(part),
+      })
+  await Promise.all(filesFor(parts, instance?.threads ?? firstThreads()).map(loadLater))
 }

@@ -1,0 +1,35 @@
+// The WebAssembly core of one thread comes as several files, so that a page loads what it uses. Each instruction belongs
+// to a part: part 0 is the core, which validates and runs programs; another part has the instructions that few programs
+// need, works in the same memory, and is loaded when the first program comes that needs it. Native code and the files
+// with threads hold everything (their workers could not load a part later).
+//
+// To put an instruction elsewhere, change part_of below and the list `parts` of src/backends/cpu/variant.ts. Every
+// address of a part (its data and its stack) lies in the PART_BYTES after PARTS_BEGIN + (part - 1) * PART_BYTES.
+#pragma once
+#include "program.h"
+
+namespace nabla {
+
+enum Part : int32_t { CORE = 0, ORDER = 1, RECURRENT_LAYERS = 2 };
+constexpr int PARTS = 3;
+constexpr int64_t PARTS_BEGIN = 1 << 20, PART_BYTES = 1 << 19;
+
+constexpr Part part_of(const int32_t* w) {
+  switch (w[0]) {
+    case OP_SCAN:
+    case OP_ARGSORT:
+    case OP_SEARCHSORTED: return ORDER;
+    case OP_RECURRENT:
+    case OP_RECURRENT_BACK: return RECURRENT_LAYERS;
+  }
+  return CORE;
+}
+
+}  // namespace nabla
+
+// Which instructions this file is compiled with: those of NABLA_PART, or all.
+#ifdef NABLA_PART
+#define NABLA_HAS(part) (NABLA_PART == (part))
+#else
+#define NABLA_HAS(part) 1
+#endif

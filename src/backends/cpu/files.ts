@@ -1,0 +1,130 @@
+/** The WebAssembly files as modules: where they lie, when they are loaded, and what an error says. */
+import { canStartWorkers, cores, env, fetchBytes, placeOf, readBytesNow } from '#platform'
+import { BackendError } from '../../core/errors.js'
+import { hasRelaxedSimd, type WasmFile, type WasmPart, type WasmVariant } from './variant.js'
+
+type Bytes = ArrayBuffer | Uint8Array<ArrayBuffer>
+/**
+ * Where the WebAssembly files lie: a folder, or a function from a file's name (`nabla-relaxed.wasm`) to its address, its
+ * bytes or its compiled module.
+ */
+export type WasmSource =
+  | string
+  | URL
+  | ((file: string) => string | URL | Bytes | WebAssembly.Module)
+
+let source: WasmSource | undefined
+const modules = new Map<WasmFile, WebAssembly.Module>()
+const loading = new Map<WasmFile, Promise<void>>()
+
+/**
+ * Says where the WebAssembly files of nabla lie, for bundlers that do not copy what `new URL('./x.wasm',
+ * import.meta.url)` names (esbuild) and for pages that have the bytes already. To be called before the first tensor.
+ * @example setWasmFiles('/static/nabla/')
+ * @example setWasmFiles((file) => new Uint8Array(await (await fetch(`/static/${file}`)).arrayBuffer()))
+ */
+export function setWasmFiles(files: WasmSource): void {
+  source = files
+  modules.clear()
+  loading.clear()
+}
+
+/** The file's address, its bytes or its module. */
+function find(file: WasmFile): URL | string | Bytes | WebAssembly.Module {
+  const name = `nabla-${file}.wasm`
+  if (source === undefined) return placeOf(file)
+  if (typeof source === 'function') return source(name)
+  return `${String(source).replace(/\/$/, '')}/${name}`
+}
+
+const isPlace = (found: unknown): found is string | URL =>
+  typeof found === 'string' || found instanceof URL
+
+function failed(file: WasmFile, place: string | URL | undefined, error: unknown): BackendError {
+  if (error instanceof BackendError) return error
+  const got = error instanceof Error ? error.message : String(error)
+  const at = place === undefined ? '' : ` at ${place}`
+  if (/unsafe-eval|Content.Security.Policy|disallowed by embedder|blocked by CSP/i.test(got))
+    return new BackendError({
+      op: 'wasm',
+      rule: 'the page must allow WebAssembly',
+      got: `a Content-Security-Policy that forbids it (${got})`,
+      fix: "Add 'wasm-unsafe-eval' to the script-src of the policy.",
+    })
+  return new BackendError({
+    op: 'wasm',
+    rule: `nabla-${file}.wasm must be readable${at}`,
+    got,
+    fix: 'setWasmFiles(folder) says where the .wasm files of nabla/dist/backends/cpu/wasm lie.',
+  })
+}
+
+/** @throws when the bytes are something else, such as the page that a server sends for what it does not find */
+function mustBeWasm(bytes: Bytes): void {
+  const all = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes
+  if (String.fromCharCode(...all.subarray(0, 4)) !== '\0asm')
+    throw new Error('bytes that are not WebAssembly')
+}
+
+/** The module of a file, read and compiled at once unless `ready` did it before. */
+export function wasmModule(file: WasmFile): WebAssembly.Module {
+  let module = modules.get(file)
+  if (module) return module
+  const found = find(file)
+  try {
+    if (found instanceof WebAssembly.Module) module = found
+    else {
+      const bytes = isPlace(found) ? readBytesNow(found, file) : found
+      mustBeWasm(bytes)
+      module = new WebAssembly.Module(bytes)
+    }
+  } catch (error) {
+    throw failed(file, isPlace(found) ? found : undefined, error)
+  }
+  modules.set(file, module)
+  return module
+}
+
+async function load(file: WasmFile): Promise<void> {
+  if (modules.has(file)) return
+  const found = find(file)
+  try {
+    if (found instanceof WebAssembly.Module) modules.set(file, found)
+    else {
+      const bytes = isPlace(found) ? await fetchBytes(found) : found
+      mustBeWasm(bytes)
+      // Not compileStreaming: that insists on a media type which simple servers do not send.
+      modules.set(file, await WebAssembly.compile(bytes))
+    }
+  } catch (error) {
+    throw failed(file, isPlace(found) ? found : undefined, error)
+  }
+}
+
+/** Loads a file without holding up the page; once, also when asked for twice. */
+export function loadLater(file: WasmFile): Promise<void> {
+  let promise = loading.get(file)
+  if (!promise) {
+    promise = load(file)
+    loading.set(file, promise)
+    promise.catch(() => loading.delete(file))
+  }
+  return promise
+}
+
+let isa: 'simd' | 'relaxed' | undefined
+/** The build for this engine and so many threads. */
+export function variantFor(threads: number): WasmVariant {
+  isa ??= hasRelaxedSimd() && env('NABLA_ISA') !== 'simd' ? 'relaxed' : 'simd'
+  return threads > 1 && canStartWorkers() ? `${isa}-threads` : isa
+}
+
+/** How many threads the wasm backend begins with. */
+export const firstThreads = (): number => Number(env('NABLA_THREADS') ?? cores())
+
+/** The files that programs of these parts need. */
+export function filesFor(parts: readonly WasmPart[], threads: number): WasmFile[] {
+  const variant = variantFor(threads)
+  if (variant.endsWith('-threads')) return [variant]
+  return [variant, ...parts.map((part) => `${variant}-${part}` as WasmFile)]
+}
