@@ -308,7 +308,11 @@ export function infer(
 }
 
 /** Floating-point operations of a node: products and sums of a matmul count each, moving data counts nothing. */
-export function flopsOf(n: Node): number {
+export function flopsOf(n: {
+  prim: Prim
+  shape: Shape
+  inputs: readonly { shape: Shape }[]
+}): number {
   const size = sizeOf(n.shape)
   const [a, b] = n.inputs
   switch (n.prim.op) {
@@ -329,6 +333,11 @@ export function flopsOf(n: Node): number {
     case 'maxPool':
     case 'sumPool':
       return size * sizeOf(n.prim.window.kernel)
+    case 'recurrent':
+    case 'recurrentBack': {
+      const H = b!.shape[1]!
+      return 2 * a!.shape[0]! * H * H * recurrentCells[n.prim.run.cell].gates
+    }
     default:
       return 0
   }

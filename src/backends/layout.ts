@@ -74,3 +74,10 @@ export function affine(n: Node): Affine | undefined {
   const strides = reshapeStrides(n.inputs[0]!.shape, base.strides, n.shape)
   return strides && { input: base.input, strides, offset: base.offset }
 }
+
+/** Does the node stand for one constant at every place? Then it may be read as that. */
+export function constantOf(n: Node): Node | undefined {
+  if (n.prim.op === 'const') return n
+  if (n.prim.op === 'view' || n.prim.op === 'reshape') return constantOf(n.inputs[0]!)
+  return undefined
+}

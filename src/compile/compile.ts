@@ -81,9 +81,12 @@ function trace(
     return treeMap(value, isTensor, (t) => (t.recorder === recorder ? add(nodeOf(t)) : t))
   })
   const written = recorder.boxes.filter((b) => b.written && b.written !== b.node)
-  for (const box of written) {
-    for (const other of recorder.boxes)
-      if (other !== box && other.tensor.storage === box.tensor.storage)
+  if (written.length > 0) {
+    const boxesOn = new Map<Storage | undefined, number>()
+    for (const { tensor } of recorder.boxes)
+      boxesOn.set(tensor.storage, (boxesOn.get(tensor.storage) ?? 0) + 1)
+    for (const { tensor } of written)
+      if (boxesOn.get(tensor.storage) !== 1)
         throw new TraceError({
           op: 'compile',
           rule: 'a tensor that the function changes must not also be read through a view made outside of it',

@@ -18,7 +18,7 @@ import {
   type Window,
 } from '../../src/backends/ir.js'
 import { compute, each, place } from '../../src/backends/reference/compute.js'
-import { mapFunction } from '../../src/backends/reference/maps.js'
+import { mapFunction } from '../../src/backends/scalar.js'
 
 const header = readFileSync(new URL('../../kernels/program.h', import.meta.url), 'utf8')
 
@@ -143,7 +143,7 @@ export function interpret(
   const memory = program.slots.map((s, i): Memory => {
     must(program.words[5 + 2 * i]! === s.bytes, 'the header gives the bytes of each slot')
     if (s.kind === 'arena') return { buffer: arena.buffer, start: s.offset, bytes: s.bytes }
-    const from = s.kind === 'input' ? held[s.index]! : s.kind === 'output' ? made[s.index]! : s.data
+    const from = s.kind === 'input' ? held[s.index]! : made[s.index]!
     const start = s.kind === 'input' ? (offsets[s.index] ?? 0) * from.BYTES_PER_ELEMENT : 0
     must(start + s.bytes <= from.byteLength, `slot ${i} lies in its storage`)
     return { buffer: from.buffer, start: from.byteOffset + start, bytes: s.bytes }

@@ -1,5 +1,5 @@
 /** What native and WebAssembly executables share: the plan of slots, checks before a run, errors after it. */
-import { bytesOf, type DType, type TypedArray } from '../../core/dtype.js'
+import { bytesOf, type DType } from '../../core/dtype.js'
 import { BackendError, IndexError } from '../../core/errors.js'
 import type { Backend, Storage } from '../backend.js'
 import type { Graph } from '../ir.js'
@@ -19,47 +19,45 @@ export interface Binding {
   written: boolean
 }
 
-export interface Plan {
+/** How the slots of a program are bound. */
+export interface Bindings {
   inputs: Binding[]
   outputs: Binding[]
   arena: { slot: number; offset: number }[]
-  constants: { slot: number; data: TypedArray }[]
 }
 
 /** Sorts the slots by kind, and proves that what the core was promised about their sizes is so. */
-export function planSlots(program: Program, graph: Graph): Plan {
+export function bindSlots(program: Program, graph: Graph): Bindings {
   const { words, slots, arenaBytes } = program
-  const plan: Plan = { inputs: [], outputs: [], arena: [], constants: [] }
+  const bindings: Bindings = { inputs: [], outputs: [], arena: [] }
   const into = new Set(graph.outputs.map((o) => o.into))
   const fresh = graph.outputs.filter((o) => o.into === undefined)
+  const inputs = new Map(graph.inputs.map((n) => [n.prim.op === 'input' ? n.prim.index : -1, n]))
   if (words[3] !== slots.length)
     throw rejected(`${words[3]} slots in its header and ${slots.length} in its plan`)
-  slots.forEach((plan_, slot) => {
+  for (let slot = 0; slot < slots.length; slot++) {
+    const { kind, index, offset, bytes } = slots[slot]!
     const at = 5 + 2 * slot // after the header, see kernels/program.h
-    const bytes = (words[at]! >>> 0) + words[at + 1]! * 2 ** 32
-    if (bytes > plan_.bytes) throw rejected(`${bytes} bytes for slot ${slot} of ${plan_.bytes}`)
-    const binding = (index: number, dtype: DType, written: boolean): Binding => {
+    const stated = (words[at]! >>> 0) + words[at + 1]! * 2 ** 32
+    if (stated > bytes) throw rejected(`${stated} bytes for slot ${slot} of ${bytes}`)
+    const binding = (dtype: DType, written: boolean): Binding => {
       const width = bytesOf(dtype)
-      return { slot, index, dtype, width, length: Math.ceil(plan_.bytes / width), written }
+      return { slot, index, dtype, width, length: Math.ceil(bytes / width), written }
     }
-    if (plan_.kind === 'input') {
-      const { index } = plan_
-      const node = graph.inputs.find((n) => n.prim.op === 'input' && n.prim.index === index)
+    if (kind === 'input') {
+      const node = inputs.get(index)
       if (!node) throw rejected(`a slot for input ${index}, which the graph has not`)
-      plan.inputs.push(binding(index, node.dtype, into.has(index)))
-    } else if (plan_.kind === 'output') {
-      const output = fresh[plan_.index]
-      if (!output) throw rejected(`a slot for output ${plan_.index}, which the graph has not`)
-      plan.outputs.push(binding(plan_.index, output.node.dtype, true))
-    } else if (plan_.kind === 'arena') {
-      if (plan_.offset + plan_.bytes > arenaBytes) throw rejected(`a slot outside its arena`)
-      plan.arena.push({ slot, offset: plan_.offset })
+      bindings.inputs.push(binding(node.dtype, into.has(index)))
+    } else if (kind === 'output') {
+      const output = fresh[index]
+      if (!output) throw rejected(`a slot for output ${index}, which the graph has not`)
+      bindings.outputs.push(binding(output.node.dtype, true))
     } else {
-      if (plan_.data.byteLength < plan_.bytes) throw rejected(`a constant shorter than its slot`)
-      plan.constants.push({ slot, data: plan_.data })
+      if (offset + bytes > arenaBytes) throw rejected(`a slot outside its arena`)
+      bindings.arena.push({ slot, offset })
     }
-  })
-  return plan
+  }
+  return bindings
 }
 
 export function rejected(got: string): BackendError {

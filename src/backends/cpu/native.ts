@@ -9,13 +9,14 @@ import type { Backend, Executable, Storage } from '../backend.js'
 import type { Graph } from '../ir.js'
 import { encode } from './encode.js'
 import {
+  type Binding,
+  type Bindings,
   bindingError,
+  bindSlots,
   checkLength,
   checkThreads,
   disposed,
   indexError,
-  type Plan,
-  planSlots,
   rejected,
 } from './executable.js'
 import type { Program } from './program.js'
@@ -133,18 +134,18 @@ class NativeExecutable implements Executable {
   readonly arenaBytes: number
   private readonly backend: NativeBackend
   private readonly program: Program
-  private readonly plan: Plan
+  private readonly bindings: Bindings
   /** The address of each slot, read by the addon. */
   private readonly table: Float64Array
   private handle: object | undefined
-  /** What the constant addresses of the table point into; the arena is there from the first run on. */
+  /** What the constant addresses of the table point into: the arena, from the first run on. */
   private readonly blocks: Block[] = []
   private ready = false
 
   constructor(backend: NativeBackend, program: Program, graph: Graph) {
     this.backend = backend
     this.program = program
-    this.plan = planSlots(program, graph)
+    this.bindings = bindSlots(program, graph)
     this.arenaBytes = program.arenaBytes
     this.table = new Float64Array(
       new ArrayBuffer(8 * Math.max(1, program.slots.length)),
@@ -163,15 +164,9 @@ class NativeExecutable implements Executable {
       this.blocks.push(block)
       return block
     }
-    for (const { slot, data } of this.plan.constants) {
-      const block = take(data.byteLength)
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-      new Uint8Array(block.buffer, block.offset, data.byteLength).set(bytes)
-      this.table[slot] = block.ptr
-    }
-    if (this.plan.arena.length > 0) {
+    if (this.bindings.arena.length > 0) {
       const { ptr } = take(this.arenaBytes)
-      for (const { slot, offset } of this.plan.arena) this.table[slot] = ptr + offset
+      for (const { slot, offset } of this.bindings.arena) this.table[slot] = ptr + offset
     }
     this.ready = true
   }
@@ -181,7 +176,7 @@ class NativeExecutable implements Executable {
     if (!handle)
       throw new BackendError({ op: 'run', rule: 'the program must live', got: 'a freed one' })
     if (!this.ready) this.prepare()
-    const ins = this.plan.inputs
+    const ins = this.bindings.inputs
     for (let i = 0; i < ins.length; i++) {
       const b = ins[i]!
       const s = inputs[b.index] as NativeStorage
@@ -197,7 +192,7 @@ class NativeExecutable implements Executable {
         throw unbound(backend, s, b, offset)
       table[b.slot] = s.ptr + offset * b.width
     }
-    const outs = this.plan.outputs
+    const outs = this.bindings.outputs
     for (let i = 0; i < outs.length; i++) {
       const b = outs[i]!
       const s = outputs[b.index] as NativeStorage
@@ -232,7 +227,7 @@ class NativeExecutable implements Executable {
 function unbound(
   backend: NativeBackend,
   s: NativeStorage | undefined,
-  b: Plan['inputs'][number],
+  b: Binding,
   offset: number,
 ): BackendError {
   const freed = s?.backend === backend && (s.block?.buffer.byteLength ?? 0) === 0

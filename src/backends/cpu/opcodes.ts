@@ -42,9 +42,6 @@ export const fusedOps: Readonly<Record<string, number>> = Object.fromEntries(
   fusedNames.split(' ').map((name, i) => [name, i + 1]),
 )
 
-export const FULL = 0
-export const ROW = 1
-export const SCALAR = 2
 export const cells = { tanh: 0, relu: 1, lstm: 2, gru: 3 } as const
 export const modes = { set: 0, add: 1, mul: 2, max: 3, min: 4 } as const
 export const dtypeCodes = { float32: 0, int32: 1, bool: 2, float64: -1 } as const

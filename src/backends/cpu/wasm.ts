@@ -12,13 +12,13 @@ import { Core, giveNow, giveWith } from './core.js'
 import { encode } from './encode.js'
 import {
   type Binding,
+  type Bindings,
   bindingError,
+  bindSlots,
   checkLength,
   checkThreads,
   disposed,
   indexError,
-  type Plan,
-  planSlots,
   rejected,
 } from './executable.js'
 import { filesFor, firstThreads, loadLater, variantFor } from './files.js'
@@ -131,11 +131,11 @@ class WasmExecutable implements Executable {
   readonly arenaBytes: number
   private readonly backend: WasmBackend
   private readonly program: Program
-  private readonly plan: Plan
+  private readonly bindings: Bindings
   private core: Core
   private generation = -1
   private freed = false
-  /** The program's memory in the core: first its words, then constants and arena from the first run on. */
+  /** The program's memory in the core: first its words, then its arena from the first run on. */
   private readonly blocks: HeapBlock[] = []
   private handle = 0
   private table = 0
@@ -144,7 +144,7 @@ class WasmExecutable implements Executable {
   constructor(backend: WasmBackend, program: Program, graph: Graph) {
     this.backend = backend
     this.program = program
-    this.plan = planSlots(program, graph)
+    this.bindings = bindSlots(program, graph)
     this.arenaBytes = program.arenaBytes
     this.core = backend.core
     this.load()
@@ -193,24 +193,15 @@ class WasmExecutable implements Executable {
       this.load()
     } else if (this.generation !== core.generation) this.load()
     if (this.blocks.length > 1) return
-    const { arena, constants } = this.plan
-    let bytes = line(this.arenaBytes)
-    for (const { data } of constants) bytes += line(data.byteLength)
-    let ptr = this.take(bytes)
+    const ptr = this.take(line(this.arenaBytes))
     const table = this.table / 4
-    for (const { slot, offset } of arena) core.heap.u32[table + slot] = ptr + offset
-    ptr += line(this.arenaBytes)
-    for (const { slot, data } of constants) {
-      core.heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), ptr)
-      core.heap.u32[table + slot] = ptr
-      ptr += line(data.byteLength)
-    }
+    for (const { slot, offset } of this.bindings.arena) core.heap.u32[table + slot] = ptr + offset
   }
 
   run(inputs: readonly Storage[], outputs: readonly Storage[], offsets?: readonly number[]): void {
     if (this.freed)
       throw new BackendError({ op: 'run', rule: 'the program must live', got: 'a freed one' })
-    const { backend, plan } = this
+    const { backend, bindings } = this
     if (
       this.core !== backend.core ||
       this.generation !== this.core.generation ||
@@ -220,15 +211,15 @@ class WasmExecutable implements Executable {
     const { core } = this
     // First everything that may move tensors or memory.
     let staged = 0
-    for (const b of plan.inputs) {
+    for (const b of bindings.inputs) {
       const s = checked(backend, inputs[b.index], b, offsets?.[b.index] ?? 0)
       if (b.written) s.address(core, false)
     }
-    for (const b of plan.inputs) {
+    for (const b of bindings.inputs) {
       const s = inputs[b.index] as WasmStorage
       if (!s.address(core, true)) staged += line(b.length * b.width)
     }
-    for (const b of plan.outputs) {
+    for (const b of bindings.outputs) {
       const s = checked(backend, outputs[b.index], b, 0)
       if (s.core) s.address(core, false)
       else staged += line(b.length * b.width)
@@ -236,7 +227,7 @@ class WasmExecutable implements Executable {
     let ptr = core.workspace(staged + this.scratchBytes)
     const { u32 } = core.heap
     const table = this.table / 4
-    for (const b of plan.inputs) {
+    for (const b of bindings.inputs) {
       const s = inputs[b.index] as WasmStorage
       const offset = offsets?.[b.index] ?? 0
       if (s.core) u32[table + b.slot] = s.blocks[0]!.ptr + offset * b.width
@@ -246,7 +237,7 @@ class WasmExecutable implements Executable {
         ptr += line(b.length * b.width)
       }
     }
-    for (const b of plan.outputs) {
+    for (const b of bindings.outputs) {
       const s = outputs[b.index] as WasmStorage
       u32[table + b.slot] = s.core ? s.blocks[0]!.ptr : ptr
       if (!s.core) ptr += line(b.length * b.width)
@@ -255,7 +246,7 @@ class WasmExecutable implements Executable {
       const [, check, value, lo, hi] = core.heap.i32.subarray(this.handle / 4, this.handle / 4 + 5)
       throw indexError(this.program, check!, value!, lo!, hi!)
     }
-    for (const b of plan.outputs) {
+    for (const b of bindings.outputs) {
       const s = outputs[b.index] as WasmStorage
       if (!s.core) s.copyOut(core, u32[table + b.slot]!, b.length)
     }

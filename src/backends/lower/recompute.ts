@@ -4,18 +4,11 @@
  * memory is in use at any time.
  */
 import { bytesOf } from '../../core/dtype.js'
-import { sameShape, sizeOf, stridesOf } from '../../core/shape.js'
-import type { Graph, MapFn, Node } from '../ir.js'
-import { constantOf } from './simplify.js'
-import {
-  isRow,
-  type Layouts,
-  MAX_OPERANDS,
-  type Operand,
-  readable,
-  sameStrides,
-  type Unit,
-} from './units.js'
+import { sameShape, stridesOf } from '../../core/shape.js'
+import type { MapFn } from '../ir.js'
+import { type Group, isRow, MAX_OPERANDS, readable } from './groups.js'
+import { type Operand, operandAt, rowMajor, sameStrides, type Value } from './value.js'
+import type { Values } from './simplify.js'
 
 const cheap: ReadonlySet<MapFn> = new Set([
   ...(['add', 'sub', 'mul', 'neg', 'abs', 'square', 'minimum', 'maximum'] as const),
@@ -25,154 +18,145 @@ const cheap: ReadonlySet<MapFn> = new Set([
 /** Instructions for one value, at most. */
 const MAX_STEPS = 3
 
-/** How to compute a value: nodes of its unit, and what they read from elsewhere or what is stored. */
+/** How to compute a value: values of its group, and what they read from elsewhere or what is stored. */
 interface Recipe {
-  nodes: Set<Node>
+  values: Set<Value>
   leaves: Operand[]
 }
 
-const isProduct = ({ prim, dtype }: Node) =>
+const isProduct = ({ prim, dtype }: Value) =>
   prim.op === 'map' && (prim.fn === 'mul' || prim.fn === 'square') && dtype === 'float32'
-const sums = ({ prim }: Node) =>
+const sums = ({ prim }: Value) =>
   prim.op === 'reduce' || (prim.op === 'map' && (prim.fn === 'add' || prim.fn === 'sub'))
-const draws = (u: Unit) => u.nodes.some((n) => n.prim.op === 'random')
+const draws = (g: Group) => g.values.some((n) => n.prim.op === 'random')
+const bytes = (v: Value) => v.size * bytesOf(v.dtype)
+const inside = (b: Value, g: Group) => b.group === g || g.again?.has(b) === true
 
-export function recompute(
-  graph: Graph,
-  layouts: Layouts,
-  units: readonly Unit[],
-  unitOf: Map<Node, Unit>,
-  maxNodes: number,
-): Unit[] {
-  const base = (x: Node) => layouts.of(x).base
-  const index = new Map(graph.nodes.map((n, i) => [n, i]))
-  const outputs = new Set(graph.outputs.map((o) => o.node))
+export function recompute(graph: Values, groups: Group[], maxValues: number): Group[] {
+  const outputs = new Set(graph.outputs.map((o) => o.value))
   const changed = new Set(graph.outputs.map((o) => o.into))
-  /** Units that read a value of another one from memory. */
-  const readers = new Map<Node, Set<Unit>>()
-  const uses = new Map<Node, number>()
-  const summed = new Set<Node>()
-  const addReader = (b: Node, u: Unit) => {
-    if (!unitOf.has(b) || unitOf.get(b) === u) return
+  /** Groups that read a value of another one from memory. */
+  const readers = new Map<Value, Set<Group>>()
+  const uses = new Uint32Array(graph.all.length)
+  const summed = new Uint8Array(graph.all.length)
+  const addReader = (b: Value, g: Group) => {
+    if (!b.group || b.group === g) return
     const set = readers.get(b)
-    if (set) set.add(u)
-    else readers.set(b, new Set([u]))
+    if (set) set.add(g)
+    else readers.set(b, new Set([g]))
   }
-  for (const u of units) {
-    for (const n of u.nodes)
-      for (const x of n.inputs) {
-        const b = base(x)
-        addReader(b, u)
-        uses.set(b, (uses.get(b) ?? 0) + 1)
-        if (isProduct(b) && sums(n)) summed.add(b)
+  for (const g of groups) {
+    for (const n of g.values)
+      for (const { base } of n.inputs) {
+        addReader(base, g)
+        uses[base.id]!++
+        if (isProduct(base) && sums(n)) summed[base.id] = 1
       }
-    if (u.bias) addReader(u.bias.base, u)
+    if (g.bias) addReader(g.bias.base, g)
   }
-  const inside = (b: Node, u: Unit) => unitOf.get(b) === u || u.again?.has(b) === true
-  const stored = (n: Node) => outputs.has(n) || readers.has(n)
+  const stored = (n: Value) => outputs.has(n) || readers.has(n)
 
-  const recipeOf = (value: Node, home: Unit): Recipe | undefined => {
-    const nodes = new Set<Node>()
+  const recipeOf = (value: Value, home: Group): Recipe | undefined => {
+    const values = new Set<Value>()
     const leaves: Operand[] = []
-    const visit = (n: Node): boolean => {
-      if (nodes.has(n)) return true
+    const visit = (n: Value): boolean => {
+      if (values.has(n)) return true
       if (n.prim.op !== 'map' || !cheap.has(n.prim.fn) || !sameShape(n.shape, value.shape))
         return false
-      // All bits stay as they are: a sum rounds its product with itself (`contract` in cpu/fused.ts) in every kernel or
+      // All bits stay as they are: a sum rounds its product with itself (`contract` in kernel.ts) in every kernel or
       // in none.
-      if (summed.has(n) && (n === value || uses.get(n) !== 1 || draws(home))) return false
-      nodes.add(n)
-      if (nodes.size > MAX_STEPS) return false
+      if (summed[n.id] && (n === value || uses[n.id] !== 1 || draws(home))) return false
+      values.add(n)
+      if (values.size > MAX_STEPS) return false
       return n.inputs.every((x) => {
-        if (constantOf(x)) return true
-        const b = base(x)
+        if (x.constant !== undefined) return true
+        const b = x.base
         if (inside(b, home) && !stored(b)) return visit(b)
         // Memory that is changed would have to be copied first.
         if (b.prim.op === 'iota' || (b.prim.op === 'input' && changed.has(b.prim.index)))
           return false
-        leaves.push(layouts.at(x, n.shape))
+        leaves.push(operandAt(x, n.shape))
         return true
       })
     }
-    return visit(value) ? { nodes, leaves } : undefined
+    return visit(value) ? { values, leaves } : undefined
   }
 
-  /** What the unit would read from memory that it does not read now; undefined where the recipe does not suit it. */
-  const moreFor = (u: Unit, value: Node, { nodes, leaves }: Recipe): Set<Node> | undefined => {
-    if (!u.space || draws(u)) return undefined
-    const own = sameShape(value.shape, u.space)
-    if (!own && !(u.reduced && isRow(value.shape, u.space, u.reduced))) return undefined
-    const read = new Set<Node>()
+  /** What the group would read from memory that it does not read now; undefined where the recipe does not suit it. */
+  const moreFor = (g: Group, value: Value, { values, leaves }: Recipe): Set<Value> | undefined => {
+    if (!g.space || draws(g)) return undefined
+    const own = sameShape(value.shape, g.space)
+    if (!own && !(g.reduced && isRow(value.shape, g.space, g.reduced))) return undefined
+    const read = new Set<Value>()
     const places: Operand[] = []
-    for (const n of u.nodes)
+    for (const n of g.values)
       for (const x of n.inputs) {
-        const b = base(x)
-        if (b === value && !readable(u, n, x, layouts)) return undefined
-        if (inside(b, u) || constantOf(x)) continue
+        const b = x.base
+        if (b === value && !readable(g, n, x)) return undefined
+        if (inside(b, g) || x.constant !== undefined) continue
         read.add(b)
-        if (sameShape(n.shape, value.shape)) places.push(layouts.at(x, n.shape))
+        if (sameShape(n.shape, value.shape)) places.push(operandAt(x, n.shape))
       }
     const same = (p: Operand, q: Operand) =>
       p.base === q.base && p.offset === q.offset && sameStrides(value.shape, p.strides, q.strides)
-    const more = new Set<Node>()
+    const more = new Set<Value>()
     for (const leaf of leaves) {
       if (places.some((p) => same(p, leaf))) continue
-      const direct = sameStrides(value.shape, leaf.strides, stridesOf(value.shape))
-      if (!direct && sizeOf(leaf.base.shape) !== 1 && !perRow(u, value, leaf)) return undefined
+      if (!rowMajor(value.shape, leaf.strides) && leaf.base.size !== 1 && !perRow(g, value, leaf))
+        return undefined
       more.add(leaf.base)
     }
-    if (u.nodes.length + nodes.size > maxNodes || read.size + more.size > MAX_OPERANDS)
+    if (g.values.length + values.size > maxValues || read.size + more.size > MAX_OPERANDS)
       return undefined
     return more
   }
 
   /** Is it a value for each run of the last axis? */
-  const perRow = ({ space, reduced }: Unit, { shape }: Node, { strides, offset }: Operand) => {
+  const perRow = ({ space, reduced }: Group, { shape }: Value, { strides, offset }: Operand) => {
     const last = shape.length - 1
     if (offset !== 0 || last < 1 || strides[last] !== 0) return false
     if (!sameShape(shape, space!) || reduced?.some((a) => a !== last)) return false
     return sameStrides(shape.slice(0, -1), strides.slice(0, -1), stridesOf(shape.slice(0, -1)))
   }
 
-  const bytes = (n: Node) => sizeOf(n.shape) * bytesOf(n.dtype)
-  const attempt = (value: Node, home: Unit): void => {
+  const attempt = (value: Value, home: Group): void => {
     const recipe = recipeOf(value, home)
     if (!recipe) return
     const to = [...readers.get(value)!]
-    const temporaries = new Set<Node>()
+    const temporaries = new Set<Value>()
     let more = 0
-    for (const u of to) {
-      const reads = moreFor(u, value, recipe)
+    for (const g of to) {
+      const reads = moreFor(g, value, recipe)
       if (!reads) return
       for (const b of reads) {
         more += bytes(b)
-        if (unitOf.has(b) && !outputs.has(b)) temporaries.add(b)
+        if (b.group && !outputs.has(b)) temporaries.add(b)
       }
     }
     // These may have to live until the value would have died.
     const kept = [...temporaries].reduce((sum, b) => sum + bytes(b), 0)
     if (more >= bytes(value) * (1 + to.length) || kept > bytes(value)) return
     readers.delete(value)
-    for (const u of to) {
-      u.again ??= new Set()
-      for (const n of recipe.nodes) {
-        if (u.again.has(n)) continue
-        u.again.add(n)
-        u.nodes.push(n)
+    for (const g of to) {
+      g.again ??= new Set()
+      for (const n of recipe.values) {
+        if (g.again.has(n)) continue
+        g.again.add(n)
+        g.values.push(n)
       }
-      u.nodes.sort((a, b) => index.get(a)! - index.get(b)!)
-      for (const { base: b } of recipe.leaves) addReader(b, u)
+      g.values.sort((a, b) => a.id - b.id)
+      for (const { base } of recipe.leaves) addReader(base, g)
     }
-    for (const n of [...recipe.nodes].sort((a, b) => index.get(b)! - index.get(a)!)) {
-      if (stored(n) || home.nodes.some((m) => m.inputs.some((x) => base(x) === n))) continue
-      home.nodes.splice(home.nodes.indexOf(n), 1)
-      if (!home.again?.delete(n)) unitOf.delete(n)
+    for (const n of [...recipe.values].sort((a, b) => b.id - a.id)) {
+      if (stored(n) || home.values.some((m) => m.inputs.some((x) => x.base === n))) continue
+      home.values.splice(home.values.indexOf(n), 1)
+      if (!home.again?.delete(n)) n.group = undefined
     }
-    home.dead = home.nodes.length === 0
+    home.dead = home.values.length === 0
   }
-  for (const n of graph.nodes) {
-    const home = unitOf.get(n)
+  for (const n of graph.all) {
+    const home = n.group
     if (home?.space && readers.has(n) && !outputs.has(n)) attempt(n, home)
   }
-  return units.filter((u) => !u.dead)
+  return groups.filter((g) => !g.dead)
 }

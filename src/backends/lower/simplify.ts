@@ -1,12 +1,19 @@
-/** Rewrites a graph into an equal, smaller one: dead code, repeated nodes, constants, no-ops. */
+/** Rewrites a graph into equal, fewer values: dead code, repeated work, constants, no-ops. */
 import { type DType, isFloat } from '../../core/dtype.js'
-import { sameShape, sizeOf } from '../../core/shape.js'
-import { constNode, type Graph, type Node, node, type Prim } from '../ir.js'
-import { mapFunction } from '../reference/maps.js'
+import { type Shape, sameShape } from '../../core/shape.js'
+import { type Graph, infer, type Node, type Prim } from '../ir.js'
+import { mapFunction } from '../scalar.js'
+import { Value } from './value.js'
 
-const isConst = (n: Node, value?: number) =>
-  n.prim.op === 'const' && (value === undefined || n.prim.value === value)
-const constantValue = (n: Node) => (n.prim as { value: number }).value
+/** A graph's values, producers first, in the order of tracing. */
+export interface Values {
+  all: Value[]
+  outputs: { value: Value; into?: number }[]
+}
+
+const isConst = (v: Value, value?: number) =>
+  v.prim.op === 'const' && (value === undefined || v.prim.value === value)
+const numberOf = (v: Value) => (v.prim as { value: number }).value
 
 /** A constant as its type would hold it. */
 function rounded(value: number, dtype: DType): number {
@@ -14,187 +21,194 @@ function rounded(value: number, dtype: DType): number {
   return dtype === 'int32' ? value | 0 : value
 }
 
-/** The same value as `x` under another shape, when `x` is a constant or has the shape already. */
-function shaped(x: Node, like: Node): Node | undefined {
-  return sameShape(x.shape, like.shape) && x.dtype === like.dtype ? x : undefined
+/** Numbers for names, to make hashes of. */
+const codes = new Map<string, number>()
+function codeOf(name: string): number {
+  let code = codes.get(name)
+  if (code === undefined) {
+    code = Math.imul(codes.size + 1, 0x9e3779b1)
+    codes.set(name, code)
+  }
+  return code
 }
 
-function simpler(n: Node): Node | undefined {
-  const { prim, inputs } = n
-  const [a, b] = inputs
-  if (prim.op === 'map') {
-    if (n.shape.length === 0 && inputs.every((x) => isConst(x)) && prim.fn !== 'copy') {
-      const f = mapFunction(prim.fn, inputs[inputs.length - 1]!.dtype, n.dtype)
-      const v = inputs.map(constantValue)
-      return constNode(rounded(f(v[0]!, v[1] ?? 0, v[2] ?? 0), n.dtype), n.dtype)
-    }
-    switch (prim.fn) {
-      case 'cast':
-        return a!.dtype === n.dtype ? a : undefined
-      case 'mul':
-        if (isConst(b!, 1)) return shaped(a!, n)
-        return isConst(a!, 1) ? shaped(b!, n) : undefined
-      case 'div':
-        return isConst(b!, 1) ? shaped(a!, n) : undefined
-      case 'add':
-        if (isConst(b!, 0)) return shaped(a!, n)
-        return isConst(a!, 0) ? shaped(b!, n) : undefined
-      case 'sub':
-        return isConst(b!, 0) ? shaped(a!, n) : undefined
-      case 'neg':
-        return a!.prim.op === 'map' && a!.prim.fn === 'neg' ? a!.inputs[0] : undefined
-      case 'pow':
-        if (!isFloat(n.dtype) || !isConst(b!)) return undefined
-        if (constantValue(b!) === 1) return shaped(a!, n)
-        if (constantValue(b!) === 2)
-          return { ...n, prim: { op: 'map', fn: 'square' }, inputs: [a!] }
-        return undefined
-      default:
-        return undefined
-    }
+/** Equal in every part; NaN is itself, 0 is not -0. */
+function same(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return false
+  if (Array.isArray(a)) {
+    if (!Array.isArray(b) || a.length !== b.length) return false
+    for (let i = 0; i < a.length; i++) if (!same(a[i], b[i])) return false
+    return true
   }
-  if (prim.op === 'reshape') {
-    if (sameShape(a!.shape, n.shape)) return a
-    if (a!.prim.op === 'reshape') return { ...n, inputs: [a!.inputs[0]!] }
-    // A constant has every shape by broadcasting, but only a scalar stays one.
+  const keys = Object.keys(a)
+  if (keys.length !== Object.keys(b).length) return false
+  for (const key of keys)
+    if (!same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+      return false
+  return true
+}
+
+class Simplifier {
+  readonly all: Value[] = []
+  private readonly known = new Map<number, Value[]>()
+
+  /** The value that is known already, or this one from now on. */
+  private intern(v: Value): Value {
+    const { prim, inputs } = v
+    let hash = codeOf('fn' in prim ? prim.fn : prim.op) ^ codeOf(v.dtype) ^ (v.fence ?? 0)
+    if (prim.op === 'const') hash ^= Math.imul(prim.value * 65536, 0x85ebca6b)
+    for (let i = 0; i < inputs.length; i++) hash = Math.imul(hash ^ inputs[i]!.id, 0x01000193)
+    for (let a = 0; a < v.shape.length; a++) hash = Math.imul(hash ^ v.shape[a]!, 0x01000193)
+    const list = this.known.get(hash)
+    if (list)
+      for (const u of list)
+        if (
+          u.dtype === v.dtype &&
+          u.fence === v.fence &&
+          u.inputs.length === inputs.length &&
+          u.inputs.every((x, i) => x === inputs[i]) &&
+          sameShape(u.shape, v.shape) &&
+          same(u.prim, prim)
+        )
+          return u
+    if (list) list.push(v)
+    else this.known.set(hash, [v])
+    return this.add(v)
+  }
+
+  add(v: Value): Value {
+    v.id = this.all.length
+    this.all.push(v)
+    return v
+  }
+
+  make(
+    prim: Prim,
+    inputs: readonly Value[],
+    shape: Shape,
+    dtype: DType,
+    label: string,
+    fence: number | undefined,
+  ): Value {
+    const found = this.simpler(prim, inputs, shape, dtype, label, fence)
+    return found ?? this.intern(new Value(prim, inputs, shape, dtype, label, fence))
+  }
+  private derived(prim: Prim, inputs: readonly Value[], label: string, to?: DType): Value {
+    const { shape, dtype } = infer(prim, inputs, to)
+    return this.make(prim, inputs, shape, dtype, label, undefined)
+  }
+  private constant(value: number, dtype: DType): Value {
+    return this.intern(new Value({ op: 'const', value }, [], [], dtype, 'const'))
+  }
+
+  /** An equal value that is had for less. */
+  private simpler(
+    prim: Prim,
+    inputs: readonly Value[],
+    shape: Shape,
+    dtype: DType,
+    label: string,
+    fence: number | undefined,
+  ): Value | undefined {
+    const [a, b] = inputs
+    /** The operand itself, when it has the result's shape. */
+    const alone = (x: Value) => (sameShape(x.shape, shape) && x.dtype === dtype ? x : undefined)
+    switch (prim.op) {
+      case 'map': {
+        if (shape.length === 0 && prim.fn !== 'copy' && inputs.every((x) => isConst(x))) {
+          const f = mapFunction(prim.fn, inputs[inputs.length - 1]!.dtype, dtype)
+          const v = inputs.map(numberOf)
+          return this.constant(rounded(f(v[0]!, v[1] ?? 0, v[2] ?? 0), dtype), dtype)
+        }
+        switch (prim.fn) {
+          case 'cast':
+            return a!.dtype === dtype ? a : undefined
+          case 'mul':
+            if (isConst(b!, 1)) return alone(a!)
+            return isConst(a!, 1) ? alone(b!) : undefined
+          case 'div':
+            return isConst(b!, 1) ? alone(a!) : undefined
+          case 'add':
+            if (isConst(b!, 0)) return alone(a!)
+            return isConst(a!, 0) ? alone(b!) : undefined
+          case 'sub':
+            return isConst(b!, 0) ? alone(a!) : undefined
+          case 'neg':
+            return a!.prim.op === 'map' && a!.prim.fn === 'neg' ? a!.inputs[0] : undefined
+          case 'pow':
+            if (!isFloat(dtype) || !isConst(b!)) return undefined
+            if (numberOf(b!) === 1) return alone(a!)
+            if (numberOf(b!) === 2)
+              return this.make({ op: 'map', fn: 'square' }, [a!], shape, dtype, label, fence)
+            return undefined
+        }
+        return undefined
+      }
+      case 'reshape':
+        if (sameShape(a!.shape, shape)) return a
+        // A constant has every shape by broadcasting, but only a scalar stays one.
+        return a!.prim.op === 'reshape'
+          ? this.make(prim, [a!.inputs[0]!], shape, dtype, label, fence)
+          : undefined
+      case 'view': {
+        const { view } = prim
+        const identity =
+          sameShape(view.shape, a!.shape) &&
+          view.offset.every((o) => o === 0) &&
+          view.axes.every((p, i) => p.length === 1 && p[0]![0] === i && p[0]![1] === 1)
+        return identity ? a : undefined
+      }
+      case 'reduce': {
+        if (dtype === 'bool') {
+          // Masks are combined as numbers.
+          const number = this.derived({ op: 'map', fn: 'cast' }, [a!], label, 'int32')
+          const reduced = this.derived(prim, [number], label)
+          return this.derived({ op: 'map', fn: 'gt' }, [reduced, this.constant(0, 'int32')], label)
+        }
+        return prim.axes.every((x) => a!.shape[x] === 1) ? a : undefined
+      }
+      case 'concat':
+        return inputs.length === 1 ? a : undefined
+    }
     return undefined
   }
-  if (prim.op === 'view') {
-    const { view } = prim
-    const identity =
-      sameShape(view.shape, a!.shape) &&
-      view.offset.every((o) => o === 0) &&
-      view.axes.every((parts, i) => parts.length === 1 && parts[0]![0] === i && parts[0]![1] === 1)
-    return identity ? a : undefined
-  }
-  if (prim.op === 'reduce' && n.dtype === 'bool') {
-    // Masks are combined as numbers.
-    const number = node({ op: 'map', fn: 'cast' }, [a!], 'int32', n.label)
-    const reduced = node(prim, [number], undefined, n.label)
-    return node({ op: 'map', fn: 'gt' }, [reduced, constNode(0, 'int32')], undefined, n.label)
-  }
-  if (prim.op === 'reduce' && prim.axes.every((x) => a!.shape[x] === 1)) return a
-  if (prim.op === 'concat' && inputs.length === 1) return a
-  return undefined
-}
 
-/** Does `n` stand for one constant at every place? Then it may be read as that. */
-export function constantOf(n: Node): Node | undefined {
-  if (n.prim.op === 'const') return n
-  if (n.prim.op === 'view' || n.prim.op === 'reshape') return constantOf(n.inputs[0]!)
-  return undefined
-}
-
-const literal = (v: number) => (Object.is(v, -0) ? '-0' : `${v}`)
-/** Tells primitives apart. JSON has neither infinities nor NaN nor -0. */
-function keyOf(prim: Prim): string {
-  switch (prim.op) {
-    case 'map':
-      return prim.fn
-    case 'const':
-      return `const ${literal(prim.value)}`
-    case 'reduce':
-      return `${prim.op} ${prim.fn} ${prim.axes}`
-    case 'reshape':
-      return `${prim.op} ${prim.shape}`
-    case 'place':
-      return `${literal(prim.fill)} ${JSON.stringify(prim)}`
-    default:
-      return JSON.stringify(prim)
+  /** The scalar constant behind an expanded one, when another operand still carries the full shape. */
+  lighter(x: Value, all: readonly Value[], shape: Shape): Value {
+    if (x.shape.length === 0 || x.size === 0 || x.constant === undefined) return x
+    if (!all.some((y) => y !== x && sameShape(y.shape, shape) && y.constant === undefined)) return x
+    let v = x
+    while (v.prim.op !== 'const') v = v.inputs[0]!
+    return v
   }
 }
 
-/** A copy of the graph without what is not needed. Input nodes keep their identity. */
-export function simplify(graph: Graph): Graph {
-  const made = new Map<Node, Node>()
-  const known = new Map<string, Node>()
-  const ids = new Map<Node, number>()
-  const idOf = (n: Node) => {
-    let id = ids.get(n)
-    if (id === undefined) {
-      id = ids.size
-      ids.set(n, id)
+export function simplify(graph: Graph): Values {
+  const s = new Simplifier()
+  const made = new Map<Node, Value>()
+  for (const n of graph.nodes) {
+    const { prim, shape, dtype, label, fence } = n
+    if (prim.op === 'input') {
+      made.set(n, s.add(new Value(prim, [], shape, dtype, label)))
+      continue
     }
-    return id
+    let inputs: Value[] = []
+    for (let i = 0; i < n.inputs.length; i++) inputs.push(made.get(n.inputs[i]!)!)
+    // Elementwise operands that are one constant everywhere are read as the constant itself.
+    if (prim.op === 'map' && inputs.length > 1)
+      inputs = inputs.map((x) => s.lighter(x, inputs, shape))
+    made.set(n, s.make(prim, inputs, shape, dtype, label, fence))
   }
-  const intern = (n: Node): Node => {
-    if (n.prim.op === 'input') return n
-    const key = `${keyOf(n.prim)}|${n.dtype}|${n.inputs.map(idOf)}|${n.fence ?? ''}`
-    const same = known.get(key)
-    if (same) return same
-    known.set(key, n)
-    return n
-  }
-  for (const old of graph.nodes) {
-    let n: Node = old
-    if (old.inputs.length > 0) {
-      const inputs = old.inputs.map((x) => made.get(x)!)
-      const prim = old.prim
-      // Elementwise operands that are one constant everywhere are read as the constant itself.
-      const lean =
-        prim.op === 'map' && inputs.length > 1 ? inputs.map((x) => lighter(x, inputs, old)) : inputs
-      n = { ...old, inputs: lean }
-      const s = simpler(n)
-      if (s) n = s
-    }
-    made.set(old, intern(n))
-  }
-  const outputs = graph.outputs.map((o) => ({ ...o, node: made.get(o.node)! }))
-  const nodes: Node[] = []
-  const seen = new Set<Node>()
-  const stack: [Node, number][] = []
-  for (const { node: root } of outputs) {
-    if (!seen.has(root)) {
-      seen.add(root)
-      stack.push([root, 0])
-    }
-    while (stack.length > 0) {
-      const top = stack[stack.length - 1]!
-      const next = top[0].inputs[top[1]++]
-      if (!next) nodes.push(stack.pop()![0])
-      else if (!seen.has(next)) {
-        seen.add(next)
-        stack.push([next, 0])
-      }
-    }
-  }
-  // In the order of tracing, which keeps values short-lived.
-  const order = new Map<Node, number>()
-  graph.nodes.forEach((old, i) => {
-    const n = made.get(old)!
-    if (!order.has(n)) order.set(n, i)
-  })
-  const rank = (n: Node): number => order.get(n) ?? -1
-  const final = nodes.map((n, i) => ({ n, i }))
-  final.sort((x, y) => rank(x.n) - rank(y.n) || x.i - y.i)
-  return { inputs: graph.inputs, nodes: dependable(final.map((x) => x.n)), outputs }
-}
-
-/** The order, repaired where a rewritten node stands before its inputs. */
-function dependable(nodes: Node[]): Node[] {
-  const out: Node[] = []
-  const done = new Set<Node>()
-  const visit = (n: Node) => {
-    if (done.has(n)) return
-    done.add(n)
-    for (const x of n.inputs) visit(x)
-    out.push(n)
-  }
-  for (const n of nodes) {
-    if (n.inputs.every((x) => done.has(x))) {
-      if (!done.has(n)) {
-        done.add(n)
-        out.push(n)
-      }
-    } else visit(n)
-  }
-  return out
-}
-
-/** The scalar constant behind an expanded one, when another operand still carries the full shape. */
-function lighter(x: Node, all: readonly Node[], n: Node): Node {
-  if (x.shape.length === 0 || sizeOf(x.shape) === 0) return x
-  const c = constantOf(x)
-  if (!c || !all.some((y) => y !== x && sameShape(y.shape, n.shape) && !constantOf(y))) return x
-  return c
+  const outputs = graph.outputs.map(({ node, into }) => ({
+    value: made.get(node)!,
+    ...(into !== undefined && { into }),
+  }))
+  const live = new Uint8Array(s.all.length)
+  for (const { value } of outputs) live[value.id] = 1
+  for (let i = s.all.length - 1; i >= 0; i--)
+    if (live[i]) for (const x of s.all[i]!.inputs) live[x.id] = 1
+  const all = s.all.filter((v) => live[v.id])
+  for (let i = 0; i < all.length; i++) all[i]!.id = i
+  return { all, outputs }
 }

@@ -3,7 +3,7 @@ import { IndexError } from '../../core/errors.js'
 import { philox } from '../../core/philox.js'
 import { type Shape, sizeOf, stridesOf } from '../../core/shape.js'
 import type { Node, Prim, ReduceFn } from '../ir.js'
-import { mapFunction } from './maps.js'
+import { mapFunction } from '../scalar.js'
 import { recurrent, recurrentBack } from './recurrent.js'
 import { windowed } from './windows.js'
 

@@ -1,9 +1,9 @@
 /** The elementwise functions, one element at a time, in double precision. */
-import type { DType } from '../../core/dtype.js'
-import { isFloat } from '../../core/dtype.js'
-import { BackendError } from '../../core/errors.js'
-import { erf, erfc, erfinv, roundHalfEven } from '../../core/special.js'
-import type { MapFn } from '../ir.js'
+import type { DType } from '../core/dtype.js'
+import { isFloat } from '../core/dtype.js'
+import { BackendError } from '../core/errors.js'
+import { erf, erfc, erfinv, roundHalfEven } from '../core/special.js'
+import type { MapFn } from './ir.js'
 
 type Fn = (a: number, b: number, c: number) => number
 

@@ -1,0 +1,90 @@
+/** A plan as text: a line a step with its work, the memory that it touches, its shapes and whose it is. */
+import { show, sizeOf } from '../../core/shape.js'
+import type { Buffer, FusedKernel, Plan, PlanStep, PrimCall } from './plan.js'
+
+/** `3.42 MFLOP`: three digits and the prefix that suits. */
+function amount(n: number, unit: string): string {
+  const power = n < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(n) / 3))
+  return `${power === 0 ? n : (n / 1000 ** power).toPrecision(3)} ${['', 'k', 'M', 'G', 'T'][power]}${unit}`
+}
+
+/** Whose a kernel is: the modules and operations around what was fused. */
+function owners({ body, labels }: FusedKernel): string[] {
+  const names = new Set(body.names)
+  const found = new Set<string>()
+  for (const label of labels) {
+    const parts = label.split('/')
+    if (names.has(parts.at(-1)!)) parts.pop()
+    if (parts.length > 0 && parts[0] !== '') found.add(parts.join('/'))
+  }
+  for (const label of found)
+    for (const outer of found) if (label.startsWith(`${outer}/`)) found.delete(label)
+  return [...found]
+}
+
+function kernelText(k: FusedKernel): [string, string] {
+  const extents = k.body.extents.filter((n, a) => a >= k.body.extents.length - 2 || n !== 1)
+  const whose = owners(k)
+  return [
+    `fused ${extents.join('×')}`,
+    `${k.body.names.join(' ')}${whose.length > 0 ? ` (${whose.join(', ')})` : ''}`,
+  ]
+}
+
+function callText({ prim, inputs, outputs, bias, label }: PrimCall): [string, string] {
+  const more = bias ? ' + bias' : ''
+  const out = outputs.find((o) => o !== undefined)!
+  switch (prim.op) {
+    case 'fill':
+      return [`fill ${sizeOf(out.shape)} ${out.dtype}`, label]
+    case 'copy': {
+      const add = prim.accumulate ? ' added' : ''
+      return [`copy ${show(out.shape)} ${out.dtype}${add}`, label]
+    }
+    case 'matmul': {
+      const [m, n] = out.shape.slice(-2)
+      const k = inputs[0]!.shape.at(-1)
+      const batch = out.shape.slice(0, -2)
+      const many = batch.length > 0 ? `${show(batch)} of ` : ''
+      return [`matmul ${many}${m}×${k} by ${k}×${n}${more}`, label]
+    }
+    case 'recurrent':
+    case 'recurrentBack': {
+      const back = prim.op === 'recurrentBack' ? 'back ' : ''
+      const { cell, steps } = prim.run
+      return [`${cell} ${back}over ${steps.length} steps ${show(out.shape)}`, label]
+    }
+    default:
+      return [`${prim.op} ${show(out.shape)}${more}`, label]
+  }
+}
+
+/** The memory that a step reads or writes. */
+function bytesOf(step: PlanStep): number {
+  const buffers = new Set<Buffer | null | undefined>()
+  for (const o of [...step.inputs, ...step.outputs]) buffers.add(o?.buffer)
+  if (step.kind === 'prim') buffers.add(step.bias?.buffer)
+  let bytes = 0
+  for (const b of buffers) bytes += b?.bytes ?? 0
+  return bytes
+}
+
+export function explain({ steps, arenaBytes }: Plan): string {
+  const rows = steps.map((step, i) => {
+    const [kernel, whose] = step.kind === 'fused' ? kernelText(step) : callText(step)
+    return [`${i}`, amount(step.flops, 'FLOP'), amount(bytesOf(step), 'B'), kernel, whose]
+  })
+  const widths = [0, 1, 2, 3].map((c) => Math.max(0, ...rows.map((row) => row[c]!.length)))
+  const lines = rows.map((row) =>
+    row
+      .map((text, c) => (c < 3 ? text.padStart(widths[c]!) : text.padEnd(widths[c] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  )
+  const flops = steps.reduce((sum, s) => sum + s.flops, 0)
+  const n = steps.length
+  lines.push(
+    `${n} instruction${n === 1 ? '' : 's'}, ${amount(flops, 'FLOP')}, ${arenaBytes} bytes of working memory`,
+  )
+  return lines.join('\n')
+}

@@ -1,0 +1,418 @@
+/** A graph as a plan: groups in order, their memory, and the steps that they take. */
+import { bytesOf, type DType } from '../../core/dtype.js'
+import { BackendError } from '../../core/errors.js'
+import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
+import { flopsOf, type Graph, type Prim } from '../ir.js'
+import { viewLayout } from '../layout.js'
+import { type Group, makeGroups, MAX_VALUES } from './groups.js'
+import { type KernelHost, Kernels } from './kernel.js'
+import { Memory } from './memory.js'
+import type { Access, Block, Buffer, CallPrim, Check, Limits, Plan, PlanStep } from './plan.js'
+import { recompute } from './recompute.js'
+import { type Schedule, schedule } from './schedule.js'
+import { simplify, type Values } from './simplify.js'
+import { type Operand, operandAt, rowMajor, Value } from './value.js'
+
+/** Does every place of the view hit an element of its own? */
+function injective(shape: Shape, strides: readonly number[]): boolean {
+  const axes = shape
+    .map((n, a) => ({ n, s: Math.abs(strides[a]!) }))
+    .filter((x) => x.n > 1)
+    .sort((a, b) => a.s - b.s)
+  let span = 0
+  for (const { n, s } of axes) {
+    if (s <= span) return false
+    span += s * (n - 1)
+  }
+  return true
+}
+
+/** What a reduction over nothing gives. */
+function identity(fn: 'sum' | 'prod' | 'max' | 'min', dtype: DType): number {
+  if (fn === 'sum') return 0
+  if (fn === 'prod') return 1
+  const sign = fn === 'max' ? -1 : 1
+  return dtype === 'float32'
+    ? sign * Number.POSITIVE_INFINITY
+    : fn === 'max'
+      ? -2147483648
+      : 2147483647
+}
+
+/** Every output becomes a value that one group computes for it alone. */
+function separateOutputs(graph: Values): void {
+  const claimed = new Set<Value>()
+  for (const o of graph.outputs) {
+    const { base } = o.value
+    const own =
+      !base.given &&
+      o.value.offset === 0 &&
+      base.size === o.value.size &&
+      rowMajor(o.value.shape, o.value.strides) &&
+      !claimed.has(base)
+    if (own) {
+      claimed.add(base)
+      o.value = base
+      continue
+    }
+    const { value } = o
+    o.value = new Value({ op: 'map', fn: 'copy' }, [value], value.shape, value.dtype, 'output')
+    o.value.id = graph.all.length
+    graph.all.push(o.value)
+  }
+}
+
+/** What a layer of the compiler may be left out of for tests. */
+export interface LowerOptions {
+  limits: Limits
+  /** Values of a group, at most. */
+  maxValues?: number
+  recompute?: boolean
+}
+
+export function lower(graph: Graph, options: LowerOptions): Plan {
+  const maxValues = options.maxValues ?? MAX_VALUES
+  const values = simplify(graph)
+  separateOutputs(values)
+  let groups = makeGroups(values, maxValues)
+  if (options.recompute !== false) groups = recompute(values, groups, maxValues)
+  return new Lowering(graph, values, schedule(values, groups), options.limits).plan()
+}
+
+class Lowering {
+  private readonly graph: Graph
+  private readonly values: Values
+  private readonly schedule: Schedule
+  private readonly memory = new Memory()
+  private readonly kernels: Kernels
+  private readonly bufferOf: (Buffer | undefined)[]
+  /** The output that each value is. */
+  private readonly outputOf = new Map<Value, number>()
+  private readonly inputs: (Value | undefined)[] = []
+  private readonly steps: PlanStep[] = []
+  private readonly checks: Check[] = []
+  private readonly host: KernelHost = {
+    place: (base) => this.place(base),
+    materialize: (operand, space) => this.materialize(operand, space),
+    checkId: (n, what) => this.checkId(n, what),
+    output: (n) => (this.schedule.needed[n.id] ? this.own(n) : undefined),
+  }
+
+  constructor(graph: Graph, values: Values, order: Schedule, limits: Limits) {
+    this.graph = graph
+    this.values = values
+    this.schedule = order
+    this.kernels = new Kernels(limits)
+    this.bufferOf = new Array(values.all.length)
+    values.outputs.forEach((o, i) => {
+      this.outputOf.set(o.value, i)
+    })
+    for (const v of values.all) if (v.prim.op === 'input') this.inputs[v.prim.index] = v
+  }
+
+  plan(): Plan {
+    const finals: { from: Buffer; to: Buffer; n: Value }[] = []
+    const { outputs } = this.values
+    let fresh = 0
+    const freshIndex = outputs.map((o) => (o.into === undefined ? fresh++ : -1))
+    this.schedule.order.forEach((g, at) => {
+      for (const n of g.values) {
+        if (!this.schedule.needed[n.id] || (g.bias && n === g.values[0])) continue
+        // What another group computes and this one computes again.
+        if (n.group !== g) continue
+        const o = this.outputOf.get(n)
+        if (o === undefined) {
+          this.bufferOf[n.id] = this.replaced(g, n, at) ?? this.memory.temporary(n.dtype, n.size)
+          continue
+        }
+        const { into } = outputs[o]!
+        if (into === undefined) {
+          this.bufferOf[n.id] = this.memory.output(n.dtype, n.size, freshIndex[o]!)
+          continue
+        }
+        const target = this.changed(into)
+        const reader = this.inputs[into]
+        const safe =
+          !reader || this.schedule.lastRead[reader.id]! < at || this.replaces(g, n, reader, at)
+        if (!safe) {
+          const from = this.memory.temporary(n.dtype, n.size)
+          finals.push({ from, to: target, n })
+          this.bufferOf[n.id] = from
+        } else this.bufferOf[n.id] = target
+      }
+      const start = this.steps.length
+      if (g.space) this.fused(g)
+      else this.single(g)
+      for (const n of g.values) {
+        const b = this.bufferOf[n.id]
+        if (b) this.memory.touch(b)
+      }
+      this.memory.close(start, this.steps.length - 1)
+    })
+    for (const { from, to, n } of finals) {
+      const start = this.steps.length
+      this.memory.touch(from)
+      this.memory.touch(to)
+      const block = (buffer: Buffer): Block => ({
+        buffer,
+        offset: 0,
+        dtype: n.dtype,
+        shape: [n.size],
+        strides: [1],
+      })
+      this.copy(block(from), block(to), 'assign')
+      this.memory.close(start, this.steps.length - 1)
+    }
+    const arenaBytes = this.memory.fit()
+    return { steps: this.steps, buffers: this.memory.buffers, arenaBytes, checks: this.checks }
+  }
+
+  // ---- memory ----
+
+  /** The storage of an input that the program changes. */
+  private changed(into: number): Buffer {
+    const node = this.graph.inputs[into]!
+    const prim = node.prim as Extract<Prim, { op: 'input' }>
+    if (prim.offset !== 0 || !rowMajor(node.shape, prim.strides))
+      throw new BackendError({
+        op: 'compile',
+        rule: 'a tensor that is changed in place must be contiguous',
+        got: show(node.shape),
+      })
+    return this.memory.input(node.dtype, prim.length, prim.index)
+  }
+
+  /** The memory of a value that exists. */
+  private place(base: Value): Access {
+    const { prim } = base
+    if (prim.op === 'input') {
+      const buffer = this.memory.input(base.dtype, prim.length, prim.index)
+      return { buffer, offset: 0 }
+    }
+    const buffer = this.bufferOf[base.id]
+    if (!buffer)
+      throw new BackendError({
+        op: 'lower',
+        rule: 'a value must exist before it is read',
+        got: prim.op,
+      })
+    return { buffer: this.memory.touch(buffer), offset: 0 }
+  }
+  private own(n: Value): Access {
+    return { buffer: this.memory.touch(this.bufferOf[n.id]!), offset: 0 }
+  }
+
+  /** Does the group read the value only at its own places, and nobody later? Then `n` may be written over it. */
+  private replaces(g: Group, n: Value, base: Value, at: number): boolean {
+    const { space } = g
+    if (this.schedule.lastRead[base.id] !== at || !space) return false
+    if (g.accumulated.has(n) || !sameShape(n.shape, space)) return false
+    for (const m of g.values)
+      for (const x of m.inputs) {
+        if (x.base !== base) continue
+        const shape = m.prim.op === 'map' ? m.shape : x.shape
+        if (m.prim.op === 'random' || x.offset !== 0 || !sameShape(shape, space)) return false
+        if (!rowMajor(shape, operandAt(x, shape).strides)) return false
+      }
+    return true
+  }
+  /** Working memory that the group may write `n` to, while it is in the cache. */
+  private replaced(g: Group, n: Value, at: number): Buffer | undefined {
+    if (!g.space) return undefined
+    for (const m of g.values)
+      for (const { base } of m.inputs) {
+        const b = this.bufferOf[base.id]
+        if (b?.kind !== 'arena' || this.outputOf.has(base) || base.size !== n.size) continue
+        if (bytesOf(base.dtype) !== bytesOf(n.dtype)) continue
+        if (!this.replaces(g, n, base, at)) continue
+        if (g.values.some((v) => v.group === g && this.bufferOf[v.id] === b)) continue
+        return b
+      }
+    return undefined
+  }
+
+  private checkId(n: Value, what: string): number {
+    this.checks.push({ op: n.label.split('/')[0] || n.prim.op, what })
+    return this.checks.length - 1
+  }
+
+  // ---- operands of single primitives ----
+
+  private call(
+    prim: CallPrim,
+    inputs: readonly (Block | undefined)[],
+    outputs: readonly (Block | undefined)[],
+    label: string,
+    more: { bias?: Access | undefined; check?: number; flops?: number } = {},
+  ): void {
+    const { bias, check = -1, flops = 0 } = more
+    this.steps.push({ kind: 'prim', prim, inputs, outputs, bias, check, label, flops })
+  }
+  private copy(from: Block, to: Block, label: string, accumulate = false): void {
+    if (sizeOf(from.shape) > 0) this.call({ op: 'copy', accumulate }, [from], [to], label)
+  }
+  private fill(to: Block, value: number, label: string): void {
+    this.call({ op: 'fill', value }, [], [to], label)
+  }
+  private block({ buffer, offset }: Access, dtype: DType, shape: Shape): Block {
+    return { buffer, offset, dtype, shape, strides: stridesOf(shape) }
+  }
+  private result(n: Value): Block {
+    return this.block(this.own(n), n.dtype, n.shape)
+  }
+
+  /** The values of an operand over a shape, in new row-major memory. */
+  private materialize({ base, offset, strides }: Operand, shape: Shape): Access {
+    const to = { buffer: this.memory.temporary(base.dtype, sizeOf(shape)), offset: 0 }
+    if (base.prim.op === 'iota') {
+      const kernel = this.kernels.indices({ base, offset, strides }, shape, to)
+      if (kernel) this.steps.push(kernel)
+    } else {
+      const { buffer } = this.place(base)
+      this.copy(
+        { buffer, offset, dtype: base.dtype, shape, strides },
+        this.block(to, base.dtype, shape),
+        base.label,
+      )
+    }
+    return to
+  }
+  /** A value in row-major memory. */
+  private contiguous(n: Value): Block {
+    const c = n.constant
+    if (c !== undefined) {
+      const to = { buffer: this.memory.temporary(n.dtype, n.size), offset: 0 }
+      this.fill(this.block(to, n.dtype, n.shape), c, n.label)
+      return this.block(to, n.dtype, n.shape)
+    }
+    const direct = n.base.prim.op !== 'iota' && rowMajor(n.shape, n.strides)
+    const at = direct
+      ? { buffer: this.place(n.base).buffer, offset: n.offset }
+      : this.materialize(n, n.shape)
+    return this.block(at, n.dtype, n.shape)
+  }
+  /** An operand that a step reads by strides; what has no memory gets some. */
+  private strided(n: Value): Block {
+    const { op } = n.base.prim
+    if (op === 'const' || op === 'iota') return this.contiguous(n)
+    const { buffer } = this.place(n.base)
+    const { offset, dtype, shape, strides } = n
+    return { buffer, offset, dtype, shape, strides }
+  }
+  /** The result starts as a copy of a value. */
+  private copyInto(x: Value, to: Block, label: string): void {
+    const c = x.constant
+    if (c !== undefined) this.fill(to, c, label)
+    else this.copy({ ...this.strided(x), shape: to.shape }, to, label)
+  }
+
+  // ---- steps ----
+
+  private fused(g: Group): void {
+    if (sizeOf(g.space!) === 0) {
+      for (const n of g.values)
+        if (g.accumulated.has(n) && this.schedule.needed[n.id] && n.size > 0)
+          this.fill(this.result(n), identity((n.prim as { fn: 'sum' }).fn, n.dtype), n.label)
+      return
+    }
+    const kernel = this.kernels.make(g, this.host)
+    if (kernel) this.steps.push(kernel)
+  }
+
+  /** One step, or a few, for a primitive that is not fused. */
+  private single(g: Group): void {
+    const n = g.values[0]!
+    const { prim, label } = n
+    const [a, b, c] = n.inputs as [Value, Value, Value]
+    const pool = prim.op === 'maxPool' || prim.op === 'maxPoolIndex'
+    if (n.size === 0 && !pool) return
+    switch (prim.op) {
+      case 'reshape': {
+        // Elements that do not lie in order, copied out by the old shape.
+        const to = this.result(n)
+        this.copy(this.strided(a), { ...to, shape: a.shape, strides: stridesOf(a.shape) }, label)
+        return
+      }
+      case 'place': {
+        const to = this.result(n)
+        const { strides, offset } = viewLayout(prim.view, to.strides, 0)
+        const { shape } = prim.view
+        const plain = injective(shape, strides)
+        if (b) this.copyInto(b, to, label)
+        else if (!(plain && sizeOf(shape) === n.size)) this.fill(to, prim.fill, label)
+        if (a.size === 0) return
+        const add = prim.accumulate && (b !== undefined || !plain || prim.fill !== 0)
+        this.copy({ ...this.strided(a), shape }, { ...to, offset, shape, strides }, label, add)
+        return
+      }
+      case 'concat': {
+        const to = this.result(n)
+        let first = 0
+        for (const x of n.inputs) {
+          const offset = first * to.strides[prim.axis]!
+          this.copy(this.strided(x), { ...to, offset, shape: x.shape }, label)
+          first += x.shape[prim.axis]!
+        }
+        return
+      }
+      case 'put':
+      case 'scatter': {
+        const to = this.result(n)
+        // Written as if it were zeros, and not filled with them first.
+        const fresh = prim.op === 'put' && Object.is(a.constant, 0) && c.size > 0
+        if (!fresh) this.copyInto(a, to, label)
+        if (b.size === 0 || c.size === 0) return
+        const operands = [fresh ? undefined : to, this.contiguous(b), this.contiguous(c)]
+        this.call(prim, operands, [to], label, { check: this.checkId(n, 'an index') })
+        return
+      }
+      case 'matmul':
+      case 'conv': {
+        const last = g.last
+        const read = (x: Value) => (prim.op === 'matmul' ? this.strided(x) : this.contiguous(x))
+        const inputs = [read(a), read(b)]
+        const to = this.block(this.own(last), n.dtype, n.shape)
+        const bias = g.bias && {
+          buffer: this.place(g.bias.base).buffer,
+          offset: g.bias.offset,
+        }
+        this.call(prim, inputs, [to], last.label, { bias, flops: flopsOf(n) })
+        return
+      }
+      case 'maxPool':
+      case 'maxPoolIndex': {
+        if (n.size === 0) return
+        const wanted = (['maxPool', 'maxPoolIndex'] as const).map((op) => {
+          const m = g.values.find((v) => v.prim.op === op)
+          return m && this.schedule.needed[m.id] ? this.result(m) : undefined
+        })
+        this.call(prim, [this.contiguous(a)], wanted, label)
+        return
+      }
+      case 'take':
+      case 'gather':
+      case 'maxPoolInput': {
+        const inputs = n.inputs.map((x) => this.contiguous(x))
+        const check = this.checkId(n, prim.op === 'maxPoolInput' ? 'a place' : 'an index')
+        this.call(prim, inputs, [this.result(n)], label, { check })
+        return
+      }
+      case 'argreduce':
+      case 'scan':
+      case 'argsort':
+      case 'searchsorted':
+      case 'convInput':
+      case 'convWeight':
+      case 'sumPool':
+      case 'sumPoolInput':
+      case 'recurrent':
+      case 'recurrentBack': {
+        const inputs = n.inputs.map((x) => this.contiguous(x))
+        this.call(prim, inputs, [this.result(n)], label, { flops: flopsOf(n) })
+        return
+      }
+      default:
+        throw new BackendError({ op: 'lower', rule: 'unknown primitive', got: prim.op })
+    }
+  }
+}

@@ -1,0 +1,129 @@
+/** The order in which groups run: by first need, checks early, changes of outside memory late. */
+import { BackendError } from '../../core/errors.js'
+import type { Group } from './groups.js'
+import type { Values } from './simplify.js'
+
+export interface Schedule {
+  order: Group[]
+  /** By value: is it read outside of the group that computes it, or an output? Then it needs memory. */
+  needed: Uint8Array
+  /** By value: the place in the order of the group that reads it last, or -1. */
+  lastRead: Int32Array
+}
+
+export function schedule(graph: Values, groups: readonly Group[]): Schedule {
+  const { all, outputs } = graph
+  const needed = new Uint8Array(all.length)
+  /** Is it read by another group? */
+  const read = new Uint8Array(all.length)
+  const into = new Uint8Array(all.length)
+  let most = 0
+  let lastCheck = -1
+  for (const g of groups) {
+    most = Math.max(most, g.id)
+    for (const n of g.values) {
+      if (n.prim.op === 'check') lastCheck = Math.max(lastCheck, g.last.id)
+      for (const { base } of n.inputs) {
+        if (base.group !== g) read[base.id] = 1
+        if (!base.group || g.again?.has(base)) continue
+        if (base.group !== g || g.accumulated.has(base)) needed[base.id] = 1
+      }
+    }
+    if (g.bias?.base.group) needed[g.bias.base.id] = 1
+  }
+  for (const o of outputs) {
+    needed[o.value.id] = 1
+    if (o.into !== undefined) into[o.value.id] = 1
+  }
+
+  // What stands before each group, counted, and what behind.
+  const waits = new Int32Array(most + 1)
+  const behind: Group[][] = new Array(most + 1)
+  for (const g of groups) behind[g.id] = []
+  const seen = new Int32Array(most + 1).fill(-1)
+  for (const g of groups) {
+    const wait = (on: Group | undefined) => {
+      if (!on || on === g || seen[on.id] === g.id) return
+      seen[on.id] = g.id
+      waits[g.id]!++
+      behind[on.id]!.push(g)
+    }
+    for (const n of g.values)
+      for (const { base } of n.inputs) if (!g.again?.has(base)) wait(base.group)
+    if (g.bias) wait(g.bias.base.group)
+  }
+
+  // Groups that only feed changes of outside memory run late.
+  const key = (g: Group): number => {
+    const own = g.last.id
+    let late = false
+    for (const n of g.values) {
+      if (!needed[n.id]) continue
+      if (!into[n.id] || read[n.id]) return own
+      late = true
+    }
+    return late ? Math.max(own, lastCheck + 0.5) : own
+  }
+  const heap = new Heap()
+  for (const g of groups) if (waits[g.id] === 0) heap.push(key(g), g)
+  const order: Group[] = []
+  for (let g = heap.pop(); g; g = heap.pop()) {
+    order.push(g)
+    for (const h of behind[g.id]!) if (--waits[h.id]! === 0) heap.push(key(h), h)
+  }
+  if (order.length !== groups.length)
+    throw new BackendError({
+      op: 'lower',
+      rule: 'groups must not depend on each other in a circle',
+    })
+
+  const lastRead = new Int32Array(all.length).fill(-1)
+  order.forEach((g, at) => {
+    for (const n of g.values) for (const { base } of n.inputs) lastRead[base.id] = at
+    if (g.bias) lastRead[g.bias.base.id] = at
+  })
+  return { order, needed, lastRead }
+}
+
+/** The least key first. */
+class Heap {
+  private readonly keys: number[] = []
+  private readonly groups: Group[] = []
+
+  push(key: number, g: Group): void {
+    const { keys, groups } = this
+    let i = keys.length
+    while (i > 0) {
+      const p = (i - 1) >> 1
+      if (keys[p]! <= key) break
+      keys[i] = keys[p]!
+      groups[i] = groups[p]!
+      i = p
+    }
+    keys[i] = key
+    groups[i] = g
+  }
+
+  pop(): Group | undefined {
+    const { keys, groups } = this
+    const top = groups[0]
+    if (!top) return undefined
+    const key = keys.pop()!
+    const g = groups.pop()!
+    const n = keys.length
+    if (n === 0) return top
+    let i = 0
+    for (;;) {
+      let c = 2 * i + 1
+      if (c >= n) break
+      if (c + 1 < n && keys[c + 1]! < keys[c]!) c++
+      if (keys[c]! >= key) break
+      keys[i] = keys[c]!
+      groups[i] = groups[c]!
+      i = c
+    }
+    keys[i] = key
+    groups[i] = g
+    return top
+  }
+}
