@@ -80,6 +80,7 @@ function trace(
       })
     return treeMap(value, isTensor, (t) => (t.recorder === recorder ? add(nodeOf(t)) : t))
   })
+  for (const f of recorder.waiting) f()
   const written = recorder.boxes.filter((b) => b.written && b.written !== b.node)
   if (written.length > 0) {
     const boxesOn = new Map<Storage | undefined, number>()

@@ -21,6 +21,8 @@ export interface Recorder {
   guard(read: () => unknown): void
   /** Has `f` called after each run of the program. */
   afterRun?(f: () => void): void
+  /** Runs `f` when the function has been traced to its end. */
+  whenTraced?(f: () => void): void
 }
 
 /** The draws of random numbers in a segment that is computed a second time; see autograd/checkpoint.ts. */
@@ -45,6 +47,8 @@ export const state: {
   order: number
   /** Looks at what every operation gives; see autograd/anomaly.ts. */
   inspect: ((op: string, inputs: readonly Tensor[], outputs: readonly Tensor[]) => void) | undefined
+  /** Told of every input of an operation that wants a gradient, while a model runs for the first time. */
+  met: ((t: Tensor) => void) | undefined
   replay: Replay | undefined
   /** Marks the nodes of a second computation, which must not be merged with the first; 0: none. */
   fence: number
@@ -58,6 +62,7 @@ export const state: {
   path: [],
   order: 0,
   inspect: undefined,
+  met: undefined,
   replay: undefined,
   fence: 0,
 }
