@@ -180,6 +180,10 @@ export const oneOf = (...values: readonly string[]): Kind =>
 export interface Places {
   readonly [name: string]: Kind
 }
+const placesOf = (places: Places | readonly string[]): Places =>
+  Array.isArray(places)
+    ? Object.fromEntries(places.map((name: string) => [name, kinds.any]))
+    : (places as Places)
 
 /**
  * Arguments by place, as in PyTorch, then an object of options with the rest: `(1, 6, 5, { padding: 2 })` and
@@ -190,19 +194,20 @@ export interface Places {
 export function readArguments<O extends object>(
   op: string,
   args: readonly unknown[],
-  places: Places,
+  places: Places | readonly string[],
   required = 0,
-  named: Places = {},
+  named: Places | readonly string[] = {},
 ): O {
-  const names = Object.keys(places)
-  const all = { ...places, ...named }
+  const [byPlace, byName] = [placesOf(places), placesOf(named)]
+  const names = Object.keys(byPlace)
+  const all = { ...byPlace, ...byName }
   let count = args.length
   while (count > 0 && args[count - 1] === undefined) count--
   const last = count > 0 ? args[count - 1] : undefined
   const options = isPlainObject(last) ? last : undefined
   if (options) count--
   if (count > names.length) {
-    const others = Object.keys(named)
+    const others = Object.keys(byName)
     throw new ValueError({
       op,
       rule: names.length > 0 ? `the arguments are ${names.join(', ')}` : 'it takes no arguments',
