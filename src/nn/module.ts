@@ -6,7 +6,7 @@ import { sameShape } from '../core/shape.js'
 import { leaves } from '../core/tree.js'
 import { assign } from '../ops/assign.js'
 import { nameTensor } from '../ops/names.js'
-import { Tensor } from '../ops/tensor.js'
+import { keep, Tensor } from '../ops/tensor.js'
 import { guard, noGrad, state } from '../ops/trace.js'
 import { toBackend } from '../tensor/creation.js'
 import { watch } from './watch.js'
@@ -16,6 +16,8 @@ export class Parameter extends Tensor {
   constructor(t: Tensor, requiresGrad = true) {
     super(t.shape, t.dtype, { storage: t.storage!, offset: t.offset, strides: t.strides })
     this.requiresGrad = requiresGrad
+    // A model that is made inside of a tidy stays.
+    keep(this)
   }
 }
 
@@ -247,6 +249,7 @@ export abstract class Module {
       throw new ValueError({ op: 'registerBuffer', rule: `${name} must be a tensor or null` })
     setField('registerBuffer', this, name, t)
     this[inside].buffers.set(name, persistent)
+    if (t) keep(t)
     return t
   }
   /** Sets a parameter under a name that is computed; `this.name = parameter` does the same. */

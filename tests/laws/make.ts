@@ -37,7 +37,10 @@ export function maker(seed: number, float: DType = 'float32'): SampleMaker {
         shape,
       }),
     bool: (shape) =>
-      tensor(Uint8Array.from(list(sizeOf(shape), () => (next() < 0.5 ? 0 : 1))), { shape }),
+      tensor(Uint8Array.from(list(sizeOf(shape), () => (next() < 0.5 ? 0 : 1))), {
+        shape,
+        dtype: 'bool',
+      }),
   }
 }
 
