@@ -63,7 +63,7 @@ export function bundleNode() {
   const input = [...files].map((file) => [file.replace(/\.js$/, ''), file])
   return write(
     input,
-    { platform: 'node', external: [/^[^./]/] },
+    { platform: 'node', external: [/^[^./]/], plugins: [forBundlers] },
     {
       dir: 'dist',
       chunkFileNames: ({ moduleIds }) => {
@@ -90,6 +90,61 @@ const wasmPlace = {
       : undefined,
 }
 
+/** The children of a syntax node. */
+function* childrenOf(node) {
+  for (const value of Object.values(node))
+    for (const child of Array.isArray(value) ? value : [value])
+      if (typeof child?.type === 'string') yield child
+}
+/** The text with each `[start, end, text]` put in. */
+function edited(code, edits) {
+  let result = code
+  for (const [start, end, text] of edits.sort((a, b) => b[0] - a[0]))
+    result = result.slice(0, start) + text + result.slice(end)
+  return result
+}
+const ours = (id) => id.startsWith(`${root}/${modules}/`)
+
+/**
+ * Makes what users bundle and minify fit for it. Classes carry their names as data, so that errors, summaries and saved
+ * files name them alike, whatever a minifier calls them. And constants that a call makes are marked as free of effects,
+ * so that an operation or a layer that nobody uses is left out.
+ */
+export const forBundlers = {
+  name: 'for-bundlers',
+  transform(code, id) {
+    if (!ours(id)) return undefined
+    const edits = []
+    const named = (node) => {
+      const own = node.body.body.some((m) => m.static && m.key?.name === 'name')
+      if (node.id && !own) {
+        const at = node.body.start + 1
+        edits.push([at, at, ` static name = ${JSON.stringify(node.id.name)};`])
+      }
+    }
+    const visit = (node) => {
+      if (node.type === 'ClassDeclaration' || node.type === 'ClassExpression') named(node)
+      for (const child of childrenOf(node)) visit(child)
+    }
+    /** Calls that run while the module loads. */
+    const free = (node) => {
+      if (/Function|Class|Await/.test(node.type)) return
+      if (/^(Call|New)Expression$/.test(node.type))
+        edits.push([node.start, node.start, '/*#__PURE__*/ '])
+      for (const child of childrenOf(node)) free(child)
+    }
+    const program = this.parse(code)
+    visit(program)
+    for (const statement of program.body) {
+      const declared =
+        statement.type === 'ExportNamedDeclaration' ? statement.declaration : statement
+      if (declared?.type === 'VariableDeclaration' && declared.kind === 'const')
+        for (const { init } of declared.declarations) if (init) free(init)
+    }
+    return { code: edited(code, edits), map: null }
+  },
+}
+
 /** OpLaws of src/ops/define.ts: what operations carry for readers and for the laws. */
 const laws = new Set(['formula', 'source', 'example', 'samples', 'except'])
 const defines = new Set(['defineOp', 'defineMove'])
@@ -97,28 +152,23 @@ const defines = new Set(['defineOp', 'defineMove'])
  * Leaves that out of the object literals that are the argument of `defineOp` and `defineMove`, where the types let
  * nothing that computes read it. A property of the same name anywhere else stays: it means something else.
  */
-const withoutLaws = {
+export const withoutLaws = {
   name: 'without-laws',
   transform(code, id) {
     if (!id.startsWith(`${root}/${modules}/ops/`)) return undefined
-    const cuts = []
+    const edits = []
     const visit = (node) => {
       if (node.type === 'CallExpression' && defines.has(node.callee.name)) {
         const [spec] = node.arguments
         if (spec?.type === 'ObjectExpression')
-          for (const p of spec.properties)
-            if (p.type === 'Property' && !p.computed && laws.has(p.key.name)) cuts.push(p)
+          for (const { type, computed, key, start, end } of spec.properties)
+            if (type === 'Property' && !computed && laws.has(key.name))
+              edits.push([start, end + /^\s*,?/.exec(code.slice(end))[0].length, ''])
       }
-      for (const value of Object.values(node))
-        for (const child of Array.isArray(value) ? value : [value])
-          if (typeof child?.type === 'string') visit(child)
+      for (const child of childrenOf(node)) visit(child)
     }
     visit(this.parse(code))
-    let kept = code
-    // From the end, with the comma that follows.
-    for (const { start, end } of cuts.sort((a, b) => b.start - a.start))
-      kept = kept.slice(0, start) + kept.slice(end).replace(/^\s*,/, '')
-    return { code: kept, map: null }
+    return { code: edited(code, edits), map: null }
   },
 }
 
@@ -141,7 +191,7 @@ export async function bundleBrowser() {
   rmSync(`${root}/dist/browser`, { recursive: true, force: true })
   await write(
     input,
-    { platform: 'browser', resolve: { alias }, plugins: [wasmPlace, withoutLaws] },
+    { platform: 'browser', resolve: { alias }, plugins: [wasmPlace, withoutLaws, forBundlers] },
     {
       dir: 'dist/browser',
       minify: true,
