@@ -10,6 +10,8 @@ export default defineConfig({
       { find: '#native', replacement: `${src}/backends/cpu/native.ts` },
       { find: '#platform', replacement: `${src}/backends/cpu/platform.node.ts` },
       { find: '#host', replacement: `${src}/core/host.node.ts` },
+      { find: '#methods', replacement: `${src}/tensor/moreMethods.ts` },
+      { find: '#reference', replacement: `${src}/backends/reference/index.ts` },
       { find: /^nabla$/, replacement: `${src}/index.ts` },
       { find: /^nabla\/(recipe|terminal)$/, replacement: `${src}/cli/$1.ts` },
       { find: /^nabla\/(\w+)$/, replacement: `${src}/$1/index.ts` },

@@ -39,23 +39,31 @@ function placed() {
   return found
 }
 
-/** The modules that an entry brings. */
-function reach(entry, found = new Set()) {
+/** The modules that an entry brings, with what names like `#methods` stand for. */
+function reach(entry, names = {}, found = new Set()) {
   if (found.has(entry)) return found
   found.add(entry)
   const text = readFileSync(`${root}/${modules}/${entry}`, 'utf8')
-  for (const [, name] of text.matchAll(/^(?:import|export)\b[^;]*?['"](\.{1,2}\/[^'"]+)['"]/gm))
-    reach(join(dirname(entry), name), found)
+  for (const [, name] of text.matchAll(
+    /^(?:import|export)\b[^;]*?['"](\.{1,2}\/[^'"]+|#\w+)['"]/gm,
+  ))
+    if (!name.startsWith('#')) reach(join(dirname(entry), name), names, found)
+    else if (names[name]) reach(names[name], names, found)
   return found
 }
+
+/** What Node has from the beginning and a page loads later: no file of its own in the bundle for Node. */
+const inNode = ['#methods', '#reference']
 
 /** Gives the files written, by their paths in dist/. */
 export function bundleNode() {
   const { exports, imports, bin } = manifest()
   const stay = placed()
   const files = new Set(stay)
-  const core = reach('index.js')
-  const training = new Set(['nn/index.js', 'optim/index.js'].flatMap((e) => [...reach(e)]))
+  const names = Object.fromEntries(inNode.map((name) => [name, moduleOf(imports[name].node)]))
+  const alias = Object.fromEntries(inNode.map((n) => [n, `${root}/${modules}/${names[n]}`]))
+  const core = reach('index.js', names)
+  const training = new Set(['nn/index.js', 'optim/index.js'].flatMap((e) => [...reach(e, names)]))
   for (const { default: file } of Object.values(exports)) if (file) files.add(moduleOf(file))
   for (const targets of Object.values(imports))
     for (const file of Object.values(targets)) files.add(moduleOf(file))
@@ -63,7 +71,12 @@ export function bundleNode() {
   const input = [...files].map((file) => [file.replace(/\.js$/, ''), file])
   return write(
     input,
-    { platform: 'node', external: [/^[^./]/], plugins: [forBundlers] },
+    {
+      platform: 'node',
+      external: (id) => /^[^./]/.test(id) && !inNode.includes(id),
+      resolve: { alias },
+      plugins: [forBundlers],
+    },
     {
       dir: 'dist',
       chunkFileNames: ({ moduleIds }) => {

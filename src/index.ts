@@ -2,6 +2,7 @@
 import { backend } from './backends/registry.js'
 import { state } from './ops/trace.js'
 import './tensor/methods.js'
+import '#methods'
 import './tensor/print.js'
 
 state.backend = backend
