@@ -1,8 +1,6 @@
-import type { DType } from '../../src/core/dtype.js'
+import { type DType, type Tensor, tensor } from 'nabla'
 import { sizeOf } from '../../src/core/shape.js'
 import type { Nested, SampleMaker } from '../../src/ops/define.js'
-import { tensor } from '../../src/tensor/creation.js'
-import type { Tensor } from '../../src/ops/tensor.js'
 
 /** Small, fast and seeded; for test data only. */
 export function random(seed: number): () => number {
