@@ -11,7 +11,9 @@
 #endif
 #else
 #define NABLA_POOL 1
-#include "system.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -51,9 +53,10 @@ struct Pool {
 #if defined(__wasm__)
   uint32_t entered[MAX_THREADS];
 #else
-  Thread handles[MAX_THREADS];
+  pthread_t handles[MAX_THREADS];
 #if !defined(__linux__)
-  Monitor monitor;
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
 #endif
 #endif
 };
@@ -71,19 +74,19 @@ void sleep_on(Pool*, uint32_t* word, uint32_t value) {
 void wake(Pool*, uint32_t* word, int count) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0); }
 #else
 void sleep_on(Pool* p, uint32_t* word, uint32_t value) {
-  monitor_enter(&p->monitor);
-  if (load(word) == value) monitor_wait(&p->monitor);
-  monitor_leave(&p->monitor);
+  pthread_mutex_lock(&p->mutex);
+  if (load(word) == value) pthread_cond_wait(&p->changed, &p->mutex);
+  pthread_mutex_unlock(&p->mutex);
 }
 void wake(Pool* p, uint32_t*, int) {
-  monitor_enter(&p->monitor);
-  monitor_wake(&p->monitor);
-  monitor_leave(&p->monitor);
+  pthread_mutex_lock(&p->mutex);
+  pthread_cond_broadcast(&p->changed);
+  pthread_mutex_unlock(&p->mutex);
 }
 #endif
 
 #if !defined(__wasm__)
-inline void relax() {
+inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -100,13 +103,14 @@ bool spin(const F& ready) {
   return false;
 #else
   constexpr int64_t NANOSECONDS = 50'000;
-  int64_t start = 0;
+  timespec start, now;
   for (int i = 0;; i++) {
     if (ready()) return true;
-    relax();
-    if (i == 0) start = nanoseconds();
+    pause();
+    if (i == 0) clock_gettime(CLOCK_MONOTONIC, &start);
     if (i % 16) continue;
-    if (nanoseconds() - start > NANOSECONDS) return false;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if ((now.tv_sec - start.tv_sec) * 1'000'000'000 + (now.tv_nsec - start.tv_nsec) > NANOSECONDS) return false;
   }
 #endif
 }
@@ -213,29 +217,29 @@ struct Start {
   Pool* pool;
   int thread;
 };
-NABLA_THREAD_MAIN enter(void* arg) {
+void* enter(void* arg) {
   const Start s = *(Start*)arg;
   free(arg);
   worker(s.pool, s.thread);
-  return 0;
+  return nullptr;
 }
 }  // namespace
 
 Pool* pool_create(int threads) {
   if (threads > MAX_THREADS) threads = MAX_THREADS;
-  static_assert(alignof(Pool) == CACHE_LINE);
-  Pool* const p = (Pool*)aligned_take(sizeof(Pool));
-  if (!p) return nullptr;
+  Pool* p = nullptr;
+  if (posix_memalign((void**)&p, alignof(Pool), sizeof(Pool))) return nullptr;
   __builtin_memset((void*)p, 0, sizeof(Pool));
 #if !defined(__linux__)
-  monitor_init(&p->monitor);
+  pthread_mutex_init(&p->mutex, nullptr);
+  pthread_cond_init(&p->changed, nullptr);
 #endif
   int made = 1;
   for (; made < threads; made++) {
     Start* s = (Start*)malloc(sizeof(Start));
     if (!s) break;
     *s = {p, made};
-    if (!thread_start(&p->handles[made], enter, s)) {
+    if (pthread_create(&p->handles[made], nullptr, enter, s)) {
       free(s);
       break;
     }
@@ -248,11 +252,12 @@ void pool_destroy(Pool* p) {
   if (!p) return;
   __atomic_store_n(&p->stop, 1, __ATOMIC_SEQ_CST);
   ring(p, MAX_THREADS);
-  for (int i = 1; i < p->threads; i++) thread_join(p->handles[i]);
+  for (int i = 1; i < p->threads; i++) pthread_join(p->handles[i], nullptr);
 #if !defined(__linux__)
-  monitor_end(&p->monitor);
+  pthread_mutex_destroy(&p->mutex);
+  pthread_cond_destroy(&p->changed);
 #endif
-  aligned_give(p);
+  free(p);
 }
 
 #endif

@@ -189,6 +189,8 @@ export interface Node {
   label: string
   /** Nodes with different fences stay apart: what is computed again later must not be computed early and kept. */
   fence?: number
+  /** Its place among the nodes that are being walked over; of no meaning afterwards. */
+  index?: number
 }
 
 /** What a program gives back: a node's value, written to output slot i, or in place to an input's storage. */
@@ -350,9 +352,9 @@ export function node(
   label: string = prim.op,
 ): Node {
   const { shape, dtype: type } = infer(prim, inputs, dtype)
-  return { prim, inputs, shape, dtype: type, label }
+  return { prim, inputs, shape, dtype: type, label, index: 0 }
 }
 export function constNode(value: number, dtype: DType): Node {
-  return { prim: { op: 'const', value }, inputs: [], shape: [], dtype, label: 'const' }
+  return { prim: { op: 'const', value }, inputs: [], shape: [], dtype, label: 'const', index: 0 }
 }
 export { isFloat, promote }

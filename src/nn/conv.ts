@@ -1,6 +1,5 @@
 /** Convolutional layers. */
 import { ValueError } from '../core/errors.js'
-import { kinds, oneOf, readArguments } from '../core/options.js'
 import {
   conv1d,
   conv2d,
@@ -15,58 +14,35 @@ import {
 import { pad } from '../ops/join.js'
 import type { Tensor } from '../ops/tensor.js'
 import { type Extents, extents } from '../ops/window.js'
-import {
-  type BiasOption,
-  biasPlace,
-  showOptions,
-  type Unless,
-  uniformParameter,
-  unless,
-} from './common.js'
+import { type BiasOption, showOptions, uniformParameter } from './common.js'
 import { Module, type Parameter } from './module.js'
 
+interface Kernel {
+  kernelSize: Extents
+}
 export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular'
-export interface ConvLayerOptions<B extends boolean = boolean> extends ConvOptions, BiasOption<B> {
+export interface ConvLayerOptions extends ConvOptions, BiasOption {
   /** What stands in the padding. */
   paddingMode?: PaddingMode
 }
-export interface ConvTransposeLayerOptions<B extends boolean = boolean>
-  extends ConvTransposeOptions,
-    BiasOption<B> {}
+export interface ConvTransposeLayerOptions extends ConvTransposeOptions, BiasOption {}
 
-/** What all six are made with; see the arguments of Conv2d. */
-interface Sizes {
-  inChannels: number
-  outChannels: number
-  kernelSize: Extents
-}
-const sizes = {
-  inChannels: kinds.count,
-  outChannels: kinds.count,
-  kernelSize: kinds.extents,
-  stride: kinds.extents,
-}
-const padded = {
-  rule: "a number, a list of numbers, 'same' or 'valid'",
-  holds: (v: unknown) => v === 'same' || v === 'valid' || kinds.extents.holds(v),
-}
-const paddingMode = oneOf('zeros', 'reflect', 'replicate', 'circular')
-const convPlaces = {
-  ...sizes,
-  padding: padded,
-  dilation: kinds.extents,
-  groups: kinds.integer,
-  ...biasPlace,
-  paddingMode,
-}
-const transposePlaces = {
-  ...sizes,
-  padding: kinds.extents,
-  outputPadding: kinds.extents,
-  groups: kinds.integer,
-  ...biasPlace,
-  dilation: kinds.extents,
-  paddingMode: oneOf('zeros'),
+/** `new Conv2d(3, 8, 5, { padding: 2 })` or `new Conv2d(3, 8, { kernelSize: 5, padding: 2 })`. */
+type Arguments<O> = [
+  inChannels: number,
+  outChannels: number,
+  kernel: Extents | (O & Kernel),
+  options?: O,
+]
+
+/** The kernel as a number or list beside the options, or among them. */
+function kernelOf<O extends object>(
+  kernel: Extents | (O & Kernel),
+  options: O | undefined,
+): Kernel & Partial<O> {
+  if (typeof kernel === 'number' || Array.isArray(kernel))
+    return { ...options, kernelSize: kernel as Extents } as Kernel & Partial<O>
+  return kernel as O & Kernel
 }
 
 const functions = {
@@ -75,11 +51,10 @@ const functions = {
 } as const
 
 /** What the six layers share: weight and bias, drawn from U(±1/√fanIn). */
-abstract class Convolution<B extends boolean> extends Module {
+abstract class Convolution extends Module {
   weight: Parameter
-  bias: Unless<B>
-  readonly inChannels: number
-  readonly outChannels: number
+  bias: Parameter | null
+  protected readonly channels: readonly [number, number]
 
   constructor(
     op: string,
@@ -96,7 +71,7 @@ abstract class Convolution<B extends boolean> extends Module {
           rule: 'the groups must divide the channels',
           got: `${channels.join(' and ')} channels, ${groups} groups`,
         })
-    ;[this.inChannels, this.outChannels] = channels
+    this.channels = channels
     const bound = (shape: readonly number[]) =>
       1 /
       Math.sqrt(
@@ -106,32 +81,35 @@ abstract class Convolution<B extends boolean> extends Module {
         ),
       )
     this.weight = uniformParameter(weightShape, bound(weightShape))
-    this.bias = unless<B, Parameter>(bias, () =>
-      uniformParameter([channels[1]], bound(weightShape)),
-    )
+    this.bias = bias ? uniformParameter([channels[1]], bound(weightShape)) : null
   }
 }
 
-abstract class ConvNd<B extends boolean> extends Convolution<B> {
-  /** What was given besides channels and kernel. */
-  options: ConvOptions
-  paddingMode: PaddingMode
-  readonly kernelSize: readonly number[]
+abstract class ConvNd extends Convolution {
+  private readonly options: ConvOptions
+  private readonly paddingMode: PaddingMode
+  private readonly own: ConvLayerOptions & Kernel
 
-  constructor(spatial: 1 | 2 | 3, args: readonly unknown[]) {
+  constructor(
+    spatial: 1 | 2 | 3,
+    ...[inChannels, outChannels, kernel, given]: Arguments<ConvLayerOptions>
+  ) {
+    const o = kernelOf(kernel, given)
+    const { kernelSize, bias = true, paddingMode = 'zeros', ...options } = o
     const op = `Conv${spatial}d`
-    const given = readArguments<Sizes & ConvLayerOptions>(op, args, convPlaces, 3)
-    const { inChannels, outChannels, kernelSize, bias = true, paddingMode, ...options } = given
     const size = extents(op, 'kernelSize', kernelSize, spatial, 1)
     const groups = options.groups ?? 1
     const channels = [inChannels, outChannels] as const
     super(op, channels, [outChannels, Math.floor(inChannels / groups), ...size], groups, bias)
-    for (const key of ['stride', 'dilation'] as const)
-      if (options[key] !== undefined) extents(op, key, options[key], spatial, 1)
-    if (typeof options.padding === 'number') extents(op, 'padding', options.padding, spatial, 0)
+    if (!['zeros', 'reflect', 'replicate', 'circular'].includes(paddingMode))
+      throw new ValueError({
+        op,
+        rule: "paddingMode is 'zeros', 'reflect', 'replicate' or 'circular'",
+        got: `'${paddingMode}'`,
+      })
     this.options = options
-    this.paddingMode = paddingMode ?? 'zeros'
-    this.kernelSize = size
+    this.paddingMode = paddingMode
+    this.own = o
   }
 
   override forward(x: Tensor): Tensor {
@@ -152,95 +130,51 @@ abstract class ConvNd<B extends boolean> extends Convolution<B> {
     return run(padded, weight, bias, { ...options, padding: 0 })
   }
   override describe(): string {
-    const { inChannels, outChannels, kernelSize, options, paddingMode } = this
-    const shown = {
-      kernelSize,
-      ...options,
-      ...(!this.bias && { bias: false }),
-      ...(paddingMode !== 'zeros' && { paddingMode }),
-    }
-    return [inChannels, outChannels, showOptions(shown)].join(', ')
+    return [...this.channels, showOptions(this.own)].join(', ')
   }
 }
 
 /**
- * Cross-correlation over one axis; see conv1d. `new Conv1d(4, 8, 3, { padding: 1 })`, or
- * by place as in PyTorch: `new Conv1d(4, 8, 3, 1, 1)`.
+ * Cross-correlation over one axis; see conv1d. `new Conv1d(4, 8, 3, { padding: 1 })`, or kernelSize among the options.
  *
  * Shapes: x (N, in, L) or (in, L), weight (out, in/groups, K), bias (out).
  * @throws ValueError when the groups do not divide the channels
  */
-export class Conv1d<B extends boolean = true> extends ConvNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvLayerOptions<B>,
-    padding?: ConvOptions['padding'] | ConvLayerOptions<B>,
-    dilation?: Extents | ConvLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    paddingMode?: PaddingMode,
-  )
-  constructor(...args: unknown[]) {
-    super(1, args)
+export class Conv1d extends ConvNd {
+  constructor(...args: Arguments<ConvLayerOptions>) {
+    super(1, ...args)
   }
 }
 /** Cross-correlation over two axes; see Conv1d. Shapes: x (N, in, H, W), weight (out, in/groups, KH, KW), bias (out). */
-export class Conv2d<B extends boolean = true> extends ConvNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvLayerOptions<B>,
-    padding?: ConvOptions['padding'] | ConvLayerOptions<B>,
-    dilation?: Extents | ConvLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    paddingMode?: PaddingMode,
-  )
-  constructor(...args: unknown[]) {
-    super(2, args)
+export class Conv2d extends ConvNd {
+  constructor(...args: Arguments<ConvLayerOptions>) {
+    super(2, ...args)
   }
 }
 /** Cross-correlation over three axes; see Conv1d. Shapes: x (N, in, D, H, W), weight (out, in/groups, KD, KH, KW). */
-export class Conv3d<B extends boolean = true> extends ConvNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvLayerOptions<B>,
-    padding?: ConvOptions['padding'] | ConvLayerOptions<B>,
-    dilation?: Extents | ConvLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    paddingMode?: PaddingMode,
-  )
-  constructor(...args: unknown[]) {
-    super(3, args)
+export class Conv3d extends ConvNd {
+  constructor(...args: Arguments<ConvLayerOptions>) {
+    super(3, ...args)
   }
 }
 
-abstract class ConvTransposeNd<B extends boolean> extends Convolution<B> {
-  /** What was given besides channels and kernel. */
-  options: ConvTransposeOptions
-  readonly kernelSize: readonly number[]
+abstract class ConvTransposeNd extends Convolution {
+  private readonly options: ConvTransposeOptions
+  private readonly own: ConvTransposeLayerOptions & Kernel
 
-  constructor(spatial: 1 | 2 | 3, args: readonly unknown[]) {
+  constructor(
+    spatial: 1 | 2 | 3,
+    ...[inChannels, outChannels, kernel, given]: Arguments<ConvTransposeLayerOptions>
+  ) {
+    const o = kernelOf(kernel, given)
+    const { kernelSize, bias = true, ...options } = o
     const op = `ConvTranspose${spatial}d`
-    const given = readArguments<Sizes & ConvTransposeLayerOptions & { paddingMode?: PaddingMode }>(
-      op,
-      args,
-      transposePlaces,
-      3,
-    )
-    const { inChannels, outChannels, kernelSize, bias = true, paddingMode: _, ...options } = given
     const size = extents(op, 'kernelSize', kernelSize, spatial, 1)
     const groups = options.groups ?? 1
     const channels = [inChannels, outChannels] as const
     super(op, channels, [inChannels, Math.floor(outChannels / groups), ...size], groups, bias)
     this.options = options
-    this.kernelSize = size
+    this.own = o
   }
 
   /** `outputSize` chooses among the shapes that a stride allows; it replaces outputPadding. */
@@ -262,9 +196,7 @@ abstract class ConvTransposeNd<B extends boolean> extends Convolution<B> {
     return run(x, weight, bias, { ...options, outputPadding })
   }
   override describe(): string {
-    const { inChannels, outChannels, kernelSize, options } = this
-    const shown = { kernelSize, ...options, ...(!this.bias && { bias: false }) }
-    return [inChannels, outChannels, showOptions(shown)].join(', ')
+    return [...this.channels, showOptions(this.own)].join(', ')
   }
 }
 
@@ -273,53 +205,20 @@ abstract class ConvTransposeNd<B extends boolean> extends Convolution<B> {
  *
  * Shapes: x (N, in, L) or (in, L), weight (in, out/groups, K), bias (out).
  */
-export class ConvTranspose1d<B extends boolean = true> extends ConvTransposeNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvTransposeLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvTransposeLayerOptions<B>,
-    padding?: Extents | ConvTransposeLayerOptions<B>,
-    outputPadding?: Extents | ConvTransposeLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    dilation?: Extents,
-  )
-  constructor(...args: unknown[]) {
-    super(1, args)
+export class ConvTranspose1d extends ConvTransposeNd {
+  constructor(...args: Arguments<ConvTransposeLayerOptions>) {
+    super(1, ...args)
   }
 }
 /** The transpose of a convolution over two axes. Shapes: x (N, in, H, W), weight (in, out/groups, KH, KW), bias (out). */
-export class ConvTranspose2d<B extends boolean = true> extends ConvTransposeNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvTransposeLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvTransposeLayerOptions<B>,
-    padding?: Extents | ConvTransposeLayerOptions<B>,
-    outputPadding?: Extents | ConvTransposeLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    dilation?: Extents,
-  )
-  constructor(...args: unknown[]) {
-    super(2, args)
+export class ConvTranspose2d extends ConvTransposeNd {
+  constructor(...args: Arguments<ConvTransposeLayerOptions>) {
+    super(2, ...args)
   }
 }
 /** The transpose of a convolution over three axes. Shapes: x (N, in, D, H, W), weight (in, out/groups, KD, KH, KW). */
-export class ConvTranspose3d<B extends boolean = true> extends ConvTransposeNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvTransposeLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvTransposeLayerOptions<B>,
-    padding?: Extents | ConvTransposeLayerOptions<B>,
-    outputPadding?: Extents | ConvTransposeLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    dilation?: Extents,
-  )
-  constructor(...args: unknown[]) {
-    super(3, args)
+export class ConvTranspose3d extends ConvTransposeNd {
+  constructor(...args: Arguments<ConvTransposeLayerOptions>) {
+    super(3, ...args)
   }
 }

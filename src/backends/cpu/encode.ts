@@ -9,6 +9,7 @@ import { type Access, type Block, KernelTooLarge, type Plan, type PrimCall } fro
 import { bitsOf, writeFused } from './fused.js'
 import { cells, dtypeCodes, MAGIC, MAX_IO, MAX_OUTER, modes, opcodes, VERSION } from './opcodes.js'
 import type { Program } from './program.js'
+import { Words } from './words.js'
 
 /** Axes that run on in both operands of a copy, merged. */
 function mergeCopy(from: Block, to: Block): { extents: number[]; a: number[]; b: number[] } {
@@ -60,17 +61,16 @@ const split = (shape: Shape, axis: number): [number, number, number] => [
 ]
 
 class Writer {
-  readonly words: number[] = []
+  readonly out = new Words()
 
   private op(code: number, operands: (number | Access | undefined)[]): void {
-    const { words } = this
-    const start = words.length
-    words.push(code, 0)
+    const words = [code, 0]
     for (const o of operands)
       if (typeof o === 'number') words.push(o)
       else if (o) words.push(o.buffer.id, o.offset)
       else words.push(-1, 0)
-    words[start + 1] = words.length - start
+    words[1] = words.length
+    this.out.append(words)
   }
 
   call({ prim, inputs, outputs, bias, check }: PrimCall): void {
@@ -214,11 +214,12 @@ class Writer {
 export function write(plan: Plan): Program {
   const writer = new Writer()
   for (const step of plan.steps)
-    if (step.kind === 'fused') writeFused(step, writer.words)
+    if (step.kind === 'fused') writeFused(step, writer.out)
     else writer.call(step)
   const { buffers, steps, arenaBytes, checks } = plan
   const header = 5 + 2 * buffers.length
-  const total = header + writer.words.length
+  const { out } = writer
+  const total = header + out.length
   const words = new Int32Array(total)
   words.set([MAGIC, VERSION, total, buffers.length, steps.length])
   buffers.forEach(({ bytes, dtype }, i) => {
@@ -227,7 +228,7 @@ export function write(plan: Plan): Program {
     words[5 + 2 * i] = bytes | 0
     words[6 + 2 * i] = Math.floor(bytes / 2 ** 32)
   })
-  words.set(writer.words, header)
+  words.set(out.words.subarray(0, out.length), header)
   return { words, slots: buffers, arenaBytes, checks, explain: () => explain(plan) }
 }
 

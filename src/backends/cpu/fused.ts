@@ -9,6 +9,7 @@ import {
   SCALAR,
   type Step,
 } from '../lower/plan.js'
+import type { Words } from './words.js'
 import { dtypeCodes, fusedOps, MAX_REGS, modes, opcodes } from './opcodes.js'
 
 const bits = new DataView(new ArrayBuffer(4))
@@ -96,23 +97,25 @@ interface Template {
 const templates = new WeakMap<KernelBody, Template>()
 
 /** Appends the words of a kernel. */
-export function writeFused(k: FusedKernel, words: number[]): void {
+export function writeFused(k: FusedKernel, out: Words): void {
   let t = templates.get(k.body)
   if (!t) {
     t = template(k.body)
     templates.set(k.body, t)
   }
-  const start = words.length
-  for (let i = 0; i < t.words.length; i++) words.push(t.words[i]!)
+  const start = out.append(t.words)
+  const { words } = out
   for (let i = 0; i < k.inputs.length; i++) {
     const { buffer, offset } = k.inputs[i]!
-    words[start + t.inputs[i]!] = buffer ? buffer.id : -1
-    words[start + t.inputs[i]! + 2] = offset
+    const at = start + t.inputs[i]!
+    words[at] = buffer ? buffer.id : -1
+    words[at + 2] = offset
   }
   for (let i = 0; i < k.outputs.length; i++) {
     const { buffer, offset } = k.outputs[i]!
-    words[start + t.outputs[i]!] = buffer.id
-    words[start + t.outputs[i]! + 2] = offset
+    const at = start + t.outputs[i]!
+    words[at] = buffer.id
+    words[at + 2] = offset
   }
   for (let i = 0; i < t.checks.length; i++) words[start + t.checks[i]!] = k.checks[i]!
 }

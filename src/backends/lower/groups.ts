@@ -7,18 +7,22 @@
  */
 import { type Shape, sameShape, sizeOf, stridesOf } from '../../core/shape.js'
 import type { Prim } from '../ir.js'
-import { Order, type Ordered } from './order.js'
+import { NEVER, Order, type Ordered } from './order.js'
 import { type Operand, operandAt, rowMajor, sameStrides, type Value } from './value.js'
 import type { Values } from './simplify.js'
+
+const NONE: ReadonlySet<Value> = new Set()
 
 export class Group implements Ordered<Group> {
   readonly id: number
   values: Value[]
   /** Set for fusion groups. */
   readonly space: Shape | undefined
+  /** Places of the space. */
+  readonly size: number
   reduced: readonly number[] | null
   /** Values of a fusion group that are accumulated, not known within it. */
-  readonly accumulated = new Set<Value>()
+  accumulated: ReadonlySet<Value> = NONE
   /** Values of other groups that it computes once more, for itself. */
   again: Set<Value> | undefined = undefined
   /** A product whose result gets this vector added. */
@@ -26,7 +30,7 @@ export class Group implements Ordered<Group> {
   /** Merged into another group, or without work. */
   dead = false
   /** Bases that it reads from memory: at least those, since some may have joined it later. */
-  readonly reads = new Set<Value>()
+  reads: Value[] = []
   // The order of groups, see order.ts.
   at = 0
   before: Group | undefined = undefined
@@ -34,14 +38,20 @@ export class Group implements Ordered<Group> {
   readers: Group[] = []
   into: Group | undefined = undefined
   mark = 0
-  enters = Number.POSITIVE_INFINITY
+  enters = NEVER
   leaves = -1
 
   constructor(id: number, first: Value, space?: Shape, reduced: readonly number[] | null = null) {
     this.id = id
     this.values = [first]
     this.space = space
+    this.size = space ? sizeOf(space) : 0
     this.reduced = reduced
+  }
+
+  accumulate(n: Value): void {
+    if (this.accumulated === NONE) this.accumulated = new Set()
+    ;(this.accumulated as Set<Value>).add(n)
   }
 
   get last(): Value {
@@ -101,7 +111,10 @@ export function readable(
   const space = g.space!
   const { base } = x
   if (accumulated.has(base) || x.offset !== 0) return false
-  if (base.size === 1 && sizeOf(space) !== 1) return true
+  // Most are of the space, and so is what they read.
+  if (x === base && n.prim.op === 'map' && sameShape(x.shape, space) && sameShape(n.shape, space))
+    return true
+  if (base.size === 1 && g.size !== 1) return true
   const shape = n.prim.op === 'reduce' ? x.shape : n.shape
   const { strides } = operandAt(x, shape)
   const full = sameShape(shape, space)
@@ -174,7 +187,7 @@ class Grouping {
           const g = this.create(n, n.inputs[0]!.shape)
           const alone = asRow(g.space!, n.prim.axes)
           g.reduced = alone ? [...n.prim.axes] : null
-          if (!alone) g.accumulated.add(n)
+          if (!alone) g.accumulate(n)
         } else this.create(n, n.shape)
       }
     }
@@ -195,10 +208,11 @@ class Grouping {
   /** Records what a value that is now part of the group reads. */
   private added(g: Group, n: Value): void {
     this.order.covers(g, n)
-    for (const { base } of n.inputs) {
+    for (let i = 0; i < n.inputs.length; i++) {
+      const { base } = n.inputs[i]!
       const on = base.group
       if (on === g) continue
-      if (base.prim.op !== 'const') g.reads.add(base)
+      if (base.prim.op !== 'const' && !g.reads.includes(base)) g.reads.push(base)
       if (on) this.order.follow(g, on)
     }
   }
@@ -206,12 +220,11 @@ class Grouping {
   /** Joins the group of an input: the one with the largest space, which may take it as a row; then the latest. */
   private join(n: Value): boolean {
     const candidates: Group[] = []
-    for (const { base } of n.inputs) {
-      const g = base.group
+    for (let i = 0; i < n.inputs.length; i++) {
+      const g = n.inputs[i]!.base.group
       if (g?.space && !candidates.includes(g)) candidates.push(g)
     }
-    if (candidates.length > 1)
-      candidates.sort((a, b) => sizeOf(b.space!) - sizeOf(a.space!) || b.id - a.id)
+    if (candidates.length > 1) candidates.sort((a, b) => b.size - a.size || b.id - a.id)
     let home: Group | undefined
     for (const g of candidates) {
       if (home) {
@@ -223,7 +236,7 @@ class Grouping {
       home = g
       g.values.push(n)
       g.reduced = how.reduced
-      if (how.accumulate) g.accumulated.add(n)
+      if (how.accumulate) g.accumulate(n)
       n.group = g
       this.added(g, n)
     }
@@ -274,8 +287,11 @@ class Grouping {
   }
 
   private operandsOf(g: Group): number {
-    for (const b of g.reads) if (b.group === g) g.reads.delete(b)
-    return g.reads.size
+    const { reads } = g
+    let n = 0
+    for (let i = 0; i < reads.length; i++) if (reads[i]!.group !== g) reads[n++] = reads[i]!
+    reads.length = n
+    return n
   }
 
   /** One group out of two over the same space, unless something must run between them. */
@@ -310,8 +326,8 @@ class Grouping {
       a.values.push(n)
       n.group = a
     }
-    for (const n of b.accumulated) a.accumulated.add(n)
-    for (const x of b.reads) a.reads.add(x)
+    for (const n of b.accumulated) a.accumulate(n)
+    for (const x of b.reads) if (!a.reads.includes(x)) a.reads.push(x)
     b.dead = true
     return true
   }
@@ -321,11 +337,10 @@ class Grouping {
     const reader = new Map<Value, Group>()
     for (const g of this.groups) {
       if (g.dead || !g.space) continue
-      const size = sizeOf(g.space)
       const read = new Set<Value>()
       for (const n of g.values) for (const { base } of n.inputs) read.add(base)
       for (const b of read) {
-        if (b.group === g || b.size !== size) continue
+        if (b.group === g || b.size !== g.size) continue
         if (b.prim.op === 'const' || b.prim.op === 'iota') continue
         const first = reader.get(b)
         if (first && this.merge(first, g)) break

@@ -21,7 +21,7 @@ import {
   type Step,
   type StepFn,
 } from './plan.js'
-import { type Operand, operandAt, type Value } from './value.js'
+import { type Operand, operandAt, Value } from './value.js'
 
 /** What a kernel reads or writes: by strides over the space, from memory that is looked up at once. */
 interface Port {
@@ -42,17 +42,6 @@ export interface KernelHost {
   /** The memory of a value that is needed outside of the group. */
   output(n: Value): Access | undefined
 }
-
-const codeOf = new Map<string, number>()
-function code(name: string): number {
-  let c = codeOf.get(name)
-  if (c === undefined) {
-    c = codeOf.size
-    codeOf.set(name, c)
-  }
-  return c
-}
-const dtypeCode = new Map(dtypes.map((d, i) => [d, i]))
 
 /** Axes merged wherever every operand allows it; cols is the last one, or all of the reduced ones. */
 interface Space {
@@ -98,8 +87,28 @@ function colsMerge(space: Shape, reduced: readonly number[], strides: readonly n
   return true
 }
 
-/** An operand of a value: a value of the kernel, an input (by ~number), or a constant. */
-type Read = number | { constant: number; dtype: DType }
+interface Output {
+  /** Which value of the group. */
+  value: number
+  to: Access
+  dtype: DType
+  strides: readonly number[]
+  mode: KernelOutput['mode']
+}
+
+/** How a value lies over the space that is written at its own places. */
+function ownStrides(n: Value, { space, reduced }: Group): readonly number[] {
+  return sameShape(n.shape, space!) ? n.strides : rowStrides(space!, reduced!)
+}
+/** And one that values are added to. */
+function addedStrides(n: Value, { space, reduced }: Group): readonly number[] {
+  const { shape } = n.inputs[0]!
+  const kept = stridesOf(n.shape).map((s, a) => (n.shape[a] === 1 ? 0 : s))
+  return sameShape(shape, space!) ? kept : rowLift(shape, kept, space!, reduced!)!
+}
+const combining = { sum: 'add', prod: 'mul', max: 'max', min: 'min' } as const
+const modeOf = ({ prim }: Value, accumulated: boolean): KernelOutput['mode'] =>
+  accumulated && prim.op === 'reduce' ? combining[prim.fn] : 'set'
 
 interface Written {
   key: readonly number[]
@@ -110,6 +119,8 @@ interface Written {
 export class Kernels {
   private readonly known = new Map<number, Written[]>()
   private readonly limits: Limits
+  private readonly key: number[] = []
+  private serial = 0
 
   constructor(limits: Limits) {
     this.limits = limits
@@ -119,15 +130,17 @@ export class Kernels {
   make(g: Group, host: KernelHost): FusedKernel | undefined {
     const space = g.space!
     const { reduced } = g
-    if (sizeOf(space) === 0) return undefined
+    if (g.size === 0) return undefined
+    const serial = ++this.serial
     const inputs: Port[] = []
-    const outputs: { port: Port; mode: KernelOutput['mode']; value: number }[] = []
+    const outputs: Output[] = []
     const checks: number[] = []
-    const reads: Read[][] = []
-    const known = new Map<Value, number>()
     /** What the group is, in numbers. */
-    const key: number[] = [space.length, ...space, reduced ? reduced.length : -1]
-    if (reduced) for (const a of reduced) key.push(a)
+    const { key } = this
+    key.length = 0
+    key.push(space.length, reduced ? reduced.length : -1)
+    for (let a = 0; a < space.length; a++) key.push(space[a]!)
+    if (reduced) for (let i = 0; i < reduced.length; i++) key.push(reduced[i]!)
 
     const inSpace = (strides: readonly number[]): readonly number[] => {
       let own = strides
@@ -144,30 +157,30 @@ export class Kernels {
       offset: number,
       strides: readonly number[],
       counted: boolean,
-    ): number => {
+    ): void => {
       // Broadcast along the columns, it is a ROW for elementwise work and FULL for a reduction of it.
       const apart = counted && reduced?.every((a) => strides[a] === 0) === true
-      for (let i = 0; i < inputs.length; i++) {
+      let i = 0
+      for (; i < inputs.length; i++) {
         const p = inputs[i]!
-        if (
-          p.base === base &&
-          p.offset === offset &&
-          p.apart === apart &&
-          equal(p.strides, strides)
-        )
-          return ~i
+        if (p.base !== base || p.offset !== offset || p.apart !== apart) continue
+        if (equal(p.strides, strides)) break
       }
-      inputs.push({ base, dtype, offset, strides, apart })
-      return ~(inputs.length - 1)
+      if (i === inputs.length) inputs.push({ base, dtype, offset, strides, apart })
+      key.push(~i)
     }
     /** An operand as read by a value whose places are those of `shape`, which is the space or its rows. */
-    const read = (x: Value, shape: Shape, counted = false): Read => {
-      const { constant } = x
-      if (constant !== undefined) return { constant, dtype: x.dtype }
-      const own = known.get(x.base)
-      if (own !== undefined) return own
+    const read = (x: Value, shape: Shape, counted = false): void => {
+      const { constant, base } = x
+      if (constant !== undefined) {
+        key.push(Number.NaN, constant, x.kind % 32)
+        return
+      }
+      if (base.kernel === serial) {
+        key.push(base.step)
+        return
+      }
       const operand = operandAt(x, shape)
-      const { base } = operand
       const strides = inSpace(
         sameShape(shape, space)
           ? operand.strides
@@ -175,108 +188,77 @@ export class Kernels {
       )
       if (reduced && !colsMerge(space, reduced, strides)) {
         const copy = host.materialize({ base, offset: operand.offset, strides }, space)
-        return input(copy, base.dtype, copy.offset, inSpace(stridesOf(space)), false)
-      }
-      if (base.prim.op === 'iota') return input(null, 'int32', operand.offset, strides, counted)
-      return input(base, base.dtype, operand.offset, strides, counted)
+        input(copy, base.dtype, copy.offset, inSpace(stridesOf(space)), false)
+      } else if (base.prim.op === 'iota') input(null, 'int32', operand.offset, strides, counted)
+      else input(base, base.dtype, operand.offset, strides, counted)
     }
 
     for (let i = 0; i < g.values.length; i++) {
       const n = g.values[i]!
       const { prim } = n
       const full = sameShape(n.shape, space)
-      const list: Read[] = []
-      let stored: Access | undefined
-      const accumulated = g.accumulated.has(n)
-      if (prim.op === 'reduce' && accumulated) {
-        stored = host.output(n)
-        if (!stored) {
-          reads.push(list)
-          key.push(-1)
-          continue
-        }
+      const accumulated = prim.op === 'reduce' && g.accumulated.has(n)
+      const stored = host.output(n)
+      if (accumulated && !stored) {
+        key.push(-1)
+        continue
       }
+      key.push(n.kind, (full ? 1 : 0) + (accumulated ? 2 : 0) + (stored ? 4 : 0))
       if (prim.op === 'random') {
-        list.push(input(null, 'int32', 0, inSpace(stridesOf(space)), false))
+        input(null, 'int32', 0, inSpace(stridesOf(space)), false)
         const { base, offset, strides } = n.inputs[0]!
         const none = new Array<number>(space.length).fill(0)
-        for (let w = 0; w < 3; w++)
-          list.push(input(base, 'int32', offset + w * strides[0]!, none, false))
-      } else if (prim.op === 'reduce') list.push(read(n.inputs[0]!, n.inputs[0]!.shape, true))
-      else for (const x of n.inputs) list.push(read(x, n.shape))
-      key.push(code('fn' in prim ? prim.fn : prim.op), dtypeCode.get(n.dtype)!, full ? 1 : 0)
-      key.push(prim.op === 'reduce' ? (accumulated ? 2 : 1) : 0, list.length)
-      for (const r of list)
-        if (typeof r === 'number') key.push(r)
-        else key.push(Number.NaN, r.constant, dtypeCode.get(r.dtype)!)
+        for (let w = 0; w < 3; w++) input(base, 'int32', offset + w * strides[0]!, none, false)
+      } else if (prim.op === 'reduce') read(n.inputs[0]!, n.inputs[0]!.shape, true)
+      else for (let k = 0; k < n.inputs.length; k++) read(n.inputs[k]!, n.shape)
+      key.push(n.inputs.length > 0 ? n.inputs[n.inputs.length - 1]!.kind % 32 : -1)
       if (prim.op === 'check') {
         key.push(prim.lo, prim.hi, prim.except ?? prim.lo)
         checks.push(host.checkId(n, prim.what))
       }
-      if (n.inputs.length > 0) key.push(dtypeCode.get(n.inputs[n.inputs.length - 1]!.dtype)!)
-      reads.push(list)
       if (!accumulated) {
-        known.set(n, i)
-        stored = host.output(n)
+        n.kernel = serial
+        n.step = i
       }
-      key.push(stored ? 1 : 0)
       if (!stored) continue
-      let strides: readonly number[]
-      let mode: KernelOutput['mode'] = 'set'
-      if (accumulated) {
-        const { shape } = n.inputs[0]!
-        const kept = stridesOf(n.shape).map((s, a) => (n.shape[a] === 1 ? 0 : s))
-        strides = sameShape(shape, space) ? kept : rowLift(shape, kept, space, reduced!)!
-        const { fn } = prim as { fn: 'sum' }
-        mode = ({ sum: 'add', prod: 'mul', max: 'max', min: 'min' } as const)[fn]
-      } else strides = full ? stridesOf(space) : rowStrides(space, reduced!)
-      const port = {
-        base: stored,
-        dtype: n.dtype,
-        offset: stored.offset,
-        strides: inSpace(strides),
-        apart: false,
-      }
-      outputs.push({ port, mode, value: i })
+      const strides = inSpace(accumulated ? addedStrides(n, g) : ownStrides(n, g))
+      for (let a = 0; a < strides.length; a++) key.push(strides[a]!)
+      outputs.push({ value: i, to: stored, dtype: n.dtype, strides, mode: modeOf(n, accumulated) })
     }
     if (outputs.length === 0 && checks.length === 0) return undefined
     if (inputs.length > this.limits.operands || outputs.length > this.limits.operands)
       throw new KernelTooLarge()
-    for (const p of inputs) {
-      key.push(dtypeCode.get(p.dtype)!, p.base ? 1 : 0, p.apart ? 1 : 0)
-      for (let a = 0; a < space.length; a++) key.push(p.strides[a]!)
+    for (let i = 0; i < inputs.length; i++) {
+      const { dtype, base, apart, strides } = inputs[i]!
+      key.push(dtypes.indexOf(dtype), (base ? 1 : 0) + (apart ? 2 : 0))
+      for (let a = 0; a < strides.length; a++) key.push(strides[a]!)
     }
-    const body = this.body(key, () => new Builder(g, this.limits, inputs, outputs, reads).body())
-    const access = (p: Port): { buffer: Access['buffer'] | null; offset: number } =>
-      p.base === null
-        ? { buffer: null, offset: p.offset }
-        : 'buffer' in p.base
-          ? { buffer: p.base.buffer, offset: p.offset }
-          : { buffer: host.place(p.base).buffer, offset: p.offset }
+    const body = this.body(() => new Builder(g, this.limits, inputs, outputs, key).body())
     const labels: string[] = []
     for (const n of g.values) if (labels[labels.length - 1] !== n.label) labels.push(n.label)
     return {
       kind: 'fused',
       body,
-      inputs: inputs.map(access),
-      outputs: outputs.map((o) => ({
-        buffer: (o.port.base as Access).buffer,
-        offset: o.port.offset,
+      inputs: inputs.map(({ base, offset }) => ({
+        buffer:
+          base === null ? null : base instanceof Value ? host.place(base).buffer : base.buffer,
+        offset,
       })),
+      outputs: outputs.map((o) => o.to),
       checks,
       labels,
-      flops: sizeOf(space) * g.values.length,
+      flops: g.size * g.values.length,
     }
   }
 
   /** The body with this key, made when there is none. */
-  private body(key: readonly number[], make: () => KernelBody): KernelBody {
+  private body(make: () => KernelBody): KernelBody {
+    const { key } = this
     let hash = key.length
     for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ (key[i]! * 16), 0x01000193)
     const list = this.known.get(hash)
-    const found = list?.find((w) => equal(w.key, key))
-    if (found) return found.body
-    const written = { key, body: make() }
+    if (list) for (const w of list) if (equal(w.key, key)) return w.body
+    const written = { key: [...key], body: make() }
     if (list) list.push(written)
     else this.known.set(hash, [written])
     return written.body
@@ -285,8 +267,7 @@ export class Kernels {
   /** Indices that lie nowhere, written down. */
   indices({ offset, strides }: Operand, shape: Shape, to: Access): FusedKernel | undefined {
     if (sizeOf(shape) === 0) return undefined
-    const ports = [port(null, offset, strides), port(to, to.offset, stridesOf(shape))]
-    const axes = mergeAxes(shape, null, ports, this.limits)
+    const axes = mergeAxes(shape, null, [{ strides }, { strides: stridesOf(shape) }], this.limits)
     const [from, out] = axes.strides as [number[], number[]]
     const body: KernelBody = {
       extents: axes.extents,
@@ -314,14 +295,6 @@ function classOf(strides: readonly number[]): Class {
   return strides.every((s) => s === 0) ? SCALAR : ROW
 }
 
-const port = (base: Port['base'], offset: number, strides: readonly number[]): Port => ({
-  base,
-  dtype: 'int32',
-  offset,
-  strides,
-  apart: false,
-})
-
 function equal(a: readonly number[], b: readonly number[]): boolean {
   if (a === b) return true
   if (a.length !== b.length) return false
@@ -346,21 +319,21 @@ class Builder {
   private readonly g: Group
   private readonly limits: Limits
   private readonly inputs: readonly Port[]
-  private readonly outputs: readonly { port: Port; mode: KernelOutput['mode']; value: number }[]
-  private readonly reads: readonly Read[][]
+  private readonly outputs: readonly Output[]
+  private readonly key: readonly number[]
 
   constructor(
     g: Group,
     limits: Limits,
     inputs: readonly Port[],
-    outputs: Builder['outputs'],
-    reads: readonly Read[][],
+    outputs: readonly Output[],
+    key: readonly number[],
   ) {
     this.g = g
     this.limits = limits
     this.inputs = inputs
     this.outputs = outputs
-    this.reads = reads
+    this.key = key
   }
 
   private step(fn: StepFn, cls: Class, from: DType, to: DType, args: number[], imm = 0): number {
@@ -387,13 +360,28 @@ class Builder {
     const asked = inputs.map((): Class => SCALAR)
     const stored = new Map<number, number>()
     let checks = 0
+    // The operands are read from the key, as `make` wrote it.
+    const { key } = this
+    let at = 2 + space.length + (reduced?.length ?? 0)
     g.values.forEach((n, i) => {
       const { prim } = n
+      if (key[at] === -1) {
+        at++
+        return
+      }
       const cls = sameShape(n.shape, space) ? FULL : ROW
-      const args = this.reads[i]!.map((r) =>
-        typeof r !== 'number' ? this.constant(r.constant, r.dtype) : r < 0 ? r : made[r]!,
-      )
-      if (args.length === 0 && n.inputs.length > 0) return
+      const accumulated = g.accumulated.has(n)
+      const stores = key[at + 1]! >= 4
+      at += 2
+      const args: number[] = []
+      for (let k = prim.op === 'random' ? 4 : n.inputs.length; k > 0; k--) {
+        const r = key[at++]!
+        if (Number.isNaN(r)) args.push(this.constant(key[at++]!, dtypes[key[at++]!]!))
+        else args.push(r < 0 ? r : made[r]!)
+      }
+      at++
+      if (prim.op === 'check') at += 3
+      if (stores) at += space.length
       const from = n.inputs.length > 0 ? n.inputs[n.inputs.length - 1]!.dtype : n.dtype
       if (prim.op === 'map') {
         const fn = prim.fn === 'cast' && from === n.dtype ? 'copy' : prim.fn
@@ -409,13 +397,13 @@ class Builder {
         let x = args[0]!
         if (x < 0) asked[~x] = Math.min(wanted, asked[~x]!) as Class
         else if (this.steps[x]!.cls > wanted) x = this.step('copy', wanted, from, from, [x])
-        if (g.accumulated.has(n)) stored.set(i, x)
+        if (accumulated) stored.set(i, x)
         else made[i] = this.step(prim.fn, ROW, from, n.dtype, [x])
       } else throw new BackendError({ op: prim.op, rule: 'not a part of fused kernels' })
     })
     const outs = this.outputs.map((o) => stored.get(o.value) ?? made[o.value]!)
 
-    const ports = [...inputs, ...this.outputs.map((o) => o.port)]
+    const ports = [...inputs, ...this.outputs]
     const { extents, strides } = mergeAxes(space, reduced, ports, this.limits)
     const classes = inputs.map((_, k) => Math.min(classOf(strides[k]!), asked[k]!) as Class)
     const classAt = (v: number) => (v < 0 ? classes[~v]! : this.steps[v]!.cls)
@@ -438,7 +426,7 @@ class Builder {
       })),
       steps,
       outputs: this.outputs.map((o, k) => ({
-        dtype: o.port.dtype,
+        dtype: o.dtype,
         strides: strides[inputs.length + k]!,
         mode: o.mode,
         value: final(outs[k]!),
@@ -453,7 +441,7 @@ class Builder {
 function mergeAxes(
   space: Shape,
   reduced: readonly number[] | null,
-  ports: readonly Port[],
+  ports: readonly { strides: readonly number[] }[],
   limits: Limits,
 ): { extents: number[]; strides: number[][] } {
   const all = ports.map((p) => p.strides)

@@ -212,7 +212,8 @@ class Lowering {
         if (x.base !== base) continue
         const shape = m.prim.op === 'map' ? m.shape : x.shape
         if (m.prim.op === 'random' || x.offset !== 0 || !sameShape(shape, space)) return false
-        if (!rowMajor(shape, operandAt(x, shape).strides)) return false
+        if (sameShape(x.shape, shape) ? !x.plain : !rowMajor(shape, operandAt(x, shape).strides))
+          return false
       }
     return true
   }

@@ -49,35 +49,53 @@ export class Memory {
   fit(): number {
     const arena = this.buffers.filter((b) => b.kind === 'arena' && b.bytes > 0)
     arena.sort((a, b) => b.bytes - a.bytes || a.first - b.first)
-    // What is placed, in columns, in order of place.
-    const n = arena.length
-    const starts = new Float64Array(n)
-    const ends = new Float64Array(n)
-    const first = new Int32Array(n)
-    const last = new Int32Array(n)
+    const steps = arena.reduce((most, b) => Math.max(most, b.last + 1), 0)
+    // Those that live for a short time look only at what lives in their part of the time: parts overlap by half.
+    const part = Math.max(64, Math.ceil(steps / 24))
+    const parts = Array.from({ length: Math.ceil(steps / part) + 1 }, () => new Placed())
+    const all = new Placed()
     let total = 0
-    arena.forEach((b, count) => {
-      let at = 0
-      for (let i = 0; i < count; i++) {
-        if (first[i]! > b.last || b.first > last[i]!) continue
-        if (at + b.bytes <= starts[i]!) break
-        if (ends[i]! > at) at = ends[i]!
-      }
-      const end = Math.ceil((at + b.bytes) / ALIGN) * ALIGN
-      let low = 0
-      for (let high = count; low < high; ) {
-        const middle = (low + high) >> 1
-        if (starts[middle]! <= at) low = middle + 1
-        else high = middle
-      }
-      for (const column of [starts, ends, first, last]) column.copyWithin(low + 1, low, count)
-      starts[low] = at
-      ends[low] = end
-      first[low] = b.first
-      last[low] = b.last
+    for (const b of arena) {
+      const low = Math.floor(b.first / part)
+      const short = b.last < (low + 2) * part
+      const at = (short ? parts[low]! : all).place(b)
       b.offset = at
+      const end = Math.ceil((at + b.bytes) / ALIGN) * ALIGN
       total = Math.max(total, end)
-    })
+      all.add(b, end)
+      for (let i = Math.max(0, low - 1); i * part <= b.last; i++) parts[i]?.add(b, end)
+    }
     return total
+  }
+}
+
+/** What is placed already, in order of place. */
+class Placed {
+  private readonly list: Buffer[] = []
+  private readonly ends: number[] = []
+
+  /** The lowest place that is free while the buffer is in use. */
+  place(b: Buffer): number {
+    const { list, ends } = this
+    let at = 0
+    for (let i = 0; i < list.length; i++) {
+      const q = list[i]!
+      if (q.first > b.last || b.first > q.last) continue
+      if (at + b.bytes <= q.offset) break
+      if (ends[i]! > at) at = ends[i]!
+    }
+    return at
+  }
+
+  add(b: Buffer, end: number): void {
+    const { list, ends } = this
+    let low = 0
+    for (let high = list.length; low < high; ) {
+      const middle = (low + high) >> 1
+      if (list[middle]!.offset <= b.offset) low = middle + 1
+      else high = middle
+    }
+    list.splice(low, 0, b)
+    ends.splice(low, 0, end)
   }
 }

@@ -31,38 +31,54 @@ export interface Ordered<G> {
 /** Groups looked at by one search, at most. */
 const FAR = 2000
 const GAP = 1024
+/** Of what reaches no place of the longest path. */
+export const NEVER = 0x7fffffff
 
 export class Order<G extends Ordered<G>> {
   private last: G | undefined
   private first: G | undefined
   private mark = 0
   /** Of each value. */
-  private readonly enters: Float64Array
+  private readonly enters: Int32Array
   private readonly leaves: Int32Array
   /** What the last search went through, from either end. */
   private readonly ahead: G[] = []
   private readonly back: G[] = []
 
   constructor({ all }: Values) {
-    const depth = new Int32Array(all.length)
+    const n = all.length
+    const depth = new Int32Array(n)
     let deepest: Value | undefined
-    for (const v of all) {
-      for (const { base } of v.inputs) depth[v.id] = Math.max(depth[v.id]!, depth[base.id]! + 1)
-      if (!deepest || depth[v.id]! > depth[deepest.id]!) deepest = v
+    for (let i = 0; i < n; i++) {
+      const { inputs } = all[i]!
+      for (let k = 0; k < inputs.length; k++) {
+        const d = depth[inputs[k]!.base.id]! + 1
+        if (d > depth[i]!) depth[i] = d
+      }
+      if (!deepest || depth[i]! > depth[deepest.id]!) deepest = all[i]!
     }
-    this.enters = new Float64Array(all.length).fill(Number.POSITIVE_INFINITY)
-    this.leaves = new Int32Array(all.length).fill(-1)
+    this.enters = new Int32Array(n).fill(NEVER)
+    this.leaves = new Int32Array(n).fill(-1)
     for (let v = deepest; v; ) {
       this.enters[v.id] = this.leaves[v.id] = depth[v.id]!
       const at: number = depth[v.id]! - 1
       v = v.inputs.find((x) => depth[x.base.id] === at)?.base
     }
-    for (const v of all)
-      for (const { base } of v.inputs)
-        this.leaves[v.id] = Math.max(this.leaves[v.id]!, this.leaves[base.id]!)
-    for (let i = all.length - 1; i >= 0; i--)
-      for (const { base } of all[i]!.inputs)
-        this.enters[base.id] = Math.min(this.enters[base.id]!, this.enters[i]!)
+    const { enters, leaves } = this
+    for (let i = 0; i < n; i++) {
+      const { inputs } = all[i]!
+      for (let k = 0; k < inputs.length; k++) {
+        const from = leaves[inputs[k]!.base.id]!
+        if (from > leaves[i]!) leaves[i] = from
+      }
+    }
+    for (let i = n - 1; i >= 0; i--) {
+      const { inputs } = all[i]!
+      for (let k = 0; k < inputs.length; k++) {
+        const { id } = inputs[k]!.base
+        if (enters[i]! < enters[id]!) enters[id] = enters[i]!
+      }
+    }
   }
 
   /** The group computes this value. */

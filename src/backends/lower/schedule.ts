@@ -21,9 +21,12 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
   let lastCheck = -1
   for (const g of groups) {
     most = Math.max(most, g.id)
-    for (const n of g.values) {
-      if (n.prim.op === 'check') lastCheck = Math.max(lastCheck, g.last.id)
-      for (const { base } of n.inputs) {
+    const { values } = g
+    for (let i = 0; i < values.length; i++) {
+      const { prim, inputs } = values[i]!
+      if (prim.op === 'check') lastCheck = Math.max(lastCheck, g.last.id)
+      for (let k = 0; k < inputs.length; k++) {
+        const { base } = inputs[k]!
         if (base.group !== g) read[base.id] = 1
         if (!base.group || g.again?.has(base)) continue
         if (base.group !== g || g.accumulated.has(base)) needed[base.id] = 1
@@ -36,21 +39,28 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
     if (o.into !== undefined) into[o.value.id] = 1
   }
 
-  // What stands before each group, counted, and what behind.
+  // What stands before each group, counted, and what behind, as chains through one list.
   const waits = new Int32Array(most + 1)
-  const behind: Group[][] = new Array(most + 1)
-  for (const g of groups) behind[g.id] = []
+  const behind = new Int32Array(most + 1).fill(-1)
+  const waiting: Group[] = []
+  const next: number[] = []
   const seen = new Int32Array(most + 1).fill(-1)
-  for (const g of groups) {
-    const wait = (on: Group | undefined) => {
-      if (!on || on === g || seen[on.id] === g.id) return
-      seen[on.id] = g.id
-      waits[g.id]!++
-      behind[on.id]!.push(g)
+  for (let i = groups.length - 1; i >= 0; i--) {
+    const g = groups[i]!
+    const { values, again, bias } = g
+    for (let k = bias ? -1 : 0; k < values.length; k++) {
+      const inputs = k < 0 ? [bias!] : values[k]!.inputs
+      for (let j = 0; j < inputs.length; j++) {
+        const { base } = inputs[j]!
+        const on = base.group
+        if (!on || on === g || seen[on.id] === g.id || again?.has(base)) continue
+        seen[on.id] = g.id
+        waits[g.id]!++
+        next.push(behind[on.id]!)
+        behind[on.id] = waiting.length
+        waiting.push(g)
+      }
     }
-    for (const n of g.values)
-      for (const { base } of n.inputs) if (!g.again?.has(base)) wait(base.group)
-    if (g.bias) wait(g.bias.base.group)
   }
 
   // Groups that only feed changes of outside memory run late.
@@ -69,7 +79,10 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
   const order: Group[] = []
   for (let g = heap.pop(); g; g = heap.pop()) {
     order.push(g)
-    for (const h of behind[g.id]!) if (--waits[h.id]! === 0) heap.push(key(h), h)
+    for (let i = behind[g.id]!; i >= 0; i = next[i]!) {
+      const h = waiting[i]!
+      if (--waits[h.id]! === 0) heap.push(key(h), h)
+    }
   }
   if (order.length !== groups.length)
     throw new BackendError({
@@ -78,10 +91,14 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
     })
 
   const lastRead = new Int32Array(all.length).fill(-1)
-  order.forEach((g, at) => {
-    for (const n of g.values) for (const { base } of n.inputs) lastRead[base.id] = at
-    if (g.bias) lastRead[g.bias.base.id] = at
-  })
+  for (let at = 0; at < order.length; at++) {
+    const { values, bias } = order[at]!
+    for (let i = 0; i < values.length; i++) {
+      const { inputs } = values[i]!
+      for (let k = 0; k < inputs.length; k++) lastRead[inputs[k]!.base.id] = at
+    }
+    if (bias) lastRead[bias.base.id] = at
+  }
   return { order, needed, lastRead }
 }
 

@@ -1,9 +1,9 @@
 /** Rewrites a graph into equal, fewer values: dead code, repeated work, constants, no-ops. */
 import { type DType, isFloat } from '../../core/dtype.js'
 import { type Shape, sameShape } from '../../core/shape.js'
-import { type Graph, infer, type Node, type Prim } from '../ir.js'
+import { type Graph, infer, type Prim } from '../ir.js'
 import { mapFunction } from '../scalar.js'
-import { Value } from './value.js'
+import { kindOf, Value } from './value.js'
 
 /** A graph's values, producers first, in the order of tracing. */
 export interface Values {
@@ -19,17 +19,6 @@ const numberOf = (v: Value) => (v.prim as { value: number }).value
 function rounded(value: number, dtype: DType): number {
   if (dtype === 'float32') return Math.fround(value)
   return dtype === 'int32' ? value | 0 : value
-}
-
-/** Numbers for names, to make hashes of. */
-const codes = new Map<string, number>()
-function codeOf(name: string): number {
-  let code = codes.get(name)
-  if (code === undefined) {
-    code = Math.imul(codes.size + 1, 0x9e3779b1)
-    codes.set(name, code)
-  }
-  return code
 }
 
 /** Equal in every part; NaN is itself, 0 is not -0. */
@@ -49,37 +38,58 @@ function same(a: unknown, b: unknown): boolean {
   return true
 }
 
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
 class Simplifier {
   readonly all: Value[] = []
-  private readonly known = new Map<number, Value[]>()
+  /** Values by hash: the last one of each chain, and the one before each, by id. */
+  private readonly heads: Int32Array
+  private readonly before: number[] = []
+  private readonly hashes: number[] = []
 
-  /** The value that is known already, or this one from now on. */
-  private intern(v: Value): Value {
-    const { prim, inputs } = v
-    let hash = codeOf('fn' in prim ? prim.fn : prim.op) ^ codeOf(v.dtype) ^ (v.fence ?? 0)
+  constructor(nodes: number) {
+    this.heads = new Int32Array(2 ** Math.ceil(Math.log2(2 * nodes + 2))).fill(-1)
+  }
+
+  /** The value that is known already, or a new one. */
+  private intern(
+    prim: Prim,
+    inputs: readonly Value[],
+    shape: Shape,
+    dtype: DType,
+    label: string,
+    fence: number | undefined,
+  ): Value {
+    const kind = kindOf(prim, dtype)
+    let hash = Math.imul(kind ^ ((fence ?? 0) << 16), 0x9e3779b1)
     if (prim.op === 'const') hash ^= Math.imul(prim.value * 65536, 0x85ebca6b)
     for (let i = 0; i < inputs.length; i++) hash = Math.imul(hash ^ inputs[i]!.id, 0x01000193)
-    for (let a = 0; a < v.shape.length; a++) hash = Math.imul(hash ^ v.shape[a]!, 0x01000193)
-    const list = this.known.get(hash)
-    if (list)
-      for (const u of list)
-        if (
-          u.dtype === v.dtype &&
-          u.fence === v.fence &&
-          u.inputs.length === inputs.length &&
-          u.inputs.every((x, i) => x === inputs[i]) &&
-          sameShape(u.shape, v.shape) &&
-          same(u.prim, prim)
-        )
-          return u
-    if (list) list.push(v)
-    else this.known.set(hash, [v])
-    return this.add(v)
+    for (let a = 0; a < shape.length; a++) hash = Math.imul(hash ^ shape[a]!, 0x01000193)
+    hash ^= hash >>> 15
+    const { all, hashes, before, heads } = this
+    const slot = hash & (heads.length - 1)
+    for (let id = heads[slot]!; id >= 0; id = before[id]!) {
+      if (hashes[id] !== hash) continue
+      const v = all[id]!
+      if (v.kind !== kind || v.fence !== fence || !sameItems(v.inputs, inputs)) continue
+      if (sameShape(v.shape, shape) && same(v.prim, prim)) return v
+    }
+    const v = this.add(new Value(prim, inputs, shape, dtype, label, fence))
+    before[v.id] = heads[slot]!
+    hashes[v.id] = hash
+    heads[slot] = v.id
+    return v
   }
 
   add(v: Value): Value {
     v.id = this.all.length
     this.all.push(v)
+    this.before.push(-1)
+    this.hashes.push(0)
     return v
   }
 
@@ -91,15 +101,17 @@ class Simplifier {
     label: string,
     fence: number | undefined,
   ): Value {
-    const found = this.simpler(prim, inputs, shape, dtype, label, fence)
-    return found ?? this.intern(new Value(prim, inputs, shape, dtype, label, fence))
+    return (
+      this.simpler(prim, inputs, shape, dtype, label, fence) ??
+      this.intern(prim, inputs, shape, dtype, label, fence)
+    )
   }
   private derived(prim: Prim, inputs: readonly Value[], label: string, to?: DType): Value {
     const { shape, dtype } = infer(prim, inputs, to)
     return this.make(prim, inputs, shape, dtype, label, undefined)
   }
   private constant(value: number, dtype: DType): Value {
-    return this.intern(new Value({ op: 'const', value }, [], [], dtype, 'const'))
+    return this.intern({ op: 'const', value }, [], [], dtype, 'const', undefined)
   }
 
   /** An equal value that is had for less. */
@@ -174,41 +186,54 @@ class Simplifier {
     return undefined
   }
 
-  /** The scalar constant behind an expanded one, when another operand still carries the full shape. */
-  lighter(x: Value, all: readonly Value[], shape: Shape): Value {
-    if (x.shape.length === 0 || x.size === 0 || x.constant === undefined) return x
-    if (!all.some((y) => y !== x && sameShape(y.shape, shape) && y.constant === undefined)) return x
-    let v = x
-    while (v.prim.op !== 'const') v = v.inputs[0]!
-    return v
+  /** Elementwise operands that are one constant everywhere are read as the constant itself. */
+  lighten(inputs: Value[], shape: Shape): void {
+    for (let i = 0; i < inputs.length; i++) {
+      const x = inputs[i]!
+      // Behind an expanded one, when another operand still carries the full shape.
+      if (x.shape.length === 0 || x.size === 0 || x.constant === undefined) continue
+      if (!inputs.some((y) => y !== x && sameShape(y.shape, shape) && y.constant === undefined))
+        continue
+      let v = x
+      while (v.prim.op !== 'const') v = v.inputs[0]!
+      inputs[i] = v
+    }
   }
 }
 
 export function simplify(graph: Graph): Values {
-  const s = new Simplifier()
-  const made = new Map<Node, Value>()
-  for (const n of graph.nodes) {
+  const { nodes } = graph
+  const s = new Simplifier(nodes.length)
+  const made = new Array<Value>(nodes.length)
+  for (let i = 0; i < nodes.length; i++) {
+    const n = nodes[i]!
     const { prim, shape, dtype, label, fence } = n
+    n.index = i
     if (prim.op === 'input') {
-      made.set(n, s.add(new Value(prim, [], shape, dtype, label)))
+      made[i] = s.add(new Value(prim, [], shape, dtype, label))
       continue
     }
-    let inputs: Value[] = []
-    for (let i = 0; i < n.inputs.length; i++) inputs.push(made.get(n.inputs[i]!)!)
-    // Elementwise operands that are one constant everywhere are read as the constant itself.
-    if (prim.op === 'map' && inputs.length > 1)
-      inputs = inputs.map((x) => s.lighter(x, inputs, shape))
-    made.set(n, s.make(prim, inputs, shape, dtype, label, fence))
+    const inputs = new Array<Value>(n.inputs.length)
+    for (let k = 0; k < inputs.length; k++) inputs[k] = made[n.inputs[k]!.index!]!
+    if (prim.op === 'map' && inputs.length > 1) s.lighten(inputs, shape)
+    made[i] = s.make(prim, inputs, shape, dtype, label, fence)
   }
   const outputs = graph.outputs.map(({ node, into }) => ({
-    value: made.get(node)!,
+    value: made[node.index!]!,
     ...(into !== undefined && { into }),
   }))
   const live = new Uint8Array(s.all.length)
   for (const { value } of outputs) live[value.id] = 1
-  for (let i = s.all.length - 1; i >= 0; i--)
-    if (live[i]) for (const x of s.all[i]!.inputs) live[x.id] = 1
-  const all = s.all.filter((v) => live[v.id])
-  for (let i = 0; i < all.length; i++) all[i]!.id = i
+  for (let i = s.all.length - 1; i >= 0; i--) {
+    if (!live[i]) continue
+    const { inputs } = s.all[i]!
+    for (let k = 0; k < inputs.length; k++) live[inputs[k]!.id] = 1
+  }
+  const all: Value[] = []
+  for (const v of s.all)
+    if (live[v.id]) {
+      v.id = all.length
+      all.push(v)
+    }
   return { all, outputs }
 }

@@ -1,6 +1,6 @@
 /** The values of a graph that is being lowered: nodes with a number, and with the place where their elements lie. */
-import type { DType } from '../../core/dtype.js'
-import { isContiguous, type Shape, sizeOf, stridesOf } from '../../core/shape.js'
+import { type DType, dtypes } from '../../core/dtype.js'
+import { type Shape, sizeOf, stridesOf } from '../../core/shape.js'
 import type { Prim } from '../ir.js'
 import { reshapeStrides, viewLayout } from '../layout.js'
 import type { Group } from './groups.js'
@@ -12,6 +12,19 @@ export interface Operand {
   readonly offset: number
 }
 
+const codes = new Map<string, number>()
+const types = new Map(dtypes.map((d, i) => [d, i]))
+/** A number for what a value is made by and its type. */
+export function kindOf(prim: Prim, dtype: DType): number {
+  const name = 'fn' in prim ? prim.fn : prim.op
+  let code = codes.get(name)
+  if (code === undefined) {
+    code = codes.size
+    codes.set(name, code)
+  }
+  return 32 * code + types.get(dtype)!
+}
+
 /** Views, and reshapes that need no copy, are no values of their own: they are read at their base. */
 export class Value implements Operand {
   readonly prim: Prim
@@ -21,11 +34,17 @@ export class Value implements Operand {
   readonly label: string
   readonly fence: number | undefined
   readonly size: number
+  /** Primitive (of a family, the function) and type as a number. */
+  readonly kind: number
   readonly base: Value
-  readonly strides: readonly number[]
   readonly offset: number
+  /** Undefined: those of row-major order, which few ask for. */
+  private layout: readonly number[] | undefined = undefined
   /** Its place in the order of tracing. */
   id = -1
+  /** Its step in the kernel that is being written, and which kernel that is. */
+  step = -1
+  kernel = -1
   /** The fusion group that computes it. */
   group: Group | undefined = undefined
 
@@ -44,13 +63,14 @@ export class Value implements Operand {
     this.label = label
     this.fence = fence
     this.size = sizeOf(shape)
+    this.kind = kindOf(prim, dtype)
     this.base = this
     this.offset = 0
     if (prim.op === 'view') {
       const below = inputs[0]!
       const layout = viewLayout(prim.view, below.strides, below.offset)
       this.base = below.base
-      this.strides = layout.strides
+      this.layout = layout.strides
       this.offset = layout.offset
     } else if (prim.op === 'reshape') {
       const below = inputs[0]!
@@ -58,18 +78,22 @@ export class Value implements Operand {
       if (strides) {
         this.base = below.base
         this.offset = below.offset
+        this.layout = strides
       }
-      this.strides = strides ?? stridesOf(shape)
     } else if (prim.op === 'input') {
-      this.strides = prim.strides
+      this.layout = prim.strides
       this.offset = prim.offset
-    } else if (prim.op === 'iota') this.strides = shape.map((_, a) => (a === prim.axis ? 1 : 0))
-    else this.strides = stridesOf(shape)
+    } else if (prim.op === 'iota') this.layout = shape.map((_, a) => (a === prim.axis ? 1 : 0))
+  }
+
+  get strides(): readonly number[] {
+    this.layout ??= stridesOf(this.shape)
+    return this.layout
   }
 
   /** Its elements lie in row-major order, from the first of its base on. */
   get plain(): boolean {
-    return this.offset === 0 && isContiguous(this.shape, this.strides)
+    return this.offset === 0 && (this.layout === undefined || rowMajor(this.shape, this.layout))
   }
 
   /** A value that exists only as operand: never computed by itself unless someone asks for it. */
