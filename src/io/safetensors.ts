@@ -1,58 +1,150 @@
 /**
  * The safetensors format: 8 bytes of header length, a JSON header with type, shape and place of each tensor, the data.
- * https://huggingface.co/docs/safetensors
+ * What is refused and accepted is what the reference reader, in Rust, refuses and accepts, and the format's text where
+ * it says more (no name twice). https://huggingface.co/docs/safetensors
  */
-import { type DType, newArray, type TypedArray } from '../core/dtype.js'
+import { bytesOf } from '../core/dtype.js'
 import { FileError } from '../core/errors.js'
-import { sizeOf } from '../core/shape.js'
 import { Tensor } from '../ops/tensor.js'
-import { tensor } from '../tensor/creation.js'
+import { bytesOfKind, bytesOfTensor, type ElementKind, kindOf, tensorOf } from './elements.js'
 
 interface Entry {
-  dtype: string
+  name: string
+  kind: ElementKind
   shape: number[]
-  data_offsets: [number, number]
+  from: number
+  to: number
 }
 
-/** Types of the format: bytes an element, nabla's type, and how to read one element. */
-const types: Record<
-  string,
-  { bytes: number; dtype: DType; read?: (view: DataView, at: number) => number }
-> = {
-  F32: { bytes: 4, dtype: 'float32' },
-  I32: { bytes: 4, dtype: 'int32' },
-  BOOL: { bytes: 1, dtype: 'bool' },
-  F64: { bytes: 8, dtype: 'float32', read: (v, at) => v.getFloat64(at, true) },
-  I64: { bytes: 8, dtype: 'int32', read: (v, at) => Number(v.getBigInt64(at, true)) },
-  U8: { bytes: 1, dtype: 'int32', read: (v, at) => v.getUint8(at) },
-  I8: { bytes: 1, dtype: 'int32', read: (v, at) => v.getInt8(at) },
-  I16: { bytes: 2, dtype: 'int32', read: (v, at) => v.getInt16(at, true) },
-  F16: { bytes: 2, dtype: 'float32', read: (v, at) => half(v.getUint16(at, true)) },
-  BF16: { bytes: 2, dtype: 'float32', read: (v, at) => brain(v.getUint16(at, true)) },
+/** Types of the format and how nabla reads them. */
+const kinds: Record<string, ElementKind> = {
+  F64: 'f64',
+  F32: 'f32',
+  F16: 'f16',
+  BF16: 'bf16',
+  I64: 'i64',
+  I32: 'i32',
+  I16: 'i16',
+  I8: 'i8',
+  U64: 'u64',
+  U32: 'u32',
+  U16: 'u16',
+  U8: 'u8',
+  BOOL: 'bool',
 }
-function half(h: number): number {
-  const sign = h & 0x8000 ? -1 : 1
-  const e = (h >> 10) & 31
-  const m = h & 1023
-  if (e === 31) return m ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (e === 0 ? m * 2 ** -24 : (1 + m / 1024) * 2 ** (e - 15))
-}
-const word = new DataView(new ArrayBuffer(4))
-function brain(h: number): number {
-  word.setUint32(0, h << 16)
-  return word.getFloat32(0)
-}
-const names: Record<DType, string> = { float32: 'F32', int32: 'I32', bool: 'BOOL', float64: 'F64' }
+/** Types of the format that nabla does not read. */
+const others = ['C64', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F6_E2M3', 'F6_E3M2', 'F4']
+const nameOf = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [kind, name]))
 
-const MAX_HEADER = 100 * 2 ** 20
+/** As in the reference reader: not 100 · 2^20. */
+const MAX_HEADER = 100_000_000
 
-function fail(rule: string, got?: string, fix?: string): never {
-  throw new FileError({ op: 'safetensors', rule, ...(got && { got }), ...(fix && { fix }) })
+function fail(rule: string, got?: string, fix?: string, cause?: unknown): never {
+  throw new FileError(
+    { op: 'safetensors', rule, ...(got && { got }), ...(fix && { fix }) },
+    { cause },
+  )
+}
+const quoted = (name: string) => JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name)
+
+/**
+ * Refuses what JSON.parse lets pass: a name that comes twice in an object, of which it keeps the last, and whole numbers
+ * written as 1.0 or 1e3, which the reference reader does not take.
+ */
+function checkSpelling(text: string): void {
+  const open: (Set<string> | undefined)[] = []
+  let key: string | undefined
+  // Strings first, so that nothing inside of them is seen; then numbers that are not whole as written.
+  for (const [token] of text.matchAll(
+    /"(?:[^"\\]|\\.)*"|[{}[\]:,]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g,
+  )) {
+    const first = token[0]!
+    if (first === '{') open.push(new Set())
+    else if (first === '[') open.push(undefined)
+    else if (first === '}' || first === ']') open.pop()
+    else if (first === '"') key = token
+    else if (first === ':') {
+      const name = JSON.parse(key!) as string
+      const names = open.at(-1)!
+      if (names.has(name)) fail('no name may come twice', quoted(name))
+      names.add(name)
+    } else if (first !== ',' && !/^\d+$/.test(token))
+      fail('numbers of the header must be whole and not negative', token)
+  }
 }
 
-/** Header and data of a file's bytes, checked: nothing overlaps, nothing lies outside, every shape fits its bytes. */
+/** The header as an object. */
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (cause) {
+    return fail('the header must be text in UTF-8', 'other bytes', 'Is it another format?', cause)
+  }
+  let header: unknown
+  try {
+    header = JSON.parse(text)
+  } catch (cause) {
+    return fail('the header must be JSON', 'something else', 'Is it another format?', cause)
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header))
+    fail('the header must be an object')
+  checkSpelling(text)
+  return header as Record<string, unknown>
+}
+
+function metadataOf(value: unknown): Record<string, string> {
+  if (value === undefined || value === null) return {}
+  if (typeof value !== 'object' || Array.isArray(value))
+    return fail('__metadata__ must be a map of strings', JSON.stringify(value).slice(0, 60))
+  for (const [key, text] of Object.entries(value))
+    if (typeof text !== 'string')
+      fail(
+        '__metadata__ must be a map of strings',
+        `${JSON.stringify(text).slice(0, 60)} at ${quoted(key)}`,
+      )
+  return value as Record<string, string>
+}
+
+const isCount = (n: unknown): n is number =>
+  typeof n === 'number' && Number.isSafeInteger(n) && n >= 0
+
+function entryOf(name: string, value: unknown, room: number): Entry {
+  const what = `tensor ${quoted(name)}`
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return fail(`${what}: an entry must be an object`)
+  const { dtype, shape, data_offsets: at } = value as Record<string, unknown>
+  const kind = typeof dtype === 'string' && Object.hasOwn(kinds, dtype) ? kinds[dtype] : undefined
+  if (!kind)
+    return fail(
+      `${what}: the dtype must be one of ${Object.keys(kinds).join(', ')}`,
+      typeof dtype === 'string' && others.includes(dtype)
+        ? `${dtype}, which nabla does not read`
+        : `${JSON.stringify(dtype)}, which is no type of the format (besides these: ${others.join(', ')})`,
+    )
+  if (!Array.isArray(shape) || !shape.every(isCount))
+    return fail(`${what}: the shape must be whole numbers below 2^53`, JSON.stringify(shape))
+  if (!Array.isArray(at) || at.length !== 2 || !at.every(isCount) || at[0] > at[1] || at[1] > room)
+    return fail(
+      `${what}: its data must lie within the ${room} bytes of data`,
+      JSON.stringify(at),
+      'Is the file truncated?',
+    )
+  let size = bytesOfKind(kind)
+  for (const n of shape) {
+    size *= n
+    if (!Number.isSafeInteger(size))
+      fail(`${what}: its size must be below 2^53 bytes`, `shape [${shape.join(', ')}]`)
+  }
+  const [from, to] = at as [number, number]
+  if (size !== to - from)
+    fail(`${what}: shape [${shape.join(', ')}] of ${dtype} needs ${size} bytes`, `${to - from}`)
+  return { name, kind, shape: shape as number[], from, to }
+}
+
+/** Header and data of a file's bytes, checked: the tensors lie one after the other and fill the data. */
 function readHeader(bytes: Uint8Array): {
-  entries: [string, Entry][]
+  entries: Entry[]
   metadata: Record<string, string>
   start: number
 } {
@@ -64,128 +156,109 @@ function readHeader(bytes: Uint8Array): {
     )
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const length = Number(view.getBigUint64(0, true))
-  if (length > MAX_HEADER || length > bytes.length - 8)
+  if (length > MAX_HEADER)
+    fail('the header must have at most 100,000,000 bytes', `${length}`, 'Is it another format?')
+  if (length > bytes.length - 8)
     fail(
       'the header must lie within the file',
       `a header of ${length} bytes in a file of ${bytes.length}`,
       'Is it truncated, or another format?',
     )
-  let header: unknown
-  try {
-    header = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)),
-    )
-  } catch {
-    fail('the header must be JSON', 'something else', 'Is it another format?')
-  }
-  if (typeof header !== 'object' || header === null || Array.isArray(header))
-    fail('the header must be an object')
-  const { __metadata__: metadata = {}, ...rest } = header as Record<string, unknown>
   const start = 8 + length
+  const { __metadata__: metadata, ...rest } = parseHeader(bytes.subarray(8, start))
   const room = bytes.length - start
-  const entries = Object.entries(rest).map(([name, value]): [string, Entry] => {
-    const e = value as Partial<Entry> | null
-    const what = `tensor ${JSON.stringify(name)}`
-    if (typeof e !== 'object' || e === null) fail(`${what}: an entry must be an object`)
-    const type = types[e.dtype ?? '']
-    if (!type)
-      fail(`${what}: the dtype must be one of ${Object.keys(types).join(', ')}`, `${e.dtype}`)
-    const whole = (n: unknown) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0
-    if (!Array.isArray(e.shape) || !e.shape.every(whole))
-      fail(`${what}: the shape must be whole numbers`, JSON.stringify(e.shape))
-    const at = e.data_offsets
-    if (!Array.isArray(at) || at.length !== 2 || !at.every(whole) || at[0] > at[1] || at[1] > room)
+  const entries = Object.entries(rest).map(([name, value]) => entryOf(name, value, room))
+  // Tensors without elements take no place: they come before the one that begins where they lie.
+  const placed = [...entries].sort((a, b) => a.from - b.from || a.to - b.to)
+  let end = 0
+  let last = ''
+  for (const { name, from, to } of placed) {
+    if (from < end) fail('tensors must not overlap', `${quoted(last)} and ${quoted(name)}`)
+    if (from > end)
       fail(
-        `${what}: its data must lie within the ${room} bytes of data`,
-        JSON.stringify(at),
-        'Is the file truncated?',
+        'tensors must lie one after the other',
+        `${from - end} bytes before ${quoted(name)} that are no tensor's`,
       )
-    const size = e.shape.reduce((n, d) => n * d, 1)
-    if (size * type.bytes !== at[1] - at[0])
-      fail(
-        `${what}: shape [${e.shape.join(', ')}] of ${e.dtype} needs ${size * type.bytes} bytes`,
-        `${at[1] - at[0]}`,
-      )
-    return [name, e as Entry]
-  })
-  const byPlace = [...entries].sort((a, b) => a[1].data_offsets[0] - b[1].data_offsets[0])
-  for (let i = 1; i < byPlace.length; i++)
-    if (byPlace[i]![1].data_offsets[0] < byPlace[i - 1]![1].data_offsets[1])
-      fail('tensors must not overlap', `${byPlace[i - 1]![0]} and ${byPlace[i]![0]}`)
-  return { entries, metadata: metadata as Record<string, string>, start }
+    end = to
+    last = name
+  }
+  if (end !== room)
+    fail(
+      'the tensors must fill the data',
+      `${room - end} bytes after the last one`,
+      'Is it another file, or damaged?',
+    )
+  return { entries, metadata: metadataOf(metadata), start }
 }
 
 /**
- * The tensors of a safetensors file. float64, float16 and bfloat16 become float32, other integers int32.
- * @throws FileError that names the tensor and what is wrong, for a truncated or corrupt file
+ * The tensors of a safetensors file. float64 keeps its bits (see below), float16 and bfloat16 become float32, whole
+ * numbers int32. A float64 tensor is on the reference backend where the current one does not hold that type;
+ * `model.loadStateDict` converts.
+ * @throws FileError that names the tensor and what is wrong: a truncated or corrupt file, bytes that are no tensor's,
+ * a name that comes twice, whole numbers that int32 does not hold, types that nabla does not read
  */
 export function parseSafetensors(bytes: Uint8Array): {
   tensors: Record<string, Tensor>
   metadata: Record<string, string>
 } {
   const { entries, metadata, start } = readHeader(bytes)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const tensors: Record<string, Tensor> = {}
-  for (const [
-    name,
-    {
-      dtype,
-      shape,
-      data_offsets: [from, to],
-    },
-  ] of entries) {
-    const type = types[dtype]!
-    let data: TypedArray
-    if (type.read) {
-      data = newArray(type.dtype, sizeOf(shape))
-      for (let i = 0; i < data.length; i++) data[i] = type.read(view, start + from + i * type.bytes)
-    } else {
-      // A copy of its own: the file's bytes may lie at any place, and `slice` of Node's Buffer copies nothing.
-      const copy = new Uint8Array(bytes.subarray(start + from, start + to))
-      data =
-        type.dtype === 'float32'
-          ? new Float32Array(copy.buffer)
-          : type.dtype === 'int32'
-            ? new Int32Array(copy.buffer)
-            : copy.map((b) => (b ? 1 : 0))
-    }
-    tensors[name] = tensor(data, { shape })
-  }
+  // Not by assignment: a tensor may be called __proto__.
+  const tensors = Object.fromEntries(
+    entries.map(({ name, kind, shape, from, to }) => [
+      name,
+      tensorOf(
+        'safetensors',
+        `tensor ${quoted(name)}`,
+        kind,
+        bytes.subarray(start + from, start + to),
+        shape,
+      ),
+    ]),
+  )
   return { tensors, metadata }
 }
 
-/** The bytes of a safetensors file: tensors in the order given. */
+/**
+ * The bytes of a safetensors file. The header has the tensors in the order given; those of larger elements lie first in
+ * the data, so that every element is aligned.
+ * @throws FileError for a value that is no tensor, metadata that are no strings, and a name that the format cannot hold
+ */
 export function serializeSafetensors(
   tensors: Record<string, Tensor>,
   metadata: Record<string, string> = {},
 ): Uint8Array {
-  const header: Record<string, unknown> = {}
-  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata
-  const parts: Uint8Array[] = []
-  let at = 0
-  for (const [name, t] of Object.entries(tensors)) {
-    if (!(t instanceof Tensor)) fail(`${name} must be a tensor`)
-    const data = t.toTypedArray()
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    header[name] = { dtype: names[t.dtype], shape: t.shape, data_offsets: [at, at + bytes.length] }
-    parts.push(bytes)
-    at += bytes.length
+  const list = Object.entries(tensors)
+  for (const [name, t] of list) {
+    if (!(t instanceof Tensor)) fail(`${quoted(name)} must be a tensor`, typeof t)
+    if (name === '__metadata__' || /\p{Surrogate}/u.test(name))
+      fail('the name of a tensor must be text other than __metadata__', quoted(name))
   }
-  let text = JSON.stringify(header)
+  metadataOf(metadata)
+  const places = new Map<string, [number, number]>()
+  let size = 0
+  for (const [name, t] of [...list].sort((a, b) => bytesOf(b[1].dtype) - bytesOf(a[1].dtype))) {
+    const end = size + t.size * bytesOf(t.dtype)
+    places.set(name, [size, end])
+    size = end
+  }
+  const header = Object.fromEntries([
+    ...(Object.keys(metadata).length > 0 ? [['__metadata__', metadata] as const] : []),
+    ...list.map(
+      ([name, t]) =>
+        [
+          name,
+          { dtype: nameOf[kindOf[t.dtype]], shape: t.shape, data_offsets: places.get(name) },
+        ] as const,
+    ),
+  ])
+  const text = new TextEncoder().encode(JSON.stringify(header))
   // Data begins at a multiple of 8.
-  const encoder = new TextEncoder()
-  let head = encoder.encode(text)
-  if (head.length % 8 !== 0) {
-    text += ' '.repeat(8 - (head.length % 8))
-    head = encoder.encode(text)
-  }
-  const out = new Uint8Array(8 + head.length + at)
-  new DataView(out.buffer).setBigUint64(0, BigInt(head.length), true)
-  out.set(head, 8)
-  let place = 8 + head.length
-  for (const p of parts) {
-    out.set(p, place)
-    place += p.length
-  }
+  const padded = Math.ceil(text.length / 8) * 8
+  const out = new Uint8Array(8 + padded + size)
+  new DataView(out.buffer).setBigUint64(0, BigInt(padded), true)
+  out.set(text, 8)
+  out.fill(0x20, 8 + text.length, 8 + padded)
+  for (const [name, t] of list) out.set(bytesOfTensor(t), 8 + padded + places.get(name)![0])
   return out
 }
