@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { rolldown } from 'rolldown'
+import { bundleCommonJs, writeDeclarations } from './bundle-commonjs.mjs'
 import { root } from './targets.mjs'
 
 const modules = 'build/js'
@@ -49,37 +50,61 @@ function reach(entry, found = new Set()) {
   return found
 }
 
+/** How modules are brought together for Node; `stay` keep their places. */
+function forNode(stay) {
+  const core = reach('index.js')
+  const training = new Set(['nn/index.js', 'optim/index.js'].flatMap((e) => [...reach(e)]))
+  return {
+    chunkFileNames: ({ moduleIds }) => {
+      const home = moduleIds.map(relative).find((file) => stay.includes(file))
+      return home ? home.replace(/[^/]+$/, 'part-[name].js') : 'parts/[name].js'
+    },
+    // What every user of the package needs is one file, and so is what every training needs beside it.
+    codeSplitting: {
+      groups: [
+        { name: 'core', test: (id) => core.has(relative(id)) || id.includes('rolldown/runtime') },
+        { name: 'nn', test: (id) => training.has(relative(id)) || id.endsWith('/models/mlp.js') },
+      ],
+    },
+  }
+}
+
 /** Gives the files written, by their paths in dist/. */
 export function bundleNode() {
   const { exports, imports, bin } = manifest()
   const stay = placed()
   const files = new Set(stay)
-  const core = reach('index.js')
-  const training = new Set(['nn/index.js', 'optim/index.js'].flatMap((e) => [...reach(e)]))
   for (const { default: file } of Object.values(exports)) if (file) files.add(moduleOf(file))
   for (const targets of Object.values(imports))
     for (const file of Object.values(targets)) files.add(moduleOf(file))
   for (const file of Object.values(bin)) files.add(moduleOf(file))
   const input = [...files].map((file) => [file.replace(/\.js$/, ''), file])
-  return write(
-    input,
-    { platform: 'node', external: [/^[^./]/] },
-    {
-      dir: 'dist',
-      chunkFileNames: ({ moduleIds }) => {
-        const home = moduleIds.map(relative).find((file) => stay.includes(file))
-        return home ? home.replace(/[^/]+$/, 'part-[name].js') : 'parts/[name].js'
-      },
-      // What every user of the package needs is one file, and so is what every training needs beside it.
-      codeSplitting: {
-        groups: [
-          { name: 'core', test: (id) => core.has(relative(id)) || id.includes('rolldown/runtime') },
-          { name: 'nn', test: (id) => training.has(relative(id)) || id.endsWith('/models/mlp.js') },
-        ],
-      },
-    },
-  )
+  return write(input, { platform: 'node', external: [/^[^./]/] }, { dir: 'dist', ...forNode(stay) })
 }
+
+/** The modules that stand for package.json's "imports" where `condition` holds. */
+const importsFor = (condition) =>
+  Object.fromEntries(
+    Object.entries(manifest().imports).map(([name, targets]) => [
+      name,
+      `${root}/${modules}/${moduleOf(targets[condition])}`,
+    ]),
+  )
+
+const entriesOfExports = () =>
+  Object.values(manifest().exports).flatMap((e) => (e.default ? [moduleOf(e.default)] : []))
+
+/** dist/cjs: what can be required, see bundle-commonjs.mjs. */
+export function bundleForRequire() {
+  return bundleCommonJs({
+    write,
+    relative,
+    entries: entriesOfExports(),
+    alias: importsFor('node'),
+    output: forNode([]),
+  })
+}
+export const declareEntries = () => writeDeclarations(entriesOfExports())
 
 /** The WebAssembly files stay where they are. */
 const wasmPlace = {
@@ -124,7 +149,7 @@ const withoutLaws = {
 
 /** The entries that have a "browser" condition. */
 export async function bundleBrowser() {
-  const { exports, imports } = manifest()
+  const { exports } = manifest()
   const core = reach('index.js')
   const input = Object.values(exports)
     .filter((e) => e.browser)
@@ -132,12 +157,7 @@ export async function bundleBrowser() {
       browser.replace('./dist/browser/', '').replace('.js', ''),
       moduleOf(file),
     ])
-  const alias = Object.fromEntries(
-    Object.entries(imports).map(([name, { default: file }]) => [
-      name,
-      `${root}/${modules}/${moduleOf(file)}`,
-    ]),
-  )
+  const alias = importsFor('default')
   rmSync(`${root}/dist/browser`, { recursive: true, force: true })
   await write(
     input,

@@ -81,6 +81,7 @@ async function ensureDist() {
       'tsconfig.examples.json',
       'package.json',
       'scripts/bundle.mjs',
+      'scripts/bundle-commonjs.mjs',
     ].map((f) => `${root}/${f}`),
   ]
   const print = hash(
@@ -94,23 +95,29 @@ async function ensureDist() {
     return
   log('compiling TypeScript')
   rmSync(stamp, { force: true })
-  // The examples see the package as its users do, so they come after it.
-  for (const project of ['tsconfig.build.json', 'tsconfig.examples.json'])
+  const { bundleBrowser, bundleForRequire, bundleNode, declareEntries } = await import(
+    './bundle.mjs'
+  )
+  const tsc = (project) =>
     must(
       'node',
       ['node_modules/typescript/bin/tsc', '-p', project],
       `the TypeScript compiler (${project})`,
     )
+  tsc('tsconfig.build.json')
+  declareEntries()
+  // The examples see the package as its users do, so they come after it.
+  tsc('tsconfig.examples.json')
   // What is left of files that are no more.
   const sourceOf = (file) => file.replace(/(\.d\.ts|\.js)$/, '.ts')
   for (const file of filesUnder('build/js'))
     if (!existsSync(sourceOf(file).replace('/build/js/', '/src/'))) rmSync(file)
-  const { bundleBrowser, bundleNode } = await import('./bundle.mjs')
   const written = new Set(await bundleNode())
+  await bundleForRequire()
   await bundleBrowser()
   for (const file of filesUnder('dist')) {
-    const path = file.slice(`${root}/dist/`.length)
-    if (path.startsWith('browser/') || path.endsWith('.wasm') || written.has(path)) continue
+    const path = file.slice(`${root}/dist/`.length).replace(/^cjs\/(.*\.d\.ts)$/, '$1')
+    if (/^(browser|cjs)\//.test(path) || path.endsWith('.wasm') || written.has(path)) continue
     const source = path.startsWith('examples/') ? sourceOf(path) : `src/${sourceOf(path)}`
     if (!existsSync(`${root}/${source}`) || (path.endsWith('.js') && source.startsWith('src/')))
       rmSync(file)
