@@ -1,7 +1,9 @@
 // The Node-API binding: chooses an instruction set, keeps programs and the thread pool. Addresses cross as
 // doubles, in a table that JavaScript writes before a run, so that a run is one call with one argument.
 #include <node_api.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #if defined(__GLIBC__)
 #include <malloc.h>
 #include <sys/mman.h>
@@ -9,6 +11,11 @@
 #endif
 
 #include "codegen.h"
+#include "cpu.h"
+#include "system.h"
+#if defined(_WIN32)
+#include "node_windows.h"
+#endif
 
 #define NABLA_DECLARE(isa)                                                                             \
   namespace nabla::isa {                                                                               \
@@ -36,15 +43,13 @@ struct Core {
 
 #define NABLA_CORE(isa, test) \
   {#isa, nabla::isa::validate, nabla::isa::run, nabla::isa::codegen, nabla::isa::codegen_free, [] { return (bool)(test); }}
-#define NABLA_CPU(feature) __builtin_cpu_supports(feature)
 // The best first.
 const Core cores[] = {
 #ifdef NABLA_HAVE_AVX512
-    NABLA_CORE(avx512, NABLA_CPU("avx512f") && NABLA_CPU("avx512dq") && NABLA_CPU("avx512bw") &&
-                           NABLA_CPU("avx512vl") && NABLA_CPU("avx2") && NABLA_CPU("fma")),
+    NABLA_CORE(avx512, cpu_has_avx512()),
 #endif
 #ifdef NABLA_HAVE_AVX2
-    NABLA_CORE(avx2, NABLA_CPU("avx2") && NABLA_CPU("fma")),
+    NABLA_CORE(avx2, cpu_has_avx2()),
 #endif
 #ifdef NABLA_HAVE_NEON
     NABLA_CORE(neon, true),
@@ -56,11 +61,11 @@ const Core cores[] = {
 
 // One for each environment: worker threads of JavaScript have their own.
 struct Addon {
-  const Core* core = nullptr;
-  Pool* pool = nullptr;
-  int threads = 1;
-  char* scratch = nullptr;
-  int64_t scratch_bytes = 0;
+  const Core* core;
+  Pool* pool;
+  int threads;
+  char* scratch;
+  int64_t scratch_bytes;
 };
 
 struct Program {
@@ -151,7 +156,7 @@ napi_value start(napi_env env, napi_callback_info info) {
   if (!arguments(env, info, 1, &arg) || napi_get_value_string_utf8(env, arg, name, sizeof name, &length) != napi_ok)
     return fail(env, "start(isa) takes a string");
   for (const Core& core : cores) {
-    if (__builtin_strcmp(core.name, name) || !core.supported()) continue;
+    if (strcmp(core.name, name) || !core.supported()) continue;
     addon_of(env)->core = &core;
     return nullptr;
   }
@@ -219,7 +224,7 @@ napi_value load(napi_env env, napi_callback_info info) {
   const bool valid = addon->core->validate(p->words, p->count, p->threads, &p->info);
   if (!valid || p->info.slots != (int64_t)slots) {
     char message[256];
-    __builtin_snprintf(message, sizeof message, "%s at word %lld",
+    snprintf(message, sizeof message, "%s at word %lld",
                        valid ? "the table does not have a place for each slot" : p->info.error, (long long)p->info.at);
     finalize(env, p, nullptr);
     return text(env, message);
@@ -257,9 +262,9 @@ bool prepare(Program* p) {
   }
   const int64_t bytes = p->info.scratch_shared + p->threads * p->info.scratch_per_thread;
   if (bytes <= addon->scratch_bytes) return true;
-  void* scratch = nullptr;
-  if (posix_memalign(&scratch, 64, (size_t)bytes)) return false;
-  free(addon->scratch);
+  void* const scratch = aligned_take((size_t)bytes);
+  if (!scratch) return false;
+  aligned_give(addon->scratch);
   addon->scratch = (char*)scratch, addon->scratch_bytes = bytes;
   return true;
 }
@@ -283,16 +288,24 @@ napi_value run(napi_env env, napi_callback_info info) {
 void finish(napi_env, void* data, void*) {
   Addon* addon = (Addon*)data;
   pool_destroy(addon->pool);
-  free(addon->scratch);
-  delete addon;
+  aligned_give(addon->scratch);
+  free(addon);
 }
 
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  static const bool tuned = (tune_memory(), true);
-  (void)tuned;
-  napi_set_instance_data(env, new Addon(), finish, nullptr);
+#if defined(_WIN32)
+  if (!find_node()) return exports;
+#endif
+  // Several threads may load the addon, at one time.
+  static bool tuned;
+  if (!__atomic_exchange_n(&tuned, true, __ATOMIC_SEQ_CST)) tune_memory();
+  void* const room = calloc(1, sizeof(Addon));
+  if (!room) return fail(env, "out of memory");
+  Addon* const addon = (Addon*)room;
+  addon->threads = 1;
+  napi_set_instance_data(env, addon, finish, nullptr);
   const struct {
     const char* name;
     napi_callback callback;

@@ -11,9 +11,7 @@
 #endif
 #else
 #define NABLA_POOL 1
-#include <pthread.h>
-#include <stdlib.h>
-#include <time.h>
+#include "system.h"
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -53,10 +51,9 @@ struct Pool {
 #if defined(__wasm__)
   uint32_t entered[MAX_THREADS];
 #else
-  pthread_t handles[MAX_THREADS];
+  Thread handles[MAX_THREADS];
 #if !defined(__linux__)
-  pthread_mutex_t mutex;
-  pthread_cond_t changed;
+  Monitor monitor;
 #endif
 #endif
 };
@@ -74,19 +71,19 @@ void sleep_on(Pool*, uint32_t* word, uint32_t value) {
 void wake(Pool*, uint32_t* word, int count) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0); }
 #else
 void sleep_on(Pool* p, uint32_t* word, uint32_t value) {
-  pthread_mutex_lock(&p->mutex);
-  if (load(word) == value) pthread_cond_wait(&p->changed, &p->mutex);
-  pthread_mutex_unlock(&p->mutex);
+  monitor_enter(&p->monitor);
+  if (load(word) == value) monitor_wait(&p->monitor);
+  monitor_leave(&p->monitor);
 }
 void wake(Pool* p, uint32_t*, int) {
-  pthread_mutex_lock(&p->mutex);
-  pthread_cond_broadcast(&p->changed);
-  pthread_mutex_unlock(&p->mutex);
+  monitor_enter(&p->monitor);
+  monitor_wake(&p->monitor);
+  monitor_leave(&p->monitor);
 }
 #endif
 
 #if !defined(__wasm__)
-inline void pause() {
+inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -103,14 +100,13 @@ bool spin(const F& ready) {
   return false;
 #else
   constexpr int64_t NANOSECONDS = 50'000;
-  timespec start, now;
+  int64_t start = 0;
   for (int i = 0;; i++) {
     if (ready()) return true;
-    pause();
-    if (i == 0) clock_gettime(CLOCK_MONOTONIC, &start);
+    relax();
+    if (i == 0) start = nanoseconds();
     if (i % 16) continue;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if ((now.tv_sec - start.tv_sec) * 1'000'000'000 + (now.tv_nsec - start.tv_nsec) > NANOSECONDS) return false;
+    if (nanoseconds() - start > NANOSECONDS) return false;
   }
 #endif
 }
@@ -217,29 +213,29 @@ struct Start {
   Pool* pool;
   int thread;
 };
-void* enter(void* arg) {
+NABLA_THREAD_MAIN enter(void* arg) {
   const Start s = *(Start*)arg;
   free(arg);
   worker(s.pool, s.thread);
-  return nullptr;
+  return 0;
 }
 }  // namespace
 
 Pool* pool_create(int threads) {
   if (threads > MAX_THREADS) threads = MAX_THREADS;
-  Pool* p = nullptr;
-  if (posix_memalign((void**)&p, alignof(Pool), sizeof(Pool))) return nullptr;
+  static_assert(alignof(Pool) == CACHE_LINE);
+  Pool* const p = (Pool*)aligned_take(sizeof(Pool));
+  if (!p) return nullptr;
   __builtin_memset((void*)p, 0, sizeof(Pool));
 #if !defined(__linux__)
-  pthread_mutex_init(&p->mutex, nullptr);
-  pthread_cond_init(&p->changed, nullptr);
+  monitor_init(&p->monitor);
 #endif
   int made = 1;
   for (; made < threads; made++) {
     Start* s = (Start*)malloc(sizeof(Start));
     if (!s) break;
     *s = {p, made};
-    if (pthread_create(&p->handles[made], nullptr, enter, s)) {
+    if (!thread_start(&p->handles[made], enter, s)) {
       free(s);
       break;
     }
@@ -252,12 +248,11 @@ void pool_destroy(Pool* p) {
   if (!p) return;
   __atomic_store_n(&p->stop, 1, __ATOMIC_SEQ_CST);
   ring(p, MAX_THREADS);
-  for (int i = 1; i < p->threads; i++) pthread_join(p->handles[i], nullptr);
+  for (int i = 1; i < p->threads; i++) thread_join(p->handles[i]);
 #if !defined(__linux__)
-  pthread_mutex_destroy(&p->mutex);
-  pthread_cond_destroy(&p->changed);
+  monitor_end(&p->monitor);
 #endif
-  free(p);
+  aligned_give(p);
 }
 
 #endif

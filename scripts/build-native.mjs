@@ -81,7 +81,8 @@ export async function buildAddon(
   file,
   { folder = 'build/obj', onStep } = {},
 ) {
-  const { flags, link: linkFlags } = platform
+  const { flags, link: gccLink, clangLink = gccLink } = platform
+  const linkFlags = compiler.version.includes('clang') ? clangLink : gccLink
   const common = [...cxxFlags, ...flags, '-DNAPI_VERSION=8', '-isystem', includeFolder()]
   const list = steps('node', Object.fromEntries(names.map((isa) => [isa, isas[isa].flags])))
   const objects = await compileAll(compiler, common, list, folder, onStep)

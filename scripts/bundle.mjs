@@ -40,20 +40,30 @@ function placed() {
   return found
 }
 
-/** The modules that an entry brings. */
-function reach(entry, found = new Set()) {
+/** The modules that an entry brings, with what names like `#methods` stand for. */
+function reach(entry, names = {}, found = new Set()) {
   if (found.has(entry)) return found
   found.add(entry)
   const text = readFileSync(`${root}/${modules}/${entry}`, 'utf8')
-  for (const [, name] of text.matchAll(/^(?:import|export)\b[^;]*?['"](\.{1,2}\/[^'"]+)['"]/gm))
-    reach(join(dirname(entry), name), found)
+  for (const [, name] of text.matchAll(
+    /^(?:import|export)\b[^;]*?['"](\.{1,2}\/[^'"]+|#\w+)['"]/gm,
+  ))
+    if (!name.startsWith('#')) reach(join(dirname(entry), name), names, found)
+    else if (names[name]) reach(names[name], names, found)
   return found
 }
 
+/** What Node has from the beginning and a page loads later: no file of its own in the bundle for Node. */
+const inNode = ['#methods', '#reference']
+/** Their modules, by name. */
+const namesInNode = (imports) =>
+  Object.fromEntries(inNode.map((name) => [name, moduleOf(imports[name].node)]))
+
 /** How modules are brought together for Node; `stay` keep their places. */
 function forNode(stay) {
-  const core = reach('index.js')
-  const training = new Set(['nn/index.js', 'optim/index.js'].flatMap((e) => [...reach(e)]))
+  const names = namesInNode(manifest().imports)
+  const core = reach('index.js', names)
+  const training = new Set(['nn/index.js', 'optim/index.js'].flatMap((e) => [...reach(e, names)]))
   return {
     chunkFileNames: ({ moduleIds }) => {
       const home = moduleIds.map(relative).find((file) => stay.includes(file))
@@ -74,12 +84,23 @@ export function bundleNode() {
   const { exports, imports, bin } = manifest()
   const stay = placed()
   const files = new Set(stay)
+  const names = namesInNode(imports)
+  const alias = Object.fromEntries(inNode.map((n) => [n, `${root}/${modules}/${names[n]}`]))
   for (const { default: file } of Object.values(exports)) if (file) files.add(moduleOf(file))
   for (const targets of Object.values(imports))
     for (const file of Object.values(targets)) files.add(moduleOf(file))
   for (const file of Object.values(bin)) files.add(moduleOf(file))
   const input = [...files].map((file) => [file.replace(/\.js$/, ''), file])
-  return write(input, { platform: 'node', external: [/^[^./]/] }, { dir: 'dist', ...forNode(stay) })
+  return write(
+    input,
+    {
+      platform: 'node',
+      external: (id) => /^[^./]/.test(id) && !inNode.includes(id),
+      resolve: { alias },
+      plugins: [forBundlers],
+    },
+    { dir: 'dist', ...forNode(stay) },
+  )
 }
 
 /** The modules that stand for package.json's "imports" where `condition` holds. */
@@ -115,6 +136,61 @@ const wasmPlace = {
       : undefined,
 }
 
+/** The children of a syntax node. */
+function* childrenOf(node) {
+  for (const value of Object.values(node))
+    for (const child of Array.isArray(value) ? value : [value])
+      if (typeof child?.type === 'string') yield child
+}
+/** The text with each `[start, end, text]` put in. */
+function edited(code, edits) {
+  let result = code
+  for (const [start, end, text] of edits.sort((a, b) => b[0] - a[0]))
+    result = result.slice(0, start) + text + result.slice(end)
+  return result
+}
+const ours = (id) => id.startsWith(`${root}/${modules}/`)
+
+/**
+ * Makes what users bundle and minify fit for it. Classes carry their names as data, so that errors, summaries and saved
+ * files name them alike, whatever a minifier calls them. And constants that a call makes are marked as free of effects,
+ * so that an operation or a layer that nobody uses is left out.
+ */
+export const forBundlers = {
+  name: 'for-bundlers',
+  transform(code, id) {
+    if (!ours(id)) return undefined
+    const edits = []
+    const named = (node) => {
+      const own = node.body.body.some((m) => m.static && m.key?.name === 'name')
+      if (node.id && !own) {
+        const at = node.body.start + 1
+        edits.push([at, at, ` static name = ${JSON.stringify(node.id.name)};`])
+      }
+    }
+    const visit = (node) => {
+      if (node.type === 'ClassDeclaration' || node.type === 'ClassExpression') named(node)
+      for (const child of childrenOf(node)) visit(child)
+    }
+    /** Calls that run while the module loads. */
+    const free = (node) => {
+      if (/Function|Class|Await/.test(node.type)) return
+      if (/^(Call|New)Expression$/.test(node.type))
+        edits.push([node.start, node.start, '/*#__PURE__*/ '])
+      for (const child of childrenOf(node)) free(child)
+    }
+    const program = this.parse(code)
+    visit(program)
+    for (const statement of program.body) {
+      const declared =
+        statement.type === 'ExportNamedDeclaration' ? statement.declaration : statement
+      if (declared?.type === 'VariableDeclaration' && declared.kind === 'const')
+        for (const { init } of declared.declarations) if (init) free(init)
+    }
+    return { code: edited(code, edits), map: null }
+  },
+}
+
 /** OpLaws of src/ops/define.ts: what operations carry for readers and for the laws. */
 const laws = new Set(['formula', 'source', 'example', 'samples', 'except'])
 const defines = new Set(['defineOp', 'defineMove'])
@@ -122,28 +198,23 @@ const defines = new Set(['defineOp', 'defineMove'])
  * Leaves that out of the object literals that are the argument of `defineOp` and `defineMove`, where the types let
  * nothing that computes read it. A property of the same name anywhere else stays: it means something else.
  */
-const withoutLaws = {
+export const withoutLaws = {
   name: 'without-laws',
   transform(code, id) {
     if (!id.startsWith(`${root}/${modules}/ops/`)) return undefined
-    const cuts = []
+    const edits = []
     const visit = (node) => {
       if (node.type === 'CallExpression' && defines.has(node.callee.name)) {
         const [spec] = node.arguments
         if (spec?.type === 'ObjectExpression')
-          for (const p of spec.properties)
-            if (p.type === 'Property' && !p.computed && laws.has(p.key.name)) cuts.push(p)
+          for (const { type, computed, key, start, end } of spec.properties)
+            if (type === 'Property' && !computed && laws.has(key.name))
+              edits.push([start, end + /^\s*,?/.exec(code.slice(end))[0].length, ''])
       }
-      for (const value of Object.values(node))
-        for (const child of Array.isArray(value) ? value : [value])
-          if (typeof child?.type === 'string') visit(child)
+      for (const child of childrenOf(node)) visit(child)
     }
     visit(this.parse(code))
-    let kept = code
-    // From the end, with the comma that follows.
-    for (const { start, end } of cuts.sort((a, b) => b.start - a.start))
-      kept = kept.slice(0, start) + kept.slice(end).replace(/^\s*,/, '')
-    return { code: kept, map: null }
+    return { code: edited(code, edits), map: null }
   },
 }
 
@@ -161,7 +232,7 @@ export async function bundleBrowser() {
   rmSync(`${root}/dist/browser`, { recursive: true, force: true })
   await write(
     input,
-    { platform: 'browser', resolve: { alias }, plugins: [wasmPlace, withoutLaws] },
+    { platform: 'browser', resolve: { alias }, plugins: [wasmPlace, withoutLaws, forBundlers] },
     {
       dir: 'dist/browser',
       minify: true,

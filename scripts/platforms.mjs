@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs'
 const linux = {
   os: 'linux',
   compilers: ['g++', 'clang++', 'c++'],
-  flags: ['-fPIC', '-pthread'],
+  flags: ['-fPIC', '-pthread', '-DNABLA_ANY_GLIBC'],
   // Of the C++ library nothing is used (binding_node.cpp, system.h), so the addon needs the C library alone.
   link: ['-shared', '-pthread', '-static-libstdc++', '-static-libgcc', '-Wl,--as-needed', '-Wl,-s'],
 }
@@ -49,7 +49,8 @@ export const platforms = {
     // Vector extensions are GCC's and Clang's: cl.exe has none, so with Visual Studio it is its clang.
     compilers: ['clang++', 'g++'],
     flags: [],
-    link: ['-shared', '-static'],
+    link: ['-shared', '-static', '-Wl,-s'],
+    clangLink: ['-shared', '-fuse-ld=lld'],
     cross: {
       compiler: 'x86_64-w64-mingw32-g++',
       // GCC on Windows does not align the stack for vectors that it spills (its bug 54412).
@@ -57,6 +58,9 @@ export const platforms = {
     },
   },
 }
+
+/** The npm package of a platform. */
+export const packageOf = (name) => `nabla-${name}`
 
 /** Whether the C library here is musl. */
 const isMusl = () =>

@@ -30,6 +30,36 @@ function run(what, command, args) {
   )
 }
 
+/** The tests of the TypeScript side, on the sources or on the built package as 'node' or 'browser' loads it. */
+function vitest(built) {
+  mkdirSync(`${root}/build`, { recursive: true })
+  const out = `${root}/build/vitest${built ? `-${built}` : ''}.json`
+  const { status } = spawnSync(
+    'node',
+    [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--reporter=dot',
+      '--reporter=json',
+      `--outputFile.json=${out}`,
+    ],
+    {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, NO_COLOR: '1', CI: '1', ...(built && { NABLA_TEST_DIST: built }) },
+    },
+  )
+  try {
+    const report = JSON.parse(readFileSync(out, 'utf8'))
+    counts.passed += report.numPassedTests
+    counts.failed += report.numFailedTests
+    counts.skipped += report.numPendingTests
+    if (status !== 0 && report.numFailedTests === 0) count('failed', 'vitest', `exit ${status}`)
+  } catch {
+    count('failed', 'vitest', 'no report')
+  }
+}
+
 const stages = {
   types: () => run('types', 'node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']),
   lint: () => run('lint', 'node', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']),
@@ -47,43 +77,19 @@ const stages = {
   golden() {
     // Debian's own Python, which has Debian's PyTorch, whatever comes first on PATH.
     const python = '/usr/bin/python3'
-    const has = spawnSync(python, ['-c', 'import torch, sklearn']).status === 0
+    const has = spawnSync(python, ['-c', 'import torch, sklearn, PIL']).status === 0
     if (!has)
       return count(
         'skipped',
         'golden numbers',
-        'no PyTorch or scikit-learn (apt-get install python3-torch python3-sklearn)',
+        'no PyTorch, scikit-learn or Pillow (apt-get install python3-torch python3-sklearn python3-pil netpbm libjpeg-turbo-progs)',
       )
     run('golden numbers are what PyTorch gives', python, ['tests/golden/make.py', '--check'])
   },
-  vitest() {
-    mkdirSync(`${root}/build`, { recursive: true })
-    const out = `${root}/build/vitest.json`
-    const { status } = spawnSync(
-      'node',
-      [
-        'node_modules/vitest/vitest.mjs',
-        'run',
-        '--reporter=dot',
-        '--reporter=json',
-        `--outputFile.json=${out}`,
-      ],
-      {
-        cwd: root,
-        stdio: ['ignore', 'inherit', 'inherit'],
-        env: { ...process.env, NO_COLOR: '1', CI: '1' },
-      },
-    )
-    try {
-      const report = JSON.parse(readFileSync(out, 'utf8'))
-      counts.passed += report.numPassedTests
-      counts.failed += report.numFailedTests
-      counts.skipped += report.numPendingTests
-      if (status !== 0 && report.numFailedTests === 0) count('failed', 'vitest', `exit ${status}`)
-    } catch {
-      count('failed', 'vitest', 'no report')
-    }
-  },
+  vitest: () => vitest(),
+  // The laws, the golden numbers and the examples once more, on what is shipped.
+  'dist-node': () => vitest('node'),
+  'dist-browser': () => vitest('browser'),
 }
 
 await ensure('packages', 'native-all', 'dist')

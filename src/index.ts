@@ -2,6 +2,7 @@
 import { backend } from './backends/registry.js'
 import { state } from './ops/trace.js'
 import './tensor/methods.js'
+import '#methods'
 import './tensor/print.js'
 
 state.backend = backend
@@ -106,6 +107,7 @@ export * from './ops/scan.js'
 export * from './ops/slice.js'
 export * from './ops/sort.js'
 export * from './ops/statistics.js'
+export { keep } from './ops/tensor.js'
 export { noGrad } from './ops/trace.js'
 export type { Extents } from './ops/window.js'
 export {
@@ -127,3 +129,4 @@ export * from './tensor/dropout.js'
 export * from './tensor/dynamic.js'
 export { setPrintOptions } from './tensor/print.js'
 export * from './tensor/random.js'
+export { tidy } from './tensor/tidy.js'

@@ -6,7 +6,7 @@ import { runCached } from '../ops/eager.js'
 import { add } from '../ops/elementwise.js'
 import { sumTo } from '../ops/reduced.js'
 import { type GradNode, Tensor } from '../ops/tensor.js'
-import { nodeOf, state, tracedTensor, withState } from '../ops/trace.js'
+import { ended, nodeOf, state, tracedTensor, withState } from '../ops/trace.js'
 import { expand } from '../ops/movement.js'
 
 export interface BackwardOptions {
@@ -237,7 +237,7 @@ export function valueAndGrad<A extends Tensor[]>(
     const nested = args.some((t) => t.requiresGrad)
     return withState('gradEnabled', true, () => {
       const leaves = args.map((t) => (t.requiresGrad ? t : leaf(t))) as A
-      const value = f(...leaves)
+      const value = ended('grad', f(...leaves))
       const grads = gradients(value, leaves, [], { createGraph: nested })
       return [nested ? value : detach(value), grads.map((g, i) => g ?? zerosLike(leaves[i]!))] as [
         Tensor,

@@ -5,7 +5,7 @@ import { DTypeError, GradError } from '../core/errors.js'
 import { mul } from '../ops/elementwise.js'
 import { sum } from '../ops/reduce.js'
 import { fromData, Tensor } from '../ops/tensor.js'
-import { withState } from '../ops/trace.js'
+import { ended, withState } from '../ops/trace.js'
 import { gradients } from './backward.js'
 
 export interface GradCheckOptions {
@@ -46,7 +46,7 @@ export function gradCheck(
       for (const t of leaves) t.requiresGrad = true
       const weights: Tensor[] = []
       const value = (): Tensor => {
-        const result = f(...copies)
+        const result = ended('gradCheck', f(...copies))
         const outs = (result instanceof Tensor ? [result] : [...result]).filter((t) =>
           isFloat(t.dtype),
         )

@@ -6,6 +6,8 @@ import { collect, detach, walk } from './backward.js'
 interface Segment {
   run: () => readonly Tensor[]
   replay: Replay
+  /** What the second computation starts from; a surrounding `tidy` leaves it. */
+  inputs: readonly Tensor[]
 }
 
 const record: OpRecord = {
@@ -72,6 +74,7 @@ export function checkpoint<A extends Tensor[], R extends Tensor | readonly Tenso
         return listOf(fn(...inputs)).filter((_, i) => cut[i])
       },
       replay,
+      inputs,
     } satisfies Segment,
     inputs: listed,
     versions: listed.map((t) => t.version),

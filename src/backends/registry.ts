@@ -1,10 +1,10 @@
 import { nativeBackend, nativeProblem, tellFallback } from '#native'
 import { env } from '#platform'
+import { referenceBackend } from '#reference'
 import { BackendError } from '../core/errors.js'
 import type { Backend, BackendName } from './backend.js'
 import { type WasmPart, wasmParts } from './cpu/variant.js'
 import { loadWasm, wasmBackend } from './cpu/wasm.js'
-import { referenceBackend } from './reference/index.js'
 
 /** How each backend is had; undefined where it cannot run. The default is the first that can. */
 const factories: { [name in BackendName]?: () => Backend | undefined } = {
@@ -29,6 +29,7 @@ export function backend(name?: BackendName): Backend {
     rule: known ? 'the backend must be available here' : `the backend must be one of ${names()}`,
     got: name,
     ...(name === 'native' && { fix: `The native addon is missing: ${nativeProblem()}` }),
+    ...(name === 'reference' && { fix: "import 'nabla/reference' brings it." }),
   })
 }
 
@@ -46,7 +47,8 @@ function defaultBackend(): Backend {
 /** The names of the backends that can run here, the default one first. */
 export function availableBackends(): BackendName[] {
   const all = Object.keys(factories) as BackendName[]
-  return all.filter((name) => name !== 'native' || nativeBackend() !== undefined)
+  // The WebAssembly backend is there always; to ask it would load its file.
+  return all.filter((name) => name === 'wasm' || factories[name]?.() !== undefined)
 }
 
 /** Where new tensors go from now on. */
@@ -73,6 +75,6 @@ export async function ready({
 }: {
   parts?: readonly WasmPart[] | 'all'
 } = {}): Promise<void> {
-  if ((current ?? nativeBackend())?.name === 'native') return
+  if ((current ?? nativeBackend() ?? { name: 'wasm' }).name !== 'wasm') return
   await loadWasm(parts === 'all' ? wasmParts : parts)
 }

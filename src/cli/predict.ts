@@ -17,7 +17,7 @@ import '../index.js'
  * that is wanted.
  */
 export function readImage(path: string, wanted: { height: number; width: number }): Float32Array {
-  const { width, height, data } = decodeImage(readBytes(path), 'RGBA', path)
+  const { width, height, data } = decodeImage(readBytes(path), { mode: 'RGBA', name: path })
   // Transparent parts are ground.
   const gray = Float32Array.from(
     { length: width * height },

@@ -6,7 +6,7 @@ import { treeKey, treeMap } from '../core/tree.js'
 import { reach, signature } from '../ops/eager.js'
 import { runPending } from '../ops/pending.js'
 import { backendOf, onStorage, Tensor } from '../ops/tensor.js'
-import { nodeOf, reachable, state, withState } from '../ops/trace.js'
+import { ended, nodeOf, reachable, state, withState } from '../ops/trace.js'
 import { type Box, FunctionRecorder } from './recorder.js'
 
 export interface CompileOptions {
@@ -70,16 +70,10 @@ function trace(
   const result = withState('recorder', recorder, () => {
     let i = 0
     const standIns = treeMap(args, isTensor, (t) => recorder.argument(t, i++)) as never[]
-    const value = fn(...standIns)
-    if (value instanceof Promise)
-      throw new TraceError({
-        op: 'compile',
-        rule: 'the function must be synchronous',
-        got: 'a promise',
-        fix: 'Load data outside of it and pass tensors in.',
-      })
+    const value = ended('compile', fn(...standIns))
     return treeMap(value, isTensor, (t) => (t.recorder === recorder ? add(nodeOf(t)) : t))
   })
+  for (const f of recorder.waiting) f()
   const written = recorder.boxes.filter((b) => b.written && b.written !== b.node)
   if (written.length > 0) {
     const boxesOn = new Map<Storage | undefined, number>()

@@ -132,6 +132,12 @@ export class FunctionRecorder implements Recorder {
     entry.current = value
   }
 
+  /** What waits for the end of the trace. */
+  readonly waiting: (() => void)[] = []
+  whenTraced(f: () => void): void {
+    this.waiting.push(f)
+  }
+
   afterRun(f: () => void): void {
     this.after.push(f)
   }

@@ -1,5 +1,7 @@
 /** What a browser gives in the place of host.node.ts: text and bytes come from the program, there are no files. */
+import { type FlateStreamHandler, Gunzip, Inflate, Unzlib, zlibSync } from 'fflate'
 import { FileError } from './errors.js'
+import { TooLong } from './limits.js'
 
 export { parse as parseCsv } from 'csv-parse/browser/esm/sync'
 
@@ -17,8 +19,65 @@ export const removeFile = (_path: string): void => {}
 export const listFolder = (_path: string): string[] => missing('read', handOver)
 export const exists = (_path: string): boolean => false
 export const joinPath = (...parts: string[]): string => parts.join('/')
-export const gunzip = (_bytes: Uint8Array): Uint8Array =>
-  missing('gunzip', "Unpack with new DecompressionStream('gzip').")
+interface Stream {
+  ondata: FlateStreamHandler
+  push(chunk: Uint8Array<ArrayBuffer>, final?: boolean): void
+}
+/** Unpacks by pieces, so that what goes beyond the most bytes is never in memory. */
+function bounded(
+  stream: Stream,
+  parts: readonly Uint8Array[],
+  most: number,
+  seen: (size: number) => void = () => {},
+): Uint8Array {
+  const found: Uint8Array[] = []
+  let size = 0
+  stream.ondata = (chunk) => {
+    size += chunk.length
+    if (size > most) throw new TooLong(`more than ${most} bytes`)
+    found.push(chunk)
+    seen(size)
+  }
+  const step = 1 << 14
+  for (const part of parts)
+    for (let at = 0; at < part.length; at += step)
+      stream.push(part.subarray(at, at + step) as Uint8Array<ArrayBuffer>)
+  stream.push(new Uint8Array(0), true)
+  const out = new Uint8Array(size)
+  let at = 0
+  for (const chunk of found) {
+    out.set(chunk, at)
+    at += chunk.length
+  }
+  return out
+}
+export function gunzip(bytes: Uint8Array, most: number): Uint8Array {
+  const stream = new Gunzip()
+  let [size, start] = [0, 0]
+  stream.onmember = () => {
+    start = size
+  }
+  const out = bounded(stream, [bytes], most, (n) => {
+    size = n
+  })
+  // The library takes a file that ends early for a whole one; the last four bytes are the size of the last member.
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const said = bytes.length < 18 ? -1 : view.getUint32(bytes.length - 4, true)
+  if ((out.length - start) >>> 0 !== said) throw new Error('unexpected end of file')
+  return out
+}
+export const inflate = (parts: readonly Uint8Array[], most: number): Uint8Array =>
+  bounded(new Unzlib(), parts, most)
+export const inflateRaw = (bytes: Uint8Array, most: number): Uint8Array =>
+  bounded(new Inflate(), [bytes], most)
+export const deflate = (bytes: Uint8Array): Uint8Array => zlibSync(bytes)
+export function gunzipStart(bytes: Uint8Array): Uint8Array {
+  const found: Uint8Array[] = []
+  try {
+    new Gunzip((chunk) => found.push(chunk)).push(bytes.subarray(0, 4096))
+  } catch {}
+  return found[0] ?? new Uint8Array(0)
+}
 export const sha256 = (_bytes: Uint8Array): string => missing('sha256', 'Use crypto.subtle.digest.')
 export const packageFile = (_file: string): string | undefined => undefined
 export const packageFolder = (_name: string): string | undefined => undefined
@@ -26,6 +85,7 @@ export const cacheFolder = (): string => 'nabla'
 export const pythonFolders = (): string[] => []
 export const decodeJpeg = (
   _bytes: Uint8Array,
+  _chroma: boolean,
 ): { width: number; height: number; data: Uint8Array } =>
   missing('jpeg', 'Let createImageBitmap decode it and draw it on a canvas.')
 

@@ -1,4 +1,5 @@
 /** What Node gives beside the processor: files, checksums, decoders in plain JavaScript, threads. `#host` elsewhere. */
+import { kMaxLength } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import {
   appendFileSync,
@@ -23,10 +24,11 @@ import {
   type Transferable,
   Worker,
 } from 'node:worker_threads'
-import { gunzipSync } from 'node:zlib'
+import { constants, deflateSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 import type { parse } from 'csv-parse/sync'
 import type { decode } from 'jpeg-js'
 import { FileError, ValueError } from './errors.js'
+import { TooLong } from './limits.js'
 
 export { join as joinPath }
 
@@ -114,8 +116,35 @@ export function listFolder(path: string): string[] {
   }
 }
 
-/** @throws Error with zlib's words */
-export const gunzip = (bytes: Uint8Array): Uint8Array => gunzipSync(bytes)
+/** Unpacks at most so many bytes. @throws TooLong when there are more, Error with zlib's words */
+function bounded(unpack: typeof inflateSync, bytes: Uint8Array, most: number): Uint8Array {
+  try {
+    return unpack(bytes, { maxOutputLength: Math.max(1, Math.min(most, kMaxLength)) })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error
+    throw new TooLong(`more than ${most} bytes`, { cause: error })
+  }
+}
+/** gzip (RFC 1952), at most so many bytes. @throws TooLong, Error with zlib's words */
+export const gunzip = (bytes: Uint8Array, most: number): Uint8Array =>
+  bounded(gunzipSync, bytes, most)
+/** zlib (RFC 1950) in parts, at most so many bytes. @throws TooLong, Error with zlib's words */
+export const inflate = (parts: readonly Uint8Array[], most: number): Uint8Array =>
+  bounded(inflateSync, parts.length === 1 ? parts[0]! : Buffer.concat(parts), most)
+/** Deflate without a header (RFC 1951), at most so many bytes. @throws TooLong, Error with zlib's words */
+export const inflateRaw = (bytes: Uint8Array, most: number): Uint8Array =>
+  bounded(inflateRawSync, bytes, most)
+/** zlib (RFC 1950). */
+export const deflate = (bytes: Uint8Array): Uint8Array => deflateSync(bytes)
+/** The first bytes of what a gzip file holds, without unpacking the rest; none when they cannot be had. */
+export function gunzipStart(bytes: Uint8Array): Uint8Array {
+  try {
+    // A byte of deflate makes at most 1,032.
+    return gunzipSync(bytes.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH })
+  } catch {
+    return new Uint8Array(0)
+  }
+}
 
 export const sha256 = (bytes: Uint8Array): string =>
   createHash('sha256').update(bytes).digest('hex')
@@ -153,14 +182,18 @@ export function pythonFolders(): string[] {
   })
 }
 
-/** @throws Error with the decoder's words */
+/** RGB, three bytes a pixel; the memory that it takes is checked before. @throws Error with the decoder's words */
 export const decodeJpeg = (
   bytes: Uint8Array,
+  chroma: boolean,
 ): { width: number; height: number; data: Uint8Array } =>
   (load('jpeg-js') as { decode: typeof decode }).decode(bytes, {
     useTArray: true,
     formatAsRGBA: false,
     tolerantDecoding: false,
+    colorTransform: chroma,
+    maxResolutionInMP: Number.POSITIVE_INFINITY,
+    maxMemoryUsageInMB: Number.POSITIVE_INFINITY,
   })
 
 let renderer:

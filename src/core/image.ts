@@ -1,116 +1,107 @@
-/** Pictures in files as numbers: PNG by fast-png, JPEG by jpeg-js. */
+/** Pictures in files as numbers: PNG (core/png.ts), and JPEG by jpeg-js. */
 import { decodeJpeg } from '#host'
-import { type DecodedPng, decode, encode } from 'fast-png'
 import { FileError } from './errors.js'
+import { jpegHeader } from './jpeg.js'
+import type { LimitOptions } from './limits.js'
+import { decodePng, encodeBytes, type Pixels, SIGNATURE } from './png.js'
 
-/** Pixels row by row, channels side by side, from 0 to 1. Channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA. */
-export interface Pixels {
-  width: number
-  height: number
-  channels: number
-  data: Float32Array
-}
+export type { Pixels } from './png.js'
 
 /** L is gray. */
 export type ColorMode = 'L' | 'RGB' | 'RGBA'
 const channelsOf: Record<ColorMode, number> = { L: 1, RGB: 3, RGBA: 4 }
 
-const MAX_PIXELS = 2 ** 26
-const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
-const IHDR = [0x49, 0x48, 0x44, 0x52]
+export interface DecodeOptions extends LimitOptions {
+  /** Gray 'L', 'RGB' or 'RGBA'; the channels that the file has when not given. */
+  mode?: ColorMode
+  /** What to call it in messages. */
+  name?: string
+  /**
+   * Turns and mirrors a JPEG as its Exif orientation says, so that it is seen as it was taken, as browsers and viewers
+   * do; on when not given. Pillow and torchvision leave it as it is stored.
+   */
+  exifOrientation?: boolean
+}
+
 const startsWith = (bytes: Uint8Array, head: readonly number[]) =>
   head.every((b, i) => bytes[i] === b)
 
 /**
  * A PNG or JPEG picture, in the channels that it has or those of `mode`.
- * @throws FileError for another format, a truncated or corrupt file, and more than 2²⁶ pixels
+ *
+ * PNG: every color type and depth. Samples are v / (2^bits − 1) as they are stored; gamma and color profiles are not
+ * applied. A palette gives RGB, with transparent entries RGBA; a transparent color gives one more channel, 0 there.
+ * JPEG: baseline and progressive. Gray has one channel; subsampled chroma is repeated, not smoothed; printing inks (CMYK
+ * and YCCK with Adobe's mark) become RGB by (1 − ink)(1 − black), without a color profile.
+ * @throws FileError for another format, a truncated or corrupt file, and one that needs more than `maxBytes`
  */
-export function decodeImage(bytes: Uint8Array, mode?: ColorMode, name = 'image'): Pixels {
-  const fail = (rule: string, got: string, fix?: string, cause?: unknown): never => {
-    throw new FileError({ op: name, rule, got, ...(fix && { fix }) }, { cause })
-  }
-  const whole = <T>(format: string, f: () => T): T => {
-    try {
-      return f()
-    } catch (error) {
-      if (error instanceof FileError) throw error
-      return fail(
-        `a ${format} file must be whole`,
-        error instanceof Error ? error.message : `${error}`,
-        'Is it truncated or corrupt?',
-        error,
-      )
-    }
-  }
+export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Pixels {
+  const { mode, name = 'image', maxBytes, exifOrientation = true } = options
   let pixels: Pixels
-  if (startsWith(bytes, PNG)) {
-    if (bytes.length < 33 || !startsWith(bytes.subarray(12), IHDR))
-      fail('a PNG file must begin with a header of sizes', `${bytes.length} bytes without one`)
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const [width, height] = [view.getUint32(16), view.getUint32(20)]
-    if (!(width * height <= MAX_PIXELS) || width * height === 0)
-      fail(`a picture has 1 to ${MAX_PIXELS} pixels`, `${width} x ${height}`)
-    if (bytes[28] === 1 && bytes[24]! < 8)
-      fail('interlaced PNG must have 8 or 16 bits a channel', `${bytes[24]}`, 'Save it anew.')
-    pixels = whole('PNG', () => unpack(decode(bytes, { checkCrc: true })))
-  } else if (startsWith(bytes, [0xff, 0xd8, 0xff])) {
-    const { width, height, data } = whole('JPEG', () => decodeJpeg(bytes))
-    pixels = { width, height, channels: 3, data: Float32Array.from(data, (v) => v / 255) }
-  } else
-    return fail(
-      'a picture must be PNG or JPEG',
-      bytes.length === 0
-        ? 'an empty file'
-        : `a file that begins with ${Array.from(bytes.subarray(0, 4), (b) => b.toString(16).padStart(2, '0')).join(' ')}`,
-    )
+  if (startsWith(bytes, SIGNATURE)) pixels = decodePng(bytes, name, maxBytes)
+  else if (startsWith(bytes, [0xff, 0xd8, 0xff]))
+    pixels = readJpeg(bytes, name, maxBytes, exifOrientation)
+  else
+    throw new FileError({
+      op: name,
+      rule: 'a picture must be PNG or JPEG',
+      got:
+        bytes.length === 0
+          ? 'an empty file'
+          : `a file that begins with ${Array.from(bytes.subarray(0, 4), (b) => b.toString(16).padStart(2, '0')).join(' ')}`,
+    })
   return mode ? convert(pixels, mode) : pixels
 }
 
-/** Samples of 1 to 16 bits, palette indices and transparent colors to numbers. */
-function unpack({ width, height, channels, depth, data, palette, transparency }: DecodedPng) {
-  const count = width * height * channels
-  const perLine = width * channels
-  const samples = new Uint16Array(count)
-  if (depth >= 8) samples.set(data)
-  else {
-    // Lines begin at whole bytes.
-    const lineBytes = Math.ceil((perLine * depth) / 8)
-    const mask = 2 ** depth - 1
-    for (let y = 0, to = 0; y < height; y++)
-      for (let x = 0; x < perLine; x++, to++) {
-        const bit = x * depth
-        samples[to] = (data[y * lineBytes + (bit >> 3)]! >> (8 - depth - (bit & 7))) & mask
-      }
+function readJpeg(
+  bytes: Uint8Array,
+  name: string,
+  maxBytes: number | undefined,
+  exifOrientation: boolean,
+): Pixels {
+  const { components, chroma, orientation } = jpegHeader(bytes, name, maxBytes)
+  let decoded: { width: number; height: number; data: Uint8Array }
+  try {
+    decoded = decodeJpeg(bytes, chroma)
+  } catch (error) {
+    if (error instanceof FileError) throw error
+    throw new FileError(
+      {
+        op: name,
+        rule: 'a JPEG file must be whole',
+        got: error instanceof Error ? error.message : `${error}`,
+        fix: 'Is it truncated or corrupt?',
+      },
+      { cause: error },
+    )
   }
-  if (palette) {
-    const colors = palette[0]?.length ?? 3
-    const out = new Float32Array(count * colors)
-    for (let i = 0; i < count; i++) {
-      const color = palette[samples[i]!]
-      if (!color)
-        throw new FileError({
-          op: 'image',
-          rule: `palette indices must lie below ${palette.length}`,
-          got: `${samples[i]}`,
-        })
-      for (let c = 0; c < colors; c++) out[i * colors + c] = color[c]! / 255
+  const { width, height, data } = decoded
+  const channels = components === 1 ? 1 : 3
+  // The decoder writes gray three times.
+  const every = 3 / channels
+  const out = new Float32Array(width * height * channels)
+  for (let i = 0; i < out.length; i++) out[i] = data[i * every]! / 255
+  const pixels = { width, height, channels, data: out }
+  return exifOrientation ? oriented(pixels, orientation) : pixels
+}
+
+/** The picture turned and mirrored: 2 mirrored, 3 by 180°, 4 upside down, 5 to 8 with rows and columns exchanged. */
+function oriented(pixels: Pixels, orientation: number): Pixels {
+  if (orientation === 1) return pixels
+  const { width, height, channels, data } = pixels
+  const swapped = orientation >= 5
+  const [w, h] = swapped ? [height, width] : [width, height]
+  const right = [2, 3, 7, 8].includes(orientation)
+  const down = [3, 4, 6, 7].includes(orientation)
+  const out = new Float32Array(data.length)
+  for (let y = 0, to = 0; y < h; y++)
+    for (let x = 0; x < w; x++) {
+      const [column, row] = swapped ? [y, x] : [x, y]
+      const at =
+        ((down ? height - 1 - row : row) * width + (right ? width - 1 - column : column)) * channels
+      for (let c = 0; c < channels; c++) out[to++] = data[at + c]!
     }
-    return { width, height, channels: colors, data: out }
-  }
-  const top = 2 ** depth - 1
-  const clear = transparency?.length === channels ? transparency : undefined
-  const to = channels + (clear ? 1 : 0)
-  const out = new Float32Array(width * height * to)
-  for (let i = 0; i < width * height; i++) {
-    let same = true
-    for (let c = 0; c < channels; c++) {
-      const v = samples[i * channels + c]!
-      out[i * to + c] = v / top
-      same &&= v === clear?.[c]
-    }
-    if (clear) out[i * to + channels] = same ? 0 : 1
-  }
-  return { width, height, channels: to, data: out }
+  return { width: w, height: h, channels, data: out }
 }
 
 /** Luma of ITU-R 601, as PIL converts: 0.299 R + 0.587 G + 0.114 B. Alpha is dropped or 1. */
@@ -124,7 +115,9 @@ function convert({ width, height, channels, data }: Pixels, mode: ColorMode): Pi
     const [g, b] = channels >= 3 ? [data[at + 1]!, data[at + 2]!] : [r, r]
     if (to === 1) out[i] = channels >= 3 ? 0.299 * r + 0.587 * g + 0.114 * b : r
     else {
-      out.set([r, g, b], i * to)
+      out[i * to] = r
+      out[i * to + 1] = g
+      out[i * to + 2] = b
       if (to === 4) out[i * to + 3] = channels === 2 ? data[at + 1]! : 1
     }
   }
@@ -136,10 +129,10 @@ export function encodePng({ width, height, channels, data }: Pixels): Uint8Array
   const bytes = new Uint8Array(width * height * channels)
   for (let i = 0; i < bytes.length; i++)
     bytes[i] = Math.round(Math.min(1, Math.max(0, data[i]!)) * 255)
-  return encode({ width, height, channels, data: bytes, depth: 8 })
+  return encodeBytes(width, height, channels, bytes)
 }
 
-/** Channels one after the other, (C, H, W), in the place of side by side, (H, W, C). */
+/** Channels one after the other, (C, H, W), instead of side by side, (H, W, C). */
 export function toPlanes({ width, height, channels, data }: Pixels): Float32Array {
   const size = width * height
   const out = new Float32Array(data.length)
@@ -147,7 +140,7 @@ export function toPlanes({ width, height, channels, data }: Pixels): Float32Arra
     for (let i = 0; i < size; i++) out[c * size + i] = data[i * channels + c]!
   return out
 }
-/** The other way. */
+/** The inverse of `toPlanes`. */
 export function fromPlanes(
   data: ArrayLike<number>,
   channels: number,

@@ -9,6 +9,10 @@ const renamed: Record<string, readonly string[]> = {
   axis: ['axes'],
   axes: ['axis'],
   dim: ['axis', 'axes'],
+  startdim: ['startAxis'],
+  enddim: ['endAxis'],
+  unflattenedsize: ['shape'],
+  lambd: ['lambda'],
   dims: ['axes', 'axis'],
   keepdims: ['keepdim'],
   unbiased: ['correction'],
@@ -140,38 +144,81 @@ export function checkOptions<O extends object>(
   return given
 }
 
+/** What a value must be, for the message and for the check. */
+export interface Kind {
+  rule: string
+  holds: (v: unknown) => boolean
+}
+const whole = (least: number) => (v: unknown) => Number.isInteger(v) && (v as number) >= least
+const kind = (rule: string, holds: Kind['holds']): Kind => ({ rule, holds })
+/** The kinds of arguments that several classes take. */
+export const kinds = {
+  any: kind('anything', () => true),
+  flag: kind('true or false', (v) => typeof v === 'boolean'),
+  number: kind('a number', (v) => typeof v === 'number' && !Number.isNaN(v)),
+  /** How many there are of something; none is allowed. */
+  size: kind('a whole number from 0 up', whole(0)),
+  count: kind('a whole number from 1 up', whole(1)),
+  integer: kind('a whole number', Number.isInteger),
+  /** A number, or one for each axis. */
+  extents: kind(
+    'a number or a list of numbers',
+    (v) => typeof v === 'number' || (Array.isArray(v) && v.every((x) => typeof x === 'number')),
+  ),
+  text: kind('a string', (v) => typeof v === 'string'),
+  function: kind('a function', (v) => typeof v === 'function'),
+  /** PyTorch has it; it would change nothing here. */
+  inplace: kind('left out: operations give new tensors here', (v) => v === false),
+  /** PyTorch has given it up in favour of reduction. */
+  givenUp: kind("left out: reduction is 'none', 'mean' or 'sum'", () => false),
+} as const
+export const orNull = (k: Kind): Kind => kind(`${k.rule} or null`, (v) => v === null || k.holds(v))
+export const oneOf = (...values: readonly string[]): Kind =>
+  kind(values.map((v) => `'${v}'`).join(' or '), (v) => values.includes(v as string))
+
+/** The arguments of a function or class by name, in their order, with what each must be. */
+export interface Places {
+  readonly [name: string]: Kind
+}
+const placesOf = (places: Places | readonly string[]): Places =>
+  Array.isArray(places)
+    ? Object.fromEntries(places.map((name: string) => [name, kinds.any]))
+    : (places as Places)
+
 /**
  * Arguments by place, as in PyTorch, then an object of options with the rest: `(1, 6, 5, { padding: 2 })` and
- * `(1, 6, 5, 1, 2)` both give `{ inChannels: 1, outChannels: 6, kernelSize: 5, padding: 2, ... }`. `names` lists the
- * arguments in order, `required` of them must be there; `named` are options that have no place.
- * @throws ValueError for an unknown option, one given twice, a missing argument and one too many
+ * `(1, 6, 5, 1, 2)` both give `{ inChannels: 1, outChannels: 6, kernelSize: 5, padding: 2, ... }`. `places` names the
+ * arguments in order, the first `required` must be there; `named` are options that have no place.
+ * @throws ValueError for an unknown option, one given twice, one of another kind, a missing argument and one too many
  */
 export function readArguments<O extends object>(
   op: string,
   args: readonly unknown[],
-  names: readonly (keyof O & string)[],
+  places: Places | readonly string[],
   required = 0,
-  named: readonly (keyof O & string)[] = [],
+  named: Places | readonly string[] = {},
 ): O {
+  const [byPlace, byName] = [placesOf(places), placesOf(named)]
+  const names = Object.keys(byPlace)
+  const all = { ...byPlace, ...byName }
   let count = args.length
   while (count > 0 && args[count - 1] === undefined) count--
   const last = count > 0 ? args[count - 1] : undefined
   const options = isPlainObject(last) ? last : undefined
   if (options) count--
-  if (count > names.length)
+  if (count > names.length) {
+    const others = Object.keys(byName)
     throw new ValueError({
       op,
-      rule:
-        names.length > 0
-          ? `the arguments are ${names.join(', ')}`
-          : `it takes ${named.length > 0 ? 'an object of options' : 'no arguments'}`,
-      got: `${count} arguments, the last ${showValue(args[count - 1])}`,
-      ...(named.length > 0 && { fix: `By name only: { ${named.join(', ')} }.` }),
+      rule: names.length > 0 ? `the arguments are ${names.join(', ')}` : 'it takes no arguments',
+      got: `${count}, the last of them ${showValue(args[count - 1])}`,
+      ...(others.length > 0 && { fix: `By name: { ${others.join(', ')} }.` }),
     })
+  }
   const values: Record<string, unknown> = {}
   for (let i = 0; i < count; i++) if (args[i] !== undefined) values[names[i]!] = args[i]
   if (options) {
-    checkOptions(op, options, [...names, ...named])
+    checkOptions<Record<string, unknown>>(op, options, all)
     for (const [name, value] of Object.entries(options)) {
       if (value === undefined) continue
       if (name in values)
@@ -181,10 +228,13 @@ export function readArguments<O extends object>(
   }
   for (const name of names.slice(0, required))
     if (values[name] === undefined)
+      throw new ValueError({ op, rule: `${name} must be given`, got: showValue([...args]) })
+  for (const [name, value] of Object.entries(values))
+    if (!all[name]!.holds(value) && !(value === null && all[name] === kinds.givenUp))
       throw new ValueError({
         op,
-        rule: `${name} must be given`,
-        got: showValue(args.length === 1 ? args[0] : [...args]),
+        rule: `${name} must be ${all[name]!.rule}`,
+        got: showValue(value),
       })
   return values as O
 }

@@ -53,3 +53,34 @@ export function treeMap<L, M>(
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, treeMap(v, isLeaf, f)]))
   return value
 }
+
+/**
+ * The leaves in nested lists, plain objects, Maps and Sets, with the keys that lead to them. What is met a second
+ * time on its own path is not followed.
+ */
+export function* leaves<L>(
+  value: unknown,
+  isLeaf: (v: unknown) => v is L,
+  path = '',
+  above: readonly object[] = [],
+): Generator<[path: string, leaf: L]> {
+  if (isLeaf(value)) {
+    yield [path, value]
+    return
+  }
+  const parts = partsOf(value)
+  if (!parts || above.includes(value as object)) return
+  const within = [...above, value as object]
+  for (const [key, part] of parts)
+    if (typeof part === 'object' && part !== null)
+      yield* leaves(part, isLeaf, path === '' ? key : `${path}.${key}`, within)
+}
+
+/** What a list, plain object, Map or Set holds, with its keys as text; undefined for anything else. */
+export function partsOf(value: unknown): [key: string, part: unknown][] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  if (Array.isArray(value)) return value.map((part, i) => [`${i}`, part])
+  if (value instanceof Map) return [...value].map(([k, part]) => [`${k}`, part])
+  if (value instanceof Set) return [...value].map((part, i) => [`${i}`, part])
+  return isPlain(value) ? Object.entries(value) : undefined
+}

@@ -68,7 +68,7 @@ export class ImageFolder implements Dataset<[Tensor, Tensor]> {
         rule: `places lie from 0 to ${this.length - 1}`,
         got: `${i}`,
       })
-    const pixels = decodeImage(readBytes(path), this.mode, path)
+    const pixels = decodeImage(readBytes(path), { mode: this.mode, name: path })
     const { channels, height, width } = pixels
     const x = tensor(toPlanes(pixels), { shape: [channels, height, width] })
     const y = tensor(Int32Array.of(this.labels[i]!), { shape: [] })

@@ -6,6 +6,16 @@ export interface Idx {
   data: Uint8Array
 }
 
+/** How many bytes a file has by its header; undefined when these are not the first bytes of one. */
+export function idxSize(start: Uint8Array): number | undefined {
+  const rank = start[3] ?? 0
+  if (start.length < 4 + 4 * rank || start[0] !== 0 || start[1] !== 0 || rank > 4) return undefined
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength)
+  let size = 1
+  for (let i = 0; i < rank; i++) size *= view.getUint32(4 + 4 * i)
+  return 4 + 4 * rank + size
+}
+
 /**
  * Reads unsigned bytes in IDX form.
  * @throws FileError for a wrong magic number, an unknown type, missing or left-over bytes

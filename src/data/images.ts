@@ -1,5 +1,6 @@
 /** Labelled gray images, one byte a pixel, as MNIST and its kin come. */
 import { FileError, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { takeBytes } from '../ops/bytes.js'
 import { reshape } from '../ops/movement.js'
 import { slice } from '../ops/slice.js'
@@ -16,6 +17,13 @@ export interface ImageOptions {
   std?: number
   /** Names of the classes; labels must lie below their number. */
   classes?: readonly string[]
+}
+
+export const imageOptions: OptionNames<ImageOptions> = {
+  shape: true,
+  mean: true,
+  std: true,
+  classes: true,
 }
 
 /** Batches are made from bytes, so that a set takes a byte a pixel. */
@@ -36,7 +44,12 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   private held: Tensor | undefined
 
   constructor(images: Idx, labels: Idx, options: ImageOptions = {}) {
-    const { shape, mean = 0, std = 1, classes } = options
+    const {
+      shape,
+      mean = 0,
+      std = 1,
+      classes,
+    } = checkOptions('ImageDataset', options, imageOptions)
     if (images.shape.length !== 3 || labels.shape.length !== 1)
       throw new FileError({
         op: 'images',

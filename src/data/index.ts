@@ -11,8 +11,8 @@ export {
   TensorDataset,
 } from './dataset.js'
 export * from './folder.js'
-export * from './idx.js'
-export * from './images.js'
+export { type Idx, parseIdx } from './idx.js'
+export { ImageDataset, type ImageOptions } from './images.js'
 export * from './jsonLines.js'
 export { DataLoader, type LoaderOptions, type LoaderState } from './loader.js'
 export * from './mnist.js'

@@ -1,8 +1,10 @@
 /** MNIST and Fashion-MNIST: 60,000 training and 10,000 test images of 28x28 gray pixels in ten classes. */
 import { exists, joinPath, packageFolder, sha256 } from '#host'
 import { FileError } from '../core/errors.js'
-import { type Idx, parseIdx } from './idx.js'
-import { ImageDataset, type ImageOptions } from './images.js'
+import type { LimitOptions } from '../core/limits.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
+import { type Idx, idxSize, parseIdx } from './idx.js'
+import { ImageDataset, type ImageOptions, imageOptions } from './images.js'
 import { cached, fetchFiles, findFile, readUnzipped, type SourceFile, verify } from './sources.js'
 
 const PARTS = [
@@ -63,15 +65,32 @@ const sets = {
 } satisfies Record<string, ImageSet>
 export type ImageSetName = keyof typeof sets
 
-export interface MnistOptions extends ImageOptions {
+export interface MnistOptions extends ImageOptions, LimitOptions {
   /** A folder of the four IDX files, gzipped or not, or one of the files; the cache and the packages that hold them when not given. */
   folder?: string
   /** Compare with the checksums of the original files. On by default, off for a folder of one's own. */
   verify?: boolean
 }
 
-/** Bytes of an IDX file, unpacked where it is gzipped. @throws FileError when it cannot be read or unpacked */
-export const readIdxFile = (path: string): Idx => parseIdx(readUnzipped(path), path)
+const mnistOptions: OptionNames<MnistOptions> = {
+  ...imageOptions,
+  folder: true,
+  verify: true,
+  maxBytes: true,
+}
+
+/**
+ * Bytes of an IDX file, unpacked where it is gzipped.
+ * @throws FileError when it cannot be read or unpacked, and when its header claims more than `maxBytes`
+ */
+export const readIdxFile = (path: string, options: LimitOptions = {}): Idx =>
+  parseIdx(
+    readUnzipped(path, {
+      ...checkOptions('readIdxFile', options, ['maxBytes']),
+      sizeOf: idxSize,
+    }),
+    path,
+  )
 
 export interface ImageSets {
   train: ImageDataset
@@ -83,16 +102,21 @@ export interface ImageSets {
 /** The name of a file without its folders, dashes where some have dots. */
 const ownName = (path: string) => path.split(/[\\/]/).pop()!.replace('.idx', '-idx')
 
-function load(name: ImageSetName, options: MnistOptions): ImageSets {
+function load(name: ImageSetName, given: MnistOptions): ImageSets {
+  const {
+    folder: place,
+    verify: compare,
+    maxBytes,
+    ...options
+  } = checkOptions(name, given, mnistOptions)
   const { files, folders, classes, fix }: ImageSet = sets[name]
-  const given = options.folder
   // One of the files stands for the folder that it lies in.
   const folder =
-    given !== undefined && PARTS.some((part) => ownName(given).startsWith(part))
-      ? joinPath(given, '..')
-      : given
-  const checked = options.verify ?? folder === undefined
-  let original = checked || options.verify === undefined
+    place !== undefined && PARTS.some((part) => ownName(place).startsWith(part))
+      ? joinPath(place, '..')
+      : place
+  const checked = compare ?? folder === undefined
+  let original = checked || compare === undefined
   if (folder !== undefined && !exists(folder))
     throw new FileError({
       op: name,
@@ -110,7 +134,10 @@ function load(name: ImageSetName, options: MnistOptions): ImageSets {
         got: `none in ${places.filter((p) => p !== undefined).join(', ')}`,
         fix,
       })
-    const content = readUnzipped(path)
+    const content = readUnzipped(path, {
+      ...(maxBytes !== undefined && { maxBytes }),
+      sizeOf: idxSize,
+    })
     if (!checked) original &&= sha256(content) === file.sha256
     else verify(content, { ...file, name: path }, 'Get it anew, or pass verify: false.')
     return parseIdx(content, path)
@@ -142,5 +169,9 @@ export const fashionMnist = (options: MnistOptions = {}): ImageSets =>
  */
 export const downloadImages = (
   name: ImageSetName,
-  options: { base?: string } = {},
-): Promise<string> => fetchFiles(name, sets[name].files, options)
+  options: { base?: string } & LimitOptions = {},
+): Promise<string> =>
+  fetchFiles(name, sets[name].files, {
+    ...checkOptions('downloadImages', options, ['base', 'maxBytes']),
+    sizeOf: idxSize,
+  })

@@ -3,12 +3,15 @@ import {
   cacheFolder,
   exists,
   gunzip,
+  gunzipStart,
   joinPath,
   readBytes,
   sha256 as sumOf,
   writeAtomic,
 } from '#host'
 import { FileError } from '../core/errors.js'
+import { type LimitOptions, limitOf, requireRoom, TooLong } from '../core/limits.js'
+import { grouped } from '../core/text.js'
 
 /** A file of a data set. */
 export interface SourceFile {
@@ -19,19 +22,44 @@ export interface SourceFile {
   url?: string
 }
 
-/** @throws FileError when the bytes begin like gzip but are not whole */
-export function unzipped(bytes: Uint8Array, name: string): Uint8Array {
+export interface UnpackOptions extends LimitOptions {
+  /** The size that the header of the content gives, if its first bytes tell; unpacking stops there. */
+  sizeOf?: (start: Uint8Array) => number | undefined
+}
+
+/**
+ * The bytes, unpacked where they are gzip. What the header claims is compared with the limit before memory is taken.
+ * @throws FileError when the bytes begin like gzip but are not whole, and when the content needs more than `maxBytes`
+ */
+export function unzipped(
+  bytes: Uint8Array,
+  name: string,
+  { maxBytes, sizeOf }: UnpackOptions = {},
+): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  const claimed = sizeOf?.(gunzipStart(bytes))
+  if (claimed !== undefined)
+    requireRoom(name, 'content whose header tells its size', claimed, maxBytes)
+  const most = claimed ?? limitOf(name, maxBytes)
   try {
-    return gunzip(bytes)
+    return gunzip(bytes, most)
   } catch (error) {
     if (error instanceof FileError) throw error
+    const long = error instanceof TooLong
     throw new FileError(
       {
         op: name,
-        rule: 'a gzip file must be whole',
-        got: (error as Error).message,
-        fix: 'Is it truncated?',
+        rule: !long
+          ? 'a gzip file must be whole'
+          : claimed === undefined
+            ? `the contents may take at most ${grouped(most)} bytes (maxBytes)`
+            : `the header says that there are ${grouped(most)} bytes`,
+        got: long ? 'more' : (error as Error).message,
+        fix: !long
+          ? 'Is it truncated?'
+          : claimed === undefined
+            ? 'Is it the right file? Raise maxBytes if you trust it.'
+            : 'Is it corrupt?',
       },
       { cause: error },
     )
@@ -45,7 +73,7 @@ export function verify(content: Uint8Array, { name, sha256 }: SourceFile, fix: s
     throw new FileError({
       op: name,
       rule: 'the file must be the original one',
-      got: `SHA-256 ${sum.slice(0, 16)}… in the place of ${sha256.slice(0, 16)}…`,
+      got: `SHA-256 ${sum.slice(0, 16)}… instead of ${sha256.slice(0, 16)}…`,
       fix,
     })
 }
@@ -68,7 +96,32 @@ export function findFile(
 }
 
 /** The content of a file, unpacked. @throws FileError */
-export const readUnzipped = (path: string): Uint8Array => unzipped(readBytes(path), path)
+export const readUnzipped = (path: string, options: UnpackOptions = {}): Uint8Array =>
+  unzipped(readBytes(path), path, options)
+
+/** The bytes of an answer, which end where they grow beyond the limit. */
+async function bodyOf(
+  response: Response,
+  name: string,
+  { maxBytes }: LimitOptions,
+): Promise<Uint8Array> {
+  requireRoom(name, 'a download', Number(response.headers.get('content-length') ?? 0), maxBytes)
+  const parts: Uint8Array[] = []
+  let size = 0
+  // Leaving the loop by an error ends the download.
+  for await (const part of response.body ?? []) {
+    size += part.length
+    requireRoom(name, 'a download', size, maxBytes)
+    parts.push(part)
+  }
+  const out = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
 
 /**
  * Fetches the files of a data set into the cache; those that are there and whole are left. Gives the folder.
@@ -77,7 +130,7 @@ export const readUnzipped = (path: string): Uint8Array => unzipped(readBytes(pat
 export async function fetchFiles(
   set: string,
   files: readonly SourceFile[],
-  { base }: { base?: string } = {},
+  { base, ...limit }: { base?: string } & UnpackOptions = {},
 ): Promise<string> {
   const folder = cached(set)
   for (const file of files) {
@@ -100,13 +153,13 @@ export async function fetchFiles(
     try {
       const response = await fetch(url)
       if (!response.ok) fail(`status ${response.status}`)
-      bytes = new Uint8Array(await response.arrayBuffer())
+      bytes = await bodyOf(response, url, limit)
     } catch (error) {
       if (error instanceof FileError) throw error
       const { cause, message } = error as Error
       bytes = fail(cause instanceof Error && cause.message ? cause.message : message, error)
     }
-    const content = unzipped(bytes, url)
+    const content = unzipped(bytes, url, limit)
     verify(content, file, 'Is there a proxy that changed it? Try again later.')
     writeAtomic(path, content)
   }

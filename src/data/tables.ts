@@ -1,6 +1,8 @@
 /** The small tables that every course uses, as scikit-learn carries them (Debian's python3-sklearn, or pip's). */
 import { joinPath, pythonFolders } from '#host'
 import { FileError } from '../core/errors.js'
+import type { LimitOptions } from '../core/limits.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { CsvDataset, readTable } from './csv.js'
 import { cached, fetchFiles, findFile, readUnzipped, type SourceFile, verify } from './sources.js'
 
@@ -95,15 +97,17 @@ const tables = {
 } satisfies Record<string, TableSpec>
 export type TableName = keyof typeof tables
 
-export interface TableOptions {
+export interface TableOptions extends LimitOptions {
   /** A folder that holds the file(s), gzipped or not; the cache and Python's libraries when not given. */
   folder?: string
 }
 
+const tableOptions: OptionNames<TableOptions> = { folder: true, maxBytes: true }
+
 const fix =
   'Run `apt-get install python3-sklearn` (Debian) or `pip install scikit-learn`, or give a folder that has the file.'
 
-function contentOf(file: SourceFile, folder: string | undefined): string {
+function contentOf(file: SourceFile, { folder, ...limit }: TableOptions): string {
   const python = () => pythonFolders().map((p) => joinPath(p, 'sklearn', 'datasets', 'data'))
   const path = findFile(
     folder === undefined ? [cached('tables'), ...python()] : [folder],
@@ -116,21 +120,22 @@ function contentOf(file: SourceFile, folder: string | undefined): string {
       got: folder === undefined ? 'no scikit-learn' : `none in ${folder}`,
       fix,
     })
-  const content = readUnzipped(path)
+  const content = readUnzipped(path, limit)
   verify(content, { ...file, name: path }, fix)
   return new TextDecoder().decode(content)
 }
 
-function load(name: TableName, { folder }: TableOptions): CsvDataset {
+function load(name: TableName, given: TableOptions): CsvDataset {
+  const place = checkOptions(name, given, tableOptions)
   const spec: TableSpec = tables[name]
   const { file, targetFile, delimiter = ',', columns, target } = spec
   const options = { delimiter, header: false, name: file.name }
   // The first line of some files is counts and class names.
-  const text = contentOf(file, folder)
+  const text = contentOf(file, place)
   const rows = readTable(spec.header ? text.slice(text.indexOf('\n') + 1) : text, options)
   const last = typeof target === 'string' ? target : 'class'
   if (targetFile) {
-    const y = readTable(contentOf(targetFile, folder), { ...options, name: targetFile.name })
+    const y = readTable(contentOf(targetFile, place), { ...options, name: targetFile.name })
     rows.rows.forEach((r, i) => {
       r.push(y.rows[i]![0]!)
     })

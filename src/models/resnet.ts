@@ -15,7 +15,7 @@ import type { Tensor } from '../ops/tensor.js'
  * Shapes: (N, inChannels, H, W) to (N, classes) logits.
  */
 export class ResNet extends Module {
-  conv1: Conv2d
+  conv1: Conv2d<false>
   bn1: BatchNorm2d
   stages: Sequential
   fc: Linear

@@ -1,5 +1,6 @@
 /** Convolutional layers. */
 import { ValueError } from '../core/errors.js'
+import { kinds, oneOf, readArguments } from '../core/options.js'
 import {
   conv1d,
   conv2d,
@@ -14,35 +15,58 @@ import {
 import { pad } from '../ops/join.js'
 import type { Tensor } from '../ops/tensor.js'
 import { type Extents, extents } from '../ops/window.js'
-import { type BiasOption, showOptions, uniformParameter } from './common.js'
+import {
+  type BiasOption,
+  biasPlace,
+  showOptions,
+  type Unless,
+  uniformParameter,
+  unless,
+} from './common.js'
 import { Module, type Parameter } from './module.js'
 
-interface Kernel {
-  kernelSize: Extents
-}
 export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular'
-export interface ConvLayerOptions extends ConvOptions, BiasOption {
+export interface ConvLayerOptions<B extends boolean = boolean> extends ConvOptions, BiasOption<B> {
   /** What stands in the padding. */
   paddingMode?: PaddingMode
 }
-export interface ConvTransposeLayerOptions extends ConvTransposeOptions, BiasOption {}
+export interface ConvTransposeLayerOptions<B extends boolean = boolean>
+  extends ConvTransposeOptions,
+    BiasOption<B> {}
 
-/** `new Conv2d(3, 8, 5, { padding: 2 })` or `new Conv2d(3, 8, { kernelSize: 5, padding: 2 })`. */
-type Arguments<O> = [
-  inChannels: number,
-  outChannels: number,
-  kernel: Extents | (O & Kernel),
-  options?: O,
-]
-
-/** The kernel as a number or list beside the options, or among them. */
-function kernelOf<O extends object>(
-  kernel: Extents | (O & Kernel),
-  options: O | undefined,
-): Kernel & Partial<O> {
-  if (typeof kernel === 'number' || Array.isArray(kernel))
-    return { ...options, kernelSize: kernel as Extents } as Kernel & Partial<O>
-  return kernel as O & Kernel
+/** What all six are made with; see the arguments of Conv2d. */
+interface Sizes {
+  inChannels: number
+  outChannels: number
+  kernelSize: Extents
+}
+const sizes = {
+  inChannels: kinds.count,
+  outChannels: kinds.count,
+  kernelSize: kinds.extents,
+  stride: kinds.extents,
+}
+const padded = {
+  rule: "a number, a list of numbers, 'same' or 'valid'",
+  holds: (v: unknown) => v === 'same' || v === 'valid' || kinds.extents.holds(v),
+}
+const paddingMode = oneOf('zeros', 'reflect', 'replicate', 'circular')
+const convPlaces = {
+  ...sizes,
+  padding: padded,
+  dilation: kinds.extents,
+  groups: kinds.integer,
+  ...biasPlace,
+  paddingMode,
+}
+const transposePlaces = {
+  ...sizes,
+  padding: kinds.extents,
+  outputPadding: kinds.extents,
+  groups: kinds.integer,
+  ...biasPlace,
+  dilation: kinds.extents,
+  paddingMode: oneOf('zeros'),
 }
 
 const functions = {
@@ -51,10 +75,11 @@ const functions = {
 } as const
 
 /** What the six layers share: weight and bias, drawn from U(±1/√fanIn). */
-abstract class Convolution extends Module {
+abstract class Convolution<B extends boolean> extends Module {
   weight: Parameter
-  bias: Parameter | null
-  protected readonly channels: readonly [number, number]
+  bias: Unless<B>
+  readonly inChannels: number
+  readonly outChannels: number
 
   constructor(
     op: string,
@@ -71,7 +96,7 @@ abstract class Convolution extends Module {
           rule: 'the groups must divide the channels',
           got: `${channels.join(' and ')} channels, ${groups} groups`,
         })
-    this.channels = channels
+    ;[this.inChannels, this.outChannels] = channels
     const bound = (shape: readonly number[]) =>
       1 /
       Math.sqrt(
@@ -81,35 +106,32 @@ abstract class Convolution extends Module {
         ),
       )
     this.weight = uniformParameter(weightShape, bound(weightShape))
-    this.bias = bias ? uniformParameter([channels[1]], bound(weightShape)) : null
+    this.bias = unless<B, Parameter>(bias, () =>
+      uniformParameter([channels[1]], bound(weightShape)),
+    )
   }
 }
 
-abstract class ConvNd extends Convolution {
-  private readonly options: ConvOptions
-  private readonly paddingMode: PaddingMode
-  private readonly own: ConvLayerOptions & Kernel
+abstract class ConvNd<B extends boolean> extends Convolution<B> {
+  /** What was given besides channels and kernel. */
+  options: ConvOptions
+  paddingMode: PaddingMode
+  readonly kernelSize: readonly number[]
 
-  constructor(
-    spatial: 1 | 2 | 3,
-    ...[inChannels, outChannels, kernel, given]: Arguments<ConvLayerOptions>
-  ) {
-    const o = kernelOf(kernel, given)
-    const { kernelSize, bias = true, paddingMode = 'zeros', ...options } = o
+  constructor(spatial: 1 | 2 | 3, args: readonly unknown[]) {
     const op = `Conv${spatial}d`
+    const given = readArguments<Sizes & ConvLayerOptions>(op, args, convPlaces, 3)
+    const { inChannels, outChannels, kernelSize, bias = true, paddingMode, ...options } = given
     const size = extents(op, 'kernelSize', kernelSize, spatial, 1)
     const groups = options.groups ?? 1
     const channels = [inChannels, outChannels] as const
     super(op, channels, [outChannels, Math.floor(inChannels / groups), ...size], groups, bias)
-    if (!['zeros', 'reflect', 'replicate', 'circular'].includes(paddingMode))
-      throw new ValueError({
-        op,
-        rule: "paddingMode is 'zeros', 'reflect', 'replicate' or 'circular'",
-        got: `'${paddingMode}'`,
-      })
+    for (const key of ['stride', 'dilation'] as const)
+      if (options[key] !== undefined) extents(op, key, options[key], spatial, 1)
+    if (typeof options.padding === 'number') extents(op, 'padding', options.padding, spatial, 0)
     this.options = options
-    this.paddingMode = paddingMode
-    this.own = o
+    this.paddingMode = paddingMode ?? 'zeros'
+    this.kernelSize = size
   }
 
   override forward(x: Tensor): Tensor {
@@ -130,51 +152,95 @@ abstract class ConvNd extends Convolution {
     return run(padded, weight, bias, { ...options, padding: 0 })
   }
   override describe(): string {
-    return [...this.channels, showOptions(this.own)].join(', ')
+    const { inChannels, outChannels, kernelSize, options, paddingMode } = this
+    const shown = {
+      kernelSize,
+      ...options,
+      ...(!this.bias && { bias: false }),
+      ...(paddingMode !== 'zeros' && { paddingMode }),
+    }
+    return [inChannels, outChannels, showOptions(shown)].join(', ')
   }
 }
 
 /**
- * Cross-correlation over one axis; see conv1d. `new Conv1d(4, 8, 3, { padding: 1 })`, or kernelSize among the options.
+ * Cross-correlation over one axis; see conv1d. `new Conv1d(4, 8, 3, { padding: 1 })`, or
+ * by place as in PyTorch: `new Conv1d(4, 8, 3, 1, 1)`.
  *
  * Shapes: x (N, in, L) or (in, L), weight (out, in/groups, K), bias (out).
  * @throws ValueError when the groups do not divide the channels
  */
-export class Conv1d extends ConvNd {
-  constructor(...args: Arguments<ConvLayerOptions>) {
-    super(1, ...args)
+export class Conv1d<B extends boolean = true> extends ConvNd<B> {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Extents | (ConvLayerOptions<B> & { kernelSize: Extents }),
+    stride?: Extents | ConvLayerOptions<B>,
+    padding?: ConvOptions['padding'] | ConvLayerOptions<B>,
+    dilation?: Extents | ConvLayerOptions<B>,
+    groups?: number,
+    bias?: B,
+    paddingMode?: PaddingMode,
+  )
+  constructor(...args: unknown[]) {
+    super(1, args)
   }
 }
 /** Cross-correlation over two axes; see Conv1d. Shapes: x (N, in, H, W), weight (out, in/groups, KH, KW), bias (out). */
-export class Conv2d extends ConvNd {
-  constructor(...args: Arguments<ConvLayerOptions>) {
-    super(2, ...args)
+export class Conv2d<B extends boolean = true> extends ConvNd<B> {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Extents | (ConvLayerOptions<B> & { kernelSize: Extents }),
+    stride?: Extents | ConvLayerOptions<B>,
+    padding?: ConvOptions['padding'] | ConvLayerOptions<B>,
+    dilation?: Extents | ConvLayerOptions<B>,
+    groups?: number,
+    bias?: B,
+    paddingMode?: PaddingMode,
+  )
+  constructor(...args: unknown[]) {
+    super(2, args)
   }
 }
 /** Cross-correlation over three axes; see Conv1d. Shapes: x (N, in, D, H, W), weight (out, in/groups, KD, KH, KW). */
-export class Conv3d extends ConvNd {
-  constructor(...args: Arguments<ConvLayerOptions>) {
-    super(3, ...args)
+export class Conv3d<B extends boolean = true> extends ConvNd<B> {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Extents | (ConvLayerOptions<B> & { kernelSize: Extents }),
+    stride?: Extents | ConvLayerOptions<B>,
+    padding?: ConvOptions['padding'] | ConvLayerOptions<B>,
+    dilation?: Extents | ConvLayerOptions<B>,
+    groups?: number,
+    bias?: B,
+    paddingMode?: PaddingMode,
+  )
+  constructor(...args: unknown[]) {
+    super(3, args)
   }
 }
 
-abstract class ConvTransposeNd extends Convolution {
-  private readonly options: ConvTransposeOptions
-  private readonly own: ConvTransposeLayerOptions & Kernel
+abstract class ConvTransposeNd<B extends boolean> extends Convolution<B> {
+  /** What was given besides channels and kernel. */
+  options: ConvTransposeOptions
+  readonly kernelSize: readonly number[]
 
-  constructor(
-    spatial: 1 | 2 | 3,
-    ...[inChannels, outChannels, kernel, given]: Arguments<ConvTransposeLayerOptions>
-  ) {
-    const o = kernelOf(kernel, given)
-    const { kernelSize, bias = true, ...options } = o
+  constructor(spatial: 1 | 2 | 3, args: readonly unknown[]) {
     const op = `ConvTranspose${spatial}d`
+    const given = readArguments<Sizes & ConvTransposeLayerOptions & { paddingMode?: PaddingMode }>(
+      op,
+      args,
+      transposePlaces,
+      3,
+    )
+    const { inChannels, outChannels, kernelSize, bias = true, paddingMode: _, ...options } = given
     const size = extents(op, 'kernelSize', kernelSize, spatial, 1)
     const groups = options.groups ?? 1
     const channels = [inChannels, outChannels] as const
     super(op, channels, [inChannels, Math.floor(outChannels / groups), ...size], groups, bias)
     this.options = options
-    this.own = o
+    this.kernelSize = size
   }
 
   /** `outputSize` chooses among the shapes that a stride allows; it replaces outputPadding. */
@@ -196,7 +262,9 @@ abstract class ConvTransposeNd extends Convolution {
     return run(x, weight, bias, { ...options, outputPadding })
   }
   override describe(): string {
-    return [...this.channels, showOptions(this.own)].join(', ')
+    const { inChannels, outChannels, kernelSize, options } = this
+    const shown = { kernelSize, ...options, ...(!this.bias && { bias: false }) }
+    return [inChannels, outChannels, showOptions(shown)].join(', ')
   }
 }
 
@@ -205,20 +273,53 @@ abstract class ConvTransposeNd extends Convolution {
  *
  * Shapes: x (N, in, L) or (in, L), weight (in, out/groups, K), bias (out).
  */
-export class ConvTranspose1d extends ConvTransposeNd {
-  constructor(...args: Arguments<ConvTransposeLayerOptions>) {
-    super(1, ...args)
+export class ConvTranspose1d<B extends boolean = true> extends ConvTransposeNd<B> {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Extents | (ConvTransposeLayerOptions<B> & { kernelSize: Extents }),
+    stride?: Extents | ConvTransposeLayerOptions<B>,
+    padding?: Extents | ConvTransposeLayerOptions<B>,
+    outputPadding?: Extents | ConvTransposeLayerOptions<B>,
+    groups?: number,
+    bias?: B,
+    dilation?: Extents,
+  )
+  constructor(...args: unknown[]) {
+    super(1, args)
   }
 }
 /** The transpose of a convolution over two axes. Shapes: x (N, in, H, W), weight (in, out/groups, KH, KW), bias (out). */
-export class ConvTranspose2d extends ConvTransposeNd {
-  constructor(...args: Arguments<ConvTransposeLayerOptions>) {
-    super(2, ...args)
+export class ConvTranspose2d<B extends boolean = true> extends ConvTransposeNd<B> {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Extents | (ConvTransposeLayerOptions<B> & { kernelSize: Extents }),
+    stride?: Extents | ConvTransposeLayerOptions<B>,
+    padding?: Extents | ConvTransposeLayerOptions<B>,
+    outputPadding?: Extents | ConvTransposeLayerOptions<B>,
+    groups?: number,
+    bias?: B,
+    dilation?: Extents,
+  )
+  constructor(...args: unknown[]) {
+    super(2, args)
   }
 }
 /** The transpose of a convolution over three axes. Shapes: x (N, in, D, H, W), weight (in, out/groups, KD, KH, KW). */
-export class ConvTranspose3d extends ConvTransposeNd {
-  constructor(...args: Arguments<ConvTransposeLayerOptions>) {
-    super(3, ...args)
+export class ConvTranspose3d<B extends boolean = true> extends ConvTransposeNd<B> {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Extents | (ConvTransposeLayerOptions<B> & { kernelSize: Extents }),
+    stride?: Extents | ConvTransposeLayerOptions<B>,
+    padding?: Extents | ConvTransposeLayerOptions<B>,
+    outputPadding?: Extents | ConvTransposeLayerOptions<B>,
+    groups?: number,
+    bias?: B,
+    dilation?: Extents,
+  )
+  constructor(...args: unknown[]) {
+    super(3, args)
   }
 }

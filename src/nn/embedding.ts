@@ -1,5 +1,6 @@
 /** Vectors looked up by number. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { kinds, oneOf, orNull, readArguments } from '../core/options.js'
 import { assign } from '../ops/assign.js'
 import {
   embedding,
@@ -9,7 +10,7 @@ import {
 } from '../ops/embedding.js'
 import { concat } from '../ops/join.js'
 import { narrow } from '../ops/slice.js'
-import type { Tensor } from '../ops/tensor.js'
+import { Tensor } from '../ops/tensor.js'
 import { noGrad } from '../ops/trace.js'
 import { zeros } from '../tensor/creation.js'
 import { parameter, showOptions } from './common.js'
@@ -58,9 +59,50 @@ interface Given {
   /** The vectors, (count, dim); N(0, 1) otherwise. */
   weight?: Tensor
 }
+interface Sizes {
+  numEmbeddings: number
+  embeddingDim: number
+  sparse?: false
+}
 interface Freeze {
   /** Are the vectors left as they are in training? */
   freeze?: boolean
+}
+interface Pretrained extends Freeze {
+  weight: Tensor
+}
+
+const limits = {
+  maxNorm: orNull(kinds.number),
+  normType: kinds.number,
+  scaleGradByFreq: kinds.flag,
+}
+const given = {
+  /** Gradients are dense here. */
+  sparse: { rule: 'false: gradients are dense here', holds: (v: unknown) => v === false },
+  weight: { rule: 'a tensor', holds: (v: unknown) => v instanceof Tensor },
+}
+const sizes = { numEmbeddings: kinds.count, embeddingDim: kinds.count }
+const paddingIdx = orNull(kinds.integer)
+const pretrained = { weight: given.weight, freeze: kinds.flag }
+const places = { ...pretrained, paddingIdx, ...limits, sparse: given.sparse }
+const embeddingPlaces = { ...sizes, paddingIdx, ...limits, ...given }
+const mode = oneOf('sum', 'mean', 'max')
+const bagged = {
+  ...pretrained,
+  ...limits,
+  mode,
+  sparse: given.sparse,
+  includeLastOffset: kinds.flag,
+  paddingIdx,
+}
+const bagPlaces = {
+  ...sizes,
+  ...limits,
+  mode,
+  ...given,
+  includeLastOffset: kinds.flag,
+  paddingIdx,
 }
 
 /**
@@ -71,23 +113,41 @@ interface Freeze {
  */
 export class Embedding extends Module {
   weight: Parameter
-  private readonly options: EmbeddingOptions
+  options: EmbeddingOptions
   constructor(
     numEmbeddings: number,
     embeddingDim: number,
-    { weight, ...options }: EmbeddingOptions & Given = {},
-  ) {
+    paddingIdx?: number | null | (EmbeddingOptions & Given),
+    maxNorm?: number | null | Omit<EmbeddingOptions & Given, 'paddingIdx'>,
+    normType?: number,
+    scaleGradByFreq?: boolean,
+  )
+  constructor(...args: unknown[]) {
     super()
+    const {
+      numEmbeddings,
+      embeddingDim,
+      weight,
+      sparse: _,
+      ...options
+    } = readArguments<Sizes & EmbeddingOptions & Given>('Embedding', args, embeddingPlaces, 2)
     this.weight = table('Embedding', numEmbeddings, embeddingDim, options.paddingIdx, weight)
     this.options = options
   }
   /** Of given vectors (count, dim), which training leaves alone unless `freeze` is false. */
   static fromPretrained(
     weight: Tensor,
-    { freeze = true, ...options }: EmbeddingOptions & Freeze = {},
-  ): Embedding {
+    freeze?: boolean | (EmbeddingOptions & Freeze),
+    paddingIdx?: number | null | EmbeddingOptions,
+  ): Embedding
+  static fromPretrained(...args: unknown[]): Embedding {
+    const {
+      weight,
+      freeze = true,
+      ...rest
+    } = readArguments<Pretrained & EmbeddingOptions>('Embedding.fromPretrained', args, places, 1)
     const [count, dim] = weight.shape as [number, number]
-    const made = new Embedding(count, dim, { ...options, weight })
+    const made = new Embedding(count, dim, { ...rest, weight })
     made.weight.requiresGrad = !freeze
     return made
   }
@@ -108,23 +168,38 @@ type BagOptions = Omit<EmbeddingBagOptions, 'offsets' | 'perSampleWeights'>
  */
 export class EmbeddingBag extends Module {
   weight: Parameter
-  private readonly options: BagOptions
+  options: BagOptions
+  constructor(numEmbeddings: number, embeddingDim: number, options?: BagOptions & Given)
   constructor(
     numEmbeddings: number,
     embeddingDim: number,
-    { weight, ...options }: BagOptions & Given = {},
-  ) {
+    maxNorm: number | null,
+    normType?: number,
+    scaleGradByFreq?: boolean,
+    mode?: BagOptions['mode'],
+  )
+  constructor(...args: unknown[]) {
     super()
+    const {
+      numEmbeddings,
+      embeddingDim,
+      weight,
+      sparse: _,
+      ...options
+    } = readArguments<Sizes & BagOptions & Given>('EmbeddingBag', args, bagPlaces, 2)
     this.weight = table('EmbeddingBag', numEmbeddings, embeddingDim, options.paddingIdx, weight)
     this.options = options
   }
   /** Of given vectors (count, dim), which training leaves alone unless `freeze` is false. */
-  static fromPretrained(
-    weight: Tensor,
-    { freeze = true, ...options }: BagOptions & Freeze = {},
-  ): EmbeddingBag {
+  static fromPretrained(weight: Tensor, freeze?: boolean | (BagOptions & Freeze)): EmbeddingBag
+  static fromPretrained(...args: unknown[]): EmbeddingBag {
+    const {
+      weight,
+      freeze = true,
+      ...rest
+    } = readArguments<Pretrained & BagOptions>('EmbeddingBag.fromPretrained', args, bagged, 1)
     const [count, dim] = weight.shape as [number, number]
-    const made = new EmbeddingBag(count, dim, { ...options, weight })
+    const made = new EmbeddingBag(count, dim, { ...rest, weight })
     made.weight.requiresGrad = !freeze
     return made
   }

@@ -1,81 +1,276 @@
 import type { BackendName } from '../backends/backend.js'
 import { backend } from '../backends/registry.js'
 import { NablaError, ShapeError, show, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
+import { leaves } from '../core/tree.js'
 import { assign } from '../ops/assign.js'
 import { nameTensor } from '../ops/names.js'
-import { Tensor } from '../ops/tensor.js'
+import { keep, Tensor } from '../ops/tensor.js'
 import { guard, noGrad, state } from '../ops/trace.js'
 import { toBackend } from '../tensor/creation.js'
+import { watch } from './watch.js'
 
 /** A tensor that is trained: a leaf whose gradient is wanted. */
 export class Parameter extends Tensor {
   constructor(t: Tensor, requiresGrad = true) {
     super(t.shape, t.dtype, { storage: t.storage!, offset: t.offset, strides: t.strides })
     this.requiresGrad = requiresGrad
+    // A model that is made inside of a tidy stays.
+    keep(this)
   }
 }
 
 export type ForwardHook = (module: Module, inputs: readonly unknown[], output: unknown) => void
 
-/** Names as PyTorch writes them: runningMean becomes running_mean. */
-const snake = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
+/**
+ * Property names as PyTorch writes them: runningMean becomes running_mean, selfAttn becomes self_attn, toQKV to_qkv;
+ * W and fc1 stay.
+ */
+const snake = (name: string) =>
+  name.replace(/([a-z0-9])([A-Z]+)/g, (_, before, capitals) =>
+    `${before}_${capitals}`.toLowerCase(),
+  )
+
+/** What a module keeps beside its fields, under a symbol: every name is free for fields. */
+export const inside: unique symbol = Symbol('nabla.module')
+interface Inside {
+  training: boolean
+  hooks: readonly ForwardHook[]
+  /** Fields that are buffers, and whether they are saved. */
+  buffers: Map<string, boolean>
+  /** Where modules below have been found, for messages. */
+  places: WeakMap<Module, string>
+  /** Has a whole forward found that every parameter can be reached? */
+  checked: boolean
+  /** The model that runs it without holding it. */
+  stranger: WeakRef<Module> | undefined
+}
+/** The fields of a module: as they are called in the program, and in saved files. */
+export const fields: unique symbol = Symbol('nabla.fields')
+export type Field = readonly [key: string, name: string, value: unknown]
 
 /** The modules whose forward is running, outermost first. */
 const running: Module[] = []
 
+const isPart = (v: unknown): v is Module | Parameter =>
+  v instanceof Module || v instanceof Parameter
+const isModule = (v: unknown): v is Module => v instanceof Module
+
+/** The modules, parameters and buffers of one module, lists, objects, Maps and Sets opened. */
+function* contents(m: Module): Generator<readonly [key: string, name: string, Tensor | Module]> {
+  for (const [key, name, value] of m[fields]()) {
+    if (typeof value !== 'object' || value === null) continue
+    if (value instanceof Module) yield [key, name, value]
+    else if (value instanceof Tensor) {
+      if (value instanceof Parameter || m[inside].buffers.has(key)) yield [key, name, value]
+    } else
+      for (const [path, part] of leaves(value, isPart))
+        yield [`${key}.${path}`, `${name}.${path}`, part]
+  }
+}
+
+function* children(m: Module): Generator<readonly [key: string, name: string, Module]> {
+  for (const [key, name, v] of contents(m)) if (v instanceof Module) yield [key, name, v]
+}
+
+/** A module and all below it, each once; `column` 0 gives the paths of the program, 1 those of saved files. */
+function* walk(
+  m: Module,
+  column: 0 | 1,
+  prefix = '',
+  seen = new Set<Module>(),
+): Generator<[string, Module]> {
+  if (seen.has(m)) return
+  seen.add(m)
+  yield [prefix, m]
+  for (const child of children(m))
+    yield* walk(child[2], column, prefix ? `${prefix}.${child[column]}` : child[column], seen)
+}
+
+/** Everything below is each once: parameters and buffers under the names of saved files. */
+function* tensorsOf(m: Module, which: 'all' | 'saved' = 'all'): Generator<[string, Tensor]> {
+  const names = new Map<string, Tensor>()
+  for (const [path, module] of walk(m, 1))
+    for (const [key, own, value] of contents(module)) {
+      if (!(value instanceof Tensor)) continue
+      if (which === 'saved' && module[inside].buffers.get(key) === false) continue
+      const name = path ? `${path}.${own}` : own
+      const other = names.get(name)
+      if (other && other !== value)
+        throw new ValueError({
+          op: m.constructor.name,
+          rule: 'every parameter and buffer must have a name of its own in saved files',
+          got: `two called ${name}`,
+          fix: 'runningMean and running_mean are one name: rename one of them.',
+        })
+      names.set(name, value)
+      if (!other) yield [name, value]
+    }
+}
+
+/** Where a module is in another, as a path of the program; undefined: it cannot be reached from there. */
+function placeOf(parent: Module, child: Module): string | undefined {
+  const known = parent[inside].places.get(child)
+  if (known !== undefined) return known
+  for (const [path, m] of walk(parent, 0))
+    if (m === child) {
+      parent[inside].places.set(child, path)
+      return path
+    }
+  return undefined
+}
+
+/** Runs the forward of a module: names it in errors, checks what it uses, calls the hooks. */
+function run(m: Module, forward: (...inputs: unknown[]) => unknown, inputs: unknown[]): unknown {
+  const root = running[0]
+  const parent = running[running.length - 1]
+  let name = m.constructor.name
+  if (parent) {
+    const place = placeOf(parent, m)
+    if (place !== undefined) name = place === '' ? name : place
+    else if (m[inside].stranger?.deref() !== root) {
+      if (unreachable(root!, m)) refuseModule(root!, m)
+      if (!given.some((g) => placeOf(g, m) !== undefined)) m[inside].stranger = new WeakRef(root!)
+    }
+  }
+  const check = !root && (!m[inside].checked || state.recorder !== undefined)
+  const met = state.met
+  if (check) begin(m, inputs)
+  running.push(m)
+  state.path.push(name)
+  try {
+    const output = forward.apply(m, inputs)
+    for (const hook of m[inside].hooks) hook(m, inputs, output)
+    if (check && state.gradEnabled) m[inside].checked = true
+    return output
+  } catch (error) {
+    if (error instanceof NablaError) error.addPath(name)
+    throw error
+  } finally {
+    state.path.pop()
+    running.pop()
+    state.met = met
+  }
+}
+
+/** Before the first forward of a model: what it may use, and what the program that is traced depends on. */
+function begin(m: Module, inputs: readonly unknown[]): void {
+  if (state.recorder)
+    watch(
+      walk(m, 0),
+      (part) => [...part[fields]()].map(([key, , value]) => [key, value]),
+      state.recorder,
+    )
+  const mine = new Set<unknown>([...tensorsOf(m)].map(([, t]) => t))
+  for (const [, part] of leaves(inputs, isPart)) mine.add(part)
+  given = [...leaves(inputs, isModule)].map(([, part]) => part)
+  for (const part of given) for (const [, t] of tensorsOf(part)) mine.add(t)
+  state.met = (t) => {
+    if (!(t instanceof Parameter) || mine.has(t)) return
+    throw new ValueError({
+      op: m.constructor.name,
+      rule: 'every parameter that forward uses must be reachable from the model, or it is not trained and not saved',
+      got: `a ${t.constructor.name} ${show(t.shape)} in a #private field or outside of the model`,
+      fix: 'Keep it in a field of the module: this.weight = ...; or freeze it: weight.requiresGrad = false.',
+    })
+  }
+}
+/** Modules among the arguments of the outermost forward. */
+let given: readonly Module[] = []
+
+/** Is the module, which holds what would be trained, no part of the model that is running? */
+function unreachable(root: Module, m: Module): boolean {
+  if (placeOf(root, m) !== undefined || given.some((g) => placeOf(g, m) !== undefined)) return false
+  for (const [, t] of tensorsOf(m)) if (t.requiresGrad) return true
+  return false
+}
+function refuseModule(root: Module, m: Module): never {
+  throw new ValueError({
+    op: root.constructor.name,
+    rule: 'every module that forward uses must be reachable from the model, or train(), eval(), parameters() and saving pass it by',
+    got: `a ${m.constructor.name} in a #private field, in an object of another class or outside of the model`,
+    fix: 'Keep it in a field: this.layer = ..., or in a list, object or Map there; or freeze it: layer.requireGrad(false).',
+  })
+}
+
+/** Makes `forward` of an instance run by `run`, and gives it what a module keeps. */
+export function prepare(m: Module, kept: Inside): void {
+  const forward = Object.getPrototypeOf(m).forward as (...inputs: unknown[]) => unknown
+  Object.defineProperty(m, inside, { value: kept, enumerable: false, writable: true })
+  Object.defineProperty(m, 'forward', {
+    configurable: true,
+    enumerable: false,
+    writable: true,
+    value: (...inputs: unknown[]) => run(m, forward, inputs),
+  })
+}
+
+const strictly: OptionNames<{ strict?: boolean }> = { strict: true }
+
 /**
- * A part of a network. Properties are its contents: a Parameter is trained, any other tensor is a buffer that is
- * saved along, a Module (or a list of them) is a child. `forward` computes; errors that pass through it tell the path.
+ * A part of a network. Its fields are its contents: a Parameter is trained; a Module is a child; both are also found
+ * in lists, plain objects, Maps and Sets. Tensors that are saved but not trained are registered (`registerBuffer`);
+ * any other tensor, such as a result that `forward` keeps, is a plain field. `forward` computes; errors that pass
+ * through it tell the path. Names in saved files are PyTorch's: `layers.0.weight`, `self_attn.in_proj_weight`.
  */
 export abstract class Module {
-  private mode = true
-  private hooks: ForwardHook[] | undefined
+  declare readonly [inside]: Inside
 
   abstract forward(...inputs: never[]): unknown
 
   constructor() {
-    const forward = this.forward as (...inputs: unknown[]) => unknown
-    Object.defineProperty(this, 'forward', {
-      configurable: true,
-      enumerable: false,
-      writable: true,
-      value: (...inputs: unknown[]) => this.run(forward, inputs),
+    prepare(this, {
+      training: true,
+      hooks: [],
+      buffers: new Map(),
+      places: new WeakMap(),
+      checked: false,
+      stranger: undefined,
     })
-    // Not contents: kept out of what the properties show.
-    for (const key of ['mode', 'hooks'])
-      Object.defineProperty(this, key, {
-        enumerable: false,
-        writable: true,
-        value: this[key as never],
-      })
   }
 
-  private run(forward: (...inputs: unknown[]) => unknown, inputs: unknown[]): unknown {
-    const parent = running[running.length - 1]
-    const name = parent ? nameIn(parent, this) : this.constructor.name
-    running.push(this)
-    state.path.push(name)
-    try {
-      const output = forward.apply(this, inputs)
-      if (this.hooks) for (const hook of this.hooks) hook(this, inputs, output)
-      return output
-    } catch (error) {
-      if (error instanceof NablaError) error.addPath(name)
-      throw error
-    } finally {
-      state.path.pop()
-      running.pop()
-    }
+  *[fields](): Generator<Field> {
+    for (const [key, value] of Object.entries(this)) yield [key, snake(key), value]
+  }
+
+  /**
+   * Makes a tensor a buffer: it moves with the module and, unless `persistent` is false, is saved with it, but it is
+   * not trained. Gives the tensor, so that a field can be set to it. PyTorch: Module.register_buffer.
+   * @throws ValueError for a name that is a method of the module, or a value that is no tensor
+   */
+  registerBuffer<T extends Tensor | null>(
+    name: string,
+    t: T,
+    options: { persistent?: boolean } = {},
+  ): T {
+    const { persistent = true } = checkOptions('registerBuffer', options, ['persistent'])
+    if (t !== null && !(t instanceof Tensor))
+      throw new ValueError({ op: 'registerBuffer', rule: `${name} must be a tensor or null` })
+    setField('registerBuffer', this, name, t)
+    this[inside].buffers.set(name, persistent)
+    if (t) keep(t)
+    return t
+  }
+  /** Sets a parameter under a name that is computed; `this.name = parameter` does the same. */
+  registerParameter<P extends Parameter | null>(name: string, p: P): P {
+    setField('registerParameter', this, name, p)
+    return p
   }
 
   /** Whether the module is in training mode; compiled programs know both. */
   get training(): boolean {
-    return state.recorder ? guard(() => this.mode) : this.mode
+    const root = this[inside].stranger?.deref()
+    // One that eval() does not reach would go on training in silence.
+    if (root && root === running[0] && this[inside].training && !root[inside].training)
+      refuseModule(root, this)
+    return state.recorder ? guard(() => this[inside].training) : this[inside].training
   }
   /** Sets training mode here and below. */
   train(mode = true): this {
-    for (const m of this.modules()) m.mode = mode
+    if (typeof mode !== 'boolean')
+      throw new ValueError({ op: 'train', rule: 'mode must be true or false', got: `${mode}` })
+    for (const [, m] of walk(this, 1)) m[inside].training = mode
     return this
   }
   /** Sets evaluation mode here and below. */
@@ -83,41 +278,22 @@ export abstract class Module {
     return this.train(false)
   }
 
-  /** The properties that are contents, lists opened. */
-  private *contents(): Generator<[string, Tensor | Module]> {
-    for (const [key, value] of Object.entries(this)) {
-      if (value instanceof Tensor || value instanceof Module) yield [key, value]
-      else if (Array.isArray(value))
-        for (let i = 0; i < value.length; i++)
-          if (value[i] instanceof Module || value[i] instanceof Parameter)
-            yield [`${key}.${i}`, value[i]]
-    }
-  }
   *namedChildren(): Generator<[string, Module]> {
-    for (const [name, value] of this.contents()) if (value instanceof Module) yield [name, value]
+    for (const [, name, m] of children(this)) yield [name, m]
   }
   /** This module and all below it, each once, with their paths. */
-  *namedModules(prefix = '', seen = new Set<Module>()): Generator<[string, Module]> {
-    if (seen.has(this)) return
-    seen.add(this)
-    yield [prefix, this]
-    for (const [name, child] of this.namedChildren())
-      yield* child.namedModules(prefix ? `${prefix}.${name}` : name, seen)
+  namedModules(): Generator<[string, Module]> {
+    return walk(this, 1)
   }
   modules(): Module[] {
-    return [...this.namedModules()].map(([, m]) => m)
+    return [...walk(this, 1)].map(([, m]) => m)
   }
 
-  private *tensors(): Generator<[string, Tensor]> {
-    for (const [path, module] of this.namedModules())
-      for (const [name, value] of module.contents())
-        if (value instanceof Tensor) yield [path ? `${path}.${snake(name)}` : snake(name), value]
-  }
   /** Parameters with their names, each once: tied weights appear under their first name. */
   namedParameters(): [string, Parameter][] {
     const seen = new Set<Tensor>()
     const list: [string, Parameter][] = []
-    for (const [name, t] of this.tensors())
+    for (const [name, t] of tensorsOf(this))
       if (t instanceof Parameter && !seen.has(t)) {
         seen.add(t)
         nameTensor(t, `${this.constructor.name}.${name}`)
@@ -129,16 +305,16 @@ export abstract class Module {
     return this.namedParameters().map(([, p]) => p)
   }
   namedBuffers(): [string, Tensor][] {
-    return [...this.tensors()].filter(([, t]) => !(t instanceof Parameter))
+    return [...tensorsOf(this)].filter(([, t]) => !(t instanceof Parameter))
   }
   /** How many numbers are trained. */
   parameterCount(): number {
     return this.parameters().reduce((n, p) => n + p.size, 0)
   }
 
-  /** All parameters and buffers by PyTorch's names. The tensors are those of the module, not copies. */
+  /** All parameters and saved buffers by PyTorch's names. The tensors are those of the module, not copies. */
   stateDict(): Record<string, Tensor> {
-    return Object.fromEntries(this.tensors())
+    return Object.fromEntries(tensorsOf(this, 'saved'))
   }
   /**
    * Copies values into parameters and buffers; nothing is changed when anything does not fit.
@@ -146,15 +322,17 @@ export abstract class Module {
    */
   loadStateDict(
     values: Record<string, Tensor>,
-    { strict = true }: { strict?: boolean } = {},
+    options: { strict?: boolean } = {},
   ): { missing: string[]; unexpected: string[] } {
-    const own = new Map(this.tensors())
-    const name = this.constructor.name
-    const missing = [...own.keys()].filter((k) => !(k in values))
-    const unexpected = Object.keys(values).filter((k) => !own.has(k))
+    const op = `${this.constructor.name}.loadStateDict`
+    const { strict = true } = checkOptions(op, options, strictly)
+    const own = new Map(tensorsOf(this, 'saved'))
+    const saved = new Map(Object.entries(values))
+    const missing = [...own.keys()].filter((k) => !saved.has(k))
+    const unexpected = [...saved.keys()].filter((k) => !own.has(k))
     if (strict && missing.length + unexpected.length > 0)
       throw new ValueError({
-        op: `${name}.loadStateDict`,
+        op,
         rule: 'names must agree',
         got: [
           missing.length > 0 ? `missing ${missing.join(', ')}` : '',
@@ -166,14 +344,10 @@ export abstract class Module {
       })
     const pairs: [Tensor, Tensor][] = []
     for (const [key, t] of own) {
-      const v = values[key]
+      const v = saved.get(key)
       if (!v) continue
       if (!sameShape(v.shape, t.shape))
-        throw new ShapeError({
-          op: `${name}.loadStateDict`,
-          rule: `${key} must be ${show(t.shape)}`,
-          got: show(v.shape),
-        })
+        throw new ShapeError({ op, rule: `${key} must be ${show(t.shape)}`, got: show(v.shape) })
       pairs.push([t, v])
     }
     noGrad(() => {
@@ -197,10 +371,10 @@ export abstract class Module {
     for (const m of this.modules().reverse()) f(m)
     return this
   }
-  /** Moves all tensors to another backend, in place. */
+  /** Moves all parameters and buffers to another backend, in place. */
   to(name: BackendName): this {
     const target = backend(name)
-    for (const [, t] of this.tensors()) {
+    for (const [, t] of tensorsOf(this)) {
       const moved = toBackend(t.contiguous(), target)
       t.storage = moved.storage
       t.offset = 0
@@ -210,10 +384,10 @@ export abstract class Module {
   }
   /** Calls `hook` after each forward of this module. Returns the way to stop that. */
   onForward(hook: ForwardHook): () => void {
-    this.hooks = [...(this.hooks ?? []), hook]
+    const kept = this[inside]
+    kept.hooks = [...kept.hooks, hook]
     return () => {
-      this.hooks = this.hooks?.filter((h) => h !== hook)
-      if (this.hooks?.length === 0) this.hooks = undefined
+      kept.hooks = kept.hooks.filter((h) => h !== hook)
     }
   }
 
@@ -222,10 +396,10 @@ export abstract class Module {
     return ''
   }
   toString(): string {
-    const children = [...this.namedChildren()]
+    const parts = [...children(this)]
     const head = `${this.constructor.name}(${this.describe()}`
-    if (children.length === 0) return `${head})`
-    const lines = children.map(([name, m]) => `  (${name}): ${m.toString().replace(/\n/g, '\n  ')}`)
+    if (parts.length === 0) return `${head})`
+    const lines = parts.map(([key, , m]) => `  (${key}): ${m.toString().replace(/\n/g, '\n  ')}`)
     return `${head}\n${lines.join('\n')}\n)`
   }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
@@ -233,9 +407,19 @@ export abstract class Module {
   }
 }
 
-/** The path under which a parent holds a module, itself or in a list of modules. */
-function nameIn(parent: Module, child: Module): string {
-  for (const [name, m] of parent.namedChildren()) if (m === child) return name
-  for (const [path, m] of parent.namedModules()) if (m === child) return path
-  return child.constructor.name
+/** Sets a field whose name is computed. @throws ValueError for the name of a method, an empty one and one with a dot */
+export function setField(op: string, m: Module, name: string, value: unknown): void {
+  const open = m as unknown as Record<string, unknown>
+  if (
+    name === '' ||
+    name.includes('.') ||
+    (name in m && !Object.hasOwn(m, name)) ||
+    name === 'forward'
+  )
+    throw new ValueError({
+      op,
+      rule: 'a name must be without dots and not that of a method',
+      got: `'${name}'`,
+    })
+  open[name] = value
 }

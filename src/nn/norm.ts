@@ -1,5 +1,6 @@
 /** Normalization layers. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { kinds, orNull, readArguments } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import { assign } from '../ops/assign.js'
 import { toType } from '../ops/define.js'
@@ -9,55 +10,70 @@ import { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from '../ops/n
 import type { Tensor } from '../ops/tensor.js'
 import { noGrad } from '../ops/trace.js'
 import { full, ones, zeros } from '../tensor/creation.js'
-import { parameter, showOptions } from './common.js'
+import { biasPlace, parameter, showOptions, type Unless, unless } from './common.js'
 import { Module, Parameter } from './module.js'
 
 const parameterOfOnes = (shape: Shape) => new Parameter(ones(shape))
 
-export interface ChannelNormOptions {
+export interface ChannelNormOptions<A extends boolean = boolean, T extends boolean = boolean> {
   eps?: number
   /** How far running statistics move at each step; null: they are the mean over all steps (instance norm: they stay). */
   momentum?: number | null
   /** Learned scale and shift. */
-  affine?: boolean
+  affine?: A
   /** Keep running statistics, which evaluation uses. */
-  trackRunningStats?: boolean
+  trackRunningStats?: T
+}
+
+const channelPlaces = {
+  numFeatures: kinds.count,
+  eps: kinds.number,
+  momentum: orNull(kinds.number),
+  affine: kinds.flag,
+  trackRunningStats: kinds.flag,
 }
 
 /** What batch and instance norm share: scale and shift, running statistics. PyTorch's names. */
-abstract class ChannelNorm extends Module {
-  weight: Parameter | null
-  bias: Parameter | null
-  runningMean: Tensor | null
-  runningVar: Tensor | null
-  numBatchesTracked: Tensor | null
-  protected readonly eps: number
-  protected readonly momentum: number | null
-  private readonly features: number
-  private readonly own: ChannelNormOptions
+abstract class ChannelNorm<A extends boolean, T extends boolean> extends Module {
+  weight: Unless<A>
+  bias: Unless<A>
+  runningMean: Unless<T, Tensor>
+  runningVar: Unless<T, Tensor>
+  numBatchesTracked: Unless<T, Tensor>
+  eps: number
+  momentum: number | null
+  readonly numFeatures: number
+  /** What was given. */
+  options: ChannelNormOptions
 
-  constructor(
-    features: number,
-    own: ChannelNormOptions,
-    { eps, momentum, affine, trackRunningStats }: Required<ChannelNormOptions>,
-  ) {
+  constructor(op: string, args: readonly unknown[], standard: boolean) {
     super()
-    this.weight = affine ? parameterOfOnes([features]) : null
-    this.bias = affine ? parameter([features]) : null
-    this.runningMean = trackRunningStats ? zeros([features]) : null
-    this.runningVar = trackRunningStats ? ones([features]) : null
-    this.numBatchesTracked = trackRunningStats ? full([], 0, { dtype: 'int32' }) : null
+    const { numFeatures, ...options } = readArguments<ChannelNormOptions & { numFeatures: number }>(
+      op,
+      args,
+      channelPlaces,
+      1,
+    )
+    const { eps = 1e-5, momentum = 0.1, affine = standard, trackRunningStats = standard } = options
+    const shape = [numFeatures]
+    this.weight = unless<A, Parameter>(affine, () => parameterOfOnes(shape))
+    this.bias = unless<A, Parameter>(affine, () => parameter(shape))
+    const buffer = (name: string, make: () => Tensor) =>
+      this.registerBuffer(name, unless<T, Tensor>(trackRunningStats, make))
+    this.runningMean = buffer('runningMean', () => zeros(shape))
+    this.runningVar = buffer('runningVar', () => ones(shape))
+    this.numBatchesTracked = buffer('numBatchesTracked', () => full([], 0, { dtype: 'int32' }))
     this.eps = eps
     this.momentum = momentum
-    this.features = features
-    this.own = own
+    this.numFeatures = numFeatures
+    this.options = options
   }
 
   /** Forgets the running statistics. */
   resetRunningStats(): void {
     noGrad(() => {
       for (const t of [this.runningMean, this.numBatchesTracked]) if (t) assign(t, zerosLike(t))
-      if (this.runningVar) assign(this.runningVar, ones([this.features]))
+      if (this.runningVar) assign(this.runningVar, ones([this.numFeatures]))
     })
   }
 
@@ -70,21 +86,16 @@ abstract class ChannelNorm extends Module {
       })
   }
   override describe(): string {
-    return [`${this.features}`, showOptions(this.own)].filter(Boolean).join(', ')
+    return [`${this.numFeatures}`, showOptions(this.options)].filter(Boolean).join(', ')
   }
 }
 const zerosLike = (t: Tensor) => zeros(t.shape, { dtype: t.dtype })
 
-abstract class BatchNorm extends ChannelNorm {
-  protected abstract readonly ranks: readonly number[]
-  constructor(numFeatures: number, options: ChannelNormOptions = {}) {
-    super(numFeatures, options, {
-      eps: 1e-5,
-      momentum: 0.1,
-      affine: true,
-      trackRunningStats: true,
-      ...options,
-    })
+abstract class BatchNorm<A extends boolean, T extends boolean> extends ChannelNorm<A, T> {
+  private readonly ranks: readonly number[]
+  constructor(spatial: number, ranks: readonly number[], args: readonly unknown[]) {
+    super(`BatchNorm${spatial}d`, args, true)
+    this.ranks = ranks
   }
   /** Counts a step of training and gives how far the running statistics move at it. */
   private step(): number | Tensor {
@@ -108,28 +119,59 @@ abstract class BatchNorm extends ChannelNorm {
  * Each channel normalized over the batch, by its statistics in training and by the running ones in evaluation;
  * see batchNorm. Shapes: (N, C) or (N, C, L).
  */
-export class BatchNorm1d extends BatchNorm {
-  protected override readonly ranks = [2, 3]
+export class BatchNorm1d<A extends boolean = true, T extends boolean = true> extends BatchNorm<
+  A,
+  T
+> {
+  constructor(
+    numFeatures: number,
+    eps?: number | ChannelNormOptions<A, T>,
+    momentum?: number | null | ChannelNormOptions<A, T>,
+    affine?: A,
+    trackRunningStats?: T,
+  )
+  constructor(...args: unknown[]) {
+    super(1, [2, 3], args)
+  }
 }
 /** Each channel normalized over the batch and all places; see BatchNorm1d. Shapes: (N, C, H, W). */
-export class BatchNorm2d extends BatchNorm {
-  protected override readonly ranks = [4]
+export class BatchNorm2d<A extends boolean = true, T extends boolean = true> extends BatchNorm<
+  A,
+  T
+> {
+  constructor(
+    numFeatures: number,
+    eps?: number | ChannelNormOptions<A, T>,
+    momentum?: number | null | ChannelNormOptions<A, T>,
+    affine?: A,
+    trackRunningStats?: T,
+  )
+  constructor(...args: unknown[]) {
+    super(2, [4], args)
+  }
 }
 /** Each channel normalized over the batch and all places; see BatchNorm1d. Shapes: (N, C, D, H, W). */
-export class BatchNorm3d extends BatchNorm {
-  protected override readonly ranks = [5]
+export class BatchNorm3d<A extends boolean = true, T extends boolean = true> extends BatchNorm<
+  A,
+  T
+> {
+  constructor(
+    numFeatures: number,
+    eps?: number | ChannelNormOptions<A, T>,
+    momentum?: number | null | ChannelNormOptions<A, T>,
+    affine?: A,
+    trackRunningStats?: T,
+  )
+  constructor(...args: unknown[]) {
+    super(3, [5], args)
+  }
 }
 
-abstract class InstanceNorm extends ChannelNorm {
-  protected abstract readonly ranks: readonly number[]
-  constructor(numFeatures: number, options: ChannelNormOptions = {}) {
-    super(numFeatures, options, {
-      eps: 1e-5,
-      momentum: 0.1,
-      affine: false,
-      trackRunningStats: false,
-      ...options,
-    })
+abstract class InstanceNorm<A extends boolean, T extends boolean> extends ChannelNorm<A, T> {
+  private readonly ranks: readonly number[]
+  constructor(spatial: number, ranks: readonly number[], args: readonly unknown[]) {
+    super(`InstanceNorm${spatial}d`, args, false)
+    this.ranks = ranks
   }
   override forward(x: Tensor): Tensor {
     this.check('instanceNorm', x, this.ranks)
@@ -149,113 +191,206 @@ abstract class InstanceNorm extends ChannelNorm {
   }
 }
 /** Each channel of each sample normalized over its places; see instanceNorm. Shapes: (N, C, L) or (C, L). */
-export class InstanceNorm1d extends InstanceNorm {
-  protected override readonly ranks = [2, 3]
+export class InstanceNorm1d<
+  A extends boolean = false,
+  T extends boolean = false,
+> extends InstanceNorm<A, T> {
+  constructor(
+    numFeatures: number,
+    eps?: number | ChannelNormOptions<A, T>,
+    momentum?: number | null | ChannelNormOptions<A, T>,
+    affine?: A,
+    trackRunningStats?: T,
+  )
+  constructor(...args: unknown[]) {
+    super(1, [2, 3], args)
+  }
 }
 /** Each channel of each sample normalized over its places. Shapes: (N, C, H, W) or (C, H, W). */
-export class InstanceNorm2d extends InstanceNorm {
-  protected override readonly ranks = [3, 4]
+export class InstanceNorm2d<
+  A extends boolean = false,
+  T extends boolean = false,
+> extends InstanceNorm<A, T> {
+  constructor(
+    numFeatures: number,
+    eps?: number | ChannelNormOptions<A, T>,
+    momentum?: number | null | ChannelNormOptions<A, T>,
+    affine?: A,
+    trackRunningStats?: T,
+  )
+  constructor(...args: unknown[]) {
+    super(2, [3, 4], args)
+  }
 }
 /** Each channel of each sample normalized over its places. Shapes: (N, C, D, H, W) or (C, D, H, W). */
-export class InstanceNorm3d extends InstanceNorm {
-  protected override readonly ranks = [4, 5]
+export class InstanceNorm3d<
+  A extends boolean = false,
+  T extends boolean = false,
+> extends InstanceNorm<A, T> {
+  constructor(
+    numFeatures: number,
+    eps?: number | ChannelNormOptions<A, T>,
+    momentum?: number | null | ChannelNormOptions<A, T>,
+    affine?: A,
+    trackRunningStats?: T,
+  )
+  constructor(...args: unknown[]) {
+    super(3, [4, 5], args)
+  }
 }
 
 const shapeOf = (shape: number | Shape): Shape => (typeof shape === 'number' ? [shape] : shape)
 
-export interface LayerNormOptions {
+const shapePlaces = {
+  normalizedShape: kinds.extents,
+  eps: kinds.number,
+  elementwiseAffine: kinds.flag,
+}
+
+export interface LayerNormOptions<A extends boolean = boolean, B extends boolean = boolean> {
   eps?: number
   /** Learned scale and shift. */
-  elementwiseAffine?: boolean
-  bias?: boolean
+  elementwiseAffine?: A
+  bias?: B
 }
 /** Normalized over the last axes; see layerNorm. Shapes: (..., *normalizedShape). */
-export class LayerNorm extends Module {
-  weight: Parameter | null
-  bias: Parameter | null
-  private readonly shape: Shape
-  private readonly eps: number
+export class LayerNorm<A extends boolean = true, B extends boolean = true> extends Module {
+  weight: Unless<A>
+  bias: A extends true ? Unless<B> : null
+  readonly normalizedShape: Shape
+  eps: number
   constructor(
     normalizedShape: number | Shape,
-    { eps = 1e-5, elementwiseAffine = true, bias = true }: LayerNormOptions = {},
-  ) {
+    eps?: number | LayerNormOptions<A, B>,
+    elementwiseAffine?: A | LayerNormOptions<A, B>,
+    bias?: B,
+  )
+  constructor(...args: unknown[]) {
     super()
-    this.shape = shapeOf(normalizedShape)
-    this.weight = elementwiseAffine ? parameterOfOnes(this.shape) : null
-    this.bias = elementwiseAffine && bias ? parameter(this.shape) : null
+    const {
+      normalizedShape,
+      eps = 1e-5,
+      elementwiseAffine = true,
+      bias = true,
+    } = readArguments<LayerNormOptions & { normalizedShape: number | Shape }>(
+      'LayerNorm',
+      args,
+      { ...shapePlaces, ...biasPlace },
+      1,
+    )
+    this.normalizedShape = shapeOf(normalizedShape)
+    this.weight = unless<A, Parameter>(elementwiseAffine, () =>
+      parameterOfOnes(this.normalizedShape),
+    )
+    this.bias = unless<boolean, Parameter>(elementwiseAffine && bias, () =>
+      parameter(this.normalizedShape),
+    ) as typeof this.bias
     this.eps = eps
   }
   override forward(x: Tensor): Tensor {
-    return layerNorm(x, this.shape, this.weight, this.bias, this.eps)
+    return layerNorm(x, this.normalizedShape, this.weight, this.bias, this.eps)
   }
   override describe(): string {
-    return `${show(this.shape)}, eps=${this.eps}`
+    return `${show(this.normalizedShape)}, eps=${this.eps}`
   }
 }
 
-export interface RMSNormOptions {
+export interface RMSNormOptions<A extends boolean = boolean> {
   /** null: the machine epsilon of the type. */
   eps?: number | null
-  elementwiseAffine?: boolean
+  elementwiseAffine?: A
 }
 /** Scaled by the root mean square of the last axes; see rmsNorm. Shapes: (..., *normalizedShape). */
-export class RMSNorm extends Module {
-  weight: Parameter | null
-  private readonly shape: Shape
-  private readonly eps: number | null
+export class RMSNorm<A extends boolean = true> extends Module {
+  weight: Unless<A>
+  readonly normalizedShape: Shape
+  eps: number | null
   constructor(
     normalizedShape: number | Shape,
-    { eps = null, elementwiseAffine = true }: RMSNormOptions = {},
-  ) {
+    eps?: number | null | RMSNormOptions<A>,
+    elementwiseAffine?: A,
+  )
+  constructor(...args: unknown[]) {
     super()
-    this.shape = shapeOf(normalizedShape)
-    this.weight = elementwiseAffine ? parameterOfOnes(this.shape) : null
+    const {
+      normalizedShape,
+      eps = null,
+      elementwiseAffine = true,
+    } = readArguments<RMSNormOptions & { normalizedShape: number | Shape }>(
+      'RMSNorm',
+      args,
+      { ...shapePlaces, eps: orNull(kinds.number) },
+      1,
+    )
+    this.normalizedShape = shapeOf(normalizedShape)
+    this.weight = unless<A, Parameter>(elementwiseAffine, () =>
+      parameterOfOnes(this.normalizedShape),
+    )
     this.eps = eps
   }
   override forward(x: Tensor): Tensor {
-    return rmsNorm(x, this.shape, this.weight, this.eps)
+    return rmsNorm(x, this.normalizedShape, this.weight, this.eps)
   }
   override describe(): string {
-    return `${show(this.shape)}, eps=${this.eps}`
+    return `${show(this.normalizedShape)}, eps=${this.eps}`
   }
 }
 
-export interface GroupNormOptions {
+export interface GroupNormOptions<A extends boolean = boolean> {
   eps?: number
-  affine?: boolean
+  affine?: A
+}
+const groupPlaces = {
+  numGroups: kinds.count,
+  numChannels: kinds.count,
+  eps: kinds.number,
+  affine: kinds.flag,
 }
 /**
  * Normalized over the channels of each group and all places, for each sample; see groupNorm. Shapes: (N, C, ...).
  * @throws ValueError when the groups do not divide the channels
  */
-export class GroupNorm extends Module {
-  weight: Parameter | null
-  bias: Parameter | null
-  private readonly groups: number
-  private readonly channels: number
-  private readonly eps: number
+export class GroupNorm<A extends boolean = true> extends Module {
+  weight: Unless<A>
+  bias: Unless<A>
+  readonly numGroups: number
+  readonly numChannels: number
+  eps: number
   constructor(
     numGroups: number,
     numChannels: number,
-    { eps = 1e-5, affine = true }: GroupNormOptions = {},
-  ) {
+    eps?: number | GroupNormOptions<A>,
+    affine?: A,
+  )
+  constructor(...args: unknown[]) {
     super()
+    const {
+      numGroups,
+      numChannels,
+      eps = 1e-5,
+      affine = true,
+    } = readArguments<GroupNormOptions & { numGroups: number; numChannels: number }>(
+      'GroupNorm',
+      args,
+      groupPlaces,
+      2,
+    )
     if (numChannels % numGroups !== 0)
       throw new ValueError({
         op: 'GroupNorm',
         rule: `${numGroups} groups must divide the channels`,
         got: `${numChannels}`,
       })
-    this.weight = affine ? parameterOfOnes([numChannels]) : null
-    this.bias = affine ? parameter([numChannels]) : null
-    this.groups = numGroups
-    this.channels = numChannels
+    this.weight = unless<A, Parameter>(affine, () => parameterOfOnes([numChannels]))
+    this.bias = unless<A, Parameter>(affine, () => parameter([numChannels]))
+    this.numGroups = numGroups
+    this.numChannels = numChannels
     this.eps = eps
   }
   override forward(x: Tensor): Tensor {
-    return groupNorm(x, this.groups, this.weight, this.bias, this.eps)
+    return groupNorm(x, this.numGroups, this.weight, this.bias, this.eps)
   }
   override describe(): string {
-    return `${this.groups}, ${this.channels}, eps=${this.eps}`
+    return `${this.numGroups}, ${this.numChannels}, eps=${this.eps}`
   }
 }

@@ -1,6 +1,7 @@
 /** Recurrent layers and cells. */
 import { type RecurrentCell, recurrentCells } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { kinds, oneOf, readArguments } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { scalar } from '../ops/define.js'
 import { indexSelect } from '../ops/indexing.js'
@@ -11,7 +12,7 @@ import { gatesInput, gruCell, lstmCell, type RecurrentWeights, rnnCell } from '.
 import { select } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
 import { dropout as drop } from '../tensor/dropout.js'
-import { uniformParameter } from './common.js'
+import { type BiasOption, biasPlace, uniformParameter } from './common.js'
 import { Module, type Parameter } from './module.js'
 import { evenRows, isPacked, type PackedSequence } from './packed.js'
 
@@ -192,29 +193,47 @@ function weightsOf(of: Module, suffix: string): RecurrentWeights {
   }
 }
 
+interface Sizes {
+  inputSize: number
+  hiddenSize: number
+}
+const sizePlaces = { inputSize: kinds.integer, hiddenSize: kinds.integer }
+const nonlinearity = oneOf('tanh', 'relu')
+type Nonlinear = { nonlinearity?: 'tanh' | 'relu' }
+const flags = {
+  ...biasPlace,
+  batchFirst: kinds.flag,
+  dropout: kinds.number,
+  bidirectional: kinds.flag,
+}
+const layerPlaces = { ...sizePlaces, numLayers: kinds.integer, ...flags }
+const rnnPlaces = { ...sizePlaces, numLayers: kinds.integer, nonlinearity, ...flags }
+const lstmPlaces = { ...layerPlaces, projSize: kinds.integer }
+
 /** What recurrent layers share: sizes and weights `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, ..., `_reverse`. */
 abstract class RecurrentLayer extends Module {
   readonly inputSize: number
   readonly hiddenSize: number
   readonly numLayers: number
-  readonly batchFirst: boolean
-  readonly dropout: number
+  readonly projSize: number
+  batchFirst: boolean
+  dropout: number
   readonly bidirectional: boolean
   constructor(
+    op: string,
     cell: RecurrentCell,
-    inputSize: number,
-    hiddenSize: number,
     {
+      inputSize,
+      hiddenSize,
       numLayers = 1,
       bias = true,
       batchFirst = false,
       dropout = 0,
       bidirectional = false,
-    }: RecurrentOptions,
-    projSize = 0,
+      projSize = 0,
+    }: RecurrentOptions & Sizes & { projSize?: number },
   ) {
     super()
-    const op = new.target.name
     const positive = (n: number) => Number.isInteger(n) && n > 0
     if (!positive(inputSize) || !positive(hiddenSize) || !positive(numLayers))
       throw new ValueError({
@@ -236,6 +255,7 @@ abstract class RecurrentLayer extends Module {
     this.batchFirst = batchFirst
     this.dropout = dropout
     this.bidirectional = bidirectional
+    this.projSize = projSize
     const out = (projSize || hiddenSize) * (bidirectional ? 2 : 1)
     for (let l = 0; l < numLayers; l++)
       for (const suffix of this.suffixes(l))
@@ -286,10 +306,17 @@ export class RNN extends RecurrentLayer {
   constructor(
     inputSize: number,
     hiddenSize: number,
-    options: RecurrentOptions & { nonlinearity?: 'tanh' | 'relu' } = {},
-  ) {
-    const { nonlinearity = 'tanh' } = options
-    super(nonlinearity, inputSize, hiddenSize, options)
+    numLayers?: number | (RecurrentOptions & Nonlinear),
+    nonlinearity?: 'tanh' | 'relu' | (RecurrentOptions & Nonlinear),
+    bias?: boolean,
+    batchFirst?: boolean,
+    dropout?: number,
+    bidirectional?: boolean,
+  )
+  constructor(...args: unknown[]) {
+    const given = readArguments<Sizes & RecurrentOptions & Nonlinear>('RNN', args, rnnPlaces, 2)
+    const { nonlinearity = 'tanh' } = given
+    super('RNN', nonlinearity, given)
     this.nonlinearity = nonlinearity
   }
   override forward<X extends Tensor | PackedSequence>(x: X, h0?: Tensor | null): [X, Tensor] {
@@ -306,15 +333,18 @@ export class RNN extends RecurrentLayer {
  * [h, c], (D · layers, B, H) each (h with P for H); output (T, B, D · H).
  */
 export class LSTM extends RecurrentLayer {
-  readonly projSize: number
   constructor(
     inputSize: number,
     hiddenSize: number,
-    options: RecurrentOptions & { projSize?: number } = {},
-  ) {
-    const { projSize = 0 } = options
-    super('lstm', inputSize, hiddenSize, options, projSize)
-    this.projSize = projSize
+    numLayers?: number | (RecurrentOptions & { projSize?: number }),
+    bias?: boolean | (RecurrentOptions & { projSize?: number }),
+    batchFirst?: boolean,
+    dropout?: number,
+    bidirectional?: boolean,
+    projSize?: number,
+  )
+  constructor(...args: unknown[]) {
+    super('LSTM', 'lstm', readArguments('LSTM', args, lstmPlaces, 2))
   }
   override forward<X extends Tensor | PackedSequence>(
     x: X,
@@ -332,19 +362,30 @@ export class LSTM extends RecurrentLayer {
  * Shapes as `RNN`'s.
  */
 export class GRU extends RecurrentLayer {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    super('gru', inputSize, hiddenSize, options)
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    numLayers?: number | RecurrentOptions,
+    bias?: boolean | RecurrentOptions,
+    batchFirst?: boolean,
+    dropout?: number,
+    bidirectional?: boolean,
+  )
+  constructor(...args: unknown[]) {
+    super('GRU', 'gru', readArguments('GRU', args, layerPlaces, 2))
   }
   override forward<X extends Tensor | PackedSequence>(x: X, h0?: Tensor | null): [X, Tensor] {
     return gru(x, h0, this.weights, this.call)
   }
 }
 
+const cellPlaces = { inputSize: kinds.count, hiddenSize: kinds.count, ...biasPlace }
+
 /** What the cells share: weights `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`. */
 abstract class RecurrentCellModule extends Module {
   readonly inputSize: number
   readonly hiddenSize: number
-  constructor(cell: RecurrentCell, inputSize: number, hiddenSize: number, bias: boolean) {
+  constructor(cell: RecurrentCell, { inputSize, hiddenSize, bias = true }: Sizes & BiasOption) {
     super()
     this.inputSize = inputSize
     this.hiddenSize = hiddenSize
@@ -364,9 +405,18 @@ export class RNNCell extends RecurrentCellModule {
   constructor(
     inputSize: number,
     hiddenSize: number,
-    { bias = true, nonlinearity = 'tanh' }: { bias?: boolean; nonlinearity?: 'tanh' | 'relu' } = {},
-  ) {
-    super(nonlinearity, inputSize, hiddenSize, bias)
+    bias?: boolean | (BiasOption & Nonlinear),
+    nonlinearity?: 'tanh' | 'relu' | Nonlinear,
+  )
+  constructor(...args: unknown[]) {
+    const given = readArguments<Sizes & BiasOption & Nonlinear>(
+      'RNNCell',
+      args,
+      { ...cellPlaces, nonlinearity: oneOf('tanh', 'relu') },
+      2,
+    )
+    const { nonlinearity = 'tanh' } = given
+    super(nonlinearity, given)
     this.nonlinearity = nonlinearity
   }
   override forward(x: Tensor, h?: Tensor | null): Tensor {
@@ -375,8 +425,9 @@ export class RNNCell extends RecurrentCellModule {
 }
 /** One step of an `LSTM` of one layer. x (B, in), state [h, c] of (B, H), result [h', c']; or all without B. */
 export class LSTMCell extends RecurrentCellModule {
-  constructor(inputSize: number, hiddenSize: number, { bias = true }: { bias?: boolean } = {}) {
-    super('lstm', inputSize, hiddenSize, bias)
+  constructor(inputSize: number, hiddenSize: number, bias?: boolean | BiasOption)
+  constructor(...args: unknown[]) {
+    super('lstm', readArguments('LSTMCell', args, cellPlaces, 2))
   }
   override forward(x: Tensor, state?: readonly [Tensor, Tensor] | null): [Tensor, Tensor] {
     return lstmCell(x, state, this.weights)
@@ -384,8 +435,9 @@ export class LSTMCell extends RecurrentCellModule {
 }
 /** One step of a `GRU` of one layer. x (B, in), h (B, H), result (B, H); or all without B. */
 export class GRUCell extends RecurrentCellModule {
-  constructor(inputSize: number, hiddenSize: number, { bias = true }: { bias?: boolean } = {}) {
-    super('gru', inputSize, hiddenSize, bias)
+  constructor(inputSize: number, hiddenSize: number, bias?: boolean | BiasOption)
+  constructor(...args: unknown[]) {
+    super('gru', readArguments('GRUCell', args, cellPlaces, 2))
   }
   override forward(x: Tensor, h?: Tensor | null): Tensor {
     return gruCell(x, h, this.weights)

@@ -1,4 +1,5 @@
 /** Blocks with a way around: y = f(x) + x. He et al., "Deep residual learning", 2015, https://arxiv.org/abs/1512.03385 */
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { add } from '../ops/elementwise.js'
 import { relu } from '../ops/functions.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -13,6 +14,7 @@ export interface ResidualOptions {
   /** Applied to the sum. */
   activation?: Layer | null
 }
+const around: OptionNames<ResidualOptions> = { shortcut: true, activation: true }
 /**
  * y = activation(body(x) + shortcut(x)).
  * @example new ResidualBlock(new Linear(3, 3)).forward(zeros([2, 3])).shape // [2, 3]
@@ -21,8 +23,9 @@ export class ResidualBlock extends Module {
   body: Layer
   shortcut: Layer | null
   activation: Layer | null
-  constructor(body: Layer, { shortcut = null, activation = null }: ResidualOptions = {}) {
+  constructor(body: Layer, options: ResidualOptions = {}) {
     super()
+    const { shortcut = null, activation = null } = checkOptions('ResidualBlock', options, around)
     this.body = body
     this.shortcut = shortcut
     this.activation = activation
@@ -41,11 +44,13 @@ export interface BlockOptions {
   downsample?: Layer | null
 }
 
+const blockOptions: OptionNames<BlockOptions> = { stride: true, downsample: true }
+
 const conv3x3 = (from: number, to: number, stride = 1) =>
   new Conv2d(from, to, 3, { stride, padding: 1, bias: false })
 const conv1x1 = (from: number, to: number, stride = 1) =>
   new Conv2d(from, to, 1, { stride, bias: false })
-const around = (from: number, to: number, { stride = 1, downsample }: BlockOptions) =>
+const skip = (from: number, to: number, { stride = 1, downsample }: BlockOptions) =>
   downsample !== undefined
     ? downsample
     : stride === 1 && from === to
@@ -59,18 +64,19 @@ const around = (from: number, to: number, { stride = 1, downsample }: BlockOptio
  * @example new BasicBlock(16, 32, { stride: 2 }).forward(zeros([2, 16, 8, 8])).shape // [2, 32, 4, 4]
  */
 export class BasicBlock extends Module {
-  conv1: Conv2d
+  conv1: Conv2d<false>
   bn1: BatchNorm2d
-  conv2: Conv2d
+  conv2: Conv2d<false>
   bn2: BatchNorm2d
   downsample: Layer | null
   constructor(inChannels: number, channels: number, options: BlockOptions = {}) {
     super()
+    checkOptions('BasicBlock', options, blockOptions)
     this.conv1 = conv3x3(inChannels, channels, options.stride)
     this.bn1 = new BatchNorm2d(channels)
     this.conv2 = conv3x3(channels, channels)
     this.bn2 = new BatchNorm2d(channels)
-    this.downsample = around(inChannels, channels, options)
+    this.downsample = skip(inChannels, channels, options)
   }
   override forward(x: Tensor): Tensor {
     const y = relu(this.bn1.forward(this.conv1.forward(x)))
@@ -86,15 +92,16 @@ export class BasicBlock extends Module {
  */
 export class Bottleneck extends Module {
   static readonly expansion = 4
-  conv1: Conv2d
+  conv1: Conv2d<false>
   bn1: BatchNorm2d
-  conv2: Conv2d
+  conv2: Conv2d<false>
   bn2: BatchNorm2d
-  conv3: Conv2d
+  conv3: Conv2d<false>
   bn3: BatchNorm2d
   downsample: Layer | null
   constructor(inChannels: number, channels: number, options: BlockOptions = {}) {
     super()
+    checkOptions('Bottleneck', options, blockOptions)
     const out = channels * Bottleneck.expansion
     this.conv1 = conv1x1(inChannels, channels)
     this.bn1 = new BatchNorm2d(channels)
@@ -102,7 +109,7 @@ export class Bottleneck extends Module {
     this.bn2 = new BatchNorm2d(channels)
     this.conv3 = conv1x1(channels, out)
     this.bn3 = new BatchNorm2d(out)
-    this.downsample = around(inChannels, out, options)
+    this.downsample = skip(inChannels, out, options)
   }
   override forward(x: Tensor): Tensor {
     const y = relu(this.bn1.forward(this.conv1.forward(x)))

@@ -142,6 +142,7 @@ function fresh(out: Tensors, inputs: readonly Tensor[]): Tensors {
 const needsGrad = (t: Tensor) => t.requiresGrad
 
 function apply(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
+  if (state.met) for (const t of inputs) if (t.requiresGrad) state.met(t)
   const track = state.gradEnabled && spec.differentiable !== false && inputs.some(needsGrad)
   // Composed operations leave the gradient to the operations inside.
   const inner = track && !spec.vjp

@@ -107,13 +107,14 @@ export class Tensor {
         got: show(value.shape),
       })
     if (state.recorder) state.recorder.writeGrad(this, value)
-    else this.gradient = value
+    else this.rawGrad = value
   }
   /** The gradient as it is outside of tracing; for `compile`. */
   get rawGrad(): Tensor | null {
     return this.gradient
   }
   set rawGrad(value: Tensor | null) {
+    if (value) keep(value)
     this.gradient = value
   }
 
@@ -157,6 +158,21 @@ export class Tensor {
     return out
   }
 
+  /**
+   * A tensor prints in a template string; any other use as a number, a string or beside one is refused, since
+   * JavaScript would compare and add its text.
+   * @throws ValueError for `t > 0.4`, `t + 1`, `t == 1`, `+t`, `Number(t)`
+   */
+  [Symbol.toPrimitive](hint: 'string' | 'number' | 'default'): string {
+    if (hint === 'string') return `${this.toString()}`
+    throw new ValueError({
+      op: 'tensor',
+      rule: 'a tensor is no number: the operators >, <, +, -, == and so on of JavaScript cannot compute with it',
+      got: `a tensor ${show(this.shape)}`,
+      fix: 'loss.item() gives the number: loss.item() > 0.4; a.add(b), a.gt(b), a.eq(b) compute with tensors.',
+    })
+  }
+
   /** Gives the memory back now. Every later use of the tensor, or of a view of it, is an error. */
   dispose(): void {
     this.storage?.free()
@@ -164,6 +180,18 @@ export class Tensor {
   [Symbol.dispose](): void {
     this.dispose()
   }
+}
+
+/** Memory that no `tidy` gives back. */
+const kept = new WeakSet<Storage>()
+export const isKept = (s: Storage): boolean => kept.has(s)
+/**
+ * Keeps a tensor beyond the `tidy` in which it was made, until it is disposed or nothing refers to it.
+ * @example tidy(() => keep(ones([2])).size) // 2
+ */
+export function keep<T extends Tensor>(t: T): T {
+  if (t.storage && state.scope) kept.add(t.storage)
+  return t
 }
 
 /** The storage. @throws TraceError while tracing, where values do not exist yet */

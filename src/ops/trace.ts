@@ -1,7 +1,7 @@
 import type { Backend } from '../backends/backend.js'
 import { constNode, type Node, node, type Prim } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
-import { TraceError } from '../core/errors.js'
+import { TraceError, ValueError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
 import { Tensor } from './tensor.js'
 
@@ -21,6 +21,8 @@ export interface Recorder {
   guard(read: () => unknown): void
   /** Has `f` called after each run of the program. */
   afterRun?(f: () => void): void
+  /** Runs `f` when the function has been traced to its end. */
+  whenTraced?(f: () => void): void
 }
 
 /** The draws of random numbers in a segment that is computed a second time; see autograd/checkpoint.ts. */
@@ -45,6 +47,8 @@ export const state: {
   order: number
   /** Looks at what every operation gives; see autograd/anomaly.ts. */
   inspect: ((op: string, inputs: readonly Tensor[], outputs: readonly Tensor[]) => void) | undefined
+  /** Told of every input of an operation that wants a gradient, while a model runs for the first time. */
+  met: ((t: Tensor) => void) | undefined
   replay: Replay | undefined
   /** Marks the nodes of a second computation, which must not be merged with the first; 0: none. */
   fence: number
@@ -58,11 +62,41 @@ export const state: {
   path: [],
   order: 0,
   inspect: undefined,
+  met: undefined,
   replay: undefined,
   fence: 0,
 }
 
-/** Runs `f` with some of the state changed, and puts it back however `f` ends. */
+/**
+ * The result of a function that ran in a scope (noGrad, tidy, withGenerator, ..), unless that goes on after the scope
+ * has ended: the rest of an async function or of a generator would run outside of it.
+ * @throws ValueError for a promise or a generator
+ */
+export function ended<T>(op: string, result: T): T {
+  if (typeof result !== 'object' || result === null) return result
+  const { then } = result as { then?: unknown }
+  const promise = typeof then === 'function'
+  if (!promise && !/Generator\]$/.test(Object.prototype.toString.call(result))) return result
+  // It is refused here; that it may also fail later is of no interest.
+  if (promise) (then as Promise<T>['then']).call(result, undefined, () => {})
+  throw new ValueError({
+    op,
+    rule: 'the function must be synchronous',
+    got: promise ? 'a promise, from an async function' : 'a generator, whose body runs later',
+    fix: promise
+      ? `The scope ends when the function returns. Await first, outside: const x = await load(); ${op}(() => model.forward(x)).`
+      : `The scope ends when the function returns. Call ${op} inside of the generator, without yield in it.`,
+  })
+}
+
+const scopes: { readonly [key in keyof typeof state]?: string } = {
+  gradEnabled: 'noGrad',
+  scope: 'tidy',
+  inspect: 'detectAnomaly',
+  replay: 'checkpoint',
+}
+
+/** Runs `f` with some of the state changed, and puts it back however `f` ends. @throws ValueError when f is async */
 export function withState<K extends keyof typeof state, T>(
   key: K,
   value: (typeof state)[K],
@@ -71,7 +105,7 @@ export function withState<K extends keyof typeof state, T>(
   const before = state[key]
   state[key] = value
   try {
-    return f()
+    return ended(scopes[key] ?? key, f())
   } finally {
     state[key] = before
   }
@@ -81,13 +115,18 @@ export function withState<K extends keyof typeof state, T>(
 export function named<T>(name: string, f: () => T): T {
   state.path.push(name)
   try {
-    return f()
+    return ended('named', f())
   } finally {
     state.path.pop()
   }
 }
 
-/** `f` without recording gradients. */
+/**
+ * `f` without recording gradients. It must be synchronous: what an async function does after its first await would
+ * run outside.
+ * @throws ValueError when f is async or a generator
+ * @example noGrad(() => tensor([1], { requiresGrad: true }).mul(2).requiresGrad) // false
+ */
 export function noGrad<T>(f: () => T): T {
   return withState('gradEnabled', false, f)
 }

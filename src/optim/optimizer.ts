@@ -18,7 +18,7 @@ import { nameOf } from '../ops/names.js'
 import { addPending, removePending, runPending } from '../ops/pending.js'
 import { sum } from '../ops/reduce.js'
 import { fromData, Tensor } from '../ops/tensor.js'
-import { afterRun, guard, noGrad, state, withState } from '../ops/trace.js'
+import { ended, afterRun, guard, noGrad, state, withState } from '../ops/trace.js'
 import { full, toBackend, zerosLike } from '../tensor/creation.js'
 import { checkHyperparameters } from './options.js'
 
@@ -216,7 +216,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    */
   step(closure?: () => Tensor, { when }: { when?: Tensor } = {}): Tensor | undefined {
     if (!state.recorder) runPending()
-    const loss = closure?.()
+    const loss = closure && ended(`${this.constructor.name}.step`, closure())
     if (state.recorder) this.apply(when)
     else this.program(when)
     return loss

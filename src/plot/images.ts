@@ -1,6 +1,6 @@
 /** Tensors as pictures: filters, feature maps, digits in a grid. */
-import { encode } from 'fast-png'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { encodeBytes } from '../core/png.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 
@@ -80,5 +80,5 @@ export function imageGrid(t: Tensor, options: GridOptions = {}): Uint8Array {
         }
       }
   }
-  return encode({ width: W, height: H, data, channels: colors, depth: 8 })
+  return encodeBytes(W, H, colors, data)
 }

@@ -1,10 +1,18 @@
 import type { Backend } from '../backends/backend.js'
-import { type DType, newArray, type TypedArray } from '../core/dtype.js'
+import {
+  type AnyTypedArray,
+  type DType,
+  dtypes,
+  holds,
+  newArray,
+  type TypedArray,
+  typedArrays,
+} from '../core/dtype.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { arangeOp, eyeOp, full as fullOp, linspaceOp } from '../ops/creation.js'
 import type { Nested } from '../ops/define.js'
-import { toType } from '../ops/define.js'
 import { fromData, Tensor } from '../ops/tensor.js'
 import { state, withState } from '../ops/trace.js'
 
@@ -13,7 +21,17 @@ export interface TensorOptions {
   requiresGrad?: boolean
 }
 
-/** Runs a creation and sets what the options ask for. */
+const creation: OptionNames<TensorOptions> = { dtype: true, requiresGrad: true }
+const tensorOptions = { ...creation, shape: true }
+/** @throws ValueError for an option that is not known or an element type that there is none of */
+function known(op: string, options: TensorOptions): TensorOptions {
+  const { dtype } = checkOptions(op, options, creation)
+  if (dtype !== undefined && !dtypes.includes(dtype))
+    throw new ValueError({ op, rule: `dtype must be ${dtypes.join(', ')}`, got: `'${dtype}'` })
+  return options
+}
+
+/** Sets what the options ask for. */
 function made(t: Tensor, { requiresGrad = false }: TensorOptions): Tensor {
   if (requiresGrad) setRequiresGrad(t, true)
   return t
@@ -49,34 +67,56 @@ export function shapeOf(data: Nested): number[] {
   return [list.length, ...inner]
 }
 
-const typeOfArray = (data: TypedArray): DType =>
-  data instanceof Float32Array
-    ? 'float32'
-    : data instanceof Int32Array
-      ? 'int32'
-      : data instanceof Uint8Array
-        ? 'bool'
-        : 'float64'
+/** The kind of a typed array, also of one from another page or worker. */
+const kindOf = (data: ArrayBufferView) =>
+  (data as unknown as Record<symbol, string>)[Symbol.toStringTag] as keyof typeof typedArrays
+
+/** @throws ValueError for a number that the type cannot hold */
+function put(array: TypedArray, dtype: DType, i: number, v: number): void {
+  if (!holds(dtype, v))
+    throw new ValueError({
+      op: 'tensor',
+      rule: `${dtype} must be able to hold the numbers`,
+      got: `${v} at ${i}`,
+      fix: "Ask for { dtype: 'float32' }.",
+    })
+  array[i] = dtype === 'bool' ? (v ? 1 : 0) : v
+}
+
+/** A tensor of a typed array: taken over where its numbers are as the type has them, else copied. */
+function fromTyped(
+  data: AnyTypedArray,
+  { dtype, shape = [data.length] }: TensorOptions & { shape?: Shape },
+): Tensor {
+  const kind = kindOf(data)
+  if (!(kind in typedArrays))
+    throw new DTypeError({
+      op: 'tensor',
+      rule: `typed arrays are ${Object.keys(typedArrays).join(', ')}`,
+      got: kind,
+    })
+  const type = dtype ?? typedArrays[kind]
+  if (newArray(type, 0).constructor.name === kind && type !== 'bool')
+    return fromData(data as TypedArray, shape, type)
+  const array = newArray(type, data.length)
+  for (let i = 0; i < array.length; i++) put(array, type, i, Number(data[i]!))
+  return fromData(array, shape, type)
+}
 
 /**
  * A tensor of nested lists or of a typed array with a shape. Numbers become float32, booleans bool, unless `dtype`
- * says otherwise; a Float32Array or Int32Array is taken over without a copy where the backend can.
- * @throws ShapeError for ragged lists, ValueError when the shape does not fit the data
- * @example tensor([[1, 2], [3, 4]]).shape // [2, 2]
+ * says otherwise; typed arrays become what `typedArrays` says, pixels int32. A Float32Array or Int32Array is taken
+ * over without a copy where the backend can.
+ * @throws ShapeError for ragged lists, ValueError when the shape does not fit the data or a number not the type
+ * @example tensor(new Uint8Array([0, 128, 255]), { dtype: 'float32' }) // [0, 128, 255]
  */
 export function tensor(
-  data: Nested | TypedArray,
+  data: Nested | AnyTypedArray,
   options: TensorOptions & { shape?: Shape } = {},
 ): Tensor {
-  if (ArrayBuffer.isView(data)) {
-    const own = typeOfArray(data)
-    const shape = options.shape ?? [data.length]
-    let t: Tensor
-    if (own === 'float64' && options.dtype !== 'float64')
-      t = fromData(Float32Array.from(data), shape, 'float32')
-    else t = fromData(data, shape, own)
-    return made(options.dtype ? toType(t, options.dtype) : t, options)
-  }
+  const { shape: _, ...rest } = checkOptions('tensor', options, tensorOptions)
+  known('tensor', rest)
+  if (ArrayBuffer.isView(data)) return made(fromTyped(data, options), options)
   const shape = shapeOf(data)
   const flat = (shape.length === 0 ? [data] : (data as unknown[]).flat(shape.length as 1)) as (
     | number
@@ -94,7 +134,7 @@ export function tensor(
         rule: 'elements must be numbers or booleans',
         got: v === null ? 'null' : typeof v,
       })
-    array[i] = dtype === 'bool' ? (v ? 1 : 0) : Number(v)
+    put(array, dtype, i, Number(v))
   }
   if (options.shape && sizeOf(options.shape) !== flat.length)
     throw new ValueError({
@@ -106,11 +146,12 @@ export function tensor(
 }
 
 /** A tensor of one value. @example full([2], 7) // [7, 7] */
-export const full = (shape: Shape, value: number | boolean, options: TensorOptions = {}): Tensor =>
-  made(
-    fullOp(shape, value, options.dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32')),
-    options,
-  )
+export function full(shape: Shape, value: number | boolean, options: TensorOptions = {}): Tensor {
+  const { dtype = typeof value === 'boolean' ? 'bool' : 'float32' } = known('full', options)
+  if (!holds(dtype, Number(value)))
+    throw new ValueError({ op: 'full', rule: `${dtype} must be able to hold it`, got: `${value}` })
+  return made(fullOp(shape, value, dtype), options)
+}
 /** @example zeros([2]) // [0, 0] */
 export const zeros = (shape: Shape, options: TensorOptions = {}): Tensor => full(shape, 0, options)
 /** @example ones([2]) // [1, 1] */
@@ -127,15 +168,23 @@ export const onesLike = (t: Tensor, options: TensorOptions = {}): Tensor => full
 
 /** arange(end) or arange(start, end, step). @example arange(3) // [0, 1, 2] */
 export function arange(end: number, options?: TensorOptions): Tensor
-export function arange(start: number, end: number, step?: number, options?: TensorOptions): Tensor
+export function arange(
+  start: number,
+  end: number,
+  step?: number | TensorOptions,
+  options?: TensorOptions,
+): Tensor
 export function arange(
   a: number,
   b?: number | TensorOptions,
-  step = 1,
+  step: number | TensorOptions = 1,
   options: TensorOptions = {},
-) {
-  if (typeof b === 'number') return made(arangeOp(a, b, step, options.dtype), options)
-  return made(arangeOp(0, a, 1, b?.dtype), b ?? {})
+): Tensor {
+  if (typeof b === 'number') {
+    if (typeof step === 'object') return arange(a, b, 1, step)
+    return made(arangeOp(a, b, step, known('arange', options).dtype), options)
+  }
+  return made(arangeOp(0, a, 1, known('arange', b ?? {}).dtype), b ?? {})
 }
 /** `steps` numbers from start to end, both included. @example linspace(0, 1, 3) // [0, 0.5, 1] */
 export const linspace = (
@@ -143,10 +192,16 @@ export const linspace = (
   end: number,
   steps: number,
   options: TensorOptions = {},
-): Tensor => made(linspaceOp(start, end, steps, options.dtype), options)
+): Tensor => made(linspaceOp(start, end, steps, known('linspace', options).dtype), options)
 /** Ones on the diagonal. @example eye(2) // [[1, 0], [0, 1]] */
-export const eye = (rows: number, cols = rows, options: TensorOptions = {}): Tensor =>
-  made(eyeOp(rows, cols, options.dtype), options)
+export function eye(
+  rows: number,
+  cols: number | TensorOptions = rows,
+  options: TensorOptions = {},
+): Tensor {
+  if (typeof cols !== 'number') return eye(rows, rows, cols)
+  return made(eyeOp(rows, cols, known('eye', options).dtype), options)
+}
 
 /** The same values on another backend (a copy without history). */
 export function toBackend(t: Tensor, backend: Backend): Tensor {

@@ -11,25 +11,21 @@ import * as compare from '../ops/compare.js'
 import { type TensorLike, toType } from '../ops/define.js'
 import * as elementwise from '../ops/elementwise.js'
 import * as functions from '../ops/functions.js'
-import * as indexing from '../ops/indexing.js'
 import type { PadOptions } from '../ops/join.js'
-import * as join from '../ops/join.js'
 import type { ScaleOptions } from '../ops/linalg.js'
 import * as linalg from '../ops/linalg.js'
 import * as movement from '../ops/movement.js'
 import type { Axes, ReduceOptions } from '../ops/reduce.js'
 import * as reduce from '../ops/reduce.js'
-import * as scan from '../ops/scan.js'
 import type { Range } from '../ops/slice.js'
 import * as slice from '../ops/slice.js'
 import type { SortOptions } from '../ops/sort.js'
-import * as sort from '../ops/sort.js'
 import type { VarianceOptions } from '../ops/statistics.js'
 import * as statistics from '../ops/statistics.js'
 import { Tensor } from '../ops/tensor.js'
 import { setRequiresGrad, toBackend } from './creation.js'
-import * as dynamic from './dynamic.js'
 
+/** The methods of every day, which a page that imports `nabla` loads. The others: moreMethods.ts. */
 const operations = {
   softmax: activation.softmax,
   logSoftmax: activation.logSoftmax,
@@ -38,54 +34,27 @@ const operations = {
   sub: elementwise.sub,
   mul: elementwise.mul,
   div: elementwise.div,
-  floorDivide: elementwise.floorDivide,
-  remainder: elementwise.remainder,
-  fmod: elementwise.fmod,
   pow: elementwise.pow,
   minimum: elementwise.minimum,
   maximum: elementwise.maximum,
-  atan2: elementwise.atan2,
-  hypot: elementwise.hypot,
-  copysign: elementwise.copysign,
-  logaddexp: elementwise.logaddexp,
   clamp: elementwise.clamp,
-  lerp: elementwise.lerp,
   neg: functions.neg,
   abs: functions.abs,
   sign: functions.sign,
   square: functions.square,
   exp: functions.exp,
-  exp2: functions.exp2,
-  expm1: functions.expm1,
   log: functions.log,
-  log2: functions.log2,
-  log10: functions.log10,
   log1p: functions.log1p,
   sqrt: functions.sqrt,
   rsqrt: functions.rsqrt,
   reciprocal: functions.reciprocal,
   sin: functions.sin,
   cos: functions.cos,
-  tan: functions.tan,
-  asin: functions.asin,
-  acos: functions.acos,
-  atan: functions.atan,
-  sinh: functions.sinh,
-  cosh: functions.cosh,
   tanh: functions.tanh,
-  asinh: functions.asinh,
-  acosh: functions.acosh,
-  atanh: functions.atanh,
   sigmoid: functions.sigmoid,
-  erf: functions.erf,
-  erfc: functions.erfc,
-  erfinv: functions.erfinv,
-  ndtr: functions.ndtr,
   floor: functions.floor,
   ceil: functions.ceil,
   round: functions.round,
-  trunc: functions.trunc,
-  frac: functions.frac,
   relu: functions.relu,
   eq: compare.eq,
   ne: compare.ne,
@@ -95,12 +64,9 @@ const operations = {
   ge: compare.ge,
   logicalAnd: compare.logicalAnd,
   logicalOr: compare.logicalOr,
-  logicalXor: compare.logicalXor,
   logicalNot: compare.logicalNot,
   isnan: compare.isnan,
-  isinf: compare.isinf,
   isfinite: compare.isfinite,
-  nanToNum: compare.nanToNum,
   sum: reduce.sum,
   mean: reduce.mean,
   prod: reduce.prod,
@@ -112,22 +78,8 @@ const operations = {
   min: reduce.min,
   all: reduce.all,
   any: reduce.any,
-  countNonzero: reduce.countNonzero,
-  logsumexp: reduce.logsumexp,
-  cumsum: scan.cumsum,
-  cumprod: scan.cumprod,
-  cummax: scan.cummax,
-  cummin: scan.cummin,
   var: statistics.variance,
   std: statistics.std,
-  norm: statistics.norm,
-  median: statistics.median,
-  quantile: statistics.quantile,
-  argsort: sort.argsort,
-  sort: sort.sort,
-  topk: sort.topk,
-  searchsorted: sort.searchsorted,
-  bucketize: sort.bucketize,
   reshape: movement.reshape,
   expand: movement.expand,
   permute: movement.permute,
@@ -136,48 +88,10 @@ const operations = {
   squeeze: movement.squeeze,
   unsqueeze: movement.unsqueeze,
   flatten: movement.flatten,
-  unflatten: movement.unflatten,
-  flip: movement.flip,
   slice: slice.slice,
   narrow: slice.narrow,
   select: slice.select,
-  unfold: slice.unfold,
-  diagonal: slice.diagonal,
-  diag: slice.diag,
-  split: join.split,
-  chunk: join.chunk,
-  roll: join.roll,
-  rot90: join.rot90,
-  pad: join.pad,
-  tile: join.tile,
-  repeat: join.repeat,
-  repeatInterleave: join.repeatInterleave,
-  indexSelect: indexing.indexSelect,
-  indexAdd: indexing.indexAdd,
-  indexCopy: indexing.indexCopy,
-  gather: indexing.gather,
-  takeAlongDim: indexing.takeAlongDim,
-  take: indexing.take,
-  scatter: indexing.scatter,
-  scatterAdd: indexing.scatterAdd,
-  scatterReduce: indexing.scatterReduce,
-  maskedFill: indexing.maskedFill,
-  oneHot: indexing.oneHot,
   matmul: linalg.matmul,
-  dot: linalg.dot,
-  outer: linalg.outer,
-  addmm: linalg.addmm,
-  baddbmm: linalg.baddbmm,
-  tensordot: linalg.tensordot,
-  cross: linalg.cross,
-  kron: linalg.kron,
-  trace: linalg.trace,
-  triu: linalg.triu,
-  tril: linalg.tril,
-  nonzero: dynamic.nonzero,
-  maskedSelect: dynamic.maskedSelect,
-  unique: dynamic.unique,
-  allclose: dynamic.allclose,
 }
 
 const extra = {
@@ -583,14 +497,17 @@ declare module '../ops/tensor.js' {
   }
 }
 
-for (const [name, f] of Object.entries(operations)) {
-  Object.defineProperty(Tensor.prototype, name, {
-    configurable: true,
-    writable: true,
-    value(this: Tensor, ...args: unknown[]) {
-      return (f as (...all: unknown[]) => unknown)(this, ...args)
-    },
-  })
+/** Makes functions methods of Tensor, their first argument. */
+export function defineMethods(functions: object): void {
+  for (const [name, f] of Object.entries(functions))
+    Object.defineProperty(Tensor.prototype, name, {
+      configurable: true,
+      writable: true,
+      value(this: Tensor, ...args: unknown[]) {
+        return (f as (...all: unknown[]) => unknown)(this, ...args)
+      },
+    })
 }
+defineMethods(operations)
 for (const [name, value] of Object.entries(extra))
   Object.defineProperty(Tensor.prototype, name, { configurable: true, writable: true, value })

@@ -11,7 +11,7 @@ import { coordinates, sum } from '../ops/reduce.js'
 import { cumsum } from '../ops/scan.js'
 import { argsort, searchsorted, topk } from '../ops/sort.js'
 import { fromData, type Tensor } from '../ops/tensor.js'
-import { drawn, nodeOf, noGrad, state, tracedTensor, withState } from '../ops/trace.js'
+import { drawn, ended, nodeOf, noGrad, state, tracedTensor, withState } from '../ops/trace.js'
 import { setRequiresGrad, type TensorOptions } from './creation.js'
 
 /**
@@ -111,7 +111,7 @@ export function withGenerator<T>(generator: Generator, f: () => T): T {
   const before = current
   current = generator
   try {
-    return f()
+    return ended('withGenerator', f())
   } finally {
     current = before
   }

@@ -1,18 +1,59 @@
 /** Pictures from and to files. */
 import { readBytes, writeAtomic } from '#host'
-import { ShapeError, show } from '../core/errors.js'
-import { type ColorMode, decodeImage, encodePng, fromPlanes, toPlanes } from '../core/image.js'
+import { ShapeError, show, ValueError } from '../core/errors.js'
+import {
+  type ColorMode,
+  type DecodeOptions,
+  decodeImage,
+  encodePng,
+  fromPlanes,
+  toPlanes,
+} from '../core/image.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 
-export type { ColorMode } from '../core/image.js'
+export type { ColorMode, DecodeOptions } from '../core/image.js'
+
+const known: OptionNames<DecodeOptions> = {
+  mode: true,
+  name: true,
+  maxBytes: true,
+  exifOrientation: true,
+}
+
+/** A mode by itself stands for options with it. */
+function optionsOf(op: string, given: ColorMode | DecodeOptions | undefined): DecodeOptions {
+  const options = checkOptions(op, typeof given === 'string' ? { mode: given } : given, known)
+  const { mode } = options
+  if (mode !== undefined && mode !== 'L' && mode !== 'RGB' && mode !== 'RGBA')
+    throw new ValueError({
+      op,
+      rule: "mode must be 'L', 'RGB' or 'RGBA'",
+      got: `${mode as string}`,
+    })
+  return options
+}
 
 /**
  * A PNG or JPEG as a tensor from 0 to 1, shape (C, H, W); gray 'L', 'RGB' or 'RGBA', or the channels that it has.
- * @throws FileError for another format and for a truncated or corrupt file
+ *
+ * Every color type and depth of PNG is read, baseline and progressive JPEG. A sample is v / (2^bits − 1) as it is stored:
+ * gamma and color profiles are not applied (as in Pillow and torchvision). A palette gives RGB, with transparent entries
+ * RGBA; a transparent color gives one more channel, which is 0 there. 'L' is 0.299 R + 0.587 G + 0.114 B (ITU-R 601);
+ * 'L' and 'RGB' drop alpha. A gray JPEG has one channel; subsampled chroma is repeated (libjpeg without smoothing);
+ * CMYK becomes (1 − ink)(1 − black). A JPEG is turned as its Exif orientation says unless `exifOrientation` is false.
+ * @throws FileError for another format, a truncated or corrupt file, and one that needs more than `maxBytes`
  */
-export function fromImage(bytes: Uint8Array, mode?: ColorMode, name?: string): Tensor {
-  const pixels = decodeImage(bytes, mode, name)
+export function fromImage(
+  bytes: Uint8Array,
+  options?: ColorMode | DecodeOptions,
+  name?: string,
+): Tensor {
+  const pixels = decodeImage(bytes, {
+    ...optionsOf('fromImage', options),
+    ...(name !== undefined && { name }),
+  })
   const { channels, height, width } = pixels
   return tensor(toPlanes(pixels), { shape: [channels, height, width] })
 }
@@ -32,8 +73,8 @@ export function toPng(x: Tensor): Uint8Array {
   return encodePng(fromPlanes(x.toTypedArray() as ArrayLike<number>, c, h, w))
 }
 
-/** Reads a PNG or JPEG file, for Node. @throws FileError */
-export const readImage = (path: string, mode?: ColorMode): Tensor =>
-  fromImage(readBytes(path), mode, path)
+/** Reads a PNG or JPEG file, for Node; see `fromImage`. @throws FileError */
+export const readImage = (path: string, options?: ColorMode | DecodeOptions): Tensor =>
+  fromImage(readBytes(path), optionsOf('readImage', options), path)
 /** Writes a PNG file, for Node. @throws FileError, ShapeError */
 export const writePng = (path: string, x: Tensor): void => writeAtomic(path, toPng(x))

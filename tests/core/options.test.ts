@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import {
   checkOptions,
   editDistance,
+  kinds,
   type OptionNames,
   readArguments,
   suggest,
@@ -69,7 +70,13 @@ describe('checkOptions', () => {
 describe('readArguments', () => {
   type Conv = { inside: number; kernel: number; stride?: number; bias?: boolean; extra?: number }
   const read = (...args: unknown[]) =>
-    readArguments<Conv>('Conv', args, ['inside', 'kernel', 'stride', 'bias'], 2, ['extra'])
+    readArguments<Conv>(
+      'Conv',
+      args,
+      { inside: kinds.count, kernel: kinds.count, stride: kinds.count, bias: kinds.flag },
+      2,
+      { extra: kinds.number },
+    )
   test('by place, by name, and both', () => {
     expect(read(1, 5, 2, false)).toEqual({ inside: 1, kernel: 5, stride: 2, bias: false })
     expect(read(1, 5, { bias: false })).toEqual({ inside: 1, kernel: 5, bias: false })
@@ -79,9 +86,14 @@ describe('readArguments', () => {
   })
   test.each([
     [[1], 'kernel must be given'],
-    [[1, 5, 2, false, 7], 'the arguments are inside, kernel, stride, bias; got 5 arguments'],
+    [
+      [1, 5, 2, false, 7],
+      'the arguments are inside, kernel, stride, bias; got 5, the last of them 7',
+    ],
     [[1, 5, 2, { stride: 3 }], 'an argument may be given once; got stride twice'],
     [[1, 5, { strides: 3 }], 'Did you mean stride?'],
+    [[1, 5, 2, 1], 'bias must be true or false; got 1'],
+    [['a', 5], "inside must be a whole number from 1 up; got 'a'"],
   ])('%j is refused', (args, message) => {
     expect(() => read(...args)).toThrow(message)
   })

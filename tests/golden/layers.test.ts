@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { compile, gradients, type Tensor } from 'nabla'
 import * as nn from 'nabla/nn'
 import { describe, expect, test } from 'vitest'
-import { isFloat } from '../../src/core/dtype.js'
+import { isFloat } from '../laws/table.js'
 import { exempt, layers, tensorsOf } from '../laws/layers.js'
 import { type Case, expectClose, golden, revive } from './fixture.js'
 

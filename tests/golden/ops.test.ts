@@ -3,9 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import * as nabla from 'nabla'
 import { type BackendName, gradients, setBackend, type Tensor } from 'nabla'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { isFloat } from '../../src/core/dtype.js'
-import { registry } from '../../src/ops/define.js'
 import { tensorsIn } from '../laws/make.js'
+import { backends, isFloat, tested } from '../laws/table.js'
 import { exempt, provedElsewhere, within } from './exempt.js'
 import { type Case, expectClose, golden, revive } from './fixture.js'
 
@@ -27,7 +26,7 @@ interface OpCase {
   grads?: (Tensor | null | string)[]
 }
 
-describe.each<BackendName>(['reference', 'native', 'wasm'])('%s gives what PyTorch gives', (b) => {
+describe.each<BackendName>(backends)('%s gives what PyTorch gives', (b) => {
   beforeAll(() => setBackend(b))
 
   test.each(cases)('$name', (c) => {
@@ -74,7 +73,7 @@ describe('no operation goes without golden numbers', () => {
   const excused = (name: string) =>
     recorded.has(name) || name in exempt || name in provedElsewhere || name in within
 
-  test.each([...registry.keys()])('%s', (name) => {
+  test.each([...tested.keys()])('%s', (name) => {
     const publicName = name === 'var' ? 'variance' : name
     expect(proved.has(publicName) || excused(name), `cases for ${name} in topics/ops_*.py`).toBe(
       true,
@@ -88,7 +87,7 @@ describe('no operation goes without golden numbers', () => {
     expect(missing).toEqual([])
   })
   test('reasons are given for what exists and has none', () => {
-    const known = new Set([...registry.keys(), ...Object.keys(nabla)])
+    const known = new Set([...tested.keys(), ...Object.keys(nabla)])
     for (const name of [exempt, provedElsewhere, within].flatMap(Object.keys)) {
       expect(known.has(name), `${name} exists`).toBe(true)
       expect(proved.has(name), `${name} has cases, so that it needs no excuse`).toBe(false)

@@ -1,15 +1,8 @@
+import { type BackendName, compile, gradients, mul, setBackend, sum, type Tensor, add } from 'nabla'
 import { describe, expect, test } from 'vitest'
-import { gradients } from '../../src/autograd/backward.js'
-import type { BackendName } from '../../src/backends/backend.js'
-import { setBackend } from '../../src/backends/registry.js'
-import { compile } from '../../src/compile/compile.js'
-import { isFloat } from '../../src/core/dtype.js'
-import { registry, type Tensors } from '../../src/ops/define.js'
-import { add, mul } from '../../src/ops/elementwise.js'
-import { sum } from '../../src/ops/reduce.js'
-import type { Tensor } from '../../src/ops/tensor.js'
+import type { Tensors } from '../../src/ops/define.js'
 import { maker, tensorsIn } from './make.js'
-import '../../src/index.js'
+import { fastBackends, isFloat, tested } from './table.js'
 
 const list = (out: Tensors): Tensor[] => (Array.isArray(out) ? out : [out as Tensor])
 const read = (t: Tensor | null) => (t ? [...(t.toTypedArray() as Iterable<number>)] : null)
@@ -17,11 +10,10 @@ const read = (t: Tensor | null) => (t ? [...(t.toTypedArray() as Iterable<number
 /** Results and gradients of every sample on a backend. */
 function results(name: string, backend: BackendName, compiled: boolean) {
   setBackend(backend)
-  const op = registry.get(name)!
-  const call = op as unknown as (...args: unknown[]) => Tensors
-  return op.spec.samples!(maker(5)).map((args) => {
+  const { call, spec } = tested.get(name)!
+  return spec.samples(maker(5)).map((args) => {
     const leaves =
-      op.spec.differentiable === false
+      spec.differentiable === false
         ? []
         : tensorsIn(args).filter((t) => isFloat(t.dtype) && t.size > 0)
     for (const t of leaves) t.requiresGrad = true
@@ -43,9 +35,9 @@ function results(name: string, backend: BackendName, compiled: boolean) {
   })
 }
 
-describe.each(['native', 'wasm'] as const)('%s gives what the reference gives', (backend) => {
-  describe.each([...registry.keys()])('%s', (name) => {
-    const reason = registry.get(name)!.spec.except?.backends
+describe.each(fastBackends)('%s gives what the reference gives', (backend) => {
+  describe.each([...tested.keys()])('%s', (name) => {
+    const reason = tested.get(name)!.spec.except?.backends
     // A law that cannot hold is not made; the block says why.
     test.each(reason ? [] : [false, true])('compiled: %s', (compiled) => {
       const want = results(name, 'reference', false)

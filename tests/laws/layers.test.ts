@@ -8,6 +8,7 @@ import * as losses from '../../src/nn/losses.js'
 import { isFloat } from '../../src/core/dtype.js'
 import { exempt, type LayerEntry, layers, tensorsOf } from './layers.js'
 import { maker } from './make.js'
+import { fastBackends } from './table.js'
 
 type Runnable = nn.Module & { forward(...inputs: unknown[]): unknown }
 const made = (e: LayerEntry, seed = 1): Runnable => {
@@ -73,7 +74,7 @@ const cases = Object.entries(layers).flatMap(([name, e]) =>
 describe.each(cases)('%s', (_title, name, entry) => {
   const inputs = (seed = 5) => entry.inputs(maker(seed))
   beforeEach(() => {
-    setBackend('native')
+    setBackend(fastBackends[0]!)
   })
 
   test('has its class, output shape and number of parameters', () => {

@@ -1,3 +1,4 @@
+import * as nabla from 'nabla'
 import {
   compile,
   DTypeError,
@@ -206,7 +207,9 @@ const table: Record<string, Entry> = {
   elasticNetPenalty: penalty([0.3, 0.4]),
 }
 
-const functions = Object.entries(losses) as [string, (...args: unknown[]) => Tensor][]
+const functions = Object.keys(losses).map(
+  (name) => [name, (nabla as never)[name]] as [string, (...args: unknown[]) => Tensor],
+)
 const numbers = (t: Tensor) => [...(t.toTypedArray() as Iterable<number>)]
 const isTensor = (v: unknown): v is Tensor => typeof v === 'object' && v !== null && 'gradNode' in v
 /** The call as a function of its float tensors. */

@@ -1,8 +1,6 @@
-import type { DType } from '../../src/core/dtype.js'
+import { type DType, type Tensor, tensor } from 'nabla'
 import { sizeOf } from '../../src/core/shape.js'
 import type { Nested, SampleMaker } from '../../src/ops/define.js'
-import { tensor } from '../../src/tensor/creation.js'
-import type { Tensor } from '../../src/ops/tensor.js'
 
 /** Small, fast and seeded; for test data only. */
 export function random(seed: number): () => number {
@@ -37,7 +35,10 @@ export function maker(seed: number, float: DType = 'float32'): SampleMaker {
         shape,
       }),
     bool: (shape) =>
-      tensor(Uint8Array.from(list(sizeOf(shape), () => (next() < 0.5 ? 0 : 1))), { shape }),
+      tensor(Uint8Array.from(list(sizeOf(shape), () => (next() < 0.5 ? 0 : 1))), {
+        shape,
+        dtype: 'bool',
+      }),
   }
 }
 

@@ -13,6 +13,13 @@ test('Sequential: in order, by name, by place', () => {
   const named = new nn.Sequential({ fc: new nn.Linear(2, 3), act: new nn.Tanh() })
   expect(Object.keys(named.stateDict())).toEqual(['fc.weight', 'fc.bias'])
   expect(named.layers.length).toBe(2)
+  // By its name or number as a property, which may be set.
+  expect((named as unknown as { fc: nn.Linear }).fc).toBe(named.at(0))
+  ;(net as unknown as nn.Module[])[1] = new nn.Tanh()
+  expect(net.at(1)).toBeInstanceOf(nn.Tanh)
+  expect(() => new nn.Sequential(5 as never)).toThrow(
+    /\[Sequential\] the parts must be modules; got 5/,
+  )
   expect(new nn.Sequential().forward(tensor([1])).item()).toBe(1)
 })
 
@@ -26,7 +33,7 @@ test('ModuleList keeps order beyond ten and is walked', () => {
   expect(() => (list as unknown as nn.Linear).forward(tensor([1]))).toThrow(/\[ModuleList\]/)
 })
 
-test('ModuleDict by name; names of its own properties are refused', () => {
+test('ModuleDict by name; every name is free', () => {
   const dict = new nn.ModuleDict<nn.Module>({ a: new nn.Linear(1, 2) })
   dict.set('b', new nn.ReLU())
   expect(dict.keys()).toEqual(['a', 'b'])
@@ -34,8 +41,15 @@ test('ModuleDict by name; names of its own properties are refused', () => {
   expect(dict.has('a') && !dict.has('c')).toBe(true)
   expect(Object.keys(dict.stateDict())).toEqual(['a.weight', 'a.bias'])
   expect(() => dict.get('c')).toThrow(/\[ModuleDict\] modules: a, b; got c/)
-  expect(() => dict.set('train', new nn.ReLU())).toThrow(ValueError)
   expect(() => dict.get('keys')).toThrow(ValueError)
+  for (const name of ['train', 'keys', 'forward', 'constructor', '__proto__'])
+    dict.set(name, new nn.Linear(1, 1))
+  expect(dict.get('keys')).toBeInstanceOf(nn.Linear)
+  expect(dict.eval().get('train').training).toBe(false)
+  expect(dict.parameters().length).toBe(12)
+  expect(() => dict.set('a.b', new nn.ReLU())).toThrow(/without dots/)
+  expect(() => dict.set('f', 5 as never)).toThrow(/the parts must be modules; got 5/)
+  expect(dict.delete('a') && !dict.has('a')).toBe(true)
 })
 
 test('torchvision names of a residual block', () => {
