@@ -1,6 +1,6 @@
 /** Public names, nothing else. */
+import { state } from './ops/state.js'
 import { backend } from './backends/registry.js'
-import { state } from './ops/trace.js'
 import './tensor/methods.js'
 import '#methods'
 import './tensor/print.js'
@@ -42,7 +42,9 @@ export {
   adaptiveMaxPool2d,
   adaptiveMaxPool3d,
 } from './ops/adaptive.js'
+export * from './ops/arithmetic.js'
 export { assign } from './ops/assign.js'
+export { type Axes, expand, permute, type ReduceOptions, reshape, sum } from './ops/broadcast.js'
 export * from './ops/compare.js'
 export {
   conv1d,
@@ -106,9 +108,9 @@ export {
 export * from './ops/scan.js'
 export * from './ops/slice.js'
 export * from './ops/sort.js'
+export { noGrad } from './ops/state.js'
 export * from './ops/statistics.js'
 export { keep } from './ops/tensor.js'
-export { noGrad } from './ops/trace.js'
 export type { Extents } from './ops/window.js'
 export {
   arange,

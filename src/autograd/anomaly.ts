@@ -2,7 +2,7 @@
 import { isFloat } from '../core/dtype.js'
 import { AnomalyError } from '../core/errors.js'
 import type { Tensor } from '../ops/tensor.js'
-import { withState } from '../ops/trace.js'
+import { withState } from '../ops/state.js'
 import { hooks } from './backward.js'
 
 /** How many elements are NaN and infinite. */

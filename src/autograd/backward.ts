@@ -1,13 +1,13 @@
+import { sumTo, expand } from '../ops/broadcast.js'
+import { add } from '../ops/arithmetic.js'
 import { isFloat } from '../core/dtype.js'
 import { GradError, ShapeError, show } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
 import { attrKey, scalar } from '../ops/define.js'
 import { runCached } from '../ops/eager.js'
-import { add } from '../ops/elementwise.js'
-import { sumTo } from '../ops/reduced.js'
 import { type GradNode, Tensor } from '../ops/tensor.js'
-import { ended, nodeOf, state, tracedTensor, withState } from '../ops/trace.js'
-import { expand } from '../ops/movement.js'
+import { nodeOf, tracedTensor } from '../ops/trace.js'
+import { ended, state, withState } from '../ops/state.js'
 
 export interface BackwardOptions {
   /** Keep the graph, so that it can be walked again. Set by `createGraph`. */

@@ -1,11 +1,11 @@
 /** The gradient of a function against differences of its values, in float64. */
+import { sum } from '../ops/broadcast.js'
+import { mul } from '../ops/arithmetic.js'
 import { backend } from '../backends/registry.js'
 import { isFloat } from '../core/dtype.js'
 import { DTypeError, GradError } from '../core/errors.js'
-import { mul } from '../ops/elementwise.js'
-import { sum } from '../ops/reduce.js'
 import { fromData, Tensor } from '../ops/tensor.js'
-import { ended, withState } from '../ops/trace.js'
+import { ended, withState } from '../ops/state.js'
 import { gradients } from './backward.js'
 
 export interface GradCheckOptions {

@@ -1,6 +1,6 @@
 /** Activations that are computed again in the backward walk instead of being kept. */
 import { type GradNode, type OpRecord, Tensor } from '../ops/tensor.js'
-import { type Replay, state, withState } from '../ops/trace.js'
+import { type Replay, state, withState } from '../ops/state.js'
 import { collect, detach, walk } from './backward.js'
 
 interface Segment {

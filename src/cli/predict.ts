@@ -5,11 +5,11 @@ import { FileError, NablaError, show, ValueError } from '../core/errors.js'
 import { decodeImage } from '../core/image.js'
 import { loadTensors, readBytes } from '../io/files.js'
 import type { Tensor } from '../ops/tensor.js'
-import { noGrad } from '../ops/trace.js'
 import { tensor } from '../tensor/creation.js'
 import type { Classifier, SavedRun } from './recipe.js'
 import { loadClassifier } from './recipes.js'
 import { drawImages } from './terminal.js'
+import { noGrad } from '../ops/state.js'
 import '../index.js'
 
 /**

@@ -6,7 +6,8 @@ import { treeKey, treeMap } from '../core/tree.js'
 import { reach, signature } from '../ops/eager.js'
 import { runPending } from '../ops/pending.js'
 import { backendOf, onStorage, Tensor } from '../ops/tensor.js'
-import { ended, nodeOf, reachable, state, withState } from '../ops/trace.js'
+import { nodeOf, reachable } from '../ops/trace.js'
+import { ended, state, withState } from '../ops/state.js'
 import { type Box, FunctionRecorder } from './recorder.js'
 
 export interface CompileOptions {

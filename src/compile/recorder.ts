@@ -2,7 +2,8 @@ import type { Node } from '../backends/ir.js'
 import { TraceError } from '../core/errors.js'
 import { inputPrim, signature } from '../ops/eager.js'
 import type { Tensor } from '../ops/tensor.js'
-import { type Recorder, tracedTensor } from '../ops/trace.js'
+import type { Recorder } from '../ops/state.js'
+import { tracedTensor } from '../ops/trace.js'
 
 /** A tensor outside of the function that the program reads or writes in place. */
 export interface Box {

@@ -1,12 +1,12 @@
 /** Labelled gray images, one byte a pixel, as MNIST and its kin come. */
+import { reshape } from '../ops/broadcast.js'
 import { FileError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { takeBytes } from '../ops/bytes.js'
-import { reshape } from '../ops/movement.js'
 import { slice } from '../ops/slice.js'
 import { filled, fromData, type Tensor } from '../ops/tensor.js'
-import { state } from '../ops/trace.js'
 import type { Dataset } from './dataset.js'
+import { state } from '../ops/state.js'
 import type { Idx } from './idx.js'
 
 export interface ImageOptions {

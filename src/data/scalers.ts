@@ -1,7 +1,8 @@
 /** Numbers scaled, and multiplied with each other, by columns. */
+import { add, div, mul, sub } from '../ops/arithmetic.js'
 import { isFloat } from '../core/dtype.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
-import { add, clamp, div, mul, sub } from '../ops/elementwise.js'
+import { clamp } from '../ops/elementwise.js'
 import { concat } from '../ops/join.js'
 import { narrow } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'

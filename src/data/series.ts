@@ -1,6 +1,7 @@
 /** Values in the order of time. */
+import { permute, reshape } from '../ops/broadcast.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
-import { contiguous, permute, reshape } from '../ops/movement.js'
+import { contiguous } from '../ops/movement.js'
 import { narrow, unfold } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'

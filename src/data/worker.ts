@@ -4,11 +4,11 @@ import type { BackendName } from '../backends/backend.js'
 import { backend, setBackend } from '../backends/registry.js'
 import { NablaError } from '../core/errors.js'
 import { Tensor } from '../ops/tensor.js'
-import { state } from '../ops/trace.js'
 import '../tensor/methods.js'
 import '../tensor/moreMethods.js'
 import { callExport, collate, type Dataset } from './dataset.js'
 import { makeBatch } from './loader.js'
+import { state } from '../ops/state.js'
 import { ANSWERS, type Answer, ENDED, type Job, type Packed } from './prefetch.js'
 
 const data = workerData as {

@@ -2,8 +2,8 @@
 import { backend } from '../backends/registry.js'
 import { type DType, newArray, type TypedArray } from '../core/dtype.js'
 import { FileError } from '../core/errors.js'
+import { state } from '../ops/state.js'
 import { fromData, type Tensor } from '../ops/tensor.js'
-import { state } from '../ops/trace.js'
 
 /** Types of elements, by kind and bits: f a float, i a signed, u an unsigned whole number. */
 export type ElementKind =

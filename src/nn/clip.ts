@@ -1,12 +1,13 @@
 /** Bounds on gradients, applied between `backward` and the optimizer's step. */
+import { sum } from '../ops/broadcast.js'
+import { add, div, mul } from '../ops/arithmetic.js'
 import { ValueError } from '../core/errors.js'
-import { add, clamp, div, minimum, mul } from '../ops/elementwise.js'
+import { clamp, minimum } from '../ops/elementwise.js'
 import { norm } from '../ops/statistics.js'
 import { sqrt, square } from '../ops/functions.js'
-import { sum } from '../ops/reduce.js'
 import { stack } from '../ops/join.js'
+import { noGrad } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
-import { noGrad } from '../ops/trace.js'
 
 const withGrad = (params: readonly Tensor[]) => params.filter((p) => p.grad)
 

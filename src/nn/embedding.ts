@@ -11,10 +11,10 @@ import {
 import { concat } from '../ops/join.js'
 import { narrow } from '../ops/slice.js'
 import { Tensor } from '../ops/tensor.js'
-import { noGrad } from '../ops/trace.js'
 import { zeros } from '../tensor/creation.js'
 import { parameter, showOptions } from './common.js'
 import * as init from './init.js'
+import { noGrad } from '../ops/state.js'
 import { Module, Parameter } from './module.js'
 
 /** A table of vectors, N(0, 1), with zeros at the padding index; or a given one. */

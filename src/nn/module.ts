@@ -7,8 +7,8 @@ import { leaves } from '../core/tree.js'
 import { assign } from '../ops/assign.js'
 import { nameTensor } from '../ops/names.js'
 import { keep, Tensor } from '../ops/tensor.js'
-import { guard, noGrad, state } from '../ops/trace.js'
 import { toBackend } from '../tensor/creation.js'
+import { guard, noGrad, state } from '../ops/state.js'
 import { watch } from './watch.js'
 
 /** A tensor that is trained: a leaf whose gradient is wanted. */

@@ -1,16 +1,16 @@
 /** Normalization layers. */
+import { add, div } from '../ops/arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, orNull, readArguments } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import { assign } from '../ops/assign.js'
 import { toType } from '../ops/define.js'
-import { add, div } from '../ops/elementwise.js'
 import { squeeze, unsqueeze } from '../ops/movement.js'
 import { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from '../ops/norm.js'
 import type { Tensor } from '../ops/tensor.js'
-import { noGrad } from '../ops/trace.js'
 import { full, ones, zeros } from '../tensor/creation.js'
 import { biasPlace, parameter, showOptions, type Unless, unless } from './common.js'
+import { noGrad } from '../ops/state.js'
 import { Module, Parameter } from './module.js'
 
 const parameterOfOnes = (shape: Shape) => new Parameter(ones(shape))

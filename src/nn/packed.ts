@@ -1,9 +1,10 @@
 /** Sequences of several lengths in one tensor, padded or packed. PyTorch: torch.nn.utils.rnn. */
+import { reshape } from '../ops/broadcast.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
 import { indexCopy, indexSelect } from '../ops/indexing.js'
 import { concat, stack } from '../ops/join.js'
-import { reshape, transpose } from '../ops/movement.js'
+import { transpose } from '../ops/movement.js'
 import { narrow, select } from '../ops/slice.js'
 import { Tensor } from '../ops/tensor.js'
 import { full, tensor } from '../tensor/creation.js'

@@ -1,11 +1,11 @@
 /** Blocks with a way around: y = f(x) + x. He et al., "Deep residual learning", 2015, https://arxiv.org/abs/1512.03385 */
 import { checkOptions, type OptionNames } from '../core/options.js'
-import { add } from '../ops/elementwise.js'
 import { relu } from '../ops/functions.js'
 import type { Tensor } from '../ops/tensor.js'
 import { Conv2d } from './conv.js'
 import { type Layer, Sequential } from './layers.js'
 import { Module } from './module.js'
+import { add } from '../ops/arithmetic.js'
 import { BatchNorm2d } from './norm.js'
 
 export interface ResidualOptions {

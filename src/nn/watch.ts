@@ -1,7 +1,7 @@
 /** What a compiled function depends on besides tensors' values: the fields of the modules that it runs. */
 import { partsOf } from '../core/tree.js'
+import type { Recorder } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
-import type { Recorder } from '../ops/trace.js'
 
 /** One value that was read: where it stands and what it was. */
 type Fact = { read: () => unknown; value: unknown }

@@ -1,4 +1,6 @@
 /** Activation functions. */
+import { reshape, sum } from './broadcast.js'
+import { add, div, mul, sub, where, neg } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { normAxis } from '../core/shape.js'
 import { alongChannels, sumToChannels } from './channels.js'
@@ -11,7 +13,7 @@ import {
   type SampleMaker,
   type TensorLike,
 } from './define.js'
-import { add, clamp, div, maximum, minimum, mul, sub, where } from './elementwise.js'
+import { clamp, maximum, minimum } from './elementwise.js'
 import {
   abs,
   ndtr,
@@ -19,14 +21,12 @@ import {
   expm1,
   log,
   log1p,
-  neg,
   reciprocal,
   sigmoid,
   square,
   tanh,
 } from './functions.js'
-import { reshape } from './movement.js'
-import { amax, sum } from './reduce.js'
+import { amax } from './reduce.js'
 import { narrow } from './slice.js'
 import type { Tensor } from './tensor.js'
 

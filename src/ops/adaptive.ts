@@ -1,17 +1,18 @@
 /** Pooling that is told the shape of its result: window i covers the places from ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉. */
+import { reshape, swap } from './broadcast.js'
+import { add, div, mul } from './arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { checkShape, type Shape, show } from '../core/shape.js'
 import { ge, logicalAnd, lt } from './compare.js'
 import { defineOp, toType } from './define.js'
-import { add, div, floorDivide, mul, remainder } from './elementwise.js'
+import { floorDivide, remainder } from './elementwise.js'
 import { map } from './forms.js'
 import { indexSelect } from './indexing.js'
 import { matmul } from './linalg.js'
-import { flatten, reshape } from './movement.js'
+import { flatten } from './movement.js'
 import { averagePool, maxPool, maxPoolIndices, type Pooled, type ReturnIndices } from './pool.js'
 import type { Tensor } from './tensor.js'
 import { constant, iota } from './trace.js'
-import { swap } from './views.js'
 import { batched, checkFloats, windowOf } from './window.js'
 
 /** Extents of the result; null keeps that of x. */

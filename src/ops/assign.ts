@@ -2,7 +2,8 @@ import { DTypeError, ShapeError, show } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
 import { assignEager } from './eager.js'
 import { requireLeaf, type Tensor } from './tensor.js'
-import { nodeOf, replaying, state } from './trace.js'
+import { state } from './state.js'
+import { nodeOf, replaying } from './trace.js'
 
 /**
  * Writes `value` into the memory of `box`: parameters, optimizer state and running statistics change this way,

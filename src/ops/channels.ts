@@ -1,6 +1,5 @@
 /** Vectors that hold one value for each channel (axis 1). */
-import { reshape } from './movement.js'
-import { sum } from './reduce.js'
+import { reshape, sum } from './broadcast.js'
 import type { Tensor } from './tensor.js'
 
 /** A vector along axis 1 of a tensor of that rank. */

@@ -1,9 +1,9 @@
 /** Comparisons, logic and tests: elementwise operations that give bool. See elementwise.ts. */
+import { where } from './arithmetic.js'
 import type { MapFn } from '../backends/ir.js'
 import { isFloat } from '../core/dtype.js'
 import { broadcastShapes } from '../core/shape.js'
 import { defineOp, type Nested, operand, operands, type TensorLike, toType } from './define.js'
-import { where } from './elementwise.js'
 import { map } from './forms.js'
 import type { Tensor } from './tensor.js'
 import { constant } from './trace.js'

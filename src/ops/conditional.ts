@@ -1,7 +1,8 @@
 import { assign } from './assign.js'
-import { where } from './elementwise.js'
 import type { Tensor } from './tensor.js'
-import { nodeOf, state, tracedTensor } from './trace.js'
+import { where } from './arithmetic.js'
+import { state } from './state.js'
+import { nodeOf, tracedTensor } from './trace.js'
 
 /**
  * Remembers the values of tensors. The function that comes back is called after some of them were assigned to: where

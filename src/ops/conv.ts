@@ -1,10 +1,10 @@
 /** Convolution and its transpose, over one to three spatial axes. */
+import { add } from './arithmetic.js'
 import type { Window } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
 import { alongChannels, sumToChannels } from './channels.js'
 import { defineOp, type Grads } from './define.js'
-import { add } from './elementwise.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
 import { batched, checkFits, checkFloats, type Extents, extents, windowOf } from './window.js'

@@ -4,7 +4,8 @@ import { DTypeError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
 import { type Move, moved, runCached } from './eager.js'
 import { backendOf, fromData, type GradNode, Tensor } from './tensor.js'
-import { constant, nodeOf, prim, state, tracedTensor } from './trace.js'
+import { state } from './state.js'
+import { constant, nodeOf, prim, tracedTensor } from './trace.js'
 
 export type TensorLike = Tensor | number | boolean
 export type Tensors = Tensor | readonly Tensor[]

@@ -1,10 +1,10 @@
 /** Dropout by random bits that are given; tensor/dropout.ts draws them. */
+import { add, mul, where } from './arithmetic.js'
 import { isFloat } from '../core/dtype.js'
 import { DTypeError, ShapeError, ValueError } from '../core/errors.js'
 import { broadcastShapes, sameShape, show } from '../core/shape.js'
 import { ge } from './compare.js'
 import { defineOp, type Grads, requireType, type SampleMaker } from './define.js'
-import { add, mul, where } from './elementwise.js'
 import { map } from './forms.js'
 import type { Tensor } from './tensor.js'
 import { constant } from './trace.js'

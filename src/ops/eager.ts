@@ -9,7 +9,8 @@ import { TraceError } from '../core/errors.js'
 import { isContiguous, type Shape, sizeOf, stridesOf } from '../core/shape.js'
 import { affine, constantOf, reshapeStrides, viewLayout } from '../backends/layout.js'
 import { backendOf, checkDType, Tensor } from './tensor.js'
-import { type Recorder, reachable, state, tracedTensor, withState } from './trace.js'
+import { type Recorder, state, withState } from './state.js'
+import { reachable, tracedTensor } from './trace.js'
 
 /** Layout in short: `f[2,3]`, with strides when they are not row-major. */
 export function signature(t: Tensor): string {

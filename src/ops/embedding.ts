@@ -1,18 +1,20 @@
 /** Vectors looked up by number. */
+import { expand, reshape, sum, zerosOf } from './broadcast.js'
+import { add, div, mul, sub, where } from './arithmetic.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
 import { assign } from './assign.js'
 import { arangeOp } from './creation.js'
 import { eq, gt, lt, ne } from './compare.js'
 import { defineOp, type Grads, requireType, scalar, toType } from './define.js'
-import { add, div, maximum, mul, sub, where } from './elementwise.js'
+import { maximum } from './elementwise.js'
 import { indexAdd, indexCopy, indexSelect, scatterReduce } from './indexing.js'
-import { expand, reshape, unsqueeze } from './movement.js'
-import { amax, sum } from './reduce.js'
+import { unsqueeze } from './movement.js'
+import { amax } from './reduce.js'
 import { searchsorted } from './sort.js'
 import { norm } from './statistics.js'
 import type { Tensor } from './tensor.js'
-import { noGrad, prim } from './trace.js'
-import { zerosOf } from './views.js'
+import { noGrad } from './state.js'
+import { prim } from './trace.js'
 
 /** @throws ShapeError, DTypeError, ValueError unless index, weight and padding index fit */
 function check(op: string, index: Tensor, weight: Tensor, padding: number | null): number | null {

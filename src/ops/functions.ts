@@ -1,22 +1,9 @@
 /** Functions of one argument; see elementwise.ts. */
+import { zerosOf } from './broadcast.js'
+import { add, div, mul, sub, where, neg } from './arithmetic.js'
 import { le } from './compare.js'
-import { add, div, mul, sub, where } from './elementwise.js'
 import { map, unary } from './forms.js'
 import { constant } from './trace.js'
-import { zerosOf } from './views.js'
-
-/** −x. @example neg(tensor([1, -2])) // [-1, 2] */
-export const neg = unary({
-  name: 'neg',
-  formula: 'y = −x,  dy/dx = −1',
-  lower: 'neg',
-  vjp: (ct) => neg(ct),
-  example: [
-    [1, -2],
-    [-1, 2],
-  ],
-  integers: true,
-})
 
 /** |x|; the slope at 0 is 0. @example abs(tensor([1, -2])) // [1, 2] */
 export const abs = unary({

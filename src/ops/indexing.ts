@@ -1,4 +1,6 @@
 /** Reading and writing at indices that are data. Indices are int32; a wrong one fails the run with an IndexError. */
+import { expand, reshape, zerosOf } from './broadcast.js'
+import { add, div, mul, where } from './arithmetic.js'
 import { DTypeError, ShapeError, ValueError } from '../core/errors.js'
 import { broadcastShapes, normAxis, type Shape, sameShape, show } from '../core/shape.js'
 import { eq, ne } from './compare.js'
@@ -11,11 +13,9 @@ import {
   type TensorLike,
   toType,
 } from './define.js'
-import { add, div, mul, where } from './elementwise.js'
-import { expand, flatten, reshape } from './movement.js'
+import { flatten } from './movement.js'
 import type { Tensor } from './tensor.js'
 import { constant, prim } from './trace.js'
-import { zerosOf } from './views.js'
 
 type Mode = 'set' | 'add' | 'mul' | 'max' | 'min'
 

@@ -1,8 +1,9 @@
 /** Tensors joined, cut, padded and repeated. */
+import { expand, reshape } from './broadcast.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { normAxis, show } from '../core/shape.js'
 import { defineOp, type Grads, operand, operands, type TensorLike } from './define.js'
-import { expand, flatten, flip, reshape, transpose, unsqueeze } from './movement.js'
+import { flatten, flip, transpose, unsqueeze } from './movement.js'
 import { narrow } from './slice.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'

@@ -1,16 +1,16 @@
 /** Linear algebra: matrix products and what is made of them. */
+import { coordinates } from './creation.js'
+import { expand, permute, reshape, sum, swap } from './broadcast.js'
+import { add, mul, sub, where } from './arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { broadcastShapes, normAxis, type Shape, sameShape, show, sizeOf } from '../core/shape.js'
 import { ge, le } from './compare.js'
 import { defineOp, type Grads, operands, type TensorLike } from './define.js'
-import { add, mul, sub, where } from './elementwise.js'
 import { concat } from './join.js'
-import { expand, permute, reshape, unsqueeze } from './movement.js'
-import { coordinates, sum } from './reduce.js'
+import { unsqueeze } from './movement.js'
 import { diagonal, narrow } from './slice.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
-import { swap } from './views.js'
 
 /** Stacks of matrices, batch axes equal; the form that the primitive takes. */
 const bmm = defineOp({

@@ -1,13 +1,11 @@
 /** Affine maps. */
+import { reshape, sum, swap } from './broadcast.js'
+import { add } from './arithmetic.js'
 import { ShapeError, show } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
 import { defineOp } from './define.js'
-import { add } from './elementwise.js'
 import { einsum, matmul } from './linalg.js'
-import { reshape } from './movement.js'
-import { sum } from './reduce.js'
 import type { Tensor } from './tensor.js'
-import { swap } from './views.js'
 
 /**
  * x Wᵀ + b over the last axis of x.

@@ -1,4 +1,5 @@
 /** Operations that move elements: shapes, axes, slices, joins. Eagerly most of them are views without a copy. */
+import { permute, reshape } from './broadcast.js'
 import type { View } from '../backends/ir.js'
 import { viewLayout } from '../backends/layout.js'
 import { ShapeError } from '../core/errors.js'
@@ -13,7 +14,6 @@ import {
 } from '../core/shape.js'
 import { defineMove, defineOp, type Grads, operand, type TensorLike } from './define.js'
 import { assignEager, moved } from './eager.js'
-import { sumTo } from './reduced.js'
 import { filled, type Tensor } from './tensor.js'
 import { prim } from './trace.js'
 import { identityView, resolveShape } from './views.js'
@@ -79,145 +79,6 @@ export const viewed = defineMove({
   ],
   samples: (m) => [
     [m.float([4, 3]), { shape: [2, 2], offset: [1, 0], axes: [[[0, 1]], [[1, 2]]] }],
-  ],
-})
-
-/**
- * The same elements in row-major order under another shape; one extent may be −1.
- * @throws ShapeError when the number of elements differs
- * @example reshape(tensor([[1, 2], [3, 4]]), [4]) // [1, 2, 3, 4]
- */
-export const reshape = defineMove({
-  name: 'reshape',
-  formula: 'y[flat] = x[flat]',
-  args: (x: TensorLike, shape: Shape) => {
-    const t = operand('reshape', x)
-    return {
-      inputs: [t],
-      attrs: { shape: resolveShape('reshape', shape, t.size, t.shape), from: t.shape },
-    }
-  },
-  move: (_, { shape }) => ({ op: 'reshape', shape }),
-  vjp: (ct, _inputs, _y, { from }): Grads => [reshape(ct, from)],
-  example: (m) => [
-    [
-      m.of([
-        [1, 2],
-        [3, 4],
-      ]),
-      [4],
-    ],
-    [1, 2, 3, 4],
-  ],
-  samples: (m) => [
-    [m.float([2, 6]), [3, -1]],
-    [m.float([]), [1, 1]],
-    [m.float([0, 3]), [3, 0]],
-    [m.float([1]), []],
-    [m.int([4], 0, 9), [2, 2]],
-  ],
-})
-
-/**
- * Repeats axes of extent 1 (and new leading axes) to the shape without a copy; −1 keeps an extent.
- * @throws ShapeError when an extent that is not 1 would change
- * @example expand(tensor([[1], [2]]), [2, 2]) // [[1, 1], [2, 2]]
- */
-export const expand = defineMove({
-  name: 'expand',
-  formula: 'y[.., i, ..] = x[.., 0, ..] on repeated axes; the gradient is summed over them',
-  args: (x: TensorLike, shape: Shape) => {
-    const t = operand('expand', x)
-    const extra = shape.length - t.rank
-    const to = shape.map((n, i) => (n === -1 && i >= extra ? t.shape[i - extra]! : n))
-    if (
-      extra < 0 ||
-      to.some(
-        (n, i) => n < 0 || (i >= extra && t.shape[i - extra] !== 1 && t.shape[i - extra] !== n),
-      )
-    )
-      throw new ShapeError({
-        op: 'expand',
-        rule: `only axes of extent 1, and new leading ones, expand; x is ${show(t.shape)}`,
-        got: show(shape),
-      })
-    return { inputs: [t], attrs: { shape: to, from: t.shape } }
-  },
-  move: (from, { shape }) => {
-    const extra = shape.length - from.length
-    const axes = shape.map((n, i): [number, number][] =>
-      i < extra || from[i - extra] !== n ? [] : [[i - extra, 1]],
-    )
-    return { op: 'view', view: { shape, offset: from.map(() => 0), axes } }
-  },
-  vjp: (ct, _inputs, _y, { from }) => [sumTo(ct, from)],
-  example: (m) => [
-    [m.of([[1], [2]]), [2, 2]],
-    [
-      [1, 1],
-      [2, 2],
-    ],
-  ],
-  samples: (m) => [
-    [m.float([2, 1]), [2, 3]],
-    [m.float([3]), [2, -1]],
-    [m.float([]), [2, 2]],
-    [m.float([1, 3]), [0, 3]],
-    [m.float([0]), [2, 0]],
-  ],
-})
-
-/**
- * The axes in another order.
- * @throws ShapeError unless `order` names every axis once
- * @example permute(zeros([2, 3, 4]), [2, 0, 1]).shape // [4, 2, 3]
- */
-export const permute = defineMove({
-  name: 'permute',
-  formula: 'axis i of y is axis order[i] of x',
-  args: (x: TensorLike, order: readonly number[]) => {
-    const t = operand('permute', x)
-    const axes = order.map((a) => normAxis('permute', a, t.rank))
-    if (axes.length !== t.rank || new Set(axes).size !== t.rank)
-      throw new ShapeError({
-        op: 'permute',
-        rule: `every one of the ${t.rank} axes must be named once`,
-        got: show(order),
-      })
-    return { inputs: [t], attrs: { axes } }
-  },
-  move: (shape, { axes }) => ({
-    op: 'view',
-    view: {
-      shape: axes.map((a) => shape[a]!),
-      offset: axes.map(() => 0),
-      axes: axes.map((a) => [[a, 1]]),
-    },
-  }),
-  vjp: (ct, _inputs, _y, { axes }): Grads => [
-    permute(
-      ct,
-      axes.map((_, a) => axes.indexOf(a)),
-    ),
-  ],
-  example: (m) => [
-    [
-      m.of([
-        [1, 2],
-        [3, 4],
-      ]),
-      [1, 0],
-    ],
-    [
-      [1, 3],
-      [2, 4],
-    ],
-  ],
-  samples: (m) => [
-    [m.float([2, 3, 4]), [2, 0, 1]],
-    [m.float([]), []],
-    [m.float([2, 0]), [-1, 0]],
-    [m.int([2, 3], 0, 9), [1, 0]],
   ],
 })
 

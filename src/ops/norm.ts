@@ -1,15 +1,15 @@
 /** Normalizations. */
+import { expand, reshape, sum } from './broadcast.js'
+import { add, div, mul, sub } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { type Shape, sameShape, sizeOf } from '../core/shape.js'
 import { assign } from './assign.js'
 import { alongChannels } from './channels.js'
 import { defineOp } from './define.js'
-import { add, div, mul, sub } from './elementwise.js'
 import { rsqrt, square } from './functions.js'
-import { expand, reshape } from './movement.js'
-import { mean, sum } from './reduce.js'
+import { mean } from './reduce.js'
+import { noGrad } from './state.js'
 import type { Tensor } from './tensor.js'
-import { noGrad } from './trace.js'
 
 /** The last axes as one, in rows. */
 function checkNormalized(

@@ -4,20 +4,20 @@
  * Rows are packed: those of step 0, then those of step 1, and so on; `steps[t]` rows take part in step t, never more
  * than in the step before (the sequences are sorted, longest first), and row b of a step continues row b of the other.
  */
+import { sum, swap, zerosOf } from './broadcast.js'
+import { add, mul, sub, where } from './arithmetic.js'
 import { recurrentCells, type RecurrentCell, type RecurrentRun as Run } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
 import { defineOp, type Grads, operands } from './define.js'
 import { gt } from './compare.js'
-import { add, mul, sub, where } from './elementwise.js'
 import { relu, sigmoid, square, tanh } from './functions.js'
 import { concat, split } from './join.js'
 import { matmul } from './linalg.js'
-import { sum } from './reduce.js'
 import { narrow } from './slice.js'
 import type { Tensor } from './tensor.js'
-import { prim, state } from './trace.js'
-import { swap, zerosOf } from './views.js'
+import { state } from './state.js'
+import { prim } from './trace.js'
 
 /** The first row of each step. */
 function offsets(steps: readonly number[]): number[] {

@@ -1,67 +1,30 @@
 /** Reductions over any axes; scan.ts has the running ones, statistics.ts what is composed of these. */
+import { coordinates } from './creation.js'
+import {
+  permute,
+  reshape,
+  reducedShape,
+  reduceTo,
+  unreduce,
+  zerosOf,
+  type Axes,
+  type ReduceOptions,
+  sum,
+} from './broadcast.js'
+import { div, mul, sub, where } from './arithmetic.js'
 import { ShapeError, show } from '../core/errors.js'
 import { normAxes, normAxis, type Shape, sizeOf } from '../core/shape.js'
 import { eq, isfinite, ne } from './compare.js'
 import { defineOp, type Grads, operand, type TensorLike, toType } from './define.js'
-import { div, mul, sub, where } from './elementwise.js'
 import { map } from './forms.js'
 import { exp, log } from './functions.js'
 import { scatterAdd } from './indexing.js'
 import { concat } from './join.js'
-import { flip, permute, reshape } from './movement.js'
-import { reducedShape, reduceTo, unreduce } from './reduced.js'
+import { flip } from './movement.js'
 import { narrow } from './slice.js'
 import { cumprod } from './scan.js'
 import type { Tensor } from './tensor.js'
-import { iota, prim } from './trace.js'
-import { zerosOf } from './views.js'
-
-export interface ReduceOptions {
-  /** Reduced axes stay with extent 1. */
-  keepdim?: boolean
-}
-export type Axes = number | readonly number[] | null
-
-/**
- * The sum over the axes (all of them when none are named). bool counts as int32.
- * @example sum(tensor([[1, 2], [3, 4]]), 0) // [4, 6]
- */
-export const sum = defineOp({
-  name: 'sum',
-  formula: 'y = Σ x,  dy/dx = 1',
-  args: (x: TensorLike, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
-    const t = operand('sum', x)
-    return {
-      inputs: [t.dtype === 'bool' ? toType(t, 'int32') : t],
-      attrs: { axes: normAxes('sum', axes, t.rank), keepdim, from: t.shape },
-    }
-  },
-  forward: ([x], { axes, keepdim, from }) => {
-    const y = prim({ op: 'reduce', fn: 'sum', axes }, [x!])
-    return keepdim ? y : prim({ op: 'reshape', shape: reducedShape(from, axes, false) }, [y])
-  },
-  vjp: (ct, _inputs, _y, { axes, from }) => [unreduce(ct, axes, from)],
-  example: (m) => [
-    [
-      m.of([
-        [1, 2],
-        [3, 4],
-      ]),
-      0,
-    ],
-    [4, 6],
-  ],
-  samples: (m) => [
-    [m.float([2, 3])],
-    [m.float([2, 3, 4]), [0, -1], { keepdim: true }],
-    [m.float([2, 3, 4]), 1],
-    [m.float([])],
-    [m.float([0, 3]), 0],
-    [m.float([2, 0]), 1],
-    [m.int([3, 2], -5, 5), 1],
-    [m.bool([3])],
-  ],
-})
+import { prim } from './trace.js'
 
 /** @throws ShapeError when an axis to be reduced is empty, for reductions that have no neutral element */
 function requireElements(op: string, shape: Shape, axes: readonly number[]): void {
@@ -158,35 +121,6 @@ export const prod = defineOp({
     [m.float([])],
     [m.float([0, 3]), 0, { keepdim: true }],
     [m.int([3], 1, 4)],
-  ],
-})
-
-/** The coordinate along an axis, of the tensor's shape. */
-export const coordinates = defineOp({
-  name: 'coordinates',
-  formula: 'y[i] = the coordinate of i along the axis (int32)',
-  args: (x: Tensor, axis: number) => ({
-    inputs: [],
-    attrs: { shape: x.shape, axis: normAxis('coordinates', axis, x.rank) },
-  }),
-  forward: (_inputs, { shape, axis }) => iota(shape, axis),
-  differentiable: false,
-  example: (m) => [
-    [
-      m.of([
-        [5, 6],
-        [7, 8],
-      ]),
-      1,
-    ],
-    [
-      [0, 1],
-      [0, 1],
-    ],
-  ],
-  samples: (m) => [
-    [m.float([2, 3]), 0],
-    [m.float([0]), 0],
   ],
 })
 

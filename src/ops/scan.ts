@@ -1,4 +1,7 @@
 /** Running reductions along an axis. */
+import { coordinates } from './creation.js'
+import { expand, sum, zerosOf } from './broadcast.js'
+import { mul, where } from './arithmetic.js'
 import { normAxis } from '../core/shape.js'
 import {
   defineOp,
@@ -8,14 +11,11 @@ import {
   type TensorLike,
   toType,
 } from './define.js'
-import { mul, where } from './elementwise.js'
 import { eq, ge } from './compare.js'
 import { map } from './forms.js'
 import { scatterAdd } from './indexing.js'
-import { expand, flip, unsqueeze } from './movement.js'
-import { coordinates, sum } from './reduce.js'
+import { flip, unsqueeze } from './movement.js'
 import { constant, prim } from './trace.js'
-import { zerosOf } from './views.js'
 
 const scanSamples = (m: SampleMaker) => [
   [m.float([2, 3]), 0],

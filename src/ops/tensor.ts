@@ -3,10 +3,10 @@ import type { Node } from '../backends/ir.js'
 import type { ArrayOf, DType, TypedArray } from '../core/dtype.js'
 import { newArray } from '../core/dtype.js'
 import { BackendError, GradError, ShapeError, TraceError, ValueError } from '../core/errors.js'
+import type { Recorder } from './state.js'
+import { state } from './state.js'
 import { isContiguous, type Shape, show, sizeOf } from '../core/shape.js'
 import { runPending } from './pending.js'
-import type { Recorder } from './trace.js'
-import { state } from './trace.js'
 
 /** How a tensor came to be: the walk of `backward` follows these. */
 export interface GradNode {

@@ -2,8 +2,6 @@
 import type { View } from '../backends/ir.js'
 import { ShapeError } from '../core/errors.js'
 import { type Shape, show, sizeOf } from '../core/shape.js'
-import { scalar } from './define.js'
-import { expand, transpose } from './movement.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
 
@@ -40,9 +38,3 @@ export function resolveShape(op: string, shape: Shape, size: number, got: Shape)
     })
   return out
 }
-
-/** Zeros of the tensor's shape and type, whatever it holds. */
-export const zerosOf = (t: Tensor): Tensor => expand(scalar(0, t.dtype, [t]), t.shape)
-
-/** The last two axes exchanged. */
-export const swap = (x: Tensor): Tensor => transpose(x, -1, -2)

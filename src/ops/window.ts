@@ -1,8 +1,8 @@
 /** What convolution and pooling share: numbers for each spatial axis, checks, and the batch axis. */
+import { reshape } from './broadcast.js'
 import type { Window } from '../backends/ir.js'
 import { isFloat } from '../core/dtype.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
-import { reshape } from './movement.js'
 import type { Tensor } from './tensor.js'
 
 /** One number for every spatial axis, or one for all of them. */

@@ -1,7 +1,8 @@
 /** Adam and its kin: momentum, and rates by second moments, both corrected for starting at zero. */
+import { add, div, mul, sub, where } from '../ops/arithmetic.js'
 import { assign } from '../ops/assign.js'
 import { gt } from '../ops/compare.js'
-import { add, div, maximum, mul, sub, where } from '../ops/elementwise.js'
+import { maximum } from '../ops/elementwise.js'
 import { abs, exp, rsqrt, sqrt, square } from '../ops/functions.js'
 import type { Tensor } from '../ops/tensor.js'
 import {

@@ -1,10 +1,10 @@
 /** Optimizers that scale each number's rate by its past gradients. */
+import { add, div, mul, sub } from '../ops/arithmetic.js'
 import { assign } from '../ops/assign.js'
-import { add, div, lerp, maximum, minimum, mul, pow, sub } from '../ops/elementwise.js'
+import { lerp, maximum, minimum, pow } from '../ops/elementwise.js'
 import { rsqrt, sqrt, square } from '../ops/functions.js'
 import { mean } from '../ops/reduce.js'
 import type { Tensor } from '../ops/tensor.js'
-import { withState } from '../ops/trace.js'
 import { fullLike, zeros } from '../tensor/creation.js'
 import {
   Optimizer,
@@ -14,6 +14,7 @@ import {
   type Step,
   zeroState,
 } from './optimizer.js'
+import { withState } from '../ops/state.js'
 import { average, type Decay, noDecay, penalized } from './options.js'
 
 export interface AdagradOptions extends OptimizerOptions, Decay {

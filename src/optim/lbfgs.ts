@@ -1,17 +1,17 @@
 /** Limited-memory BFGS: whole batches, curvature from the last gradients, a line search. */
+import { reshape, sum } from '../ops/broadcast.js'
+import { add, mul, sub, neg } from '../ops/arithmetic.js'
 import { TraceError, ValueError } from '../core/errors.js'
 import { assign } from '../ops/assign.js'
-import { add, mul, sub } from '../ops/elementwise.js'
-import { abs, neg } from '../ops/functions.js'
+import { abs } from '../ops/functions.js'
 import { concat } from '../ops/join.js'
-import { reshape } from '../ops/movement.js'
-import { amax, sum } from '../ops/reduce.js'
+import { amax } from '../ops/reduce.js'
 import { narrow } from '../ops/slice.js'
 import { runPending } from '../ops/pending.js'
 import type { Tensor } from '../ops/tensor.js'
-import { noGrad, state, withState } from '../ops/trace.js'
 import { zerosLike } from '../tensor/creation.js'
 import { type Loss, strongWolfe } from './lineSearch.js'
+import { noGrad, state, withState } from '../ops/state.js'
 import { Optimizer, type OptimizerOptions, type OptimizerState } from './optimizer.js'
 
 export interface LBFGSOptions extends OptimizerOptions {

@@ -1,7 +1,8 @@
 /** A step length that fulfils the strong Wolfe conditions. Nocedal and Wright, 2006, algorithms 3.5 and 3.6. */
+import { sum } from '../ops/broadcast.js'
+import { mul } from '../ops/arithmetic.js'
 import { abs } from '../ops/functions.js'
-import { mul } from '../ops/elementwise.js'
-import { amax, sum } from '../ops/reduce.js'
+import { amax } from '../ops/reduce.js'
 import type { Tensor } from '../ops/tensor.js'
 
 /** A loss and its gradient, at some place. */

@@ -1,10 +1,10 @@
 /** Options that optimizers share: what they must be, and what they do to a gradient. */
+import { add, mul, sub, neg } from '../ops/arithmetic.js'
 import { ValueError } from '../core/errors.js'
 import { checkOptions, showValue } from '../core/options.js'
 import { assign } from '../ops/assign.js'
 import type { TensorLike } from '../ops/define.js'
-import { add, mul, sub } from '../ops/elementwise.js'
-import { expm1, log, neg, sign } from '../ops/functions.js'
+import { expm1, log, sign } from '../ops/functions.js'
 import type { Tensor } from '../ops/tensor.js'
 
 export interface Decay {

@@ -1,8 +1,9 @@
 /** Optimizers without adaptive rates, and those by the sign of the gradient. */
+import { add, div, mul, sub, where } from '../ops/arithmetic.js'
 import { ValueError } from '../core/errors.js'
 import { assign } from '../ops/assign.js'
 import { gt, lt } from '../ops/compare.js'
-import { add, clamp, div, lerp, maximum, mul, pow, sub, where } from '../ops/elementwise.js'
+import { clamp, lerp, maximum, pow } from '../ops/elementwise.js'
 import { sign } from '../ops/functions.js'
 import type { Tensor } from '../ops/tensor.js'
 import { fullLike } from '../tensor/creation.js'

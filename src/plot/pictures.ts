@@ -1,6 +1,6 @@
 /** The pictures of a training run and of its parts, made of the charts. */
+import { sum } from '../ops/broadcast.js'
 import { gradients } from '../autograd/backward.js'
-import { sum } from '../ops/reduce.js'
 import type { Tensor } from '../ops/tensor.js'
 import { linspace } from '../tensor/creation.js'
 import { checkOptions, type OptionNames } from '../core/options.js'

@@ -1,3 +1,4 @@
+import { state, withState } from '../ops/state.js'
 import type { Backend } from '../backends/backend.js'
 import {
   type AnyTypedArray,
@@ -14,7 +15,6 @@ import { type Shape, sizeOf } from '../core/shape.js'
 import { arangeOp, eyeOp, full as fullOp, linspaceOp } from '../ops/creation.js'
 import type { Nested } from '../ops/define.js'
 import { fromData, Tensor } from '../ops/tensor.js'
-import { state, withState } from '../ops/trace.js'
 
 export interface TensorOptions {
   dtype?: DType

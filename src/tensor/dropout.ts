@@ -1,11 +1,11 @@
 /** Functions that draw random numbers on the way: dropout in its forms, and the ReLU with random slopes. */
+import { mul, where } from '../ops/arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
 import { leakyRelu } from '../ops/activation.js'
 import { gt } from '../ops/compare.js'
 import { operand, type TensorLike } from '../ops/define.js'
 import { alphaDropoutByBits, checkDropout, dropoutByBits } from '../ops/dropout.js'
-import { mul, where } from '../ops/elementwise.js'
 import type { Tensor } from '../ops/tensor.js'
 import { defaultGenerator, type Generator, uniform } from './random.js'
 

@@ -1,9 +1,10 @@
 /** Functions whose result's shape depends on the values: they read them, so they cannot be compiled. */
+import { expand } from '../ops/broadcast.js'
 import { show, ShapeError } from '../core/errors.js'
 import { broadcastShapes } from '../core/shape.js'
 import { requireType } from '../ops/define.js'
 import { indexSelect } from '../ops/indexing.js'
-import { expand, flatten } from '../ops/movement.js'
+import { flatten } from '../ops/movement.js'
 import { fromData, type Tensor } from '../ops/tensor.js'
 
 /** The coordinates of elements that are not 0, one row each (int32). @example nonzero(tensor([0, 5, 6])) // [[1], [2]] */

@@ -7,6 +7,8 @@ import { type DType, dtypes, type TypedArray } from '../core/dtype.js'
 import type { SoftmaxOptions } from '../ops/activation.js'
 import * as activation from '../ops/activation.js'
 import { assign } from '../ops/assign.js'
+import * as arithmetic from '../ops/arithmetic.js'
+import * as broadcast from '../ops/broadcast.js'
 import * as compare from '../ops/compare.js'
 import { type TensorLike, toType } from '../ops/define.js'
 import * as elementwise from '../ops/elementwise.js'
@@ -15,7 +17,7 @@ import type { PadOptions } from '../ops/join.js'
 import type { ScaleOptions } from '../ops/linalg.js'
 import * as linalg from '../ops/linalg.js'
 import * as movement from '../ops/movement.js'
-import type { Axes, ReduceOptions } from '../ops/reduce.js'
+import type { Axes, ReduceOptions } from '../ops/broadcast.js'
 import * as reduce from '../ops/reduce.js'
 import type { Range } from '../ops/slice.js'
 import * as slice from '../ops/slice.js'
@@ -29,16 +31,16 @@ import { setRequiresGrad, toBackend } from './creation.js'
 const operations = {
   softmax: activation.softmax,
   logSoftmax: activation.logSoftmax,
-  cast: elementwise.cast,
-  add: elementwise.add,
-  sub: elementwise.sub,
-  mul: elementwise.mul,
-  div: elementwise.div,
+  cast: arithmetic.cast,
+  add: arithmetic.add,
+  sub: arithmetic.sub,
+  mul: arithmetic.mul,
+  div: arithmetic.div,
   pow: elementwise.pow,
   minimum: elementwise.minimum,
   maximum: elementwise.maximum,
   clamp: elementwise.clamp,
-  neg: functions.neg,
+  neg: arithmetic.neg,
   abs: functions.abs,
   sign: functions.sign,
   square: functions.square,
@@ -67,7 +69,7 @@ const operations = {
   logicalNot: compare.logicalNot,
   isnan: compare.isnan,
   isfinite: compare.isfinite,
-  sum: reduce.sum,
+  sum: broadcast.sum,
   mean: reduce.mean,
   prod: reduce.prod,
   amax: reduce.amax,
@@ -80,9 +82,9 @@ const operations = {
   any: reduce.any,
   var: statistics.variance,
   std: statistics.std,
-  reshape: movement.reshape,
-  expand: movement.expand,
-  permute: movement.permute,
+  reshape: broadcast.reshape,
+  expand: broadcast.expand,
+  permute: broadcast.permute,
   transpose: movement.transpose,
   movedim: movement.movedim,
   squeeze: movement.squeeze,
@@ -145,7 +147,7 @@ const extra = {
     return this.rank < 2 ? this : movement.transpose(this, 0, 1)
   },
   where(this: Tensor, condition: Tensor, other: Tensor | number): Tensor {
-    return elementwise.where(condition, this, other)
+    return arithmetic.where(condition, this, other)
   },
 }
 type NestedArray = number | boolean | NestedArray[]

@@ -1,8 +1,8 @@
 /** Memory of eager tensors, given back at the end of a scope. */
 import type { Storage } from '../backends/backend.js'
 import type { GradNode } from '../ops/tensor.js'
+import { state, withState } from '../ops/state.js'
 import { isKept, Tensor } from '../ops/tensor.js'
-import { state, withState } from '../ops/trace.js'
 
 /**
  * Runs `f` and gives back the memory of every tensor that was made in it, but for those that it returns, anywhere in

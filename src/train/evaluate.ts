@@ -1,4 +1,5 @@
 /** A model on data it does not learn from: loss, metrics, predictions. */
+import { sum } from '../ops/broadcast.js'
 import { compile } from '../compile/compile.js'
 import { isFloat } from '../core/dtype.js'
 import type { Module } from '../nn/module.js'
@@ -6,9 +7,9 @@ import { eq } from '../ops/compare.js'
 import { toType } from '../ops/define.js'
 import { concat } from '../ops/join.js'
 import { crossEntropy } from '../ops/loss/index.js'
-import { argmax, sum } from '../ops/reduce.js'
+import { argmax } from '../ops/reduce.js'
 import { Tensor } from '../ops/tensor.js'
-import { noGrad } from '../ops/trace.js'
+import { noGrad } from '../ops/state.js'
 import type { Metric } from './metrics.js'
 
 export type Model = Module & { forward(x: Tensor): Tensor }

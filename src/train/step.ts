@@ -1,11 +1,11 @@
 /** One step of training as a function of a batch, which `compile` turns into one program. */
+import { where } from '../ops/arithmetic.js'
 import { compile } from '../compile/compile.js'
 import { isfinite } from '../ops/compare.js'
-import { where } from '../ops/elementwise.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import type { Tensor } from '../ops/tensor.js'
-import { noGrad } from '../ops/trace.js'
 import { clipGradNorm, clipGradValue } from '../nn/clip.js'
+import { noGrad } from '../ops/state.js'
 import { correct, isClass, type LossFunction, type Model } from './evaluate.js'
 
 export interface StepOptions {

@@ -6,7 +6,7 @@ import { grouped } from '../core/text.js'
 import type { Shape } from '../core/shape.js'
 import type { Module } from '../nn/module.js'
 import { Tensor } from '../ops/tensor.js'
-import { noGrad, state } from '../ops/trace.js'
+import { noGrad, state } from '../ops/state.js'
 import { zeros } from '../tensor/creation.js'
 
 export interface LayerSummary {

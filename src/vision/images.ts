@@ -1,8 +1,9 @@
 /** What all transforms share: pictures as tensors, (C, H, W) or whole batches, (N, C, H, W). */
+import { div, mul, where } from '../ops/arithmetic.js'
 import { isFloat } from '../core/dtype.js'
 import { DTypeError, ShapeError, show } from '../core/errors.js'
 import { lt } from '../ops/compare.js'
-import { div, minimum, mul, where } from '../ops/elementwise.js'
+import { minimum } from '../ops/elementwise.js'
 import { exp, sqrt } from '../ops/functions.js'
 import { squeeze, unsqueeze } from '../ops/movement.js'
 import type { Tensor } from '../ops/tensor.js'

@@ -1,9 +1,9 @@
 /** Noise and holes. */
+import { reshape } from '../ops/broadcast.js'
+import { add, mul, sub, where } from '../ops/arithmetic.js'
 import { ValueError } from '../core/errors.js'
 import { ge, logicalAnd, lt } from '../ops/compare.js'
-import { add, mul, sub, where } from '../ops/elementwise.js'
 import { floor } from '../ops/functions.js'
-import { reshape } from '../ops/movement.js'
 import type { Tensor } from '../ops/tensor.js'
 import { arange } from '../tensor/creation.js'
 import { randn } from '../tensor/random.js'

@@ -5,7 +5,13 @@
  */
 import { availableBackends, type BackendName, operations } from 'nabla'
 import { type Op, type OpSpec, registry, type Tensors } from '../../src/ops/define.js'
+import '../../src/fft/index.js'
 import '../../src/index.js'
+import '../../src/linalg/index.js'
+import '../../src/special/index.js'
+import 'nabla/fft'
+import 'nabla/linalg'
+import 'nabla/special'
 
 /** The built files that the tests run on; undefined: the sources. */
 export const built = process.env.NABLA_TEST_DIST as 'node' | 'browser' | undefined

@@ -17,7 +17,8 @@ import {
   recurrentCells,
   type Window,
 } from '../../src/backends/ir.js'
-import { compute, each, place } from '../../src/backends/reference/compute.js'
+import { compute } from '../../src/backends/reference/compute.js'
+import { each, place } from '../../src/backends/reference/coordinates.js'
 import { mapFunction } from '../../src/backends/scalar.js'
 
 const header = readFileSync(new URL('../../kernels/program.h', import.meta.url), 'utf8')

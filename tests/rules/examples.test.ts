@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as data from 'nabla/data'
 import * as models from 'nabla/models'
+import * as fft from 'nabla/fft'
+import * as linalg from 'nabla/linalg'
 import * as nn from 'nabla/nn'
+import * as special from 'nabla/special'
 import * as nabla from 'nabla'
 import * as optim from 'nabla/optim'
 import * as train from 'nabla/train'
@@ -21,6 +24,9 @@ const scope: Record<string, unknown> = {
   ...nn,
   ...nabla,
   data,
+  fft,
+  linalg,
+  special,
   vision,
   models,
   nn,

@@ -11,6 +11,7 @@ const floors = [
   ['models'],
   ['train'],
   ['nn', 'optim', 'data', 'vision', 'text', 'graph', 'stats', 'io', 'plot'],
+  ['linalg', 'fft', 'special'],
   ['tensor'],
   ['autograd'],
   ['compile'],
@@ -38,6 +39,19 @@ describe('imports go down only', () => {
       expect(floorOf(target) > floorOf(room), `${file} imports ${to}, of ${why}`).toBe(true)
     }
   })
+})
+
+test('no file is reached from itself: what each file needs is there when it runs', () => {
+  const done = new Set<string>()
+  const visit = (file: string, way: readonly string[]): void => {
+    const from = way.indexOf(file)
+    if (from >= 0) expect.fail(`a circle: ${[...way.slice(from), file].join(' -> ')}`)
+    if (done.has(file)) return
+    for (const { name, typeOnly } of importsOf(file))
+      if (!typeOnly && name.startsWith('.')) visit(resolve(file, name), [...way, file])
+    done.add(file)
+  }
+  for (const file of sources) visit(file, [])
 })
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -70,7 +84,7 @@ describe('what browsers load has nothing of Node', () => {
     './recipe': 'what the command line offers to recipes',
   }
   /** The core comes without any package; the others may have some that run in browsers. */
-  const bare = ['.', './nn', './optim', './models']
+  const bare = ['.', './linalg', './fft', './special', './nn', './optim', './models']
   const entries = Object.entries(manifest.exports).flatMap(([name, { default: file }]) =>
     file && !(name in nodeOnly) ? [[name, sourceOf(file)] as const] : [],
   )

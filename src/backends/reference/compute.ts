@@ -4,28 +4,9 @@ import { philox } from '../../core/philox.js'
 import { type Shape, sizeOf, stridesOf } from '../../core/shape.js'
 import type { Node, Prim, ReduceFn } from '../ir.js'
 import { mapFunction } from '../scalar.js'
+import { each, place } from './coordinates.js'
 import { recurrent, recurrentBack } from './recurrent.js'
 import { windowed } from './windows.js'
-
-/** Calls `f` with every coordinate of the shape, in row-major order. */
-export function each(shape: Shape, f: (at: number[], flat: number) => void): void {
-  const n = sizeOf(shape)
-  const at = new Array<number>(shape.length).fill(0)
-  for (let flat = 0; flat < n; flat++) {
-    f(at, flat)
-    for (let a = shape.length - 1; a >= 0; a--) {
-      if (++at[a]! < shape[a]!) break
-      at[a] = 0
-    }
-  }
-}
-
-/** Where a coordinate lies in memory. */
-export function place(at: readonly number[], strides: readonly number[]): number {
-  let p = 0
-  for (let a = 0; a < strides.length; a++) p += at[a]! * strides[a]!
-  return p
-}
 
 /** Strides by which a value of `shape` is read at the coordinates of a shape that it broadcasts to. */
 function broadcastStrides(shape: Shape, to: Shape): number[] {

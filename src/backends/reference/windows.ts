@@ -2,7 +2,7 @@
 import type { TypedArray } from '../../core/dtype.js'
 import { type Shape, sizeOf } from '../../core/shape.js'
 import type { Node, Prim, Window } from '../ir.js'
-import { each } from './compute.js'
+import { each } from './coordinates.js'
 
 type Windowed = Extract<
   Prim,

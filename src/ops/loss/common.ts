@@ -1,8 +1,9 @@
 /** What all losses share: reductions and the checks of shapes. */
+import { sum } from '../broadcast.js'
 import { DTypeError, ShapeError, show, ValueError } from '../../core/errors.js'
 import { isFloat } from '../../core/dtype.js'
 import { broadcastShapes, sameShape } from '../../core/shape.js'
-import { mean, sum } from '../reduce.js'
+import { mean } from '../reduce.js'
 import { Tensor } from '../tensor.js'
 
 export type Reduction = 'mean' | 'sum' | 'none'

@@ -1,8 +1,8 @@
 /** Penalties on parameters, to be added to a loss. Optimizers can do the same by `weightDecay` and `l1`. */
+import { sum } from '../broadcast.js'
+import { add, mul } from '../arithmetic.js'
 import { ValueError } from '../../core/errors.js'
-import { add, mul } from '../elementwise.js'
 import { abs, square } from '../functions.js'
-import { sum } from '../reduce.js'
 import type { Tensor } from '../tensor.js'
 
 function overAll(op: string, params: readonly Tensor[], f: (p: Tensor) => Tensor): Tensor {

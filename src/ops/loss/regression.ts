@@ -1,13 +1,14 @@
 /** Losses of numbers: distances, and negative log likelihoods of distributions. */
+import { sum } from '../broadcast.js'
+import { add, div, mul, sub, where } from '../arithmetic.js'
 import { ShapeError, show } from '../../core/errors.js'
 import { broadcastShapes, sameShape } from '../../core/shape.js'
 import { gt, lt } from '../compare.js'
-import { add, div, maximum, minimum, mul, sub, where } from '../elementwise.js'
+import { maximum, minimum } from '../elementwise.js'
 import { abs, exp, log, square } from '../functions.js'
 import { unsqueeze } from '../movement.js'
-import { sum } from '../reduce.js'
 import type { Tensor } from '../tensor.js'
-import { noGrad } from '../trace.js'
+import { noGrad } from '../state.js'
 import {
   type LossOptions,
   type Reduction,

@@ -1,0 +1,2 @@
+/** torch.fft: discrete Fourier transforms. Pages that do not import it do not load it. */
+export * from './shift.js'

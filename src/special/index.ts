@@ -1,0 +1,2 @@
+/** torch.special: special functions. Pages that do not import it do not load it. */
+export * from './entropy.js'
