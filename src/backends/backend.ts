@@ -23,6 +23,12 @@ export interface Executable {
    * contiguous, from its element 0 on. Throws IndexError when an index is out of range.
    */
   run(inputs: readonly Storage[], outputs: readonly Storage[], offsets?: readonly number[]): void
+  /** The same in a worker; the inputs are read before it returns. Without it `run` serves. */
+  runLater?(
+    inputs: readonly Storage[],
+    outputs: readonly Storage[],
+    offsets: readonly number[],
+  ): Promise<void>
   /** The program as readable text: kernels, shapes, bytes, flops, what was fused. */
   explain(): string
   /** Bytes of working memory, allocated once. */

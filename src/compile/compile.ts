@@ -17,6 +17,14 @@ export interface CompileOptions {
 
 export interface Compiled<A extends unknown[], R> {
   (...args: A): R
+  /**
+   * The same, computed in a worker: the event loop goes on meanwhile. Calls are computed one after the other in the order
+   * in which they were made, and read their arguments when their turn comes. The worker has a memory of its own; tensors
+   * go there when they are first used or have changed, and those that the call changes (weights, optimizer state) come
+   * back with its result. Until then they cannot be used. The first call of a signature traces, here and not in the worker.
+   * @throws as the call, by rejecting; BackendError when a tensor is used that an unfinished call changes
+   */
+  async(...args: A): Promise<R>
   /** The programs made so far, as readable text: kernels, shapes, bytes, flops, what was fused. */
   explain(): string
   /** How many times the function has been traced. */
@@ -191,9 +199,24 @@ function describe(v: Variant, title: string): string {
   ].join('\n')
 }
 
+const outputsOf = (v: Variant): Storage[] =>
+  v.fresh.map((f) => f.keep ?? v.backend.alloc(f.node.dtype, sizeOf(f.shape)))
+
 function run(v: Variant, args: readonly Tensor[]): unknown {
-  const storages = v.fresh.map((f) => f.keep ?? v.backend.alloc(f.node.dtype, sizeOf(f.shape)))
-  v.executable?.run(v.storages, storages, v.offsets)
+  const outputs = outputsOf(v)
+  v.executable?.run(v.storages, outputs, v.offsets)
+  return done(v, args, outputs)
+}
+
+async function runLater(v: Variant, args: readonly Tensor[]): Promise<unknown> {
+  const outputs = outputsOf(v)
+  if (v.executable?.runLater) await v.executable.runLater([...v.storages], outputs, [...v.offsets])
+  else v.executable?.run(v.storages, outputs, v.offsets)
+  return done(v, args, outputs)
+}
+
+/** What follows a run. */
+function done(v: Variant, args: readonly Tensor[], storages: readonly Storage[]): unknown {
   for (const box of v.written) {
     const t = box.find(args)
     if (t) t.version++
@@ -219,9 +242,8 @@ export function compile<A extends unknown[], R>(
 ): Compiled<A, R> {
   const variants = new Map<string, Variant[]>()
   let traces = 0
-  const call = (...args: A): R => {
-    // Inside of another traced function it is part of that program; while results are inspected it runs eagerly.
-    if (state.recorder || state.inspect) return fn(...args)
+  /** The program for these arguments. */
+  const find = (args: A): [Variant, Tensor[]] => {
     // What the run before has found wrong is told before the next one.
     runPending()
     const tensors: Tensor[] = []
@@ -246,9 +268,21 @@ export function compile<A extends unknown[], R>(
           rule: 'what the function depends on must not change while it runs',
         })
     }
-    return run(variant, tensors) as R
+    return [variant, tensors]
   }
+  // Inside of another traced function it is part of that program; while results are inspected it runs eagerly.
+  const plain = () => state.recorder !== undefined || state.inspect !== undefined
+  const call = (...args: A): R => (plain() ? fn(...args) : (run(...find(args)) as R))
   const compiled = Object.assign(call, {
+    async async(...args: A): Promise<R> {
+      if (plain()) return fn(...args)
+      const { gradEnabled } = state
+      const { inTurn } = await import('../backends/cpu/later.js')
+      return inTurn(() => {
+        const [variant, tensors] = withState('gradEnabled', gradEnabled, () => find(args))
+        return runLater(variant, tensors) as Promise<R>
+      })
+    },
     explain: () =>
       [...variants.values()]
         .flat()

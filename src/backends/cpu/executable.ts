@@ -60,6 +60,16 @@ export function bindSlots(program: Program, graph: Graph): Bindings {
   return bindings
 }
 
+/** Refuses a tensor that an unfinished call is changing. */
+export function inUse(): BackendError {
+  return new BackendError({
+    op: 'run',
+    rule: 'a tensor that an asynchronous call is changing cannot be used',
+    got: 'one of a call that is not finished',
+    fix: 'Await the promise of step.async(...) first.',
+  })
+}
+
 export function rejected(got: string): BackendError {
   return new BackendError({
     op: 'compile',

@@ -16,9 +16,11 @@ import {
   checkLength,
   checkThreads,
   disposed,
+  inUse,
   indexError,
   rejected,
 } from './executable.js'
+import type { Engine, LaterProgram } from './later.js'
 import type { Program } from './program.js'
 import { Spares } from './spares.js'
 
@@ -107,7 +109,10 @@ class NativeStorage implements Storage {
   /** Undefined when freed. */
   block: Block | undefined
   /** False for memory taken over from the user, who may still hold it. */
-  private readonly owned: boolean
+  readonly owned: boolean
+  /** Counts what may have changed the elements, and the calls of later.ts that are changing them. */
+  edition = 0
+  busy = 0
   private view: TypedArray | undefined
   constructor(backend: NativeBackend, dtype: DType, length: number, block: Block, owned: boolean) {
     this.backend = backend
@@ -120,6 +125,8 @@ class NativeStorage implements Storage {
   }
   array(): TypedArray {
     if (!this.block) throw disposed()
+    if (this.busy > 0) throw inUse()
+    this.edition++
     this.view ??= arrayOn(this.dtype, this.block.buffer, this.block.offset, this.length)
     return this.view
   }
@@ -187,9 +194,11 @@ class NativeExecutable implements Executable {
         s.dtype !== b.dtype ||
         s.block === undefined ||
         s.block.buffer.byteLength === 0 ||
+        s.busy > 0 ||
         !(offset >= 0 && offset + b.length <= s.length)
       )
         throw unbound(backend, s, b, offset)
+      if (b.written) s.edition++
       table[b.slot] = s.ptr + offset * b.width
     }
     const outs = this.bindings.outputs
@@ -205,10 +214,23 @@ class NativeExecutable implements Executable {
         b.length > s.length
       )
         throw unbound(backend, s, b, 0)
+      s.edition++
       table[b.slot] = s.ptr
     }
     const fault = backend.addon.run(handle)
     if (fault !== undefined) throw indexError(this.program, ...fault)
+  }
+
+  private later: LaterProgram | undefined
+  async runLater(
+    inputs: readonly Storage[],
+    outputs: readonly Storage[],
+    offsets: readonly number[],
+  ): Promise<void> {
+    const { backend, program, bindings } = this
+    this.later ??= { backend, program, bindings, engine: () => backend.engine() }
+    const { runLater } = await import('./later.js')
+    return runLater(this.later, inputs, outputs, offsets)
   }
 
   explain(): string {
@@ -230,6 +252,7 @@ function unbound(
   b: Binding,
   offset: number,
 ): BackendError {
+  if (s?.busy) return inUse()
   const freed = s?.backend === backend && (s.block?.buffer.byteLength ?? 0) === 0
   return bindingError(backend, s, b, offset, freed)
 }
@@ -281,6 +304,11 @@ export class NativeBackend implements Backend {
   }
   load(program: Program, graph: Graph): Executable {
     return new NativeExecutable(this, program, graph)
+  }
+
+  /** For a worker of later.ts. */
+  engine(): Engine {
+    return { file: loadAddon().file!, isa: this.isa, threads: this.count }
   }
 
   info(): Record<string, string | number> {

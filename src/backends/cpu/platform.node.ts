@@ -25,6 +25,8 @@ export const rawBuffer = (bytes: number): ArrayBuffer =>
 
 interface Found {
   addon?: Addon
+  /** Where it lies. */
+  file?: string
   /** Why there is none. */
   reason?: string
 }
@@ -33,7 +35,7 @@ let found: Found | undefined
 const manifest = (file: string): { version?: string } => JSON.parse(readFileSync(file, 'utf8'))
 
 /** The prebuilt addon of this system, a package of its own: see scripts/platforms.mjs. */
-function prebuilt(): Addon {
+function prebuilt(): Found {
   const system = `${process.platform}-${process.arch}`
   // npm before 10.4 installs those of both C libraries; that of the other one does not load.
   const names = process.platform === 'linux' ? [`${system}-gnu`, `${system}-musl`] : [system]
@@ -54,11 +56,11 @@ function prebuilt(): Addon {
   throw problem
 }
 
-function usable(file: string): Addon {
+function usable(file: string): Found {
   const addon = require(file) as Addon
   if (addon.isas().length === 0)
     throw new Error('it was built for another processor: npm rebuild nabla')
-  return addon
+  return { addon, file }
 }
 
 /** The native addon: the file that NABLA_ADDON names, or else the prebuilt one, or else the one that was built here. */
@@ -70,7 +72,7 @@ export function loadAddon(): Found {
   const reasons: string[] = []
   for (const attempt of tries)
     try {
-      found = { addon: attempt() }
+      found = attempt()
       return found
     } catch (error) {
       const { message, code } = error as NodeJS.ErrnoException
@@ -131,4 +133,23 @@ export function startWorker(
     stderr: false,
   })
   worker.unref()
+}
+
+/** A worker that is given as text; `ref` and `unref` say whether the process waits for it. */
+export function startRunner(
+  source: string,
+  receive: (message: unknown) => void,
+  failed: (error: string) => void,
+) {
+  const { Worker } = require('node:worker_threads') as typeof import('node:worker_threads')
+  const worker = new Worker(source, { eval: true, execArgv: [], env: {} })
+  worker.on('message', receive)
+  worker.on('error', (error) => failed(String(error)))
+  worker.unref()
+  return {
+    post: (message: object, transfer: readonly ArrayBuffer[] = []): void =>
+      worker.postMessage(message, transfer),
+    ref: (): void => worker.ref(),
+    unref: (): void => worker.unref(),
+  }
 }

@@ -18,10 +18,12 @@ import {
   checkLength,
   checkThreads,
   disposed,
+  inUse,
   indexError,
   rejected,
 } from './executable.js'
 import { filesFor, firstThreads, loadLater, variantFor } from './files.js'
+import type { LaterProgram } from './later.js'
 import type { HeapBlock } from './memory.js'
 import type { Program } from './program.js'
 import { Spares } from './spares.js'
@@ -53,16 +55,23 @@ class WasmStorage implements Storage {
   private result = false
   private view: TypedArray | undefined
   private uses = 0
+  /** See LaterStorage. Memory taken over from the user may change at any time. */
+  edition = 0
+  busy = 0
+  readonly owned: boolean
 
   constructor(backend: WasmBackend, dtype: DType, length: number, data: TypedArray | undefined) {
     this.backend = backend
     this.dtype = dtype
     this.length = length
     this.data = data
+    this.owned = !data
   }
 
   array(): TypedArray {
     if (this.freed) throw disposed()
+    if (this.busy > 0) throw inUse()
+    this.edition++
     if (!this.core) {
       this.data ??= newArray(this.dtype, this.length)
       return this.data
@@ -213,7 +222,10 @@ class WasmExecutable implements Executable {
     let staged = 0
     for (const b of bindings.inputs) {
       const s = checked(backend, inputs[b.index], b, offsets?.[b.index] ?? 0)
-      if (b.written) s.address(core, false)
+      if (b.written) {
+        s.edition++
+        s.address(core, false)
+      }
     }
     for (const b of bindings.inputs) {
       const s = inputs[b.index] as WasmStorage
@@ -221,6 +233,7 @@ class WasmExecutable implements Executable {
     }
     for (const b of bindings.outputs) {
       const s = checked(backend, outputs[b.index], b, 0)
+      s.edition++
       if (s.core) s.address(core, false)
       else staged += line(b.length * b.width)
     }
@@ -252,6 +265,18 @@ class WasmExecutable implements Executable {
     }
   }
 
+  private later: LaterProgram | undefined
+  async runLater(
+    inputs: readonly Storage[],
+    outputs: readonly Storage[],
+    offsets: readonly number[],
+  ): Promise<void> {
+    const { backend, program, bindings } = this
+    this.later ??= { backend, program, bindings, engine: () => ({ wasm: true }) }
+    const { runLater } = await import('./later.js')
+    return runLater(this.later, inputs, outputs, offsets)
+  }
+
   explain(): string {
     return this.program.explain()
   }
@@ -275,10 +300,13 @@ function checked(
     s.backend !== backend ||
     s.dtype !== b.dtype ||
     s.freed ||
+    s.busy > 0 ||
     (s.data !== undefined && s.data.length !== s.length) ||
     !(offset >= 0 && offset + b.length <= s.length)
   )
-    throw bindingError(backend, s, b, offset, s?.freed || (s?.data && s.data.length !== s.length))
+    throw s?.busy
+      ? inUse()
+      : bindingError(backend, s, b, offset, s?.freed || (s?.data && s.data.length !== s.length))
   return s
 }
 
