@@ -1,4 +1,5 @@
 import { ValueError } from '../core/errors.js'
+import { pacer } from '../core/pause.js'
 import { philox } from '../core/philox.js'
 import { Generator, withGenerator } from '../tensor/random.js'
 import { collate, type Dataset, IterableDataset } from './dataset.js'
@@ -179,11 +180,13 @@ export class DataLoader<T> implements Iterable<T> {
       yield* source.runAsync(
         there(dataset as Dataset<T>, this.jobs(epoch, start)),
       ) as AsyncIterable<T>
-    else
+    else {
+      const giveWay = pacer()
       for (const batch of this.from(epoch, start)) {
         yield batch
-        await new Promise((done) => setTimeout(done, 0))
+        await giveWay()
       }
+    }
   }
 
   /**

@@ -2,6 +2,7 @@
 import { sum } from '../ops/broadcast.js'
 import { compile } from '../compile/compile.js'
 import { isFloat } from '../core/dtype.js'
+import { pacer } from '../core/pause.js'
 import type { Module } from '../nn/module.js'
 import { eq } from '../ops/compare.js'
 import { toType } from '../ops/define.js'
@@ -41,13 +42,10 @@ export function drive<R>(loop: Asking<R>): R {
 /** Drives a loop whose batches take time, and gives way to everything else now and then. */
 export async function driveAsync<R>(loop: Asking<R>): Promise<R> {
   let step = loop.next()
-  let last = performance.now()
+  const giveWay = pacer()
   while (!step.done) {
     const batch = await step.value.next()
-    if (performance.now() - last > 16) {
-      await new Promise((resolve) => setTimeout(resolve, 0))
-      last = performance.now()
-    }
+    await giveWay()
     step = loop.next(batch)
   }
   return step.value

@@ -296,7 +296,7 @@ export function fit(model: Model, options: FitOptions): Trainer {
 
 /**
  * As `fit`, for batches that are made elsewhere meanwhile (workers), and for pages: it gives way to everything else
- * about sixty times a second.
+ * about a hundred times a second.
  */
 export function fitAsync(model: Model, options: FitOptions): Promise<Trainer> {
   return driveAsync(training(model, options, true))
