@@ -1,4 +1,4 @@
-import type { Node } from '../backends/ir.js'
+import { type Node, node } from '../backends/ir.js'
 import { TraceError } from '../core/errors.js'
 import { inputPrim, signature } from '../ops/eager.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -16,7 +16,11 @@ export interface Box {
   /** The value that it has in the end, when the function changes it. */
   written?: Node
   tensor: Tensor
+  /** The traced tensor that stands for it, when it is an argument. */
+  standIn?: Tensor
 }
+
+const isView = ({ prim }: Node) => prim.op === 'view' || prim.op === 'reshape'
 
 /** What the function does with the gradient of one tensor. */
 export interface GradEntry {
@@ -41,23 +45,27 @@ export class FunctionRecorder implements Recorder {
   /** The traced stand-ins of the arguments, and which they are. */
   private readonly argIndex = new Map<Tensor, number>()
 
+  /** The captured tensor whose value a node is or was. */
+  private readonly owners = new Map<Node, Box>()
+
   private addBox(tensor: Tensor, find: Box['find']): Box {
-    const node: Node = {
+    const own: Node = {
       prim: inputPrim(this.boxes.length, tensor),
       inputs: [],
       shape: tensor.shape,
       dtype: tensor.dtype,
       label: 'input',
     }
-    this.nodes.push(node)
-    const box = {
-      node,
+    this.nodes.push(own)
+    const box: Box = {
+      node: own,
       find,
       signature: signature(tensor),
       requiresGrad: tensor.requiresGrad,
       tensor,
     }
     this.boxes.push(box)
+    this.owners.set(own, box)
     return box
   }
 
@@ -68,6 +76,7 @@ export class FunctionRecorder implements Recorder {
     t.requiresGrad = tensor.requiresGrad
     this.argIndex.set(t, i)
     this.byTensor.set(t, box)
+    box.standIn = t
     return t
   }
 
@@ -93,8 +102,47 @@ export class FunctionRecorder implements Recorder {
 
   assign(t: Tensor, value: Node): void {
     const box = t.recorder === this ? this.byTensor.get(t) : this.boxOf(t)
-    if (box) box.written = value
-    if (t.recorder === this) t.node = value
+    if (box) this.write(box, value)
+    else if (isView(t.node!)) this.assignThrough(t.node!, value)
+    if (t.recorder === this && !box) t.node = value
+  }
+  private write(box: Box, value: Node): void {
+    const owner = this.owners.get(value)
+    let own = value
+    if (owner && owner !== box) {
+      // Views of the two must be told apart.
+      own = node({ op: 'map', fn: 'copy' }, [value], undefined, 'assign')
+      this.nodes.push(own)
+    }
+    box.written = own
+    if (box.standIn) box.standIn.node = own
+    this.owners.set(own, box)
+  }
+  /** A value for some elements of a captured tensor: its value from now on is the old one with those in their places. */
+  private assignThrough(view: Node, value: Node): void {
+    const base = view.inputs[0]!
+    const { prim } = view
+    const whole =
+      prim.op === 'view'
+        ? node(
+            { op: 'place', shape: base.shape, view: prim.view, fill: 0, accumulate: false },
+            [value, base],
+            undefined,
+            'assign',
+          )
+        : node({ op: 'reshape', shape: base.shape }, [value], undefined, 'assign')
+    this.nodes.push(whole)
+    const box = this.owners.get(base)
+    if (box && (box.written ?? box.node) === base) {
+      this.write(box, whole)
+    } else if (isView(base)) this.assignThrough(base, whole)
+    else
+      throw new TraceError({
+        op: 'assign',
+        rule: 'inside of compile, a view that is assigned to must be one of a tensor from outside, made after its last change',
+        got: box ? 'a view made before the tensor was changed' : 'a view of a result',
+        fix: 'Make the view where it is assigned to, or assign to the whole tensor.',
+      })
   }
 
   private gradEntry(t: Tensor, now: Tensor | null): GradEntry {

@@ -1,6 +1,7 @@
 /** A plan as text: a line a step with its work, the memory that it touches, its shapes and whose it is. */
+import { bytesOf } from '../../core/dtype.js'
 import { show, sizeOf } from '../../core/shape.js'
-import type { Buffer, FusedKernel, Plan, PlanStep, PrimCall } from './plan.js'
+import type { Block, Buffer, FusedKernel, Plan, PlanStep, PrimCall } from './plan.js'
 
 /** `3.42 MFLOP`: three digits and the prefix that suits. */
 function amount(n: number, unit: string): string {
@@ -31,15 +32,15 @@ function kernelText(k: FusedKernel): [string, string] {
   ]
 }
 
-function callText({ prim, inputs, outputs, bias, label }: PrimCall): [string, string] {
-  const more = bias ? ' + bias' : ''
+function callText({ prim, inputs, outputs, bias, label, inPlace }: PrimCall): [string, string] {
+  const more = bias ? ' + bias' : inPlace ? ' in place' : ''
   const out = outputs.find((o) => o !== undefined)!
   switch (prim.op) {
     case 'fill':
       return [`fill ${sizeOf(out.shape)} ${out.dtype}`, label]
     case 'copy': {
       const add = prim.accumulate ? ' added' : ''
-      return [`copy ${show(out.shape)} ${out.dtype}${add}`, label]
+      return [`copy ${show(out.shape)} ${out.dtype}${add}${more}`, label]
     }
     case 'matmul': {
       const [m, n] = out.shape.slice(-2)
@@ -59,20 +60,30 @@ function callText({ prim, inputs, outputs, bias, label }: PrimCall): [string, st
   }
 }
 
-/** The memory that a step reads or writes. */
-function bytesOf(step: PlanStep): number {
-  const buffers = new Set<Buffer | null | undefined>()
-  for (const o of [...step.inputs, ...step.outputs]) buffers.add(o?.buffer)
-  if (step.kind === 'prim') buffers.add(step.bias?.buffer)
-  let bytes = 0
-  for (const b of buffers) bytes += b?.bytes ?? 0
+const sizeOfBlock = (b: Block | undefined) => (b ? sizeOf(b.shape) * bytesOf(b.dtype) : 0)
+
+/** Bytes that a step reads and writes. */
+function moved(step: PlanStep): number {
+  if (step.kind === 'fused') {
+    const buffers = new Set<Buffer | null>()
+    for (const o of [...step.inputs, ...step.outputs]) buffers.add(o.buffer)
+    let bytes = 0
+    for (const b of buffers) bytes += b?.bytes ?? 0
+    return bytes
+  }
+  const { prim, inputs, outputs, bias } = step
+  // What scatters touches as much of its result as it is given, unless it writes zeros elsewhere.
+  if ((prim.op === 'put' || prim.op === 'scatter') && inputs[0])
+    return sizeOfBlock(inputs[1]) + 2 * sizeOfBlock(inputs[2])
+  let bytes = bias?.buffer.bytes ?? 0
+  for (const b of [...inputs, ...outputs]) bytes += sizeOfBlock(b)
   return bytes
 }
 
 export function explain({ steps, arenaBytes }: Plan): string {
   const rows = steps.map((step, i) => {
     const [kernel, whose] = step.kind === 'fused' ? kernelText(step) : callText(step)
-    return [`${i}`, amount(step.flops, 'FLOP'), amount(bytesOf(step), 'B'), kernel, whose]
+    return [`${i}`, amount(step.flops, 'FLOP'), amount(moved(step), 'B'), kernel, whose]
   })
   const widths = [0, 1, 2, 3].map((c) => Math.max(0, ...rows.map((row) => row[c]!.length)))
   const lines = rows.map((row) =>

@@ -39,6 +39,15 @@ function identity(fn: 'sum' | 'prod' | 'max' | 'min', dtype: DType): number {
       : 2147483647
 }
 
+/** The value that a primitive changes some elements of, if it lies as the result does: it may be done in its memory. */
+function overwrites(n: Value): Value | undefined {
+  const { op } = n.prim
+  const x =
+    op === 'put' || op === 'scatter' ? n.inputs[0] : op === 'place' ? n.inputs[1] : undefined
+  if (!x || x.base.prim.op === 'const' || x.base.prim.op === 'iota') return undefined
+  return x.plain && x.base.size === n.size ? x.base : undefined
+}
+
 /** Every output becomes a value that one group computes for it alone. */
 function separateOutputs(graph: Values): void {
   const claimed = new Set<Value>()
@@ -89,6 +98,8 @@ class Lowering {
   /** The output that each value is. */
   private readonly outputOf = new Map<Value, number>()
   private readonly inputs: (Value | undefined)[] = []
+  /** The input whose storage the changes of a value end in. */
+  private readonly endsIn: (number | undefined)[]
   private readonly steps: PlanStep[] = []
   private readonly checks: Check[] = []
   private readonly host: KernelHost = {
@@ -108,10 +119,16 @@ class Lowering {
       this.outputOf.set(o.value, i)
     })
     for (const v of values.all) if (v.prim.op === 'input') this.inputs[v.prim.index] = v
+    // A change of a change of an input works in its storage from the first on.
+    this.endsIn = new Array(values.all.length)
+    for (const { value, into } of values.outputs) {
+      if (into === undefined) continue
+      for (let v = overwrites(value); v && !v.given; v = overwrites(v)) this.endsIn[v.id] = into
+    }
   }
 
   plan(): Plan {
-    const finals: { from: Buffer; to: Buffer; n: Value }[] = []
+    const finals: { from: Buffer; to: Block }[] = []
     const { outputs } = this.values
     let fresh = 0
     const freshIndex = outputs.map((o) => (o.into === undefined ? fresh++ : -1))
@@ -122,7 +139,10 @@ class Lowering {
         if (n.group !== g) continue
         const o = this.outputOf.get(n)
         if (o === undefined) {
-          this.bufferOf[n.id] = this.replaced(g, n, at) ?? this.memory.temporary(n.dtype, n.size)
+          this.bufferOf[n.id] =
+            this.continued(g, n, at) ??
+            this.replaced(g, n, at) ??
+            this.memory.temporary(n.dtype, n.size)
           continue
         }
         const { into } = outputs[o]!
@@ -130,15 +150,14 @@ class Lowering {
           this.bufferOf[n.id] = this.memory.output(n.dtype, n.size, freshIndex[o]!)
           continue
         }
-        const target = this.changed(into)
-        const reader = this.inputs[into]
-        const safe =
-          !reader || this.schedule.lastRead[reader.id]! < at || this.replaces(g, n, reader, at)
-        if (!safe) {
+        const to = this.changed(into)
+        if (rowMajor(to.shape, to.strides) && to.offset === 0 && this.mayWrite(g, n, into, at))
+          this.bufferOf[n.id] = to.buffer
+        else {
           const from = this.memory.temporary(n.dtype, n.size)
-          finals.push({ from, to: target, n })
+          finals.push({ from, to })
           this.bufferOf[n.id] = from
-        } else this.bufferOf[n.id] = target
+        }
       }
       const start = this.steps.length
       if (g.space) this.fused(g)
@@ -149,18 +168,11 @@ class Lowering {
       }
       this.memory.close(start, this.steps.length - 1)
     })
-    for (const { from, to, n } of finals) {
+    for (const { from, to } of finals) {
       const start = this.steps.length
       this.memory.touch(from)
-      this.memory.touch(to)
-      const block = (buffer: Buffer): Block => ({
-        buffer,
-        offset: 0,
-        dtype: n.dtype,
-        shape: [n.size],
-        strides: [1],
-      })
-      this.copy(block(from), block(to), 'assign')
+      this.memory.touch(to.buffer)
+      this.copy(this.block({ buffer: from, offset: 0 }, to.dtype, to.shape), to, 'assign')
       this.memory.close(start, this.steps.length - 1)
     }
     const arenaBytes = this.memory.fit()
@@ -169,17 +181,47 @@ class Lowering {
 
   // ---- memory ----
 
-  /** The storage of an input that the program changes. */
-  private changed(into: number): Buffer {
-    const node = this.graph.inputs[into]!
-    const prim = node.prim as Extract<Prim, { op: 'input' }>
-    if (prim.offset !== 0 || !rowMajor(node.shape, prim.strides))
+  /** The elements of an input that the program changes. */
+  private changed(into: number): Block {
+    const { prim, dtype, shape } = this.graph.inputs[into]!
+    const { index, length, offset, strides } = prim as Extract<Prim, { op: 'input' }>
+    if (!injective(shape, strides))
       throw new BackendError({
         op: 'compile',
-        rule: 'a tensor that is changed in place must be contiguous',
-        got: show(node.shape),
+        rule: 'every element of a tensor that is changed in place must have a place of its own',
+        got: `${show(shape)} with strides ${show(strides)}`,
+        fix: 'Assign to the tensor that was expanded.',
       })
-    return this.memory.input(node.dtype, prim.length, prim.index)
+    return { buffer: this.memory.input(dtype, length, index), offset, dtype, shape, strides }
+  }
+  /** May the value be written to the storage of an input at once? Not while its old value is still wanted. */
+  private mayWrite(g: Group, n: Value, into: number, at: number): boolean {
+    const old = this.inputs[into]
+    // What was changed in its place before, for the same input.
+    const before = overwrites(n)
+    const held = before && this.bufferOf[before.id]
+    if (held?.kind === 'input' && held.index === into && !this.dies(g, before!, at)) return false
+    if (!old || this.schedule.lastRead[old.id]! < at) return true
+    return this.replaces(g, n, old, at) || (before === old && this.dies(g, old, at))
+  }
+  /** Is this the last step that wants the value, and does it read nothing else of it than what it overwrites? */
+  private dies(g: Group, base: Value, at: number): boolean {
+    if (this.schedule.lastRead[base.id] !== at) return false
+    const [n] = g.values as [Value]
+    return n.inputs.filter((x) => x.base === base).length === 1
+  }
+  /** The memory of the value that this one is a changed form of, when nobody wants that any more. */
+  private continued(g: Group, n: Value, at: number): Buffer | undefined {
+    const base = overwrites(n)
+    if (!base || !this.dies(g, base, at)) return undefined
+    const into = this.endsIn[n.id]
+    if (base.prim.op === 'input')
+      return into === base.prim.index
+        ? this.memory.input(base.dtype, base.prim.length, into)
+        : undefined
+    const b = this.bufferOf[base.id]
+    if (this.outputOf.has(base) || !b || b.kind === 'output') return undefined
+    return b.kind === 'arena' || b.index === into ? this.memory.touch(b) : undefined
   }
 
   /** The memory of a value that exists. */
@@ -244,13 +286,19 @@ class Lowering {
     inputs: readonly (Block | undefined)[],
     outputs: readonly (Block | undefined)[],
     label: string,
-    more: { bias?: Access | undefined; check?: number; flops?: number } = {},
+    more: { bias?: Access | undefined; check?: number; flops?: number; inPlace?: boolean } = {},
   ): void {
-    const { bias, check = -1, flops = 0 } = more
-    this.steps.push({ kind: 'prim', prim, inputs, outputs, bias, check, label, flops })
+    const { bias, check = -1, flops = 0, inPlace = false } = more
+    this.steps.push({ kind: 'prim', prim, inputs, outputs, bias, check, label, flops, inPlace })
   }
-  private copy(from: Block, to: Block, label: string, accumulate = false): void {
-    if (sizeOf(from.shape) > 0) this.call({ op: 'copy', accumulate }, [from], [to], label)
+  private copy(
+    from: Block,
+    to: Block,
+    label: string,
+    { accumulate = false, inPlace = false } = {},
+  ): void {
+    if (sizeOf(from.shape) === 0) return
+    this.call({ op: 'copy', accumulate }, [from], [to], label, { inPlace })
   }
   private fill(to: Block, value: number, label: string): void {
     this.call({ op: 'fill', value }, [], [to], label)
@@ -300,11 +348,17 @@ class Lowering {
     const { offset, dtype, shape, strides } = n
     return { buffer, offset, dtype, shape, strides }
   }
-  /** The result starts as a copy of a value. */
-  private copyInto(x: Value, to: Block, label: string): void {
+  /** The result starts as a value. Says whether that is there already: see `continued`. */
+  private startAs(x: Value, to: Block, label: string): boolean {
     const c = x.constant
-    if (c !== undefined) this.fill(to, c, label)
-    else this.copy({ ...this.strided(x), shape: to.shape }, to, label)
+    if (c !== undefined) {
+      this.fill(to, c, label)
+      return false
+    }
+    const from = this.strided(x)
+    if (from.buffer === to.buffer) return true
+    this.copy({ ...from, shape: to.shape }, to, label)
+    return false
   }
 
   // ---- steps ----
@@ -339,11 +393,13 @@ class Lowering {
         const { strides, offset } = viewLayout(prim.view, to.strides, 0)
         const { shape } = prim.view
         const plain = injective(shape, strides)
-        if (b) this.copyInto(b, to, label)
+        let inPlace = false
+        if (b) inPlace = this.startAs(b, to, label)
         else if (!(plain && sizeOf(shape) === n.size)) this.fill(to, prim.fill, label)
         if (a.size === 0) return
         const add = prim.accumulate && (b !== undefined || !plain || prim.fill !== 0)
-        this.copy({ ...this.strided(a), shape }, { ...to, offset, shape, strides }, label, add)
+        const places = { ...to, offset, shape, strides }
+        this.copy({ ...this.strided(a), shape }, places, label, { accumulate: add, inPlace })
         return
       }
       case 'concat': {
@@ -361,10 +417,11 @@ class Lowering {
         const to = this.result(n)
         // Written as if it were zeros, and not filled with them first.
         const fresh = prim.op === 'put' && Object.is(a.constant, 0) && c.size > 0
-        if (!fresh) this.copyInto(a, to, label)
+        const inPlace = !fresh && this.startAs(a, to, label)
         if (b.size === 0 || c.size === 0) return
         const operands = [fresh ? undefined : to, this.contiguous(b), this.contiguous(c)]
-        this.call(prim, operands, [to], label, { check: this.checkId(n, 'an index') })
+        const check = this.checkId(n, 'an index')
+        this.call(prim, operands, [to], label, { check, inPlace })
         return
       }
       case 'matmul':

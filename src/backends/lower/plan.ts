@@ -147,6 +147,8 @@ export interface PrimCall {
   readonly check: number
   readonly label: string
   readonly flops: number
+  /** It changes some elements of a value in that value's own memory. */
+  readonly inPlace: boolean
 }
 
 export type PlanStep = FusedKernel | PrimCall

@@ -6,8 +6,8 @@ import { type DType, dtypes, newArray, type TypedArray } from '../../core/dtype.
 import { BackendError } from '../../core/errors.js'
 import { show } from '../../core/shape.js'
 import type { Backend, Executable, Storage } from '../backend.js'
-import type { Graph, Node } from '../ir.js'
-import { compute } from './compute.js'
+import type { Graph, Node, Prim } from '../ir.js'
+import { compute, each, place } from './compute.js'
 
 class HostStorage implements Storage {
   readonly backend: Backend
@@ -54,6 +54,14 @@ function explain(graph: Graph): string {
   return lines.join('\n')
 }
 
+/** Writes a value over an input, where its elements lie. */
+function store(value: TypedArray, input: Node, to: TypedArray, first: number): void {
+  const { strides, offset } = input.prim as Extract<Prim, { op: 'input' }>
+  each(input.shape, (at, i) => {
+    to[first + offset + place(at, strides)] = value[i]!
+  })
+}
+
 class ReferenceExecutable implements Executable {
   private readonly graph: Graph
   readonly arenaBytes = 0
@@ -71,7 +79,7 @@ class ReferenceExecutable implements Executable {
     this.graph.outputs.forEach(({ into }, i) => {
       const value = values[i]!
       if (into === undefined) outputs[next++]!.array().set(value)
-      else arrays[into]!.set(value, offsets[into] ?? 0)
+      else store(value, this.graph.inputs[into]!, arrays[into]!, offsets[into] ?? 0)
     })
   }
   explain(): string {
