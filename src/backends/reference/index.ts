@@ -7,7 +7,8 @@ import { BackendError } from '../../core/errors.js'
 import { show } from '../../core/shape.js'
 import type { Backend, Executable, Storage } from '../backend.js'
 import type { Graph, Node, Prim } from '../ir.js'
-import { compute, each, place } from './compute.js'
+import { compute } from './compute.js'
+import { each, place } from './coordinates.js'
 
 class HostStorage implements Storage {
   readonly backend: Backend
