@@ -13,7 +13,8 @@ import { manualSeed } from '../tensor/random.js'
 import { type BatchSource, type Model, predictions } from '../train/evaluate.js'
 import { type Callback, type FitOptions, fit, type Trainer } from '../train/fit.js'
 import { ConfusionMatrix } from '../train/metrics.js'
-import { drawCurve, drawImages, progressBars } from './terminal.js'
+import { ProgressBars } from '../train/progress.js'
+import { drawCurve, drawImages } from './terminal.js'
 import '../index.js'
 
 export interface RecipeOptions extends SessionOptions {
@@ -169,8 +170,13 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     const events: Callback = {
       onEpochEnd: (_t, e) => this.emit({ event: 'epoch', run: title, ...e }),
     }
-    const bars = this.options.json ? [] : [progressBars()]
-    const trainer = fit(model, { ...rest, epochs, callbacks: [events, ...bars, ...callbacks] })
+    const bars = this.options.json ? [] : [new ProgressBars()]
+    const trainer = fit(model, {
+      ...rest,
+      epochs,
+      verbose: false,
+      callbacks: [events, ...bars, ...callbacks],
+    })
     if (trainer.stopped) this.say(`stopped: ${trainer.stopped}`)
     return trainer
   }

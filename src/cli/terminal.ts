@@ -1,8 +1,5 @@
-/** Drawing in the terminal: images by half blocks, curves, progress. */
+/** Drawing in the terminal: images by half blocks, curves. */
 import asciichart from 'asciichart'
-import { Presets, SingleBar } from 'cli-progress'
-import { grouped } from '../core/text.js'
-import type { BatchLog, Callback, EpochLog } from '../train/fit.js'
 
 const shades = ' .:-=+*#%@'
 
@@ -48,69 +45,4 @@ export function drawCurve(values: readonly number[], { height = 8, width = 72 } 
   return asciichart.plot(points.length === 1 ? [points[0]!, points[0]!] : points, { height })
 }
 
-interface Progress {
-  update(done: number, text: () => string): void
-  end(text: string): void
-}
-
-/** A live bar on a terminal; elsewhere one plain line at the end. */
-function progress(title: string, total: number): Progress {
-  if (!process.stderr.isTTY) {
-    return {
-      update() {},
-      end: (text) => process.stdout.write(`${title}  ${text}\n`),
-    }
-  }
-  const bar = new SingleBar(
-    {
-      format: `${title} {bar} {percentage}%  {text}  {eta_formatted} left`,
-      hideCursor: true,
-      clearOnComplete: true,
-    },
-    Presets.shades_classic,
-  )
-  bar.start(total, 0, { text: '' })
-  let last = 0
-  return {
-    update(done, text) {
-      const now = performance.now()
-      if (now - last < 50 && done < total) return
-      last = now
-      bar.update(done, { text: text() })
-      // The loop is synchronous, so the bar is drawn here and not by a timer.
-      bar.render()
-    },
-    end(text) {
-      bar.update(total)
-      bar.stop()
-      process.stdout.write(`${title}  ${text}\n`)
-    },
-  }
-}
-
 export const percent = (v: number): string => `${(100 * v).toFixed(2)} %`
-const told = (loss: number, accuracy?: number) =>
-  `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `  accuracy ${percent(accuracy)}`}`
-const rate = (samplesPerSecond: number) => `${grouped(Math.round(samplesPerSecond))} samples/s`
-
-/** For `fit`: a live bar for each epoch on a terminal, and a line when it ends. */
-export function progressBars(): Callback {
-  let bar: Progress | undefined
-  const start = (epoch: number, epochs: number, batches: number) =>
-    progress(`epoch ${`${epoch + 1}`.padStart(`${epochs}`.length)}/${epochs}`, batches)
-  return {
-    onBatchEnd(t, b: BatchLog) {
-      bar ??= start(b.epoch, t.epochs, b.batches)
-      if (b.batch % 8 === 0 || b.batch === b.batches)
-        bar.update(b.batch, () => `${told(b.meanLoss, b.accuracy)}  ${rate(b.samples / b.seconds)}`)
-    },
-    onEpochEnd(_t, e: EpochLog) {
-      const validation =
-        e.valLoss === undefined ? '' : `  validation ${told(e.valLoss, e.valAccuracy)}`
-      bar?.end(
-        `${told(e.loss, e.accuracy)}${validation}  ${rate(e.samplesPerSecond)}  ${e.seconds.toFixed(2)} s`,
-      )
-      bar = undefined
-    },
-  }
-}

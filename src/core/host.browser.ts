@@ -108,6 +108,16 @@ export async function renderSvg(
   return new Uint8Array(await blob!.arrayBuffer())
 }
 
+/** A live bar. */
+export interface Bar {
+  update(done: number, text: () => string): void
+  end(): void
+}
+/** Columns of the terminal that people look at; undefined: there is none. */
+export const terminalWidth = (): number | undefined => undefined
+export const startBar = (_title: string, _total: number): Bar => ({ update() {}, end() {} })
+export const writeLine = (line: string): void => console.log(line)
+
 export const canStartThreads = false
 export interface Thread {
   post(message: unknown, transfer?: readonly ArrayBuffer[]): void

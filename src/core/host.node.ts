@@ -257,6 +257,44 @@ export async function renderSvg(
   }
 }
 
+/** A live bar. */
+export interface Bar {
+  update(done: number, text: () => string): void
+  end(): void
+}
+/** Columns of the terminal that people look at; undefined: there is none. */
+export const terminalWidth = (): number | undefined =>
+  process.stderr.isTTY ? process.stderr.columns || 80 : undefined
+
+/** A bar on the terminal. It draws itself at most 20 times a second, and not by a timer: training may be synchronous. */
+export function startBar(title: string, total: number): Bar {
+  const { Presets, SingleBar } = load('cli-progress') as typeof import('cli-progress')
+  const bar = new SingleBar(
+    {
+      format: Number.isFinite(total)
+        ? `${title} {bar} {percentage}%  {text}`
+        : `${title} {value} batches  {text}`,
+      hideCursor: true,
+      clearOnComplete: true,
+      barsize: 24,
+    },
+    Presets.shades_classic,
+  )
+  bar.start(Number.isFinite(total) ? total : 0, 0, { text: '' })
+  let last = 0
+  return {
+    update(done, text) {
+      const now = performance.now()
+      if (now - last < 50) return
+      last = now
+      bar.update(done, { text: text() })
+      bar.render()
+    },
+    end: () => bar.stop(),
+  }
+}
+export const writeLine = (line: string): void => void process.stdout.write(`${line}\n`)
+
 /** Whether threads can be started, and waited for without giving up the thread. */
 export const canStartThreads: boolean = true
 

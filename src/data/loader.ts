@@ -61,6 +61,7 @@ export class DataLoader<T> implements Iterable<T> {
   private readonly workers: number
   private readonly prefetch: number
   private readonly timeout: number
+  private readonly given: LoaderOptions<T>
   private threads: Prefetcher | undefined
 
   constructor(dataset: Dataset<T> | IterableDataset<T>, options: LoaderOptions<T> = {}) {
@@ -117,6 +118,23 @@ export class DataLoader<T> implements Iterable<T> {
     this.workers = workers
     this.prefetch = prefetch
     this.timeout = timeout
+    this.given = options
+  }
+
+  /**
+   * A loader of other examples, made as this one but for the `changes`.
+   * @throws ValueError when this one has a sampler, which is made for its own examples
+   */
+  over(dataset: Dataset<T>, changes: LoaderOptions<T> = {}): DataLoader<T> {
+    const { sampler, batchSampler } = this.given
+    if (sampler || batchSampler)
+      throw new ValueError({
+        op: 'DataLoader.over',
+        rule: 'the loader must not have a sampler of its own',
+        got: sampler ? 'a sampler' : 'a batch sampler',
+        fix: 'Make both loaders yourself.',
+      })
+    return new DataLoader(dataset, { ...this.given, ...changes })
   }
 
   /** Batches in an epoch; infinite for an IterableDataset, which ends when it ends. */

@@ -1,2 +1,3 @@
+export { parseChecked, serializeChecked } from './checksum.js'
 export * from './files.js'
 export * from './safetensors.js'

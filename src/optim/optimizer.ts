@@ -307,6 +307,10 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     write(this.found, 0)
     return { parameter: this.groups.flatMap((g) => g.params)[code - 1] }
   }
+  /** Leaves it to the caller to look at `foundInf`: the next read does not throw. */
+  holdReport(): void {
+    removePending(this.report)
+  }
   private readonly report = (): void => {
     const found = this.takeFound()
     if (found) throw this.notFinite(found.parameter)

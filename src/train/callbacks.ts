@@ -1,47 +1,110 @@
 /** Things that watch a training run: stop it, keep its best, write it down. */
 import { ValueError } from '../core/errors.js'
+import { checkOptions, isPlainObject, showValue } from '../core/options.js'
 import { appendBytes, removeFile, writeAtomic } from '../io/files.js'
-import type { Tensor } from '../ops/tensor.js'
-import type { Callback, EpochLog, Trainer } from './fit.js'
+import { assign } from '../ops/assign.js'
+import { Tensor } from '../ops/tensor.js'
+import { noGrad } from '../ops/state.js'
+import type { BatchLog, Callback, EpochLog, Trainer } from './callback.js'
+import { directionOf } from './metrics.js'
 import { type Inspection, inspectGradients } from './statistics.js'
-import { encodeEvents, type Scalars } from './tensorboard.js'
+import { encodeEvents, encodeStart, type Scalars } from './tensorboard.js'
+
+const whole = (op: string, name: string, n: number, from = 1): number => {
+  if (!(Number.isInteger(n) && n >= from))
+    throw new ValueError({
+      op,
+      rule: `${name} must be a whole number from ${from} up`,
+      got: `${n}`,
+    })
+  return n
+}
+/** A saved state of plain numbers. @throws ValueError */
+function numbersOf<K extends string>(op: string, state: unknown, names: readonly K[]) {
+  const s = state as Record<K, number>
+  if (!isPlainObject(state) || !names.every((n) => typeof s[n] === 'number'))
+    throw new ValueError({
+      op: `${op}.restore`,
+      rule: `a state has the numbers ${names.join(', ')}`,
+      got: showValue(state),
+    })
+  return s
+}
 
 export interface MonitorOptions {
   /** The number of the epoch's log to watch; 'valLoss' unless given. */
   monitor?: string
-  /** Whether small or large is good; by default 'max' for what is no loss or error. */
+  /**
+   * Whether small or large is good. Metrics know it themselves, and so do the usual names (loss, accuracy, mae, f1, ...);
+   * for any other number it must be given.
+   */
   mode?: 'min' | 'max'
   /** A change below this does not count as better. */
   minDelta?: number
 }
+const monitorNames = ['monitor', 'mode', 'minDelta'] as const
 
 /** Follows one number of the epoch logs and knows its best. */
 class Monitor {
   readonly name: string
-  readonly mode: 'min' | 'max'
+  private readonly op: string
+  private readonly given: 'min' | 'max' | undefined
   private readonly minDelta: number
-  best: number
-  constructor({ monitor = 'valLoss', mode, minDelta = 0 }: MonitorOptions) {
+  /** undefined: there is none yet. */
+  best: number | undefined
+  constructor(op: string, { monitor = 'valLoss', mode, minDelta = 0 }: MonitorOptions) {
+    if (mode !== undefined && mode !== 'min' && mode !== 'max')
+      throw new ValueError({ op, rule: "mode is 'min' or 'max'", got: showValue(mode) })
+    if (!(minDelta >= 0))
+      throw new ValueError({ op, rule: 'minDelta is a number from 0 up', got: showValue(minDelta) })
+    this.op = op
     this.name = monitor
-    this.mode = mode ?? (/loss|error/i.test(monitor) ? 'min' : 'max')
+    this.given = mode
     this.minDelta = minDelta
-    this.best = this.mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
   }
-  /** Takes the epoch's number; is it the best so far? */
-  improves(log: EpochLog): boolean {
+  /** Whether small or large values are good. @throws ValueError when nothing says it */
+  mode(t: Trainer): 'min' | 'max' {
+    const mode = this.given ?? directionOf(this.name, t.metrics)
+    if (!mode)
+      throw new ValueError({
+        op: this.op,
+        rule: `it must be known whether small or large values of ${this.name} are good`,
+        got: 'no mode',
+        fix: "Pass { mode: 'min' } or { mode: 'max' }.",
+      })
+    return mode
+  }
+  /** Takes the epoch's number; is it the best so far? NaN never is. */
+  improves(t: Trainer, log: EpochLog): boolean {
+    const mode = this.mode(t)
     const v = log[this.name]
     if (v === undefined)
       throw new ValueError({
-        op: 'monitor',
+        op: this.op,
         rule: `the epoch's log must hold ${this.name}`,
         got: Object.keys(log).join(', '),
         fix: this.name.startsWith('val') ? 'Pass validation data to fit.' : 'Name one of those.',
       })
+    if (Number.isNaN(v)) return false
+    const { best } = this
     const better =
-      this.mode === 'min' ? v < this.best - this.minDelta : v > this.best + this.minDelta
+      best === undefined || (mode === 'min' ? v < best - this.minDelta : v > best + this.minDelta)
     if (better) this.best = v
     return better
   }
+}
+const bestOf = (best: number | undefined) => best ?? null
+function readBest(op: string, best: unknown): number | undefined {
+  if (best !== null && typeof best !== 'number')
+    throw new ValueError({ op: `${op}.restore`, rule: 'best is a number', got: showValue(best) })
+  return best ?? undefined
+}
+
+export interface EarlyStoppingOptions extends MonitorOptions {
+  /** Epochs without a better number after which training stops. */
+  patience?: number
+  /** Put the weights of the best epoch back at the end. */
+  restoreBest?: boolean
 }
 
 /** Stops when the watched number has not become better for `patience` epochs; puts the best weights back. */
@@ -54,46 +117,62 @@ export class EarlyStopping implements Callback {
   private weights: Record<string, Tensor> | undefined
   /** The epoch of the best number, from 0. */
   bestEpoch = -1
-  constructor({
-    patience = 3,
-    restoreBest = true,
-    ...monitor
-  }: MonitorOptions & { patience?: number; restoreBest?: boolean } = {}) {
-    this.monitor = new Monitor(monitor)
-    this.patience = patience
+  /** @throws ValueError for options that do not exist or make no sense */
+  constructor(options: EarlyStoppingOptions = {}) {
+    const {
+      patience = 3,
+      restoreBest = true,
+      ...monitor
+    } = checkOptions('EarlyStopping', options, [...monitorNames, 'patience', 'restoreBest'])
+    this.monitor = new Monitor('EarlyStopping', monitor)
+    this.patience = whole('EarlyStopping', 'patience', patience)
     this.restoreBest = restoreBest
   }
+  onTrainStart(t: Trainer): void {
+    this.monitor.mode(t)
+    // A run that had stopped stops again.
+    this.look(t)
+  }
   onEpochEnd(t: Trainer, log: EpochLog): void {
-    if (this.monitor.improves(log)) {
+    if (this.monitor.improves(t, log)) {
       this.waited = 0
       this.bestEpoch = log.epoch
       if (this.restoreBest)
         this.weights = Object.fromEntries(
           Object.entries(t.model.stateDict()).map(([k, v]) => [k, v.detach().clone()]),
         )
-    } else if (++this.waited >= this.patience)
-      t.stop(
-        `${this.monitor.name} has not become better than ${this.monitor.best.toPrecision(4)} for ${this.patience} epochs`,
-      )
+    } else this.waited++
+    this.look(t)
+  }
+  private look(t: Trainer): void {
+    if (this.waited < this.patience) return
+    const best = this.monitor.best?.toPrecision(4) ?? 'NaN'
+    t.stop(`${this.monitor.name} has not become better than ${best} for ${this.patience} epochs`)
   }
   onTrainEnd(t: Trainer): void {
     if (this.weights) t.model.loadStateDict(this.weights)
   }
   state(): unknown {
     const { waited, bestEpoch, weights, monitor } = this
-    return { best: monitor.best, waited, bestEpoch, weights: weights ?? null }
+    return { best: bestOf(monitor.best), waited, bestEpoch, weights: weights ?? null }
   }
   restore(state: unknown): void {
-    const s = state as {
-      best: number
-      waited: number
-      bestEpoch: number
-      weights: Record<string, Tensor> | null
-    }
-    this.monitor.best = s.best
-    this.waited = s.waited
-    this.bestEpoch = s.bestEpoch
-    this.weights = s.weights ?? undefined
+    const { waited, bestEpoch } = numbersOf('EarlyStopping', state, ['waited', 'bestEpoch'])
+    const { best, weights } = state as { best: unknown; weights: Record<string, Tensor> | null }
+    const number = readBest('EarlyStopping', best)
+    if (
+      weights !== null &&
+      !(isPlainObject(weights) && Object.values(weights).every((t) => t instanceof Tensor))
+    )
+      throw new ValueError({
+        op: 'EarlyStopping.restore',
+        rule: 'weights are tensors by name',
+        got: showValue(weights),
+      })
+    this.monitor.best = number
+    this.waited = waited
+    this.bestEpoch = bestEpoch
+    this.weights = weights ?? undefined
   }
 }
 
@@ -101,9 +180,16 @@ export class EarlyStopping implements Callback {
 export class StopWhenSteady implements Callback {
   private readonly patience: number
   private readonly tolerance: number
-  constructor({ patience = 3, tolerance = 1e-3 }: { patience?: number; tolerance?: number } = {}) {
-    this.patience = patience
+  constructor(options: { patience?: number; tolerance?: number } = {}) {
+    const { patience = 3, tolerance = 1e-3 } = checkOptions('StopWhenSteady', options, [
+      'patience',
+      'tolerance',
+    ])
+    this.patience = whole('StopWhenSteady', 'patience', patience)
     this.tolerance = tolerance
+  }
+  onTrainStart(t: Trainer): void {
+    this.onEpochEnd(t)
   }
   onEpochEnd(t: Trainer): void {
     const last = t.history.slice(-this.patience - 1).map((l) => l.loss)
@@ -117,56 +203,89 @@ export class StopWhenSteady implements Callback {
 /** Writes a checkpoint whenever the watched number is the best so far. */
 export class BestCheckpoint implements Callback {
   readonly name = 'bestCheckpoint'
+  readonly last = true
   readonly path: string
   private readonly monitor: Monitor
+  /** @throws ValueError for options that do not exist or make no sense */
   constructor(path: string, monitor: MonitorOptions = {}) {
     this.path = path
-    this.monitor = new Monitor(monitor)
+    this.monitor = new Monitor(
+      'BestCheckpoint',
+      checkOptions('BestCheckpoint', monitor, monitorNames),
+    )
+  }
+  onTrainStart(t: Trainer): void {
+    this.monitor.mode(t)
   }
   onEpochEnd(t: Trainer, log: EpochLog): void {
-    if (!this.monitor.improves(log)) return
-    writeAtomic(this.path, t.checkpoint()!)
+    if (this.monitor.improves(t, log)) writeAtomic(this.path, t.checkpoint())
   }
   state(): unknown {
-    return this.monitor.best
+    return bestOf(this.monitor.best)
   }
   restore(state: unknown): void {
-    this.monitor.best = state as number
+    this.monitor.best = readBest('BestCheckpoint', state)
   }
 }
 
+export interface PeriodicOptions {
+  /** After every n epochs; 1 unless given. */
+  epochs?: number
+  /** After every n batches too. */
+  batches?: number
+  /** After so many seconds since the last one too, between two batches. */
+  seconds?: number
+  /** How many of the last to keep; with 1 each replaces the one before. */
+  keep?: number
+}
+
 /**
- * Writes a checkpoint after every n epochs, or every n batches, each over the one before unless `keep` says how many
- * of the last to keep. To go on: `fit(model, { resume: readBytes(path), ... })`. Put it last among the callbacks, so that the states of the
- * others are those after this moment.
+ * Writes a checkpoint after every n epochs, or every n batches or seconds, each over the one before unless `keep` says
+ * how many of the last to keep. To go on: `fit(model, { resume: path, ... })`. It is called after the other callbacks,
+ * wherever it stands among them, so that their states are those after this moment.
  */
 export class PeriodicCheckpoint implements Callback {
   readonly name = 'periodicCheckpoint'
+  readonly last = true
   private readonly path: string
   private readonly epochs: number
   private readonly batches: number | undefined
+  private readonly seconds: number
   private readonly keep: number
   private written: string[] = []
-  constructor(
-    path: string,
-    { epochs = 1, batches, keep = 1 }: { epochs?: number; batches?: number; keep?: number } = {},
-  ) {
+  private when = performance.now()
+  /** @throws ValueError for options that do not exist or make no sense */
+  constructor(path: string, options: PeriodicOptions = {}) {
+    const {
+      epochs = 1,
+      batches,
+      seconds,
+      keep = 1,
+    } = checkOptions('PeriodicCheckpoint', options, ['epochs', 'batches', 'seconds', 'keep'])
+    const op = 'PeriodicCheckpoint'
     this.path = path
-    this.epochs = epochs
-    this.batches = batches
-    this.keep = keep
+    this.epochs = whole(op, 'epochs', epochs)
+    this.batches = batches === undefined ? undefined : whole(op, 'batches', batches)
+    this.seconds = seconds ?? Number.POSITIVE_INFINITY
+    if (!(this.seconds > 0))
+      throw new ValueError({ op, rule: 'seconds must be above 0', got: `${seconds}` })
+    this.keep = whole(op, 'keep', keep)
   }
-  private write(t: Trainer, label: string): void {
+  /** Writes one now. */
+  write(t: Trainer, label: string): void {
     const path = this.keep === 1 ? this.path : this.path.replace(/(\.[^./]*)?$/, `-${label}$1`)
-    if (!this.written.includes(path)) this.written.push(path)
-    const bytes = t.checkpoint()
-    if (!bytes) return
-    writeAtomic(path, bytes)
-    while (this.written.length > this.keep) removeFile(this.written.shift()!)
+    this.written = [...this.written.filter((p) => p !== path), path]
+    const old = this.written.splice(0, Math.max(0, this.written.length - this.keep))
+    writeAtomic(path, t.checkpoint())
+    for (const p of old) removeFile(p)
+    this.when = performance.now()
+  }
+  onTrainStart(): void {
+    this.when = performance.now()
   }
   onBatchEnd(t: Trainer, log: { step: number }): void {
-    if (this.batches !== undefined && log.step % this.batches === 0)
-      this.write(t, `step${log.step}`)
+    const due = this.batches !== undefined && log.step % this.batches === 0
+    if (due || performance.now() - this.when > this.seconds * 1000) this.write(t, `step${log.step}`)
   }
   onEpochEnd(t: Trainer, log: EpochLog): void {
     if ((log.epoch + 1) % this.epochs === 0) this.write(t, `epoch${log.epoch + 1}`)
@@ -175,51 +294,73 @@ export class PeriodicCheckpoint implements Callback {
     return this.written
   }
   restore(state: unknown): void {
-    this.written = state as string[]
+    if (!Array.isArray(state) || !state.every((p) => typeof p === 'string'))
+      throw new ValueError({
+        op: 'PeriodicCheckpoint.restore',
+        rule: 'a state is a list of paths',
+        got: showValue(state),
+      })
+    this.written = [...state]
   }
+}
+
+/** A cell of CSV: in quotes where it must be. RFC 4180. */
+const cell = (v: unknown): string => {
+  const text = `${v ?? ''}`
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /** Writes the epoch logs as CSV, all of them anew each time, so that a resumed run has each epoch once. */
 export class CsvLog implements Callback {
+  readonly last = true
   private readonly path: string
   constructor(path: string) {
     this.path = path
   }
   onEpochEnd(t: Trainer): void {
     const columns = [...new Set(t.history.flatMap((l) => Object.keys(l)))]
-    const rows = t.history.map((l) => columns.map((c) => l[c] ?? '').join(','))
-    writeAtomic(this.path, `${[columns.join(','), ...rows].join('\n')}\n`)
+    const rows = t.history.map((l) => columns.map((c) => cell(l[c])).join(','))
+    writeAtomic(this.path, `${[columns.map(cell).join(','), ...rows].join('\n')}\n`)
   }
 }
 
-/** Writes the epoch logs as JSON lines. */
+/** Writes the epoch logs as JSON lines; numbers that JSON has no word for (NaN, infinities) as text. */
 export class JsonLog implements Callback {
+  readonly last = true
   private readonly path: string
   constructor(path: string) {
     this.path = path
   }
   onEpochEnd(t: Trainer): void {
-    writeAtomic(this.path, t.history.map((l) => `${JSON.stringify(l)}\n`).join(''))
+    const text = (_key: string, v: unknown) =>
+      typeof v === 'number' && !Number.isFinite(v) ? `${v}` : v
+    writeAtomic(this.path, t.history.map((l) => `${JSON.stringify(l, text)}\n`).join(''))
   }
 }
 
-/** Writes the loss of every n-th step and the numbers of every epoch as TensorBoard events into a folder. */
+let files = 0
+/**
+ * Writes the loss of every n-th step and the numbers of every epoch as TensorBoard events into a folder, each at once.
+ * A resumed run has a file of its own, which tells TensorBoard to forget what came after the checkpoint.
+ */
 export class TensorBoard implements Callback {
+  readonly last = true
   private readonly path: string
   private readonly every: number
-  private waiting: Uint8Array[] = []
-  constructor(folder: string, { every = 10 }: { every?: number } = {}) {
-    const now = Math.floor(Date.now() / 1000)
-    this.path = `${folder.replace(/\/$/, '')}/events.out.tfevents.${now}.nabla`
-    this.every = every
+  constructor(folder: string, options: { every?: number } = {}) {
+    const { every = 10 } = checkOptions('TensorBoard', options, ['every'])
+    this.every = whole('TensorBoard', 'every', every)
+    // Two runs in one second have two files.
+    const unique = `${Math.floor(Date.now() / 1000)}.${Math.floor(performance.timeOrigin % 1e9)}.${files++}`
+    this.path = `${folder.replace(/\/$/, '')}/events.out.tfevents.${unique}.nabla`
   }
   private add(step: number, scalars: Scalars): void {
-    this.waiting.push(encodeEvents(step, scalars, Date.now() / 1000))
+    appendBytes(this.path, encodeEvents(step, scalars, Date.now() / 1000))
   }
-  onTrainStart(): void {
-    appendBytes(this.path, encodeEvents('start', {}, Date.now() / 1000))
+  onTrainStart(t: Trainer): void {
+    appendBytes(this.path, encodeStart(t.step, Date.now() / 1000))
   }
-  onBatchEnd(_t: Trainer, log: { step: number; loss: number }): void {
+  onBatchEnd(_t: Trainer, log: BatchLog): void {
     if (log.step % this.every === 0) this.add(log.step, { 'loss/step': log.loss })
   }
   onEpochEnd(_t: Trainer, log: EpochLog): void {
@@ -228,11 +369,11 @@ export class TensorBoard implements Callback {
     for (const [name, v] of Object.entries(rest))
       if (v !== undefined)
         scalars[
-          name.startsWith('val') ? `validation/${name.slice(3).toLowerCase()}` : `train/${name}`
+          /^val[A-Z0-9]/.test(name)
+            ? `validation/${name[3]!.toLowerCase()}${name.slice(4)}`
+            : `train/${name}`
         ] = v
     this.add(epoch, scalars)
-    for (const bytes of this.waiting) appendBytes(this.path, bytes)
-    this.waiting = []
   }
 }
 
@@ -248,17 +389,105 @@ export class GradientMonitor implements Callback {
   readonly reports: GradientReport[] = []
   private readonly every: number
   private readonly tell: (report: GradientReport) => void
-  constructor({
-    every = 1,
-    tell = () => {},
-  }: { every?: number; tell?: (report: GradientReport) => void } = {}) {
-    this.every = every
+  constructor(options: { every?: number; tell?: (report: GradientReport) => void } = {}) {
+    const { every = 1, tell = () => {} } = checkOptions('GradientMonitor', options, [
+      'every',
+      'tell',
+    ])
+    this.every = whole('GradientMonitor', 'every', every)
     this.tell = tell
   }
   onEpochEnd(t: Trainer, { epoch }: EpochLog): void {
     if ((epoch + 1) % this.every !== 0 || !t.lastBatch) return
-    const report = { epoch, ...inspectGradients(t.model, t.lastBatch, t.loss) }
+    const report = {
+      epoch,
+      ...inspectGradients(t.model, t.lastBatch, t.loss, { inputs: t.inputs }),
+    }
     this.reports.push(report)
     this.tell(report)
+  }
+}
+
+/**
+ * Keeps an exponential moving average of the weights beside them, θ̄ ← β θ̄ + (1 − β) θ after each step, with
+ * β = min(decay, (1 + t) / (10 + t)) when `warmup` is on. At the end of training (or with `apply` and `putBack` at any
+ * time) the model has the averaged weights. Polyak and Juditsky, 1992; the warm-up is that of TensorFlow.
+ */
+export class WeightAveraging implements Callback {
+  readonly name = 'weightAveraging'
+  private readonly decay: number
+  private readonly warmup: boolean
+  private readonly atEnd: boolean
+  private average: Map<string, Tensor> | undefined
+  private kept: Map<string, Tensor> | undefined
+  private updates = 0
+  /** @throws ValueError unless decay is from 0 to 1 */
+  constructor(options: { decay?: number; warmup?: boolean; applyAtEnd?: boolean } = {}) {
+    const {
+      decay = 0.999,
+      warmup = true,
+      applyAtEnd = true,
+    } = checkOptions('WeightAveraging', options, ['decay', 'warmup', 'applyAtEnd'])
+    if (!(decay >= 0 && decay <= 1))
+      throw new ValueError({ op: 'WeightAveraging', rule: 'decay is from 0 to 1', got: `${decay}` })
+    this.decay = decay
+    this.warmup = warmup
+    this.atEnd = applyAtEnd
+  }
+  private start(t: Trainer): Map<string, Tensor> {
+    this.average ??= new Map(
+      t.model.namedParameters().map(([name, p]) => [name, p.detach().clone()]),
+    )
+    return this.average
+  }
+  onTrainStart(t: Trainer): void {
+    this.start(t)
+  }
+  onBatchEnd(t: Trainer): void {
+    const average = this.start(t)
+    const n = ++this.updates
+    const beta = this.warmup ? Math.min(this.decay, (1 + n) / (10 + n)) : this.decay
+    noGrad(() => {
+      for (const [name, p] of t.model.namedParameters()) {
+        const own = average.get(name)!
+        assign(own, own.mul(beta).add(p.detach().mul(1 - beta)))
+      }
+    })
+  }
+  /** Gives the model the averaged weights, until `putBack`. */
+  apply(t: Pick<Trainer, 'model'>): void {
+    if (!this.average || this.kept) return
+    const params = t.model.namedParameters()
+    this.kept = new Map(params.map(([name, p]) => [name, p.detach().clone()]))
+    this.put(params, this.average)
+  }
+  /** Gives the model back the weights that it had before `apply`. */
+  putBack(t: Pick<Trainer, 'model'>): void {
+    if (this.kept) this.put(t.model.namedParameters(), this.kept)
+    this.kept = undefined
+  }
+  private put(params: [string, Tensor][], values: Map<string, Tensor>): void {
+    noGrad(() => {
+      for (const [name, p] of params) assign(p, values.get(name)!)
+    })
+  }
+  onTrainEnd(t: Trainer): void {
+    if (this.atEnd) this.apply(t)
+  }
+  state(): unknown {
+    return { updates: this.updates, average: Object.fromEntries(this.average ?? []) }
+  }
+  restore(state: unknown): void {
+    const { updates } = numbersOf('WeightAveraging', state, ['updates'])
+    const { average } = state as unknown as { average: Record<string, Tensor> }
+    if (!isPlainObject(average) || !Object.values(average).every((t) => t instanceof Tensor))
+      throw new ValueError({
+        op: 'WeightAveraging.restore',
+        rule: 'average holds tensors by name',
+        got: showValue(average),
+      })
+    this.updates = updates
+    this.average = new Map(Object.entries(average).map(([k, t]) => [k, t.detach().clone()]))
+    if (this.average.size === 0) this.average = undefined
   }
 }

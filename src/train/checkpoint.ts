@@ -1,10 +1,12 @@
 /** All that a training run is at one moment, as one safetensors file: a run that goes on from it ends with the same bits. */
-import { FileError, ValueError } from '../core/errors.js'
-import { parseSafetensors, serializeSafetensors } from '../io/safetensors.js'
+import { FileError, show, ValueError } from '../core/errors.js'
+import { sameShape } from '../core/shape.js'
+import { parseChecked, serializeChecked } from '../io/checksum.js'
 import type { Module } from '../nn/module.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import { treeMap } from '../core/tree.js'
 import { Tensor } from '../ops/tensor.js'
+import { toBackend } from '../tensor/creation.js'
 import { defaultGenerator } from '../tensor/random.js'
 
 /** A learning-rate schedule; those of nabla/optim are such. */
@@ -12,6 +14,10 @@ export interface Schedule {
   step(metric?: number): void
   stateDict(): unknown
   loadStateDict(state: never): void
+  /** Checks a saved state, and gives the function that takes it over. */
+  prepareStateDict?(state: never): () => void
+  /** Told by `fit` which number of the log it will be given, and whether small or large values of that are good. */
+  watch?(name: string, better: 'min' | 'max' | undefined): void
 }
 
 /** What belongs to a run and is saved with it. */
@@ -21,7 +27,7 @@ export interface Parts {
   schedule?: Schedule
 }
 
-const FORMAT = 'nabla checkpoint 1'
+const FORMAT = 'nabla checkpoint 2'
 
 interface Header {
   format: string
@@ -43,11 +49,18 @@ const isTensor = (v: unknown): v is Tensor => v instanceof Tensor
 
 /**
  * Weights and buffers, optimizer, schedule, the state of the random generator, and `extra` (anything that JSON
- * writes, and infinities, NaN and tensors).
+ * writes, and infinities, NaN and tensors); gradients too when asked to. The file carries its checksum.
  */
-export function serializeCheckpoint(parts: Parts, extra: unknown = null): Uint8Array {
+export function serializeCheckpoint(
+  parts: Parts,
+  extra: unknown = null,
+  { gradients = false }: { gradients?: boolean } = {},
+): Uint8Array {
   const tensors: Record<string, Tensor> = {}
   for (const [name, t] of Object.entries(parts.model.stateDict())) tensors[`model.${name}`] = t
+  if (gradients)
+    for (const [name, p] of parts.model.namedParameters())
+      if (p.grad) tensors[`grad.${name}`] = p.grad
   let count = 0
   const plain = treeMap(extra, isTensor, (t) => {
     tensors[`extra.${count}`] = t
@@ -64,61 +77,118 @@ export function serializeCheckpoint(parts: Parts, extra: unknown = null): Uint8A
     header.groups = saved.groups
   }
   if (parts.schedule) header.schedule = parts.schedule.stateDict()
-  return serializeSafetensors(tensors, { checkpoint: JSON.stringify(header, encode) })
+  return serializeChecked(tensors, { checkpoint: JSON.stringify(header, encode) })
+}
+
+/** What `accept` makes of `extra`: false for one that was not saved so, or how to take it over and to undo that. */
+export type Restored = boolean | { take(): void; undo(): void }
+
+/** The metadata of a checkpoint. @throws FileError for bytes that are no checkpoint, or a damaged one */
+function readCheckpoint(bytes: Uint8Array): {
+  header: Header
+  tensors: Record<string, Tensor>
+} {
+  const { tensors, metadata } = parseChecked(bytes, { required: false })
+  let cause: unknown
+  let header: Header | undefined
+  try {
+    header = JSON.parse(metadata.checkpoint ?? '', decode(tensors)) as Header
+  } catch (error) {
+    cause = error
+  }
+  const isWord = (n: unknown) => typeof n === 'number' && Number.isInteger(n)
+  if (
+    header?.format === FORMAT &&
+    Array.isArray(header.generator) &&
+    header.generator.length === 3 &&
+    header.generator.every(isWord)
+  ) {
+    parseChecked(bytes)
+    return { header, tensors }
+  }
+  throw new FileError(
+    {
+      op: 'checkpoint',
+      rule: `the file must hold a checkpoint (${FORMAT})`,
+      got: metadata.checkpoint ? 'another format, or a damaged one' : 'only tensors',
+      fix: 'Weights alone are loaded by loadTensors and model.loadStateDict.',
+    },
+    { cause },
+  )
 }
 
 /**
- * Puts everything back into the parts, in place, and gives `extra`, of which `whole` says whether it is as it was saved.
- * @throws FileError for bytes that are no checkpoint, ValueError or ShapeError when it is one of another model or
- * optimizer; nothing is changed then
+ * Puts everything back into the parts, in place, and gives `extra`, of which `accept` says whether it is as it was
+ * saved. Everything is checked before anything changes.
+ * @throws FileError for bytes that are no checkpoint, or a damaged one; ValueError or ShapeError when it is one of another
+ * model, optimizer or schedule; nothing is changed then
  */
 export function restoreCheckpoint(
   bytes: Uint8Array,
   parts: Parts,
-  whole: (extra: unknown) => boolean = () => true,
+  accept: (extra: unknown) => Restored = () => true,
 ): unknown {
-  const { tensors, metadata } = parseSafetensors(bytes)
-  let header: Header
-  try {
-    header = JSON.parse(metadata.checkpoint ?? '', decode(tensors)) as Header
-    if (header.format !== FORMAT || !Array.isArray(header.generator)) throw new Error(header.format)
-    if (!whole(header.extra)) throw new Error('damaged')
-  } catch (error) {
-    throw new FileError(
-      {
-        op: 'checkpoint',
-        rule: `the file must hold a checkpoint (${FORMAT})`,
-        got: metadata.checkpoint ? 'another format, or a damaged one' : 'only tensors',
-        fix: 'Weights alone are loaded by loadTensors and model.loadStateDict.',
-      },
-      { cause: error },
-    )
-  }
+  const { header, tensors } = readCheckpoint(bytes)
   const part = (prefix: string) =>
     Object.fromEntries(
       Object.entries(tensors)
         .filter(([k]) => k.startsWith(prefix))
         .map(([k, t]) => [k.slice(prefix.length), t]),
     )
-  const { optimizer, schedule } = parts
+  const { model, optimizer, schedule } = parts
   const lack = (what: string) =>
     new ValueError({
       op: 'checkpoint',
       rule: `the checkpoint must hold a ${what}`,
       got: 'none',
-      fix: `It was saved without one.`,
+      fix: 'It was saved without one.',
     })
   if (optimizer && !header.groups) throw lack('state of the optimizer')
   if (schedule && header.schedule === undefined) throw lack('state of the schedule')
-  if (optimizer && header.groups!.length !== optimizer.groups.length)
-    throw new ValueError({
+  const accepted = accept(header.extra)
+  if (accepted === false)
+    throw new FileError({
       op: 'checkpoint',
-      rule: `the optimizer has ${optimizer.groups.length} groups`,
-      got: `${header.groups!.length} in the checkpoint`,
+      rule: `the file must hold a checkpoint (${FORMAT}) of a run`,
+      got: 'another one, or a damaged one',
     })
-  parts.model.loadStateDict(part('model.'))
-  optimizer?.loadStateDict({ tensors: part('optimizer.'), groups: header.groups as never })
-  schedule?.loadStateDict(header.schedule as never)
+  const takeOptimizer = optimizer?.prepareStateDict({
+    tensors: part('optimizer.'),
+    groups: header.groups as never,
+  })
+  const takeSchedule = schedule?.prepareStateDict?.(header.schedule as never)
+  const params = new Map<string, Tensor>(model.namedParameters())
+  const grads = Object.entries(part('grad.')).map(([name, grad]): [Tensor, Tensor] => {
+    const p = params.get(name)
+    if (!p || !sameShape(p.shape, grad.shape) || p.dtype !== grad.dtype)
+      throw new ValueError({
+        op: 'checkpoint',
+        rule: 'every gradient must be that of a parameter, of its shape',
+        got: `${name} ${show(grad.shape)}`,
+      })
+    return [p, toBackend(grad, p.backend)]
+  })
+
+  // What follows may still be refused: each step can be undone until the last one.
+  const undo: (() => void)[] = []
+  try {
+    if (typeof accepted === 'object') {
+      undo.push(() => accepted.undo())
+      accepted.take()
+    }
+    if (schedule && !takeSchedule) {
+      const before = schedule.stateDict()
+      undo.push(() => schedule.loadStateDict(before as never))
+      schedule.loadStateDict(header.schedule as never)
+    }
+    model.loadStateDict(part('model.'))
+  } catch (error) {
+    for (const f of undo.reverse()) f()
+    throw error
+  }
+  takeOptimizer?.()
+  takeSchedule?.()
+  for (const [p, grad] of grads) p.grad = grad
   defaultGenerator.setState(header.generator)
   return header.extra
 }

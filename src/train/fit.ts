@@ -1,91 +1,60 @@
 /** The training loop: epochs of compiled steps, with callbacks, checkpoints and resumption. */
+import { readBytes } from '#host'
 import { TrainingError, ValueError } from '../core/errors.js'
-import type { Optimizer } from '../optim/optimizer.js'
+import { checkOptions, isPlainObject, type OptionNames } from '../core/options.js'
 import { crossEntropy } from '../ops/loss/index.js'
-import { restoreCheckpoint, type Schedule, serializeCheckpoint } from './checkpoint.js'
+import type { Tensor } from '../ops/tensor.js'
+import { type Callback, Callbacks, type Trainer } from './callback.js'
 import {
+  type Restored,
+  restoreCheckpoint,
+  type Schedule,
+  serializeCheckpoint,
+} from './checkpoint.js'
+import {
+  type AnyModel,
   type Asking,
   type Batch,
   type BatchSource,
   drive,
   driveAsync,
   Evaluator,
-  firstNonFinite,
   type LossFunction,
   type Model,
+  noBatches,
+  nonFiniteState,
+  splitBatch,
 } from './evaluate.js'
-import type { Metric } from './metrics.js'
+import { Ledger, type Progress } from './ledger.js'
+import { directionOf, type Metric } from './metrics.js'
+import { type ClassWeight, splitValidation, weightedLoss } from './prepare.js'
+import { ProgressBars, terminalWidth } from './progress.js'
 import { makeStep, type StepOptions } from './step.js'
+import type { EpochLog } from './callback.js'
 
-/** What is known after an epoch. Metrics of the validation data stand under `val` and their name. */
-export interface EpochLog {
-  /** From 0. */
-  epoch: number
-  loss: number
-  accuracy?: number
-  valLoss?: number
-  valAccuracy?: number
-  lr: number
-  seconds: number
-  samplesPerSecond: number
-  [metric: string]: number | undefined
-}
+export type { BatchLog, Callback, EpochLog, Trainer } from './callback.js'
 
-export interface BatchLog {
-  epoch: number
-  /** From 1. */
-  batch: number
-  batches: number
-  /** Batches since training began. */
-  step: number
-  loss: number
-  /** Mean loss and accuracy of the epoch so far. */
-  meanLoss: number
-  accuracy?: number
-  samples: number
-  seconds: number
-}
-
-export interface Trainer {
-  readonly model: Model
-  readonly optimizer: Optimizer
-  readonly loss: LossFunction
-  /** How many there shall be, and those so far. */
-  readonly epochs: number
-  readonly history: EpochLog[]
-  /** The batch of the last step, before `transform`; its memory may serve the next step's. */
-  readonly lastBatch: Batch | undefined
-  /** Ends training after this batch or epoch, with a reason. */
-  stop(reason: string): void
-  readonly stopped: string | undefined
-  /** The run as it is now, to be given to `resume`. Between batches of an accumulation there is none: undefined. */
-  checkpoint(): Uint8Array | undefined
-}
-
-/** Called at the moments of training; all are optional. */
-export interface Callback {
-  /** Under this name its state is kept in checkpoints. */
-  name?: string
-  onTrainStart?(t: Trainer): void
-  onEpochStart?(t: Trainer, epoch: number): void
-  onBatchEnd?(t: Trainer, log: BatchLog): void
-  onEpochEnd?(t: Trainer, log: EpochLog): void
-  onTrainEnd?(t: Trainer): void
-  /** What a resumed run must know of it, as plain data. */
-  state?(): unknown
-  restore?(state: unknown): void
-}
-
-export interface FitOptions extends StepOptions {
+export interface FitOptions<Out = Tensor> extends StepOptions {
   data: BatchSource
   validation?: BatchSource
+  /** In the place of `validation`: this share of the examples of `data`, a DataLoader, from its end, before shuffling. */
+  validationSplit?: number
   /** In all, those before a resumed checkpoint included. */
   epochs: number
-  /** Mean over the batch; cross-entropy unless given. */
-  loss?: LossFunction
+  /** Mean over the batch; cross-entropy unless given. It is called with what the model gives and all targets. */
+  loss?: LossFunction<Out>
   /** Measures over the validation data after each epoch. */
   metrics?: Record<string, Metric>
+  /** How many tensors of a batch are inputs of the model; all but the last unless given. The rest are targets. */
+  inputs?: number
+  /**
+   * Weights of the classes in the loss of training (crossEntropy and nllLoss): a number for each, by place or by label
+   * (1 for labels left out), or 'balanced', n / (classes · count), counted over the training data.
+   */
+  classWeight?: ClassWeight
   callbacks?: readonly Callback[]
+  /** Shows a line for each epoch, with a live bar; on in a terminal unless given. */
+  verbose?: boolean
   /** Moves the learning rate after every epoch, or every step of the optimizer. */
   schedule?: Schedule
   scheduleEvery?: 'epoch' | 'step'
@@ -97,72 +66,150 @@ export interface FitOptions extends StepOptions {
   overfitBatches?: number
   /** One batch of training and validation, to see whether everything runs. */
   fastDevRun?: boolean
-  /** A checkpoint to go on from: the run then ends with the bits of one that was never interrupted. */
-  resume?: Uint8Array
+  /** A checkpoint to go on from, or the path of one: the run then ends with the bits of one that was never interrupted. */
+  resume?: Uint8Array | string
 }
-
-/** Where in the data the next batch is, and what the epoch has gathered so far. */
-interface Progress {
-  epoch: number
-  batch: number
-  step: number
-  total: number
-  hits: number
-  samples: number
-  counts: boolean
-  seconds: number
+const fitOptions: OptionNames<FitOptions> = {
+  data: true,
+  validation: true,
+  validationSplit: true,
+  optimizer: true,
+  epochs: true,
+  loss: true,
+  metrics: true,
+  inputs: true,
+  classWeight: true,
+  callbacks: true,
+  verbose: true,
+  schedule: true,
+  scheduleEvery: true,
+  scheduleMetric: true,
+  accumulate: true,
+  overfitBatches: true,
+  fastDevRun: true,
+  resume: true,
+  clipNorm: true,
+  clipValue: true,
+  accuracy: true,
+  penalty: true,
+  transform: true,
+  compiled: true,
 }
 
 interface Saved {
   progress: Progress
   history: EpochLog[]
   callbacks: Record<string, unknown>
+  batches: number
+  schedule: boolean
 }
 
 function isSaved(v: unknown): v is Saved {
   const { progress, history, callbacks } = (v ?? {}) as Partial<Saved>
-  const counts = ['epoch', 'batch', 'step', 'total', 'hits', 'samples', 'seconds'] as const
+  const counts = [
+    'epoch',
+    'batch',
+    'step',
+    'total',
+    'hits',
+    'counted',
+    'samples',
+    'seconds',
+  ] as const
   return (
     counts.every((name) => typeof progress?.[name] === 'number') &&
     Array.isArray(history) &&
-    typeof callbacks === 'object' &&
-    callbacks !== null
+    isPlainObject(callbacks)
   )
 }
 
+const refuse = (rule: string, got: string, fix?: string): never => {
+  throw new ValueError({ op: 'fit', rule, got, ...(fix && { fix }) })
+}
 function positive(name: string, n: number | undefined): void {
   if (n !== undefined && !(Number.isInteger(n) && n > 0))
-    throw new ValueError({ op: 'fit', rule: `${name} is a whole number above 0`, got: `${n}` })
+    refuse(`${name} is a whole number above 0`, `${n}`)
 }
 
-function* training(model: Model, options: FitOptions, wait: boolean): Asking<Trainer> {
-  const { data, validation, optimizer, loss = crossEntropy, callbacks = [], schedule } = options
-  const { metrics = {}, scheduleEvery = 'epoch' } = options
-  for (const name of ['epochs', 'accumulate', 'overfitBatches'] as const)
-    positive(name, options[name])
+/** Everything that can be known to be wrong before training begins. */
+function checkFit(model: AnyModel, o: FitOptions): void {
+  // The model may be named once more: fit(task.model, { ...task, epochs: 3 }).
+  const { model: same, ...named } = o as FitOptions & { model?: unknown }
+  checkOptions('fit', same === model ? named : o, fitOptions)
+  for (const name of ['epochs', 'accumulate', 'overfitBatches', 'inputs'] as const)
+    if (name === 'epochs' || o[name] !== undefined) positive(name, o[name] ?? Number.NaN)
+  if (typeof o.data?.from !== 'function')
+    refuse(
+      'data are batches',
+      'none',
+      'Pass a DataLoader: fit(model, { data: new DataLoader(...), ... }).',
+    )
+  if (!o.optimizer)
+    refuse('an optimizer must be given', 'none', 'Pass optimizer: new Adam(model.parameters()).')
+  if (o.validation && o.validationSplit !== undefined)
+    refuse('validation data are given once', 'validation and validationSplit')
+  if (
+    o.metrics &&
+    Object.keys(o.metrics).length > 0 &&
+    !o.validation &&
+    o.validationSplit === undefined
+  )
+    refuse(
+      'metrics are measured over validation data',
+      'none',
+      'Pass validation or validationSplit.',
+    )
+  if (o.scheduleEvery !== undefined && !['epoch', 'step'].includes(o.scheduleEvery))
+    refuse("scheduleEvery is 'epoch' or 'step'", `${o.scheduleEvery}`)
+  for (const name of ['clipNorm', 'clipValue'] as const)
+    if (o[name] !== undefined && !(o[name] > 0)) refuse(`${name} must be above 0`, `${o[name]}`)
+  const own = new Set<Tensor>(model.parameters())
+  const trained = o.optimizer.groups.flatMap((g) => g.params)
+  if (!trained.some((p) => own.has(p)))
+    refuse(
+      'the optimizer must hold parameters of the model',
+      'those of another one',
+      'Make it by new Adam(model.parameters()) with the model that is trained.',
+    )
+  if (!trained.some((p) => p.requiresGrad))
+    refuse(
+      'some parameter of the optimizer must be trained',
+      'frozen ones only',
+      'model.requireGrad(true).',
+    )
+}
+
+function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): Asking<Trainer> {
+  const options = given as unknown as FitOptions
+  checkFit(model, options)
+  const { optimizer, schedule, metrics = {}, scheduleEvery = 'epoch', inputs } = options
+  const [data, validation] = splitValidation(options)
+  const loss = weightedLoss(options, data)
   const accumulate = options.accumulate ?? 1
   const epochs = options.fastDevRun ? 1 : options.epochs
   const limit = options.fastDevRun ? 1 : (options.overfitBatches ?? Number.POSITIVE_INFINITY)
   const batches = Math.min(data.length, limit)
-  if (batches === 0)
-    throw new ValueError({
-      op: 'fit',
-      rule: 'there must be at least one batch',
-      got: 'a loader without any',
-      fix: 'Is the data set empty, or smaller than one batch with dropLast?',
-    })
+  if (batches === 0) throw noBatches('fit')
+  const watched = options.scheduleMetric ?? (validation ? 'valLoss' : 'loss')
+  schedule?.watch?.(watched, directionOf(watched, metrics))
 
-  const fresh = { batch: 0, total: 0, hits: 0, samples: 0, counts: false, seconds: 0 }
-  let at: Progress = { ...fresh, epoch: 0, step: 0 }
+  const bars =
+    (options.verbose ?? terminalWidth() !== undefined) && !options.fastDevRun
+      ? [new ProgressBars()]
+      : []
+  const callbacks = new Callbacks([...bars, ...(options.callbacks ?? [])])
   let reason: string | undefined
   let lastBatch: Batch | undefined
   const parts = { model, optimizer, ...(schedule && { schedule }) }
-  const nameOf = (c: Callback, i: number) => c.name ?? `${c.constructor.name}${i}`
+  const ledger = new Ledger(model, optimizer)
   const trainer: Trainer = {
-    model,
+    model: model as Model,
     optimizer,
-    loss,
+    loss: (options.loss ?? crossEntropy) as LossFunction,
     epochs,
+    batches,
+    metrics,
+    inputs,
     history: [],
     stop(why) {
       reason ??= why
@@ -170,98 +217,98 @@ function* training(model: Model, options: FitOptions, wait: boolean): Asking<Tra
     get stopped() {
       return reason
     },
+    get step() {
+      return ledger.at.step
+    },
     get lastBatch() {
       return lastBatch
     },
     checkpoint() {
-      if (at.batch % accumulate !== 0 && at.batch !== 0) return undefined
-      const states: Record<string, unknown> = {}
-      callbacks.forEach((c, i) => {
-        if (c.state) states[nameOf(c, i)] = c.state()
+      ledger.settle()
+      const bad = nonFiniteState(model)
+      if (bad !== undefined) throw overflow(bad)
+      const saved: Saved = {
+        progress: ledger.at,
+        history: trainer.history,
+        callbacks: callbacks.states(),
+        batches: Number.isFinite(batches) ? batches : 0,
+        schedule: schedule !== undefined,
+      }
+      // Between the batches of an accumulation, gradients are part of what the run is.
+      return serializeCheckpoint(parts, saved, {
+        gradients: ledger.at.batch % accumulate !== 0 && ledger.at.batch < batches,
       })
-      const saved: Saved = { progress: at, history: trainer.history, callbacks: states }
-      return serializeCheckpoint(parts, saved)
     },
   }
-  const call = <K extends keyof Callback>(name: K, ...args: unknown[]) => {
-    for (const c of callbacks)
-      (c[name] as ((...a: unknown[]) => void) | undefined)?.call(c, trainer, ...args)
-  }
-  if (options.resume) {
-    const saved = restoreCheckpoint(options.resume, parts, isSaved) as Saved
-    at = saved.progress
-    trainer.history.push(...saved.history)
-    callbacks.forEach((c, i) => {
-      const own = saved.callbacks[nameOf(c, i)]
-      if (own !== undefined) c.restore?.(own)
+  const overflow = (name: string) =>
+    new TrainingError({
+      op: 'fit',
+      rule: 'the weights must stay finite numbers',
+      got: `${name} that is not, after step ${ledger.at.step}`,
+      fix: 'Lower the learning rate: the last steps were too large.',
     })
+
+  if (options.resume !== undefined) {
+    const bytes = typeof options.resume === 'string' ? readBytes(options.resume) : options.resume
+    const saved = restoreCheckpoint(bytes, parts, (extra): Restored => {
+      if (!isSaved(extra)) return false
+      if (extra.schedule !== (schedule !== undefined))
+        refuse(
+          extra.schedule
+            ? 'the checkpoint holds a schedule, which goes on too'
+            : 'the checkpoint must hold the schedule',
+          'none',
+          extra.schedule ? 'Pass the same schedule.' : 'Leave the schedule out.',
+        )
+      const { epoch, batch } = extra.progress
+      if (batch > 0 && extra.batches !== (Number.isFinite(batches) ? batches : 0))
+        refuse(
+          `the checkpoint is of batch ${batch} of ${extra.batches}`,
+          `data of ${batches} batches, from which epoch ${epoch + 1} cannot go on`,
+          'Pass the same data, batch size and seed.',
+        )
+      return callbacks.prepare(extra.callbacks)
+    }) as Saved
+    ledger.at = { ...saved.progress }
+    trainer.history.push(...saved.history)
   }
 
   const step = makeStep(model, options, loss, accumulate)
-  const evaluator = validation && new Evaluator(model, loss)
-  const lr = () => optimizer.lr
+  const evaluator =
+    validation && new Evaluator(model, options.loss as LossFunction<never> | undefined, inputs)
+  let source: Iterator<Batch> | AsyncIterator<Batch> | undefined
   model.train()
   try {
-    call('onTrainStart')
-    while (at.epoch < epochs && reason === undefined) {
-      const { epoch } = at
-      const start = performance.now() - at.seconds * 1000
-      if (at.batch === 0) call('onEpochStart', epoch)
+    callbacks.call('onTrainStart', trainer)
+    while (ledger.at.epoch < epochs && reason === undefined) {
+      const { epoch } = ledger.at
+      ledger.startClock()
+      if (ledger.at.batch === 0) callbacks.call('onEpochStart', trainer, epoch)
       const from = options.overfitBatches === undefined ? epoch : 0
-      const source =
-        wait && data.fromAsync ? data.fromAsync(from, at.batch) : data.from(from, at.batch)
-      while (at.batch < batches && reason === undefined) {
+      const { batch: start } = ledger.at
+      source = wait && data.fromAsync ? data.fromAsync(from, start) : data.from(from, start)
+      let ended = false
+      while (ledger.at.batch < batches && reason === undefined) {
         const next = yield source
+        ended = next.done === true
         if (next.done) break
+        const [xs, ys] = splitBatch('fit', next.value, inputs)
+        const i = ledger.at.batch
+        const last = (i + 1) % accumulate === 0 || i + 1 === batches
+        const result = step.run(xs, ys, i % accumulate === 0, last)
+        // The loss of the step before is known by now, without waiting for this one.
+        ledger.add(result, xs)
         if (lastBatch) data.release?.(lastBatch)
         lastBatch = next.value
-        const [x, y] = lastBatch
-        const first = at.batch % accumulate === 0
-        const last = (at.batch + 1) % accumulate === 0 || at.batch + 1 === batches
-        const [l, c] = step.run(x!, y!, first, last)
-        const value = l.item()
-        at.step++
-        at.batch++
-        if (!Number.isFinite(value)) {
-          const place = firstNonFinite(model, x!)
-          throw new TrainingError({
-            op: 'fit',
-            rule: 'the loss must stay a finite number',
-            got: `${value} at step ${at.step} (epoch ${epoch + 1}, batch ${at.batch})${place ? `, first in ${place}` : ''}`,
-            fix: 'Lower the learning rate, clip the gradients (clipNorm), or look at the data.',
-          })
-        }
-        const size = x!.shape[0]!
-        at.total += value * size
-        at.samples += size
-        if (c) {
-          at.hits += c.item()
-          at.counts = true
-        }
         if (last && schedule && scheduleEvery === 'step') schedule.step()
-        at.seconds = (performance.now() - start) / 1000
-        call('onBatchEnd', {
-          epoch,
-          batch: at.batch,
-          batches,
-          step: at.step,
-          loss: value,
-          meanLoss: at.total / at.samples,
-          ...(at.counts && { accuracy: at.hits / at.samples }),
-          samples: at.samples,
-          seconds: at.seconds,
-        } satisfies BatchLog)
+        ledger.stopClock()
+        callbacks.call('onBatchEnd', trainer, ledger.log(epoch, batches))
       }
-      if (at.batch < batches && reason !== undefined) break
-      at.seconds = (performance.now() - start) / 1000
-      const log: EpochLog = {
-        epoch,
-        loss: at.total / at.samples,
-        ...(at.counts && { accuracy: at.hits / at.samples }),
-        lr: lr(),
-        seconds: at.seconds,
-        samplesPerSecond: at.samples / at.seconds,
-      }
+      if (!ended && ledger.at.batch < batches && reason !== undefined) break
+      const log = ledger.epochLog(epoch, optimizer.lr)
+      if (ledger.at.samples === 0) throw noBatches('fit')
+      const bad = nonFiniteState(model)
+      if (bad !== undefined) throw overflow(bad)
       if (evaluator) {
         const limited = options.fastDevRun ? { batches: 1 } : {}
         const found = yield* evaluator.over(validation, { metrics, wait, ...limited })
@@ -269,14 +316,24 @@ function* training(model: Model, options: FitOptions, wait: boolean): Asking<Tra
           log[`val${name[0]!.toUpperCase()}${name.slice(1)}`] = v
       }
       trainer.history.push(log)
-      at = { ...fresh, epoch: epoch + 1, step: at.step }
-      if (schedule && scheduleEvery === 'epoch')
-        schedule.step(log[options.scheduleMetric ?? (validation ? 'valLoss' : 'loss')])
-      call('onEpochEnd', log)
+      ledger.nextEpoch()
+      if (schedule && scheduleEvery === 'epoch') {
+        const value = log[watched]
+        if (options.scheduleMetric !== undefined && value === undefined)
+          refuse(
+            `the epoch's log must hold ${watched}, which the schedule watches`,
+            Object.keys(log).join(', '),
+          )
+        schedule.step(value)
+      }
+      callbacks.call('onEpochEnd', trainer, log)
     }
-    call('onTrainEnd')
+    ledger.settle()
+    callbacks.call('onTrainEnd', trainer)
     return trainer
   } finally {
+    void source?.return?.()
+    callbacks.close()
     evaluator?.free()
     step.free()
   }
@@ -286,18 +343,21 @@ function* training(model: Model, options: FitOptions, wait: boolean): Asking<Tra
  * Trains a model: for each epoch all batches of `data`, for each batch forward, loss, backward and a step of the
  * optimizer as one compiled program.
  *
- * @throws TrainingError when the loss is not a number: it names the step and the first layer or parameter that is not
- * finite. The weights are those before that step.
- * @throws ValueError for options that make no sense; FileError for a checkpoint that is none
+ * @throws TrainingError when a loss or a gradient is not finite: it names the step and the first layer or parameter that
+ * is not. The weights, the optimizer and the running statistics are those before that step.
+ * @throws ValueError for options that make no sense or do not exist; FileError for bytes that are no checkpoint
  */
-export function fit(model: Model, options: FitOptions): Trainer {
-  return drive(training(model, options, false))
+export function fit<Out = Tensor>(model: AnyModel<Out>, options: FitOptions<Out>): Trainer {
+  return drive(training(model, options as FitOptions<never>, false))
 }
 
 /**
  * As `fit`, for batches that are made elsewhere meanwhile (workers), and for pages: it gives way to everything else
  * about a hundred times a second.
  */
-export function fitAsync(model: Model, options: FitOptions): Promise<Trainer> {
-  return driveAsync(training(model, options, true))
+export function fitAsync<Out = Tensor>(
+  model: AnyModel<Out>,
+  options: FitOptions<Out>,
+): Promise<Trainer> {
+  return driveAsync(training(model, options as FitOptions<never>, true))
 }

@@ -1,6 +1,12 @@
 export * from './callbacks.js'
-export { restoreCheckpoint, type Schedule, serializeCheckpoint } from './checkpoint.js'
 export {
+  type Restored,
+  restoreCheckpoint,
+  type Schedule,
+  serializeCheckpoint,
+} from './checkpoint.js'
+export {
+  type AnyModel,
   type Batch,
   type BatchSource,
   type Evaluation,
@@ -14,5 +20,7 @@ export {
 export * from './fit.js'
 export * from './lrFinder.js'
 export * from './metrics.js'
+export type { ClassWeight } from './prepare.js'
+export { ProgressBars } from './progress.js'
 export * from './statistics.js'
 export * from './summary.js'

@@ -3,7 +3,15 @@ import { gradients } from '../autograd/backward.js'
 import { isFloat } from '../core/dtype.js'
 import { crossEntropy } from '../ops/loss/index.js'
 import { Tensor } from '../ops/tensor.js'
-import type { Batch, LossFunction, Model } from './evaluate.js'
+import {
+  type AnyModel,
+  type Batch,
+  callLoss,
+  callModel,
+  type LossFunction,
+  splitBatch,
+} from './evaluate.js'
+import { untouched } from './untouched.js'
 
 export interface LayerStatistics {
   /** Path of the parameter or module. */
@@ -18,7 +26,7 @@ export interface LayerStatistics {
   zeros: number
 }
 
-/** The statistics of one tensor. */
+/** The statistics of one tensor, in float64. */
 export function statisticsOf(name: string, t: Tensor): LayerStatistics {
   const v = t.toTypedArray() as Float32Array
   let sum = 0
@@ -36,11 +44,14 @@ export function statisticsOf(name: string, t: Tensor): LayerStatistics {
   }
   const n = v.length
   const mean = sum / n
+  // The mean of the squares less the square of the mean would lose all digits where the mean is large.
+  let spread = 0
+  for (const x of v) spread += (x - mean) ** 2
   return {
     name,
     rms: Math.sqrt(squares / n),
     mean,
-    std: Math.sqrt(Math.max(0, squares / n - mean * mean)),
+    std: Math.sqrt(spread / n),
     min,
     max,
     zeros: zeros / n,
@@ -61,15 +72,16 @@ export interface Inspection {
 }
 
 /**
- * Runs a batch forward and back in evaluation mode, and nothing of the model changes: neither its gradients nor its
- * running statistics.
+ * Runs a batch forward and back in evaluation mode, and nothing of the model changes: the mode of every module,
+ * gradients, running statistics and the random generator are afterwards as they were.
  */
-export function inspectGradients(
-  model: Model,
-  [x, y]: Batch,
-  loss: LossFunction = crossEntropy,
+export function inspectGradients<Out = Tensor>(
+  model: AnyModel<Out>,
+  batch: Batch,
+  loss: LossFunction<Out> = crossEntropy as unknown as LossFunction<Out>,
+  { inputs }: { inputs?: number | undefined } = {},
 ): Inspection {
-  const training = model.training
+  const [xs, ys] = splitBatch('inspectGradients', batch, inputs)
   const outputs: { name: string; weighted: boolean; out: Tensor }[] = []
   const stops = [...model.namedModules()]
     .filter(([, m]) => m.namedChildren().next().done)
@@ -83,9 +95,9 @@ export function inspectGradients(
           })
       }),
     )
-  model.eval()
-  try {
-    const value = loss(model.forward(x!), y!)
+  const look = (): Inspection => {
+    model.eval()
+    const value = callLoss(loss as LossFunction<never>, callModel(model, xs), ys)
     const params = model.namedParameters().filter(([, p]) => p.requiresGrad)
     const layers = outputs.filter((o) => o.weighted && o.out.requiresGrad)
     const found = gradients(value, [...params.map(([, p]) => p), ...layers.map((o) => o.out)])
@@ -104,9 +116,11 @@ export function inspectGradients(
       ),
       ...gradientVerdict(errors),
     }
+  }
+  try {
+    return untouched(model, look)
   } finally {
     for (const stop of stops) stop()
-    model.train(training)
   }
 }
 

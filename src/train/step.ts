@@ -1,12 +1,20 @@
 /** One step of training as a function of a batch, which `compile` turns into one program. */
-import { where } from '../ops/arithmetic.js'
 import { compile } from '../compile/compile.js'
-import { isfinite } from '../ops/compare.js'
-import type { Optimizer } from '../optim/optimizer.js'
-import type { Tensor } from '../ops/tensor.js'
 import { clipGradNorm, clipGradValue } from '../nn/clip.js'
+import { eq, isfinite } from '../ops/compare.js'
+import { remember } from '../ops/conditional.js'
+import { add, where } from '../ops/arithmetic.js'
+import type { Tensor } from '../ops/tensor.js'
 import { noGrad } from '../ops/state.js'
-import { correct, isClass, type LossFunction, type Model } from './evaluate.js'
+import type { Optimizer } from '../optim/optimizer.js'
+import {
+  callLoss,
+  callModel,
+  type Batch,
+  type AnyModel,
+  type LossFunction,
+  rightAnswers,
+} from './evaluate.js'
 
 export interface StepOptions {
   optimizer: Optimizer
@@ -17,38 +25,57 @@ export interface StepOptions {
   /** Count right answers by the largest output; on for labels (int32). */
   accuracy?: boolean
   /** Extra terms of the loss, such as penalties. */
-  penalty?: (model: Model) => Tensor
-  /** Changes each batch inside of the step: augmentation. */
-  transform?: (x: Tensor, y: Tensor) => Tensor | readonly [x: Tensor, y: Tensor]
+  penalty?: (model: never) => Tensor
+  /**
+   * Changes the inputs of each batch inside of the step: augmentation. It is given the inputs and then the targets, and
+   * gives the first input, or a list of as many tensors as it was given.
+   */
+  transform?: (x: Tensor, y: Tensor, ...more: Tensor[]) => Tensor | readonly Tensor[]
   /** false runs the step eagerly. */
   compiled?: boolean
 }
 
+/** What a step gives: the loss, right answers and labels, and 0 unless it was left out (Optimizer.foundInf). */
+export type StepResult = readonly [loss: Tensor, right: [Tensor, Tensor] | null, found: Tensor]
+
 /** One step as a function of a batch; `first` clears the gradients, `last` moves the parameters. */
-export function makeStep(model: Model, options: StepOptions, loss: LossFunction, share: number) {
+export function makeStep(
+  model: AnyModel,
+  options: StepOptions,
+  loss: LossFunction<never>,
+  share: number,
+) {
   const { optimizer, penalty, transform } = options
-  const run = (x0: Tensor, y0: Tensor, first: boolean, last: boolean) => {
-    const changed = transform ? transform(x0, y0) : x0
-    const [x, y] = 'shape' in changed ? [changed, y0] : changed
-    const out = model.forward(x)
-    const own = loss(out, y)
-    const whole = penalty ? own.add(penalty(model)) : own
+  const changed = (xs: Batch, ys: Batch): [Batch, Batch] => {
+    if (!transform) return [xs, ys]
+    const made = (transform as (...all: Tensor[]) => Tensor | readonly Tensor[])(...xs, ...ys)
+    if ('shape' in made) return [[made, ...xs.slice(1)], ys]
+    return [made.slice(0, xs.length), made.length > xs.length ? made.slice(xs.length) : ys]
+  }
+  const run = (x0: Batch, y0: Batch, first: boolean, last: boolean): StepResult => {
+    // A step that is left out leaves running statistics as they were, too.
+    const buffers = remember(model.namedBuffers().map(([, t]) => t))
+    const [xs, ys] = changed(x0, y0)
+    const out = callModel(model, xs)
+    const own = callLoss(loss, out, ys)
+    const whole = penalty ? own.add((penalty as (m: unknown) => Tensor)(model)) : own
     if (first) optimizer.zeroGrad()
     const scaled = share === 1 ? whole : whole.mul(1 / share)
     scaled.backward()
-    if (last)
-      noGrad(() => {
-        // A loss that is not a number must not spoil the weights: they tell where it came from.
-        const fine = isfinite(whole.detach())
-        for (const { params } of optimizer.groups)
-          for (const p of params) if (p.grad) p.grad = where(fine, p.grad, 0)
+    return noGrad(() => {
+      const fine = isfinite(whole.detach())
+      if (last) {
         const params = optimizer.groups.flatMap((g) => g.params)
         if (options.clipValue !== undefined) clipGradValue(params, options.clipValue)
         if (options.clipNorm !== undefined) clipGradNorm(params, options.clipNorm)
-        optimizer.step()
-      })
-    const counts = options.accuracy !== false && isClass(y) && out.rank === 2
-    return [own.detach(), counts ? noGrad(() => correct(out.detach(), y)) : null] as const
+        optimizer.step(undefined, { when: fine })
+      }
+      const { foundInf } = optimizer
+      const found = last ? add(foundInf, 0) : where(fine, 0, -1)
+      buffers(eq(found, 0))
+      const right = options.accuracy !== false ? rightAnswers(out, ys, loss) : null
+      return [own.detach(), right, found]
+    })
   }
   if (options.compiled === false) return { run, free: () => {} }
   const program = compile(run, { keepGrads: share > 1 })

@@ -8,6 +8,7 @@ import type { Module } from '../nn/module.js'
 import { Tensor } from '../ops/tensor.js'
 import { noGrad, state } from '../ops/state.js'
 import { zeros } from '../tensor/creation.js'
+import { untouched } from './untouched.js'
 
 export interface LayerSummary {
   /** Path in the model; the model itself has none. */
@@ -50,8 +51,6 @@ export function summary(
   ...inputs: (Shape | Tensor)[]
 ): Summary {
   const tensors = inputs.map((x) => (x instanceof Tensor ? x : zeros(x)))
-  const training = model.training
-  model.eval()
   const outputs = new Map<Module, string>()
   const work = new Map<Module, number>()
   let activationBytes = 0
@@ -74,11 +73,13 @@ export function summary(
     }),
   )
   try {
-    run(...tensors)
+    untouched(model, () => {
+      model.eval()
+      run(...tensors)
+    })
   } finally {
     run.free()
     for (const stop of stops) stop()
-    model.train(training)
   }
   const seen = new Set<Tensor>()
   const layers = [...model.namedModules()].map(([path, m]): LayerSummary => {

@@ -3,18 +3,13 @@
  * Record: uint64 length, masked CRC-32C of those 8 bytes, data, masked CRC-32C of the data
  * (https://www.tensorflow.org/tutorials/load_data/tfrecord). Message: tensorflow/core/util/event.proto.
  */
+import { crc32c } from '../core/crc.js'
+
 export type Scalars = Record<string, number>
 
-const table = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n
-  for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ 0x82f63b78 : c >>> 1
-  return c >>> 0
-})
-/** CRC-32C (Castagnoli), rotated by 15 and moved by a constant, as the format asks for. */
+/** The checksum rotated by 15 and moved by a constant, as the format asks for. */
 function maskedCrc(bytes: Uint8Array): number {
-  let c = 0xffffffff
-  for (const b of bytes) c = table[(c ^ b) & 255]! ^ (c >>> 8)
-  c = (c ^ 0xffffffff) >>> 0
+  const c = crc32c(bytes)
   return (((c >>> 15) | (c << 17)) + 0xa282ead8) >>> 0
 }
 
@@ -43,13 +38,27 @@ function record(data: Uint8Array): Uint8Array {
   return out
 }
 
-/** One record: the scalars of a step, or the version with which every file starts. `time` in seconds since 1970. */
-export function encodeEvents(step: number | 'start', scalars: Scalars, time: number): Uint8Array {
-  const wall = [0x09, ...double(time)]
-  if (step === 'start')
-    return record(Uint8Array.from([...wall, ...bytesField(3, text('brain.Event:2'))]))
+/** One record: the scalars of a step. `time` in seconds since 1970. */
+export function encodeEvents(step: number, scalars: Scalars, time: number): Uint8Array {
   const values = Object.entries(scalars).flatMap(([tag, v]) =>
     bytesField(1, [...bytesField(1, text(tag)), 0x15, ...float(v)]),
   )
-  return record(Uint8Array.from([...wall, 0x10, ...varint(step), ...bytesField(5, values)]))
+  return record(
+    Uint8Array.from([0x09, ...double(time), 0x10, ...varint(step), ...bytesField(5, values)]),
+  )
+}
+
+/** The version with which every file starts, and, for a run that goes on, from which step on earlier files are void. */
+export function encodeStart(step: number, time: number): Uint8Array {
+  const wall = [0x09, ...double(time)]
+  const version = record(Uint8Array.from([...wall, ...bytesField(3, text('brain.Event:2'))]))
+  if (step === 0) return version
+  // SessionLog { status: START }
+  const start = record(
+    Uint8Array.from([...wall, 0x10, ...varint(step + 1), ...bytesField(7, Uint8Array.of(8, 1))]),
+  )
+  const both = new Uint8Array(version.length + start.length)
+  both.set(version)
+  both.set(start, version.length)
+  return both
 }

@@ -1,0 +1,156 @@
+/** What a callback is, and how `fit` calls those that it is given. */
+import { ValueError } from '../core/errors.js'
+import { showValue } from '../core/options.js'
+import type { Optimizer } from '../optim/optimizer.js'
+import type { Batch, LossFunction, Model } from './evaluate.js'
+import type { Metric } from './metrics.js'
+
+/** What is known after an epoch. Metrics of the validation data stand under `val` and their name. */
+export interface EpochLog {
+  /** From 0. */
+  epoch: number
+  loss: number
+  accuracy?: number
+  valLoss?: number
+  valAccuracy?: number
+  lr: number
+  seconds: number
+  samplesPerSecond: number
+  [metric: string]: number | undefined
+}
+
+/** What is known after a batch. Numbers that the step computes are read from it when they are asked for. */
+export interface BatchLog {
+  epoch: number
+  /** From 1. */
+  batch: number
+  batches: number
+  /** Batches since training began. */
+  step: number
+  readonly loss: number
+  /** Mean loss and accuracy of the epoch so far. */
+  readonly meanLoss: number
+  readonly accuracy?: number
+  samples: number
+  seconds: number
+}
+
+export interface Trainer {
+  readonly model: Model
+  readonly optimizer: Optimizer
+  readonly loss: LossFunction
+  /** How many there shall be, and those so far. */
+  readonly epochs: number
+  readonly history: EpochLog[]
+  /** In an epoch; Infinity when the data do not say. */
+  readonly batches: number
+  /** Batches since training began. */
+  readonly step: number
+  readonly metrics: Readonly<Record<string, Metric>>
+  /** How many tensors of a batch are inputs, when `fit` was told. */
+  readonly inputs: number | undefined
+  /** The batch of the last step, before `transform`; its memory may serve the next step's. */
+  readonly lastBatch: Batch | undefined
+  /** Ends training after this batch or epoch, with a reason. */
+  stop(reason: string): void
+  readonly stopped: string | undefined
+  /**
+   * The run as it is now, to be given to `resume`.
+   * @throws TrainingError when weights are not finite: such a run is not kept
+   */
+  checkpoint(): Uint8Array
+}
+
+/** Called at the moments of training; all are optional. */
+export interface Callback {
+  /** Under this name its state is kept in checkpoints. */
+  name?: string
+  /** Called after the others at each moment: it writes down what they have made of it. */
+  readonly last?: boolean
+  onTrainStart?(t: Trainer): void
+  onEpochStart?(t: Trainer, epoch: number): void
+  onBatchEnd?(t: Trainer, log: BatchLog): void
+  onEpochEnd?(t: Trainer, log: EpochLog): void
+  onTrainEnd?(t: Trainer): void
+  /** Called however training ends, also by an error: open files and bars are closed here. */
+  onClose?(): void
+  /** What a resumed run must know of it, as plain data. */
+  state?(): unknown
+  /** Takes over such a state. @throws ValueError for one that it did not make, and changes nothing then */
+  restore?(state: unknown): void
+}
+const moments = ['onTrainStart', 'onEpochStart', 'onBatchEnd', 'onEpochEnd', 'onTrainEnd'] as const
+type Moment = (typeof moments)[number]
+
+/** The callbacks of a run. */
+export class Callbacks {
+  private readonly list: readonly Callback[]
+  private readonly named: readonly [string, Callback][]
+
+  /** @throws ValueError for what is no callback, such as a class that was not made an instance of */
+  constructor(list: readonly Callback[]) {
+    if (!Array.isArray(list))
+      throw new ValueError({ op: 'fit', rule: 'callbacks are a list', got: showValue(list) })
+    for (const c of list) {
+      const some = [...moments, 'onClose' as const].some((m) => typeof c?.[m] === 'function')
+      if (typeof c !== 'object' || !some)
+        throw new ValueError({
+          op: 'fit',
+          rule: `a callback has one of ${moments.join(', ')}`,
+          got: showValue(c),
+          fix:
+            typeof c === 'function'
+              ? 'Pass an instance: new EarlyStopping().'
+              : 'Is its name spelt right?',
+        })
+    }
+    this.list = [...list.filter((c) => !c.last), ...list.filter((c) => c.last)]
+    const seen = new Map<string, number>()
+    this.named = list.map((c, i) => {
+      const name = c.name ?? `callback${i}`
+      const n = (seen.get(name) ?? 0) + 1
+      seen.set(name, n)
+      return [n === 1 ? name : `${name}#${n}`, c]
+    })
+  }
+
+  /** Calls all of them, also when one throws: a moment that is written down has reached everybody. @throws the first error */
+  call(moment: Moment, ...args: unknown[]): void {
+    const errors: unknown[] = []
+    for (const c of this.list)
+      try {
+        ;(c[moment] as ((...a: unknown[]) => void) | undefined)?.call(c, ...args)
+      } catch (error) {
+        errors.push(error)
+      }
+    if (errors.length > 0) throw errors[0]
+  }
+  close(): void {
+    for (const c of this.list) c.onClose?.()
+  }
+  states(): Record<string, unknown> {
+    const states: Record<string, unknown> = {}
+    for (const [name, c] of this.named) if (c.state) states[name] = c.state()
+    return states
+  }
+  /** Takes over saved states, all or none; the function that comes back undoes it. */
+  prepare(saved: Readonly<Record<string, unknown>>): { take(): void; undo(): void } {
+    const done: [Callback, unknown][] = []
+    const undo = () => {
+      for (const [c, state] of done.reverse()) c.restore?.(state)
+      done.length = 0
+    }
+    return {
+      take: () => {
+        for (const [name, c] of this.named) {
+          const own = saved[name]
+          if (own === undefined || !c.restore) continue
+          const before = c.state?.()
+          done.push([c, before])
+          c.restore(own)
+        }
+      },
+      undo,
+    }
+  }
+}

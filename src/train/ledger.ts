@@ -1,0 +1,156 @@
+/** What an epoch has gathered so far, and the steps whose results nobody has read yet. */
+import { TrainingError } from '../core/errors.js'
+import type { Tensor } from '../ops/tensor.js'
+import { nameOf } from '../ops/names.js'
+import type { Optimizer } from '../optim/optimizer.js'
+import type { BatchLog, EpochLog } from './callback.js'
+import { type AnyModel, type Batch, firstNonFinite } from './evaluate.js'
+import type { StepResult } from './step.js'
+
+/** Where in the data the next batch is, and what the epoch has gathered so far. */
+export interface Progress {
+  epoch: number
+  batch: number
+  step: number
+  total: number
+  hits: number
+  counted: number
+  samples: number
+  seconds: number
+}
+const fresh = { batch: 0, total: 0, hits: 0, counted: 0, samples: 0, seconds: 0 }
+
+interface Issued {
+  result: StepResult
+  inputs: Batch
+  step: number
+  epoch: number
+  batch: number
+}
+
+/**
+ * Numbers of a step are read when the next one has been issued, so that a device is not waited for; earlier when somebody
+ * asks. A step that was not finite is noticed then; until then the optimizer makes no further step.
+ */
+export class Ledger {
+  at: Progress = { ...fresh, epoch: 0, step: 0 }
+  private readonly model: AnyModel
+  private readonly optimizer: Optimizer
+  private waiting: Issued | undefined
+  /** Nothing can be read, nor kept, after it. */
+  private failed: TrainingError | undefined
+  private lastLoss = Number.NaN
+  private start = 0
+
+  constructor(model: AnyModel, optimizer: Optimizer) {
+    this.model = model
+    this.optimizer = optimizer
+  }
+
+  add(result: StepResult, inputs: Batch): void {
+    const before = this.waiting
+    const { at } = this
+    at.step++
+    at.batch++
+    at.samples += inputs[0]!.shape[0]!
+    this.optimizer.holdReport()
+    this.waiting = { result, inputs, step: at.step, epoch: at.epoch, batch: at.batch }
+    if (before) this.take(before)
+  }
+  /** Reads what has not been read. @throws TrainingError for a step that was not finite */
+  settle(): void {
+    if (this.failed) throw this.failed
+    const { waiting } = this
+    this.waiting = undefined
+    if (waiting) this.take(waiting)
+  }
+  private take(issued: Issued): void {
+    const [loss, right, found] = issued.result
+    const skip = this.optimizer.nonFiniteGradients === 'skip'
+    const raw = (t: Tensor) => t.storage!.array()[t.offset]!
+    if (raw(found) !== 0 && !skip) {
+      this.failed = this.failure(issued, raw(loss), raw(found))
+      throw this.failed
+    }
+    const value = raw(loss)
+    this.lastLoss = value
+    this.at.total += value * issued.inputs[0]!.shape[0]!
+    if (right) {
+      this.at.hits += raw(right[0])
+      this.at.counted += raw(right[1])
+    }
+  }
+  private failure({ inputs, step, epoch, batch }: Issued, loss: number, code: number) {
+    this.optimizer.takeFound()
+    this.waiting = undefined
+    const place = firstNonFinite(this.model, ...inputs)
+    const p = this.optimizer.groups.flatMap((g) => g.params)[code - 1]
+    const at = `at step ${step} (epoch ${epoch + 1}, batch ${batch})`
+    const finite = Number.isFinite(loss)
+    const names = new Map(this.model.namedParameters().map(([name, own]) => [own as Tensor, name]))
+    const name = p && (names.get(p) ?? nameOf(p))
+    return new TrainingError({
+      op: 'fit',
+      rule: finite ? 'gradients must be finite numbers' : 'the loss must stay a finite number',
+      got: finite
+        ? `a gradient that is not ${at}, first in parameter ${name ?? `number ${code}`}`
+        : `${loss} ${at}${place ? `, first in ${place}` : ''}`,
+      fix: 'That step was left out: the weights are those before it. Lower the learning rate, clip the gradients (clipNorm), or look at the data.',
+    })
+  }
+
+  startClock(): void {
+    this.start = performance.now() - this.at.seconds * 1000
+  }
+  stopClock(): void {
+    this.at.seconds = (performance.now() - this.start) / 1000
+  }
+
+  /** The batch's log, whose numbers are read when they are asked for. */
+  log(epoch: number, batches: number): BatchLog {
+    const { batch, step, samples, seconds } = this.at
+    const ledger = this
+    const mean = () => this.at.total / this.at.samples
+    const log: BatchLog = {
+      epoch,
+      batch,
+      batches,
+      step,
+      get loss() {
+        ledger.settle()
+        return ledger.lastLoss
+      },
+      get meanLoss() {
+        ledger.settle()
+        return mean()
+      },
+      samples,
+      seconds,
+    }
+    if (this.waiting?.result[1])
+      Object.defineProperty(log, 'accuracy', {
+        enumerable: true,
+        get() {
+          ledger.settle()
+          return ledger.at.hits / ledger.at.counted
+        },
+      })
+    return log
+  }
+  epochLog(epoch: number, lr: number): EpochLog {
+    this.settle()
+    this.stopClock()
+    const { total, hits, counted, samples, seconds } = this.at
+    return {
+      epoch,
+      loss: total / samples,
+      ...(counted > 0 && { accuracy: hits / counted }),
+      lr,
+      seconds,
+      samplesPerSecond: samples / seconds,
+    }
+  }
+  nextEpoch(): void {
+    this.at = { ...fresh, epoch: this.at.epoch + 1, step: this.at.step }
+  }
+}
