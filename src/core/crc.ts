@@ -46,7 +46,7 @@ function crc(polynomial: number): (bytes: Uint8Array) => number {
   }
 }
 
-/** CRC-32 as in gzip and PNG. @example crc32(new TextEncoder().encode('123456789')) // 3421780262 */
+/** CRC-32 as in gzip and PNG; that of '123456789' is 0xcbf43926. */
 export const crc32: (bytes: Uint8Array) => number = crc(0xedb88320)
 /** CRC-32C (Castagnoli), as in TensorBoard's files. */
 export const crc32c: (bytes: Uint8Array) => number = crc(0x82f63b78)

@@ -10,7 +10,7 @@ const told = (loss: number, accuracy?: number) =>
   `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `  accuracy ${percent(accuracy)}`}`
 const rate = (samplesPerSecond: number) => `${grouped(Math.round(samplesPerSecond))} samples/s`
 
-/** A time in few letters. @example shortTime(3725) // '1 h 2 min' */
+/** A time in few letters: 3725 is '1 h 2 min'. */
 export function shortTime(seconds: number): string {
   const s = Math.max(0, Math.round(seconds))
   if (s < 60) return `${s} s`
