@@ -1,13 +1,45 @@
 import { writeFileSync } from 'node:fs'
-import { elu, gelu, gradients, leakyRelu, linspace, relu, sigmoid, silu, softmax, tanh, tensor } from 'nabla'
+import {
+  elu,
+  gelu,
+  gradients,
+  leakyRelu,
+  linspace,
+  relu,
+  sigmoid,
+  silu,
+  softmax,
+  tanh,
+  tensor,
+} from 'nabla'
 import { lineChart } from 'nabla/plot'
 
 // #region values
 const x = tensor([-2, 0, 2])
-console.log(sigmoid(x).toArray().map((v) => v.toFixed(3)).join('  ')) //> 0.119  0.500  0.881
-console.log(tanh(x).toArray().map((v) => v.toFixed(3)).join('  ')) //> -0.964  0.000  0.964
-console.log(relu(x).toArray().map((v) => v.toFixed(3)).join('  ')) //> 0.000  0.000  2.000
-console.log(leakyRelu(x, 0.1).toArray().map((v) => v.toFixed(3)).join('  ')) //> -0.020  0.000  2.000
+console.log(
+  sigmoid(x)
+    .toArray()
+    .map((v) => v.toFixed(3))
+    .join('  '),
+) //> 0.119  0.500  0.881
+console.log(
+  tanh(x)
+    .toArray()
+    .map((v) => v.toFixed(3))
+    .join('  '),
+) //> -0.964  0.000  0.964
+console.log(
+  relu(x)
+    .toArray()
+    .map((v) => v.toFixed(3))
+    .join('  '),
+) //> 0.000  0.000  2.000
+console.log(
+  leakyRelu(x, 0.1)
+    .toArray()
+    .map((v) => v.toFixed(3))
+    .join('  '),
+) //> -0.020  0.000  2.000
 // #endregion values
 
 // #region slopes
@@ -22,16 +54,38 @@ console.log(Math.max(...slopes.tanh.toArray()).toFixed(3)) //> 1.000
 
 // #region softmax
 const scores = tensor([2, 1, 0])
-console.log(softmax(scores, 0).toArray().map((p) => p.toFixed(3)).join('  ')) //> 0.665  0.245  0.090
-console.log(softmax(scores.div(0.1), 0).toArray().map((p) => p.toFixed(3)).join('  ')) //> 1.000  0.000  0.000
-console.log(softmax(scores.div(10), 0).toArray().map((p) => p.toFixed(3)).join('  ')) //> 0.367  0.332  0.301
+console.log(
+  softmax(scores, 0)
+    .toArray()
+    .map((p) => p.toFixed(3))
+    .join('  '),
+) //> 0.665  0.245  0.090
+console.log(
+  softmax(scores.div(0.1), 0)
+    .toArray()
+    .map((p) => p.toFixed(3))
+    .join('  '),
+) //> 1.000  0.000  0.000
+console.log(
+  softmax(scores.div(10), 0)
+    .toArray()
+    .map((p) => p.toFixed(3))
+    .join('  '),
+) //> 0.367  0.332  0.301
 // #endregion softmax
 
 const curve = (f) => ({ x: at.toArray(), y: f(at).toArray() })
 writeFileSync(
   'pictures/activations.svg',
   await lineChart(
-    { sigmoid: curve(sigmoid), tanh: curve(tanh), relu: curve(relu), leakyRelu: curve((t) => leakyRelu(t, 0.1)), elu: curve(elu), silu: curve(silu) },
+    {
+      sigmoid: curve(sigmoid),
+      tanh: curve(tanh),
+      relu: curve(relu),
+      leakyRelu: curve((t) => leakyRelu(t, 0.1)),
+      elu: curve(elu),
+      silu: curve(silu),
+    },
     { title: 'Activation functions', x: 'x', y: 'y' },
   ),
 )
@@ -39,7 +93,9 @@ const xs = at.toArray()
 writeFileSync(
   'pictures/activation-slopes.svg',
   await lineChart(
-    Object.fromEntries(Object.entries(slopes).map(([name, t]) => [name, { x: xs, y: t.toArray() }])),
+    Object.fromEntries(
+      Object.entries(slopes).map(([name, t]) => [name, { x: xs, y: t.toArray() }]),
+    ),
     { title: 'Their derivatives', x: 'x', y: 'dy/dx' },
   ),
 )

@@ -1,4 +1,4 @@
-import { manualSeed, matmul, randn, relu, zeros } from 'nabla'
+import { manualSeed, matmul, randn, relu } from 'nabla'
 import { Linear, Module, ReLU, Sequential } from 'nabla/nn'
 import { summary } from 'nabla/train'
 

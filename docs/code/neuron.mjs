@@ -19,6 +19,9 @@ console.log(sigmoid(neuron.forward(x)).shape) //> [ 1 ]
 
 // #region matrix
 const layer = new Linear(3, 4) // four neurons that see the same inputs
-const batch = tensor([[0.5, -1, 2], [1, 1, 1]])
+const batch = tensor([
+  [0.5, -1, 2],
+  [1, 1, 1],
+])
 console.log(layer.forward(batch).shape) //> [ 2, 4 ]
 // #endregion matrix

@@ -24,7 +24,12 @@ function perceptron(points, answers, rounds = 100) {
   }
   return null
 }
-const points = [[0, 0], [0, 1], [1, 0], [1, 1]]
+const points = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+]
 console.log('AND', perceptron(points, [0, 0, 0, 1])) //> AND 10
 console.log('OR', perceptron(points, [0, 1, 1, 1])) //> OR 4
 console.log('NAND', perceptron(points, [1, 1, 1, 0])) //> NAND 11

@@ -4,7 +4,12 @@ import { SGD } from 'nabla/optim'
 
 manualSeed(1)
 // #region data
-const x = tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
+const x = tensor([
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+])
 const y = tensor([0, 1, 1, 0], { dtype: 'int32' })
 // #endregion data
 

@@ -28,7 +28,11 @@ export async function publicNames() {
         for (const [n, v] of Object.entries(value)) names.set(`nn.init.${n}`, v)
     }
     if (entry === '') {
-      for (let proto = from.Tensor.prototype; proto !== Object.prototype; proto = Object.getPrototypeOf(proto))
+      for (
+        let proto = from.Tensor.prototype;
+        proto !== Object.prototype;
+        proto = Object.getPrototypeOf(proto)
+      )
         for (const n of Object.getOwnPropertyNames(proto)) names.set(`Tensor.${n}`, true)
     }
   }
@@ -71,7 +75,9 @@ export function fromPytorch(names) {
     tables[space].push([`${space}.${name}`, candidates(space, name).find((c) => names.has(c))])
   }
   for (const [space, list] of Object.entries(torch))
-    if (Array.isArray(list)) for (const name of list) if (!name.endsWith('_') || space === 'torch.nn.init') add(space, name)
+    if (Array.isArray(list))
+      for (const name of list)
+        if (!name.endsWith('_') || space === 'torch.nn.init') add(space, name)
   const known = new Set(Object.values(tables).flatMap((t) => t.map(([n]) => n)))
   for (const full of Object.keys(others)) {
     if (known.has(full)) continue
@@ -98,7 +104,8 @@ function docOf(node) {
   const tags = {}
   for (const part of rest) {
     const [, name, said] = /^(\w+)\s*([\s\S]*)$/.exec(part)
-    ;(tags[name] ??= []).push(said.trim())
+    tags[name] ??= []
+    tags[name].push(said.trim())
   }
   return { text: text.trim(), tags }
 }
@@ -108,7 +115,11 @@ function property(node, name) {
   let found
   const visit = (n, depth) => {
     if (found !== undefined || depth > 3) return
-    if (ts.isPropertyAssignment(n) && n.name.getText() === name && ts.isStringLiteralLike(n.initializer))
+    if (
+      ts.isPropertyAssignment(n) &&
+      n.name.getText() === name &&
+      ts.isStringLiteralLike(n.initializer)
+    )
       found = n.initializer.text
     else if (ts.isCallExpression(n)) for (const a of n.arguments) visit(a, depth)
     else if (ts.isObjectLiteralExpression(n)) for (const p of n.properties) visit(p, depth + 1)
@@ -144,7 +155,12 @@ function exportsOf(file) {
         signature: `${n.name.text}(${n.parameters.map((p) => p.getText()).join(', ')})`,
       })
     else if (ts.isClassDeclaration(n) && n.name)
-      found.push({ name: n.name.text, kind: 'class', ...docOf(n), base: n.heritageClauses?.[0]?.getText() })
+      found.push({
+        name: n.name.text,
+        kind: 'class',
+        ...docOf(n),
+        base: n.heritageClauses?.[0]?.getText(),
+      })
   }
   return found
 }
@@ -155,7 +171,8 @@ const filesOf = (folder) =>
     .map((f) => join(root, folder, f))
     .sort()
 
-const safe = (text) => text.replace(/[<>{}]/g, (c) => ({ '<': '&lt;', '>': '&gt;', '{': '&#123;', '}': '&#125;' })[c])
+const safe = (text) =>
+  text.replace(/[<>{}]/g, (c) => ({ '<': '&lt;', '>': '&gt;', '{': '&#123;', '}': '&#125;' })[c])
 const prose = (text) =>
   text
     .split(/(```[\s\S]*?```|`[^`]*`)/)
@@ -205,9 +222,11 @@ function entry(e, w) {
   if (e.formula) lines.push(`**${w.formula}**: \`${e.formula}\``, '')
   for (const r of e.tags.returns ?? []) lines.push(`**${w.returns}**: ${prose(r)}`, '')
   for (const t of e.tags.throws ?? []) lines.push(`**${w.errors}**: ${prose(t)}`, '')
-  for (const x of e.tags.example ?? []) lines.push(`**${w.example}**`, '', `\`\`\`js\n${x.trim()}\n\`\`\``, '')
+  for (const x of e.tags.example ?? [])
+    lines.push(`**${w.example}**`, '', `\`\`\`js\n${x.trim()}\n\`\`\``, '')
   for (const s of e.tags.see ?? []) lines.push(prose(s), '')
-  if (e.source) lines.push(`${w.source}: ${/^https?:/.test(e.source) ? `<${e.source}>` : prose(e.source)}`, '')
+  if (e.source)
+    lines.push(`${w.source}: ${/^https?:/.test(e.source) ? `<${e.source}>` : prose(e.source)}`, '')
   return lines.join('\n')
 }
 
@@ -217,21 +236,26 @@ function sections(folder, isPublic, w) {
   for (const file of filesOf(folder)) {
     const list = exportsOf(file).filter(isPublic)
     if (list.length === 0) continue
-    const title = relative(join(root, folder), file).replace(/\.ts$/, '').replace(/\/index$/, '')
+    const title = relative(join(root, folder), file)
+      .replace(/\.ts$/, '')
+      .replace(/\/index$/, '')
     out.push(`## ${title}`, '', ...list.map((e) => entry(e, w)))
   }
   return out.join('\n')
 }
 
-const table = (rows, head) => [
-  `| ${head.join(' | ')} |`,
-  `| ${head.map(() => '---').join(' | ')} |`,
-  ...rows.map((r) => `| ${r.join(' | ')} |`),
-  '',
-].join('\n')
+const table = (rows, head) =>
+  [
+    `| ${head.join(' | ')} |`,
+    `| ${head.map(() => '---').join(' | ')} |`,
+    ...rows.map((r) => `| ${r.join(' | ')} |`),
+    '',
+  ].join('\n')
 const code = (name) => `\`${name}\``
 const importOf = (name) => {
-  const [room, rest] = /^(linalg|fft|special|nn|optim|data|vision|train|models|io|plot)\.(.*)$/.exec(name)?.slice(1) ?? []
+  const [room, rest] =
+    /^(linalg|fft|special|nn|optim|data|vision|train|models|io|plot)\.(.*)$/.exec(name)?.slice(1) ??
+    []
   return rest ? `${code(rest)} (nabla/${room})` : code(name)
 }
 
@@ -243,7 +267,10 @@ export async function makeReference() {
     rmSync(out, { recursive: true, force: true })
     mkdirSync(out, { recursive: true })
     const write = (file, title, ...parts) =>
-      writeFileSync(join(out, `${file}.md`), `---\noutline: [2, 3]\n---\n\n# ${title}\n\n${parts.join('\n\n')}\n`)
+      writeFileSync(
+        join(out, `${file}.md`),
+        `---\noutline: [2, 3]\n---\n\n# ${title}\n\n${parts.join('\n\n')}\n`,
+      )
     write(
       'operations',
       w.operations,
@@ -254,7 +281,11 @@ export async function makeReference() {
       'layers',
       w.layers,
       w.generated,
-      sections('src/nn', (e) => e.kind === 'class' && typeof names.get(`nn.${e.name}`) === 'function', w),
+      sections(
+        'src/nn',
+        (e) => e.kind === 'class' && typeof names.get(`nn.${e.name}`) === 'function',
+        w,
+      ),
     )
     write(
       'from-pytorch',
@@ -272,7 +303,10 @@ export async function makeReference() {
       'from-keras',
       w.keras,
       w.kerasNote,
-      table(Object.entries(keras).map(([k, n]) => [code(k), importOf(n)]), ['Keras', 'nabla']),
+      table(
+        Object.entries(keras).map(([k, n]) => [code(k), importOf(n)]),
+        ['Keras', 'nabla'],
+      ),
     )
   }
   makeApi()
@@ -283,7 +317,13 @@ function makeApi() {
   const out = join(docs, 'reference', 'api')
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [join(docs, 'node_modules/typedoc/bin/typedoc'), '--options', join(docs, 'typedoc.json'), '--out', out],
+    [
+      join(docs, 'node_modules/typedoc/bin/typedoc'),
+      '--options',
+      join(docs, 'typedoc.json'),
+      '--out',
+      out,
+    ],
     { cwd: docs, encoding: 'utf8' },
   )
   if (status !== 0) throw new Error(`typedoc failed\n${stdout}\n${stderr}`)

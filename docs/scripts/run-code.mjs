@@ -13,7 +13,14 @@ export const programs = () => readdirSync(join(docs, 'code')).filter((f) => f.en
 export const promised = (text) =>
   text.split('\n').flatMap((line) => {
     const at = line.indexOf('//>')
-    return at < 0 ? [] : [line.slice(at + 3).replace(/^ /, '').trimEnd()]
+    return at < 0
+      ? []
+      : [
+          line
+            .slice(at + 3)
+            .replace(/^ /, '')
+            .trimEnd(),
+        ]
   })
 
 /** The programs import `nabla` as its users do: from the built package. */
@@ -41,9 +48,13 @@ export function runProgram(file) {
       stderr += d
     })
     child.on('close', (status) => {
-      const got = stdout.trimEnd().split('\n').map((l) => l.trimEnd())
+      const got = stdout
+        .trimEnd()
+        .split('\n')
+        .map((l) => l.trimEnd())
       const want = promised(readFileSync(join(docs, 'code', file), 'utf8'))
-      const same = status === 0 && (want.length === 0 ? stdout === '' : got.join('\n') === want.join('\n'))
+      const same =
+        status === 0 && (want.length === 0 ? stdout === '' : got.join('\n') === want.join('\n'))
       resolve({ file, same, got, want, status, stderr })
     })
   })
@@ -61,7 +72,9 @@ export async function runCode(names = programs()) {
       const { same, got, want, stderr } = await runProgram(file)
       if (same) continue
       failed++
-      console.error(`docs/code/${file} prints\n${got.join('\n')}\nand not\n${want.join('\n')}\n${stderr}`)
+      console.error(
+        `docs/code/${file} prints\n${got.join('\n')}\nand not\n${want.join('\n')}\n${stderr}`,
+      )
     }
   }
   await Promise.all(cpus().map(worker))
@@ -69,4 +82,5 @@ export async function runCode(names = programs()) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
-  process.exitCode = (await runCode(process.argv.length > 2 ? process.argv.slice(2) : undefined)) > 0 ? 1 : 0
+  process.exitCode =
+    (await runCode(process.argv.length > 2 ? process.argv.slice(2) : undefined)) > 0 ? 1 : 0
