@@ -1,6 +1,5 @@
-import { manualSeed, matmul, randn, relu } from 'nabla'
+import { manualSeed, matmul, randn, relu, zeros } from 'nabla'
 import { Linear, Module, ReLU, Sequential } from 'nabla/nn'
-import { summary } from 'nabla/train'
 
 manualSeed(0)
 // #region sequential
