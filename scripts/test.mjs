@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { ensure } from './ensure.mjs'
+import { findChromium } from './chromium.mjs'
 import { root } from './targets.mjs'
 
 const wanted = process.argv.slice(2)
@@ -85,6 +86,14 @@ const stages = {
         'no PyTorch, scikit-learn or Pillow (apt-get install python3-torch python3-sklearn python3-pil netpbm libjpeg-turbo-progs)',
       )
     run('golden numbers are what PyTorch gives', python, ['tests/golden/make.py', '--check'])
+  },
+  docs() {
+    // The site has packages of its own, which nothing else needs.
+    const npm = ['--prefix', 'docs', '--no-audit', '--no-fund', '--ignore-scripts']
+    run('packages of the site', 'npm', ['ci', ...npm])
+    run('the site, its programs and its reference', 'npm', ['run', 'build', ...npm.slice(0, 2)])
+    if (findChromium()) run('every page in Chromium', 'node', ['docs/scripts/visit.mjs'])
+    else count('skipped', 'every page in Chromium', 'no chromium on PATH')
   },
   vitest: () => vitest(),
   // The laws, the golden numbers and the examples once more, on what is shipped.

@@ -13,7 +13,14 @@ const sidebar = (lang) => {
   return [
     { text: text('Guide', '指南'), items: items(guide, 'guide') },
     { text: text('Course', '课程'), items: items(course, 'course') },
-    { text: text('Reference', '参考'), items: items(reference, 'reference') },
+    {
+      text: text('Reference', '参考'),
+      items: [
+        ...items(reference, 'reference'),
+        // TypeDoc's own pages, in English.
+        { text: text('All public names', '全部公开名称（英文）'), link: '/api/', target: '_self' },
+      ],
+    },
     {
       text: text('Develop nabla', '参与开发'),
       // Written for those who change the source, in English.
@@ -61,6 +68,16 @@ export default defineConfig({
   // Where the site lies on its server: `/` unless the release says otherwise.
   base: process.env.NABLA_SITE_BASE ?? '/',
   cleanUrls: true,
+  head: [
+    [
+      'link',
+      {
+        rel: 'icon',
+        type: 'image/svg+xml',
+        href: `${process.env.NABLA_SITE_BASE ?? '/'}favicon.svg`,
+      },
+    ],
+  ],
   srcExclude: ['node_modules/**', 'code/**'],
   markdown: { math: true, lineNumbers: false },
   locales: {

@@ -51,7 +51,6 @@ export const reference = [
   ['layers', 'Layers', '层'],
   ['from-pytorch', 'From PyTorch', '从 PyTorch 来'],
   ['from-keras', 'From Keras', '从 Keras 来'],
-  ['api', 'All public names', '全部公开名称'],
 ]
 
 export const develop = [

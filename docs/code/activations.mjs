@@ -14,32 +14,18 @@ import {
 } from 'nabla'
 import { lineChart } from 'nabla/plot'
 
+const show = (t) =>
+  t
+    .toArray()
+    .map((v) => v.toFixed(3))
+    .join('  ')
+
 // #region values
 const x = tensor([-2, 0, 2])
-console.log(
-  sigmoid(x)
-    .toArray()
-    .map((v) => v.toFixed(3))
-    .join('  '),
-) //> 0.119  0.500  0.881
-console.log(
-  tanh(x)
-    .toArray()
-    .map((v) => v.toFixed(3))
-    .join('  '),
-) //> -0.964  0.000  0.964
-console.log(
-  relu(x)
-    .toArray()
-    .map((v) => v.toFixed(3))
-    .join('  '),
-) //> 0.000  0.000  2.000
-console.log(
-  leakyRelu(x, 0.1)
-    .toArray()
-    .map((v) => v.toFixed(3))
-    .join('  '),
-) //> -0.020  0.000  2.000
+console.log(show(sigmoid(x))) //> 0.119  0.500  0.881
+console.log(show(tanh(x))) //> -0.964  0.000  0.964
+console.log(show(relu(x))) //> 0.000  0.000  2.000
+console.log(show(leakyRelu(x, 0.1))) //> -0.020  0.000  2.000
 // #endregion values
 
 // #region slopes
@@ -54,24 +40,9 @@ console.log(Math.max(...slopes.tanh.toArray()).toFixed(3)) //> 1.000
 
 // #region softmax
 const scores = tensor([2, 1, 0])
-console.log(
-  softmax(scores, 0)
-    .toArray()
-    .map((p) => p.toFixed(3))
-    .join('  '),
-) //> 0.665  0.245  0.090
-console.log(
-  softmax(scores.div(0.1), 0)
-    .toArray()
-    .map((p) => p.toFixed(3))
-    .join('  '),
-) //> 1.000  0.000  0.000
-console.log(
-  softmax(scores.div(10), 0)
-    .toArray()
-    .map((p) => p.toFixed(3))
-    .join('  '),
-) //> 0.367  0.332  0.301
+console.log(show(softmax(scores, 0))) //> 0.665  0.245  0.090
+console.log(show(softmax(scores.div(0.1), 0))) //> 1.000  0.000  0.000
+console.log(show(softmax(scores.div(10), 0))) //> 0.367  0.332  0.301
 // #endregion softmax
 
 const curve = (f) => ({ x: at.toArray(), y: f(at).toArray() })

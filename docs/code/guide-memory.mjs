@@ -7,11 +7,11 @@ const norm = tidy(() => {
   const z = y.add(1).relu() // freed at the end
   return z.sum() // survives: it is returned
 })
-console.log(norm.shape)
+console.log(norm.shape) //> []
 // #endregion tidy
 
 // #region arena
 const f = compile((x) => x.matmul(x).add(1).sum())
 f(zeros([100, 100]))
-console.log(/(\d+) bytes of working memory/.test(f.explain()))
+console.log(/(\d+) bytes of working memory/.test(f.explain())) //> true
 // #endregion arena

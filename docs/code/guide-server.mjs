@@ -19,6 +19,6 @@ server.listen(0, '127.0.0.1', async () => {
   const url = `http://127.0.0.1:${server.address().port}`
   const answer = await fetch(url, { method: 'POST', body: JSON.stringify([5.1, 3.5, 1.4, 0.2]) })
   const probabilities = await answer.json()
-  console.log(probabilities.length, Math.abs(probabilities.reduce((a, b) => a + b) - 1) < 1e-6)
+  console.log(probabilities.length, Math.abs(probabilities.reduce((a, b) => a + b) - 1) < 1e-6) //> 3 true
   server.close()
 })

@@ -312,9 +312,8 @@ export async function makeReference() {
   makeApi()
 }
 
-/** All public names with their types, by TypeDoc. */
+/** All public names with their types: pages of their own, by TypeDoc, beside those of the site. */
 function makeApi() {
-  const out = join(docs, 'reference', 'api')
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [
@@ -322,16 +321,11 @@ function makeApi() {
       '--options',
       join(docs, 'typedoc.json'),
       '--out',
-      out,
+      join(docs, 'public', 'api'),
     ],
     { cwd: docs, encoding: 'utf8' },
   )
   if (status !== 0) throw new Error(`typedoc failed\n${stdout}\n${stderr}`)
-  mkdirSync(join(docs, 'zh', 'reference', 'api'), { recursive: true })
-  writeFileSync(
-    join(docs, 'zh', 'reference', 'api', 'index.md'),
-    '# 全部公开名称\n\n类型和说明由 TypeDoc 从源码生成，只有英文：[打开](/reference/api/)。\n',
-  )
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await makeReference()
