@@ -70,7 +70,7 @@ export async function visit({ pictures, pages: only } = {}) {
             .map((i) => i.src),
           formulas: document.querySelectorAll('mjx-container').length,
           raw: /\$\$|<<< @/.test(
-            document.querySelector('main')?.innerText ?? document.body.innerText,
+            document.querySelector('main')?.textContent ?? document.body.textContent,
           ),
         }))
         const title = lang === 'zh' ? zh : en
