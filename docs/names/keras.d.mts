@@ -1,0 +1,1 @@
+export declare const keras: Readonly<Record<string, string>>

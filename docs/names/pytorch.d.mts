@@ -1,0 +1,1 @@
+export declare const others: Readonly<Record<string, string>>

@@ -1,0 +1,1 @@
+export declare const promised: (text: string) => string[]
