@@ -2,6 +2,7 @@ import { sumTo, expand } from '../ops/broadcast.js'
 import { add } from '../ops/arithmetic.js'
 import { isFloat } from '../core/dtype.js'
 import { GradError, ShapeError, show } from '../core/errors.js'
+import { checkOptions, kinds, readOptions } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { attrKey, scalar } from '../ops/define.js'
 import { runCached } from '../ops/eager.js'
@@ -15,6 +16,8 @@ export interface BackwardOptions {
   /** Record the gradient computation too, for gradients of gradients. */
   createGraph?: boolean
 }
+
+const backwardPlaces = { retainGraph: kinds.flag, createGraph: kinds.flag }
 
 /** Called after each step of the walk; see anomaly.ts. */
 export const hooks: {
@@ -175,11 +178,12 @@ function checkRoot(op: string, t: Tensor, ct: Tensor | null | undefined): void {
  * @throws GradError when `t` has no history or its graph was freed
  * @throws ShapeError when `t` has several elements and no `ct`
  */
-export function backward(t: Tensor, ct?: Tensor | null, options: BackwardOptions = {}): void {
+export function backward(t: Tensor, ct?: Tensor | null, options?: boolean | BackwardOptions): void {
+  const given = readOptions<BackwardOptions>('backward', [options], backwardPlaces)
   checkRoot('backward', t, ct)
-  for (const [leaf, g] of walk('backward', [t], [ct ?? null], null, options)) {
+  for (const [leaf, g] of walk('backward', [t], [ct ?? null], null, given)) {
     const before = leaf.grad
-    leaf.grad = withState('gradEnabled', options.createGraph ?? false, () => sum2(before, g))
+    leaf.grad = withState('gradEnabled', given.createGraph ?? false, () => sum2(before, g))
   }
 }
 
@@ -193,6 +197,7 @@ export function gradients(
   cts: readonly (Tensor | null)[] = [],
   options: BackwardOptions = {},
 ): (Tensor | null)[] {
+  checkOptions('gradients', options, backwardPlaces)
   const roots = outputs instanceof Tensor ? [outputs] : outputs
   roots.forEach((t, i) => {
     checkRoot('gradients', t, cts[i])

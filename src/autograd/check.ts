@@ -4,6 +4,7 @@ import { mul } from '../ops/arithmetic.js'
 import { backend } from '../backends/registry.js'
 import { isFloat } from '../core/dtype.js'
 import { DTypeError, GradError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import { fromData, Tensor } from '../ops/tensor.js'
 import { ended, withState } from '../ops/state.js'
 import { gradients } from './backward.js'
@@ -26,8 +27,17 @@ export interface GradCheckOptions {
 export function gradCheck(
   f: (...inputs: Tensor[]) => Tensor | readonly Tensor[],
   inputs: readonly Tensor[],
-  { eps = 1e-6, atol = 1e-5, rtol = 1e-3 }: GradCheckOptions = {},
+  options?: number | GradCheckOptions,
 ): true {
+  const {
+    eps = 1e-6,
+    atol = 1e-5,
+    rtol = 1e-3,
+  } = readOptions<GradCheckOptions>('gradCheck', [options], {
+    eps: kinds.number,
+    atol: kinds.number,
+    rtol: kinds.number,
+  })
   const op = 'gradCheck'
   const reference = backend('reference')
   return withState(

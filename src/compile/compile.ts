@@ -1,6 +1,7 @@
 import type { Backend, Executable, Storage } from '../backends/backend.js'
 import type { GraphOutput, Node, Prim } from '../backends/ir.js'
 import { show, TraceError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { treeKey, treeMap } from '../core/tree.js'
 import { reach, signature } from '../ops/eager.js'
@@ -14,6 +15,8 @@ export interface CompileOptions {
   /** Keep gradients that the function itself clears before `backward`, so that they can be read after it. */
   keepGrads?: boolean
 }
+
+const compileNames: OptionNames<CompileOptions> = { keepGrads: true }
 
 export interface Compiled<A extends unknown[], R> {
   (...args: A): R
@@ -240,6 +243,7 @@ export function compile<A extends unknown[], R>(
   fn: (...args: A) => R,
   options: CompileOptions = {},
 ): Compiled<A, R> {
+  const { keepGrads = false } = checkOptions('compile', options, compileNames)
   const variants = new Map<string, Variant[]>()
   let traces = 0
   /** The program for these arguments. */
@@ -259,7 +263,7 @@ export function compile<A extends unknown[], R>(
     }
     let variant = list.find((v) => fits(v, tensors))
     if (!variant) {
-      variant = trace(fn as never, args, tensors, options.keepGrads ?? false)
+      variant = trace(fn as never, args, tensors, keepGrads)
       traces++
       list.unshift(variant)
       if (!fits(variant, tensors))

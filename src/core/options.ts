@@ -174,7 +174,13 @@ export const kinds = {
 } as const
 export const orNull = (k: Kind): Kind => kind(`${k.rule} or null`, (v) => v === null || k.holds(v))
 export const oneOf = (...values: readonly string[]): Kind =>
-  kind(values.map((v) => `'${v}'`).join(' or '), (v) => values.includes(v as string))
+  kind(
+    values
+      .map((v) => `'${v}'`)
+      .join(', ')
+      .replace(/, ([^,]*)$/, ' or $1'),
+    (v) => values.includes(v as string),
+  )
 
 /** The arguments of a function or class by name, in their order, with what each must be. */
 export interface Places {
@@ -237,4 +243,19 @@ export function readArguments<O extends object>(
         got: showValue(value),
       })
   return values as O
+}
+
+/** Options, or their values by place. */
+export type PlacesOr<O> = (O[keyof O] | O | null)[]
+
+const none = {}
+/** What stands after the operands of a function: options, or their values in PyTorch's order; see readArguments. */
+export function readOptions<O extends object>(
+  op: string,
+  rest: readonly unknown[],
+  places: Places,
+  named: Places = none,
+): O {
+  if (rest.length === 0 || (rest.length === 1 && rest[0] === undefined)) return none as O
+  return readArguments<O>(op, rest, places, 0, named)
 }

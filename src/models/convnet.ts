@@ -5,6 +5,7 @@ import { Linear } from '../nn/layers.js'
 import { Module } from '../nn/module.js'
 import { relu } from '../ops/functions.js'
 import { maxPool2d } from '../ops/pool.js'
+import { checkOptions } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 
 /**
@@ -22,11 +23,12 @@ export class ConvNet extends Module {
   fc3 = new Linear(84, 10)
   dropout: Dropout
 
-  constructor({
-    batchNorm = false,
-    dropout = 0.25,
-  }: { batchNorm?: boolean; dropout?: number } = {}) {
+  constructor(options: { batchNorm?: boolean; dropout?: number } = {}) {
     super()
+    const { batchNorm = false, dropout = 0.25 } = checkOptions('ConvNet', options, [
+      'batchNorm',
+      'dropout',
+    ])
     this.norm1 = batchNorm ? new BatchNorm2d(16) : null
     this.norm2 = batchNorm ? new BatchNorm2d(32) : null
     this.dropout = new Dropout(dropout)

@@ -7,6 +7,22 @@ import { BasicBlock } from '../nn/residual.js'
 import { relu } from '../ops/functions.js'
 import { mean } from '../ops/reduce.js'
 import type { Tensor } from '../ops/tensor.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
+
+export interface ResNetOptions {
+  inChannels?: number
+  /** Channels of the first stage. */
+  width?: number
+  /** How many blocks each stage has. */
+  blocks?: readonly number[]
+  classes?: number
+}
+const names: OptionNames<ResNetOptions> = {
+  inChannels: true,
+  width: true,
+  blocks: true,
+  classes: true,
+}
 
 /**
  * A residual network for small pictures (He et al., Deep Residual Learning for Image Recognition, 2016): one convolution, then stages of blocks, each with half the side and twice
@@ -19,13 +35,14 @@ export class ResNet extends Module {
   bn1: BatchNorm2d
   stages: Sequential
   fc: Linear
-  constructor({
-    inChannels = 1,
-    width = 16,
-    blocks = [1, 1, 1],
-    classes = 10,
-  }: { inChannels?: number; width?: number; blocks?: readonly number[]; classes?: number } = {}) {
+  constructor(options: ResNetOptions = {}) {
     super()
+    const {
+      inChannels = 1,
+      width = 16,
+      blocks = [1, 1, 1],
+      classes = 10,
+    } = checkOptions('ResNet', options, names)
     this.conv1 = new Conv2d(inChannels, width, { kernelSize: 3, padding: 1, bias: false })
     this.bn1 = new BatchNorm2d(width)
     let channels = width

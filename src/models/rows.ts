@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { Linear } from '../nn/layers.js'
 import { Module } from '../nn/module.js'
 import { GRU, LSTM, RNN } from '../nn/recurrent.js'
@@ -7,6 +8,19 @@ import type { Tensor } from '../ops/tensor.js'
 const cells = { rnn: RNN, lstm: LSTM, gru: GRU } as const
 export type CellName = keyof typeof cells
 
+export interface RowReaderOptions {
+  inputSize?: number
+  hiddenSize?: number
+  numLayers?: number
+  classes?: number
+}
+const names: OptionNames<RowReaderOptions> = {
+  inputSize: true,
+  hiddenSize: true,
+  numLayers: true,
+  classes: true,
+}
+
 /**
  * Reads a picture row by row and says what it shows after the last one.
  *
@@ -15,16 +29,14 @@ export type CellName = keyof typeof cells
 export class RowReader extends Module {
   cell: RNN | LSTM | GRU
   fc: Linear
-  constructor(
-    kind: CellName,
-    {
+  constructor(kind: CellName, options: RowReaderOptions = {}) {
+    super()
+    const {
       inputSize = 28,
       hiddenSize = 128,
       numLayers = 2,
       classes = 10,
-    }: { inputSize?: number; hiddenSize?: number; numLayers?: number; classes?: number } = {},
-  ) {
-    super()
+    } = checkOptions('RowReader', options, names)
     this.cell = new cells[kind](inputSize, hiddenSize, { numLayers, batchFirst: true })
     this.fc = new Linear(hiddenSize, classes)
   }

@@ -2,6 +2,7 @@
 import { sum } from '../ops/broadcast.js'
 import { add, div, mul } from '../ops/arithmetic.js'
 import { ValueError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import { clamp, minimum } from '../ops/elementwise.js'
 import { norm } from '../ops/statistics.js'
 import { sqrt, square } from '../ops/functions.js'
@@ -29,8 +30,11 @@ export function gradNorm(params: readonly Tensor[], normType = 2): Tensor | null
 export function clipGradNorm(
   params: readonly Tensor[],
   max: number,
-  { normType = 2 }: { normType?: number } = {},
+  options?: number | { normType?: number },
 ): Tensor | null {
+  const { normType = 2 } = readOptions<{ normType?: number }>('clipGradNorm', [options], {
+    normType: kinds.number,
+  })
   positive('clipGradNorm', max)
   return noGrad(() => {
     const length = gradNorm(params, normType)

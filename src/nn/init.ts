@@ -1,5 +1,6 @@
 /** Initial values, written into a tensor in place. Gains, fans and bounds as in torch.nn.init. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { sameShape, sizeOf } from '../core/shape.js'
 import { assign } from '../ops/assign.js'
 import { toType } from '../ops/define.js'
@@ -36,8 +37,16 @@ export function gain(nonlinearity: Nonlinearity = 'linear', slope = 0.01): numbe
       return Math.sqrt(2 / (1 + slope * slope))
     case 'selu':
       return 3 / 4
-    default:
+    case 'linear':
+    case 'sigmoid':
+    case 'conv':
       return 1
+    default:
+      throw new ValueError({
+        op: 'init.gain',
+        rule: "nonlinearity must be 'linear', 'conv', 'sigmoid', 'tanh', 'relu', 'leakyRelu' or 'selu'",
+        got: `'${nonlinearity as string}'`,
+      })
   }
 }
 
@@ -117,16 +126,34 @@ export interface HeOptions extends Drawn {
   mode?: 'fanIn' | 'fanOut'
   nonlinearity?: Nonlinearity
 }
-const heStd = (t: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: HeOptions) =>
-  gain(nonlinearity, a) / Math.sqrt(fans(t)[mode])
+const heNames: OptionNames<HeOptions> = {
+  a: true,
+  mode: true,
+  nonlinearity: true,
+  generator: true,
+}
+/** The spread, and what is left of the options. @throws ValueError for an option or mode that there is none of */
+function heStd(op: string, t: Tensor, options: HeOptions): { std: number; drawn: Drawn } {
+  const {
+    a = 0,
+    mode = 'fanIn',
+    nonlinearity = 'leakyRelu',
+    ...drawn
+  } = checkOptions(op, options, heNames)
+  if (mode !== 'fanIn' && mode !== 'fanOut')
+    throw new ValueError({ op, rule: "mode must be 'fanIn' or 'fanOut'", got: `'${mode}'` })
+  return { std: gain(nonlinearity, a) / Math.sqrt(fans(t)[mode]), drawn }
+}
 /** He et al., 2015: U(±g √(3/fan)). */
 export function heUniform(t: Tensor, options: HeOptions = {}): Tensor {
-  const bound = Math.sqrt(3) * heStd(t, options)
-  return uniform(t, -bound, bound, options)
+  const { std, drawn } = heStd('init.heUniform', t, options)
+  const bound = Math.sqrt(3) * std
+  return uniform(t, -bound, bound, drawn)
 }
 /** He et al., 2015: N(0, g²/fan). */
 export function heNormal(t: Tensor, options: HeOptions = {}): Tensor {
-  return normal(t, 0, heStd(t, options), options)
+  const { std, drawn } = heStd('init.heNormal', t, options)
+  return normal(t, 0, std, drawn)
 }
 export const kaimingUniform = heUniform
 export const kaimingNormal = heNormal
@@ -210,8 +237,13 @@ export interface FromSavedOptions {
 export function fromSaved(
   model: Module,
   saved: Record<string, Tensor>,
-  { rename = (name) => name }: FromSavedOptions = {},
+  options: FromSavedOptions = {},
 ): { loaded: string[]; missing: string[]; unexpected: string[]; mismatched: string[] } {
+  const { rename = (name: string) => name } = checkOptions<FromSavedOptions>(
+    'init.fromSaved',
+    options,
+    ['rename'],
+  )
   const own = model.stateDict()
   const given = new Map<string, Tensor>()
   for (const [name, t] of Object.entries(saved)) {

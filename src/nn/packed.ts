@@ -1,6 +1,7 @@
 /** Sequences of several lengths in one tensor, padded or packed. PyTorch: torch.nn.utils.rnn. */
 import { reshape } from '../ops/broadcast.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import { sizeOf } from '../core/shape.js'
 import { indexCopy, indexSelect } from '../ops/indexing.js'
 import { concat, stack } from '../ops/join.js'
@@ -54,8 +55,13 @@ const sizes = (lengths: readonly number[]) =>
 export function packPaddedSequence(
   x: Tensor,
   lengths: readonly number[] | Tensor,
-  { batchFirst = false, enforceSorted = true }: BatchFirst & EnforceSorted = {},
+  options?: boolean | (BatchFirst & EnforceSorted),
 ): PackedSequence {
+  const { batchFirst = false, enforceSorted = true } = readOptions<BatchFirst & EnforceSorted>(
+    'packPaddedSequence',
+    [options],
+    { batchFirst: kinds.flag, enforceSorted: kinds.flag },
+  )
   const op = 'packPaddedSequence'
   if (x.rank < 2) throw new ShapeError({ op, rule: 'x must be (T, B, ...)', got: show(x.shape) })
   const [T, B] = (batchFirst ? [x.shape[1], x.shape[0]] : x.shape) as [number, number]
@@ -102,12 +108,17 @@ export function packPaddedSequence(
  */
 export function padPackedSequence(
   { data, batchSizes, unsortedIndices }: PackedSequence,
-  {
+  options?: boolean | (BatchFirst & Padding & { totalLength?: number }),
+): [Tensor, Tensor] {
+  const {
     batchFirst = false,
     paddingValue = 0,
     totalLength,
-  }: BatchFirst & Padding & { totalLength?: number } = {},
-): [Tensor, Tensor] {
+  } = readOptions<BatchFirst & Padding & { totalLength?: number }>('padPackedSequence', [options], {
+    batchFirst: kinds.flag,
+    paddingValue: kinds.number,
+    totalLength: kinds.count,
+  })
   const T = totalLength ?? batchSizes.length
   if (T < batchSizes.length)
     throw new ValueError({
@@ -139,8 +150,13 @@ export function padPackedSequence(
  */
 export function padSequence(
   sequences: readonly Tensor[],
-  { batchFirst = false, paddingValue = 0 }: BatchFirst & Padding = {},
+  options?: boolean | (BatchFirst & Padding),
 ): Tensor {
+  const { batchFirst = false, paddingValue = 0 } = readOptions<BatchFirst & Padding>(
+    'padSequence',
+    [options],
+    { batchFirst: kinds.flag, paddingValue: kinds.number },
+  )
   if (sequences.length === 0)
     throw new ValueError({ op: 'padSequence', rule: 'at least one sequence is needed' })
   const T = Math.max(...sequences.map((s) => s.shape[0] ?? 0))
@@ -157,8 +173,11 @@ export function padSequence(
 export function unpadSequence(
   padded: Tensor,
   lengths: readonly number[] | Tensor,
-  { batchFirst = false }: BatchFirst = {},
+  options?: boolean | BatchFirst,
 ): Tensor[] {
+  const { batchFirst = false } = readOptions<BatchFirst>('unpadSequence', [options], {
+    batchFirst: kinds.flag,
+  })
   const list = lengths instanceof Tensor ? [...(lengths.toTypedArray() as Int32Array)] : lengths
   return list.map((n, b) => narrow(select(padded, batchFirst ? 0 : 1, b), 0, 0, n))
 }
@@ -169,8 +188,11 @@ export function unpadSequence(
  */
 export function packSequence(
   sequences: readonly Tensor[],
-  { enforceSorted = true }: EnforceSorted = {},
+  options?: boolean | EnforceSorted,
 ): PackedSequence {
+  const { enforceSorted = true } = readOptions<EnforceSorted>('packSequence', [options], {
+    enforceSorted: kinds.flag,
+  })
   const lengths = sequences.map((s) => s.shape[0] ?? 0)
   return packPaddedSequence(padSequence(sequences), lengths, { enforceSorted })
 }

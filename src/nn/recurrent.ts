@@ -2,7 +2,7 @@
 import { expand, reshape } from '../ops/broadcast.js'
 import { type RecurrentCell, recurrentCells } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
-import { kinds, oneOf, readArguments } from '../core/options.js'
+import { checkOptions, kinds, oneOf, type OptionNames, readArguments } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { scalar } from '../ops/define.js'
 import { indexSelect } from '../ops/indexing.js'
@@ -29,6 +29,8 @@ export interface RecurrentCall {
   training?: boolean
 }
 
+const callNames: OptionNames<RecurrentCall> = { batchFirst: true, dropout: true, training: true }
+
 /**
  * A recurrent network over whole sequences: layer by layer, each from the output of the one below, both directions
  * side by side. Gives the last layer's states and, by state (h; c), what every layer and direction ends with.
@@ -42,8 +44,9 @@ function network<X extends Tensor | PackedSequence>(
   x: X,
   states: readonly Maybe<Tensor>[],
   weights: LayerWeights,
-  { batchFirst = false, dropout = 0, training = false }: RecurrentCall,
+  call: RecurrentCall,
 ): { output: X; finals: Tensor[] } {
+  const { batchFirst = false, dropout = 0, training = false } = checkOptions(op, call, callNames)
   const first = weights[0]?.[0]
   if (!first) throw new ValueError({ op, rule: 'weights of at least one layer are needed' })
   const inputSize = first.weightIh.shape[1]!
@@ -124,8 +127,9 @@ export function rnn<X extends Tensor | PackedSequence>(
   x: X,
   h0: Maybe<Tensor>,
   weights: LayerWeights,
-  { nonlinearity = 'tanh', ...call }: RecurrentCall & { nonlinearity?: 'tanh' | 'relu' } = {},
+  options: RecurrentCall & Nonlinear = {},
 ): [output: X, hn: Tensor] {
+  const { nonlinearity = 'tanh', ...call } = options
   const { output, finals } = network('rnn', nonlinearity, x, [h0], weights, call)
   return [output, finals[0]!]
 }

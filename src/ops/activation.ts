@@ -2,6 +2,7 @@
 import { reshape, sum } from './broadcast.js'
 import { add, div, mul, sub, where, neg } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { kinds, oneOf, type PlacesOr, readOptions } from '../core/options.js'
 import { normAxis } from '../core/shape.js'
 import { alongChannels, sumToChannels } from './channels.js'
 import { gt, le, lt } from './compare.js'
@@ -45,13 +46,14 @@ interface ActivationSpec<O extends object> {
 /** An elementwise activation with options. */
 function activation<O extends object>(spec: ActivationSpec<O>) {
   const { name, formula, source, defaults, forward, vjp, example, options = [] } = spec
+  const places = Object.fromEntries(Object.keys(defaults).map((key) => [key, kinds.number]))
   return defineOp({
     name,
     formula,
     ...(source && { source }),
-    args: (x: TensorLike, given: Partial<O> = {}) => ({
+    args: (x: TensorLike, ...given: PlacesOr<Partial<O>>) => ({
       inputs: [operand(name, x, true)],
-      attrs: { ...defaults, ...given },
+      attrs: { ...defaults, ...readOptions<Partial<O>>(name, given, places) },
     }),
     forward: ([x], o) => forward(x!, o),
     vjp: (ct, [x], y, o) => [vjp(ct, x!, y, o)],
@@ -335,7 +337,12 @@ export const gelu = defineOp({
   name: 'gelu',
   formula: 'y = x Φ(x) = x/2 (1 + erf(x/√2)),  dy/dx = Φ(x) + x φ(x)',
   source: 'https://arxiv.org/abs/1606.08415',
-  args: (x: TensorLike, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}) => {
+  args: (x: TensorLike, options?: 'none' | 'tanh' | { approximate?: 'none' | 'tanh' }) => {
+    const { approximate = 'none' } = readOptions<{ approximate?: 'none' | 'tanh' }>(
+      'gelu',
+      [options],
+      { approximate: oneOf('none', 'tanh') },
+    )
     if (approximate !== 'none' && approximate !== 'tanh')
       throw new ValueError({
         op: 'gelu',
@@ -374,7 +381,13 @@ export interface SoftmaxOptions {
 }
 
 function softmaxArgs(name: string) {
-  return (x: TensorLike, axis: number = -1, { temperature = 1 }: SoftmaxOptions = {}) => {
+  return (x: TensorLike, axis: number = -1, options?: SoftmaxOptions) => {
+    const { temperature = 1 } = readOptions<SoftmaxOptions>(
+      name,
+      [options],
+      {},
+      { temperature: kinds.number },
+    )
     const t = operand(name, x, true)
     if (!(temperature > 0))
       throw new ValueError({

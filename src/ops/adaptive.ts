@@ -2,6 +2,7 @@
 import { reshape, swap } from './broadcast.js'
 import { add, div, mul } from './arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import { checkShape, type Shape, show } from '../core/shape.js'
 import { ge, logicalAnd, lt } from './compare.js'
 import { defineOp, toType } from './define.js'
@@ -151,9 +152,12 @@ function adaptiveMax(op: string, n: number) {
   return <I extends boolean = false>(
     x: Tensor,
     outputSize: OutputSize,
-    { returnIndices }: ReturnIndices<I> = {},
+    options?: I | ReturnIndices<I>,
   ): Pooled<I> =>
     batched<Tensor | Tensor[]>(op, x, n, (x) => {
+      const { returnIndices } = readOptions<ReturnIndices<I>>(op, [options], {
+        returnIndices: kinds.flag,
+      })
       checkFloats(op, x)
       const spatial = x.shape.slice(2)
       const out = sizes(op, spatial, outputSize)

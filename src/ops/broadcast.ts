@@ -4,6 +4,7 @@
  */
 import type { ReduceFn } from '../backends/ir.js'
 import { ShapeError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import { normAxes, normAxis, sameShape, type Shape, show } from '../core/shape.js'
 import {
   defineMove,
@@ -171,7 +172,10 @@ export type Axes = number | readonly number[] | null
 export const sum = defineOp({
   name: 'sum',
   formula: 'y = Σ x,  dy/dx = 1',
-  args: (x: TensorLike, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
+  args: (x: TensorLike, axes?: Axes, options?: boolean | ReduceOptions) => {
+    const { keepdim = false } = readOptions<ReduceOptions>('sum', [options], {
+      keepdim: kinds.flag,
+    })
     const t = operand('sum', x)
     return {
       inputs: [t.dtype === 'bool' ? toType(t, 'int32') : t],

@@ -1,6 +1,7 @@
 /** Comparisons, logic and tests: elementwise operations that give bool. See elementwise.ts. */
 import { where } from './arithmetic.js'
 import type { MapFn } from '../backends/ir.js'
+import { kinds, readOptions } from '../core/options.js'
 import { isFloat } from '../core/dtype.js'
 import { broadcastShapes } from '../core/shape.js'
 import { defineOp, type Nested, operand, operands, type TensorLike, toType } from './define.js'
@@ -132,10 +133,16 @@ export const isfinite = test('isfinite', 'y = (|x| < ∞)', floatTest('isfinite'
 export const nanToNum = defineOp({
   name: 'nanToNum',
   formula: 'y = x where finite,  dy/dx = [x finite]',
-  args: (
-    x: TensorLike,
-    { nan = 0, posinf, neginf }: { nan?: number; posinf?: number; neginf?: number } = {},
-  ) => {
+  args: (x: TensorLike, options?: number | { nan?: number; posinf?: number; neginf?: number }) => {
+    const {
+      nan = 0,
+      posinf,
+      neginf,
+    } = readOptions<{ nan?: number; posinf?: number; neginf?: number }>('nanToNum', [options], {
+      nan: kinds.number,
+      posinf: kinds.number,
+      neginf: kinds.number,
+    })
     const t = operand('nanToNum', x, true)
     const largest = t.dtype === 'float32' ? 3.4028234663852886e38 : Number.MAX_VALUE
     return { inputs: [t], attrs: { nan, posinf: posinf ?? largest, neginf: neginf ?? -largest } }

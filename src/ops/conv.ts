@@ -2,6 +2,7 @@
 import { add } from './arithmetic.js'
 import type { Window } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { kinds, type PlacesOr, readOptions } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import { alongChannels, sumToChannels } from './channels.js'
 import { defineOp, type Grads } from './define.js'
@@ -137,6 +138,20 @@ export const convolutionWeight = defineOp({
   ],
 })
 
+const convPlaces = {
+  stride: kinds.extents,
+  padding: kinds.any,
+  dilation: kinds.extents,
+  groups: kinds.integer,
+}
+const transposePlaces = {
+  stride: kinds.extents,
+  padding: kinds.extents,
+  outputPadding: kinds.extents,
+  groups: kinds.integer,
+  dilation: kinds.extents,
+}
+
 export interface ConvOptions {
   stride?: Extents
   /** Zeros on both sides; 'valid': none; 'same': as many as keep the shape (stride 1 only). */
@@ -210,9 +225,15 @@ function conv(op: string, n: number) {
     x: Tensor,
     weight: Tensor,
     bias?: Tensor | null,
-    { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions = {},
+    ...rest: PlacesOr<ConvOptions>
   ): Tensor =>
     batched(op, x, n, (x) => {
+      const {
+        stride = 1,
+        padding = 0,
+        dilation = 1,
+        groups = 1,
+      } = readOptions<ConvOptions>(op, rest, convPlaces)
       checkFloats(op, x, weight, bias)
       checkChannels(op, x.shape[1]!, weight, n, bias, groups, false)
       const kernel = weight.shape.slice(2)
@@ -260,15 +281,16 @@ function convTranspose(op: string, n: number) {
     x: Tensor,
     weight: Tensor,
     bias?: Tensor | null,
-    {
-      stride = 1,
-      padding = 0,
-      outputPadding = 0,
-      dilation = 1,
-      groups = 1,
-    }: ConvTransposeOptions = {},
+    ...rest: PlacesOr<ConvTransposeOptions>
   ): Tensor =>
     batched(op, x, n, (x) => {
+      const {
+        stride = 1,
+        padding = 0,
+        outputPadding = 0,
+        dilation = 1,
+        groups = 1,
+      } = readOptions<ConvTransposeOptions>(op, rest, transposePlaces)
       checkFloats(op, x, weight, bias)
       checkChannels(op, x.shape[1]!, weight, n, bias, groups, true)
       const kernel = weight.shape.slice(2)

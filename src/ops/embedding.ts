@@ -2,6 +2,7 @@
 import { expand, reshape, sum, zerosOf } from './broadcast.js'
 import { add, div, mul, sub, where } from './arithmetic.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
+import { kinds, orNull, readOptions } from '../core/options.js'
 import { assign } from './assign.js'
 import { arangeOp } from './creation.js'
 import { eq, gt, lt, ne } from './compare.js'
@@ -84,6 +85,20 @@ const lookup = defineOp({
   ],
 })
 
+const embeddingPlaces = {
+  paddingIdx: orNull(kinds.integer),
+  maxNorm: orNull(kinds.number),
+  normType: kinds.number,
+  scaleGradByFreq: kinds.flag,
+}
+const bagNames = {
+  ...embeddingPlaces,
+  mode: kinds.text,
+  offsets: kinds.any,
+  perSampleWeights: kinds.any,
+  includeLastOffset: kinds.flag,
+}
+
 export interface EmbeddingOptions {
   /** Its row gets no gradient. */
   paddingIdx?: number | null
@@ -116,13 +131,14 @@ function limitRows(weight: Tensor, index: Tensor, most: number, p: number): void
 export function embedding(
   index: Tensor,
   weight: Tensor,
-  {
+  options?: number | null | EmbeddingOptions,
+): Tensor {
+  const {
     paddingIdx = null,
     maxNorm = null,
     normType = 2,
     scaleGradByFreq = false,
-  }: EmbeddingOptions = {},
-): Tensor {
+  } = readOptions<EmbeddingOptions>('embedding', [options], embeddingPlaces)
   const padding = check('embedding', index, weight, paddingIdx)
   if (maxNorm !== null) limitRows(weight, index, maxNorm, normType)
   return lookup(index, weight, padding, scaleGradByFreq)
@@ -147,10 +163,8 @@ export interface EmbeddingBagOptions extends EmbeddingOptions {
  * @throws DTypeError, ShapeError, ValueError when the arguments do not fit; IndexError for an index out of range
  * @example embeddingBag(tensor([[1, 0]], { dtype: 'int32' }), tensor([[1, 2], [3, 4]])) // [[2, 3]]
  */
-export function embeddingBag(
-  index: Tensor,
-  weight: Tensor,
-  {
+export function embeddingBag(index: Tensor, weight: Tensor, options?: EmbeddingBagOptions): Tensor {
+  const {
     mode = 'mean',
     offsets = null,
     perSampleWeights = null,
@@ -159,8 +173,7 @@ export function embeddingBag(
     maxNorm = null,
     normType = 2,
     scaleGradByFreq = false,
-  }: EmbeddingBagOptions = {},
-): Tensor {
+  } = readOptions<EmbeddingBagOptions>('embeddingBag', [options], {}, bagNames)
   const op = 'embeddingBag'
   const padding = check(op, index, weight, paddingIdx)
   if (mode !== 'sum' && mode !== 'mean' && mode !== 'max')

@@ -2,6 +2,7 @@
 import { expand, reshape, zerosOf } from './broadcast.js'
 import { add, div, mul, where } from './arithmetic.js'
 import { DTypeError, ShapeError, ValueError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import { broadcastShapes, normAxis, type Shape, sameShape, show } from '../core/shape.js'
 import { eq, ne } from './compare.js'
 import {
@@ -406,8 +407,14 @@ export function scatterReduce(
   index: Tensor,
   source: Tensor,
   reduce: 'sum' | 'prod' | 'mean' | 'amax' | 'amin',
-  { includeSelf = true }: { includeSelf?: boolean } = {},
+  options?: { includeSelf?: boolean },
 ): Tensor {
+  const { includeSelf = true } = readOptions<{ includeSelf?: boolean }>(
+    'scatterReduce',
+    [options],
+    {},
+    { includeSelf: kinds.flag },
+  )
   const neutral = {
     sum: 0,
     mean: 0,

@@ -1,6 +1,7 @@
 /** Tensors joined, cut, padded and repeated. */
 import { expand, reshape } from './broadcast.js'
 import { ShapeError, ValueError } from '../core/errors.js'
+import { kinds, oneOf, type PlacesOr, readOptions } from '../core/options.js'
 import { normAxis, show } from '../core/shape.js'
 import { defineOp, type Grads, operand, operands, type TensorLike } from './define.js'
 import { flatten, flip, transpose, unsqueeze } from './movement.js'
@@ -198,11 +199,11 @@ const padConstant = defineOp({
  * @throws ShapeError when reflect or circular padding is wider than the axis allows
  * @example pad(tensor([1, 2, 3]), [1, 1], { mode: 'reflect' }) // [2, 1, 2, 3, 2]
  */
-export function pad(
-  x: Tensor,
-  widths: readonly number[],
-  { mode = 'constant', value = 0 }: PadOptions = {},
-): Tensor {
+export function pad(x: Tensor, widths: readonly number[], ...rest: PlacesOr<PadOptions>): Tensor {
+  const { mode = 'constant', value = 0 } = readOptions<PadOptions>('pad', rest, {
+    mode: kinds.text,
+    value: kinds.number,
+  })
   if (widths.length % 2 !== 0 || widths.length > 2 * x.rank)
     throw new ShapeError({
       op: 'pad',
@@ -308,8 +309,11 @@ export function repeatInterleave(
 /** Coordinate grids of vectors, one output each. indexing 'ij' (default) or 'xy'. @example meshgrid([tensor([1, 2]), tensor([3])])[0] // [[1], [2]] */
 export function meshgrid(
   vectors: readonly Tensor[],
-  { indexing = 'ij' }: { indexing?: 'ij' | 'xy' } = {},
+  options?: 'ij' | 'xy' | { indexing?: 'ij' | 'xy' },
 ): Tensor[] {
+  const { indexing = 'ij' } = readOptions<{ indexing?: 'ij' | 'xy' }>('meshgrid', [options], {
+    indexing: oneOf('ij', 'xy'),
+  })
   const xy = indexing === 'xy' && vectors.length > 1
   const swap = (a: number) => (xy && a < 2 ? 1 - a : a)
   const shape = vectors.map((_, a) => vectors[swap(a)]!.size)

@@ -3,6 +3,7 @@ import { coordinates } from './creation.js'
 import { expand, permute, reshape, sum, swap } from './broadcast.js'
 import { add, mul, sub, where } from './arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import { broadcastShapes, normAxis, type Shape, sameShape, show, sizeOf } from '../core/shape.js'
 import { ge, le } from './compare.js'
 import { defineOp, type Grads, operands, type TensorLike } from './define.js'
@@ -118,12 +119,13 @@ export interface ScaleOptions {
   alpha?: number
 }
 /** beta · c + alpha · a b. @example addmm(tensor([[1]]), tensor([[2]]), tensor([[3]])) // [[7]] */
-export function addmm(
-  c: Tensor,
-  a: Tensor,
-  b: Tensor,
-  { beta = 1, alpha = 1 }: ScaleOptions = {},
-): Tensor {
+export function addmm(c: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor {
+  const { beta = 1, alpha = 1 } = readOptions<ScaleOptions>(
+    'addmm',
+    [options],
+    {},
+    { beta: kinds.number, alpha: kinds.number },
+  )
   if (a.rank !== 2 || b.rank !== 2)
     throw new ShapeError({
       op: 'addmm',
@@ -133,12 +135,13 @@ export function addmm(
   return scaledSum(c, matmul(a, b), beta, alpha)
 }
 /** beta · c + alpha · a b for stacks of matrices. @example baddbmm(zeros([1, 1, 1]), ones([1, 1, 2]), ones([1, 2, 1])) // [[[2]]] */
-export function baddbmm(
-  c: Tensor,
-  a: Tensor,
-  b: Tensor,
-  { beta = 1, alpha = 1 }: ScaleOptions = {},
-): Tensor {
+export function baddbmm(c: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor {
+  const { beta = 1, alpha = 1 } = readOptions<ScaleOptions>(
+    'baddbmm',
+    [options],
+    {},
+    { beta: kinds.number, alpha: kinds.number },
+  )
   if (a.rank !== 3 || b.rank !== 3)
     throw new ShapeError({
       op: 'baddbmm',

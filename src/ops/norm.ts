@@ -2,6 +2,7 @@
 import { expand, reshape, sum } from './broadcast.js'
 import { add, div, mul, sub } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { kinds, type PlacesOr, readOptions } from '../core/options.js'
 import { type Shape, sameShape, sizeOf } from '../core/shape.js'
 import { assign } from './assign.js'
 import { alongChannels } from './channels.js'
@@ -281,8 +282,17 @@ export function batchNorm(
   runningVar: Tensor | null,
   weight?: Tensor | null,
   bias?: Tensor | null,
-  { training = false, momentum = 0.1, eps = 1e-5 }: RunningNormOptions = {},
+  ...rest: PlacesOr<RunningNormOptions>
 ): Tensor {
+  const {
+    training = false,
+    momentum = 0.1,
+    eps = 1e-5,
+  } = readOptions<RunningNormOptions>('batchNorm', rest, {
+    training: kinds.flag,
+    momentum: kinds.any,
+    eps: kinds.number,
+  })
   if (!training && runningMean && runningVar)
     return batchNormEval(x, runningMean, runningVar, weight ?? null, bias ?? null, eps)
   if (!training && (runningMean || runningVar))
@@ -384,6 +394,13 @@ export interface InstanceNormOptions extends Omit<RunningNormOptions, 'training'
   useInputStats?: boolean
 }
 
+const instanceNames = {
+  runningMean: kinds.any,
+  runningVar: kinds.any,
+  useInputStats: kinds.flag,
+  momentum: kinds.any,
+  eps: kinds.number,
+}
 /**
  * Normalized over the places of each channel of each sample. Running statistics, when given, are changed in place
  * toward the means over the batch of those of the samples.
@@ -396,14 +413,15 @@ export function instanceNorm(
   x: Tensor,
   weight?: Tensor | null,
   bias?: Tensor | null,
-  {
+  options?: InstanceNormOptions,
+): Tensor {
+  const {
     runningMean,
     runningVar,
     useInputStats = true,
     momentum = 0.1,
     eps = 1e-5,
-  }: InstanceNormOptions = {},
-): Tensor {
+  } = readOptions<InstanceNormOptions>('instanceNorm', [options], {}, instanceNames)
   checkChannels('instanceNorm', x, weight, bias, runningMean, runningVar)
   if (!useInputStats) {
     if (!runningMean || !runningVar)

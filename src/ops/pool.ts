@@ -1,8 +1,9 @@
 /** Pooling over windows of one to three spatial axes; adaptive.ts has the forms that are told the result's shape. */
-import { expand, reshape } from './broadcast.js'
+import { expand, reshape, type ReduceOptions } from './broadcast.js'
 import { neg, div, mul } from './arithmetic.js'
 import { type Window, windowShape } from '../backends/ir.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
+import { kinds, orNull, type PlacesOr, readOptions } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { constant, iota, prim } from './trace.js'
 import { defineOp, type Grads, type SampleMaker, toType } from './define.js'
@@ -224,6 +225,28 @@ const averagePoolInput = defineOp({
 
 // ---- public forms ----
 
+const kernelPlaces = { stride: orNull(kinds.extents) }
+const maxPlaces = {
+  ...kernelPlaces,
+  padding: kinds.extents,
+  dilation: kinds.extents,
+  ceilMode: kinds.flag,
+  returnIndices: kinds.flag,
+}
+const avgPlaces = {
+  ...kernelPlaces,
+  padding: kinds.extents,
+  ceilMode: kinds.flag,
+  countIncludePad: kinds.flag,
+  divisorOverride: orNull(kinds.integer),
+}
+const powerPlaces = { ...kernelPlaces, ceilMode: kinds.flag }
+const unpoolPlaces = {
+  ...kernelPlaces,
+  padding: kinds.extents,
+  outputSize: orNull(kinds.extents),
+}
+
 export interface PoolOptions {
   /** The kernel's extents unless given. */
   stride?: Extents
@@ -282,9 +305,14 @@ function extremePool(op: string, n: number, smallest: boolean) {
   return <I extends boolean = false>(
     x: Tensor,
     kernelSize: Extents,
-    { returnIndices, ...options }: MaxPoolOptions & ReturnIndices<I> = {},
+    ...rest: PlacesOr<MaxPoolOptions & ReturnIndices<I>>
   ): Pooled<I> =>
     batched<Tensor | Tensor[]>(op, x, n, (x) => {
+      const { returnIndices, ...options } = readOptions<MaxPoolOptions & ReturnIndices<I>>(
+        op,
+        rest,
+        maxPlaces,
+      )
       checkFloats(op, x)
       const { window } = poolWindow(op, x.shape.slice(2), kernelSize, options)
       const from = smallest ? neg(x) : x
@@ -315,12 +343,13 @@ export const minPool2d = extremePool('minPool2d', 2, true)
 export const minPool3d = extremePool('minPool3d', 3, true)
 
 function avgPool(op: string, n: number) {
-  return (
-    x: Tensor,
-    kernelSize: Extents,
-    { countIncludePad = true, divisorOverride, ...options }: AvgPoolOptions = {},
-  ): Tensor =>
+  return (x: Tensor, kernelSize: Extents, ...rest: PlacesOr<AvgPoolOptions>): Tensor =>
     batched(op, x, n, (x) => {
+      const {
+        countIncludePad = true,
+        divisorOverride,
+        ...options
+      } = readOptions<AvgPoolOptions>(op, rest, avgPlaces)
       checkFloats(op, x)
       if (divisorOverride === 0)
         throw new ValueError({ op, rule: 'divisorOverride must not be 0', got: '0' })
@@ -349,8 +378,9 @@ function lpPool(op: string, n: number) {
     x: Tensor,
     normType: number,
     kernelSize: Extents,
-    { stride, ceilMode }: LPPoolOptions = {},
+    ...rest: PlacesOr<LPPoolOptions>
   ): Tensor => {
+    const { stride, ceilMode } = readOptions<LPPoolOptions>(op, rest, powerPlaces)
     const size = sizeOf(extents(op, 'kernelSize', kernelSize, n, 1))
     const means = avgPool(op, n)(pow(x, normType), kernelSize, {
       ...(stride !== undefined && { stride }),
@@ -425,8 +455,9 @@ function maxUnpool(op: string, n: number) {
     x: Tensor,
     indices: Tensor,
     kernelSize: Extents,
-    { stride, padding = 0, outputSize }: UnpoolOptions = {},
+    ...rest: PlacesOr<UnpoolOptions>
   ): Tensor => {
+    const { stride, padding = 0, outputSize } = readOptions<UnpoolOptions>(op, rest, unpoolPlaces)
     if (indices.dtype !== 'int32')
       throw new DTypeError({ op, rule: 'indices must be int32', got: indices.dtype })
     if (show(indices.shape) !== show(x.shape))
@@ -475,8 +506,8 @@ function spatialAxes(op: string, x: Tensor): number[] {
  * The mean over all places of each channel. Shapes: x (N, C, spatial), result (N, C), or (N, C, 1, ..) with keepdim.
  * @example globalAvgPool(tensor([[[1, 3]]])) // [[2]]
  */
-export const globalAvgPool = (x: Tensor, { keepdim = false } = {}): Tensor =>
-  mean(x, spatialAxes('globalAvgPool', x), { keepdim })
+export const globalAvgPool = (x: Tensor, options?: boolean | ReduceOptions): Tensor =>
+  mean(x, spatialAxes('globalAvgPool', x), options)
 /** The largest of all places of each channel; see globalAvgPool. @example globalMaxPool(tensor([[[1, 3]]])) // [[3]] */
-export const globalMaxPool = (x: Tensor, { keepdim = false } = {}): Tensor =>
-  amax(x, spatialAxes('globalMaxPool', x), { keepdim })
+export const globalMaxPool = (x: Tensor, options?: boolean | ReduceOptions): Tensor =>
+  amax(x, spatialAxes('globalMaxPool', x), options)

@@ -3,6 +3,7 @@ import { expand, reshape } from './broadcast.js'
 import { add } from './arithmetic.js'
 import { type RecurrentCell, recurrentCells } from '../backends/ir.js'
 import { ShapeError, show } from '../core/errors.js'
+import { oneOf, readOptions } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { concat } from './join.js'
 import { scalar } from './define.js'
@@ -92,8 +93,13 @@ export function rnnCell(
   x: Tensor,
   h: Tensor | null | undefined,
   weights: RecurrentWeights,
-  { nonlinearity = 'tanh' }: { nonlinearity?: 'tanh' | 'relu' } = {},
+  options?: 'tanh' | 'relu' | { nonlinearity?: 'tanh' | 'relu' },
 ): Tensor {
+  const { nonlinearity = 'tanh' } = readOptions<{ nonlinearity?: 'tanh' | 'relu' }>(
+    'rnnCell',
+    [options],
+    { nonlinearity: oneOf('tanh', 'relu') },
+  )
   return oneStep('rnnCell', nonlinearity, x, [h], weights)[0]!
 }
 

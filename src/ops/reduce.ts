@@ -13,6 +13,7 @@ import {
 } from './broadcast.js'
 import { div, mul, sub, where } from './arithmetic.js'
 import { ShapeError, show } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import { normAxes, normAxis, type Shape, sizeOf } from '../core/shape.js'
 import { eq, isfinite, ne } from './compare.js'
 import { defineOp, type Grads, operand, type TensorLike, toType } from './define.js'
@@ -43,7 +44,10 @@ function requireElements(op: string, shape: Shape, axes: readonly number[]): voi
 export const mean = defineOp({
   name: 'mean',
   formula: 'y = Σ x / n,  dy/dx = 1/n',
-  args: (x: TensorLike, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
+  args: (x: TensorLike, axes?: Axes, options?: boolean | ReduceOptions) => {
+    const { keepdim = false } = readOptions<ReduceOptions>('mean', [options], {
+      keepdim: kinds.flag,
+    })
     const t = operand('mean', x, true)
     const list = normAxes('mean', axes, t.rank)
     const n = list.reduce((m, a) => m * t.shape[a]!, 1)
@@ -78,7 +82,10 @@ export const mean = defineOp({
 export const prod = defineOp({
   name: 'prod',
   formula: 'y = Π x,  dy/dxᵢ = Π_{j≠i} xⱼ',
-  args: (x: TensorLike, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
+  args: (x: TensorLike, axes?: Axes, options?: boolean | ReduceOptions) => {
+    const { keepdim = false } = readOptions<ReduceOptions>('prod', [options], {
+      keepdim: kinds.flag,
+    })
     const t = operand('prod', x)
     return {
       inputs: [t.dtype === 'bool' ? toType(t, 'int32') : t],
@@ -129,7 +136,10 @@ function extreme(name: 'amax' | 'amin', fn: 'max' | 'min', result: number[]) {
     name,
     formula: `y = ${fn} x; elements that share the extreme share the gradient equally`,
     source: `https://pytorch.org/docs/stable/generated/torch.${name}.html`,
-    args: (x: TensorLike, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
+    args: (x: TensorLike, axes?: Axes, options?: boolean | ReduceOptions) => {
+      const { keepdim = false } = readOptions<ReduceOptions>(name, [options], {
+        keepdim: kinds.flag,
+      })
       const t = operand(name, x)
       const list = normAxes(name, axes, t.rank)
       requireElements(name, t.shape, list)
@@ -170,7 +180,10 @@ function argExtreme(name: 'argmax' | 'argmin', fn: 'max' | 'min', result: number
   return defineOp({
     name,
     formula: `y = the first index of the ${fn === 'max' ? 'largest' : 'smallest'} element (int32)`,
-    args: (x: TensorLike, axis?: number | null, { keepdim = false }: ReduceOptions = {}) => {
+    args: (x: TensorLike, axis?: number | null, options?: boolean | ReduceOptions) => {
+      const { keepdim = false } = readOptions<ReduceOptions>(name, [options], {
+        keepdim: kinds.flag,
+      })
       const t = operand(name, x)
       const flat = axis === undefined || axis === null
       const a = flat ? 0 : normAxis(name, axis, t.rank)
@@ -215,7 +228,10 @@ function extremeAlong(name: 'maxAlong' | 'minAlong', fn: 'max' | 'min', result: 
   return defineOp({
     name,
     formula: `values and first indices of the ${fn} along one axis; the gradient goes to that index`,
-    args: (x: TensorLike, axis: number, { keepdim = false }: ReduceOptions = {}) => {
+    args: (x: TensorLike, axis: number, options?: boolean | ReduceOptions) => {
+      const { keepdim = false } = readOptions<ReduceOptions>(name, [options], {
+        keepdim: kinds.flag,
+      })
       const t = operand(name, x)
       const a = normAxis(name, axis, t.rank)
       requireElements(name, t.shape, t.rank === 0 ? [] : [a])
@@ -261,7 +277,7 @@ export function max(
   axis: number,
   options?: ReduceOptions,
 ): [values: Tensor, indices: Tensor]
-export function max(x: Tensor, axis?: number, options?: ReduceOptions) {
+export function max(x: Tensor, axis?: number, options?: boolean | ReduceOptions) {
   return axis === undefined ? amax(x) : maxAlong(x, axis, options)
 }
 /** The smallest of all elements; with an axis, the smallest along it and their first indices, [values, indices]. */
@@ -271,7 +287,7 @@ export function min(
   axis: number,
   options?: ReduceOptions,
 ): [values: Tensor, indices: Tensor]
-export function min(x: Tensor, axis?: number, options?: ReduceOptions) {
+export function min(x: Tensor, axis?: number, options?: boolean | ReduceOptions) {
   return axis === undefined ? amin(x) : minAlong(x, axis, options)
 }
 
@@ -279,7 +295,10 @@ function quantifier(name: 'all' | 'any', fn: 'min' | 'max', result: boolean[]) {
   return defineOp({
     name,
     formula: name === 'all' ? 'y = ∧ (x ≠ 0)' : 'y = ∨ (x ≠ 0)',
-    args: (x: TensorLike, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
+    args: (x: TensorLike, axes?: Axes, options?: boolean | ReduceOptions) => {
+      const { keepdim = false } = readOptions<ReduceOptions>(name, [options], {
+        keepdim: kinds.flag,
+      })
       const t = toType(operand(name, x), 'bool')
       return { inputs: [t], attrs: { axes: normAxes(name, axes, t.rank), keepdim } }
     },
@@ -330,7 +349,10 @@ export const countNonzero = defineOp({
 export const logsumexp = defineOp({
   name: 'logsumexp',
   formula: 'y = log Σ eˣ,  dy/dx = eˣ⁻ʸ',
-  args: (x: TensorLike, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
+  args: (x: TensorLike, axes?: Axes, options?: boolean | ReduceOptions) => {
+    const { keepdim = false } = readOptions<ReduceOptions>('logsumexp', [options], {
+      keepdim: kinds.flag,
+    })
     const t = operand('logsumexp', x, true)
     return {
       inputs: [t],

@@ -2,6 +2,7 @@
 import { permute, reshape } from './broadcast.js'
 import { add, mul, sub, where } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d, mixAlong } from './adaptive.js'
 import { eq } from './compare.js'
@@ -126,6 +127,13 @@ export interface InterpolateOptions {
   recomputeScaleFactor?: boolean
 }
 /** How many spatial axes a mode takes. */
+const interpolation: OptionNames<InterpolateOptions> = {
+  size: true,
+  scaleFactor: true,
+  mode: true,
+  alignCorners: true,
+  recomputeScaleFactor: true,
+}
 const axesOf: Record<InterpolateMode, readonly number[]> = {
   nearest: [1, 2, 3],
   'nearest-exact': [1, 2, 3],
@@ -146,7 +154,12 @@ const axesOf: Record<InterpolateMode, readonly number[]> = {
  */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   const op = 'interpolate'
-  const { size, scaleFactor, mode = 'nearest', alignCorners = false } = options
+  const {
+    size,
+    scaleFactor,
+    mode = 'nearest',
+    alignCorners = false,
+  } = checkOptions(op, options, interpolation)
   checkFloats(op, x)
   const n = x.rank - 2
   if (!axesOf[mode]?.includes(n))

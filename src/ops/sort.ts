@@ -1,5 +1,6 @@
 /** Sorting, selection by rank, and searching. */
 import { ShapeError, ValueError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import { normAxis, type Shape, show } from '../core/shape.js'
 import { defineOp, operand, operands, type TensorLike, toType } from './define.js'
 import { gather } from './indexing.js'
@@ -19,7 +20,10 @@ export interface SortOptions {
 export const argsort = defineOp({
   name: 'argsort',
   formula: 'x[y₀] ≤ x[y₁] ≤ ..',
-  args: (x: TensorLike, axis: number = -1, { descending = false }: SortOptions = {}) => {
+  args: (x: TensorLike, axis: number = -1, options?: boolean | SortOptions) => {
+    const { descending = false } = readOptions<SortOptions>('argsort', [options], {
+      descending: kinds.flag,
+    })
     const t = operand('argsort', x)
     return {
       inputs: [t.dtype === 'bool' ? toType(t, 'int32') : t],
@@ -62,8 +66,11 @@ export function topk(
   x: Tensor,
   k: number,
   axis = -1,
-  { largest = true }: { largest?: boolean } = {},
+  options?: boolean | { largest?: boolean },
 ): [values: Tensor, indices: Tensor] {
+  const { largest = true } = readOptions<{ largest?: boolean }>('topk', [options], {
+    largest: kinds.flag,
+  })
   const a = normAxis('topk', axis, x.rank)
   const n = x.shape[a] ?? 1
   if (!(Number.isInteger(k) && k >= 0 && k <= n))
@@ -84,7 +91,13 @@ export function topk(
 export const searchsorted = defineOp({
   name: 'searchsorted',
   formula: 'y = #{j : sorted[j] < v}, or ≤ v with right',
-  args: (sorted: TensorLike, values: TensorLike, { right = false }: { right?: boolean } = {}) => {
+  args: (sorted: TensorLike, values: TensorLike, options?: { right?: boolean }) => {
+    const { right = false } = readOptions<{ right?: boolean }>(
+      'searchsorted',
+      [options],
+      {},
+      { right: kinds.flag },
+    )
     const [s, v] = operands('searchsorted', [sorted, values])
     const lead = (shape: Shape) => show(shape.slice(0, -1))
     if (s!.rank === 0 || (s!.rank > 1 && lead(s!.shape) !== lead(v!.shape)))

@@ -2,6 +2,7 @@
 import { reshape, type Axes, type ReduceOptions, sum, reducedShape } from './broadcast.js'
 import { div, mul, sub, where } from './arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import { normAxes, normAxis, type Shape, sizeOf } from '../core/shape.js'
 import { roundHalfEven } from '../core/special.js'
 import { defineOp, operand, type TensorLike, toType } from './define.js'
@@ -20,12 +21,16 @@ export interface VarianceOptions extends ReduceOptions {
   correction?: number
 }
 
-const varianceArgs =
-  (name: string) =>
-  (x: TensorLike, axes?: Axes, { keepdim = false, correction = 1 }: VarianceOptions = {}) => {
-    const t = operand(name, x, true)
-    return { inputs: [t], attrs: { axes: normAxes(name, axes, t.rank), keepdim, correction } }
-  }
+const varianceArgs = (name: string) => (x: TensorLike, axes?: Axes, options?: VarianceOptions) => {
+  const { keepdim = false, correction = 1 } = readOptions<VarianceOptions>(
+    name,
+    [options],
+    {},
+    { keepdim: kinds.flag, correction: kinds.number },
+  )
+  const t = operand(name, x, true)
+  return { inputs: [t], attrs: { axes: normAxes(name, axes, t.rank), keepdim, correction } }
+}
 
 /** The variance over the axes. NaN where n ≤ correction. @example variance(tensor([1, 2, 3, 4])) // 1.6666667 */
 export const variance = defineOp({
@@ -67,7 +72,10 @@ export const norm = defineOp({
   name: 'norm',
   formula: 'y = (Σ |x|ᵖ)^(1/p)',
   source: 'https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html',
-  args: (x: TensorLike, p: number = 2, axes?: Axes, { keepdim = false }: ReduceOptions = {}) => {
+  args: (x: TensorLike, p: number = 2, axes?: Axes, options?: boolean | ReduceOptions) => {
+    const { keepdim = false } = readOptions<ReduceOptions>('norm', [options], {
+      keepdim: kinds.flag,
+    })
     const t = operand('norm', x, true)
     return { inputs: [t], attrs: { p, axes: normAxes('norm', axes, t.rank), keepdim } }
   },
@@ -113,8 +121,11 @@ export const norm = defineOp({
  * @example median(tensor([3, 1, 2, 4])) // 2
  */
 export function median(x: Tensor): Tensor
-export function median(x: Tensor, axis: number, options?: ReduceOptions): [Tensor, Tensor]
-export function median(x: Tensor, axis?: number, { keepdim = false }: ReduceOptions = {}) {
+export function median(x: Tensor, axis: number, options?: boolean | ReduceOptions): [Tensor, Tensor]
+export function median(x: Tensor, axis?: number, options?: boolean | ReduceOptions) {
+  const { keepdim = false } = readOptions<ReduceOptions>('median', [options], {
+    keepdim: kinds.flag,
+  })
   if (axis === undefined) {
     if (x.size === 0) throw new ShapeError({ op: 'median', rule: 'at least one element is needed' })
     return medianAlong(flatten(x), 0)[0]
@@ -163,8 +174,13 @@ export function quantile(
   x: Tensor,
   q: number | readonly number[],
   axis?: number | null,
-  { keepdim = false, interpolation = 'linear' }: QuantileOptions = {},
+  options?: boolean | QuantileOptions,
 ): Tensor {
+  const { keepdim = false, interpolation = 'linear' } = readOptions<QuantileOptions>(
+    'quantile',
+    [options],
+    { keepdim: kinds.flag, interpolation: kinds.text },
+  )
   const flat = axis === undefined || axis === null
   const t = flat ? flatten(x) : x
   const a = flat ? 0 : normAxis('quantile', axis, x.rank)

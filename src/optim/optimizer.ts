@@ -7,7 +7,7 @@ import {
   TrainingError,
   ValueError,
 } from '../core/errors.js'
-import { isPlainObject, readArguments, showValue } from '../core/options.js'
+import { checkOptions, isPlainObject, readArguments, showValue } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { assign } from '../ops/assign.js'
 import { eq } from '../ops/compare.js'
@@ -213,7 +213,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    * @param when a scalar that is true when the step may be made, beside finite gradients
    * @throws GradError when no parameter has a gradient; TrainingError for the step before, when its gradients were not finite
    */
-  step(closure?: () => Tensor, { when }: { when?: Tensor } = {}): Tensor | undefined {
+  step(closure?: () => Tensor, options: { when?: Tensor } = {}): Tensor | undefined {
+    const { when } = checkOptions(`${this.constructor.name}.step`, options, ['when'])
     if (!state.recorder) runPending()
     const loss = closure && ended(`${this.constructor.name}.step`, closure())
     if (state.recorder) this.apply(when)

@@ -1,6 +1,7 @@
 /** Functions that draw random numbers on the way: dropout in its forms, and the ReLU with random slopes. */
 import { mul, where } from '../ops/arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import { leakyRelu } from '../ops/activation.js'
 import { gt } from '../ops/compare.js'
@@ -23,8 +24,14 @@ function drop(
   x: Tensor,
   p: number,
   mask: Shape,
-  { training = true, generator = defaultGenerator }: DropoutOptions,
+  options: boolean | DropoutOptions | undefined,
 ): Tensor {
+  const { training = true, generator = defaultGenerator } = readOptions<DropoutOptions>(
+    op,
+    [options],
+    { training: kinds.flag },
+    { generator: kinds.any },
+  )
   checkDropout(op, x, p)
   return training && p > 0 ? byBits(x, generator.bits(mask), p) : x
 }
@@ -35,7 +42,7 @@ function drop(
  * @throws ValueError unless 0 ≤ p ≤ 1
  * @example dropout(ones([2]), 0.5, { training: false }) // [1, 1]
  */
-export const dropout = (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor =>
+export const dropout = (x: Tensor, p = 0.5, options?: boolean | DropoutOptions): Tensor =>
   drop('dropout', dropoutByBits, x, p, x.shape, options)
 
 /** One draw for each channel: (N, C, 1, ..), or (C, 1, ..) for `n` spatial axes without a batch. */
@@ -51,7 +58,7 @@ function channelMask(op: string, x: Tensor, n: number): Shape {
 }
 const channelDropout =
   (op: string, n: number) =>
-  (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor =>
+  (x: Tensor, p = 0.5, options?: boolean | DropoutOptions): Tensor =>
     drop(op, dropoutByBits, x, p, channelMask(op, x, n), options)
 
 /** Whole channels 0 with probability p, else scaled by 1/(1 − p). Shapes: x (N, C, L) or (C, L). */
@@ -62,11 +69,15 @@ export const dropout2d = channelDropout('dropout2d', 2)
 export const dropout3d = channelDropout('dropout3d', 3)
 
 /** Dropout for nets of SELU: elements fall to its lower limit, and mean 0 and variance 1 stay. */
-export const alphaDropout = (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor =>
+export const alphaDropout = (x: Tensor, p = 0.5, options?: boolean | DropoutOptions): Tensor =>
   drop('alphaDropout', alphaDropoutByBits, x, p, x.shape, options)
 
 /** alphaDropout of whole channels. Shapes: x (N, C, ...). */
-export const featureAlphaDropout = (x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor => {
+export const featureAlphaDropout = (
+  x: Tensor,
+  p = 0.5,
+  options?: boolean | DropoutOptions,
+): Tensor => {
   const mask = channelMask('featureAlphaDropout', x, Math.max(0, x.rank - 2))
   return drop('featureAlphaDropout', alphaDropoutByBits, x, p, mask, options)
 }
@@ -81,15 +92,18 @@ export interface RReluOptions extends DropoutOptions {
  * @throws ValueError when lower is above upper
  * @example rrelu(tensor([-24, 2])) // [-5.5, 2]
  */
-export function rrelu(
-  input: TensorLike,
-  {
+export function rrelu(input: TensorLike, options?: number | RReluOptions): Tensor {
+  const {
     lower = 1 / 8,
     upper = 1 / 3,
     training = false,
     generator = defaultGenerator,
-  }: RReluOptions = {},
-): Tensor {
+  } = readOptions<RReluOptions>(
+    'rrelu',
+    [options],
+    { lower: kinds.number, upper: kinds.number, training: kinds.flag },
+    { generator: kinds.any },
+  )
   const x = operand('rrelu', input, true)
   if (!(lower <= upper))
     throw new ValueError({

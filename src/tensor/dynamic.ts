@@ -1,6 +1,7 @@
 /** Functions whose result's shape depends on the values: they read them, so they cannot be compiled. */
 import { expand } from '../ops/broadcast.js'
 import { show, ShapeError } from '../core/errors.js'
+import { kinds, type PlacesOr, readOptions } from '../core/options.js'
 import { broadcastShapes } from '../core/shape.js'
 import { requireType } from '../ops/define.js'
 import { indexSelect } from '../ops/indexing.js'
@@ -62,12 +63,19 @@ export function unique(x: Tensor): { values: Tensor; inverse: Tensor; counts: Te
   }
 }
 
+const closePlaces = { rtol: kinds.number, atol: kinds.number, equalNan: kinds.flag }
+export interface AllcloseOptions {
+  rtol?: number
+  atol?: number
+  equalNan?: boolean
+}
 /** Do both hold the same numbers within |a − b| ≤ atol + rtol |b|? @example allclose(tensor([1]), tensor([1.000001])) // true */
-export function allclose(
-  a: Tensor,
-  b: Tensor,
-  { rtol = 1e-5, atol = 1e-8, equalNan = false } = {},
-): boolean {
+export function allclose(a: Tensor, b: Tensor, ...rest: PlacesOr<AllcloseOptions>): boolean {
+  const {
+    rtol = 1e-5,
+    atol = 1e-8,
+    equalNan = false,
+  } = readOptions<AllcloseOptions>('allclose', rest, closePlaces)
   if (show(a.shape) !== show(b.shape))
     throw new ShapeError({
       op: 'allclose',

@@ -2,6 +2,7 @@
 import { backward, type BackwardOptions, detach } from '../autograd/backward.js'
 import { backend as findBackend } from '../backends/registry.js'
 import type { BackendName } from '../backends/backend.js'
+import type { PlacesOr } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import { type DType, dtypes, type TypedArray } from '../core/dtype.js'
 import type { SoftmaxOptions } from '../ops/activation.js'
@@ -26,6 +27,7 @@ import type { VarianceOptions } from '../ops/statistics.js'
 import * as statistics from '../ops/statistics.js'
 import { Tensor } from '../ops/tensor.js'
 import { setRequiresGrad, toBackend } from './creation.js'
+import type { AllcloseOptions } from './dynamic.js'
 
 /** The methods of every day, which a page that imports `nabla` loads. The others: moreMethods.ts. */
 const operations = {
@@ -290,33 +292,33 @@ declare module '../ops/tensor.js' {
     /** NaN replaced by `nan`, infinities by `posinf` and `neginf` (the type's largest and smallest number). */
     nanToNum(options?: { nan?: number; posinf?: number; neginf?: number }): Tensor
     /** The sum over the axes (all of them when none are named). bool counts as int32. */
-    sum(axes?: Axes, options?: ReduceOptions): Tensor
+    sum(axes?: Axes, keepdim?: boolean | ReduceOptions): Tensor
     /** The arithmetic mean over the axes. Integers and bools count as floats. */
-    mean(axes?: Axes, options?: ReduceOptions): Tensor
+    mean(axes?: Axes, keepdim?: boolean | ReduceOptions): Tensor
     /** The product over the axes. The gradient is exact where factors are 0. */
-    prod(axes?: Axes, options?: ReduceOptions): Tensor
+    prod(axes?: Axes, keepdim?: boolean | ReduceOptions): Tensor
     /** The largest element over the axes; NaN wins. */
-    amax(axes?: Axes, options?: ReduceOptions): Tensor
+    amax(axes?: Axes, keepdim?: boolean | ReduceOptions): Tensor
     /** The smallest element over the axes; NaN wins. */
-    amin(axes?: Axes, options?: ReduceOptions): Tensor
+    amin(axes?: Axes, keepdim?: boolean | ReduceOptions): Tensor
     /** The index of the largest element along the axis, or of all. */
-    argmax(axis?: number | null, options?: ReduceOptions): Tensor
+    argmax(axis?: number | null, keepdim?: boolean | ReduceOptions): Tensor
     /** The index of the smallest element along the axis, or of all. */
-    argmin(axis?: number | null, options?: ReduceOptions): Tensor
+    argmin(axis?: number | null, keepdim?: boolean | ReduceOptions): Tensor
     /** The largest of all elements; with an axis, the largest along it and their first indices, [values, indices]. */
     max(): Tensor
-    max(axis: number, options?: ReduceOptions): [values: Tensor, indices: Tensor]
+    max(axis: number, keepdim?: boolean | ReduceOptions): [values: Tensor, indices: Tensor]
     /** The smallest of all elements; with an axis, the smallest along it and their first indices, [values, indices]. */
     min(): Tensor
-    min(axis: number, options?: ReduceOptions): [values: Tensor, indices: Tensor]
+    min(axis: number, keepdim?: boolean | ReduceOptions): [values: Tensor, indices: Tensor]
     /** Are all elements true (not 0)? */
-    all(axes?: Axes, options?: ReduceOptions): Tensor
+    all(axes?: Axes, keepdim?: boolean | ReduceOptions): Tensor
     /** Is any element true (not 0)? */
-    any(axes?: Axes, options?: ReduceOptions): Tensor
+    any(axes?: Axes, keepdim?: boolean | ReduceOptions): Tensor
     /** How many elements are not 0 (int32). */
     countNonzero(axes?: Axes): Tensor
     /** log Σ eˣ over the axes, without overflow. */
-    logsumexp(axes?: Axes, options?: ReduceOptions): Tensor
+    logsumexp(axes?: Axes, keepdim?: boolean | ReduceOptions): Tensor
     /** The running sum along the axis. */
     cumsum(axis: number): Tensor
     /** The running product along the axis. */
@@ -330,21 +332,25 @@ declare module '../ops/tensor.js' {
     /** The standard deviation over the axes. */
     std(axes?: Axes, options?: VarianceOptions): Tensor
     /** The p-norm over the axes: (Σ |x|ᵖ)^(1/p); ∞ the largest, −∞ the smallest magnitude, 0 the number of elements ≠ 0. */
-    norm(p?: number, axes?: Axes, options?: ReduceOptions): Tensor
+    norm(p?: number, axes?: Axes, keepdim?: boolean | ReduceOptions): Tensor
     /** The median; the lower of the two middle ones for an even count. With an axis, [values, indices] along it. */
     median(): Tensor
-    median(axis: number, options?: ReduceOptions): [Tensor, Tensor]
+    median(axis: number, keepdim?: boolean | ReduceOptions): [Tensor, Tensor]
     /** The q-th quantile (0 to 1, a number or a list, which becomes the first axis), linearly interpolated. */
-    quantile(q: number | readonly number[], axis?: number, options?: ReduceOptions): Tensor
+    quantile(
+      q: number | readonly number[],
+      axis?: number,
+      keepdim?: boolean | ReduceOptions,
+    ): Tensor
     /** The indices (int32) that sort along the axis; equal elements keep their order; NaN counts as the largest. */
-    argsort(axis?: number, options?: SortOptions): Tensor
+    argsort(axis?: number, descending?: boolean | SortOptions): Tensor
     /** The values in order along the axis and where they were, [values, indices]. */
-    sort(axis?: number, options?: SortOptions): [values: Tensor, indices: Tensor]
+    sort(axis?: number, descending?: boolean | SortOptions): [values: Tensor, indices: Tensor]
     /** The k largest (or smallest) along the axis in order, [values, indices]. */
     topk(
       k: number,
       axis?: number,
-      options?: { largest?: boolean },
+      largest?: boolean | { largest?: boolean },
     ): [values: Tensor, indices: Tensor]
     /** Where each value would go in the sorted last axis so that it stays sorted (int32). right: after equal elements. */
     searchsorted(values: TensorLike, options?: { right?: boolean }): Tensor
@@ -391,7 +397,7 @@ declare module '../ops/tensor.js' {
     /** Turned by 90° from the first axis toward the second, `times` times. */
     rot90(times?: number, axes?: readonly [number, number]): Tensor
     /** Padding, PyTorch's order: [before, after] of the last axis, then of the one before it, ... Modes: constant, reflect (without the edge), replicate (the edge), circular. */
-    pad(widths: readonly number[], options?: PadOptions): Tensor
+    pad(widths: readonly number[], ...mode: PlacesOr<PadOptions>): Tensor
     /** The whole tensor `counts[a]` times along each axis (leading axes may be new). */
     tile(counts: readonly number[]): Tensor
     /** PyTorch's name of `tile`: one count for each axis at least. */
@@ -459,14 +465,7 @@ declare module '../ops/tensor.js' {
       counts: Tensor
     }
     /** Do both hold the same numbers within |a − b| ≤ atol + rtol |b|? */
-    allclose(
-      b: Tensor,
-      options?: {
-        atol?: number | undefined
-        equalNan?: boolean | undefined
-        rtol?: number | undefined
-      },
-    ): boolean
+    allclose(b: Tensor, ...options: PlacesOr<AllcloseOptions>): boolean
     /** Exponentials normalized along the axis. */
     softmax(axis?: number, options?: SoftmaxOptions): Tensor
     /** log of softmax, stable. */

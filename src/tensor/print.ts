@@ -1,4 +1,5 @@
 /** Tensors as text, the way PyTorch shows them. */
+import { checkOptions } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { Tensor } from '../ops/tensor.js'
 
@@ -19,7 +20,7 @@ const settings: Required<PrintOptions> = {
 }
 /** Changes how tensors print. */
 export function setPrintOptions(options: PrintOptions): void {
-  Object.assign(settings, options)
+  Object.assign(settings, checkOptions('setPrintOptions', options, settings))
 }
 
 const special = (v: number) => (Number.isNaN(v) ? 'nan' : v > 0 ? 'inf' : '-inf')

@@ -2,6 +2,7 @@
 import { sum } from '../ops/broadcast.js'
 import { add, div, mul, sub, neg } from '../ops/arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { checkOptions, kinds, type OptionNames, readOptions, showValue } from '../core/options.js'
 import { normAxis, type Shape } from '../core/shape.js'
 import { assign } from '../ops/assign.js'
 import { eq, lt } from '../ops/compare.js'
@@ -127,13 +128,20 @@ function done(t: Tensor, { dtype, requiresGrad }: TensorOptions): Tensor {
   const typed = dtype ? toType(t, dtype) : t
   return requiresGrad ? setRequiresGrad(typed, true) : typed
 }
-const source = (o: RandomOptions) => o.generator ?? current
+const randomNames: OptionNames<RandomOptions> = { dtype: true, requiresGrad: true, generator: true }
+/** The generator that the options name. @throws ValueError for an option that is not known */
+function source(op: string, options: RandomOptions): Generator {
+  const { generator } = checkOptions(op, options, randomNames)
+  if (generator && !(generator instanceof Generator))
+    throw new ValueError({ op, rule: 'generator must be a Generator', got: showValue(generator) })
+  return generator ?? current
+}
 
 /** Uniform numbers in [lo, hi). @example uniform([2], 0, 1).shape // [2] */
 export function uniform(shape: Shape, lo = 0, hi = 1, options: RandomOptions = {}): Tensor {
   return noGrad(() => {
     return done(
-      source(options).draw((now) => randomUniform(now, shape, lo, hi)),
+      source('uniform', options).draw((now) => randomUniform(now, shape, lo, hi)),
       options,
     )
   })
@@ -144,7 +152,7 @@ export const rand = (shape: Shape, options: RandomOptions = {}): Tensor =>
 /** Normal numbers. @example normal([2], 0, 1).shape // [2] */
 export function normal(shape: Shape, mean = 0, std = 1, options: RandomOptions = {}): Tensor {
   return noGrad(() => {
-    const z = bitsToNormal(source(options).bits([2, ...shape]))
+    const z = bitsToNormal(source('normal', options).bits([2, ...shape]))
     return done(mean === 0 && std === 1 ? z : add(mul(z, std), mean), options)
   })
 }
@@ -163,7 +171,10 @@ export function bernoulli(
   const options = fixed ? b : ((a ?? {}) as RandomOptions)
   const shape = fixed ? (a as Shape) : p.shape
   return noGrad(() =>
-    done(toType(lt(uniform(shape, 0, 1, { generator: source(options) }), p), 'float32'), options),
+    done(
+      toType(lt(uniform(shape, 0, 1, { generator: source('bernoulli', options) }), p), 'float32'),
+      options,
+    ),
   )
 }
 /** Whole numbers in [lo, hi), int32. @throws ValueError unless lo < hi */
@@ -174,11 +185,13 @@ export function randint(lo: number, hi: number, shape: Shape, options: RandomOpt
       rule: 'lo and hi must be whole numbers, lo < hi',
       got: `${lo} and ${hi}`,
     })
-  return noGrad(() => done(add(remainder(source(options).bits(shape), hi - lo), lo), options))
+  return noGrad(() =>
+    done(add(remainder(source('randint', options).bits(shape), hi - lo), lo), options),
+  )
 }
 /** 0 to n − 1 in random order, int32. */
 export function permutation(n: number, options: RandomOptions = {}): Tensor {
-  return done(argsort(source(options).bits([n])), options)
+  return done(argsort(source('permutation', options).bits([n])), options)
 }
 /**
  * `count` indices of the last axis, drawn by weight, int32.
@@ -187,7 +200,7 @@ export function permutation(n: number, options: RandomOptions = {}): Tensor {
 export function multinomial(
   weights: Tensor,
   count: number,
-  options: RandomOptions & { replacement?: boolean } = {},
+  options?: boolean | (RandomOptions & { replacement?: boolean }),
 ): Tensor {
   const axis = normAxis('multinomial', -1, weights.rank)
   const n = weights.shape[axis] ?? 1
@@ -197,7 +210,12 @@ export function multinomial(
       rule: 'weights have one or two axes',
       got: show(weights.shape),
     })
-  const { replacement = false } = options
+  const { replacement = false, ...drawn } = readOptions<RandomOptions & { replacement?: boolean }>(
+    'multinomial',
+    [options],
+    { replacement: kinds.flag },
+    { generator: kinds.any },
+  )
   if (!replacement && count > n)
     throw new ValueError({
       op: 'multinomial',
@@ -209,13 +227,13 @@ export function multinomial(
       const running = cumsum(weights, axis)
       const total = sum(weights, axis, { keepdim: true })
       const u = uniform([...weights.shape.slice(0, -1), count], 0, 1, {
-        generator: source(options),
+        generator: source('multinomial', drawn),
       })
       const places = searchsorted(running, mul(u, total), { right: true })
       return places
     }
     // The k largest of w/e with exponential e are a draw without replacement (Efraimidis and Spirakis, 2006).
-    const u = uniform(weights.shape, 0, 1, { generator: source(options) })
+    const u = uniform(weights.shape, 0, 1, { generator: source('multinomial', drawn) })
     const exponential = neg(log(sub(1, u)))
     return topk(div(weights, add(exponential, 1e-20)), count)[1]
   })

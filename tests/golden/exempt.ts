@@ -87,6 +87,8 @@ export const exempt: Record<string, string> = {
   gradients: 'differentiation; every case with a gradient goes through it',
   valueAndGrad: 'differentiation; tests/autograd',
   noGrad: 'differentiation; tests/autograd',
+  tidy: 'tests/tensor/traps.test.ts; memory',
+  keep: 'tests/tensor/traps.test.ts; memory',
   compile: 'tests/compile',
   assign: 'tests/compile; writes into a tensor',
   defineOp: 'makes operations',

@@ -3,6 +3,7 @@ import { reshape, sum, reduceTo } from '../broadcast.js'
 import { add, div, mul, sub, where, neg } from '../arithmetic.js'
 import { isFloat } from '../../core/dtype.js'
 import { ShapeError, show } from '../../core/errors.js'
+import { kinds, readOptions } from '../../core/options.js'
 import { sameShape, sizeOf } from '../../core/shape.js'
 import { logSoftmax } from '../activation.js'
 import { eq, ne } from '../compare.js'
@@ -14,7 +15,16 @@ import { gather } from '../indexing.js'
 import { movedim, unsqueeze } from '../movement.js'
 import type { Tensor } from '../tensor.js'
 import { constant, iota, prim } from '../trace.js'
-import { type LossOptions, reduceLoss, requireFloat, requireSame, requireWeight } from './common.js'
+import {
+  orTensor,
+  reduced,
+  reductions,
+  type LossOptions,
+  reduceLoss,
+  requireFloat,
+  requireSame,
+  requireWeight,
+} from './common.js'
 
 export interface CrossEntropyOptions extends LossOptions {
   /** A weight for each class. */
@@ -23,6 +33,14 @@ export interface CrossEntropyOptions extends LossOptions {
   ignoreIndex?: number
   /** Share of the probability spread over all classes, 0 to 1. */
   labelSmoothing?: number
+}
+
+const labelPlaces = {
+  weight: orTensor,
+  sizeAverage: kinds.givenUp,
+  ignoreIndex: kinds.integer,
+  reduce: kinds.givenUp,
+  reduction: reductions,
 }
 
 /** Row-wise −log softmax(x)[label], 0 where ignored, and the log of each row's normalizer. */
@@ -128,8 +146,20 @@ export function classesOf(op: string, x: Tensor, weight: Tensor | null): number 
  * @throws IndexError for a label outside [0, C) that is not ignoreIndex; ShapeError, DTypeError for a target that does not fit
  * @example crossEntropy(tensor([[0, 0]]), tensor([1], { dtype: 'int32' })) // 0.6931
  */
-export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  const { weight = null, ignoreIndex = -100, reduction = 'mean', labelSmoothing = 0 } = options
+export function crossEntropy(
+  x: Tensor,
+  target: Tensor,
+  options?: Tensor | null | CrossEntropyOptions,
+): Tensor {
+  const {
+    weight = null,
+    ignoreIndex = -100,
+    reduction = 'mean',
+    labelSmoothing = 0,
+  } = readOptions<CrossEntropyOptions>('crossEntropy', [options], {
+    ...labelPlaces,
+    labelSmoothing: kinds.number,
+  })
   const op = 'crossEntropy'
   const classes = classesOf(op, x, weight)
   if (isFloat(target.dtype)) {
@@ -183,12 +213,13 @@ export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOpt
 export function nllLoss(
   x: Tensor,
   target: Tensor,
-  {
+  options?: Tensor | null | Omit<CrossEntropyOptions, 'labelSmoothing'>,
+): Tensor {
+  const {
     weight = null,
     ignoreIndex = -100,
     reduction = 'mean',
-  }: Omit<CrossEntropyOptions, 'labelSmoothing'> = {},
-): Tensor {
+  } = readOptions<Omit<CrossEntropyOptions, 'labelSmoothing'>>('nllLoss', [options], labelPlaces)
   const op = 'nllLoss'
   classesOf(op, x, weight)
   const labels = flatLabels(op, x, target)
@@ -232,8 +263,13 @@ const binaryTerms = defineOp({
 export function binaryCrossEntropy(
   x: Tensor,
   y: Tensor,
-  { weight, reduction }: LossOptions & { weight?: Tensor | null } = {},
+  options?: Tensor | null | (LossOptions & { weight?: Tensor | null }),
 ): Tensor {
+  const { weight, reduction } = readOptions<LossOptions & { weight?: Tensor | null }>(
+    'binaryCrossEntropy',
+    [options],
+    { weight: orTensor, ...reduced },
+  )
   const op = 'binaryCrossEntropy'
   requireSame(op, x, y)
   if (weight) requireWeight(op, 'weight', weight, x)
@@ -250,12 +286,15 @@ export function binaryCrossEntropy(
 export function binaryCrossEntropyWithLogits(
   x: Tensor,
   y: Tensor,
-  {
-    weight,
-    posWeight,
-    reduction,
-  }: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
+  options?: Tensor | null | (LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null }),
 ): Tensor {
+  const { weight, posWeight, reduction } = readOptions<
+    LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null }
+  >('binaryCrossEntropyWithLogits', [options], {
+    weight: orTensor,
+    ...reduced,
+    posWeight: orTensor,
+  })
   const op = 'binaryCrossEntropyWithLogits'
   requireSame(op, x, y)
   if (weight) requireWeight(op, 'weight', weight, x)

@@ -2,9 +2,16 @@
 import { sum } from '../broadcast.js'
 import { DTypeError, ShapeError, show, ValueError } from '../../core/errors.js'
 import { isFloat } from '../../core/dtype.js'
+import { kinds, oneOf, orNull } from '../../core/options.js'
 import { broadcastShapes, sameShape } from '../../core/shape.js'
 import { mean } from '../reduce.js'
 import { Tensor } from '../tensor.js'
+
+/** A tensor or null, such as the weights of classes. */
+export const orTensor = orNull({ rule: 'a tensor', holds: (v) => v instanceof Tensor })
+export const reductions = oneOf('mean', 'sum', 'none')
+/** PyTorch's places: the two that it has given up stand before the reduction. */
+export const reduced = { sizeAverage: kinds.givenUp, reduce: kinds.givenUp, reduction: reductions }
 
 export type Reduction = 'mean' | 'sum' | 'none'
 export interface LossOptions {

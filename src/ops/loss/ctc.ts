@@ -3,6 +3,7 @@ import { coordinates } from '../creation.js'
 import { reshape } from '../broadcast.js'
 import { add, div, mul, sub, where, neg } from '../arithmetic.js'
 import { ShapeError, show, ValueError } from '../../core/errors.js'
+import { kinds, readOptions } from '../../core/options.js'
 import { eq, gt, logicalAnd, logicalOr, lt, ne } from '../compare.js'
 import { requireType, toType } from '../define.js'
 import { maximum } from '../elementwise.js'
@@ -14,7 +15,7 @@ import { logsumexp } from '../reduce.js'
 import { narrow, select } from '../slice.js'
 import { fromData, Tensor } from '../tensor.js'
 import { withState } from '../state.js'
-import { type LossOptions, reduceLoss, requireFloat } from './common.js'
+import { reductions, type LossOptions, reduceLoss, requireFloat } from './common.js'
 
 /** Numbers known now, or an int32 tensor (N) that may change from call to call of a compiled function. */
 type Lengths = readonly number[] | Tensor
@@ -44,8 +45,17 @@ export function ctcLoss(
   targets: Tensor,
   inputLengths: Lengths,
   targetLengths: Lengths,
-  { blank = 0, reduction = 'mean', zeroInfinity = false }: CTCOptions = {},
+  options?: number | CTCOptions,
 ): Tensor {
+  const {
+    blank = 0,
+    reduction = 'mean',
+    zeroInfinity = false,
+  } = readOptions<CTCOptions>('ctcLoss', [options], {
+    blank: kinds.integer,
+    reduction: reductions,
+    zeroInfinity: kinds.flag,
+  })
   const op = 'ctcLoss'
   requireFloat(op, logProbs)
   requireType(op, targets, 'int32')

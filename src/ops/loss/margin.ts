@@ -2,6 +2,7 @@
 import { reshape, sum } from '../broadcast.js'
 import { add, div, mul, sub, where, neg } from '../arithmetic.js'
 import { ShapeError, show, ValueError } from '../../core/errors.js'
+import { kinds, readOptions } from '../../core/options.js'
 import { sameShape } from '../../core/shape.js'
 import { eq, gt, lt, ne } from '../compare.js'
 import { requireType, toType } from '../define.js'
@@ -15,6 +16,9 @@ import { norm } from '../statistics.js'
 import type { Tensor } from '../tensor.js'
 import { binaryCrossEntropyWithLogits, classesOf, flatLabels, rowsOf } from './classification.js'
 import {
+  orTensor,
+  reduced,
+  reductions,
   type LossOptions,
   type MarginOptions,
   reduceLoss,
@@ -27,11 +31,11 @@ import {
  * @throws ShapeError when the shapes differ
  * @example hingeEmbeddingLoss(tensor([2, 0.5]), tensor([1, -1])) // 1.25
  */
-export function hingeEmbeddingLoss(
-  x: Tensor,
-  y: Tensor,
-  { margin = 1, reduction }: MarginOptions = {},
-): Tensor {
+export function hingeEmbeddingLoss(x: Tensor, y: Tensor, options?: number | MarginOptions): Tensor {
+  const { margin = 1, reduction } = readOptions<MarginOptions>('hingeEmbeddingLoss', [options], {
+    margin: kinds.number,
+    ...reduced,
+  })
   requireSame('hingeEmbeddingLoss', x, y)
   // Other labels count as both, as in PyTorch.
   const loss = add(where(ne(y, -1), x, 0), where(ne(y, 1), maximum(sub(margin, x), 0), 0))
@@ -43,11 +47,11 @@ export function hingeEmbeddingLoss(
  * @throws ShapeError when the shapes differ
  * @example hingeLoss(tensor([2, 0.5]), tensor([1, -1])) // 0.75
  */
-export function hingeLoss(
-  x: Tensor,
-  y: Tensor,
-  { margin = 1, reduction }: MarginOptions = {},
-): Tensor {
+export function hingeLoss(x: Tensor, y: Tensor, options?: number | MarginOptions): Tensor {
+  const { margin = 1, reduction } = readOptions<MarginOptions>('hingeLoss', [options], {
+    margin: kinds.number,
+    ...reduced,
+  })
   requireSame('hingeLoss', x, y)
   return reduceLoss('hingeLoss', maximum(sub(margin, mul(x, y)), 0), reduction)
 }
@@ -57,7 +61,8 @@ export function hingeLoss(
  * @throws ShapeError when the shapes differ
  * @example softMarginLoss(tensor([0, 0]), tensor([1, -1])) // 0.6931
  */
-export function softMarginLoss(x: Tensor, y: Tensor, { reduction }: LossOptions = {}): Tensor {
+export function softMarginLoss(x: Tensor, y: Tensor, options?: LossOptions): Tensor {
+  const { reduction } = readOptions<LossOptions>('softMarginLoss', [options], reduced)
   requireSame('softMarginLoss', x, y)
   const z = neg(mul(x, y))
   return reduceLoss('softMarginLoss', add(maximum(z, 0), log1p(exp(neg(abs(z))))), reduction)
@@ -72,8 +77,12 @@ export function marginRankingLoss(
   a: Tensor,
   b: Tensor,
   y: Tensor,
-  { margin = 0, reduction }: MarginOptions = {},
+  options?: number | MarginOptions,
 ): Tensor {
+  const { margin = 0, reduction } = readOptions<MarginOptions>('marginRankingLoss', [options], {
+    margin: kinds.number,
+    ...reduced,
+  })
   const op = 'marginRankingLoss'
   requireSame(op, a, b, y)
   return reduceLoss(op, maximum(add(neg(mul(y, sub(a, b))), margin), 0), reduction)
@@ -94,13 +103,18 @@ function requireRows(op: string, x: Tensor): void {
 export function multiMarginLoss(
   x: Tensor,
   target: Tensor,
-  {
+  options?: number | (MarginOptions & { p?: 1 | 2; weight?: Tensor | null }),
+): Tensor {
+  const {
     p = 1,
     margin = 1,
     weight = null,
     reduction,
-  }: MarginOptions & { p?: 1 | 2; weight?: Tensor | null } = {},
-): Tensor {
+  } = readOptions<MarginOptions & { p?: 1 | 2; weight?: Tensor | null }>(
+    'multiMarginLoss',
+    [options],
+    { p: kinds.number, margin: kinds.number, weight: orTensor, ...reduced },
+  )
   const op = 'multiMarginLoss'
   requireRows(op, x)
   const c = classesOf(op, x, weight)
@@ -122,11 +136,8 @@ export function multiMarginLoss(
  * @throws IndexError for a label of C or more; ShapeError, DTypeError for arguments that do not fit
  * @example multiLabelMarginLoss(tensor([0.1, 0.2, 0.4, 0.8]), tensor([3, 0, -1, 1], { dtype: 'int32' })) // 0.85
  */
-export function multiLabelMarginLoss(
-  x: Tensor,
-  target: Tensor,
-  { reduction }: LossOptions = {},
-): Tensor {
+export function multiLabelMarginLoss(x: Tensor, target: Tensor, options?: LossOptions): Tensor {
+  const { reduction } = readOptions<LossOptions>('multiLabelMarginLoss', [options], reduced)
   const op = 'multiLabelMarginLoss'
   requireRows(op, x)
   requireType(op, target, 'int32')
@@ -154,8 +165,13 @@ export function multiLabelMarginLoss(
 export function multiLabelSoftMarginLoss(
   x: Tensor,
   y: Tensor,
-  { weight = null, reduction }: LossOptions & { weight?: Tensor | null } = {},
+  options?: Tensor | null | (LossOptions & { weight?: Tensor | null }),
 ): Tensor {
+  const { weight = null, reduction } = readOptions<LossOptions & { weight?: Tensor | null }>(
+    'multiLabelSoftMarginLoss',
+    [options],
+    { weight: orTensor, ...reduced },
+  )
   const op = 'multiLabelSoftMarginLoss'
   requireSame(op, x, y)
   const each = binaryCrossEntropyWithLogits(x, y, { weight, reduction: 'none' })
@@ -194,8 +210,12 @@ export function cosineEmbeddingLoss(
   a: Tensor,
   b: Tensor,
   y: Tensor,
-  { margin = 0, reduction }: MarginOptions = {},
+  options?: number | MarginOptions,
 ): Tensor {
+  const { margin = 0, reduction } = readOptions<MarginOptions>('cosineEmbeddingLoss', [options], {
+    margin: kinds.number,
+    ...reduced,
+  })
   const op = 'cosineEmbeddingLoss'
   requireRows(op, a)
   requireSame(op, a, b)
@@ -215,6 +235,13 @@ export function cosineEmbeddingLoss(
   return reduceLoss(op, where(eq(y, 1), sub(1, cos), apart), reduction)
 }
 
+const tripletNames = {
+  distanceFunction: kinds.function,
+  margin: kinds.number,
+  swap: kinds.flag,
+  reduction: reductions,
+}
+
 export interface TripletOptions extends MarginOptions {
   /** Take the nearer of the anchor and the positive to the negative. Balntas et al., 2016. */
   swap?: boolean
@@ -229,13 +256,19 @@ export function tripletMarginWithDistanceLoss(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,
-  {
+  options?: TripletOptions & { distanceFunction?: (x: Tensor, y: Tensor) => Tensor },
+): Tensor {
+  const {
     distanceFunction = (x, y) => pairwiseDistance(x, y),
     margin = 1,
     swap = false,
     reduction,
-  }: TripletOptions & { distanceFunction?: (x: Tensor, y: Tensor) => Tensor } = {},
-): Tensor {
+  } = readOptions<TripletOptions & { distanceFunction?: (x: Tensor, y: Tensor) => Tensor }>(
+    'tripletMarginWithDistanceLoss',
+    [options],
+    {},
+    tripletNames,
+  )
   requireSame('tripletMarginLoss', anchor, positive, negative)
   const near = distanceFunction(anchor, positive)
   let far = distanceFunction(anchor, negative)
@@ -252,8 +285,19 @@ export function tripletMarginLoss(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,
-  { p = 2, eps = 1e-6, ...rest }: TripletOptions & { p?: number; eps?: number } = {},
+  options?: number | (TripletOptions & { p?: number; eps?: number }),
 ): Tensor {
+  const {
+    p = 2,
+    eps = 1e-6,
+    ...rest
+  } = readOptions<TripletOptions & { p?: number; eps?: number }>('tripletMarginLoss', [options], {
+    margin: kinds.number,
+    p: kinds.number,
+    eps: kinds.number,
+    swap: kinds.flag,
+    ...reduced,
+  })
   return tripletMarginWithDistanceLoss(anchor, positive, negative, {
     ...rest,
     distanceFunction: (x, y) => pairwiseDistance(x, y, { p, eps }),

@@ -2,6 +2,7 @@
 import { sum } from '../broadcast.js'
 import { add, div, mul, sub, where } from '../arithmetic.js'
 import { ShapeError, show } from '../../core/errors.js'
+import { kinds, readOptions } from '../../core/options.js'
 import { broadcastShapes, sameShape } from '../../core/shape.js'
 import { gt, lt } from '../compare.js'
 import { maximum, minimum } from '../elementwise.js'
@@ -10,6 +11,8 @@ import { unsqueeze } from '../movement.js'
 import type { Tensor } from '../tensor.js'
 import { noGrad } from '../state.js'
 import {
+  reduced,
+  reductions,
   type LossOptions,
   type Reduction,
   reduceLoss,
@@ -22,7 +25,8 @@ import {
  * @throws ShapeError when the shapes differ
  * @example mseLoss(tensor([1, 2]), tensor([3, 2])) // 2
  */
-export function mseLoss(x: Tensor, y: Tensor, { reduction }: LossOptions = {}): Tensor {
+export function mseLoss(x: Tensor, y: Tensor, options?: LossOptions): Tensor {
+  const { reduction } = readOptions<LossOptions>('mseLoss', [options], reduced)
   requireSame('mseLoss', x, y)
   return reduceLoss('mseLoss', square(sub(x, y)), reduction)
 }
@@ -33,7 +37,8 @@ export function mseLoss(x: Tensor, y: Tensor, { reduction }: LossOptions = {}): 
  * @throws ShapeError when the shapes differ
  * @example quadraticLoss(tensor([[1, 2], [0, 0]]), tensor([[3, 2], [0, 2]])) // 2
  */
-export function quadraticLoss(x: Tensor, y: Tensor, { reduction }: LossOptions = {}): Tensor {
+export function quadraticLoss(x: Tensor, y: Tensor, options?: LossOptions): Tensor {
+  const { reduction } = readOptions<LossOptions>('quadraticLoss', [options], reduced)
   requireSame('quadraticLoss', x, y)
   const inner = Array.from({ length: Math.max(0, x.rank - 1) }, (_, a) => a + 1)
   const half = mul(square(sub(x, y)), 0.5)
@@ -46,7 +51,8 @@ export function quadraticLoss(x: Tensor, y: Tensor, { reduction }: LossOptions =
  * @throws ShapeError when the shapes differ
  * @example l1Loss(tensor([1, 2]), tensor([3, 2])) // 1
  */
-export function l1Loss(x: Tensor, y: Tensor, { reduction }: LossOptions = {}): Tensor {
+export function l1Loss(x: Tensor, y: Tensor, options?: LossOptions): Tensor {
+  const { reduction } = readOptions<LossOptions>('l1Loss', [options], reduced)
   requireSame('l1Loss', x, y)
   return reduceLoss('l1Loss', abs(sub(x, y)), reduction)
 }
@@ -59,8 +65,13 @@ export function l1Loss(x: Tensor, y: Tensor, { reduction }: LossOptions = {}): T
 export function smoothL1Loss(
   x: Tensor,
   y: Tensor,
-  { beta = 1, reduction }: LossOptions & { beta?: number } = {},
+  options?: LossOptions & { beta?: number },
 ): Tensor {
+  const { beta = 1, reduction } = readOptions<LossOptions & { beta?: number }>(
+    'smoothL1Loss',
+    [options],
+    { ...reduced, beta: kinds.number },
+  )
   requireSame('smoothL1Loss', x, y)
   const d = abs(sub(x, y))
   if (beta === 0) return reduceLoss('smoothL1Loss', d, reduction)
@@ -76,8 +87,13 @@ export function smoothL1Loss(
 export function huberLoss(
   x: Tensor,
   y: Tensor,
-  { delta = 1, reduction }: LossOptions & { delta?: number } = {},
+  options?: LossOptions & { delta?: number },
 ): Tensor {
+  const { delta = 1, reduction } = readOptions<LossOptions & { delta?: number }>(
+    'huberLoss',
+    [options],
+    { reduction: reductions, delta: kinds.number },
+  )
   requireSame('huberLoss', x, y)
   const d = abs(sub(x, y))
   const near = minimum(d, delta)
@@ -93,11 +109,12 @@ export function huberLoss(
 export function klDiv(
   x: Tensor,
   y: Tensor,
-  {
-    reduction = 'mean',
-    logTarget = false,
-  }: { reduction?: Reduction | 'batchmean'; logTarget?: boolean } = {},
+  options?: { reduction?: Reduction | 'batchmean'; logTarget?: boolean },
 ): Tensor {
+  const { reduction = 'mean', logTarget = false } = readOptions<{
+    reduction?: Reduction | 'batchmean'
+    logTarget?: boolean
+  }>('klDiv', [options], { ...reduced, reduction: kinds.text, logTarget: kinds.flag })
   requireFloat('klDiv', x)
   broadcastShapes('klDiv', x.shape, y.shape)
   const positive = gt(y, 0)
@@ -118,13 +135,25 @@ export function klDiv(
 export function poissonNLLLoss(
   x: Tensor,
   y: Tensor,
-  {
+  options?: boolean | (LossOptions & { logInput?: boolean; full?: boolean; eps?: number }),
+): Tensor {
+  const {
     logInput = true,
     full = false,
     eps = 1e-8,
     reduction,
-  }: LossOptions & { logInput?: boolean; full?: boolean; eps?: number } = {},
-): Tensor {
+  } = readOptions<LossOptions & { logInput?: boolean; full?: boolean; eps?: number }>(
+    'poissonNLLLoss',
+    [options],
+    {
+      logInput: kinds.flag,
+      full: kinds.flag,
+      sizeAverage: kinds.givenUp,
+      eps: kinds.number,
+      reduce: kinds.givenUp,
+      reduction: reductions,
+    },
+  )
   requireSame('poissonNLLLoss', x, y)
   let loss = logInput ? sub(exp(x), mul(y, x)) : sub(x, mul(y, log(add(x, eps))))
   if (full) {
@@ -147,8 +176,17 @@ export function gaussianNLLLoss(
   x: Tensor,
   y: Tensor,
   variance: Tensor,
-  { full = false, eps = 1e-6, reduction }: LossOptions & { full?: boolean; eps?: number } = {},
+  options?: boolean | (LossOptions & { full?: boolean; eps?: number }),
 ): Tensor {
+  const {
+    full = false,
+    eps = 1e-6,
+    reduction,
+  } = readOptions<LossOptions & { full?: boolean; eps?: number }>('gaussianNLLLoss', [options], {
+    full: kinds.flag,
+    eps: kinds.number,
+    reduction: reductions,
+  })
   const op = 'gaussianNLLLoss'
   requireSame(op, x, y)
   const outer = x.shape.slice(0, -1)
