@@ -33,7 +33,9 @@ describe('operations refuse unknown names among their options', () => {
   const withOptions = [...registry].flatMap(([name, op]) => {
     const samples = [op.spec.example!(maker(1) as never)[0], ...op.spec.samples!(maker(1) as never)]
     const args = samples.find((list) => isOptions(list.at(-1)))
-    return args && name in nabla ? [[name, op as unknown as Call, args] as const] : []
+    return args && name in nabla && name !== 'viewed'
+      ? [[name, op as unknown as Call, args] as const]
+      : []
   })
   test.each(withOptions)('%s', (_, op, args) => {
     expect(() => op(...args.slice(0, -1), { ...(args.at(-1) as object), colour: 1 })).toThrow(

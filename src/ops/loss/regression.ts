@@ -2,7 +2,7 @@
 import { sum } from '../broadcast.js'
 import { add, div, mul, sub, where } from '../arithmetic.js'
 import { ShapeError, show } from '../../core/errors.js'
-import { kinds, readOptions } from '../../core/options.js'
+import { kinds, oneOf, readOptions } from '../../core/options.js'
 import { broadcastShapes, sameShape } from '../../core/shape.js'
 import { gt, lt } from '../compare.js'
 import { maximum, minimum } from '../elementwise.js'
@@ -114,7 +114,11 @@ export function klDiv(
   const { reduction = 'mean', logTarget = false } = readOptions<{
     reduction?: Reduction | 'batchmean'
     logTarget?: boolean
-  }>('klDiv', [options], { ...reduced, reduction: kinds.text, logTarget: kinds.flag })
+  }>('klDiv', [options], {
+    ...reduced,
+    reduction: oneOf('mean', 'sum', 'none', 'batchmean'),
+    logTarget: kinds.flag,
+  })
   requireFloat('klDiv', x)
   broadcastShapes('klDiv', x.shape, y.shape)
   const positive = gt(y, 0)
