@@ -282,7 +282,9 @@ describe.each(functions)('%s', (name, call) => {
         if (!entry.weighted) expect(by('mean').item()).toBeCloseTo(total / terms.length, 5)
         expect(by().item()).toBe(by('mean').item())
         expect(() => by('middle')).toThrow(ValueError)
-        expect(() => by('middle')).toThrow(/reduction must be 'mean', 'sum'(, | or )'none'.*; got 'middle'/)
+        expect(() => by('middle')).toThrow(
+          /reduction must be 'mean', 'sum'(, | or )'none'.*; got 'middle'/,
+        )
       }
     })
 
