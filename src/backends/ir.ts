@@ -1,10 +1,10 @@
 /**
- * The primitives: all that a backend can be asked to do. Everything else is composed from them in ops/.
+ * The primitives: all that a backend can be asked to do. Everything else is composed from them in ops/. What each is,
+ * to the compiler and the backends, stands in its record in prims.ts.
  * A graph is a list of nodes in the order of tracing; inputs of a node stand before it.
  */
-import { type DType, isFloat, promote } from '../core/dtype.js'
-import { BackendError } from '../core/errors.js'
-import { broadcastShapes, type Shape, sizeOf } from '../core/shape.js'
+import type { DType } from '../core/dtype.js'
+import type { Shape } from '../core/shape.js'
 
 /** Scalar functions of one argument, float to float. */
 export const floatUnary = [
@@ -119,6 +119,8 @@ export interface RecurrentRun {
 }
 
 export type Prim =
+  /** One more output of a node that has several: the node itself is its first. */
+  | { op: 'output'; index: number }
   /** A value given from outside: slot `index` of the executable's inputs, read through a layout. */
   | { op: 'input'; index: number; strides: readonly number[]; offset: number; length: number }
   /** One number; shape []. */
@@ -166,10 +168,11 @@ export type Prim =
   | { op: 'convInput'; window: Window; groups: number; shape: Shape }
   /** Gradient of conv by w: ct, x. shape is w's. */
   | { op: 'convWeight'; window: Window; groups: number; shape: Shape }
-  /** Max over windows of x (N, C, spatial); padding never wins. */
+  /**
+   * Max over windows of x (N, C, spatial); padding never wins. Second output, int32: the flat index into the spatial
+   * axes of the first maximum of each window.
+   */
   | { op: 'maxPool'; window: Window }
-  /** int32: flat index into the spatial axes of the first maximum of each window. */
-  | { op: 'maxPoolIndex'; window: Window }
   /** Sum over windows, times a factor; padding counts zero. Its adjoint is sumPoolInput. */
   | { op: 'sumPool'; window: Window; factor: number }
   | { op: 'sumPoolInput'; window: Window; shape: Shape; factor: number }
@@ -218,143 +221,3 @@ export function windowShape(spatial: Shape, w: Window): number[] {
     ),
   )
 }
-
-const tests = new Set<string>([...testUnary, ...compareBinary])
-
-/** The shape and type that a primitive gives. The only place that says so. */
-export function infer(
-  prim: Prim,
-  inputs: readonly { shape: Shape; dtype: DType }[],
-  dtype?: DType,
-): { shape: Shape; dtype: DType } {
-  const [a, b] = inputs
-  switch (prim.op) {
-    case 'map': {
-      const shape =
-        inputs.length === 1 ? a!.shape : broadcastShapes(prim.fn, ...inputs.map((x) => x.shape))
-      if (prim.fn === 'cast') return { shape, dtype: dtype! }
-      if (tests.has(prim.fn)) return { shape, dtype: 'bool' }
-      return { shape, dtype: inputs[inputs.length - 1]!.dtype }
-    }
-    case 'check':
-      return a!
-    case 'iota':
-    case 'random':
-      return { shape: prim.shape, dtype: 'int32' }
-    case 'reduce':
-      return { shape: a!.shape.map((n, i) => (prim.axes.includes(i) ? 1 : n)), dtype: a!.dtype }
-    case 'argreduce':
-      return { shape: a!.shape.map((n, i) => (i === prim.axis ? 1 : n)), dtype: 'int32' }
-    case 'reshape':
-    case 'place':
-    case 'convInput':
-    case 'convWeight':
-    case 'sumPoolInput':
-    case 'maxPoolInput':
-      return { shape: prim.shape, dtype: a!.dtype }
-    case 'view':
-      return { shape: prim.view.shape, dtype: a!.dtype }
-    case 'concat':
-      return {
-        shape: a!.shape.map((n, i) =>
-          i === prim.axis ? inputs.reduce((s, x) => s + x.shape[i]!, 0) : n,
-        ),
-        dtype: a!.dtype,
-      }
-    case 'matmul':
-      return { shape: [...a!.shape.slice(0, -1), b!.shape[b!.shape.length - 1]!], dtype: a!.dtype }
-    case 'take':
-      return {
-        shape: a!.shape.map((n, i) => (i === prim.axis ? sizeOf(b!.shape) : n)),
-        dtype: a!.dtype,
-      }
-    case 'put':
-    case 'scatter':
-      return a!
-    case 'gather':
-      return { shape: b!.shape, dtype: a!.dtype }
-    case 'scan':
-      return {
-        shape: a!.shape,
-        dtype: prim.fn === 'argmax' || prim.fn === 'argmin' ? 'int32' : a!.dtype,
-      }
-    case 'argsort':
-      return { shape: a!.shape, dtype: 'int32' }
-    case 'searchsorted':
-      return { shape: b!.shape, dtype: 'int32' }
-    case 'conv':
-      return {
-        shape: [a!.shape[0]!, b!.shape[0]!, ...windowShape(a!.shape.slice(2), prim.window)],
-        dtype: a!.dtype,
-      }
-    case 'maxPool':
-    case 'sumPool':
-    case 'maxPoolIndex':
-      return {
-        shape: [...a!.shape.slice(0, 2), ...windowShape(a!.shape.slice(2), prim.window)],
-        dtype: prim.op === 'maxPoolIndex' ? 'int32' : a!.dtype,
-      }
-    case 'recurrent':
-      return {
-        shape: [a!.shape[0]!, b!.shape[1]! * recurrentCells[prim.run.cell].keeps],
-        dtype: a!.dtype,
-      }
-    case 'recurrentBack':
-      return {
-        shape: [a!.shape[0]!, b!.shape[1]! * recurrentCells[prim.run.cell].gives],
-        dtype: a!.dtype,
-      }
-    default:
-      throw new BackendError({ op: prim.op, rule: 'inputs and constants carry their own shape' })
-  }
-}
-
-/** Floating-point operations of a node: products and sums of a matmul count each, moving data counts nothing. */
-export function flopsOf(n: {
-  prim: Prim
-  shape: Shape
-  inputs: readonly { shape: Shape }[]
-}): number {
-  const size = sizeOf(n.shape)
-  const [a, b] = n.inputs
-  switch (n.prim.op) {
-    case 'map':
-      return n.prim.fn === 'copy' || n.prim.fn === 'cast' ? 0 : size
-    case 'reduce':
-    case 'argreduce':
-    case 'scan':
-      return sizeOf(a!.shape)
-    case 'matmul':
-      return 2 * size * a!.shape[a!.shape.length - 1]!
-    case 'conv':
-      return 2 * size * sizeOf(b!.shape.slice(1))
-    case 'convInput':
-      return 2 * sizeOf(a!.shape) * sizeOf(b!.shape.slice(1))
-    case 'convWeight':
-      return 2 * sizeOf(a!.shape) * sizeOf(n.shape.slice(1))
-    case 'maxPool':
-    case 'sumPool':
-      return size * sizeOf(n.prim.window.kernel)
-    case 'recurrent':
-    case 'recurrentBack': {
-      const H = b!.shape[1]!
-      return 2 * a!.shape[0]! * H * H * recurrentCells[n.prim.run.cell].gates
-    }
-    default:
-      return 0
-  }
-}
-
-export function node(
-  prim: Prim,
-  inputs: readonly Node[],
-  dtype?: DType,
-  label: string = prim.op,
-): Node {
-  const { shape, dtype: type } = infer(prim, inputs, dtype)
-  return { prim, inputs, shape, dtype: type, label, index: 0 }
-}
-export function constNode(value: number, dtype: DType): Node {
-  return { prim: { op: 'const', value }, inputs: [], shape: [], dtype, label: 'const', index: 0 }
-}
-export { isFloat, promote }

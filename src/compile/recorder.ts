@@ -1,4 +1,5 @@
-import { type Node, node } from '../backends/ir.js'
+import type { Node } from '../backends/ir.js'
+import { node } from '../backends/prims.js'
 import { TraceError } from '../core/errors.js'
 import { inputPrim, signature } from '../ops/eager.js'
 import type { Tensor } from '../ops/tensor.js'

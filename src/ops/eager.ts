@@ -3,7 +3,8 @@
  * There is one executor, the backend's; what differs from `compile` is only who decides what one program holds.
  */
 import type { Backend, Executable, Storage } from '../backends/backend.js'
-import { type Node, node, type Prim } from '../backends/ir.js'
+import type { Node, Prim } from '../backends/ir.js'
+import { node } from '../backends/prims.js'
 import type { DType } from '../core/dtype.js'
 import { TraceError } from '../core/errors.js'
 import { isContiguous, type Shape, sizeOf, stridesOf } from '../core/shape.js'

@@ -1,5 +1,6 @@
 import { type Recorder, type Replay, state } from './state.js'
-import { constNode, type Node, node, type Prim } from '../backends/ir.js'
+import type { Node, Prim } from '../backends/ir.js'
+import { constNode, node } from '../backends/prims.js'
 import type { DType } from '../core/dtype.js'
 import { TraceError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'

@@ -1,5 +1,5 @@
 /** What a model is made of, as a table: layers, output shapes, parameters, work. */
-import { flopsOf } from '../backends/ir.js'
+import { flopsOf } from '../backends/prims.js'
 import { compile } from '../compile/compile.js'
 import { show } from '../core/errors.js'
 import { grouped } from '../core/text.js'

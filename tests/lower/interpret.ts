@@ -406,6 +406,7 @@ class Core {
       shape: Shape,
       dtype: DType,
       check?: number,
+      which?: number,
     ) => {
       const nodes = args.map(
         ([s, d]): Node => ({
@@ -422,6 +423,7 @@ class Core {
           args.map((a) => a[2]),
           [],
           [],
+          which,
         )
       } catch (e) {
         if (!(e instanceof IndexError) || check === undefined) throw e
@@ -694,7 +696,7 @@ class Core {
         must(value !== undefined || index !== undefined, 'MAX_POOL gives something')
         value?.flat.set(run({ op: 'maxPool', window }, [[x, 'float32', from.flat]], y, 'float32'))
         index?.flat.set(
-          run({ op: 'maxPoolIndex', window }, [[x, 'float32', from.flat]], y, 'int32'),
+          run({ op: 'maxPool', window }, [[x, 'float32', from.flat]], y, 'int32', undefined, 1),
         )
         return
       }

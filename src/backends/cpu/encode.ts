@@ -167,8 +167,7 @@ class Writer {
         }
         return
       }
-      case 'maxPool':
-      case 'maxPoolIndex': {
+      case 'maxPool': {
         const { shape } = outputs.find((o) => o !== undefined)!
         const words = poolWords(a.shape, shape, prim.window)
         this.op(opcodes.MAX_POOL, [...words, a, outputs[0], outputs[1]])

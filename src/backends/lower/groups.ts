@@ -6,7 +6,7 @@
  * other axes is accumulated and known only when the kernel ends.
  */
 import { type Shape, sameShape, sizeOf, stridesOf } from '../../core/shape.js'
-import type { Prim } from '../ir.js'
+import { recordOf } from '../prims.js'
 import { NEVER, Order, type Ordered } from './order.js'
 import { type Operand, operandAt, rowMajor, sameStrides, type Value } from './value.js'
 import type { Values } from './simplify.js'
@@ -59,7 +59,6 @@ export class Group implements Ordered<Group> {
   }
 }
 
-const fusable = new Set<Prim['op']>(['map', 'check', 'random', 'reduce'])
 /** Values of a group, at most. */
 export const MAX_VALUES = 48
 export const MAX_OPERANDS = 20
@@ -180,9 +179,9 @@ class Grouping {
   run(): Group[] {
     for (const n of this.graph.all) {
       if (n.given || n.base !== n) continue
-      if (!fusable.has(n.prim.op)) {
-        if (!this.pairPool(n)) this.create(n)
-      } else if (!this.foldBias(n) && !this.join(n)) {
+      if (n.prim.op === 'output') this.joinProducer(n)
+      else if (recordOf(n.prim).as !== 'fused') this.create(n)
+      else if (!this.foldBias(n) && !this.join(n)) {
         if (n.prim.op === 'reduce') {
           const g = this.create(n, n.inputs[0]!.shape)
           const alone = asRow(g.space!, n.prim.axes)
@@ -349,26 +348,12 @@ class Grouping {
     }
   }
 
-  /** The largest element and its place come from one walk. */
-  private readonly pools = new Map<Value, Group[]>()
-  private pairPool(n: Value): boolean {
-    if (n.prim.op !== 'maxPool' && n.prim.op !== 'maxPoolIndex') return false
-    const { op, window } = n.prim
-    const key = JSON.stringify(window)
-    const x = n.inputs[0]!
-    const list = this.pools.get(x) ?? []
-    this.pools.set(x, list)
-    const twin = list.find(({ values: [m] }) => {
-      const { prim } = m!
-      return prim.op !== op && 'window' in prim && JSON.stringify(prim.window) === key
-    })
-    if (!twin) {
-      list.push(this.create(n))
-      return true
-    }
-    twin.values.push(n)
-    n.group = twin
-    return true
+  /** One more output of a primitive is computed with the first. */
+  private joinProducer(n: Value): void {
+    const g = n.inputs[0]!.group!
+    g.values.push(n)
+    n.group = g
+    this.order.covers(g, n)
   }
 
   /** add(matmul, row vector) and add(conv, a value a channel), where nobody else wants the bare product. */

@@ -2,7 +2,8 @@
 import { bytesOf, type DType } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
-import { flopsOf, type Graph, type Prim } from '../ir.js'
+import type { Graph, Prim } from '../ir.js'
+import { flopsOf, outputsOf, recordOf } from '../prims.js'
 import { viewLayout } from '../layout.js'
 import { type Group, makeGroups, MAX_VALUES } from './groups.js'
 import { type KernelHost, Kernels } from './kernel.js'
@@ -379,8 +380,7 @@ class Lowering {
     const n = g.values[0]!
     const { prim, label } = n
     const [a, b, c] = n.inputs as [Value, Value, Value]
-    const pool = prim.op === 'maxPool' || prim.op === 'maxPoolIndex'
-    if (n.size === 0 && !pool) return
+    if (n.size === 0) return
     switch (prim.op) {
       case 'reshape': {
         // Elements that do not lie in order, copied out by the old shape.
@@ -420,14 +420,14 @@ class Lowering {
         const inPlace = !fresh && this.startAs(a, to, label)
         if (b.size === 0 || c.size === 0) return
         const operands = [fresh ? undefined : to, this.contiguous(b), this.contiguous(c)]
-        const check = this.checkId(n, 'an index')
+        const check = this.checkId(n, recordOf(prim).checks!)
         this.call(prim, operands, [to], label, { check, inPlace })
         return
       }
       case 'matmul':
       case 'conv': {
         const last = g.last
-        const read = (x: Value) => (prim.op === 'matmul' ? this.strided(x) : this.contiguous(x))
+        const read = (x: Value) => (recordOf(prim).strided ? this.strided(x) : this.contiguous(x))
         const inputs = [read(a), read(b)]
         const to = this.block(this.own(last), n.dtype, n.shape)
         const bias = g.bias && {
@@ -437,40 +437,18 @@ class Lowering {
         this.call(prim, inputs, [to], last.label, { bias, flops: flopsOf(n) })
         return
       }
-      case 'maxPool':
-      case 'maxPoolIndex': {
-        if (n.size === 0) return
-        const wanted = (['maxPool', 'maxPoolIndex'] as const).map((op) => {
-          const m = g.values.find((v) => v.prim.op === op)
-          return m && this.schedule.needed[m.id] ? this.result(m) : undefined
+      default: {
+        const { checks, strided } = recordOf(prim)
+        const inputs = n.inputs.map((x) => (strided ? this.strided(x) : this.contiguous(x)))
+        const outputs = outputsOf(n).map((_, i) => {
+          const o = i === 0 ? n : g.values.find((v) => isOutput(v, i))
+          return o && this.schedule.needed[o.id] ? this.result(o) : undefined
         })
-        this.call(prim, [this.contiguous(a)], wanted, label)
-        return
+        const check = checks === undefined ? -1 : this.checkId(n, checks)
+        this.call(prim as CallPrim, inputs, outputs, label, { check, flops: flopsOf(n) })
       }
-      case 'take':
-      case 'gather':
-      case 'maxPoolInput': {
-        const inputs = n.inputs.map((x) => this.contiguous(x))
-        const check = this.checkId(n, prim.op === 'maxPoolInput' ? 'a place' : 'an index')
-        this.call(prim, inputs, [this.result(n)], label, { check })
-        return
-      }
-      case 'argreduce':
-      case 'scan':
-      case 'argsort':
-      case 'searchsorted':
-      case 'convInput':
-      case 'convWeight':
-      case 'sumPool':
-      case 'sumPoolInput':
-      case 'recurrent':
-      case 'recurrentBack': {
-        const inputs = n.inputs.map((x) => this.contiguous(x))
-        this.call(prim, inputs, [this.result(n)], label, { flops: flopsOf(n) })
-        return
-      }
-      default:
-        throw new BackendError({ op: 'lower', rule: 'unknown primitive', got: prim.op })
     }
   }
 }
+
+const isOutput = ({ prim }: Value, i: number) => prim.op === 'output' && prim.index === i

@@ -117,6 +117,7 @@ export type CallPrim =
       Prim,
       {
         op:
+          | 'output'
           | 'input'
           | 'const'
           | 'map'

@@ -1,7 +1,8 @@
 /** Rewrites a graph into equal, fewer values: dead code, repeated work, constants, no-ops. */
 import { type DType, isFloat } from '../../core/dtype.js'
 import { type Shape, sameShape } from '../../core/shape.js'
-import { type Graph, infer, type Prim } from '../ir.js'
+import type { Graph, Prim } from '../ir.js'
+import { infer } from '../prims.js'
 import { mapFunction } from '../scalar.js'
 import { kindOf, Value } from './value.js'
 

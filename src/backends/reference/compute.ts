@@ -1,5 +1,5 @@
 import { newArray, type TypedArray } from '../../core/dtype.js'
-import { IndexError } from '../../core/errors.js'
+import { BackendError, IndexError } from '../../core/errors.js'
 import { philox } from '../../core/philox.js'
 import { type Shape, sizeOf, stridesOf } from '../../core/shape.js'
 import type { Node, Prim, ReduceFn } from '../ir.js'
@@ -53,12 +53,13 @@ function checkIndex(n: Node, value: number, extent: number): number {
   return value
 }
 
-/** The value of one node from those of its inputs. */
+/** The value of one node from those of its inputs; of several outputs that one, whose shape and type are then the node's. */
 export function compute(
   n: Node,
   args: readonly TypedArray[],
   inputs: readonly TypedArray[],
   offsets: readonly number[],
+  which = 0,
 ): TypedArray {
   const { prim, shape, dtype } = n
   const out = newArray(dtype, sizeOf(shape))
@@ -132,6 +133,11 @@ export function compute(
       })
       return out
     }
+    case 'output':
+      throw new BackendError({
+        op: 'output',
+        rule: 'outputs are computed from the inputs of their node',
+      })
     case 'reshape':
       out.set(x!)
       return out
@@ -285,7 +291,7 @@ export function compute(
       recurrentBack(prim.run, inShape(2)[1]!, args, out)
       return out
     default:
-      windowed(n, prim, args, out)
+      windowed(n, prim, args, out, which)
       return out
   }
 }

@@ -39,8 +39,11 @@ export function runGraph(
 ): TypedArray[] {
   const values = new Map<Node, TypedArray>()
   for (const n of graph.nodes) {
-    const args = n.inputs.map((x) => values.get(x)!)
-    values.set(n, compute(n, args, inputs, offsets))
+    const { prim, shape, dtype } = n
+    const from = prim.op === 'output' ? n.inputs[0]! : n
+    const args = from.inputs.map((x) => values.get(x)!)
+    const which = prim.op === 'output' ? prim.index : 0
+    values.set(n, compute({ ...from, shape, dtype }, args, inputs, offsets, which))
   }
   return graph.outputs.map((o) => values.get(o.node)!)
 }

@@ -12,7 +12,6 @@ type Windowed = Extract<
       | 'convInput'
       | 'convWeight'
       | 'maxPool'
-      | 'maxPoolIndex'
       | 'sumPool'
       | 'sumPoolInput'
       | 'maxPoolInput'
@@ -44,6 +43,7 @@ export function windowed(
   prim: Windowed,
   args: readonly TypedArray[],
   result: TypedArray,
+  which = 0,
 ): void {
   const shapes = n.inputs.map((t) => t.shape)
   const [a, b] = args
@@ -105,7 +105,7 @@ export function windowed(
           best[outAt] = i
       }
     })
-  if (prim.op === 'maxPoolIndex') result.set(best)
+  if (prim.op === 'maxPool' && which === 1) result.set(best)
   else if (prim.op === 'maxPool')
     for (let j = 0; j < best.length; j++)
       result[j] =
