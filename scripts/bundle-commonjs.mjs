@@ -69,11 +69,7 @@ export async function bundleCommonJs({ write, relative, entries, alias, output }
     },
     { ...output, dir: 'dist/cjs', format: 'cjs', esModule: false, exports: 'named' },
   )
-  // Declarations import by the same names as the package does.
-  const imports = Object.fromEntries(
-    Object.entries(alias).map(([name, file]) => [name, `./${relative(file)}`]),
-  )
-  writeFileSync(`${folder}/package.json`, JSON.stringify({ type: 'commonjs', imports }))
+  writeFileSync(`${folder}/package.json`, '{ "type": "commonjs" }\n')
   for (const file of entries) {
     const path = `${folder}/${file}`
     if (!existsSync(path)) continue
@@ -85,8 +81,20 @@ export async function bundleCommonJs({ write, relative, entries, alias, output }
   }
 }
 
-/** One declaration of each class for both ways of loading: the entries of dist/ pass on those of dist/cjs. */
-export function writeDeclarations(entries) {
+/**
+ * One declaration of each class for both ways of loading: the entries of dist/ pass on those of dist/cjs. There the names
+ * of package.json's "imports" become paths, since these hold for the package itself only, not for a folder in it.
+ */
+export function writeDeclarations(entries, alias, relative) {
+  for (const file of readdirSync(folder, { recursive: true })) {
+    if (!file.endsWith('.d.ts')) continue
+    const text = readFileSync(`${folder}/${file}`, 'utf8')
+    const plain = text.replace(/(?<=')#\w+(?=')/g, (name) => {
+      const path = posix.relative(posix.dirname(file), relative(alias[name]))
+      return path.startsWith('.') ? path : `./${path}`
+    })
+    if (plain !== text) writeFileSync(`${folder}/${file}`, plain)
+  }
   for (const file of entries) {
     const types = file.replace(/\.js$/, '.d.ts')
     if (!existsSync(`${folder}/${types}`)) continue

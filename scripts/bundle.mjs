@@ -125,7 +125,8 @@ export function bundleForRequire() {
     output: forNode([]),
   })
 }
-export const declareEntries = () => writeDeclarations(entriesOfExports())
+export const declareEntries = () =>
+  writeDeclarations(entriesOfExports(), importsFor('node'), relative)
 
 /** The WebAssembly files stay where they are. */
 const wasmPlace = {
