@@ -1,53 +1,47 @@
-/** The package as its users get it: `npm pack`, installed in an empty folder, with a compiler and without. */
-import { spawnSync } from 'node:child_process'
+/** The package as its users get it: what is in it, how it is found, what it says without an addon. */
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
-  readFileSync,
   readdirSync,
+  readFileSync,
   realpathSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { delimiter, dirname, join } from 'node:path'
+import { rolldown } from 'rolldown'
+import { beforeAll, describe, expect, test } from 'vitest'
+import {
+  addPrebuilt,
+  install,
+  manifest,
+  names,
+  type Outcome,
+  pack,
+  program,
+  run,
+  type Tarball,
+  temporary,
+} from './packed.js'
 import { root } from './run.js'
 
-const base = mkdtempSync(join(tmpdir(), 'nabla-package-'))
-afterAll(() => rmSync(base, { recursive: true, force: true }))
-
-function run(command: string, args: string[], cwd: string, env: Record<string, string> = {}) {
-  const { NABLA_BACKEND: _, ...inherited } = process.env
-  return spawnSync(command, args, { cwd, encoding: 'utf8', env: { ...inherited, ...env } })
-}
-
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-  exports: Record<string, string | { default: string }>
-}
-const names = Object.keys(manifest.exports)
-  .filter((name) => !name.endsWith('.json'))
-  .map((name) => name.replace('.', 'nabla'))
-
-let tarball = ''
-let packed: string[] = []
+const base = temporary()
+let tarball: Tarball
 beforeAll(() => {
-  // The hook that builds before packing has been done by the set-up of the tests.
-  const { stdout, stderr } = run('npm', ['pack', root, '--json', '--ignore-scripts'], base)
-  expect(stdout, stderr).not.toBe('')
-  const [one] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }]
-  tarball = join(base, one.filename)
-  packed = one.files.map((f) => f.path)
+  tarball = pack(base)
 }, 120_000)
+
+const bin = (name: string) => join(root, 'node_modules/.bin', name)
 
 test('it holds what is run and built, and nothing else', () => {
   for (const file of ['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'kernels/vm.cpp'])
-    expect(packed).toContain(file)
-  expect(packed.filter((f) => f.endsWith('.wasm')).length).toBe(8)
-  const rooms = new Set(packed.map((f) => f.split('/')[0]))
+    expect(tarball.files).toContain(file)
+  expect(tarball.files.filter((f) => f.endsWith('.wasm')).length).toBe(
+    readdirSync(join(root, 'src/backends/cpu/wasm')).length,
+  )
+  const rooms = new Set(tarball.files.map((f) => f.split('/')[0]))
   expect([...rooms].sort()).toEqual([
+    'CHANGELOG.md',
     'LICENSE',
     'README.md',
     'dist',
@@ -57,20 +51,20 @@ test('it holds what is run and built, and nothing else', () => {
   ])
 })
 
+test('publint finds nothing', () => {
+  const { stdout, status } = run(bin('publint'), ['run', tarball.path, '--strict'], base)
+  expect(stdout).toMatch(/All good!/)
+  expect(status).toBe(0)
+}, 60_000)
+
+test('types are found by every kind of resolution (attw)', () => {
+  const { stdout, status } = run(bin('attw'), [tarball.path, '--format', 'ascii'], base)
+  expect(stdout).toMatch(/No problems found/)
+  expect(status).toBe(0)
+}, 60_000)
+
 /** The first JavaScript of the README. */
 const readme = () => /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))![1]!
-
-/** An empty folder with the package installed into it. */
-function install(name: string, env: Record<string, string>): { folder: string; output: string } {
-  const folder = join(base, name)
-  mkdirSync(folder)
-  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
-  // Scripts in the foreground, so that their line can be read.
-  const options = ['--no-audit', '--no-fund', '--prefer-offline', '--foreground-scripts']
-  const { status, stdout, stderr } = run('npm', ['install', tarball, ...options], folder, env)
-  expect(status, stderr).toBe(0)
-  return { folder, output: stdout + stderr }
-}
 
 const notice =
   /^nabla: computing with WebAssembly, since the native addon is missing \(.+\)\. Install without --omit=optional or --ignore-scripts, or run npm rebuild nabla; NABLA_BACKEND=wasm or NABLA_QUIET=1 hides this line\.\n$/
@@ -90,30 +84,37 @@ function tryOut(folder: string, said: RegExp): string {
   writeFileSync(join(folder, 'readme.js'), readme())
   const first = run('node', ['readme.js'], folder)
   expect(first.stderr).toMatch(said)
-  expect(run('node', ['readme.js'], folder, { NABLA_QUIET: '1' }).stderr).toBe('')
   expect(first.stdout).toMatch(/loss 0\.0\d\d\nanswers \[ 0, 1, 1, 0 \]/)
   const info = run(join(folder, 'node_modules/.bin/nabla'), ['info', '--json'], folder)
   expect(info.stderr).toMatch(said)
   return (JSON.parse(info.stdout) as { backend: string }).backend
 }
 
-describe('without a compiler', () => {
-  test('it installs, says so in one line, and runs as WebAssembly', () => {
+describe('without a compiler and without a prebuilt addon', () => {
+  let folder: string
+  beforeAll(() => {
     // A PATH of npm's needs alone.
-    const bin = join(base, 'bin')
-    mkdirSync(bin)
+    const tools = join(base, 'bin')
+    mkdirSync(tools)
     for (const tool of ['node', 'npm', 'sh', 'env']) {
       const found = (process.env.PATH ?? '')
         .split(delimiter)
-        .map((folder) => join(folder, tool))
+        .map((place) => join(place, tool))
         .find((file) => existsSync(file))!
-      symlinkSync(tool === 'npm' ? realpathSync(found) : found, join(bin, tool))
+      symlinkSync(tool === 'npm' ? realpathSync(found) : found, join(tools, tool))
     }
-    const { folder, output } = install('bare', { PATH: bin, CXX: '' })
-    expect(output.match(/^nabla: .*$/gm)).toEqual([
+    const env = { PATH: tools, CXX: '' }
+    const installed = install(base, 'bare', [tarball.path], { env, scripts: true })
+    folder = installed.folder
+    expect(installed.output.match(/^nabla: .*$/gm)).toEqual([
       'nabla: no native addon (no C++ compiler found: install g++ or set CXX); the WebAssembly backend will be used',
     ])
+  }, 120_000)
+
+  test('it runs as WebAssembly and says so in one line', () => {
     expect(tryOut(folder, notice)).toBe('wasm')
+    for (const env of [{ NABLA_QUIET: '1' }, { NABLA_BACKEND: 'wasm' }])
+      expect(run('node', ['readme.js'], folder, env).stderr).toBe('')
     const native = run(
       'node',
       ['-e', "import('nabla').then((n) => n.setBackend('native'))"],
@@ -122,52 +123,203 @@ describe('without a compiler', () => {
     expect(native.stderr).toMatch(
       /backend must be available here; got native\. The native addon is missing/,
     )
-  }, 180_000)
+  }, 60_000)
 
-  test('types are there for every entry', () => {
-    const folder = join(base, 'bare')
+  test('once in a process, threads included', () => {
     writeFileSync(
-      join(folder, 'user.ts'),
-      `${names.map((n, i) => `import * as n${i} from '${n}'`).join('\n')}
-       import { compile, type Tensor, tensor } from 'nabla'
-       const f = compile((x: Tensor, axis: number): Tensor => x.sum(axis))
-       const y: number = f(tensor([[1, 2]]), 0).item()
-       // @ts-expect-error the axis is a number
-       f(tensor([1]), 'rows')
-       export const all = [y, ${names.map((_, i) => `n${i}`).join(', ')}]`,
+      join(folder, 'threads.js'),
+      `import { Worker } from 'node:worker_threads'
+       import { tensor } from 'nabla'
+       const once = () => new Promise((done) => new Worker(
+         "import('nabla').then(({ tensor }) => tensor([1]).sum().item())", { eval: true }).on('exit', done))
+       if (process.argv[2] === 'first') tensor([1]).sum().item()
+       await once()
+       await once()`,
+    )
+    expect(run('node', ['threads.js', 'first'], folder).stderr).toMatch(notice)
+  }, 30_000)
+
+  test('a file that NABLA_ADDON names is used, or the reason is told', () => {
+    const addon = join(root, 'build/nabla.node')
+    writeFileSync(join(folder, 'program.js'), program)
+    const good = run('node', ['program.js'], folder, { NABLA_ADDON: addon })
+    expect((JSON.parse(good.stdout) as Outcome).backend).toBe('native')
+    const bad = run('node', ['program.js'], folder, { NABLA_ADDON: 'no/such.node' })
+    expect(bad.stderr).toMatch(/missing \(Cannot find module .*such\.node/)
+  }, 30_000)
+
+  /** A project in TypeScript that uses every entry, checked with the declarations themselves. */
+  function check(name: string, file: string, options: object) {
+    writeFileSync(
+      join(folder, `${name}.json`),
+      JSON.stringify({
+        compilerOptions: {
+          noEmit: true,
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          skipLibCheck: false,
+          target: 'es2022',
+          lib: ['es2022'],
+          types: [],
+          ...options,
+        },
+        files: [file],
+      }),
     )
     const tsc = join(root, 'node_modules/typescript/bin/tsc')
-    const { stdout, status } = run(
-      'node',
-      [
-        tsc,
-        '--noEmit',
-        '--strict',
-        '--skipLibCheck',
-        '--module',
-        'nodenext',
-        '--target',
-        'es2022',
-        '--lib',
-        'es2023,dom,dom.iterable,esnext.disposable',
-        'user.ts',
-      ],
-      folder,
+    return run('node', [tsc, '-p', `${name}.json`], folder).stdout
+  }
+  const user = (file: string) => {
+    writeFileSync(
+      join(folder, file),
+      `${names.map((n, i) => `import * as n${i} from '${n}'`).join('\n')}
+       import { compile, type Tensor, tensor } from 'nabla'
+       import { Linear } from 'nabla/nn'
+       const f = compile((x: Tensor, axis: number): Tensor => x.sum(axis))
+       const y: number = f(tensor([[1, 2]]), 0).item()
+       const z: Tensor = new Linear(2, 3).forward(tensor([[1, 2]]))
+       // @ts-expect-error the axis is a number
+       f(tensor([1]), 'rows')
+       export const all = [y, z, ${names.map((_, i) => `n${i}`).join(', ')}]`,
     )
-    expect(stdout).toBe('')
-    expect(status).toBe(0)
+    return file
+  }
+
+  test('types check without DOM, with @types/node and without, as ES modules and CommonJS', () => {
+    const found: Record<string, string> = {}
+    mkdirSync(join(folder, 'node_modules/@types'), { recursive: true })
+    for (const nodeTypes of [false, true]) {
+      if (nodeTypes)
+        for (const name of ['@types/node', 'undici-types'])
+          symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
+      const types = nodeTypes ? ['node'] : []
+      for (const [kind, file, module] of [
+        ['esm', user('user.mts'), 'nodenext'],
+        ['cjs', user('user.cts'), 'nodenext'],
+        ['node16', user('user.mts'), 'node16'],
+        ['bundler', user('user.ts'), 'preserve'],
+      ] as const)
+        found[`${kind}, types: [${types}]`] = check(`${kind}-${nodeTypes}`, file, { module, types })
+      found[`dom, types: [${types}]`] = check(`dom-${nodeTypes}`, 'user.mts', {
+        module: 'nodenext',
+        lib: ['es2022', 'dom'],
+        types,
+      })
+    }
+    expect(Object.fromEntries(Object.entries(found).filter(([, text]) => text))).toEqual({})
+  }, 120_000)
+
+  test('a bundle keeps what registers methods, and drops what is not used', async () => {
+    const bundle = async (name: string, code: string) => {
+      writeFileSync(join(folder, `${name}.in.js`), code)
+      const build = await rolldown({
+        input: join(folder, `${name}.in.js`),
+        cwd: folder,
+        platform: 'node',
+        logLevel: 'silent',
+      })
+      const { output } = await build.write({ dir: join(folder, name), format: 'esm', minify: true })
+      await build.close()
+      return output.reduce((sum, f) => sum + (f.type === 'chunk' ? f.code.length : 0), 0)
+    }
+    // Methods of tensors are there though no function of `nabla` itself is imported.
+    const layers = await bundle(
+      'layers',
+      `import { Linear } from 'nabla/nn'
+       import { SGD } from 'nabla/optim'
+       const layer = new Linear(2, 1)
+       const loss = layer.weight.mul(2).exp().sum().add(layer.bias.sum())
+       loss.backward()
+       new SGD(layer.parameters(), { lr: 0.1 }).step()
+       console.log(String(layer.weight).slice(0, 7), layer.weight.matmul(layer.weight.t()).shape.join())`,
+    )
+    const ran = run('node', ['layers/layers.in.js'], folder, { NABLA_BACKEND: 'reference' })
+    expect(ran.stderr).toBe('')
+    expect(ran.stdout).toMatch(/^(tensor\(|Paramet).* 1,1\n$/)
+    const unused = await bundle(
+      'unused',
+      `import { Linear } from 'nabla/nn'
+       import * as train from 'nabla/train'
+       import { tensor } from 'nabla'
+       console.log('nothing of it')`,
+    )
+    expect(unused).toBeLessThan(1000)
+    const everything = await bundle(
+      'everything',
+      `${names.map((n, i) => `import * as n${i} from '${n}'`).join('\n')}
+       console.log(${names.map((_, i) => `n${i}`).join(', ')})`,
+    )
+    expect(layers).toBeLessThan(0.8 * everything)
   }, 60_000)
 })
 
-describe('with a compiler', () => {
-  test('it builds the addon and runs natively', () => {
-    const { folder, output } = install('full', {})
-    expect(output).toMatch(/^nabla: built the native addon in \d+\.\d s$/m)
-    // Object files are gone.
-    expect(readdirSync(join(folder, 'node_modules/nabla/build')).sort()).toEqual([
-      'nabla.node',
-      'native.stamp',
-    ])
+describe('with a prebuilt addon, install scripts blocked', () => {
+  test('it runs natively, by require and import', () => {
+    const { folder } = install(base, 'prebuilt', [tarball.path])
+    const at = addPrebuilt(folder)
     expect(tryOut(folder, /^$/)).toBe('native')
-  }, 600_000)
+    // The package of another version is not loaded.
+    addPrebuilt(folder, '0.0.1')
+    expect(run('node', ['readme.js'], folder).stderr).toMatch(
+      /is 0\.0\.1, which is not the version/,
+    )
+    // Nor is one that does not load, and the reason is told.
+    addPrebuilt(folder)
+    writeFileSync(join(at, 'nabla.node'), 'nothing')
+    expect(run('node', ['readme.js'], folder).stderr).toMatch(notice)
+  }, 120_000)
 })
+
+test('links of the README lead to files', () => {
+  for (const file of ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md']) {
+    const text = readFileSync(join(root, file), 'utf8')
+    const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
+    const missing = links
+      .filter((link) => !/^(https?:|#)/.test(link))
+      .filter((link) => !existsSync(join(root, dirname(file), link.replace(/#.*/, ''))))
+    expect(missing, file).toEqual([])
+  }
+})
+
+test('the README of the published package links to the repository, and packages have one version', () => {
+  const stage = (...options: string[]) =>
+    run(
+      'node',
+      [join(root, 'scripts/release.mjs'), 'stage', '--out', join(base, 'stage'), ...options],
+      base,
+    )
+  // Without a repository nothing is made for publishing.
+  const none = stage()
+  expect(none.status).toBe(1)
+  expect(none.stderr).toMatch(/package\.json names no repository/)
+  const made = stage('--repository', 'git+https://example.org/some/nabla.git')
+  expect(made.stderr).toBe('')
+  expect(made.status).toBe(0)
+  const read = (file: string) => readFileSync(join(base, 'stage/nabla', file), 'utf8')
+  const links = [...read('README.md').matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
+  expect(links.length).toBeGreaterThan(3)
+  for (const link of links) expect(link).toMatch(/^(https:\/\/|#)/)
+  expect(links).toContain(`https://example.org/some/nabla/blob/v${manifest.version}/docs/map.md`)
+  const published = JSON.parse(read('package.json')) as {
+    optionalDependencies: Record<string, string>
+    devDependencies?: object
+    repository: { url: string }
+    scripts: Record<string, string>
+  }
+  expect(published.optionalDependencies).toEqual(
+    Object.fromEntries(
+      [
+        'darwin-arm64',
+        'darwin-x64',
+        'linux-arm64-gnu',
+        'linux-arm64-musl',
+        'linux-x64-gnu',
+        'linux-x64-musl',
+        'win32-x64',
+      ].map((name) => [`nabla-${name}`, manifest.version]),
+    ),
+  )
+  expect(published.devDependencies).toBeUndefined()
+  expect(Object.keys(published.scripts)).toEqual(['install'])
+  expect(published.repository.url).toBe('git+https://example.org/some/nabla.git')
+}, 60_000)
