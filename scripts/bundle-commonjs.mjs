@@ -82,6 +82,17 @@ export async function bundleCommonJs({ write, relative, entries, alias, output }
 }
 
 /**
+ * What declarations name of pages and of Node, for projects that know neither: names alone, which become one with what
+ * `lib: ["dom"]` or @types/node say of them.
+ */
+const globals = `/// <reference lib="esnext.disposable" />
+interface URL {}
+declare namespace WebAssembly {
+  interface Module {}
+}
+`
+
+/**
  * One declaration of each class for both ways of loading: the entries of dist/ pass on those of dist/cjs. There the names
  * of package.json's "imports" become paths, since these hold for the package itself only, not for a folder in it.
  */
@@ -95,9 +106,13 @@ export function writeDeclarations(entries, alias, relative) {
     })
     if (plain !== text) writeFileSync(`${folder}/${file}`, plain)
   }
+  writeFileSync(`${folder}/globals.d.ts`, globals)
   for (const file of entries) {
     const types = file.replace(/\.js$/, '.d.ts')
     if (!existsSync(`${folder}/${types}`)) continue
+    const up = posix.relative(posix.dirname(types), 'globals.d.ts')
+    const own = readFileSync(`${folder}/${types}`, 'utf8')
+    writeFileSync(`${folder}/${types}`, `/// <reference path="${up}" />\n${own}`)
     mkdirSync(dirname(`${root}/dist/${types}`), { recursive: true })
     const from = posix.relative(posix.dirname(types), `cjs/${file}`)
     writeFileSync(

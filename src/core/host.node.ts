@@ -25,17 +25,16 @@ import {
   Worker,
 } from 'node:worker_threads'
 import { constants, deflateSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
-import type { parse } from 'csv-parse/sync'
 import type { decode } from 'jpeg-js'
 import { FileError, ValueError } from './errors.js'
 import { TooLong } from './limits.js'
 
-export { join as joinPath }
+export const joinPath = (...parts: string[]): string => join(...parts)
 
 /** Decoders are loaded by the first file that needs them: that takes longer than a training step. */
 const load = createRequire(import.meta.url)
-export const parseCsv = ((...args: Parameters<typeof parse>) =>
-  (load('csv-parse/sync') as { parse: typeof parse }).parse(...args)) as typeof parse
+export const parseCsv = (text: string, options: object): unknown =>
+  (load('csv-parse/sync') as { parse(text: string, options: object): unknown }).parse(text, options)
 export const exists = (path: string): boolean => existsSync(path)
 
 const reasons: Record<string, string> = {

@@ -45,7 +45,7 @@ export function readTable(content: string | Uint8Array, options: CsvOptions = {}
       skip_empty_lines: true,
       trim: true,
       ...(comment !== undefined && { comment, comment_no_infix: true }),
-    }) as unknown as typeof records
+    }) as typeof records
   } catch (error) {
     const ragged = (error as { code?: string }).code === 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH'
     throw new FileError(
