@@ -19,7 +19,7 @@ export function run(
 /** A folder that goes away with the tests of the file that asks for it. */
 export function temporary(): string {
   const base = mkdtempSync(join(tmpdir(), 'nabla-package-'))
-  afterAll(() => rmSync(base, { recursive: true, force: true }))
+  afterAll(() => rmSync(base, { recursive: true, force: true }), 60_000)
   return base
 }
 
