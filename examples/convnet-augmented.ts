@@ -27,7 +27,7 @@ export default {
     const testData = new DataLoader(test, { batchSize: 1000 })
     const model = classifier.model()
     const optimizer = new Adam(model.parameters(), { lr })
-    const { history } = s.train('convolution network with batch norm', model, {
+    const { history } = await s.train('convolution network with batch norm', model, {
       data: loader,
       validation: testData,
       optimizer,

@@ -25,7 +25,7 @@ export default {
     const model = classifier.model()
     s.say(`\n${summary(model, [1, 1, 28, 28])}`)
     const testData = new DataLoader(test, { batchSize: 1000 })
-    const { history } = s.train('convolution network', model, {
+    const { history } = await s.train('convolution network', model, {
       data: new DataLoader(few, { batchSize, shuffle: true, seed }),
       validation: testData,
       optimizer: new SGD(model.parameters(), { lr, momentum: 0.9 }),

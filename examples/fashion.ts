@@ -46,7 +46,7 @@ export default {
       nesterov: true,
       weightDecay: 5e-4,
     })
-    const { history } = s.train('residual network', model, {
+    const { history } = await s.train('residual network', model, {
       data: loader,
       validation: testData,
       optimizer,

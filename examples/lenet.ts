@@ -22,7 +22,7 @@ export default {
   async run(s) {
     const { batchSize, lr, seed, limit } = s.options
     const { train, test } = s.load()
-    const n = limit ?? train.length
+    const n = Math.min(limit ?? train.length, train.length)
     const range = (from: number, to: number) =>
       Int32Array.from({ length: to - from }, (_, i) => from + i)
     const kept = Math.round(n * 0.9)
@@ -30,7 +30,7 @@ export default {
     const model = classifier.model()
     s.say(`\n${summary(model, [1, 1, 28, 28])}`)
     const testData = new DataLoader(test, { batchSize: 1000 })
-    const { history } = s.train('LeNet', model, {
+    const { history } = await s.train('LeNet', model, {
       data: new DataLoader(new Subset(train, range(0, kept)), { batchSize, shuffle: true, seed }),
       validation: new DataLoader(new Subset(train, range(kept, n)), { batchSize: 1000 }),
       optimizer: new SGD(model.parameters(), { lr }),

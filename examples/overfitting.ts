@@ -65,7 +65,7 @@ export default {
     const { train, test } = s.load()
     const few = new Subset(
       train,
-      Int32Array.from({ length: limit ?? FEW }, (_, i) => i),
+      Int32Array.from({ length: Math.min(limit ?? FEW, train.length) }, (_, i) => i),
     )
     const training: Record<string, number[]> = {}
     const validation: Record<string, number[]> = {}
@@ -73,7 +73,7 @@ export default {
     for (const [name, v] of Object.entries(variants)) {
       const { config = {} } = v
       const model = classifier.model(config)
-      const { history } = s.train(name, model, {
+      const { history } = await s.train(name, model, {
         data: new DataLoader(few, { batchSize, shuffle: true, seed }),
         validation: new DataLoader(test, { batchSize: 1000 }),
         optimizer: new Adam(model.parameters(), { lr, ...v.options }),

@@ -32,7 +32,7 @@ export default {
     for (const kind of kinds) {
       const model = classifier.model({ kind })
       const optimizer = new SGD(model.parameters(), { lr, momentum: 0.9 })
-      const { history } = s.train(kind.toUpperCase(), model, {
+      const { history } = await s.train(kind.toUpperCase(), model, {
         data: new DataLoader(few, { batchSize, shuffle: true, seed }),
         validation: new DataLoader(test, { batchSize: 1000 }),
         optimizer,

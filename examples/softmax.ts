@@ -21,7 +21,7 @@ export default {
     const { train, test } = s.load()
     const few = s.limited(train)
     const model = classifier.model()
-    s.train('softmax regression', model, {
+    await s.train('softmax regression', model, {
       data: new DataLoader(few, { batchSize, shuffle: true, seed }),
       validation: new DataLoader(test, { batchSize: 1000 }),
       optimizer: new SGD(model.parameters(), { lr }),

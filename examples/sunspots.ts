@@ -32,7 +32,7 @@ export default {
       [0.8, 0.2],
     )
     const model = new RowReader('lstm', { inputSize: 1, hiddenSize: 32, numLayers: 1, classes: 1 })
-    const { history } = s.train('forecaster', model, {
+    const { history } = await s.train('forecaster', model, {
       data: new DataLoader(train!, { batchSize, shuffle: true, seed }),
       validation: new DataLoader(test!, { batchSize: 1000 }),
       optimizer: new Adam(model.parameters(), { lr }),

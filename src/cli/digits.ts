@@ -23,7 +23,8 @@ export const classifier = {
     mlp(sizes, activations[activation]),
 } satisfies Classifier
 
-export function trainDigits(options: DigitsOptions): void {
+export async function trainDigits(given: DigitsOptions): Promise<void> {
+  const options = given.quick ? { limit: 2000, ...given, epochs: 2 } : given
   const s = new Session('digits', options, classifier)
   const { hidden, activation, epochs, batchSize, seed } = options
   const { train, test, original } = s.load()
@@ -50,10 +51,18 @@ export function trainDigits(options: DigitsOptions): void {
     `${grouped(train.length)} training and ${grouped(test.length)} test images${original ? '' : ' (not the original files of MNIST)'}, ${options.optimizer} lr ${lr}, backend ${name}, ${threads} threads`,
   )
   const losses: number[] = []
-  s.train(`${sizes.join('-')} ${activation}`, model, {
-    data: new DataLoader<Batch>(train, { batchSize, shuffle: true, seed }),
+  await s.train(`${sizes.join('-')} ${activation}`, model, {
+    data: new DataLoader<Batch>(s.limited(train as never), { batchSize, shuffle: true, seed }),
     optimizer: choice.make(model.parameters(), lr),
-    callbacks: [{ onBatchEnd: (_t, b) => losses.push(b.loss) }],
+    callbacks: [
+      {
+        name: 'losses',
+        onBatchEnd: (_t, b) => losses.push(b.loss),
+        state: () => losses,
+        restore: (before) =>
+          void losses.splice(0, Number.POSITIVE_INFINITY, ...(before as number[])),
+      },
+    ],
   })
   s.curve('loss of each step', losses)
 

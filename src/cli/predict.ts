@@ -1,12 +1,15 @@
-/** `nabla predict`: one image through a saved run. */
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+/** `nabla predict`: one example through a saved run. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { FileError, NablaError, show, ValueError } from '../core/errors.js'
+import { sizeOf } from '../core/shape.js'
+import type { Module } from '../nn/module.js'
 import { decodeImage } from '../core/image.js'
 import { loadTensors, readBytes } from '../io/files.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
-import type { Classifier, SavedRun } from './recipe.js'
+import type { SavedRun } from '../train/run.js'
 import { loadClassifier } from './recipes.js'
 import { drawImages } from './terminal.js'
 import { noGrad } from '../ops/state.js'
@@ -66,13 +69,18 @@ function readRun(path: string, text: string | undefined): SavedRun {
   try {
     run = JSON.parse(text ?? 'null') ?? undefined
   } catch {}
-  const { input, classes } = run ?? {}
+  const { input, classes, network } = run ?? {}
+  const image = input?.height !== undefined
   const whole =
     typeof run?.task === 'string' &&
     typeof run.config === 'object' &&
+    (network === undefined ||
+      (typeof network.module === 'string' && typeof network.export === 'string' && input)) &&
     (input === undefined ||
-      ([input.height, input.width, ...(input.shape ?? [0])].every(isCount) &&
-        input.shape.reduce((n, d) => n * d, 1) === input.height * input.width &&
+      ((image || network !== undefined) &&
+        Array.isArray(input.shape) &&
+        [...(image ? [input.height, input.width] : []), ...input.shape].every(isCount) &&
+        (!image || sizeOf(input.shape) === input.height! * input.width!) &&
         Number.isFinite(input.mean) &&
         input.std > 0)) &&
     (classes === undefined ||
@@ -82,20 +90,58 @@ function readRun(path: string, text: string | undefined): SavedRun {
       op: 'predict',
       rule: `${path} must say which run it is of`,
       got: text === undefined ? 'nothing about a run' : text.slice(0, 80),
-      fix: 'Was it saved by `nabla train`?',
+      fix: 'Was it saved by `nabla train`, or by RunFolder?',
     })
   return run!
 }
 
-/** The network of the run's recipe with the saved weights. @throws FileError when these do not fit it */
-function networkOf(
+/** The network that a module makes. @throws ValueError when it makes none */
+async function madeBy(
+  folder: string,
+  { network, config }: SavedRun,
+  given?: string,
+): Promise<Network> {
+  const file = given ?? resolve(folder, network!.module)
+  const name = network?.export ?? 'default'
+  const refuse = (got: string, cause?: unknown): never => {
+    throw new ValueError(
+      {
+        op: 'predict',
+        rule: `${file} must export ${name}, a function or class that makes the network`,
+        got,
+        ...(!given && { fix: 'Where the module lies elsewhere, say so: --model FILE.' }),
+      },
+      { cause },
+    )
+  }
+  let made: unknown
+  try {
+    const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>
+    made = module[name]
+  } catch (error) {
+    refuse((error as Error).message.split('\n', 1)[0]!, error)
+  }
+  if (typeof made !== 'function')
+    return refuse(made === undefined ? 'nothing of that name' : typeof made)
+  const isClass = /^class\b/.test(Function.prototype.toString.call(made))
+  const model = isClass
+    ? new (made as new (config: object) => Network)(config)
+    : await (made as (config: object) => Network)(config)
+  if (typeof model?.forward !== 'function' || typeof model.loadStateDict !== 'function')
+    refuse('what has no forward')
+  return model
+}
+type Network = Module & { forward(x: Tensor): Tensor }
+
+/** The network with the saved weights. @throws FileError when these do not fit it */
+function withWeights(
   path: string,
   { config }: SavedRun,
-  classifier: Classifier,
+  make: () => Network,
   tensors: Record<string, Tensor>,
-) {
+): Network {
   try {
-    const model = classifier.model(config as never)
+    const model = make()
     model.loadStateDict(tensors)
     return model.eval()
   } catch (error) {
@@ -114,6 +160,30 @@ function networkOf(
   }
 }
 
+/** Numbers on the command line, with commas between, or in a JSON file. */
+function readNumbers(text: string, shape: readonly number[]): Float32Array {
+  let list: unknown[]
+  if (existsSync(text))
+    try {
+      list = [JSON.parse(readFileSync(text, 'utf8'))].flat(Number.POSITIVE_INFINITY)
+    } catch {
+      throw new FileError({
+        op: 'predict',
+        rule: `${text} must hold numbers as JSON`,
+        got: 'something else',
+      })
+    }
+  else list = text.split(',').map((n) => (n.trim() === '' ? Number.NaN : Number(n)))
+  if (list.length !== sizeOf(shape) || !list.every(Number.isFinite))
+    throw new ValueError({
+      op: 'predict',
+      rule: `an example of this run is ${sizeOf(shape)} numbers (${show(shape)})`,
+      got: text.slice(0, 80),
+      fix: 'Give them with commas between, or the name of a JSON file.',
+    })
+  return Float32Array.from(list as number[])
+}
+
 /**
  * Prints the classes that a saved run finds likeliest for a picture, or for a test image by its index.
  * @throws FileError, ValueError for runs that classify no images, and those that are damaged
@@ -121,24 +191,30 @@ function networkOf(
 export async function predict(
   run: string,
   image: string,
-  options: { data?: string; json?: boolean },
+  options: { data?: string; json?: boolean; model?: string },
 ): Promise<void> {
   const path = weightsOf(run)
   const { tensors, metadata } = loadTensors(path)
   const saved = readRun(path, metadata.run)
   const { task, input } = saved
-  const classifier = input && (await loadClassifier(task))
-  if (!classifier)
+  const own = saved.network !== undefined
+  const classifier = input && !own ? await loadClassifier(task) : undefined
+  if (!input || !(classifier || own))
     throw new ValueError({
       op: 'predict',
       rule: 'the run must classify images',
       got: `one of ${task}, which does not`,
     })
-  const model = networkOf(path, saved, classifier, tensors)
+  const made = own ? await madeBy(dirname(path), saved, options.model) : undefined
+  const make = () => made ?? (classifier!.model(saved.config as never) as Network)
+  const model = withWeights(path, saved, make, tensors)
 
   let pixels: Float32Array
   let truth: number | undefined
-  if (/^\d+$/.test(image) && !existsSync(image)) {
+  const size =
+    input.height === undefined ? undefined : { height: input.height, width: input.width! }
+  if (!size) pixels = readNumbers(image, input.shape)
+  else if (classifier && /^\d+$/.test(image) && !existsSync(image)) {
     const { test } = classifier.images({ ...(options.data && { folder: options.data }) })
     const i = Number(image)
     if (i >= test.length)
@@ -155,13 +231,30 @@ export async function predict(
       })
     pixels = Float32Array.from(test.image(i), (v) => v / 255)
     truth = test.labels[i]
-  } else pixels = readImage(image, input)
+  } else pixels = readImage(image, size)
 
   const x = tensor(
     pixels.map((v) => (v - input.mean) / input.std),
     { shape: [1, ...input.shape] },
   )
   const logits = noGrad(() => model.forward(x))
+  const outputs = [...(logits.toTypedArray() as Float32Array)]
+  if (!outputs.every(Number.isFinite))
+    throw new FileError({
+      op: 'predict',
+      rule: `the outputs of the network of ${path} must be finite numbers`,
+      got: `${outputs.find((v) => !Number.isFinite(v))}`,
+      fix: 'Its training has diverged, or the file is damaged: train it again with a lower learning rate.',
+    })
+  if (own && !saved.classes) {
+    // A quantity, or several.
+    process.stdout.write(
+      options.json
+        ? `${JSON.stringify({ outputs })}\n`
+        : `${outputs.map((v) => v.toPrecision(6)).join('  ')}\n`,
+    )
+    return
+  }
   const { classes = Array.from({ length: logits.shape[1] ?? 0 }, (_, i) => `${i}`) } = saved
   if (logits.rank !== 2 || logits.shape[1] !== classes.length)
     throw new FileError({
@@ -181,8 +274,7 @@ export async function predict(
     process.stdout.write(`${JSON.stringify(answer)}\n`)
     return
   }
-  const { height, width } = input
-  process.stdout.write(`${drawImages([{ pixels, width, height, caption: '' }])}\n`)
+  if (size) process.stdout.write(`${drawImages([{ pixels, ...size, caption: '' }])}\n`)
   const wide = Math.max(...classes.map((c) => c.length))
   const order = p.map((v, d) => [v, classes[d]!] as const).sort((a, b) => b[0] - a[0])
   for (const [v, name] of order.slice(0, 3))

@@ -1,21 +1,29 @@
 /** What the recipes of `nabla train` share: options, progress, the saved run, pictures, the check of the result. */
+import { existsSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BackendName } from '../backends/backend.js'
 import { backend, setBackend, setNumThreads } from '../backends/registry.js'
-import { TrainingError, ValueError } from '../core/errors.js'
+import { crc32 } from '../core/crc.js'
+import { FileError, TrainingError, ValueError } from '../core/errors.js'
 import { grouped } from '../core/text.js'
 import { type Dataset, Subset } from '../data/dataset.js'
 import type { ImageOptions } from '../data/images.js'
 import type { ImageSets, MnistOptions } from '../data/mnist.js'
-import { appendBytes, saveTensors, writeAtomic } from '../io/files.js'
+import { parseChecked, serializeChecked } from '../io/checksum.js'
+import { appendBytes, readBytes, writeAtomic } from '../io/files.js'
 import type { Tensor } from '../ops/tensor.js'
 import { manualSeed } from '../tensor/random.js'
-import { type BatchSource, type Model, predictions } from '../train/evaluate.js'
-import { type Callback, type FitOptions, fit, type Trainer } from '../train/fit.js'
+import { PeriodicCheckpoint } from '../train/callbacks.js'
+import { type BatchSource, type Model, nonFiniteState, predictions } from '../train/evaluate.js'
+import { type Callback, type FitOptions, fitAsync, type Trainer } from '../train/fit.js'
 import { ConfusionMatrix } from '../train/metrics.js'
 import { ProgressBars } from '../train/progress.js'
+import { claimFolder, type SavedRun } from '../train/run.js'
+import { Interrupted, onInterrupt } from './interrupt.js'
 import { drawCurve, drawImages } from './terminal.js'
 import '../index.js'
+
+export type { SavedRun } from '../train/run.js'
 
 export interface RecipeOptions extends SessionOptions {
   batchSize: number
@@ -38,16 +46,6 @@ export interface Classifier {
   model: (config: never) => Model
 }
 
-/** What is saved beside the weights, as JSON under `run`. */
-export interface SavedRun {
-  task: string
-  /** What the classifier's `model` was called with. */
-  config: object
-  /** Missing where the run classifies no images. */
-  input?: { height: number; width: number; shape: readonly number[]; mean: number; std: number }
-  classes?: readonly string[]
-}
-
 /** A network on real data: what `nabla train NAME` runs, a file of examples/ each. */
 export interface Recipe {
   name: string
@@ -55,6 +53,10 @@ export interface Recipe {
   about: string
   /** Options unless given. */
   defaults: { epochs: number; batchSize: number; lr: number }
+  /** Options of `--quick`; 2,000 training examples once unless given. */
+  quick?: Partial<Pick<RecipeOptions, 'epochs' | 'batchSize' | 'lr' | 'limit'>>
+  /** How many trainings of the same length a run makes, for the time left; 1 unless given. */
+  trainings?: number
   /** What must come out of a run with these options. */
   expect: Record<string, Bound>
   /** Recipes with one have runs that `nabla predict` can use. */
@@ -78,35 +80,133 @@ export interface SessionOptions {
   data?: string
   out?: string
   json?: boolean
+  /** The short form: few examples, whose result is not checked. */
+  quick?: boolean
+  /** The folder of a run that was stopped, which goes on. */
+  resume?: string
+}
+
+/** Files and folders of a run. */
+const CONFIG = 'config.json'
+const METRICS = 'metrics.jsonl'
+const CHECKPOINTS = 'checkpoints'
+
+const sumOf = (config: object) =>
+  crc32(new TextEncoder().encode(JSON.stringify(config)))
+    .toString(16)
+    .padStart(8, '0')
+
+/** What a run that goes on was started with. @throws FileError for a folder without a run, and a changed configuration */
+export function readConfig(folder: string): { task: string; options: SessionOptions } {
+  const path = join(folder, CONFIG)
+  const refuse = (rule: string, got: string, fix?: string): never => {
+    throw new FileError({ op: 'resume', rule, got, ...(fix && { fix }) })
+  }
+  if (!existsSync(path)) refuse(`${folder} must hold a run`, `no ${CONFIG}`)
+  let config: Record<string, unknown> = {}
+  try {
+    config = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+  } catch {
+    refuse(`${path} must be JSON`, 'something else', 'The file is damaged.')
+  }
+  const { checksum, ...rest } = config
+  if (checksum !== sumOf(rest))
+    refuse(
+      `${path} must be as it was written`,
+      'another content',
+      'Its checksum does not fit: it was changed or is damaged.',
+    )
+  return rest as unknown as { task: string; options: SessionOptions }
 }
 
 /** One run: where to compute, and where what happens is told and kept. */
 export class Session<O extends SessionOptions = RecipeOptions> {
   readonly options: O
-  /** The run's folder: configuration, metrics as JSON lines, weights, pictures. */
-  readonly folder: string
+  private place: string
+  private readonly trainings: number
+  /** Trainings so far, this one included. */
+  private training = 0
+  /** Writes the state at the end of the training before: only one that follows needs it. */
+  private finished: (() => void) | undefined
   private readonly task: string
   private readonly classifier: Classifier | undefined
   private sets: ImageSets | undefined
   private readonly began = performance.now()
 
-  constructor(task: string, options: O, classifier?: Classifier) {
+  constructor(task: string, options: O, classifier?: Classifier, trainings = 1) {
     this.task = task
     this.options = options
     this.classifier = classifier
+    this.trainings = trainings
     const stamp = new Date().toISOString().replace(/[:.]/g, '-').slice(0, 19)
-    this.folder = options.out ?? join('runs', `${task}-${stamp}`)
+    this.place = options.resume ?? options.out ?? join('runs', `${task}-${stamp}`)
     if (options.backend) setBackend(options.backend)
     if (options.threads) setNumThreads(options.threads)
     manualSeed(options.seed)
   }
+  /** The run's folder: configuration, metrics as JSON lines, weights, pictures. Its own from `begin` on. */
+  get folder(): string {
+    return this.place
+  }
 
-  /** Writes the configuration: the run's folder is there from now on. */
+  /**
+   * Writes the configuration: the run's folder is there from now on. Where the folder that was asked for holds a run, this
+   * one gets a folder beside it.
+   */
   begin(config: object): void {
-    const whole = { task: this.task, ...config, backend: backend().info() }
-    writeAtomic(join(this.folder, 'config.json'), `${JSON.stringify(whole, null, 2)}\n`)
-    writeAtomic(join(this.folder, 'metrics.jsonl'), '')
+    const info = backend().info()
+    const whole = { task: this.task, ...config, backend: info }
+    if (this.options.resume !== undefined) {
+      this.goOn()
+      return
+    }
+    const wanted = this.place
+    const { json, resume, ...kept } = this.options
+    // The same backend and threads give the same bits when the run goes on.
+    const options = { ...kept, backend: info.backend, threads: info.threads, out: undefined }
+    const entry = JSON.parse(JSON.stringify({ ...whole, options })) as object
+    const text = JSON.stringify({ ...entry, checksum: sumOf(entry) }, null, 2)
+    this.place = claimFolder(wanted, CONFIG, `${text}\n`)
+    if (this.place !== wanted)
+      this.say(`${wanted} holds a run already: this one is saved in ${this.place}`)
+    writeAtomic(join(this.folder, METRICS), '')
     this.emit({ event: 'start', ...whole })
+  }
+  /** The files of a run that goes on: metrics after its last checkpoint are of steps that will be made again. */
+  private goOn(): void {
+    const list = Array.from({ length: this.trainings + 1 }, (_, k) =>
+      this.checkpointPath(k + 1),
+    ).filter(existsSync)
+    if (list.length === 0 && existsSync(join(this.folder, METRICS))) {
+      const text = readFileSync(join(this.folder, METRICS), 'utf8')
+      if (text.includes('"event":"end"'))
+        throw new ValueError({
+          op: 'resume',
+          rule: 'the run must have been stopped before its end',
+          got: `${this.folder}, which is finished`,
+        })
+    }
+    const path = join(this.folder, METRICS)
+    const newest = list.at(-1)
+    let bytes = 0
+    if (newest) {
+      const { metadata } = parseChecked(readBytes(newest))
+      const { extra } = JSON.parse(metadata.checkpoint ?? '{}') as {
+        extra?: { callbacks?: { events?: { bytes?: number } } }
+      }
+      bytes = extra?.callbacks?.events?.bytes ?? 0
+    }
+    if (existsSync(path) && statSync(path).size > bytes && bytes > 0) truncateSync(path, bytes)
+    this.say(
+      newest
+        ? `going on with the run in ${this.folder}`
+        : `the run in ${this.folder} has no checkpoint yet: it begins anew`,
+    )
+    if (!newest) writeAtomic(path, '')
+    this.emit({ event: 'resume', task: this.task })
+  }
+  private checkpointPath(k: number): string {
+    return join(this.folder, CHECKPOINTS, k === 1 ? 'model.safetensors' : `model-${k}.safetensors`)
   }
   /** The last line of metrics and of `--json`. */
   end(measures: object): void {
@@ -119,6 +219,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
       threads,
       out: this.folder,
     })
+    rmSync(join(this.folder, CHECKPOINTS), { recursive: true, force: true })
   }
   /** Since the run began. */
   get seconds(): number {
@@ -156,29 +257,75 @@ export class Session<O extends SessionOptions = RecipeOptions> {
       ? data
       : new Subset(
           data,
-          Int32Array.from({ length: limit }, (_, i) => i),
+          Int32Array.from({ length: Math.min(limit, data.length) }, (_, i) => i),
         )
   }
-  /** Trains with a live bar for each epoch; epochs come from the options unless given. */
-  train(
+  /**
+   * Trains with a live bar for each epoch; epochs come from the options unless given. A checkpoint is written after every
+   * epoch, every half minute and at Ctrl-C; a run that goes on takes it up.
+   * @throws Interrupted at Ctrl-C, when the run has been saved
+   */
+  async train(
     title: string,
     model: Model,
     given: Omit<FitOptions, 'epochs'> & { epochs?: number },
-  ): Trainer {
+  ): Promise<Trainer> {
     const { epochs = this.options.epochs, callbacks = [], ...rest } = given
+    this.finished?.()
+    this.finished = undefined
+    const path = this.checkpointPath(++this.training)
+    const goesOn = this.options.resume !== undefined && existsSync(path)
     this.say(`\n${title}, ${grouped(model.parameterCount())} parameters`)
+    const metrics = join(this.folder, METRICS)
     const events: Callback = {
+      name: 'events',
       onEpochEnd: (_t, e) => this.emit({ event: 'epoch', run: title, ...e }),
+      state: () => ({ bytes: existsSync(metrics) ? statSync(metrics).size : 0 }),
     }
-    const bars = this.options.json ? [] : [new ProgressBars()]
-    const trainer = fit(model, {
-      ...rest,
-      epochs,
-      verbose: false,
-      callbacks: [events, ...bars, ...callbacks],
-    })
-    if (trainer.stopped) this.say(`stopped: ${trainer.stopped}`)
-    return trainer
+    const others = Math.max(0, this.trainings - this.training)
+    const bars = this.options.json ? [] : [new ProgressBars({ others })]
+    const periodic = new PeriodicCheckpoint(path, { epochs: 1, seconds: 30 })
+    const asked = onInterrupt()
+    const stop = (t: Trainer) => {
+      if (!asked.signal) return
+      periodic.write(t, '')
+      t.stop('interrupted')
+    }
+    // The last epoch's state is written when another training follows.
+    const writer: Callback = {
+      name: 'writer',
+      last: true,
+      onTrainStart: () => periodic.onTrainStart(),
+      onBatchEnd: (t, log) => (asked.signal ? stop(t) : periodic.onBatchEnd(t, log)),
+      onEpochEnd: (t, log) => {
+        if (asked.signal && log.epoch + 1 < epochs) stop(t)
+        else if (log.epoch + 1 < epochs && !t.stopped) periodic.onEpochEnd(t, log)
+        else {
+          const bytes = t.checkpoint()
+          this.finished = () => writeAtomic(path, bytes)
+        }
+      },
+    }
+    try {
+      const trainer = await fitAsync(model, {
+        ...rest,
+        epochs,
+        verbose: false,
+        callbacks: [events, ...bars, ...callbacks, writer],
+        ...(goesOn && { resume: path }),
+      })
+      if (asked.signal) {
+        ;(this.finished as (() => void) | undefined)?.()
+        throw new Interrupted(
+          asked.signal,
+          `stopped after step ${trainer.step}, saved in ${this.folder}. Go on with: nabla train --resume ${this.folder}`,
+        )
+      }
+      if (trainer.stopped) this.say(`stopped: ${trainer.stopped}`)
+      return trainer
+    } finally {
+      asked.release()
+    }
   }
 
   /** Classifies test data by the largest output: prints the confusion matrix, gives it with all outputs. */
@@ -219,6 +366,14 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     model: Model,
     { file = 'model.safetensors', config = {} }: { file?: string; config?: object } = {},
   ): void {
+    const bad = nonFiniteState(model)
+    if (bad !== undefined)
+      throw new TrainingError({
+        op: 'save',
+        rule: 'the weights must be finite numbers',
+        got: `${bad} that is not`,
+        fix: 'Lower the learning rate.',
+      })
     const run: SavedRun = { task: this.task, config }
     if (this.sets) {
       const { height, width, classes } = this.sets.train
@@ -226,7 +381,10 @@ export class Session<O extends SessionOptions = RecipeOptions> {
       run.input = { height, width, shape, mean, std }
       if (classes) run.classes = classes
     }
-    saveTensors(join(this.folder, file), model.stateDict(), { run: JSON.stringify(run) })
+    writeAtomic(
+      join(this.folder, file),
+      serializeChecked(model.stateDict(), { run: JSON.stringify(run) }),
+    )
   }
 }
 
@@ -239,15 +397,17 @@ const told = (b: Bound) =>
  * @throws TrainingError for a result that is not what the recipe promises
  */
 export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = {}): Promise<void> {
-  const options: RecipeOptions = { seed: 1, ...recipe.defaults, ...given }
+  const short = given.quick ? { epochs: 1, limit: 2000, ...recipe.quick } : {}
+  const options: RecipeOptions = { seed: 1, ...recipe.defaults, ...short, ...given }
   const own = recipe.defaults
   const checked =
+    !options.quick &&
     options.limit === undefined &&
     options.epochs >= own.epochs &&
     options.batchSize === own.batchSize &&
     options.lr === own.lr
-  const s = new Session(recipe.name, options, recipe.classifier)
-  const { out, ...config } = options
+  const s = new Session(recipe.name, options, recipe.classifier, recipe.trainings)
+  const { out, resume, ...config } = options
   s.begin(config)
   s.say(recipe.about)
   const measures = await recipe.run(s)

@@ -14,6 +14,8 @@ export const readBytes = (_path: string | URL): Uint8Array => missing('read', ha
 const keep = 'Offer the bytes as a download, or keep them in IndexedDB.'
 export const writeAtomic = (_path: string, _content: Uint8Array | string): void =>
   missing('write', keep)
+export const createFile = (_path: string, _content: string): boolean => missing('write', keep)
+export const relativePath = (_folder: string, file: string | URL): string => `${file}`
 export const appendBytes = (_path: string, _bytes: Uint8Array): void => missing('write', keep)
 export const removeFile = (_path: string): void => {}
 export const listFolder = (_path: string): string[] => missing('read', handOver)

@@ -12,11 +12,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
   MessageChannel,
@@ -87,6 +88,25 @@ export function writeAtomic(path: string, content: Uint8Array | string): void {
     }
     throw problem('write', path, error)
   }
+}
+
+/** Makes a file that is not there yet: false when it is. @throws FileError */
+export function createFile(path: string, content: string): boolean {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, content, { flag: 'wx' })
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST' && existsSync(path)) return false
+    throw problem('write', path, error)
+  }
+}
+
+/** The way from a folder to a file, with slashes. */
+export function relativePath(folder: string, file: string | URL): string {
+  const text = `${file}`
+  const path = text.startsWith('file:') ? fileURLToPath(text) : text
+  return relative(folder, path).replaceAll('\\', '/')
 }
 
 /** Adds bytes to the end of a file, which is made when there is none. @throws FileError */

@@ -36,6 +36,8 @@ export function parseChecked(
   bytes: Uint8Array,
   { required = true }: { required?: boolean } = {},
 ): ReturnType<typeof parseSafetensors> {
+  // What is wrong with the form says more than the checksum.
+  const { tensors, metadata } = parseSafetensors(bytes)
   const at = placeOf(bytes)
   if (at >= 0) {
     // `slice` of Node's Buffer copies nothing.
@@ -51,7 +53,6 @@ export function parseChecked(
         fix: 'The file is damaged: use the one before it.',
       })
   }
-  const parsed = parseSafetensors(bytes)
   if (at < 0 && required)
     throw new FileError({
       op: 'checksum',
@@ -59,5 +60,7 @@ export function parseChecked(
       got: 'none',
       fix: 'It is damaged, or was not written by nabla; weights alone are loaded by loadTensors.',
     })
-  return parsed
+  // It belongs to these bytes, not to what is made of them.
+  const { [KEY]: _, ...own } = metadata
+  return { tensors, metadata: own }
 }

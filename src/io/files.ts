@@ -2,7 +2,8 @@
 import { appendBytes, readBytes, removeFile, writeAtomic } from '#host'
 import { FileError } from '../core/errors.js'
 import type { Tensor } from '../ops/tensor.js'
-import { parseSafetensors, serializeSafetensors } from './safetensors.js'
+import { parseChecked } from './checksum.js'
+import { serializeSafetensors } from './safetensors.js'
 
 export { appendBytes, readBytes, removeFile, writeAtomic }
 
@@ -22,7 +23,7 @@ export function loadTensors(path: string): {
 } {
   const bytes = readBytes(path)
   try {
-    return parseSafetensors(bytes)
+    return parseChecked(bytes, { required: false })
   } catch (error) {
     if (error instanceof FileError) error.addPath(path)
     throw error

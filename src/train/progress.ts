@@ -10,12 +10,13 @@ const told = (loss: number, accuracy?: number) =>
   `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `  accuracy ${percent(accuracy)}`}`
 const rate = (samplesPerSecond: number) => `${grouped(Math.round(samplesPerSecond))} samples/s`
 
-/** A time in few letters: 3725 is '1 h 2 min'. */
+/** A time in few letters: 3725 is '1h02m'. */
 export function shortTime(seconds: number): string {
   const s = Math.max(0, Math.round(seconds))
-  if (s < 60) return `${s} s`
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`
-  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`
+  const two = (n: number) => `${Math.floor(n)}`.padStart(2, '0')
+  if (s < 60) return `${s}s`
+  if (s < 3600) return `${Math.floor(s / 60)}m${two(s % 60)}s`
+  return `${Math.floor(s / 3600)}h${two((s % 3600) / 60)}m`
 }
 
 /** Numbers of an epoch besides loss and accuracy, such as the metrics. */
@@ -43,12 +44,18 @@ function others(log: EpochLog): string {
 export class ProgressBars implements Callback {
   readonly name = 'progressBars'
   private readonly print: (line: string) => void
+  private readonly others: number
   private bar: Bar | undefined
   private began = 0
   private doneBefore = 0
 
-  constructor({ print = writeLine }: { print?: (line: string) => void } = {}) {
+  /** `others` trainings of the same length follow. */
+  constructor({
+    print = writeLine,
+    others = 0,
+  }: { print?: (line: string) => void; others?: number } = {}) {
     this.print = print
+    this.others = others
   }
   onTrainStart(t: Trainer): void {
     this.began = performance.now()
@@ -59,7 +66,9 @@ export class ProgressBars implements Callback {
     const all = t.epochs * t.batches
     const made = t.step - this.doneBefore
     if (!Number.isFinite(all) || made === 0) return ''
-    const seconds = ((performance.now() - this.began) / 1000 / made) * Math.max(0, all - t.step)
+    const seconds =
+      ((performance.now() - this.began) / 1000 / made) *
+      (Math.max(0, all - t.step) + this.others * all)
     return `${shortTime(seconds)} left`
   }
   private title(t: Trainer, epoch: number): string {
@@ -77,7 +86,7 @@ export class ProgressBars implements Callback {
     this.onClose()
     const validation =
       e.valLoss === undefined ? '' : `  validation ${told(e.valLoss, e.valAccuracy)}`
-    const left = e.epoch + 1 < t.epochs ? this.left(t) : ''
+    const left = e.epoch + 1 < t.epochs || this.others > 0 ? this.left(t) : ''
     this.print(
       `${this.title(t, e.epoch)}  ${told(e.loss, e.accuracy)}${validation}${others(e)}  ${rate(e.samplesPerSecond)}  ${e.seconds.toFixed(2)} s${left && `  ${left}`}`,
     )
