@@ -9,14 +9,22 @@ import { runPending } from '../ops/pending.js'
 import { backendOf, onStorage, Tensor } from '../ops/tensor.js'
 import { nodeOf, reachable } from '../ops/trace.js'
 import { ended, state, withState } from '../ops/state.js'
-import { type Box, FunctionRecorder } from './recorder.js'
+import { compareWithEager, compareTraces, type Traced } from './debug.js'
+import { type Box, FunctionRecorder, type Guard } from './recorder.js'
 
 export interface CompileOptions {
   /** Keep gradients that the function itself clears before `backward`, so that they can be read after it. */
   keepGrads?: boolean
+  /**
+   * Runs `fn` as it stands beside the program at every call, and throws at the first difference, with its name. Slow:
+   * for finding what the program has frozen.
+   */
+  debug?: boolean
 }
 
-const compileNames: OptionNames<CompileOptions> = { keepGrads: true }
+const compileNames: OptionNames<CompileOptions> = { keepGrads: true, debug: true }
+/** Programs that are kept for one signature of the arguments; beyond it the oldest one is given up. */
+const MOST = 8
 
 export interface Compiled<A extends unknown[], R> {
   (...args: A): R
@@ -40,9 +48,11 @@ const isTensor = (v: unknown): v is Tensor => v instanceof Tensor
 
 /** One traced program and what must hold for it to serve a call. */
 interface Variant {
+  /** What was traced, for debug. */
+  traced: Traced
   boxes: Box[]
   below: number[]
-  guards: { read: () => unknown; value: unknown }[]
+  guards: Guard[]
   executable: Executable | undefined
   /** Shapes and types of the outputs that get new memory, in order. */
   fresh: { shape: Shape; node: Node; keep?: Storage }[]
@@ -65,20 +75,13 @@ class OutputRef {
 }
 const isOutputRef = (v: unknown): v is OutputRef => v instanceof OutputRef
 
-function trace(
+/** Runs the function with a recorder in the place of the backend; `add` takes the tensors that it returns. */
+function record(
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
-  tensors: readonly Tensor[],
-  keepGrads: boolean,
-): Variant {
+  add: (node: Node) => OutputRef,
+): { recorder: FunctionRecorder; result: unknown } {
   const recorder = new FunctionRecorder()
-  const outputs: GraphOutput[] = []
-  const fresh: Variant['fresh'] = []
-  const add = (node: Node): OutputRef => {
-    outputs.push({ node })
-    fresh.push({ shape: node.shape, node })
-    return new OutputRef(fresh.length - 1)
-  }
   const result = withState('recorder', recorder, () => {
     let i = 0
     const standIns = treeMap(args, isTensor, (t) => recorder.argument(t, i++)) as never[]
@@ -86,6 +89,28 @@ function trace(
     return treeMap(value, isTensor, (t) => (t.recorder === recorder ? add(nodeOf(t)) : t))
   })
   for (const f of recorder.waiting) f()
+  return { recorder, result }
+}
+const tracedBy = ({ nodes, boxes }: FunctionRecorder): Traced => ({
+  nodes: [...nodes],
+  captured: boxes.map((b) => b.tensor),
+})
+
+function trace(
+  fn: (...args: never[]) => unknown,
+  args: readonly unknown[],
+  tensors: readonly Tensor[],
+  keepGrads: boolean,
+): Variant {
+  const outputs: GraphOutput[] = []
+  const fresh: Variant['fresh'] = []
+  const add = (node: Node): OutputRef => {
+    outputs.push({ node })
+    fresh.push({ shape: node.shape, node })
+    return new OutputRef(fresh.length - 1)
+  }
+  const { recorder, result } = record(fn, args, add)
+  const traced = tracedBy(recorder)
   const written = recorder.boxes.filter((b) => b.written && b.written !== b.node)
   if (written.length > 0) {
     const boxesOn = new Map<Storage | undefined, number>()
@@ -143,6 +168,7 @@ function trace(
   for (const i of keptRefs)
     fresh[i]!.keep = backend.alloc(fresh[i]!.node.dtype, sizeOf(fresh[i]!.shape))
   return {
+    traced,
     boxes,
     below: boxes.map((b) => reach(b.tensor.shape, b.tensor.strides).below),
     guards: recorder.guards,
@@ -172,6 +198,12 @@ function fits(v: Variant, args: readonly Tensor[]): boolean {
     v.offsets[i] = t.offset - v.below[i]!
   }
   return true
+}
+
+/** The name of the first fact that is another than it was traced with. */
+function changed(v: Variant): string | undefined {
+  const guard = v.guards.find(({ read, value }) => !Object.is(read(), value))
+  return guard?.name?.()
 }
 
 /** A program as text: what comes in, what changes, what comes out, then its instructions. */
@@ -232,20 +264,50 @@ function done(v: Variant, args: readonly Tensor[], storages: readonly Storage[])
 }
 
 /**
- * Traces `fn` once for each signature of its arguments (shapes, types, static values, train or eval mode) and runs
- * it as one program. Tensors that `fn` reads or writes from outside (parameters, gradients, optimizer state) are
- * found by tracing and changed in place. Gradients that `fn` clears itself before `backward` are null after the
- * call unless `keepGrads` is set. Results carry no history: call `backward` inside.
+ * Traces `fn` once for each signature of its arguments and runs it as one program from then on.
  *
- * @throws TraceError when `fn` reads a value (`item`, `toArray`) or returns a promise
+ * **What is read anew at each call.** The elements of tensors: of arguments, and of every tensor from outside that `fn`
+ * reads or writes (parameters, gradients, optimizer state, running statistics, the random generator). They are captured
+ * when they are met and changed in place. The learning rate and what schedules move are tensors as well.
+ *
+ * **What is frozen.** Everything else has the value that it had while `fn` was traced: numbers, strings and lists from
+ * outside, `Math.random()`, `Date.now()`, `console.log`, and which way an `if` went. So
+ * ```js
+ * let scale = 1
+ * const step = compile((x) => x.mul(scale))
+ * step(ones([1])) // [1]
+ * scale = 2
+ * step(ones([1])) // [1]: 1 is part of the program
+ * ```
+ * Pass what changes as an argument (`step(x, scale)`: each value is traced once; `step(x, tensor(scale))`: all share one
+ * program) or keep it in a tensor and `assign` to it. Random numbers come from `rand`, `normal`, `dropout`.
+ *
+ * **When it traces again.** For another shape, type or layout of a tensor argument, or another value of an argument that
+ * is no tensor; when a module that ran goes between `train()` and `eval()`, or one of its fields is another: a
+ * parameter, buffer or layer that was replaced, added or taken out, an option such as the `p` of a dropout, an entry in a
+ * list of options; when a parameter is frozen, and when an option of the optimizer changes. Fields that `fn` sets itself
+ * (a kept attention map, a counter) are not watched; a counter is frozen. Eight programs are kept for each signature.
+ *
+ * **How to see.** `step.traces` counts, `step.explain()` prints the programs and why they were traced again, and
+ * `compile(fn, { debug: true })` runs `fn` beside the program at every call and throws at the first difference, with the
+ * place, such as `Net.fc/mul`, and both values.
+ *
+ * Gradients that `fn` clears itself before `backward` are null after the call unless `keepGrads` is set. Results carry no
+ * history: call `backward` inside.
+ *
+ * @throws TraceError when `fn` reads a value (`item`, `toArray`), and in debug mode at a difference; ValueError when it
+ * returns a promise
+ * @example compile((x) => x.mul(2).sum())(tensor([1, 2])).item() // 6
  */
 export function compile<A extends unknown[], R>(
   fn: (...args: A) => R,
   options: CompileOptions = {},
 ): Compiled<A, R> {
-  const { keepGrads = false } = checkOptions('compile', options, compileNames)
+  const { keepGrads = false, debug = false } = checkOptions('compile', options, compileNames)
   const variants = new Map<string, Variant[]>()
   let traces = 0
+  let warned = false
+  const reasons: string[] = []
   /** The program for these arguments. */
   const find = (args: A): [Variant, Tensor[]] => {
     // What the run before has found wrong is told before the next one.
@@ -263,9 +325,20 @@ export function compile<A extends unknown[], R>(
     }
     let variant = list.find((v) => fits(v, tensors))
     if (!variant) {
+      const reason = list[0] && changed(list[0])
       variant = trace(fn as never, args, tensors, keepGrads)
       traces++
+      if (reason) reasons.push(`traced again: ${reason} has changed`)
       list.unshift(variant)
+      if (list.length > MOST) {
+        list.pop()!.executable?.free()
+        if (!warned) {
+          warned = true
+          console.warn(
+            `nabla: a compiled function is traced again and again${reason ? `, since ${reason} changes` : ''}. Pass what changes as an argument, or write it into a tensor with assign().`,
+          )
+        }
+      }
       if (!fits(variant, tensors))
         throw new TraceError({
           op: 'compile',
@@ -276,7 +349,21 @@ export function compile<A extends unknown[], R>(
   }
   // Inside of another traced function it is part of that program; while results are inspected it runs eagerly.
   const plain = () => state.recorder !== undefined || state.inspect !== undefined
-  const call = (...args: A): R => (plain() ? fn(...args) : (run(...find(args)) as R))
+  const call = (...args: A): R => {
+    if (plain()) return fn(...args)
+    const [variant, tensors] = find(args)
+    if (!debug) return run(variant, tensors) as R
+    const again = record(fn as never, args, () => new OutputRef(0)).recorder
+    compareTraces(variant.traced, tracedBy(again))
+    const written = variant.written.map((b) => b.find(tensors)!)
+    const graded = variant.boxes.map((b) => b.tensor)
+    return compareWithEager(
+      written,
+      graded,
+      () => run(variant, tensors) as R,
+      () => fn(...args),
+    )
+  }
   const compiled = Object.assign(call, {
     async async(...args: A): Promise<R> {
       if (plain()) return fn(...args)
@@ -288,10 +375,12 @@ export function compile<A extends unknown[], R>(
       })
     },
     explain: () =>
-      [...variants.values()]
-        .flat()
-        .map((v, i, all) => describe(v, `program ${i + 1} of ${all.length}`))
-        .join('\n\n'),
+      [
+        ...[...variants.values()]
+          .flat()
+          .map((v, i, all) => describe(v, `program ${i + 1} of ${all.length}`)),
+        ...reasons,
+      ].join('\n\n'),
     free() {
       for (const list of variants.values()) for (const v of list) v.executable?.free()
       variants.clear()

@@ -34,13 +34,20 @@ export interface GradEntry {
   box: Box | undefined
 }
 
+/** A fact that the function depends on, and what it is called when it has changed. */
+export interface Guard {
+  read: () => unknown
+  value: unknown
+  name: (() => string | undefined) | undefined
+}
+
 /** Finds what a function reads and writes while it is traced. */
 export class FunctionRecorder implements Recorder {
   readonly tracesUser = true
   readonly nodes: Node[] = []
   readonly boxes: Box[] = []
   readonly grads = new Map<Tensor, GradEntry>()
-  readonly guards: { read: () => unknown; value: unknown }[] = []
+  readonly guards: Guard[] = []
   readonly after: (() => void)[] = []
   private readonly byTensor = new Map<Tensor, Box>()
   /** The traced stand-ins of the arguments, and which they are. */
@@ -192,7 +199,7 @@ export class FunctionRecorder implements Recorder {
     this.after.push(f)
   }
 
-  guard(read: () => unknown): void {
-    this.guards.push({ read, value: read() })
+  guard(read: () => unknown, name?: () => string | undefined): void {
+    this.guards.push({ read, value: read(), name })
   }
 }

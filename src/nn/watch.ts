@@ -3,8 +3,9 @@ import { partsOf } from '../core/tree.js'
 import type { Recorder } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
 
-/** One value that was read: where it stands and what it was. */
-type Fact = { read: () => unknown; value: unknown }
+/** One value that was read: what it is called, how to read it again, and what it was. */
+type Fact = { name: string; read: () => unknown; value: unknown }
+type Parts = readonly (readonly [string, unknown])[]
 /** Longer lists are data: they are known by identity and length. */
 const LONGEST = 256
 
@@ -12,33 +13,36 @@ const watched = new WeakMap<Recorder, WeakSet<object>>()
 
 function factsOf<M extends object>(
   m: M,
-  parts: readonly (readonly [string, unknown])[],
+  name: string,
+  fieldsOf: (m: M) => Parts,
   facts: Fact[],
 ): void {
   const open = m as Record<string, unknown>
-  const count = Object.keys(m).length
-  facts.push({ read: () => Object.keys(m).length, value: count })
+  const parts = fieldsOf(m)
+  const own = Object.keys(m).length
+  // A container holds parts that stand in no field.
+  const count = parts.length === own ? () => Object.keys(m).length : () => fieldsOf(m).length
+  facts.push({ name: `the number of fields of ${name}`, read: count, value: parts.length })
   for (const [key, value] of parts) {
-    // A container's parts stand in no property.
-    if (key in m) facts.push({ read: () => open[key], value })
-    within(value, facts, [m])
+    if (key in m) facts.push({ name: `${name}.${key}`, read: () => open[key], value })
+    within(value, `${name}.${key}`, facts, [m])
   }
 }
 
 /** The entries of lists, plain objects, Maps and Sets. */
-function within(value: unknown, facts: Fact[], above: readonly object[]): void {
+function within(value: unknown, name: string, facts: Fact[], above: readonly object[]): void {
   if (value instanceof Tensor) return
   const parts = partsOf(value)
   if (!parts || above.includes(value as object)) return
   const size = () => partsOf(value)!.length
-  facts.push({ read: size, value: parts.length })
+  facts.push({ name: `the length of ${name}`, read: size, value: parts.length })
   if (parts.length > LONGEST) return
   const deeper = [...above, value as object]
   const one = (i: number) => partsOf(value)![i]?.[1]
   const direct = Array.isArray(value) ? (i: number) => value[i] as unknown : one
-  parts.forEach(([, part], i) => {
-    facts.push({ read: () => direct(i), value: part })
-    within(part, facts, deeper)
+  parts.forEach(([key, part], i) => {
+    facts.push({ name: `${name}.${key}`, read: () => direct(i), value: part })
+    within(part, `${name}.${key}`, facts, deeper)
   })
 }
 
@@ -48,19 +52,25 @@ function within(value: unknown, facts: Fact[], above: readonly object[]): void {
  */
 export function watch<M extends object>(
   modules: Iterable<readonly [string, M]>,
-  fieldsOf: (m: M) => readonly (readonly [string, unknown])[],
+  fieldsOf: (m: M) => Parts,
   recorder: Recorder,
 ): void {
   const seen = watched.get(recorder) ?? new WeakSet()
   watched.set(recorder, seen)
   let facts: Fact[] = []
-  for (const [, m] of modules) {
+  let root = ''
+  for (const [path, m] of modules) {
+    if (path === '') root = m.constructor.name
     if (seen.has(m)) continue
     seen.add(m)
-    factsOf(m, fieldsOf(m), facts)
+    factsOf(m, path === '' ? root : `${root}.${path}`, fieldsOf, facts)
   }
+  if (facts.length === 0) return
   const holds = (f: Fact) => Object.is(f.read(), f.value)
-  recorder.guard(() => facts.every(holds))
+  recorder.guard(
+    () => facts.every(holds),
+    () => facts.find((f) => !holds(f))?.name,
+  )
   recorder.whenTraced?.(() => {
     facts = facts.filter(holds)
   })

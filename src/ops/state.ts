@@ -17,7 +17,7 @@ export interface Recorder {
   readGrad(t: Tensor, now: Tensor | null): Tensor | null
   writeGrad(t: Tensor, value: Tensor | null): void
   /** A fact that was read while tracing; a change of it traces anew. */
-  guard(read: () => unknown): void
+  guard(read: () => unknown, name?: () => string | undefined): void
   /** Has `f` called after each run of the program. */
   afterRun?(f: () => void): void
   /** Runs `f` when the function has been traced to its end. */
