@@ -1,6 +1,7 @@
 import { nativeBackend, nativeProblem, tellFallback } from '#native'
 import { env } from '#platform'
 import { referenceBackend } from '#reference'
+import type { DType } from '../core/dtype.js'
 import { BackendError } from '../core/errors.js'
 import type { Backend, BackendName } from './backend.js'
 import { type WasmPart, wasmParts } from './cpu/variant.js'
@@ -42,6 +43,12 @@ function defaultBackend(): Backend {
   if (native) return native
   tellFallback(nativeProblem() ?? '')
   return wasmBackend()
+}
+
+/** The current backend where it holds the type, else the reference backend, which holds every one. @throws BackendError */
+export function homeOf(dtype: DType): Backend {
+  const now = backend()
+  return now.dtypes.includes(dtype) ? now : backend('reference')
 }
 
 /** The names of the backends that can run here, the default one first. */

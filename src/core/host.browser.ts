@@ -19,6 +19,7 @@ export const relativePath = (_folder: string, file: string | URL): string => `${
 export const appendBytes = (_path: string, _bytes: Uint8Array): void => missing('write', keep)
 export const removeFile = (_path: string): void => {}
 export const listFolder = (_path: string): string[] => missing('read', handOver)
+export const realPath = (path: string): string => path
 export const exists = (_path: string): boolean => false
 export const parseCsv: (text: string, options: object) => unknown = parse
 export const joinPath = (...parts: string[]): string => parts.join('/')
@@ -85,7 +86,6 @@ export const sha256 = (_bytes: Uint8Array): string => missing('sha256', 'Use cry
 export const packageFile = (_file: string): string | undefined => undefined
 export const packageFolder = (_name: string): string | undefined => undefined
 export const cacheFolder = (): string => 'nabla'
-export const pythonFolders = (): string[] => []
 export const decodeJpeg = (
   _bytes: Uint8Array,
   _chroma: boolean,

@@ -10,8 +10,10 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -124,11 +126,25 @@ export function removeFile(path: string): void {
   rmSync(path, { force: true })
 }
 
-/** Names in a folder, sorted, folders among them with a slash. @throws FileError when it cannot be read */
+/** Whether a link leads to a folder; one that leads nowhere does not. */
+const leadsToFolder = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+
+/** The path of a file or folder without links. */
+export const realPath = (path: string): string => realpathSync(path)
+
+/**
+ * Names in a folder, sorted, folders among them with a slash, also those that are links.
+ * @throws FileError when it cannot be read
+ */
 export function listFolder(path: string): string[] {
   try {
     return readdirSync(path, { withFileTypes: true })
-      .map((e) => (e.isDirectory() ? `${e.name}/` : e.name))
+      .map((e) =>
+        e.isDirectory() || (e.isSymbolicLink() && leadsToFolder(join(path, e.name)))
+          ? `${e.name}/`
+          : e.name,
+      )
       .sort()
   } catch (error) {
     throw problem('read', path, error)
@@ -187,19 +203,6 @@ export function packageFolder(name: string): string | undefined {
 /** Where downloads are kept: $NABLA_CACHE, else $XDG_CACHE_HOME/nabla, else ~/.cache/nabla. */
 export const cacheFolder = (): string =>
   process.env.NABLA_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'nabla')
-
-/** Folders in which Python installs libraries, for the data sets that they hold. */
-export function pythonFolders(): string[] {
-  const env = process.env.VIRTUAL_ENV
-  const roots = [env, join(homedir(), '.local'), '/usr/local', '/usr'].filter(
-    (r) => r !== undefined,
-  )
-  return roots.flatMap((root) => {
-    const lib = join(root, 'lib')
-    const versions = existsSync(lib) ? readdirSync(lib).filter((n) => n.startsWith('python3')) : []
-    return versions.flatMap((v) => [join(lib, v, 'dist-packages'), join(lib, v, 'site-packages')])
-  })
-}
 
 /** RGB, three bytes a pixel; the memory that it takes is checked before. @throws Error with the decoder's words */
 export const decodeJpeg = (

@@ -1,9 +1,10 @@
 /** Datasets: examples by index. */
 import { IndexError, ShapeError, ValueError } from '../core/errors.js'
+import { showValue } from '../core/options.js'
 import { indexSelect } from '../ops/indexing.js'
 import { stack } from '../ops/join.js'
 import { select } from '../ops/slice.js'
-import { Tensor } from '../ops/tensor.js'
+import { fromData, Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 
 /** Examples by index. A dataset that can make a whole batch at once says so by `batch`. */
@@ -12,7 +13,7 @@ export interface Dataset<T = Tensor[]> {
   get(i: number): T
   batch?(indices: ArrayLike<number>): T
   /** Gives back the memory of what `batch` made, for the next batch; called by who alone held it. */
-  release?(batch: T): void
+  release?(batch: NoInfer<T>): void
   /** Where another thread can make the dataset anew, and which of its examples these are; see `datasetFrom`. */
   readonly origin?: Origin
 }
@@ -48,27 +49,37 @@ export class IterableDataset<T> implements Iterable<T> {
   }
 }
 
-/** Tensors whose first axes run together: example i is their i-th parts. */
-export class TensorDataset implements Dataset<Tensor[]> {
-  readonly tensors: readonly Tensor[]
+/**
+ * Tensors whose first axes run together: example i is their i-th parts.
+ * @throws ValueError when there is no tensor, ShapeError for tensors of different first extents
+ * @example new TensorDataset(tensor([[1, 2], [3, 4]]), tensor([5, 6])).get(1) // [[3, 4], 6]
+ */
+export class TensorDataset<T extends Tensor[] = Tensor[]> implements Dataset<T> {
+  readonly tensors: Readonly<T>
   readonly length: number
-  constructor(...tensors: Tensor[]) {
+  constructor(...tensors: T) {
+    const first = tensors[0]
+    const op = 'TensorDataset'
+    if (!(first instanceof Tensor))
+      throw new ValueError({ op, rule: 'there must be a tensor', got: showValue(first) })
+    const extents = tensors.map((t) => t.shape[0])
+    if (extents.some((n) => n === undefined || n !== extents[0]))
+      throw new ShapeError({
+        op,
+        rule: 'all first extents must be equal',
+        got: extents.map((n) => (n === undefined ? 'none' : `${n}`)).join(', '),
+      })
     this.tensors = tensors
-    this.length = tensors[0]?.shape[0] ?? 0
-    for (const t of tensors)
-      if (t.shape[0] !== this.length)
-        throw new ShapeError({
-          op: 'TensorDataset',
-          rule: 'all first extents must be equal',
-          got: tensors.map((x) => `${x.shape[0]}`).join(', '),
-        })
+    this.length = extents[0]!
   }
-  get(i: number): Tensor[] {
-    return this.tensors.map((t) => select(t, 0, i))
+  get(i: number): T {
+    return this.tensors.map((t) => select(t, 0, i)) as T
   }
-  batch(indices: ArrayLike<number>): Tensor[] {
-    const index = tensor(Int32Array.from(indices))
-    return this.tensors.map((t) => indexSelect(t, 0, index))
+  batch(indices: ArrayLike<number>): T {
+    const index = Int32Array.from(indices)
+    return this.tensors.map((t) =>
+      indexSelect(t, 0, fromData(index, [index.length], 'int32', t.backend)),
+    ) as T
   }
 }
 
@@ -89,7 +100,7 @@ export class Subset<T> implements Dataset<T> {
           got: `${indices[i]}`,
         })
     if (source.batch)
-      this.batch = (list) => source.batch!(Int32Array.from(list, (i) => indices[i]!))
+      this.batch = (list) => source.batch!(Int32Array.from(list, (i) => this.indexOf(i)))
     if (source.release) this.release = (batch) => source.release!(batch)
     const { origin } = source
     if (origin) this.origin = { ...origin, at: (i) => (origin.at ?? Number)(indices[i]!) }
@@ -98,7 +109,16 @@ export class Subset<T> implements Dataset<T> {
   release?: (batch: T) => void
   readonly origin?: Origin
   get(i: number): T {
-    return this.source.get(this.indices[i]!)
+    return this.source.get(this.indexOf(i))
+  }
+  private indexOf(i: number): number {
+    const found = this.indices[i]
+    if (found !== undefined) return found
+    throw new IndexError({
+      op: 'Subset',
+      rule: `indices lie from 0 to ${this.length - 1}`,
+      got: `${i}`,
+    })
   }
 }
 
@@ -112,14 +132,14 @@ export class ConcatDataset<T> implements Dataset<T> {
   }
   get(i: number): T {
     let at = i
-    if (i >= 0)
+    if (i >= 0 && Number.isInteger(i))
       for (const p of this.parts) {
         if (at < p.length) return p.get(at)
         at -= p.length
       }
     throw new IndexError({
       op: 'ConcatDataset',
-      rule: `places lie from 0 to ${this.length - 1}`,
+      rule: `indices lie from 0 to ${this.length - 1}`,
       got: `${i}`,
     })
   }
@@ -140,25 +160,52 @@ export class MapDataset<T, U> implements Dataset<U> {
   }
 }
 
-/** Examples as one batch: tensors are stacked, numbers become tensors, lists and objects go by part. */
+/** The value at a name or place of an example. @throws ValueError when the example has none */
+function partOf(example: unknown, k: string | number, i: number): unknown {
+  if (typeof example === 'object' && example !== null && Object.hasOwn(example, k))
+    return (example as Record<string, unknown>)[k]
+  throw new ValueError({
+    op: 'collate',
+    rule: 'all examples of a batch must have the same parts',
+    got: `none called ${k} in the example ${i} of the batch`,
+    fix: 'Pass a collate function.',
+  })
+}
+
+/** Numbers as one tensor: int32 where all are whole and fit, float32 otherwise. @throws ValueError */
+function numbersTensor(list: readonly unknown[]): Tensor {
+  const odd = list.findIndex((v) => typeof v !== 'number')
+  const large = list.findIndex(
+    (v) => Number.isFinite(v) && !Number.isFinite(Math.fround(v as number)),
+  )
+  if (odd >= 0 || large >= 0)
+    throw new ValueError({
+      op: 'collate',
+      rule: odd >= 0 ? 'all examples of a batch must be of one kind' : 'numbers must fit float32',
+      got: `${showValue(list[odd >= 0 ? odd : large])} in the example ${odd >= 0 ? odd : large} of the batch`,
+    })
+  const whole = list.every((v) => (v as number) === ((v as number) | 0))
+  return tensor(whole ? Int32Array.from(list as number[]) : Float32Array.from(list as number[]))
+}
+
+/**
+ * Examples as one batch: tensors are stacked, numbers become tensors (int32 when all are whole and fit it, else float32),
+ * lists and objects go by part.
+ * @throws ValueError for examples of different kinds or parts, and numbers beyond float32
+ */
 export function collate(examples: readonly unknown[]): unknown {
   const first = examples[0]
   if (first instanceof Tensor) return stack(examples as Tensor[])
-  if (typeof first === 'number')
-    return tensor(
-      examples.every(Number.isInteger)
-        ? Int32Array.from(examples as number[])
-        : Float32Array.from(examples as number[]),
-    )
+  if (typeof first === 'number') return numbersTensor(examples)
   if (typeof first === 'boolean') return tensor(examples as boolean[])
-  if (Array.isArray(first))
-    return first.map((_, k) => collate(examples.map((e) => (e as unknown[])[k])))
+  if (Array.isArray(first)) {
+    const other = examples.findIndex((e) => !Array.isArray(e) || e.length !== first.length)
+    if (other >= 0) partOf(undefined, first.length - 1, other)
+    return first.map((_, k) => collate(examples.map((e, i) => partOf(e, k, i))))
+  }
   if (typeof first === 'object' && first !== null)
     return Object.fromEntries(
-      Object.keys(first).map((k) => [
-        k,
-        collate(examples.map((e) => (e as Record<string, unknown>)[k])),
-      ]),
+      Object.keys(first).map((k) => [k, collate(examples.map((e, i) => partOf(e, k, i)))]),
     )
   return examples
 }

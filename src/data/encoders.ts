@@ -1,10 +1,16 @@
 /** Categories as numbers. */
 import { ShapeError, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
-import { checkColumns, type Fitted, fitted } from './scalers.js'
+import { checkColumns, type Fitted, fitted, requireLearned } from './scalers.js'
 
 export type Category = string | number | boolean
+
+const areCategories = (v: unknown): v is Category[] =>
+  Array.isArray(v) &&
+  v.every((c) => ['string', 'number', 'boolean'].includes(typeof c)) &&
+  new Set(v).size === v.length
 
 /** Numbers by size, then text by code units, then false and true. */
 function sortCategories(values: Iterable<Category>): Category[] {
@@ -57,7 +63,7 @@ export class LabelEncoder {
     return { type: 'LabelEncoder', learned: this.classes }
   }
   restore({ learned }: Fitted): this {
-    this.learned = learned as Category[]
+    this.learned = requireLearned('LabelEncoder', learned, areCategories(learned))
     return this
   }
 }
@@ -71,6 +77,17 @@ function unknown(op: string, value: Category, known: readonly Category[], where:
   })
 }
 
+export interface OneHotEncoderOptions {
+  /**
+   * Leaves out the first category of each column ('ifBinary': of those with two), so that columns are independent; null,
+   * none, when not given.
+   */
+  drop?: 'first' | 'ifBinary' | null
+  /** What becomes of a category that was not there when fitting: an error, or 0 everywhere. */
+  handleUnknown?: 'error' | 'ignore'
+}
+const oneHotOptions: OptionNames<OneHotEncoderOptions> = { drop: true, handleUnknown: true }
+
 /**
  * Each column of categories as one column for each category, 1 where it is that one.
  * https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.OneHotEncoder.html
@@ -80,11 +97,24 @@ export class OneHotEncoder {
   private learned: Category[][] | undefined
   private readonly drop: 'first' | 'ifBinary' | null
   private readonly handleUnknown: 'error' | 'ignore'
-  /** `drop` leaves out the first category of each column ('ifBinary': of those with two), so that columns are independent. */
-  constructor({
-    drop = null,
-    handleUnknown = 'error',
-  }: { drop?: 'first' | 'ifBinary' | null; handleUnknown?: 'error' | 'ignore' } = {}) {
+  constructor(options: OneHotEncoderOptions = {}) {
+    const { drop = null, handleUnknown = 'error' } = checkOptions(
+      'OneHotEncoder',
+      options,
+      oneHotOptions,
+    )
+    if (drop !== null && drop !== 'first' && drop !== 'ifBinary')
+      throw new ValueError({
+        op: 'OneHotEncoder',
+        rule: "drop must be null, 'first' or 'ifBinary'",
+        got: `${drop as string}`,
+      })
+    if (handleUnknown !== 'error' && handleUnknown !== 'ignore')
+      throw new ValueError({
+        op: 'OneHotEncoder',
+        rule: "handleUnknown must be 'error' or 'ignore'",
+        got: `${handleUnknown as string}`,
+      })
     this.drop = drop
     this.handleUnknown = handleUnknown
   }
@@ -170,7 +200,11 @@ export class OneHotEncoder {
     }
   }
   restore({ learned }: Fitted): this {
-    this.learned = learned as Category[][]
+    this.learned = requireLearned(
+      'OneHotEncoder',
+      learned,
+      Array.isArray(learned) && learned.every(areCategories),
+    )
     return this
   }
 }

@@ -1,16 +1,24 @@
 /** Pictures in folders, one folder a class. */
-import { joinPath, listFolder, readBytes } from '#host'
+import { joinPath, listFolder, readBytes, realPath } from '#host'
 import { FileError, IndexError } from '../core/errors.js'
-import { type ColorMode, decodeImage, toPlanes } from '../core/image.js'
+import { type ColorMode, type DecodeOptions, decodeImage, toPlanes } from '../core/image.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import type { Dataset } from './dataset.js'
 
-export interface ImageFolderOptions {
-  /** Gray (one channel) or color (three); color when not given. */
+export interface ImageFolderOptions extends Omit<DecodeOptions, 'name' | 'mode'> {
+  /** Gray 'L' (one channel) or 'RGB' (three); 'RGB' when not given. */
   mode?: Exclude<ColorMode, 'RGBA'>
   /** Changes each picture as it is read, for example to one size. */
   transform?: (x: Tensor) => Tensor
+}
+
+const folderOptions: OptionNames<ImageFolderOptions> = {
+  mode: true,
+  transform: true,
+  maxBytes: true,
+  exifOrientation: true,
 }
 
 /**
@@ -26,10 +34,11 @@ export class ImageFolder implements Dataset<[Tensor, Tensor]> {
   /** The files, and the class of each. */
   readonly paths: readonly string[]
   readonly labels: Int32Array
-  private readonly mode: ColorMode
+  private readonly decoding: DecodeOptions
   private readonly transform: ((x: Tensor) => Tensor) | undefined
 
-  constructor(root: string, { mode = 'RGB', transform }: ImageFolderOptions = {}) {
+  constructor(root: string, options: ImageFolderOptions = {}) {
+    const { transform, ...decoding } = checkOptions('ImageFolder', options, folderOptions)
     const names = listFolder(root)
       .filter((n) => n.endsWith('/'))
       .map((n) => n.slice(0, -1))
@@ -56,7 +65,7 @@ export class ImageFolder implements Dataset<[Tensor, Tensor]> {
     this.paths = paths
     this.labels = Int32Array.from(labels)
     this.length = paths.length
-    this.mode = mode
+    this.decoding = { mode: 'RGB', ...decoding }
     this.transform = transform
   }
 
@@ -65,10 +74,10 @@ export class ImageFolder implements Dataset<[Tensor, Tensor]> {
     if (path === undefined)
       throw new IndexError({
         op: 'ImageFolder',
-        rule: `places lie from 0 to ${this.length - 1}`,
+        rule: `indices lie from 0 to ${this.length - 1}`,
         got: `${i}`,
       })
-    const pixels = decodeImage(readBytes(path), { mode: this.mode, name: path })
+    const pixels = decodeImage(readBytes(path), { ...this.decoding, name: path })
     const { channels, height, width } = pixels
     const x = tensor(toPlanes(pixels), { shape: [channels, height, width] })
     const y = tensor(Int32Array.of(this.labels[i]!), { shape: [] })
@@ -76,9 +85,12 @@ export class ImageFolder implements Dataset<[Tensor, Tensor]> {
   }
 }
 
-function picturesIn(folder: string): string[] {
+/** The pictures in a folder and those below it; a link to a folder that lies above is not followed again. */
+function picturesIn(folder: string, above: readonly string[] = []): string[] {
+  const real = realPath(folder)
+  if (above.includes(real)) return []
   return listFolder(folder).flatMap((n) => {
-    if (n.endsWith('/')) return picturesIn(joinPath(folder, n.slice(0, -1)))
+    if (n.endsWith('/')) return picturesIn(joinPath(folder, n.slice(0, -1)), [...above, real])
     return /\.(png|jpe?g)$/i.test(n) ? [joinPath(folder, n)] : []
   })
 }

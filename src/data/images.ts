@@ -1,6 +1,6 @@
 /** Labelled gray images, one byte a pixel, as MNIST and its kin come. */
 import { reshape } from '../ops/broadcast.js'
-import { FileError, ValueError } from '../core/errors.js'
+import { FileError, IndexError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { takeBytes } from '../ops/bytes.js'
 import { slice } from '../ops/slice.js'
@@ -110,6 +110,13 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
 
   batch(indices: ArrayLike<number>): [Tensor, Tensor] {
     const count = indices.length
+    for (let b = 0; b < count; b++)
+      if (!(indices[b]! >= 0 && indices[b]! < this.length && Number.isInteger(indices[b])))
+        throw new IndexError({
+          op: 'images',
+          rule: `indices lie from 0 to ${this.length - 1}`,
+          got: `${indices[b]}`,
+        })
     const rows = this.rows()
     const shape = [count, ...this.shape]
     let x: Tensor
@@ -123,7 +130,7 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
     return [x, y]
   }
 
-  release(batch: readonly Tensor[]): void {
+  release(batch: [Tensor, Tensor]): void {
     for (const t of batch) t.dispose()
   }
 

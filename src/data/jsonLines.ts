@@ -1,6 +1,7 @@
 /** JSON lines: a JSON value on every line. */
 import { readBytes } from '#host'
-import { FileError } from '../core/errors.js'
+import { FileError, IndexError } from '../core/errors.js'
+import { checkOptions } from '../core/options.js'
 import type { Dataset } from './dataset.js'
 
 /**
@@ -12,9 +13,10 @@ export class JsonLinesDataset<T = unknown> implements Dataset<T> {
   readonly length: number
   private readonly values: T[] = []
 
-  constructor(text: string, { name = 'jsonl' }: { name?: string } = {}) {
+  constructor(text: string, options: { name?: string } = {}) {
+    const { name = 'jsonl' } = checkOptions('JsonLinesDataset', options, ['name'])
     // JSON itself has no line breaks inside of a value written on one line.
-    text.split(/\r?\n/).forEach((line, i) => {
+    text.split(/\r\n|\n|\r/).forEach((line, i) => {
       if (line.trim() === '') return
       try {
         this.values.push(JSON.parse(i === 0 ? line.replace(/^\uFEFF/, '') : line) as T)
@@ -32,10 +34,27 @@ export class JsonLinesDataset<T = unknown> implements Dataset<T> {
     this.length = this.values.length
   }
   get(i: number): T {
-    return this.values[i]!
+    if (i in this.values) return this.values[i]!
+    throw new IndexError({
+      op: 'JsonLinesDataset',
+      rule: `indices lie from 0 to ${this.length - 1}`,
+      got: `${i}`,
+    })
+  }
+}
+
+/** @throws FileError for bytes that are not UTF-8, which would be replaced */
+function textOf(bytes: Uint8Array, name: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new FileError(
+      { op: name, rule: 'the file must be text in UTF-8', got: 'other bytes' },
+      { cause },
+    )
   }
 }
 
 /** The dataset of a file of JSON lines, for Node. @throws FileError */
 export const jsonLinesFile = <T = unknown>(path: string): JsonLinesDataset<T> =>
-  new JsonLinesDataset<T>(new TextDecoder().decode(readBytes(path)), { name: path })
+  new JsonLinesDataset<T>(textOf(readBytes(path), path), { name: path })

@@ -1,4 +1,5 @@
-import { ValueError } from '../core/errors.js'
+import { NablaError, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { pacer } from '../core/pause.js'
 import { philox } from '../core/philox.js'
 import { Generator, withGenerator } from '../tensor/random.js'
@@ -8,30 +9,47 @@ import {
   type BatchOrder,
   BatchSampler,
   RandomSampler,
+  requireSeed,
   type Sampler,
   SequentialSampler,
 } from './samplers.js'
 
 export interface LoaderOptions<T> {
+  /** Examples of a batch; 1 when not given. The last batch may be smaller. */
   batchSize?: number
+  /** Another random order in every epoch; off when not given. */
   shuffle?: boolean
+  /** Gives the order of an epoch, instead of `shuffle`. */
   sampler?: Sampler
-  /** Decides the batches themselves; in the place of batchSize, shuffle, sampler and dropLast. */
+  /** Gives the batches themselves, instead of batchSize, shuffle, sampler and dropLast. */
   batchSampler?: BatchOrder
-  /** Leave out the last batch when it is smaller. */
+  /** Leaves out the last batch when it is smaller; off when not given. */
   dropLast?: boolean
-  /** Examples into a batch. With `workers` it runs in them only as part of the dataset's own `batch`. */
+  /** Makes a batch of examples. With `workers` the dataset's own method `batch` does it. */
   collate?: (examples: T[]) => T
+  /** The same seed gives the same orders and random transforms; 0 when not given. */
   seed?: number
   /**
    * Threads that make batches ahead of the training. They call for the dataset's module anew, so it must come from
    * `datasetFrom`. Where threads cannot be waited for (browsers), batches are made on the calling thread.
    */
   workers?: number
-  /** Batches that each worker makes ahead. */
+  /** Batches that each worker makes ahead; 2 when not given. */
   prefetch?: number
-  /** Seconds to wait for a batch before giving up. */
+  /** Seconds to wait for a batch of a worker; 120 when not given. */
   timeout?: number
+}
+const loaderOptions: OptionNames<LoaderOptions<unknown>> = {
+  batchSize: true,
+  shuffle: true,
+  sampler: true,
+  batchSampler: true,
+  dropLast: true,
+  collate: true,
+  seed: true,
+  workers: true,
+  prefetch: true,
+  timeout: true,
 }
 
 /** Where an iteration stands: the next batch to come. */
@@ -65,6 +83,7 @@ export class DataLoader<T> implements Iterable<T> {
   private threads: Prefetcher | undefined
 
   constructor(dataset: Dataset<T> | IterableDataset<T>, options: LoaderOptions<T> = {}) {
+    checkOptions('DataLoader', options as LoaderOptions<unknown>, loaderOptions)
     const { batchSize = 1, shuffle = false, sampler, batchSampler, dropLast = false } = options
     const { seed = 0, workers = 0, prefetch = 2, timeout = 120 } = options
     const refuse = (rule: string, got: string, fix?: string): never => {
@@ -77,6 +96,7 @@ export class DataLoader<T> implements Iterable<T> {
     whole('the batch size', batchSize, 1)
     whole('workers', workers, 0)
     whole('prefetch', prefetch, 1)
+    requireSeed('DataLoader', seed)
     if (sampler && shuffle) refuse('a sampler decides the order itself', 'shuffle too')
     if (batchSampler && (sampler || shuffle || dropLast || options.batchSize !== undefined))
       refuse(
@@ -88,6 +108,13 @@ export class DataLoader<T> implements Iterable<T> {
         refuse('examples without an index come in their own order', 'shuffle or a sampler')
     } else {
       const n = dataset.length
+      whole('the length of the dataset', n, 0)
+      if (dropLast && n > 0 && (sampler?.length ?? n) < batchSize)
+        refuse(
+          'dropLast must leave at least one batch',
+          `${sampler?.length ?? n} examples in batches of ${batchSize}`,
+          'Use a smaller batchSize, or keep the last batch.',
+        )
       this.order =
         batchSampler ??
         new BatchSampler(
@@ -268,6 +295,17 @@ function keyOf(seed: number, epoch: number, batch: number): [number, number] {
   return [words[0]!, words[1]!]
 }
 
+/** The example i. What its making throws says which it was, also when it comes from a worker. */
+function exampleOf<T>(dataset: Dataset<T>, i: number): T {
+  try {
+    return dataset.get(i)
+  } catch (error) {
+    if (error instanceof NablaError) throw error.addPath(`example ${i}`)
+    if (error instanceof Error) error.message = `example ${i}: ${error.message}`
+    throw error
+  }
+}
+
 /** One batch, drawing from a generator of its own. The same function runs in workers. */
 export function makeBatch<T>(
   dataset: Dataset<T>,
@@ -277,6 +315,8 @@ export function makeBatch<T>(
   const generator = new Generator()
   generator.setState([...key, 0])
   return withGenerator(generator, () =>
-    dataset.batch ? dataset.batch(indices) : collate(Array.from(indices, (i) => dataset.get(i))),
+    dataset.batch
+      ? dataset.batch(indices)
+      : collate(Array.from(indices, (i) => exampleOf(dataset, i))),
   )
 }

@@ -83,14 +83,10 @@ const mnistOptions: OptionNames<MnistOptions> = {
  * Bytes of an IDX file, unpacked where it is gzipped.
  * @throws FileError when it cannot be read or unpacked, and when its header claims more than `maxBytes`
  */
-export const readIdxFile = (path: string, options: LimitOptions = {}): Idx =>
-  parseIdx(
-    readUnzipped(path, {
-      ...checkOptions('readIdxFile', options, ['maxBytes']),
-      sizeOf: idxSize,
-    }),
-    path,
-  )
+export function readIdxFile(path: string, options: LimitOptions = {}): Idx {
+  const limit = checkOptions('readIdxFile', options, ['maxBytes'])
+  return parseIdx(readUnzipped(path, { ...limit, sizeOf: idxSize }), path)
+}
 
 export interface ImageSets {
   train: ImageDataset
@@ -167,7 +163,7 @@ export const fashionMnist = (options: MnistOptions = {}): ImageSets =>
  * same names (`base`). Gives the folder.
  * @throws FileError when they do not come as they should
  */
-export const downloadImages = (
+export const downloadImages = async (
   name: ImageSetName,
   options: { base?: string } & LimitOptions = {},
 ): Promise<string> =>

@@ -1,9 +1,9 @@
 /** Batches made ahead on other threads, given in order. */
 import { canStartThreads, startThread, type Thread } from '#host'
 import { backend } from '../backends/registry.js'
-import type { TypedArray } from '../core/dtype.js'
+import type { DType, TypedArray } from '../core/dtype.js'
 import * as errors from '../core/errors.js'
-import { tensor } from '../tensor/creation.js'
+import { fromData } from '../ops/tensor.js'
 import type { Origin } from './dataset.js'
 
 /** The examples of a batch and the key of what is drawn while it is made. */
@@ -14,7 +14,7 @@ export interface Job {
 
 /** A batch on its way between threads: tensors as typed arrays. */
 export type Packed =
-  | { tensor: TypedArray; shape: readonly number[] }
+  | { tensor: TypedArray; dtype: DType; shape: readonly number[] }
   | { list: Packed[] }
   | { object: [string, Packed][] }
   | { plain: unknown }
@@ -24,14 +24,13 @@ export interface WorkerError {
   message: string
   stack: string
   complaint?: errors.Complaint
+  /** Where it happened: the example. */
+  path?: string
 }
 export type Answer = { id: number; batch: Packed } | { id: number; error: WorkerError }
 
 function unpack(p: Packed): unknown {
-  if ('tensor' in p) {
-    const dtype = p.tensor instanceof Float64Array ? ({ dtype: 'float64' } as const) : {}
-    return tensor(p.tensor, { shape: p.shape, ...dtype })
-  }
+  if ('tensor' in p) return fromData(p.tensor, p.shape, p.dtype)
   if ('list' in p) return p.list.map(unpack)
   if ('object' in p) return Object.fromEntries(p.object.map(([k, v]) => [k, unpack(v)]))
   return p.plain
@@ -150,8 +149,10 @@ export class Prefetcher {
   private rebuilt(e: WorkerError, job?: Job): Error {
     const classes = errors as unknown as Record<string, unknown>
     const kind =
-      e.complaint && (classes[e.name] as (new (c: errors.Complaint) => Error) | undefined)
+      e.complaint &&
+      (classes[e.name] as (new (c: errors.Complaint) => errors.NablaError) | undefined)
     const error = kind ? new kind(e.complaint!) : new Error(e.message)
+    if (error instanceof errors.NablaError && e.path) error.addPath(e.path)
     const which = job ? ` for examples ${Array.from(job.indices).join(', ')}` : ''
     error.cause = `in a worker${which}: ${e.stack}`
     return error

@@ -29,7 +29,7 @@ type Kinds = { [K in keyof typeof kinds]: ReturnType<(typeof kinds)[K]> }
  */
 export function fromJSON<K extends keyof Kinds>(json: unknown, type: K): Kinds[K] {
   const saved = json as Fitted | null
-  if (saved?.type !== type || saved.learned === undefined)
+  if (!Object.hasOwn(kinds, type) || saved?.type !== type || saved.learned === undefined)
     throw new FileError({
       op: 'fromJSON',
       rule: `it must be a fitted ${type}`,

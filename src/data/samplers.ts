@@ -1,5 +1,6 @@
 /** Samplers: the order in which an epoch visits a dataset. It follows from seed and epoch alone. */
 import { ValueError } from '../core/errors.js'
+import { checkOptions, showValue } from '../core/options.js'
 import { Generator } from '../tensor/random.js'
 
 /** Gives the order of an epoch. */
@@ -12,6 +13,17 @@ export interface BatchOrder {
   /** Batches in an epoch. */
   readonly length: number
   batches(epoch: number): readonly ArrayLike<number>[]
+}
+
+/** @throws ValueError unless the seed is a whole number that floats hold exactly */
+export function requireSeed(op: string, seed: number): number {
+  if (!(Number.isSafeInteger(seed) && seed >= 0))
+    throw new ValueError({
+      op,
+      rule: 'the seed must be a whole number from 0',
+      got: showValue(seed),
+    })
+  return seed
 }
 
 /** `n` uniform numbers in [0, 1) that follow from seed, epoch and stream. */
@@ -31,6 +43,7 @@ function upTo(n: number): Int32Array {
 
 /** 0..n−1 shuffled by Fisher and Yates. */
 export function shuffled(n: number, seed: number, epoch = 0): Int32Array {
+  requireSeed('shuffle', seed)
   const order = upTo(n)
   const u = uniforms(n, seed, epoch)
   for (let i = n - 1; i > 0; i--) {
@@ -64,11 +77,12 @@ export class RandomSampler implements Sampler {
   private readonly from: number
   private readonly seed: number
   private readonly replacement: boolean
-  constructor(
-    length: number,
-    seed = 0,
-    { replacement = false, samples = length }: { replacement?: boolean; samples?: number } = {},
-  ) {
+  constructor(length: number, seed = 0, options: { replacement?: boolean; samples?: number } = {}) {
+    const { replacement = false, samples = length } = checkOptions('RandomSampler', options, [
+      'replacement',
+      'samples',
+    ])
+    requireSeed('RandomSampler', seed)
     if (samples !== length) requireCount('RandomSampler', 'samples', samples)
     if (!replacement && samples > length)
       throw new ValueError({
@@ -94,6 +108,7 @@ export class SubsetRandomSampler implements Sampler {
   private readonly list: ArrayLike<number>
   private readonly seed: number
   constructor(indices: ArrayLike<number>, seed = 0) {
+    requireSeed('SubsetRandomSampler', seed)
     this.list = indices
     this.length = indices.length
     this.seed = seed
@@ -116,9 +131,11 @@ export class WeightedRandomSampler implements Sampler {
   constructor(
     weights: ArrayLike<number>,
     samples = weights.length,
-    { replacement = true, seed = 0 }: { replacement?: boolean; seed?: number } = {},
+    options: { replacement?: boolean; seed?: number } = {},
   ) {
     const op = 'WeightedRandomSampler'
+    const { replacement = true, seed = 0 } = checkOptions(op, options, ['replacement', 'seed'])
+    requireSeed(op, seed)
     requireCount(op, 'samples', samples)
     this.weights = Float64Array.from(weights)
     this.weights.forEach((w, i) => {
@@ -191,6 +208,7 @@ export class StratifiedSampler implements Sampler {
   private readonly groups: number[][]
   private readonly seed: number
   constructor(labels: ArrayLike<number | string>, seed = 0) {
+    requireSeed('StratifiedSampler', seed)
     this.length = labels.length
     this.groups = [...byLabel(labels).values()]
     this.seed = seed

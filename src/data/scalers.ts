@@ -1,7 +1,8 @@
 /** Numbers scaled, and multiplied with each other, by columns. */
 import { add, div, mul, sub } from '../ops/arithmetic.js'
 import { isFloat } from '../core/dtype.js'
-import { ShapeError, show, ValueError } from '../core/errors.js'
+import { FileError, ShapeError, show, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { clamp } from '../ops/elementwise.js'
 import { concat } from '../ops/join.js'
 import { narrow } from '../ops/slice.js'
@@ -56,9 +57,44 @@ function rowsOf(op: string, x: Tensor): { data: Float64Array; rows: number; colu
 const row = (values: readonly number[], like: Tensor): Tensor =>
   tensor(Float64Array.from(values), { dtype: like.dtype, shape: [1, values.length] })
 
+/** Values as the sum of what the type of `like` holds of them and the rest: 48 bits for float32. */
+function split(values: readonly number[], like: Tensor): [Tensor, Tensor | undefined] {
+  if (like.dtype === 'float64') return [row(values, like), undefined]
+  const rests = values.map((v) => v - Math.fround(v))
+  return [row(values, like), rests.some((r) => r !== 0) ? row(rests, like) : undefined]
+}
+/** x − values by columns. Where x lies near the values the first difference is exact, so no digit is lost. */
+function minus(x: Tensor, values: readonly number[]): Tensor {
+  const [most, rest] = split(values, x)
+  const y = sub(x, most)
+  return rest ? sub(y, rest) : y
+}
+/** x + values by columns, the smaller part first. */
+function plus(x: Tensor, values: readonly number[]): Tensor {
+  const [most, rest] = split(values, x)
+  return add(rest ? add(x, rest) : x, most)
+}
+
+/** @throws FileError unless what was saved is what such a thing learns */
+export function requireLearned<L>(op: string, learned: unknown, is: boolean): L {
+  if (!is)
+    throw new FileError({
+      op,
+      rule: 'what was learned must be as toJSON gave it',
+      got: `${JSON.stringify(learned)}`.slice(0, 80),
+      fix: 'Is the file damaged, or of another version?',
+    })
+  return learned as L
+}
+
+const areNumbers = (v: unknown): v is number[] =>
+  Array.isArray(v) && v.every((n) => typeof n === 'number' && Number.isFinite(n))
+
 /** What all of them share. */
 abstract class Transformer<L> {
   protected learned: L | undefined
+  /** The name of the class, which a minifier may change. */
+  protected abstract readonly kind: string
   /** Learns from training data and gives itself. */
   abstract fit(x: Tensor): this
   abstract transform(x: Tensor): Tensor
@@ -66,42 +102,81 @@ abstract class Transformer<L> {
     return this.fit(x).transform(x)
   }
   protected get got(): L {
-    return fitted(this.constructor.name, this.learned)
+    return fitted(this.kind, this.learned)
   }
   protected abstract options(): object
   toJSON(): Fitted {
-    return { type: this.constructor.name, options: this.options(), learned: this.got }
+    return { type: this.kind, options: this.options(), learned: this.got }
   }
-  /** Takes over what `toJSON` gave. */
+  /** Whether this is what `fit` learns. */
+  protected abstract isLearned(learned: L): boolean
+  /** Takes over what `toJSON` gave. @throws FileError when it is something else */
   restore({ learned }: Fitted): this {
-    this.learned = learned as L
+    const right = typeof learned === 'object' && learned !== null && this.isLearned(learned as L)
+    this.learned = requireLearned<L>(this.kind, learned, right)
     return this
   }
 }
 
+export interface StandardScalerOptions {
+  /** Subtracts the mean; on when not given. */
+  withMean?: boolean
+  /** Divides by the standard deviation; on when not given. */
+  withStd?: boolean
+}
+const standardOptions: OptionNames<StandardScalerOptions> = { withMean: true, withStd: true }
+
 /**
- * y = (x − mean) / scale by columns, scale = √(mean of (x − mean)²), 1 where that is 0.
+ * y = (x − mean) / scale by columns, scale = √(mean of (x − mean)²), 1 where that is 0. Learned in float64; a constant
+ * column becomes exactly 0, and numbers far from 0 keep their digits.
  * https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.StandardScaler.html
  * @example new StandardScaler().fitTransform(tensor([[0], [2]])) // [[-1], [1]]
  */
 export class StandardScaler extends Transformer<{ mean: number[]; variance: number[] }> {
+  protected readonly kind = 'StandardScaler'
   private readonly withMean: boolean
   private readonly withStd: boolean
-  constructor({ withMean = true, withStd = true }: { withMean?: boolean; withStd?: boolean } = {}) {
+  constructor(options: StandardScalerOptions = {}) {
     super()
+    const { withMean = true, withStd = true } = checkOptions(
+      'StandardScaler',
+      options,
+      standardOptions,
+    )
     this.withMean = withMean
     this.withStd = withStd
   }
+  protected isLearned({ mean, variance }: { mean: number[]; variance: number[] }) {
+    return (
+      areNumbers(mean) &&
+      areNumbers(variance) &&
+      mean.length === variance.length &&
+      variance.every((v) => v >= 0)
+    )
+  }
   fit(x: Tensor): this {
-    const { data, rows, columns } = rowsOf('StandardScaler', x)
-    const mean = new Array<number>(columns).fill(0)
+    const { data, rows, columns } = rowsOf(this.kind, x)
+    // Distances from the first row, so that sums stay small; of a constant column they are exactly 0.
+    const first = data.subarray(0, columns)
+    const shift = new Float64Array(columns)
+    for (let i = 0; i < data.length; i++) shift[i % columns]! += data[i]! - first[i % columns]!
+    const mean = Array.from(first, (v, c) => v + shift[c]! / rows)
     const variance = new Array<number>(columns).fill(0)
-    for (let i = 0; i < data.length; i++) mean[i % columns]! += data[i]! / rows
-    for (let i = 0; i < data.length; i++)
-      variance[i % columns]! += (data[i]! - mean[i % columns]!) ** 2 / rows
-    // A constant column keeps a rest of rounding of this size.
-    const tiny = mean.map((m) => rows * Number.EPSILON * m ** 2 * rows * Number.EPSILON)
-    this.learned = { mean, variance: variance.map((v, c) => (v <= tiny[c]! ? 0 : v)) }
+    const rest = new Float64Array(columns)
+    for (let i = 0; i < data.length; i++) {
+      const d = data[i]! - mean[i % columns]!
+      variance[i % columns]! += d * d
+      rest[i % columns]! += d
+    }
+    // The corrected two-pass algorithm (Chan, Golub, LeVeque, 1983).
+    const variances = variance.map((v, c) => (v - rest[c]! ** 2 / rows) / rows)
+    // What is left of rounding in a column that is constant but for it, as scikit-learn has it.
+    const tiny = (m: number, v: number) =>
+      rows * Number.EPSILON * v + (rows * Number.EPSILON * m) ** 2
+    this.learned = {
+      mean,
+      variance: variances.map((v, c) => (v <= tiny(mean[c]!, v) ? 0 : v)),
+    }
     return this
   }
   get mean(): readonly number[] {
@@ -114,33 +189,44 @@ export class StandardScaler extends Transformer<{ mean: number[]; variance: numb
     return this.got.variance.map((v) => (v === 0 ? 1 : Math.sqrt(v)))
   }
   transform(x: Tensor): Tensor {
-    checkColumns('StandardScaler', x, this.mean.length)
-    const centered = this.withMean ? sub(x, row(this.mean, x)) : x
+    checkColumns(this.kind, x, this.mean.length)
+    const centered = this.withMean ? minus(x, this.mean) : x
     return this.withStd ? div(centered, row(this.scale, x)) : centered
   }
   inverseTransform(y: Tensor): Tensor {
-    checkColumns('StandardScaler', y, this.mean.length)
+    checkColumns(this.kind, y, this.mean.length)
     const scaled = this.withStd ? mul(y, row(this.scale, y)) : y
-    return this.withMean ? add(scaled, row(this.mean, y)) : scaled
+    return this.withMean ? plus(scaled, this.mean) : scaled
   }
   protected options() {
     return { withMean: this.withMean, withStd: this.withStd }
   }
 }
 
+export interface MinMaxScalerOptions {
+  /** What the least and the largest value become; [0, 1] when not given. */
+  featureRange?: readonly [number, number]
+  /** Keeps new values within the range; off when not given. */
+  clip?: boolean
+}
+const minMaxOptions: OptionNames<MinMaxScalerOptions> = { featureRange: true, clip: true }
+
 /**
- * y = lo + (x − min) / (max − min) · (hi − lo) by columns.
+ * y = lo + (x − min) / (max − min) · (hi − lo) by columns; a constant column becomes exactly lo.
  * https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.MinMaxScaler.html
  * @example new MinMaxScaler().fitTransform(tensor([[1], [3], [2]])) // [[0], [1], [0.5]]
  */
 export class MinMaxScaler extends Transformer<{ dataMin: number[]; dataMax: number[] }> {
+  protected readonly kind = 'MinMaxScaler'
   private readonly featureRange: readonly [number, number]
   private readonly clip: boolean
-  constructor({
-    featureRange = [0, 1],
-    clip = false,
-  }: { featureRange?: readonly [number, number]; clip?: boolean } = {}) {
+  constructor(options: MinMaxScalerOptions = {}) {
     super()
+    const { featureRange = [0, 1], clip = false } = checkOptions(
+      'MinMaxScaler',
+      options,
+      minMaxOptions,
+    )
     if (!(featureRange[0] < featureRange[1]))
       throw new ValueError({
         op: 'MinMaxScaler',
@@ -150,8 +236,16 @@ export class MinMaxScaler extends Transformer<{ dataMin: number[]; dataMax: numb
     this.featureRange = featureRange
     this.clip = clip
   }
+  protected isLearned({ dataMin, dataMax }: { dataMin: number[]; dataMax: number[] }) {
+    return (
+      areNumbers(dataMin) &&
+      areNumbers(dataMax) &&
+      dataMin.length === dataMax.length &&
+      dataMin.every((v, c) => v <= dataMax[c]!)
+    )
+  }
   fit(x: Tensor): this {
-    const { data, columns } = rowsOf('MinMaxScaler', x)
+    const { data, columns } = rowsOf(this.kind, x)
     const dataMin = new Array<number>(columns).fill(Number.POSITIVE_INFINITY)
     const dataMax = new Array<number>(columns).fill(Number.NEGATIVE_INFINITY)
     for (let i = 0; i < data.length; i++) {
@@ -180,13 +274,14 @@ export class MinMaxScaler extends Transformer<{ dataMin: number[]; dataMax: numb
     return scale.map((s, c) => this.featureRange[0] - this.dataMin[c]! * s)
   }
   transform(x: Tensor): Tensor {
-    checkColumns('MinMaxScaler', x, this.dataMin.length)
-    const y = add(mul(x, row(this.scale, x)), row(this.min, x))
+    checkColumns(this.kind, x, this.dataMin.length)
+    // Not x · scale + min, whose two parts are large where the values are far from 0.
+    const y = add(mul(minus(x, this.dataMin), row(this.scale, x)), this.featureRange[0])
     return this.clip ? clamp(y, ...this.featureRange) : y
   }
   inverseTransform(y: Tensor): Tensor {
-    checkColumns('MinMaxScaler', y, this.dataMin.length)
-    return div(sub(y, row(this.min, y)), row(this.scale, y))
+    checkColumns(this.kind, y, this.dataMin.length)
+    return plus(div(sub(y, this.featureRange[0]), row(this.scale, y)), this.dataMin)
   }
   protected options() {
     return { featureRange: this.featureRange, clip: this.clip }
@@ -209,6 +304,20 @@ function products(columns: number, degree: number, interactionOnly: boolean): nu
   return out
 }
 
+export interface PolynomialFeaturesOptions {
+  /** The most columns in a product; 2 when not given. */
+  degree?: number
+  /** No column comes twice in a product; off when not given. */
+  interactionOnly?: boolean
+  /** A column of ones comes first; on when not given. */
+  includeBias?: boolean
+}
+const polynomialOptions: OptionNames<PolynomialFeaturesOptions> = {
+  degree: true,
+  interactionOnly: true,
+  includeBias: true,
+}
+
 /**
  * All products of up to `degree` columns: of (a, b) with degree 2: 1, a, b, a², ab, b². With `interactionOnly` no
  * column comes twice in a product: 1, a, b, ab. The 1 is left out without `includeBias`.
@@ -216,15 +325,17 @@ function products(columns: number, degree: number, interactionOnly: boolean): nu
  * @example new PolynomialFeatures().fitTransform(tensor([[2, 3]])) // [[1, 2, 3, 4, 6, 9]]
  */
 export class PolynomialFeatures extends Transformer<{ columns: number }> {
+  protected readonly kind = 'PolynomialFeatures'
   private readonly degree: number
   private readonly interactionOnly: boolean
   private readonly includeBias: boolean
-  constructor({
-    degree = 2,
-    interactionOnly = false,
-    includeBias = true,
-  }: { degree?: number; interactionOnly?: boolean; includeBias?: boolean } = {}) {
+  constructor(options: PolynomialFeaturesOptions = {}) {
     super()
+    const {
+      degree = 2,
+      interactionOnly = false,
+      includeBias = true,
+    } = checkOptions('PolynomialFeatures', options, polynomialOptions)
     if (!(Number.isInteger(degree) && degree >= 1))
       throw new ValueError({
         op: 'PolynomialFeatures',
@@ -234,6 +345,9 @@ export class PolynomialFeatures extends Transformer<{ columns: number }> {
     this.degree = degree
     this.interactionOnly = interactionOnly
     this.includeBias = includeBias
+  }
+  protected isLearned({ columns }: { columns: number }) {
+    return Number.isInteger(columns) && columns >= 0
   }
   fit(x: Tensor): this {
     checkColumns('PolynomialFeatures', x)

@@ -42,7 +42,11 @@ export function sunspots(): { values: Tensor; years: Int32Array } {
  * @throws ValueError when the series is shorter than one example
  * @example windows(tensor([1, 2, 3, 4]), 2).tensors[1].flatten() // [3, 4]
  */
-export function windows(series: Tensor, length: number, horizon = 1): TensorDataset {
+export function windows(
+  series: Tensor,
+  length: number,
+  horizon = 1,
+): TensorDataset<[Tensor, Tensor]> {
   if (series.rank < 1 || series.rank > 2)
     throw new ShapeError({
       op: 'windows',

@@ -1,5 +1,6 @@
 /** Splits of a dataset into parts for training, validation and test. All are seeded. */
 import { ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { type Dataset, Subset } from './dataset.js'
 import { byLabel, shuffled } from './samplers.js'
 
@@ -26,17 +27,42 @@ function countsOf(op: string, n: number, lengths: readonly number[]): number[] {
   return counts
 }
 
+/** @throws ValueError when a part has no example: nothing could be trained or tested on it */
+function requireParts(
+  op: string,
+  n: number,
+  lengths: readonly number[],
+  sizes: readonly number[],
+): void {
+  const empty = sizes.indexOf(0)
+  if (empty < 0) return
+  throw new ValueError({
+    op,
+    rule: 'every part must have at least one example',
+    got: `none for part ${empty} of [${lengths.join(', ')}] of ${n} examples`,
+    fix: 'Give it a larger share, or leave it out.',
+  })
+}
+
+export interface SplitOptions {
+  /** The same seed gives the same parts; 0 when not given. */
+  seed?: number
+}
+
 /**
  * Parts at random, by counts or ratios.
- * @throws ValueError when they do not add up
+ * @throws ValueError when they do not add up, or a part is empty
  * @example randomSplit(new TensorDataset(arange(10)), [0.8, 0.2]).map((part) => part.length) // [8, 2]
  */
 export function randomSplit<T>(
   dataset: Dataset<T>,
   lengths: readonly number[],
-  { seed = 0 }: { seed?: number } = {},
+  options: SplitOptions = {},
 ): Subset<T>[] {
-  const counts = countsOf('randomSplit', dataset.length, lengths)
+  const op = 'randomSplit'
+  const { seed = 0 } = checkOptions(op, options, ['seed'])
+  const counts = countsOf(op, dataset.length, lengths)
+  requireParts(op, dataset.length, lengths, counts)
   const order = shuffled(dataset.length, seed)
   let at = 0
   return counts.map((c) => {
@@ -47,11 +73,14 @@ export function randomSplit<T>(
 
 /**
  * Parts in the order of time, by ratios or counts: the past first, nothing shuffled.
- * @throws ValueError when they do not add up
+ * @throws ValueError when they do not add up, or a part is empty
+ * @example splitByTime(new TensorDataset(arange(5)), [0.6, 0.4])[1].get(0)[0] // 3
  */
 export function splitByTime<T>(dataset: Dataset<T>, lengths: readonly number[]): Subset<T>[] {
+  const counts = countsOf('splitByTime', dataset.length, lengths)
+  requireParts('splitByTime', dataset.length, lengths, counts)
   let at = 0
-  return countsOf('splitByTime', dataset.length, lengths).map((c) => {
+  return counts.map((c) => {
     at += c
     return new Subset(
       dataset,
@@ -70,27 +99,67 @@ function requireLabels(op: string, n: number, labels: ArrayLike<number | string>
 }
 
 /**
- * Parts by ratios, each with the labels in their proportion in the whole (up to one example a label and part).
- * @throws ValueError when the ratios do not add up to 1
+ * How many of each label every part gets: ⌊n·ratio⌋, and of what is left one each to the parts that are behind their
+ * share of all labels so far. So each part is within one example of its share of each label.
+ */
+function sharesOf(sizes: readonly number[], ratios: readonly number[]): number[][] {
+  const behind = ratios.map(() => 0)
+  return sizes.map((size) => {
+    const counts = ratios.map((r) => Math.floor(size * r + 1e-9))
+    ratios.forEach((r, k) => {
+      behind[k]! += size * r - counts[k]!
+    })
+    const left = size - counts.reduce((a, b) => a + b, 0)
+    const first = ratios.map((_, k) => k).sort((a, b) => behind[b]! - behind[a]! || a - b)
+    for (const k of first.slice(0, left)) {
+      counts[k]!++
+      behind[k]!--
+    }
+    return counts
+  })
+}
+
+/**
+ * Parts by ratios, each with the labels in their proportion in the whole (within one example of each label).
+ * @throws ValueError when the ratios do not add up to 1, there are not as many labels as examples, or a part is empty
+ * @example stratifiedSplit(new TensorDataset(arange(4)), ['a', 'b', 'a', 'b'], [0.5, 0.5]).map((part) => part.length) // [2, 2]
  */
 export function stratifiedSplit<T>(
   dataset: Dataset<T>,
   labels: ArrayLike<number | string>,
   ratios: readonly number[],
-  { seed = 0 }: { seed?: number } = {},
+  options: SplitOptions = {},
 ): Subset<T>[] {
   const op = 'stratifiedSplit'
-  requireLabels(op, dataset.length, labels)
-  const order = shuffled(dataset.length, seed)
-  const mixed = Array.from(order, (i) => labels[i]!)
+  const { seed = 0 } = checkOptions(op, options, ['seed'])
+  const n = dataset.length
+  requireLabels(op, n, labels)
+  const total = ratios.reduce((a, b) => a + b, 0)
+  if (ratios.some((r) => !(r >= 0)) || Math.abs(total - 1) > 1e-9)
+    throw new ValueError({
+      op,
+      rule: 'ratios must add up to 1',
+      got: `[${ratios.join(', ')}], together ${total}`,
+    })
+  const order = shuffled(n, seed)
+  const groups = [...byLabel(Array.from(order, (i) => labels[i]!)).values()]
   const parts: number[][] = ratios.map(() => [])
-  for (const group of byLabel(mixed).values()) {
+  sharesOf(
+    groups.map((g) => g.length),
+    ratios,
+  ).forEach((counts, g) => {
     let at = 0
-    countsOf(op, group.length, ratios).forEach((c, k) => {
-      for (const place of group.slice(at, at + c)) parts[k]!.push(place)
+    counts.forEach((c, k) => {
+      for (const place of groups[g]!.slice(at, at + c)) parts[k]!.push(place)
       at += c
     })
-  }
+  })
+  requireParts(
+    op,
+    n,
+    ratios,
+    parts.map((p) => p.length),
+  )
   // In the shuffled order again, so that labels are not in blocks.
   return parts.map(
     (part) =>
@@ -100,6 +169,12 @@ export function stratifiedSplit<T>(
       ),
   )
 }
+
+export interface FoldOptions extends SplitOptions {
+  /** Puts the examples into a random order first; off when not given. */
+  shuffle?: boolean
+}
+const foldOptions: OptionNames<FoldOptions> = { shuffle: true, seed: true }
 
 /** One round of cross-validation. */
 export interface Fold<T> {
@@ -129,11 +204,8 @@ function foldsOf<T>(dataset: Dataset<T>, k: number, foldOf: (i: number) => numbe
  * (sklearn.model_selection.KFold).
  * @throws ValueError unless 2 ≤ k ≤ n
  */
-export function kFold<T>(
-  dataset: Dataset<T>,
-  k: number,
-  { shuffle = false, seed = 0 }: { shuffle?: boolean; seed?: number } = {},
-): Fold<T>[] {
+export function kFold<T>(dataset: Dataset<T>, k: number, options: FoldOptions = {}): Fold<T>[] {
+  const { shuffle = false, seed = 0 } = checkOptions('kFold', options, foldOptions)
   const n = dataset.length
   requireFolds('kFold', k, n)
   const order = shuffle ? shuffled(n, seed) : undefined
@@ -153,9 +225,10 @@ export function stratifiedKFold<T>(
   dataset: Dataset<T>,
   labels: ArrayLike<number | string>,
   k: number,
-  { shuffle = false, seed = 0 }: { shuffle?: boolean; seed?: number } = {},
+  options: FoldOptions = {},
 ): Fold<T>[] {
   const op = 'stratifiedKFold'
+  const { shuffle = false, seed = 0 } = checkOptions(op, options, foldOptions)
   const n = dataset.length
   requireLabels(op, n, labels)
   const order = shuffle ? shuffled(n, seed) : Int32Array.from({ length: n }, (_, i) => i)
@@ -167,26 +240,51 @@ export function stratifiedKFold<T>(
   return foldsOf(dataset, k, (i) => fold[i]!)
 }
 
+export interface TimeSeriesOptions {
+  /** Examples between training and test that are left out; 0 when not given. */
+  gap?: number
+  /** Examples of each test; n / (splits + 1) when not given. */
+  testSize?: number
+  /** At most so many examples are trained on; all when not given. */
+  maxTrainSize?: number
+}
+const timeOptions: OptionNames<TimeSeriesOptions> = {
+  gap: true,
+  testSize: true,
+  maxTrainSize: true,
+}
+
 /**
  * Rounds for data in the order of time: each trains on the past and tests on the stretch after it
- * (sklearn.model_selection.TimeSeriesSplit). `gap` examples between them are left out; at most `maxTrainSize` are
- * trained on.
- * @throws ValueError when there are too few examples
+ * (sklearn.model_selection.TimeSeriesSplit).
+ * @throws ValueError when there are too few examples, and for sizes that are not whole numbers
  * @example timeSeriesSplit(new TensorDataset(arange(8)), 3).map(({ train }) => train.length) // [2, 4, 6]
  */
 export function timeSeriesSplit<T>(
   dataset: Dataset<T>,
   splits = 5,
-  {
-    gap = 0,
-    testSize = Math.floor(dataset.length / (splits + 1)),
-    maxTrainSize = Number.POSITIVE_INFINITY,
-  }: { gap?: number; testSize?: number; maxTrainSize?: number } = {},
+  options: TimeSeriesOptions = {},
 ): Fold<T>[] {
   const op = 'timeSeriesSplit'
   const n = dataset.length
+  const {
+    gap = 0,
+    testSize = Math.floor(n / (splits + 1)),
+    maxTrainSize = Number.POSITIVE_INFINITY,
+  } = checkOptions(op, options, timeOptions)
+  for (const [name, value, least] of [
+    ['splits', splits, 1],
+    ['gap', gap, 0],
+    ['maxTrainSize', maxTrainSize, 1],
+  ] as const)
+    if (!((Number.isInteger(value) || value === Number.POSITIVE_INFINITY) && value >= least))
+      throw new ValueError({
+        op,
+        rule: `${name} must be a whole number from ${least}`,
+        got: `${value}`,
+      })
   const first = n - splits * testSize
-  if (!(Number.isInteger(splits) && splits >= 1 && testSize >= 1 && first - gap >= 1))
+  if (!(Number.isInteger(testSize) && testSize >= 1 && first - gap >= 1))
     throw new ValueError({
       op,
       rule: 'there must be examples to train and test on in every round',

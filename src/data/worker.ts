@@ -25,7 +25,7 @@ function pack(value: unknown, transfer: ArrayBuffer[]): Packed {
     // A copy, since the tensor's own memory may belong to the backend.
     const array = value.toTypedArray().slice()
     transfer.push(array.buffer as ArrayBuffer)
-    return { tensor: array, shape: value.shape }
+    return { tensor: array, dtype: value.dtype, shape: value.shape }
   }
   if (Array.isArray(value)) return { list: value.map((v) => pack(v, transfer)) }
   if (
@@ -51,7 +51,7 @@ function failed(id: number, error: unknown): void {
       name: e.name,
       message: e.message,
       stack: e.stack ?? '',
-      ...(e instanceof NablaError && { complaint: e.complaint }),
+      ...(e instanceof NablaError && { complaint: e.complaint, path: e.path }),
     },
   })
 }

@@ -1,8 +1,7 @@
 /** Elements in files: what each type of the formats becomes as a tensor, without losing a bit or saying so. */
-import { backend } from '../backends/registry.js'
+import { homeOf } from '../backends/registry.js'
 import { type DType, newArray, type TypedArray } from '../core/dtype.js'
 import { FileError } from '../core/errors.js'
-import { state } from '../ops/state.js'
 import { fromData, type Tensor } from '../ops/tensor.js'
 
 /** Types of elements, by kind and bits: f a float, i a signed, u an unsigned whole number. */
@@ -114,9 +113,7 @@ export function tensorOf(
   little = true,
 ): Tensor {
   const { dtype } = kinds[kind]
-  const current = state.backend()
-  const home = current.dtypes.includes(dtype) ? current : backend('reference')
-  return fromData(arrayOf(op, what, kind, bytes, little), shape, dtype, home)
+  return fromData(arrayOf(op, what, kind, bytes, little), shape, dtype, homeOf(dtype))
 }
 
 /** The bytes of a tensor's elements, the lowest first, as files have them. */

@@ -2,6 +2,7 @@
 import { expand, sum } from '../ops/broadcast.js'
 import { add, div, mul, sub, where } from '../ops/arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { eq } from '../ops/compare.js'
 import { clamp, remainder } from '../ops/elementwise.js'
 import { abs } from '../ops/functions.js'
@@ -45,7 +46,7 @@ function luma(op: string, t: Tensor): Tensor {
   return sum(mul(t, tensor([0.2989, 0.587, 0.114], { shape: [1, 3, 1, 1] })), 1, { keepdim: true })
 }
 
-/** Between two pictures: f = 0 gives the second, 1 the first, more goes beyond. */
+/** f · a + (1 − f) · b: the second picture for f = 0, the first for 1, beyond it for more. */
 const blend = (a: Tensor, b: Tensor | number, f: Factor) =>
   clamp(add(mul(a, f), mul(b, sub(1, f) as Tensor)), 0, 1)
 
@@ -57,11 +58,11 @@ export const adjustContrast = (x: Tensor, f: Factor): Tensor =>
   onBatch('adjustContrast', x, (t) =>
     blend(t, mean(luma('adjustContrast', t), [1, 2, 3], { keepdim: true }), f),
   )
-/** Away from gray by f; gray pictures stay. */
+/** Away from gray by f; gray pictures do not change. */
 export const adjustSaturation = (x: Tensor, f: Factor): Tensor =>
   onBatch('adjustSaturation', x, (t) => blend(t, luma('adjustSaturation', t), f))
 
-/** Hues turned by f, from −0.5 to 0.5 of the circle; gray pictures stay. */
+/** Hues turned by f, from −0.5 to 0.5 of the circle; gray pictures do not change. */
 export function adjustHue(x: Tensor, f: Factor): Tensor {
   return onBatch('adjustHue', x, (t) => {
     if (t.shape[1] === 1) return t
@@ -100,12 +101,20 @@ export interface ColorJitterOptions {
   hue?: Range
 }
 
+const jitterOptions: OptionNames<ColorJitterOptions> = {
+  brightness: true,
+  contrast: true,
+  saturation: true,
+  hue: true,
+}
+
 /**
  * Each picture's brightness, contrast, saturation and hue changed at random, in this order
  * (torchvision.transforms.ColorJitter, which also draws the order).
  * @throws ValueError for factors below 0 and hues beyond 0.5
  */
-export function colorJitter(options: ColorJitterOptions): Transform {
+export function colorJitter(given: ColorJitterOptions): Transform {
+  const options = checkOptions('colorJitter', given, jitterOptions)
   const check = (name: string, r: Range, middle: number, lo: number, hi: number) => {
     const [a, b] = rangeOf(r, middle)
     const from = typeof r === 'number' && middle === 1 ? Math.max(0, a) : a

@@ -74,7 +74,9 @@ export function toPng(x: Tensor): Uint8Array {
 }
 
 /** Reads a PNG or JPEG file, for Node; see `fromImage`. @throws FileError */
-export const readImage = (path: string, options?: ColorMode | DecodeOptions): Tensor =>
-  fromImage(readBytes(path), optionsOf('readImage', options), path)
+export function readImage(path: string, options?: ColorMode | DecodeOptions): Tensor {
+  const checked = optionsOf('readImage', options)
+  return fromImage(readBytes(path), checked, path)
+}
 /** Writes a PNG file, for Node. @throws FileError, ShapeError */
 export const writePng = (path: string, x: Tensor): void => writeAtomic(path, toPng(x))

@@ -2,6 +2,7 @@
 import { expand, reshape } from '../ops/broadcast.js'
 import { add, div, mul, sub, neg } from '../ops/arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { cos, floor, sin, tan } from '../ops/functions.js'
 import { gather } from '../ops/indexing.js'
 import { pad } from '../ops/join.js'
@@ -17,6 +18,7 @@ import {
   randomBox,
   type Range,
   rangeOf,
+  requireMode,
   sizeOf2,
   type Transform,
 } from './images.js'
@@ -24,9 +26,10 @@ import { atBorder, atPixels } from './sample.js'
 
 export interface WarpOptions {
   mode?: 'bilinear' | 'nearest'
-  /** What comes in from outside. */
+  /** The value of pixels that lie outside of the picture; 0 when not given. */
   fill?: number
 }
+const warpOptions: OptionNames<WarpOptions> = { mode: true, fill: true }
 
 /** Numbers, or tensors of shape (N, 1, 1, 1) with one for each picture. */
 export interface AffineParameters {
@@ -39,15 +42,26 @@ export interface AffineParameters {
   shear?: readonly [number | Tensor, number | Tensor]
 }
 
+const affineParameters: OptionNames<AffineParameters> = {
+  angle: true,
+  translate: true,
+  scale: true,
+  shear: true,
+}
+
 /**
  * Pictures turned, moved, scaled and sheared about their middle: place p of the result is read at M⁻¹(p − t), with
  * M = scale · R(angle) · Shear (torchvision.transforms.functional.affine).
  */
-export function affine(
-  x: Tensor,
-  { angle = 0, translate = [0, 0], scale = 1, shear = [0, 0] }: AffineParameters,
-  { mode = 'bilinear', fill = 0 }: WarpOptions = {},
-): Tensor {
+export function affine(x: Tensor, parameters: AffineParameters, options: WarpOptions = {}): Tensor {
+  const {
+    angle = 0,
+    translate = [0, 0],
+    scale = 1,
+    shear = [0, 0],
+  } = checkOptions('affine', parameters, affineParameters)
+  const { mode = 'bilinear', fill = 0 } = checkOptions('affine', options, warpOptions)
+  requireMode('affine', 'mode', mode, ['bilinear', 'nearest'])
   return onBatch('affine', x, (t) => {
     const [h, w] = t.shape.slice(2) as [number, number]
     const one = (v: number | Tensor) =>
@@ -74,10 +88,11 @@ export const rotate = (x: Tensor, angle: number | Tensor, options: WarpOptions =
   affine(x, { angle: typeof angle === 'number' ? -angle : neg(angle) }, options)
 
 /** Each picture turned by its own angle, from −degrees to degrees or between two bounds. */
-export const randomRotation =
-  (degrees: Range, options: WarpOptions = {}): Transform =>
-  (x) =>
+export function randomRotation(degrees: Range, options: WarpOptions = {}): Transform {
+  checkOptions('randomRotation', options, warpOptions)
+  return (x) =>
     onBatch('randomRotation', x, (t) => rotate(t, each(t, ...rangeOf(degrees)), options))
+}
 
 export interface RandomAffineOptions extends WarpOptions {
   degrees?: Range
@@ -88,10 +103,24 @@ export interface RandomAffineOptions extends WarpOptions {
   shear?: Range
 }
 
+const randomAffineOptions: OptionNames<RandomAffineOptions> = {
+  ...warpOptions,
+  degrees: true,
+  translate: true,
+  scale: true,
+  shear: true,
+}
+
 /** Each picture turned, moved, scaled and sheared in its own way (torchvision.transforms.RandomAffine). */
-export const randomAffine =
-  ({ degrees = 0, translate, scale, shear, ...options }: RandomAffineOptions): Transform =>
-  (x) =>
+export function randomAffine(given: RandomAffineOptions): Transform {
+  const {
+    degrees = 0,
+    translate,
+    scale,
+    shear,
+    ...options
+  } = checkOptions('randomAffine', given, randomAffineOptions)
+  return (x) =>
     onBatch('randomAffine', x, (t) => {
       const [h, w] = t.shape.slice(2) as [number, number]
       // Whole pixels, as torchvision moves.
@@ -108,6 +137,7 @@ export const randomAffine =
         options,
       )
     })
+}
 
 /** Left and right exchanged. */
 export const hflip = (x: Tensor): Tensor => onBatch('hflip', x, (t) => flip(t, [3]))
@@ -142,13 +172,21 @@ function requireRoom(op: string, height: number, width: number, h: number, w: nu
     })
 }
 
+export interface RandomCropOptions {
+  /** Pixels added on each side; 0 when not given. */
+  padding?: number
+  /** The value of these pixels; 0 when not given. */
+  fill?: number
+}
+const cropOptions: OptionNames<RandomCropOptions> = { padding: true, fill: true }
+
 /** Of each picture, with `padding` pixels of `fill` around it, a part of its own (torchvision.transforms.RandomCrop). */
-export const randomCrop =
-  (
-    size: number | readonly [number, number],
-    { padding = 0, fill = 0 }: { padding?: number; fill?: number } = {},
-  ): Transform =>
-  (x) =>
+export function randomCrop(
+  size: number | readonly [number, number],
+  options: RandomCropOptions = {},
+): Transform {
+  const { padding = 0, fill = 0 } = checkOptions('randomCrop', options, cropOptions)
+  return (x) =>
     onBatch('randomCrop', x, (t) => {
       const [h, w] = sizeOf2(size)
       const around = padding > 0 ? pad(t, [padding, padding, padding, padding], { value: fill }) : t
@@ -162,24 +200,36 @@ export const randomCrop =
       const all = expand(reshape(index, [n, 1, h * w]), [n, c, h * w])
       return reshape(gather(reshape(around, [n, c, height * width]), 2, all), [n, c, h, w])
     })
+}
+
+export interface RandomResizedCropOptions {
+  /** The least and the largest part of the area; [0.08, 1] when not given. */
+  scale?: readonly [number, number]
+  /** The least and the largest width over height; [3/4, 4/3] when not given. */
+  ratio?: readonly [number, number]
+  mode?: 'bilinear' | 'nearest'
+}
+const resizedCropOptions: OptionNames<RandomResizedCropOptions> = {
+  scale: true,
+  ratio: true,
+  mode: true,
+}
 
 /**
  * Of each picture a part of random area and shape, scaled to `size`: the area is `scale` of the whole, width over
  * height log-uniform in `ratio` (torchvision.transforms.RandomResizedCrop; Szegedy et al., 2015). Read between pixels,
  * without averaging.
  */
-export const randomResizedCrop = (
+export function randomResizedCrop(
   size: number | readonly [number, number],
-  {
+  options: RandomResizedCropOptions = {},
+): Transform {
+  const {
     scale = [0.08, 1],
     ratio = [3 / 4, 4 / 3],
     mode = 'bilinear',
-  }: {
-    scale?: readonly [number, number]
-    ratio?: readonly [number, number]
-    mode?: 'bilinear' | 'nearest'
-  } = {},
-): Transform => {
+  } = checkOptions('randomResizedCrop', options, resizedCropOptions)
+  requireMode('randomResizedCrop', 'mode', mode, ['bilinear', 'nearest'])
   const [h, w] = sizeOf2(size)
   if (
     !(scale[0] > 0 && scale[0] <= scale[1] && scale[1] <= 1 && ratio[0] > 0 && ratio[0] <= ratio[1])

@@ -1,13 +1,31 @@
 /** What all transforms share: pictures as tensors, (C, H, W) or whole batches, (N, C, H, W). */
 import { div, mul, where } from '../ops/arithmetic.js'
 import { isFloat } from '../core/dtype.js'
-import { DTypeError, ShapeError, show } from '../core/errors.js'
+import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
+import { suggest } from '../core/options.js'
 import { lt } from '../ops/compare.js'
 import { minimum } from '../ops/elementwise.js'
 import { exp, sqrt } from '../ops/functions.js'
 import { squeeze, unsqueeze } from '../ops/movement.js'
 import type { Tensor } from '../ops/tensor.js'
 import { uniform } from '../tensor/random.js'
+
+/** @throws ValueError unless the value is one of those that are known */
+export function requireMode<T extends string>(
+  op: string,
+  name: string,
+  value: T,
+  known: readonly T[],
+): T {
+  if (known.includes(value)) return value
+  const meant = suggest(value, known)
+  throw new ValueError({
+    op,
+    rule: `${name} must be one of ${known.join(', ')}`,
+    got: `${value}`,
+    ...(meant && { fix: `Did you mean ${meant}?` }),
+  })
+}
 
 /** A change of pictures. What it draws at random comes from nabla's generator, anew for each picture of a batch. */
 export type Transform = (x: Tensor) => Tensor

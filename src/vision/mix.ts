@@ -3,6 +3,7 @@ import { reshape } from '../ops/broadcast.js'
 import { add, div, mul, sub, where } from '../ops/arithmetic.js'
 import { isFloat } from '../core/dtype.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { toType } from '../ops/define.js'
 import { maximum, minimum } from '../ops/elementwise.js'
 import { floor, sqrt } from '../ops/functions.js'
@@ -19,6 +20,8 @@ export interface MixOptions {
   /** Needed where labels are whole numbers. */
   numClasses?: number
 }
+const mixOptions: OptionNames<MixOptions> = { alpha: true, numClasses: true }
+
 /** A batch and its labels, (N) whole or (N, K) probabilities, to a batch and probabilities (N, K). */
 export type Mix = (x: Tensor, y: Tensor) => [Tensor, Tensor]
 
@@ -80,7 +83,8 @@ const blend = (a: Tensor, lambda: Tensor): Tensor =>
  * @throws ValueError, ShapeError
  * @example const [x, y] = mixup({ alpha: 0.2, numClasses: 10 })(images, labels); crossEntropy(model.forward(x), y)
  */
-export function mixup({ alpha = 1, numClasses }: MixOptions = {}): Mix {
+export function mixup(options: MixOptions = {}): Mix {
+  const { alpha = 1, numClasses } = checkOptions('mixup', options, mixOptions)
   const draw = betaOf('mixup', alpha)
   return (x, y) => {
     const lambda = draw()
@@ -93,7 +97,8 @@ export function mixup({ alpha = 1, numClasses }: MixOptions = {}): Mix {
  * area and its middle anywhere, what lies outside is cut off (Yun et al., 2019; torchvision.transforms.v2.CutMix).
  * @throws ValueError, ShapeError
  */
-export function cutmix({ alpha = 1, numClasses }: MixOptions = {}): Mix {
+export function cutmix(options: MixOptions = {}): Mix {
+  const { alpha = 1, numClasses } = checkOptions('cutmix', options, mixOptions)
   const draw = betaOf('cutmix', alpha)
   return (x, y) => {
     if (x.rank !== 4)

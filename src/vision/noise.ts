@@ -2,6 +2,7 @@
 import { reshape } from '../ops/broadcast.js'
 import { add, mul, sub, where } from '../ops/arithmetic.js'
 import { ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { ge, logicalAnd, lt } from '../ops/compare.js'
 import { floor } from '../ops/functions.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -26,26 +27,35 @@ export function inBox(t: Tensor, top: Tensor, left: Tensor, h: Tensor, w: Tensor
 }
 
 export interface ErasingOptions {
+  /** How likely it is; 0.5 when not given. */
   p?: number
-  /** The part of the area that goes. */
+  /** The least and the largest part of the area that is filled; [0.02, 0.33] when not given. */
   scale?: readonly [number, number]
-  /** Width over height. */
+  /** The least and the largest width over height; [0.3, 3.3] when not given. */
   ratio?: readonly [number, number]
+  /** The value of the filled pixels; 0 when not given. */
   value?: number
+}
+
+const erasingOptions: OptionNames<ErasingOptions> = {
+  p: true,
+  scale: true,
+  ratio: true,
+  value: true,
 }
 
 /**
  * In each picture, with probability p, a box of its own filled with `value`
  * (torchvision.transforms.RandomErasing; Zhong et al., 2017).
  */
-export const randomErasing =
-  ({
+export function randomErasing(options: ErasingOptions = {}): Transform {
+  const {
     p = 0.5,
     scale = [0.02, 0.33],
     ratio = [0.3, 3.3],
     value = 0,
-  }: ErasingOptions = {}): Transform =>
-  (x) =>
+  } = checkOptions('randomErasing', options, erasingOptions)
+  return (x) =>
     onBatch('randomErasing', x, (t) => {
       const [h, w] = t.shape.slice(2) as [number, number]
       const [bh, bw] = randomBox(t, scale, ratio).map((side) => floor(add(side, 0.5))) as [
@@ -57,12 +67,14 @@ export const randomErasing =
       const hole = inBox(t, place(h, bh), place(w, bw), bh, bw)
       return where(logicalAnd(hole, lt(each(t, 0, 1), p)), value, t)
     })
+}
 
 /**
  * In each picture a square of `size` pixels, its middle anywhere, filled with `value`; at borders only a part of it
  * lies inside (DeVries and Taylor, 2017).
  */
-export function cutout(size: number, { value = 0 }: { value?: number } = {}): Transform {
+export function cutout(size: number, options: { value?: number } = {}): Transform {
+  const { value = 0 } = checkOptions('cutout', options, ['value'])
   if (!(Number.isInteger(size) && size >= 0))
     throw new ValueError({ op: 'cutout', rule: 'size is a whole number from 0', got: `${size}` })
   return (x) =>

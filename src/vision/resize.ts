@@ -1,15 +1,18 @@
 /** Pictures of another size. */
 import { ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { matmul } from '../ops/linalg.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
-import { onBatch, sizeOf2, type Transform } from './images.js'
+import { onBatch, requireMode, sizeOf2, type Transform } from './images.js'
 
 export interface ResizeOptions {
   mode?: 'bilinear' | 'bicubic' | 'nearest'
   /** Average over what a pixel of a smaller picture covers. */
   antialias?: boolean
 }
+
+const resizeOptions: OptionNames<ResizeOptions> = { mode: true, antialias: true }
 
 /** Keys' cubic convolution; a is −0.75 between pixels and −0.5 in averages, as in PyTorch. */
 const cubic = (a: number) => (t: number) => {
@@ -65,8 +68,14 @@ function weights(from: number, to: number, mode: ResizeOptions['mode'], antialia
  */
 export function resize(
   size: number | readonly [number, number],
-  { mode = 'bilinear', antialias = mode !== 'nearest' }: ResizeOptions = {},
+  options: ResizeOptions = {},
 ): Transform {
+  const { mode = 'bilinear', antialias = mode !== 'nearest' } = checkOptions(
+    'resize',
+    options,
+    resizeOptions,
+  )
+  requireMode('resize', 'mode', mode, ['bilinear', 'bicubic', 'nearest'])
   const [h, w] = sizeOf2(size)
   if (![h, w].every((n) => Number.isInteger(n) && n > 0))
     throw new ValueError({

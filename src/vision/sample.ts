@@ -2,6 +2,7 @@
 import { expand, reshape } from '../ops/broadcast.js'
 import { add, mul, sub, where } from '../ops/arithmetic.js'
 import { ShapeError, show } from '../core/errors.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import { toType } from '../ops/define.js'
 import { clamp, minimum, remainder } from '../ops/elementwise.js'
 import { eq } from '../ops/compare.js'
@@ -10,6 +11,7 @@ import { gather } from '../ops/indexing.js'
 import { pad, stack } from '../ops/join.js'
 import { select } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
+import { requireMode } from './images.js'
 import { arange } from '../tensor/creation.js'
 
 export interface SampleOptions {
@@ -18,6 +20,12 @@ export interface SampleOptions {
   paddingMode?: 'zeros' | 'border' | 'reflection'
   /** Do −1 and 1 mean the middles of the outermost pixels, or their outer edges? */
   alignCorners?: boolean
+}
+
+const sampleOptions: OptionNames<SampleOptions> = {
+  mode: true,
+  paddingMode: true,
+  alignCorners: true,
 }
 
 /**
@@ -78,11 +86,14 @@ function mirrored(p: Tensor, lo: number, span: number): Tensor {
  * @throws ShapeError
  * @example gridSample(tensor([[[[1, 3]]]]), tensor([[[[0, 0]]]])) // [[[[2]]]]
  */
-export function gridSample(
-  x: Tensor,
-  grid: Tensor,
-  { mode = 'bilinear', paddingMode = 'zeros', alignCorners = false }: SampleOptions = {},
-): Tensor {
+export function gridSample(x: Tensor, grid: Tensor, options: SampleOptions = {}): Tensor {
+  const {
+    mode = 'bilinear',
+    paddingMode = 'zeros',
+    alignCorners = false,
+  } = checkOptions('gridSample', options, sampleOptions)
+  requireMode('gridSample', 'mode', mode, ['bilinear', 'nearest'])
+  requireMode('gridSample', 'paddingMode', paddingMode, ['zeros', 'border', 'reflection'])
   if (x.rank !== 4 || grid.rank !== 4 || grid.shape[3] !== 2 || grid.shape[0] !== x.shape[0])
     throw new ShapeError({
       op: 'gridSample',
@@ -108,8 +119,9 @@ export function gridSample(
 export function affineGrid(
   theta: Tensor,
   size: readonly number[],
-  { alignCorners = false }: { alignCorners?: boolean } = {},
+  options: { alignCorners?: boolean } = {},
 ): Tensor {
+  const { alignCorners = false } = checkOptions('affineGrid', options, ['alignCorners'])
   const [n, , h, w] = size
   if (
     theta.rank !== 3 ||

@@ -1,9 +1,17 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { crc32, gzipSync } from 'node:zlib'
+import { crc32, gunzipSync, gzipSync } from 'node:zlib'
 import { encode } from 'fast-png'
 import fc from 'fast-check'
 import jpeg from 'jpeg-js'
@@ -16,7 +24,6 @@ import {
   diabetes,
   digits,
   downloadImages,
-  downloadTable,
   fashionMnist,
   ImageDataset,
   ImageFolder,
@@ -25,12 +32,14 @@ import {
   jsonLinesFile,
   mnist,
   parseIdx,
+  penguins,
   readTable,
   Subset,
   sunspots,
   windows,
   wine,
 } from 'nabla/data'
+import { fromImage } from 'nabla/vision'
 import { afterAll, describe, expect, test } from 'vitest'
 import * as browser from '../../src/core/host.browser.js'
 import type * as node from '../../src/core/host.node.js'
@@ -77,12 +86,91 @@ describe('CSV', () => {
   })
 
   test.each([
+    ['line ends of three kinds', 'a,b\r\n1,2\n3,4\r5,6\n\n', {}],
+    ['no line end at the end', 'a,b\n1,2\n3,4\n5,6', {}],
+    ['empty lines, some with spaces', '\n\na,b\n\n1,2\n  \n3,4\n\t\n5,6\n\n\n', {}],
+    ['a byte order mark', '\uFEFFa,b\n1,2\n3,4\n5,6\n', {}],
+    ['bytes with a byte order mark', new TextEncoder().encode('\uFEFFa,b\n1,2\n3,4\n5,6\n'), {}],
+    ['semicolons', 'a;b\n1;2\n3;4\n5;6\n', { delimiter: ';' }],
+    ['tabs', 'a\tb\r\n1\t2\r\n3\t4\r\n5\t6', { delimiter: '\t' }],
+    ['quotes around everything', '"a","b"\r\n"1","2"\r\n"3","4"\r\n"5","6"\r\n', {}],
+    ['spaces around cells', ' a , b\n 1,2 \n3 , 4\n5,\t6\n', {}],
+    ['decimal commas', 'a;b\n1,0;2\n3;4,00\n"5,0";6\n', { delimiter: ';', decimal: ',' }],
+    ['comments', '# by hand\na,b\n1,2\n#3,4\n3,4\n5,6\n', { comment: '#' }],
+    ['a line end within quotes', '"a","b"\r\n1,2\r\n3,"\n4"\r\n5,6\r\n', {}],
+  ] as const)('%s', (_, content, options) => {
+    const data = new CsvDataset(content, options)
+    expect(data.columns).toEqual(['a', 'b'])
+    expect(data.x.toArray()).toEqual([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ])
+  })
+
+  test('names of columns are only names', () => {
+    const data = new CsvDataset('__proto__,constructor,toString\n1,2,b\n3,4,a\n', {
+      target: 'toString',
+    })
+    expect([data.columns, data.classes]).toEqual([
+      ['__proto__', 'constructor'],
+      ['a', 'b'],
+    ])
+    expect(() => new CsvDataset('a,b\n1,2\n', { target: 'constructor' })).toThrow(
+      'a column must be one of a, b',
+    )
+    expect(
+      () =>
+        new CsvDataset('a,b\n1,constructor\n', {
+          target: 'b',
+          classes: ['x'],
+          targetType: 'class',
+        }),
+    ).toThrow('a class must lie from 0 to 0')
+  })
+
+  test('numbers that the type cannot hold are refused where they stand; float64 keeps them', () => {
+    for (const cell of ['1e39', '-1e39', '3.5e38'])
+      expect(() => new CsvDataset(`a,b\n1,2\n3,${cell}\n`)).toThrow(
+        `every number must fit float32; got '${cell}' in row 2 (line 3), column 2 (b). Divide the column, or pass dtype: 'float64'.`,
+      )
+    expect(() => new CsvDataset('a,b\n1,1e39\n', { target: 'b' })).toThrow('must fit float32')
+    expect(() => new CsvDataset('a\n1e309\n', { dtype: 'float64' })).toThrow('must fit float64')
+    setBackend('reference')
+    const wide = new CsvDataset('a,b\n1e39,0.1\n', { target: 'b', dtype: 'float64' })
+    expect([wide.x.toArray(), wide.y.toArray()]).toEqual([[[1e39]], [0.1]])
+    setBackend('native')
+  })
+
+  test('the line in messages counts every kind of line end', () => {
+    expect(() => new CsvDataset('a,b\r\n"1\r\n","2"\r3,x')).toThrow("'x' in row 2 (line 4)")
+    expect(() => new CsvDataset('\uFEFFa,b\n\n1,y\n')).toThrow("'y' in row 1 (line 3)")
+  })
+
+  test.each([
     ['a,b\n1,2\n\n3,x\n', {}, "got 'x' in row 2 (line 4), column 2 (b)"],
     ['a,b\n1,2\n3\n', {}, 'all rows must have as many cells; got'],
     ['a,b\n1,2\n3\n', {}, 'line 3'],
     ['a,b\n1,0x10\n', {}, "'0x10' in row 1"],
     ['a,b\n1,1e999\n', {}, "'1e999' in row 1"],
     ['a,b\n1,\n', {}, 'Pass missing: 0'],
+    [
+      'a,k\n1,x\n2,\n',
+      { target: 'k' },
+      "every example must have a class; got '' in row 2 (line 3), column 2 (k)",
+    ],
+    ['a,k\n1,x\n2,NA\n', { target: 'k', missing: 0 }, "got 'NA' in row 2 (line 3), column 2 (k)"],
+    [
+      'a,k\n1,0\n2,\n',
+      { target: 'k', targetType: 'class', classes: ['x'] },
+      'every example must have a class',
+    ],
+    ['a,k\n1,0\n2,\n', { target: 'k' }, "every cell must hold a number; got '' in row 2"],
+    ['a;b\n1;2\n', {}, 'Pass delimiter: ";"'],
+    ['a\tb\n1\t2\n', {}, 'Pass delimiter: "\\t"'],
+    ['a;b\n1,5;2\n', { delimiter: ';' }, "Pass decimal: ','"],
+    ['a\n1\n', { delimiter: ',', decimal: ',' }, "Such files often have delimiter: ';'"],
+    ['a\n1\n', { delimiter: '' }, "the delimiter other than that; got delimiter ''"],
     ['a,b\n"1,2\n', {}, 'Quote Not Closed'],
     ['a,a\n1,2\n', {}, "columns must have different names; got 'a' twice"],
     ['', {}, 'got an empty file'],
@@ -146,6 +234,17 @@ describe('JSON lines', () => {
       'every line must be a JSON value; got line 2',
     )
     expect(() => jsonLinesFile(join(folder, 'none'))).toThrow('there is no such file')
+    expect(() => jsonLinesFile(file('y.jsonl', Uint8Array.of(0x22, 0xff, 0x22)))).toThrow(
+      'must be text in UTF-8',
+    )
+    expect(new JsonLinesDataset('1\r2\n3\r\n').length).toBe(3)
+    expect(() => new JsonLinesDataset('1').get(1)).toThrow('indices lie from 0 to 0; got 1')
+    const odd = new JsonLinesDataset('{"__proto__": {"polluted": 1}, "a": 1}')
+    expect(Object.keys(odd.get(0) as object)).toEqual(['__proto__', 'a'])
+    const [batch] = new DataLoader(odd) as Iterable<object>
+    expect(Object.getPrototypeOf(batch)).toBe(Object.prototype)
+    expect(Object.keys(batch!)).toEqual(['__proto__', 'a'])
+    expect(({} as { polluted?: number }).polluted).toBeUndefined()
   })
 })
 
@@ -178,6 +277,7 @@ describe('pictures', () => {
     const shot = jpeg.encode({ width: 8, height: 8, data: new Uint8Array(256).fill(128) }, 95).data
     const { channels, data } = decodeImage(shot)
     expect(channels).toBe(3)
+    expect(fromImage(shot, 'L').shape).toEqual([1, 8, 8])
     expect(data[0]).toBeCloseTo(128 / 255, 2)
   })
 
@@ -263,7 +363,25 @@ describe('pictures', () => {
     expect(new ImageFolder(join(folder, 'pictures'), { mode: 'L' }).get(0)[0].shape).toEqual([
       1, 2, 3,
     ])
-    expect(() => data.get(3)).toThrow('places lie from 0 to 2')
+    expect(() => data.get(3)).toThrow('indices lie from 0 to 2')
+    // Folders and pictures may be links; a link back up is not followed for ever, one that leads nowhere not at all.
+    symlinkSync(join(folder, 'pictures'), join(folder, 'linked'))
+    expect(new ImageFolder(join(folder, 'linked')).classes).toEqual(['ant', 'cat'])
+    mkdirSync(join(folder, 'links'))
+    symlinkSync(join(folder, 'pictures/cat'), join(folder, 'links/tiger'))
+    symlinkSync('../nowhere', join(folder, 'links/broken'))
+    file(
+      'links/wolf/a.png',
+      encode({ width: 1, height: 1, channels: 1, depth: 8, data: new Uint8Array(1) }),
+    )
+    symlinkSync(join(folder, 'pictures/ant/c.png'), join(folder, 'links/wolf/b.png'))
+    symlinkSync('..', join(folder, 'links/wolf/up'))
+    const linked = new ImageFolder(join(folder, 'links'))
+    expect([linked.classes, [...linked.labels].filter((l) => l === 0)]).toEqual([
+      ['tiger', 'wolf'],
+      [0, 0],
+    ])
+    expect(linked.paths.filter((p) => p.includes('wolf/b.png'))).toHaveLength(1)
     mkdirSync(join(folder, 'pictures/dog'))
     expect(() => new ImageFolder(join(folder, 'pictures'))).toThrow(
       'every class must have pictures',
@@ -325,7 +443,6 @@ const tiny = (labels = [0, 9, 3]) => {
 const required = process.env.NABLA_TEST_REQUIRE_ALL === '1'
 const without = (path: string) => !required && !existsSync(path)
 const noFashion = without('/usr/share/datasets/fashion-mnist')
-const noTables = without('/usr/lib/python3/dist-packages/sklearn/datasets/data')
 
 describe('known sets', () => {
   test.skipIf(noFashion)('MNIST and Fashion-MNIST, whole and checked', () => {
@@ -420,7 +537,7 @@ describe('known sets', () => {
     expect(() => mnist({ folder: join(folder, 'none') })).toThrow('no folder')
   })
 
-  test.skipIf(noTables)('tables', () => {
+  test('tables', () => {
     // Means of the first columns as scikit-learn's load_* give them.
     for (const [set, rows, columns, classes, mean] of [
       [iris, 150, 4, 3, 5.843333],
@@ -428,6 +545,7 @@ describe('known sets', () => {
       [breastCancer, 569, 30, 2, 14.127292],
       [diabetes, 442, 10, undefined, 48.5181],
       [digits, 1797, 64, 10, 0],
+      [penguins, 342, 4, 3, 43.92193],
     ] as const) {
       const data = set()
       expect([data.x.shape, data.classes?.length]).toEqual([[rows, columns], classes])
@@ -436,13 +554,53 @@ describe('known sets', () => {
     }
     expect(
       iris()
-        .y!.toTypedArray()
+        .y.toTypedArray()
         .filter((v) => v === 2),
     ).toHaveLength(50)
-    expect(diabetes().y!.mean().item()).toBeCloseTo(152.13348, 3)
-    expect(() => iris({ folder })).toThrow('Run `apt-get install python3-sklearn`')
-    file('iris.csv', 'no iris')
-    expect(() => iris({ folder })).toThrow('the file must be the original one')
+    expect(diabetes().y.mean().item()).toBeCloseTo(152.13348, 3)
+    const birds = penguins({ missing: -1 })
+    expect([birds.length, birds.islands[0], birds.sexes.slice(0, 5)]).toEqual([
+      344,
+      'Torgersen',
+      ['male', 'female', 'female', null, 'female'],
+    ])
+    expect(birds.get(3)[0].toArray()).toEqual([-1, -1, -1, -1])
+    const count = (list: readonly (string | null)[], v: string | null) =>
+      list.filter((s) => s === v).length
+    expect([null, 'female', 'male'].map((v) => count(birds.sexes, v))).toEqual([11, 165, 168])
+    const exact = iris({ dtype: 'float64' })
+    expect([exact.x.dtype, exact.x.toTypedArray()[0]]).toEqual(['float64', 5.1])
+  })
+
+  const sklearn = '/usr/lib/python3/dist-packages/sklearn/datasets/data'
+  test.skipIf(without(sklearn))("every number is that of scikit-learn's copy", () => {
+    setBackend('reference')
+    for (const [set, name, target, skip] of [
+      [iris, 'iris.csv', undefined, 1],
+      [wine, 'wine_data.csv', undefined, 1],
+      [breastCancer, 'breast_cancer.csv', undefined, 1],
+      [diabetes, 'diabetes_data_raw.csv', 'diabetes_target.csv', 0],
+      [digits, 'digits.csv', undefined, 0],
+    ] as const) {
+      const read = (n: string) => {
+        const packed = existsSync(join(sklearn, `${n}.gz`))
+        const text = packed
+          ? gunzipSync(readFileSync(join(sklearn, `${n}.gz`)))
+          : readFileSync(join(sklearn, n))
+        return `${text}`
+          .trim()
+          .split('\n')
+          .map((l) => l.split(/[, ]/))
+      }
+      const rows = read(name)
+        .slice(skip)
+        .map((r) => r.map(Number))
+      const targets = target ? read(target).map(([v]) => Number(v)) : rows.map((r) => r.at(-1))
+      const table = set({ dtype: 'float64' })
+      expect(table.x.toArray()).toEqual(target ? rows : rows.map((r) => r.slice(0, -1)))
+      expect(table.y.toArray()).toEqual(targets)
+    }
+    setBackend('native')
   })
 
   test('sunspots and windows over time', () => {
@@ -473,7 +631,7 @@ test.skipIf(noFashion)('downloads: checked, kept, and said what went wrong', asy
   let healthy = false
   const server = createServer((request, response) => {
     served.push(request.url!)
-    if (request.url!.includes('iris')) response.end(gzipSync('not iris'))
+    if (request.url!.includes('other')) response.end(gzipSync('not the file'))
     else if (healthy) response.end(readFileSync(`/usr/share/datasets/fashion-mnist${request.url}`))
     else response.writeHead(404).end()
   }).listen(0, '127.0.0.1')
@@ -481,11 +639,13 @@ test.skipIf(noFashion)('downloads: checked, kept, and said what went wrong', asy
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   try {
     await expect(downloadImages('fashion-mnist', { base })).rejects.toThrow('got status 404')
-    await expect(downloadTable('iris', { base })).rejects.toThrow('must be the original one')
+    await expect(downloadImages('mnist', { base: `${base}/other` })).rejects.toThrow(
+      'must be the original one',
+    )
     await expect(downloadImages('mnist', { base: 'http://127.0.0.1:6553' })).rejects.toThrow(
       'ECONNREFUSED',
     )
-    expect(served).toEqual(['/train-images-idx3-ubyte.gz', '/iris.csv.gz'])
+    expect(served).toEqual(['/train-images-idx3-ubyte.gz', '/other/train-images-idx3-ubyte.gz'])
     healthy = true
     const cache = await downloadImages('fashion-mnist', { base })
     expect(cache).toBe(join(folder, 'cache', 'fashion-mnist'))

@@ -1,11 +1,13 @@
 import fc from 'fast-check'
-import { manualSeed, rand, tensor, type Tensor } from 'nabla'
+import { manualSeed, NablaError, rand, tensor, type Tensor, ValueError } from 'nabla'
 import {
   BatchSampler,
   ConcatDataset,
   DataLoader,
   type Dataset,
+  ImageDataset,
   IterableDataset,
+  JsonLinesDataset,
   kFold,
   MapDataset,
   RandomSampler,
@@ -53,6 +55,11 @@ describe('datasets', () => {
       [9, 7],
     ])
     expect(() => new TensorDataset(x, tensor([1]))).toThrow('first extents must be equal; got 3, 1')
+    expect(() => new TensorDataset(x, tensor(1))).toThrow(
+      'first extents must be equal; got 3, none',
+    )
+    expect(() => new TensorDataset()).toThrow('there must be a tensor; got undefined')
+    expect(() => new TensorDataset([1] as never)).toThrow('there must be a tensor; got [1]')
   })
 
   test('parts, chains and changes', () => {
@@ -62,8 +69,8 @@ describe('datasets', () => {
     expect(() => new Subset(data, [3])).toThrow('indices must lie from 0 to 2; got 3')
     const both = new ConcatDataset([numbers(2), numbers(3)])
     expect(all(both)).toEqual([0, 1, 0, 1, 2])
-    expect(() => both.get(5)).toThrow('places lie from 0 to 4')
-    expect(() => both.get(-1)).toThrow('places lie from 0 to 4')
+    expect(() => both.get(5)).toThrow('indices lie from 0 to 4')
+    expect(() => both.get(-1)).toThrow('indices lie from 0 to 4')
     expect(all(new MapDataset(numbers(3), (v, i) => v * 10 + i))).toEqual([0, 11, 22])
   })
 
@@ -92,6 +99,90 @@ describe('loader', () => {
     ])
     expect(drop.length).toBe(2)
     expect(loaderOf(0, {}).length).toBe(0)
+    // An empty set has no batches; a batch may be larger than the set, but not left out then.
+    for (const options of [{}, { shuffle: true }, { dropLast: true, batchSize: 3 }])
+      expect(flat(loaderOf(0, options))).toEqual([])
+    expect(flat(loaderOf(3, { batchSize: 8 }))).toEqual([[0, 1, 2]])
+    expect(() => loaderOf(3, { batchSize: 8, dropLast: true })).toThrow(
+      'dropLast must leave at least one batch; got 3 examples in batches of 8',
+    )
+    expect(() => new DataLoader({ length: 1.5, get: () => 0 })).toThrow(
+      'the length of the dataset must be a whole number',
+    )
+  })
+
+  test('an error says which example it came from', () => {
+    const failing: Dataset<number> = {
+      length: 9,
+      get(i) {
+        if (i === 4) throw new RangeError('no such file')
+        if (i === 7) throw new ValueError({ op: 'mine', rule: 'it must be right', got: 'wrong' })
+        return i
+      },
+    }
+    const run = (d: Dataset<number>) => () => [...new DataLoader(d, { batchSize: 3 })]
+    expect(run(failing)).toThrow('example 4: no such file')
+    expect(run(new Subset(failing, [0, 7]))).toThrow(
+      'example 1: [mine] it must be right; got wrong',
+    )
+    expect(run(new Subset(failing, [0, 4]))).toThrow(RangeError)
+  })
+
+  test('examples of different kinds are refused, and numbers beyond float32', () => {
+    const batch =
+      (...examples: unknown[]) =>
+      () => [
+        ...new DataLoader(
+          { length: examples.length, get: (i: number) => examples[i] },
+          { batchSize: examples.length },
+        ),
+      ]
+    expect(batch(1, 'a')).toThrow(
+      "all examples of a batch must be of one kind; got 'a' in the example 1",
+    )
+    expect(batch({ a: 1 }, { b: 1 })).toThrow(
+      'must have the same parts; got none called a in the example 1',
+    )
+    expect(batch({ toString: 1 }, {})).toThrow('got none called toString')
+    expect(batch([1, 2], [1])).toThrow('must have the same parts')
+    expect(batch([1], [1, 2])).toThrow('must have the same parts')
+    expect(batch(1, 1e39)).toThrow('numbers must fit float32; got 1e+39 in the example 1')
+    const [big] = batch(3e9, 1)() as [Tensor]
+    expect([big.dtype, big.toArray()]).toEqual(['float32', [3e9, 1]])
+    const [odd] = batch(Number.NaN, 1)() as [Tensor]
+    expect(odd.toArray()).toEqual([Number.NaN, 1])
+  })
+
+  test('every dataset refuses an index that it has not', () => {
+    const images = new ImageDataset(
+      { shape: [2, 1, 1], data: Uint8Array.of(1, 2) },
+      { shape: [2], data: Uint8Array.of(0, 1) },
+    )
+    const sets: Dataset<unknown>[] = [
+      new TensorDataset(tensor([1, 2])),
+      images,
+      new JsonLinesDataset('1\n2'),
+      new ConcatDataset([numbers(1), numbers(1)]),
+      new Subset(numbers(5), [0, 1]),
+      new Subset(images, [0, 1]),
+    ]
+    for (const d of sets)
+      for (const i of [2, 0.5, Number.NaN])
+        expect(() => d.get(i), `${d.constructor.name} ${i}`).toThrow(NablaError)
+    expect(() => images.batch([0, 2])).toThrow('indices lie from 0 to 1; got 2')
+  })
+
+  test('left early, iterated twice and at once', () => {
+    const loader = loaderOf(6, { batchSize: 2, shuffle: true, seed: 3 })
+    const twin = loaderOf(6, { batchSize: 2, shuffle: true, seed: 3 })
+    for (const _ of loader) break
+    expect(loader.stateDict()).toEqual({ epoch: 1, batch: 0 })
+    flat(twin)
+    expect(flat(loader)).toEqual(flat(twin))
+    // Two at once see the same epoch, whole.
+    const pairs = flat({ [Symbol.iterator]: () => loader.from(7, 0) })
+    const again = [...loader.from(7, 0)]
+    expect(again).toHaveLength(pairs.length)
   })
 
   test('examples become batches by part', () => {
@@ -255,6 +346,68 @@ describe('splits', () => {
 
   const labels = range(50).map((i) => (i % 5 === 0 ? 1 : 0))
   const ones = (p: Subset<number>) => all(p).filter((i) => labels[i] === 1).length
+
+  test('no part is empty, whichever way it is split', () => {
+    const ten = numbers(10)
+    const two = range(10).map((i) => i % 2)
+    for (const [split, message] of [
+      [
+        () => randomSplit(ten, [0.95, 0.05]),
+        'every part must have at least one example; got none for part 1 of [0.95, 0.05] of 10 examples',
+      ],
+      [() => randomSplit(ten, [10, 0]), 'got none for part 1'],
+      [() => splitByTime(ten, [0.95, 0.05]), 'every part must have at least one example'],
+      [() => splitByTime(ten, [0, 10]), 'got none for part 0'],
+      [() => stratifiedSplit(ten, two, [1, 0]), 'got none for part 1 of [1, 0]'],
+      [() => stratifiedSplit(ten, two, [0.98, 0.02]), 'got none for part 1'],
+      [() => randomSplit(numbers(0), [0.5, 0.5]), 'got none for part 0'],
+      [
+        () => stratifiedSplit(ten, two, [0.5, 0.4]),
+        'ratios must add up to 1; got [0.5, 0.4], together 0.9',
+      ],
+      [() => stratifiedSplit(ten, two, [5, 5]), 'ratios must add up to 1'],
+      [() => stratifiedSplit(ten, two, [1.5, -0.5]), 'ratios must add up to 1'],
+      [
+        () => timeSeriesSplit(ten, 2, { maxTrainSize: 0 }),
+        'maxTrainSize must be a whole number from 1; got 0',
+      ],
+      [() => timeSeriesSplit(ten, 2, { gap: -1 }), 'gap must be a whole number from 0; got -1'],
+    ] as const)
+      expect(split).toThrow(message)
+  })
+
+  test('parts by labels have their share of all examples and of each label', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(4), { minLength: 12, maxLength: 80 }),
+        fc.constantFrom([0.8, 0.2], [0.7, 0.15, 0.15], [0.5, 0.5], [0.6, 0.3, 0.1]),
+        fc.nat(100),
+        (labels, ratios, seed) => {
+          const n = labels.length
+          let parts: Subset<number>[]
+          try {
+            parts = stratifiedSplit(numbers(n), labels, ratios, { seed })
+          } catch {
+            // Only where a part's share is about one example or less.
+            expect(Math.min(...ratios) * n).toBeLessThan(2)
+            return
+          }
+          expect(sorted(parts.flatMap(all))).toEqual(range(n))
+          parts.forEach((part, k) => {
+            expect(Math.abs(part.length - n * ratios[k]!)).toBeLessThanOrEqual(1.5)
+            for (const label of new Set(labels)) {
+              const count = all(part).filter((i) => labels[i] === label).length
+              const whole = labels.filter((l) => l === label).length
+              expect(Math.abs(count - whole * ratios[k]!)).toBeLessThanOrEqual(1 + 1e-9)
+            }
+          })
+        },
+      ),
+    )
+    // Three examples of each of three labels: the test part is not empty, as it was when each label was rounded alone.
+    const few = stratifiedSplit(numbers(9), [0, 0, 0, 1, 1, 1, 2, 2, 2], [0.8, 0.2])
+    expect(few.map((p) => p.length)).toEqual([7, 2])
+  })
 
   test('stratified parts keep the proportion', () => {
     const got = stratifiedSplit(numbers(50), labels, [0.6, 0.4])

@@ -39,7 +39,7 @@ describe('threads of a loader', () => {
     expect(failing!.slice(1, 4)).toEqual([
       2,
       'ValueError',
-      '[failing] example 5 must not be read; got it',
+      'example 5: [failing] example 5 must not be read; got it',
     ])
     expect(failing![4]).toContain('examples 4, 5')
     expect(ending![3]).toContain('must not end by themselves')
