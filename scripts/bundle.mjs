@@ -19,7 +19,12 @@ async function write(input, options, output) {
       .map(([name, file]) => [name, `${root}/${modules}/${file}`])
       .filter(([, path]) => existsSync(path)),
   )
-  const bundle = await rolldown({ cwd: root, input: entries, logLevel: 'silent', ...options })
+  const bundle = await rolldown({
+    cwd: root,
+    input: entries,
+    logLevel: 'silent',
+    ...options,
+  })
   const { output: files } = await bundle.write({ format: 'esm', ...output })
   await bundle.close()
   return files.map((f) => f.fileName)
@@ -183,12 +188,19 @@ export const forBundlers = {
     const program = this.parse(code)
     visit(program)
     for (const statement of program.body) {
+      const { superClass } = statement.declaration ?? statement
+      if (superClass?.type === 'CallExpression') {
+        // Whatever its arguments are, spread objects too.
+        const { start, end } = superClass
+        edits.push([start, start, '/*#__PURE__*/ (() => '], [end, end, ')()'])
+      }
       const declared =
         statement.type === 'ExportNamedDeclaration' ? statement.declaration : statement
       if (declared?.type === 'VariableDeclaration' && declared.kind === 'const')
         for (const { init } of declared.declarations) if (init) free(init)
     }
-    return { code: edited(code, edits), map: null }
+    // What package.json says of effects is said of built files.
+    return { code: edited(code, edits), map: null, moduleSideEffects: true }
   },
 }
 
@@ -237,7 +249,7 @@ export async function bundleBrowser() {
     { platform: 'browser', resolve: { alias }, plugins: [wasmPlace, withoutLaws, forBundlers] },
     {
       dir: 'dist/browser',
-      minify: true,
+      minify: { compress: false, mangle: true, codegen: true },
       chunkFileNames: 'part-[hash].js',
       // Fewer files are smaller too, since gzip sees more at once.
       codeSplitting: { groups: [{ name: 'core', test: (id) => core.has(relative(id)) }] },

@@ -17,7 +17,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { createRequire } from 'node:module'
+import nodeModule from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,8 +34,11 @@ import { TooLong } from './limits.js'
 
 export const joinPath = (...parts: string[]): string => join(...parts)
 
-/** Decoders are loaded by the first file that needs them: that takes longer than a training step. */
-const load = createRequire(import.meta.url)
+/**
+ * Decoders are loaded by the first file that needs them: that takes longer than a training step. Bundlers that make
+ * CommonJS leave nothing of `import.meta`, and webpack replaces a call of the imported name.
+ */
+const load = nodeModule.createRequire(import.meta.url ?? __filename)
 export const parseCsv = (text: string, options: object): unknown =>
   (load('csv-parse/sync') as { parse(text: string, options: object): unknown }).parse(text, options)
 export const exists = (path: string): boolean => existsSync(path)
@@ -186,9 +189,9 @@ export const sha256 = (bytes: Uint8Array): string =>
 
 /** A file of an installed package (`name/file`), looked for beside nabla and beside the program. */
 export function packageFile(file: string): string | undefined {
-  for (const from of [import.meta.url, join(process.cwd(), 'x.js')]) {
+  for (const from of [import.meta.url ?? __filename, join(process.cwd(), 'x.js')]) {
     try {
-      return createRequire(from).resolve(file)
+      return nodeModule.createRequire(from).resolve(file)
     } catch {}
   }
   return undefined

@@ -1,89 +1,28 @@
 /** A page in headless Chromium imports the built package, trains on the wasm backend, and gets Node's losses. */
-import { existsSync, readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { delimiter, extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { gzipSync } from 'node:zlib'
 import * as nabla from 'nabla'
 import * as models from 'nabla/models'
 import * as nn from 'nabla/nn'
 import * as optim from 'nabla/optim'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { importMap, launch, root, type Served, serve, without } from '../browser/chromium.js'
 import { digits, STEPS, twentySteps } from './steps.js'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-/** Debian's browser, wherever it is on PATH. */
-const executablePath = (process.env.PATH ?? '')
-  .split(delimiter)
-  .flatMap((folder) => ['chromium', 'chromium-browser'].map((name) => join(folder, name)))
-  .find((file) => existsSync(file))
-const required = process.env.NABLA_TEST_REQUIRE_ALL === '1'
+const page = `<!doctype html><title>nabla</title>${importMap()}`
 
-/** The names of package.json's exports and what a page loads for each. */
-function importMap(): Record<string, string> {
-  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    exports: Record<string, { browser?: string }>
-  }
-  const map: Record<string, string> = {}
-  for (const [name, { browser }] of Object.entries(exports))
-    if (browser) map[name.replace('.', 'nabla')] = browser.replace('./', '/')
-  return map
-}
-
-const page = `<!doctype html>
-<title>nabla</title>
-<script type="importmap">${JSON.stringify({ imports: importMap() })}</script>`
-const types: Record<string, string> = {
-  '.js': 'text/javascript',
-  '.wasm': 'application/wasm',
-}
-
-describe.skipIf(!executablePath && !required)('in Chromium', () => {
-  /** Bytes of each file served, gzipped. */
-  const served = new Map<string, number>()
-  let server: Server
+describe.skipIf(without)('in Chromium', () => {
+  let server: Served
   let browser: Browser
   let tab: Page
   const problems: string[] = []
   const data = digits()
 
   beforeAll(async () => {
-    expect(executablePath, 'chromium must be on PATH').toBeDefined()
-    server = createServer((request, response) => {
-      const path = new URL(request.url!, 'http://localhost').pathname
-      if (path === '/') return response.setHeader('content-type', 'text/html').end(page)
-      if (path === '/digits.json') return response.end(JSON.stringify(data))
-      const file = join(root, path)
-      if (!path.startsWith('/dist/') || !existsSync(file))
-        return response.writeHead(404).end(`no ${path}`)
-      const body = readFileSync(file)
-      served.set(path, gzipSync(body).length)
-      return response
-        .setHeader('content-type', types[extname(path)] ?? 'application/octet-stream')
-        .end(body)
-    })
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-    browser = await chromium.launch({
-      executablePath: executablePath!,
-      args: [
-        '--no-sandbox',
-        // Nothing but this page: no look-ups, no updates, no reports.
-        '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-default-apps',
-        '--disable-domain-reliability',
-        '--disable-sync',
-        '--metrics-recording-only',
-        '--no-first-run',
-        '--no-pings',
-      ],
-    })
+    server = await serve(root, { '/': page, '/digits.json': JSON.stringify(data) })
+    browser = await launch()
     tab = await browser.newPage()
     tab.on('pageerror', (error) => problems.push(error.message))
-    await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    await tab.goto(server.url)
   }, 60_000)
   afterAll(async () => {
     await browser?.close()
@@ -109,18 +48,6 @@ describe.skipIf(!executablePath && !required)('in Chromium', () => {
       expect(Math.abs(v - want[i]!), `step ${i}: ${v}, Node ${want[i]}`).toBeLessThan(1e-5)
     })
   }, 60_000)
-
-  test('the JavaScript that it loads is below 100 KB, gzipped', () => {
-    const scripts = [...served].filter(([path]) => path.endsWith('.js'))
-    const total = scripts.reduce((n, [, bytes]) => n + bytes, 0)
-    const wasm = [...served].filter(([path]) => path.endsWith('.wasm'))
-    console.log(
-      `${scripts.length} scripts, ${total} bytes gzipped; ${wasm.map(([p, n]) => `${p} ${n}`)}`,
-    )
-    expect(scripts.length).toBeGreaterThan(4)
-    expect(wasm.length).toBe(1)
-    expect(total).toBeLessThan(100_000)
-  })
 
   test('nabla/data and nabla/vision: tables, batches, pictures, and what a page has not', async () => {
     const run = async (

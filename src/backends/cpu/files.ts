@@ -32,7 +32,12 @@ export function setWasmFiles(files: WasmSource): void {
 /** The file's address, its bytes or its module. */
 function find(file: WasmFile): URL | string | Bytes | WebAssembly.Module {
   const name = `nabla-${file}.wasm`
-  if (source === undefined) return placeOf(file)
+  if (source === undefined)
+    try {
+      return placeOf(file)
+    } catch (error) {
+      throw failed(file, undefined, error)
+    }
   if (typeof source === 'function') return source(name)
   return `${String(source).replace(/\/$/, '')}/${name}`
 }

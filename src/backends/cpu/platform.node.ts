@@ -1,14 +1,28 @@
 /** What Node gives: files, environment variables, worker threads, the native addon. */
 import { Buffer } from 'node:buffer'
 import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import nodeModule from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Addon } from './native.js'
 import type { WasmFile } from './variant.js'
 
-const require = createRequire(import.meta.url)
+/** Where this file lies; bundlers that make CommonJS leave nothing of `import.meta`. */
+const here = new URL(import.meta.url ?? pathToFileURL(__filename))
+// By the module's object: webpack replaces a call of the imported name.
+const require = nodeModule.createRequire(here)
+
+/** A file of the package: by its place from here or, when a bundler has moved this file, where the package is installed. */
+function ownFile(path: string): string {
+  const file = fileURLToPath(new URL(`../../../${path}`, here))
+  if (existsSync(file)) return file
+  try {
+    return join(dirname(require.resolve('nabla/package.json')), path)
+  } catch {
+    return file
+  }
+}
 
 const { node, bun, deno } = process.versions
 export const runtime: Record<string, string> = {
@@ -39,7 +53,7 @@ function prebuilt(): Found {
   const system = `${process.platform}-${process.arch}`
   // npm before 10.4 installs those of both C libraries; that of the other one does not load.
   const names = process.platform === 'linux' ? [`${system}-gnu`, `${system}-musl`] : [system]
-  const own = fileURLToPath(new URL('../../../package.json', import.meta.url))
+  const own = ownFile('package.json')
   let problem: unknown
   for (const name of names)
     try {
@@ -67,7 +81,7 @@ function usable(file: string): Found {
 export function loadAddon(): Found {
   if (found) return found
   const chosen = env('NABLA_ADDON')
-  const local = fileURLToPath(new URL('../../../build/nabla.node', import.meta.url))
+  const local = ownFile('build/nabla.node')
   const tries = chosen ? [() => usable(resolve(chosen))] : [prebuilt, () => usable(local)]
   const reasons: string[] = []
   for (const attempt of tries)
@@ -98,8 +112,10 @@ export function tellFallback(reason: string): void {
   )
 }
 
-export const placeOf = (file: WasmFile): URL =>
-  new URL(`./wasm/nabla-${file}.wasm`, import.meta.url)
+export function placeOf(file: WasmFile): string {
+  const beside = fileURLToPath(new URL(`./wasm/nabla-${file}.wasm`, here))
+  return existsSync(beside) ? beside : ownFile(`dist/backends/cpu/wasm/nabla-${file}.wasm`)
+}
 
 export function readBytesNow(place: string | URL, _file?: WasmFile): Uint8Array<ArrayBuffer> {
   const path = String(place).startsWith('file:') ? fileURLToPath(place) : String(place)
