@@ -66,6 +66,7 @@ export {
   type EmbeddingOptions,
 } from './ops/embedding.js'
 export * from './ops/functions.js'
+export { hostCall } from './ops/host.js'
 export * from './ops/indexing.js'
 export * from './ops/join.js'
 export * from './ops/linalg.js'
@@ -129,6 +130,7 @@ export {
 } from './tensor/creation.js'
 export * from './tensor/dropout.js'
 export * from './tensor/dynamic.js'
+export { debugPrint } from './tensor/debug.js'
 export { setPrintOptions } from './tensor/print.js'
 export * from './tensor/random.js'
 export { tidy } from './tensor/tidy.js'

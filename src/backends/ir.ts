@@ -3,7 +3,7 @@
  * to the compiler and the backends, stands in its record in prims.ts.
  * A graph is a list of nodes in the order of tracing; inputs of a node stand before it.
  */
-import type { DType } from '../core/dtype.js'
+import type { DType, TypedArray } from '../core/dtype.js'
 import type { Shape } from '../core/shape.js'
 
 /** Scalar functions of one argument, float to float. */
@@ -118,7 +118,32 @@ export interface RecurrentRun {
   reverse: boolean
 }
 
+/** Elements that the host reads or writes in the middle of a program. */
+export interface HostArray {
+  readonly shape: Shape
+  readonly dtype: DType
+  /** In row-major order. Get it anew for each use: memory may move. */
+  data(): TypedArray
+}
+/**
+ * Work of the host in the middle of a program: a print, a mark of a profile, a message to other processes. The program
+ * goes on after `start` with what does not depend on it; the function that `start` gives is called before the outputs
+ * are read, and has written them when it returns. Until then nobody else changes the inputs.
+ */
+export interface HostCall {
+  readonly name: string
+  /** Gives the function that ends the work, or nothing. */
+  start(inputs: readonly HostArray[], outputs: readonly HostArray[]): unknown
+}
+
+/** Ends what `start` began. */
+export function endCall(wait: unknown): void {
+  if (typeof wait === 'function') wait()
+}
+
 export type Prim =
+  /** Runs for its effect too, in the order of tracing. `gives` are its outputs; without any it ends at once. */
+  | { op: 'host'; call: HostCall; gives: readonly { shape: Shape; dtype: DType }[] }
   /** One more output of a node that has several: the node itself is its first. */
   | { op: 'output'; index: number }
   /** A value given from outside: slot `index` of the executable's inputs, read through a layout. */
@@ -208,6 +233,8 @@ export interface Graph {
   /** Every node reachable from the outputs, producers first. */
   nodes: Node[]
   outputs: GraphOutput[]
+  /** Nodes that must run whether or not somebody reads them. */
+  effects?: readonly Node[]
 }
 
 export function windowShape(spatial: Shape, w: Window): number[] {

@@ -77,6 +77,11 @@ export const prims: { readonly [K in Op]: PrimRecord<K> } = {
     gives: ({ index }, [x]) => outputsOf(x as Node)[index]!,
     as: 'call',
   },
+  host: {
+    gives: ({ gives }) => gives[0] ?? indices([0]),
+    more: ({ gives }) => gives.slice(1),
+    as: 'call',
+  },
   input: { gives: given, as: 'given' },
   const: { gives: given, as: 'given' },
   iota: { gives: ({ shape }) => indices(shape), as: 'given' },

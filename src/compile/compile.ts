@@ -143,7 +143,9 @@ function trace(
   for (const box of written)
     outputs.push({ node: box.written!, into: (box.node.prim as { index: number }).index })
 
+  const effects = recorder.nodes.filter((n) => n.prim.op === 'host')
   const order = reachable(recorder.nodes, [
+    ...effects,
     ...outputs.map((o) => o.node),
     ...written.map((b) => b.node),
   ])
@@ -160,8 +162,8 @@ function trace(
     ...boxes.filter((b) => b.tensor.storage).map((b) => b.tensor),
   ])
   const executable =
-    outputs.length > 0
-      ? backend.compile({ inputs: boxes.map((b) => b.node), nodes: order, outputs })
+    outputs.length > 0 || effects.length > 0
+      ? backend.compile({ inputs: boxes.map((b) => b.node), nodes: order, outputs, effects })
       : undefined
   // A written gradient that is kept lives in memory that every run uses again.
   const keptRefs = new Set(grads.flatMap((g) => (g.ref ? [g.ref.index] : [])))

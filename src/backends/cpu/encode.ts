@@ -1,12 +1,14 @@
 /** A plan as a program of the C++ core: its steps as words, its buffers as slots. See kernels/program.h. */
 import { BackendError } from '../../core/errors.js'
 import { type Shape, sizeOf } from '../../core/shape.js'
+import type { Backend, Executable } from '../backend.js'
 import type { Graph, Window } from '../ir.js'
+import { HostedExecutable } from '../hosted.js'
 import { explain } from '../lower/explain.js'
 import { MAX_VALUES } from '../lower/groups.js'
 import { lower } from '../lower/lower.js'
 import { type Access, type Block, KernelTooLarge, type Plan, type PrimCall } from '../lower/plan.js'
-import { bitsOf, writeFused } from './fused.js'
+import { bitsOf, prepare, writeFused } from './fused.js'
 import { cells, dtypeCodes, MAGIC, MAX_IO, MAX_OUTER, modes, opcodes, VERSION } from './opcodes.js'
 import type { Program } from './program.js'
 import { Words } from './words.js'
@@ -214,7 +216,8 @@ export function write(plan: Plan): Program {
   const writer = new Writer()
   for (const step of plan.steps)
     if (step.kind === 'fused') writeFused(step, writer.out)
-    else writer.call(step)
+    else if (step.kind === 'prim') writer.call(step)
+    else throw new BackendError({ op: 'encode', rule: 'steps of the host stand between programs' })
   const { buffers, steps, arenaBytes, checks } = plan
   const header = 5 + 2 * buffers.length
   const { out } = writer
@@ -233,13 +236,30 @@ export function write(plan: Plan): Program {
 
 export const limits = { outer: MAX_OUTER, operands: MAX_IO }
 
-/** The program of a graph. */
-export function encode(graph: Graph, options: { recompute?: boolean } = {}): Program {
+/** The plan of a graph, for the kernels of this core. */
+export function planFor(graph: Graph, options: { recompute?: boolean } = {}): Plan {
   for (let maxValues = MAX_VALUES; ; maxValues >>= 1)
     try {
-      return write(lower(graph, { limits, maxValues, ...options }))
+      const plan = lower(graph, { limits, maxValues, ...options })
+      for (const step of plan.steps) if (step.kind === 'fused') prepare(step.body)
+      return plan
     } catch (e) {
       // Rare: what a kernel needs is known when it is written.
       if (!(e instanceof KernelTooLarge) || maxValues === 1) throw e
     }
+}
+
+/** The program of a graph. */
+export const encode = (graph: Graph, options: { recompute?: boolean } = {}): Program =>
+  write(planFor(graph, options))
+
+/** A graph as an executable: one program, or several with the host's work between them. */
+export function executableOf(
+  graph: Graph,
+  backend: Backend,
+  load: (program: Program, graph: Graph) => Executable,
+): Executable {
+  const plan = planFor(graph)
+  if (!plan.steps.some((s) => s.kind === 'host')) return load(write(plan), graph)
+  return new HostedExecutable(plan, backend, (part, partGraph) => load(write(part), partGraph))
 }

@@ -96,13 +96,19 @@ interface Template {
 
 const templates = new WeakMap<KernelBody, Template>()
 
+/** @throws KernelTooLarge when it needs more registers than there are */
+export function prepare(body: KernelBody): Template {
+  let t = templates.get(body)
+  if (!t) {
+    t = template(body)
+    templates.set(body, t)
+  }
+  return t
+}
+
 /** Appends the words of a kernel. */
 export function writeFused(k: FusedKernel, out: Words): void {
-  let t = templates.get(k.body)
-  if (!t) {
-    t = template(k.body)
-    templates.set(k.body, t)
-  }
+  const t = prepare(k.body)
   const start = out.append(t.words)
   const { words } = out
   for (let i = 0; i < k.inputs.length; i++) {

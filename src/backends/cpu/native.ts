@@ -7,7 +7,7 @@ import { arrayOn, bytesOf, type DType, type TypedArray } from '../../core/dtype.
 import { BackendError } from '../../core/errors.js'
 import type { Backend, Executable, Storage } from '../backend.js'
 import type { Graph } from '../ir.js'
-import { encode } from './encode.js'
+import { executableOf } from './encode.js'
 import {
   type Binding,
   type Bindings,
@@ -300,7 +300,7 @@ export class NativeBackend implements Backend {
   }
 
   compile(graph: Graph): Executable {
-    return this.load(encode(graph), graph)
+    return executableOf(graph, this, (program, part) => this.load(program, part))
   }
   load(program: Program, graph: Graph): Executable {
     return new NativeExecutable(this, program, graph)

@@ -9,7 +9,7 @@ import { BackendError, ValueError } from '../../core/errors.js'
 import type { Backend, Executable, Storage } from '../backend.js'
 import type { Graph } from '../ir.js'
 import { Core, giveNow, giveWith } from './core.js'
-import { encode } from './encode.js'
+import { executableOf } from './encode.js'
 import {
   type Binding,
   type Bindings,
@@ -334,7 +334,7 @@ class WasmBackend implements Backend {
   }
 
   compile(graph: Graph): Executable {
-    return this.load(encode(graph), graph)
+    return executableOf(graph, this, (program, part) => this.load(program, part))
   }
   load(program: Program, graph: Graph): Executable {
     return new WasmExecutable(this, program, graph)

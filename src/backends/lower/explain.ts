@@ -71,6 +71,10 @@ function moved(step: PlanStep): number {
     for (const b of buffers) bytes += b?.bytes ?? 0
     return bytes
   }
+  if (step.kind === 'host') {
+    const list = step.phase === 'start' ? step.inputs : step.outputs
+    return list.reduce((sum, b) => sum + sizeOfBlock(b), 0)
+  }
   const { prim, inputs, outputs, bias } = step
   // What scatters touches as much of its result as it is given, unless it writes zeros elsewhere.
   if ((prim.op === 'put' || prim.op === 'scatter') && inputs[0])
@@ -82,7 +86,12 @@ function moved(step: PlanStep): number {
 
 export function explain({ steps, arenaBytes }: Plan): string {
   const rows = steps.map((step, i) => {
-    const [kernel, whose] = step.kind === 'fused' ? kernelText(step) : callText(step)
+    const [kernel, whose] =
+      step.kind === 'fused'
+        ? kernelText(step)
+        : step.kind === 'host'
+          ? [`host ${step.phase} ${step.call.name}`, step.label]
+          : callText(step)
     return [`${i}`, amount(step.flops, 'FLOP'), amount(moved(step), 'B'), kernel, whose]
   })
   const widths = [0, 1, 2, 3].map((c) => Math.max(0, ...rows.map((row) => row[c]!.length)))

@@ -37,6 +37,7 @@ export class Group implements Ordered<Group> {
   behind: Group | undefined = undefined
   readers: Group[] = []
   into: Group | undefined = undefined
+  after: Group | undefined = undefined
   mark = 0
   enters = NEVER
   leaves = -1
@@ -180,6 +181,7 @@ class Grouping {
     for (const n of this.graph.all) {
       if (n.given || n.base !== n) continue
       if (n.prim.op === 'output') this.joinProducer(n)
+      else if (n.prim.op === 'host') this.createHost(n)
       else if (recordOf(n.prim).as !== 'fused') this.create(n)
       else if (!this.foldBias(n) && !this.join(n)) {
         if (n.prim.op === 'reduce') {
@@ -346,6 +348,17 @@ class Grouping {
         if (!first) reader.set(b, g)
       }
     }
+  }
+
+  /** What the host does is done in the order of tracing. */
+  private lastHost: Group | undefined
+  private createHost(n: Value): void {
+    const g = this.create(n)
+    if (this.lastHost) {
+      g.after = this.lastHost
+      this.order.follow(g, this.lastHost)
+    }
+    this.lastHost = g
   }
 
   /** One more output of a primitive is computed with the first. */

@@ -8,7 +8,17 @@ import { viewLayout } from '../layout.js'
 import { type Group, makeGroups, MAX_VALUES } from './groups.js'
 import { type KernelHost, Kernels } from './kernel.js'
 import { Memory } from './memory.js'
-import type { Access, Block, Buffer, CallPrim, Check, Limits, Plan, PlanStep } from './plan.js'
+import type {
+  Access,
+  Block,
+  Buffer,
+  CallPrim,
+  Check,
+  HostStep,
+  Limits,
+  Plan,
+  PlanStep,
+} from './plan.js'
 import { recompute } from './recompute.js'
 import { type Schedule, schedule } from './schedule.js'
 import { simplify, type Values } from './simplify.js'
@@ -134,6 +144,10 @@ class Lowering {
     let fresh = 0
     const freshIndex = outputs.map((o) => (o.into === undefined ? fresh++ : -1))
     this.schedule.order.forEach((g, at) => {
+      if ('wait' in g) {
+        this.wait(g.wait)
+        return
+      }
       for (const n of g.values) {
         if (!this.schedule.needed[n.id] || (g.bias && n === g.values[0])) continue
         // What another group computes and this one computes again.
@@ -162,6 +176,7 @@ class Lowering {
       }
       const start = this.steps.length
       if (g.space) this.fused(g)
+      else if (g.values[0]!.prim.op === 'host') this.start(g, g.values[0]!.prim)
       else this.single(g)
       for (const n of g.values) {
         const b = this.bufferOf[n.id]
@@ -363,6 +378,40 @@ class Lowering {
   }
 
   // ---- steps ----
+
+  private readonly started = new Map<Group, HostStep>()
+  private start(g: Group, { call, gives }: Extract<Prim, { op: 'host' }>): void {
+    const n = g.values[0]!
+    const inputs = n.inputs.map((x) => this.contiguous(x))
+    const outputs = gives.map((_, i) => {
+      const o = i === 0 ? n : g.values.find((v) => isOutput(v, i))
+      // Nobody reads it, but the host writes it.
+      if (!o) return this.block(this.scratch(gives[i]!), gives[i]!.dtype, gives[i]!.shape)
+      return this.result(o)
+    })
+    const number = this.started.size
+    const common = {
+      kind: 'host',
+      call,
+      number,
+      inputs,
+      outputs,
+      label: n.label,
+      flops: 0,
+    } as const
+    this.steps.push({ ...common, phase: 'start' })
+    this.started.set(g, { ...common, phase: 'wait' })
+  }
+  private scratch({ shape, dtype }: { shape: Shape; dtype: DType }): Access {
+    return { buffer: this.memory.temporary(dtype, sizeOf(shape)), offset: 0 }
+  }
+  private wait(g: Group): void {
+    const step = this.started.get(g)!
+    const at = this.steps.length
+    this.steps.push(step)
+    for (const o of [...step.inputs, ...step.outputs]) this.memory.touch(o.buffer)
+    this.memory.close(at, at)
+  }
 
   private fused(g: Group): void {
     if (sizeOf(g.space!) === 0) {

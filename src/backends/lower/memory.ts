@@ -44,29 +44,32 @@ export class Memory {
     }
     this.touched.clear()
   }
-
-  /** Working memory by first fit, the largest first; what does not live together may lie in one place. */
   fit(): number {
-    const arena = this.buffers.filter((b) => b.kind === 'arena' && b.bytes > 0)
-    arena.sort((a, b) => b.bytes - a.bytes || a.first - b.first)
-    const steps = arena.reduce((most, b) => Math.max(most, b.last + 1), 0)
-    // Those that live for a short time look only at what lives in their part of the time: parts overlap by half.
-    const part = Math.max(64, Math.ceil(steps / 24))
-    const parts = Array.from({ length: Math.ceil(steps / part) + 1 }, () => new Placed())
-    const all = new Placed()
-    let total = 0
-    for (const b of arena) {
-      const low = Math.floor(b.first / part)
-      const short = b.last < (low + 2) * part
-      const at = (short ? parts[low]! : all).place(b)
-      b.offset = at
-      const end = Math.ceil((at + b.bytes) / ALIGN) * ALIGN
-      total = Math.max(total, end)
-      all.add(b, end)
-      for (let i = Math.max(0, low - 1); i * part <= b.last; i++) parts[i]?.add(b, end)
-    }
-    return total
+    return fit(this.buffers)
   }
+}
+
+/** Gives working memory its places by first fit, the largest first; what does not live together may lie in one place. */
+export function fit(buffers: readonly Buffer[]): number {
+  const arena = buffers.filter((b) => b.kind === 'arena' && b.bytes > 0)
+  arena.sort((a, b) => b.bytes - a.bytes || a.first - b.first)
+  const steps = arena.reduce((most, b) => Math.max(most, b.last + 1), 0)
+  // Those that live for a short time look only at what lives in their part of the time: parts overlap by half.
+  const part = Math.max(64, Math.ceil(steps / 24))
+  const parts = Array.from({ length: Math.ceil(steps / part) + 1 }, () => new Placed())
+  const all = new Placed()
+  let total = 0
+  for (const b of arena) {
+    const low = Math.floor(b.first / part)
+    const short = b.last < (low + 2) * part
+    const at = (short ? parts[low]! : all).place(b)
+    b.offset = at
+    const end = Math.ceil((at + b.bytes) / ALIGN) * ALIGN
+    total = Math.max(total, end)
+    all.add(b, end)
+    for (let i = Math.max(0, low - 1); i * part <= b.last; i++) parts[i]?.add(b, end)
+  }
+  return total
 }
 
 /** What is placed already, in order of place. */

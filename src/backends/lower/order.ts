@@ -23,6 +23,8 @@ export interface Ordered<G> {
   into: G | undefined
   mark: number
   values: readonly Value[]
+  /** One that it stands after, though it reads nothing of it. */
+  after: G | undefined
   /** The first place on the longest path that it reaches, and the last one that reaches it. */
   enters: number
   leaves: number
@@ -146,18 +148,18 @@ export class Order<G extends Ordered<G>> {
       }
       const b = i === 0 ? to : back[i - 1]
       if (!b) return 'back'
+      const look = (h: G | undefined): boolean => {
+        if (!h || h === b) return false
+        if (h === from) return direct || b !== to
+        if (h.mark === mark + 1 || h.at <= from.at) return false
+        if (h.mark === mark || from.enters <= h.leaves) return true
+        h.mark = mark + 1
+        back.push(h)
+        return false
+      }
+      if (b.after && look(Order.find(b.after))) return 'found'
       for (const n of b.values)
-        for (const x of n.inputs) {
-          const h = x.base.group as G | undefined
-          if (!h || h === b) continue
-          if (h === from) {
-            if (direct || b !== to) return 'found'
-          } else if (h.mark !== mark + 1 && h.at > from.at) {
-            if (h.mark === mark || from.enters <= h.leaves) return 'found'
-            h.mark = mark + 1
-            back.push(h)
-          }
-        }
+        for (const x of n.inputs) if (look(x.base.group as G | undefined)) return 'found'
     }
     return 'found'
   }

@@ -4,7 +4,7 @@
  */
 import type { DType } from '../../core/dtype.js'
 import type { Shape } from '../../core/shape.js'
-import type { MapFn, Prim, ReduceFn } from '../ir.js'
+import type { HostCall, MapFn, Prim, ReduceFn } from '../ir.js'
 
 /** A run of memory. */
 export interface Buffer {
@@ -118,6 +118,7 @@ export type CallPrim =
       {
         op:
           | 'output'
+          | 'host'
           | 'input'
           | 'const'
           | 'map'
@@ -152,7 +153,23 @@ export interface PrimCall {
   readonly inPlace: boolean
 }
 
-export type PlanStep = FusedKernel | PrimCall
+/**
+ * Work of the host: it starts, and further down, before its outputs are read, is waited for. What does not depend on it
+ * runs in between.
+ */
+export interface HostStep {
+  readonly kind: 'host'
+  readonly phase: 'start' | 'wait'
+  readonly call: HostCall
+  /** Which call of the plan, so that the wait finds its start. */
+  readonly number: number
+  readonly inputs: readonly Block[]
+  readonly outputs: readonly Block[]
+  readonly label: string
+  readonly flops: number
+}
+
+export type PlanStep = FusedKernel | PrimCall | HostStep
 
 export interface Check {
   /** The operation and what is checked, for the error message. */

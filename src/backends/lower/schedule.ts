@@ -3,8 +3,13 @@ import { BackendError } from '../../core/errors.js'
 import type { Group } from './groups.js'
 import type { Values } from './simplify.js'
 
+/** The host's work that a group started must be done here. */
+export interface Wait {
+  readonly wait: Group
+}
+
 export interface Schedule {
-  order: Group[]
+  order: (Group | Wait)[]
   /** By value: is it read outside of the group that computes it, or an output? Then it needs memory. */
   needed: Uint8Array
   /** By value: the place in the order of the group that reads it last, or -1. */
@@ -34,6 +39,8 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
     }
     if (g.bias?.base.group) needed[g.bias.base.id] = 1
   }
+  for (const g of groups)
+    if (g.values[0]!.prim.op === 'host') for (const n of g.values) needed[n.id] = 1
   for (const o of outputs) {
     needed[o.value.id] = 1
     if (o.into !== undefined) into[o.value.id] = 1
@@ -47,7 +54,14 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
   const seen = new Int32Array(most + 1).fill(-1)
   for (let i = groups.length - 1; i >= 0; i--) {
     const g = groups[i]!
-    const { values, again, bias } = g
+    const { values, again, bias, after } = g
+    if (after) {
+      seen[after.id] = g.id
+      waits[g.id]!++
+      next.push(behind[after.id]!)
+      behind[after.id] = waiting.length
+      waiting.push(g)
+    }
     for (let k = bias ? -1 : 0; k < values.length; k++) {
       const inputs = k < 0 ? [bias!] : values[k]!.inputs
       for (let j = 0; j < inputs.length; j++) {
@@ -90,16 +104,41 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
       rule: 'groups must not depend on each other in a circle',
     })
 
+  const full = withWaits(order)
   const lastRead = new Int32Array(all.length).fill(-1)
-  for (let at = 0; at < order.length; at++) {
-    const { values, bias } = order[at]!
+  for (let at = 0; at < full.length; at++) {
+    const g = full[at]!
+    // What the host reads stays until it is done.
+    const { values, bias } = 'wait' in g ? g.wait : g
     for (let i = 0; i < values.length; i++) {
       const { inputs } = values[i]!
       for (let k = 0; k < inputs.length; k++) lastRead[inputs[k]!.base.id] = at
     }
     if (bias) lastRead[bias.base.id] = at
   }
-  return { order, needed, lastRead }
+  return { order: full, needed, lastRead }
+}
+
+/** The order with the waits: at once for what gives nothing, else before the first group that reads what is given. */
+function withWaits(order: readonly Group[]): (Group | Wait)[] {
+  const started = new Set<Group>()
+  const full: (Group | Wait)[] = []
+  const wait = (g: Group) => {
+    if (started.delete(g)) full.push({ wait: g })
+  }
+  for (const g of order) {
+    if (started.size > 0) {
+      for (const n of g.values) for (const { base } of n.inputs) if (base.group) wait(base.group)
+      if (g.bias?.base.group) wait(g.bias.base.group)
+    }
+    full.push(g)
+    const { prim } = g.values[0]!
+    if (prim.op !== 'host') continue
+    started.add(g)
+    if (prim.gives.length === 0) wait(g)
+  }
+  for (const g of [...started]) wait(g)
+  return full
 }
 
 /** The least key first. */

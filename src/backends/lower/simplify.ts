@@ -10,6 +10,8 @@ import { kindOf, Value } from './value.js'
 export interface Values {
   all: Value[]
   outputs: { value: Value; into?: number }[]
+  /** Values that must come to be whether or not somebody reads them. */
+  effects: Value[]
 }
 
 const isConst = (v: Value, value?: number) =>
@@ -214,6 +216,12 @@ export function simplify(graph: Graph): Values {
       made[i] = s.add(new Value(prim, [], shape, dtype, label))
       continue
     }
+    if (prim.op === 'host') {
+      // Each runs, alike or not.
+      const inputs = n.inputs.map((x) => made[x.index!]!)
+      made[i] = s.add(new Value(prim, inputs, shape, dtype, label))
+      continue
+    }
     const inputs = new Array<Value>(n.inputs.length)
     for (let k = 0; k < inputs.length; k++) inputs[k] = made[n.inputs[k]!.index!]!
     if (prim.op === 'map' && inputs.length > 1) s.lighten(inputs, shape)
@@ -224,7 +232,9 @@ export function simplify(graph: Graph): Values {
     ...(into !== undefined && { into }),
   }))
   const live = new Uint8Array(s.all.length)
+  const effects = (graph.effects ?? []).map((n) => made[n.index!]!)
   for (const { value } of outputs) live[value.id] = 1
+  for (const v of effects) live[v.id] = 1
   for (let i = s.all.length - 1; i >= 0; i--) {
     if (!live[i]) continue
     const { inputs } = s.all[i]!
@@ -236,5 +246,5 @@ export function simplify(graph: Graph): Values {
       v.id = all.length
       all.push(v)
     }
-  return { all, outputs }
+  return { all, outputs, effects }
 }

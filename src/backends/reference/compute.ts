@@ -133,6 +133,7 @@ export function compute(
       })
       return out
     }
+    case 'host':
     case 'output':
       throw new BackendError({
         op: 'output',

@@ -4,9 +4,10 @@
  */
 import { type DType, dtypes, newArray, type TypedArray } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
-import { show } from '../../core/shape.js'
+import { show, sizeOf } from '../../core/shape.js'
 import type { Backend, Executable, Storage } from '../backend.js'
-import type { Graph, Node, Prim } from '../ir.js'
+import { endCall, type Graph, type HostArray, type Node, type Prim } from '../ir.js'
+import { outputsOf, type Typed } from '../prims.js'
 import { compute } from './compute.js'
 import { each, place } from './coordinates.js'
 
@@ -38,8 +39,26 @@ export function runGraph(
   offsets: readonly number[] = [],
 ): TypedArray[] {
   const values = new Map<Node, TypedArray>()
+  const hosts = new Map<Node, TypedArray[]>()
   for (const n of graph.nodes) {
     const { prim, shape, dtype } = n
+    if (prim.op === 'host') {
+      const outputs = outputsOf(n).map((o) => newArray(o.dtype, sizeOf(o.shape)))
+      const array = (data: TypedArray, of: Typed): HostArray => ({ ...of, data: () => data })
+      const wait = prim.call.start(
+        n.inputs.map(({ shape, dtype }, i) => array(values.get(n.inputs[i]!)!, { shape, dtype })),
+        prim.gives.map((o, i) => array(outputs[i]!, o)),
+      )
+      endCall(wait)
+      hosts.set(n, outputs)
+      values.set(n, outputs[0]!)
+      continue
+    }
+    const host = prim.op === 'output' ? hosts.get(n.inputs[0]!) : undefined
+    if (host && prim.op === 'output') {
+      values.set(n, host[prim.index]!)
+      continue
+    }
     const from = prim.op === 'output' ? n.inputs[0]! : n
     const args = from.inputs.map((x) => values.get(x)!)
     const which = prim.op === 'output' ? prim.index : 0

@@ -1,0 +1,150 @@
+/**
+ * A plan with steps of the host, as programs with calls between them: the same on every backend. What lives from one
+ * program to the next lies in storages of its own; the rest of the working memory is each program's.
+ */
+import { bytesOf } from '../core/dtype.js'
+import { sizeOf } from '../core/shape.js'
+import type { Backend, Executable, Storage } from './backend.js'
+import { endCall, type Graph, type HostArray, type Node } from './ir.js'
+import { explain } from './lower/explain.js'
+import { fit } from './lower/memory.js'
+import type { Block, Buffer, HostStep, Plan, PlanStep } from './lower/plan.js'
+
+/** A program, and the memory behind each of its inputs. */
+interface Part {
+  program: Executable
+  bound: readonly Buffer[]
+}
+
+function buffersOf(step: PlanStep): Buffer[] {
+  const list = [...step.inputs, ...step.outputs].map((o) => o?.buffer)
+  if (step.kind === 'prim') list.push(step.bias?.buffer)
+  return list.filter((b): b is Buffer => b !== undefined && b !== null)
+}
+/** The buffers that a step writes. */
+const written = (step: PlanStep) => step.outputs.flatMap((o) => (o ? [o.buffer] : []))
+
+export class HostedExecutable implements Executable {
+  readonly arenaBytes: number
+  private readonly plan: Plan
+  private readonly backend: Backend
+  private readonly parts: (Part | HostStep)[] = []
+  /** The storage of what lives from part to part, there from the first run on. */
+  private readonly shared = new Map<Buffer, Storage | undefined>()
+
+  constructor(plan: Plan, backend: Backend, load: (part: Plan, graph: Graph) => Executable) {
+    this.plan = plan
+    this.backend = backend
+    const runs: PlanStep[][] = [[]]
+    for (const step of plan.steps) {
+      if (step.kind === 'host') runs.push([step], [])
+      else runs[runs.length - 1]!.push(step)
+    }
+    const users = new Map<Buffer, Set<PlanStep[]>>()
+    for (const run of runs)
+      for (const step of run)
+        for (const b of buffersOf(step)) {
+          const set = users.get(b)
+          if (set) set.add(run)
+          else users.set(b, new Set([run]))
+        }
+    for (const [b, set] of users)
+      if (b.kind === 'arena' && set.size > 1) this.shared.set(b, undefined)
+    for (const run of runs) {
+      const [first] = run
+      if (first?.kind === 'host') this.parts.push(first)
+      else if (first) this.parts.push(this.part(run, load))
+    }
+    let bytes = 0
+    for (const b of this.shared.keys()) bytes += b.bytes
+    for (const p of this.parts) if ('program' in p) bytes += p.program.arenaBytes
+    this.arenaBytes = bytes
+  }
+
+  /** Steps as a plan of their own: all memory but its own working memory comes in as inputs. */
+  private part(steps: PlanStep[], load: (part: Plan, graph: Graph) => Executable): Part {
+    const bound: Buffer[] = []
+    const own = new Map<Buffer, Buffer>()
+    const changed = new Set<Buffer>()
+    const map = (b: Buffer, at: number): Buffer => {
+      let mine = own.get(b)
+      if (!mine) {
+        const outside = b.kind !== 'arena' || this.shared.has(b)
+        const index = outside ? bound.push(b) - 1 : -1
+        const kind = outside ? 'input' : 'arena'
+        mine = { ...b, id: own.size, kind, index, first: at, last: at }
+        own.set(b, mine)
+      }
+      mine.last = at
+      return mine
+    }
+    const moved = steps.map((step, at): PlanStep => {
+      for (const b of written(step)) changed.add(b)
+      const access = <A extends { buffer: Buffer | null } | undefined>(o: A): A =>
+        o?.buffer ? { ...o, buffer: map(o.buffer, at) } : o
+      const more = step.kind === 'prim' && step.bias ? { bias: access(step.bias) } : {}
+      return {
+        ...step,
+        ...more,
+        inputs: step.inputs.map(access),
+        outputs: step.outputs.map(access),
+      } as PlanStep
+    })
+    const buffers = [...own.values()]
+    const plan = { steps: moved, buffers, arenaBytes: fit(buffers), checks: this.plan.checks }
+    const inputs = bound.map((b, index): Node => {
+      const length = Math.ceil(b.bytes / bytesOf(b.dtype))
+      const prim = { op: 'input', index, strides: [1], offset: 0, length } as const
+      return { prim, inputs: [], shape: [length], dtype: b.dtype, label: 'input' }
+    })
+    const outputs = bound.flatMap((b, into) =>
+      changed.has(b) ? [{ node: inputs[into]!, into }] : [],
+    )
+    return { program: load(plan, { inputs, nodes: inputs, outputs }), bound }
+  }
+
+  run(
+    inputs: readonly Storage[],
+    outputs: readonly Storage[],
+    offsets: readonly number[] = [],
+  ): void {
+    const storage = (b: Buffer): Storage => {
+      if (b.kind === 'input') return inputs[b.index]!
+      if (b.kind === 'output') return outputs[b.index]!
+      let s = this.shared.get(b)
+      if (!s) {
+        s = this.backend.alloc(b.dtype, Math.ceil(b.bytes / bytesOf(b.dtype)))
+        this.shared.set(b, s)
+      }
+      return s
+    }
+    const offset = (b: Buffer) => (b.kind === 'input' ? (offsets[b.index] ?? 0) : 0)
+    const array = (o: Block): HostArray => ({
+      shape: o.shape,
+      dtype: o.dtype,
+      data() {
+        const first = offset(o.buffer) + o.offset
+        return storage(o.buffer)
+          .array()
+          .subarray(first, first + sizeOf(o.shape))
+      },
+    })
+    const waits: unknown[] = []
+    for (const p of this.parts) {
+      if ('program' in p) p.program.run(p.bound.map(storage), [], p.bound.map(offset))
+      else if (p.phase === 'start')
+        waits[p.number] = p.call.start(p.inputs.map(array), p.outputs.map(array))
+      else endCall(waits[p.number])
+    }
+  }
+
+  explain(): string {
+    return explain(this.plan)
+  }
+
+  free(): void {
+    for (const p of this.parts) if ('program' in p) p.program.free()
+    for (const s of this.shared.values()) s?.free()
+    this.shared.clear()
+  }
+}
