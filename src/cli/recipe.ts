@@ -322,10 +322,24 @@ export class Session<O extends SessionOptions = RecipeOptions> {
         )
       }
       if (trainer.stopped) this.say(`stopped: ${trainer.stopped}`)
+      const { loss = 0, valLoss = 0 } = trainer.history.at(-1) ?? {}
+      this.demandFinite('the losses of the last epoch', [loss, valLoss])
       return trainer
     } finally {
       asked.release()
     }
+  }
+
+  /** @throws TrainingError: what has diverged is not kept */
+  demandFinite(what: string, values: ArrayLike<number>): void {
+    for (let i = 0; i < values.length; i++)
+      if (!Number.isFinite(values[i]))
+        throw new TrainingError({
+          op: this.task,
+          rule: `${what} must be finite numbers`,
+          got: `${values[i]}`,
+          fix: 'Lower the learning rate.',
+        })
   }
 
   /** Classifies test data by the largest output: prints the confusion matrix, gives it with all outputs. */
@@ -335,6 +349,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     labels: ArrayLike<number>,
   ): { matrix: ConfusionMatrix; outputs: Tensor } {
     const outputs = predictions(model, data)
+    this.demandFinite('the outputs for the test examples', outputs.toTypedArray() as Float32Array)
     const matrix = new ConfusionMatrix(outputs.shape[1]!).add(
       labels,
       outputs.argmax(1).toTypedArray(),
@@ -420,6 +435,7 @@ export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = 
     s.say(`${name.padEnd(24)} ${number(v)}${bound && checked ? `  (${told(bound)})` : ''}`)
   }
   s.say(`${s.seconds.toFixed(1)} s, saved in ${s.folder}`)
+  for (const [name, v] of Object.entries(measures)) s.demandFinite(name, [v])
   s.end({ ...measures, checked })
   if (checked && failures.length > 0)
     throw new TrainingError({

@@ -88,9 +88,10 @@ export class Callbacks {
   private readonly named: readonly [string, Callback][]
 
   /** @throws ValueError for what is no callback, such as a class that was not made an instance of */
-  constructor(list: readonly Callback[]) {
-    if (!Array.isArray(list))
-      throw new ValueError({ op: 'fit', rule: 'callbacks are a list', got: showValue(list) })
+  constructor(given: readonly Callback[], own: readonly Callback[] = []) {
+    if (!Array.isArray(given))
+      throw new ValueError({ op: 'fit', rule: 'callbacks are a list', got: showValue(given) })
+    const list = [...own, ...given]
     for (const c of list) {
       const some = [...moments, 'onClose' as const].some((m) => typeof c?.[m] === 'function')
       if (typeof c !== 'object' || !some)
@@ -106,7 +107,8 @@ export class Callbacks {
     }
     this.list = [...list.filter((c) => !c.last), ...list.filter((c) => c.last)]
     const seen = new Map<string, number>()
-    this.named = list.map((c, i) => {
+    // Those of `fit` itself keep nothing, and must not change the names of others.
+    this.named = given.map((c, i) => {
       const name = c.name ?? `callback${i}`
       const n = (seen.get(name) ?? 0) + 1
       seen.set(name, n)

@@ -197,7 +197,7 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
     (options.verbose ?? terminalWidth() !== undefined) && !options.fastDevRun
       ? [new ProgressBars()]
       : []
-  const callbacks = new Callbacks([...bars, ...(options.callbacks ?? [])])
+  const callbacks = new Callbacks(options.callbacks ?? [], bars)
   let reason: string | undefined
   let lastBatch: Batch | undefined
   const parts = { model, optimizer, ...(schedule && { schedule }) }

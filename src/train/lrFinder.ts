@@ -1,4 +1,5 @@
 import { TrainingError, ValueError } from '../core/errors.js'
+import { power } from '../core/math.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { crossEntropy } from '../ops/loss/index.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -7,8 +8,6 @@ import { restoreCheckpoint, serializeCheckpoint } from './checkpoint.js'
 import { type AnyModel, type BatchSource, type LossFunction, splitBatch } from './evaluate.js'
 import { makeStep } from './step.js'
 import { rememberModel } from './untouched.js'
-
-const { pow } = Math
 
 export interface LrFinderOptions<Out = Tensor> {
   data: BatchSource
@@ -81,7 +80,7 @@ export function findLr<Out = Tensor>(model: AnyModel<Out>, options: LrFinderOpti
         next = source.next()
       }
       if (next.done) break
-      optimizer.lr = from * pow(to / from, i / Math.max(1, steps - 1))
+      optimizer.lr = from * power(to / from, i / Math.max(1, steps - 1))
       const [xs, ys] = splitBatch('findLr', next.value, inputs)
       const result = step.run(xs, ys, true, true)
       // A rate that is too large is the end of the search, not an error.
@@ -89,7 +88,7 @@ export function findLr<Out = Tensor>(model: AnyModel<Out>, options: LrFinderOpti
       const value = result[0].item()
       if (found || !Number.isFinite(value)) break
       average = 0.95 * average + 0.05 * value
-      const smooth = average / (1 - pow(0.95, i + 1))
+      const smooth = average / (1 - power(0.95, i + 1))
       rates.push(optimizer.lr)
       losses.push(smooth)
       best = Math.min(best, smooth)

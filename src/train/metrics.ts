@@ -206,9 +206,10 @@ export function auc(scores: ArrayLike<number>, positive: ArrayLike<number | bool
   return (rankSum - (positives * (positives + 1)) / 2) / (positives * negatives)
 }
 
+const square = (d: number) => d * d
 /** Mean of (x − y)², in float64. @throws ShapeError for lists of different lengths */
 export const meanSquaredError = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
-  average('meanSquaredError', x, y, (d) => d * d)
+  average('meanSquaredError', x, y, square)
 /** Mean of |x − y|, in float64. @throws ShapeError for lists of different lengths */
 export const meanAbsoluteError = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
   average('meanAbsoluteError', x, y, Math.abs)
@@ -243,8 +244,8 @@ export function r2(predicted: ArrayLike<number>, truth: ArrayLike<number>): numb
   let residual = 0
   let total = 0
   for (let i = 0; i < n; i++) {
-    residual += (truth[i]! - predicted[i]!) ** 2
-    total += (truth[i]! - mean) ** 2
+    residual += square(truth[i]! - predicted[i]!)
+    total += square(truth[i]! - mean)
   }
   // The mean of equal numbers may be off by a rounding error.
   if (constant || total === 0) return residual === 0 ? 1 : Number.isNaN(residual) ? residual : 0

@@ -1,6 +1,7 @@
 /** Norms of gradients, weights and activations by layer: they tell vanishing from exploding. */
 import { gradients } from '../autograd/backward.js'
 import { isFloat } from '../core/dtype.js'
+import { power } from '../core/math.js'
 import { crossEntropy } from '../ops/loss/index.js'
 import { Tensor } from '../ops/tensor.js'
 import {
@@ -46,7 +47,7 @@ export function statisticsOf(name: string, t: Tensor): LayerStatistics {
   const mean = sum / n
   // The mean of the squares less the square of the mean would lose all digits where the mean is large.
   let spread = 0
-  for (const x of v) spread += (x - mean) ** 2
+  for (const x of v) spread += (x - mean) * (x - mean)
   return {
     name,
     rms: Math.sqrt(squares / n),
@@ -143,6 +144,6 @@ export function gradientVerdict(errors: readonly LayerStatistics[]): {
   const whole = first / last
   return {
     verdict: whole < 0.01 ? 'vanishing' : whole > 100 ? 'exploding' : 'healthy',
-    factor: whole ** (1 / Math.max(1, errors.length - 1)),
+    factor: power(whole, 1 / Math.max(1, errors.length - 1)),
   }
 }
