@@ -4,6 +4,7 @@
  * torchvision. Of an animation the default image is read.
  */
 import { deflate, inflate } from '#host'
+import { crc32 } from './crc.js'
 import { FileError } from './errors.js'
 import { requireRoom, TooLong } from './limits.js'
 
@@ -39,19 +40,6 @@ const passes = [
 const whole = [[0, 0, 1, 1]] as const
 /** Some writers put a few bytes after the last row; more is not what the header says. */
 const SLACK = 1024
-
-let table: Int32Array | undefined
-/** The checksum of chunks (ISO 3309). */
-function crc32(bytes: Uint8Array): number {
-  table ??= Int32Array.from({ length: 256 }, (_, n) => {
-    let c = n
-    for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1
-    return c
-  })
-  let c = -1
-  for (let i = 0; i < bytes.length; i++) c = table[(c ^ bytes[i]!) & 255]! ^ (c >>> 8)
-  return ~c >>> 0
-}
 
 interface Header {
   width: number

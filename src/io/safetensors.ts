@@ -242,17 +242,14 @@ export function serializeSafetensors(
     places.set(name, [size, end])
     size = end
   }
-  const header = Object.fromEntries([
-    ...(Object.keys(metadata).length > 0 ? [['__metadata__', metadata] as const] : []),
-    ...list.map(
-      ([name, t]) =>
-        [
-          name,
-          { dtype: nameOf[kindOf[t.dtype]], shape: t.shape, data_offsets: places.get(name) },
-        ] as const,
-    ),
+  // Written by parts: an object would put names that are numbers before all others.
+  const entries: [string, unknown][] = list.map(([name, t]) => [
+    name,
+    { dtype: nameOf[kindOf[t.dtype]], shape: t.shape, data_offsets: places.get(name) },
   ])
-  const text = new TextEncoder().encode(JSON.stringify(header))
+  if (Object.keys(metadata).length > 0) entries.unshift(['__metadata__', metadata])
+  const header = entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
+  const text = new TextEncoder().encode(`{${header.join(',')}}`)
   // Data begins at a multiple of 8.
   const padded = Math.ceil(text.length / 8) * 8
   const out = new Uint8Array(8 + padded + size)

@@ -93,6 +93,12 @@ describe('what was saved comes back', () => {
     for (const [i, n] of names.entries())
       expect(Object.getOwnPropertyDescriptor(back.tensors, n)!.value.toArray()).toEqual([i])
     expect(({} as { dtype?: string }).dtype).toBeUndefined()
+    // Metadata come first even so.
+    expect(
+      new TextDecoder().decode(
+        serializeSafetensors({ 1: tensor([1]) }, { a: 'b' }).subarray(8, 32),
+      ),
+    ).toMatch(/^{"__metadata__":/)
     expect(() => serializeSafetensors({ __metadata__: tensor([1]) })).toThrow(
       'other than __metadata__',
     )
