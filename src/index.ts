@@ -27,7 +27,7 @@ export {
   setBackend,
   setNumThreads,
 } from './backends/registry.js'
-export { setWasmFiles, type WasmSource } from './backends/cpu/files.js'
+export { setWasmFiles, type WasmSource } from './backends/cpu/source.js'
 export type { WasmPart } from './backends/cpu/variant.js'
 export { type Compiled, compile, type CompileOptions } from './compile/compile.js'
 export type { DType } from './core/dtype.js'

@@ -105,7 +105,7 @@ function oriented(pixels: Pixels, orientation: number): Pixels {
 }
 
 /** Luma of ITU-R 601, as PIL converts: 0.299 R + 0.587 G + 0.114 B. Alpha is dropped or 1. */
-function convert({ width, height, channels, data }: Pixels, mode: ColorMode): Pixels {
+export function convert({ width, height, channels, data }: Pixels, mode: ColorMode): Pixels {
   const to = channelsOf[mode]
   if (to === channels) return { width, height, channels, data }
   const out = new Float32Array(width * height * to)

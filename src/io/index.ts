@@ -1,4 +1,5 @@
 export { parseChecked, serializeChecked } from './checksum.js'
 export * from './files.js'
+export * from './page.js'
 export * from './safetensors.js'
 export * from './npy.js'

@@ -1,45 +1,26 @@
 /** The WebAssembly files as modules: where they lie, when they are loaded, and what an error says. */
 import { canStartWorkers, cores, env, fetchBytes, placeOf, readBytesNow } from '#platform'
 import { BackendError } from '../../core/errors.js'
+import { type Bytes, onSource, saidOf } from './source.js'
 import { hasRelaxedSimd, type WasmFile, type WasmPart, type WasmVariant } from './variant.js'
 
-type Bytes = ArrayBuffer | Uint8Array<ArrayBuffer>
-/**
- * Where the WebAssembly files lie: a folder, or a function from a file's name (`nabla-relaxed.wasm`) to its address, its
- * bytes or its compiled module.
- */
-export type WasmSource =
-  | string
-  | URL
-  | ((file: string) => string | URL | Bytes | WebAssembly.Module)
-
-let source: WasmSource | undefined
 const modules = new Map<WasmFile, WebAssembly.Module>()
 const loading = new Map<WasmFile, Promise<void>>()
-
-/**
- * Says where the WebAssembly files of nabla lie, for bundlers that do not copy what `new URL('./x.wasm',
- * import.meta.url)` names (esbuild) and for pages that have the bytes already. To be called before the first tensor.
- * @example setWasmFiles('/static/nabla/')
- * @example setWasmFiles((file) => new Uint8Array(await (await fetch(`/static/${file}`)).arrayBuffer()))
- */
-export function setWasmFiles(files: WasmSource): void {
-  source = files
+onSource(() => {
   modules.clear()
   loading.clear()
-}
+})
 
 /** The file's address, its bytes or its module. */
 function find(file: WasmFile): URL | string | Bytes | WebAssembly.Module {
-  const name = `nabla-${file}.wasm`
-  if (source === undefined)
-    try {
-      return placeOf(file)
-    } catch (error) {
-      throw failed(file, undefined, error)
-    }
-  if (typeof source === 'function') return source(name)
-  return `${String(source).replace(/\/$/, '')}/${name}`
+  const said = saidOf(`nabla-${file}.wasm`)
+  if (said !== undefined)
+    return (typeof said === 'object' && 'href' in said ? said.href : said) as string | Bytes
+  try {
+    return placeOf(file)
+  } catch (error) {
+    throw failed(file, undefined, error)
+  }
 }
 
 const isPlace = (found: unknown): found is string | URL =>
