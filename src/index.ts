@@ -44,8 +44,17 @@ export {
 } from './ops/adaptive.js'
 export * from './ops/arithmetic.js'
 export { assign } from './ops/assign.js'
-export { type Axes, expand, permute, type ReduceOptions, reshape, sum } from './ops/broadcast.js'
+export {
+  type Axes,
+  expand,
+  permute,
+  type ReduceOptions,
+  reshape,
+  sum,
+  type TypedReduceOptions,
+} from './ops/broadcast.js'
 export * from './ops/compare.js'
+export * from './ops/composed.js'
 export {
   conv1d,
   conv2d,
@@ -109,6 +118,7 @@ export {
 export * from './ops/scan.js'
 export * from './ops/slice.js'
 export * from './ops/sort.js'
+export * from './ops/stacks.js'
 export { noGrad } from './ops/state.js'
 export * from './ops/statistics.js'
 export { keep } from './ops/tensor.js'

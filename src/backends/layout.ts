@@ -51,7 +51,9 @@ export function viewLayout(
   offset: number,
 ): { strides: number[]; offset: number } {
   let at = offset
-  for (let a = 0; a < strides.length; a++) at += view.offset[a]! * strides[a]!
+  // What is empty has no place: one behind the end of its memory would be refused.
+  if (sizeOf(view.shape) > 0)
+    for (let a = 0; a < strides.length; a++) at += view.offset[a]! * strides[a]!
   const out = new Array<number>(view.axes.length)
   for (let i = 0; i < out.length; i++) {
     const parts = view.axes[i]!

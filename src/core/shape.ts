@@ -93,6 +93,13 @@ export function normAxes(
   return rank === 0 ? [] : list
 }
 
+/** The axes that a reduction goes over: all when none are named, an empty list too, as in PyTorch. */
+export const reducedAxes = (
+  op: string,
+  axes: number | readonly number[] | undefined | null,
+  rank: number,
+): number[] => normAxes(op, typeof axes === 'object' && axes?.length === 0 ? undefined : axes, rank)
+
 /** @throws ValueError unless every extent is a whole number from 0 up */
 export function checkShape(op: string, shape: Shape): void {
   for (const n of shape)

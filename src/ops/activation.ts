@@ -1,4 +1,5 @@
 /** Activation functions. */
+import type { DType } from '../core/dtype.js'
 import { reshape, sum } from './broadcast.js'
 import { add, div, mul, sub, where, neg } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
@@ -13,6 +14,7 @@ import {
   operand,
   type SampleMaker,
   type TensorLike,
+  toType,
 } from './define.js'
 import { clamp, maximum, minimum } from './elementwise.js'
 import {
@@ -378,17 +380,19 @@ export const gelu = defineOp({
 export interface SoftmaxOptions {
   /** Divides the logits: above 1 flatter, below 1 sharper. */
   temperature?: number
+  /** x is converted to this type first. */
+  dtype?: DType
 }
 
 function softmaxArgs(name: string) {
   return (x: TensorLike, axis: number = -1, options?: SoftmaxOptions) => {
-    const { temperature = 1 } = readOptions<SoftmaxOptions>(
+    const { temperature = 1, dtype } = readOptions<SoftmaxOptions>(
       name,
       [options],
       {},
-      { temperature: kinds.number },
+      { temperature: kinds.number, dtype: kinds.text },
     )
-    const t = operand(name, x, true)
+    const t = operand(name, dtype ? toType(operand(name, x), dtype) : x, true)
     if (!(temperature > 0))
       throw new ValueError({
         op: name,

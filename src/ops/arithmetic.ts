@@ -1,4 +1,5 @@
 /** Arithmetic whose gradients call each other: what every other elementwise operation is written with. */
+import { kinds, oneOf, orNull, readOptions } from '../core/options.js'
 import { type DType, isFloat } from '../core/dtype.js'
 import { DTypeError } from '../core/errors.js'
 import { broadcastShapes } from '../core/shape.js'
@@ -11,8 +12,8 @@ import {
   type TensorLike,
   toType,
 } from './define.js'
-import { binary, map, unary } from './forms.js'
-import { prim } from './trace.js'
+import { binary, binarySpec, map, unary } from './forms.js'
+import { constant, prim } from './trace.js'
 import type { Tensor } from './tensor.js'
 
 /**
@@ -45,12 +46,30 @@ export const cast = defineOp({
 })
 provideCast(cast)
 
+/** Options of `add` and `sub`. */
+export interface AlphaOptions {
+  /** The second operand is multiplied by this first; 1 unless said otherwise. */
+  alpha?: number
+}
+const byAlpha = { alpha: kinds.number }
+/** `binary` with an `alpha`. */
+function withAlpha(spec: Parameters<typeof binarySpec>[0]) {
+  const block = binarySpec(spec)
+  return defineOp({
+    ...block,
+    args: (a: TensorLike, b: TensorLike, options?: AlphaOptions) => {
+      const { alpha = 1 } = readOptions<AlphaOptions>(block.name, [options], {}, byAlpha)
+      return block.args(a, alpha === 1 ? b : typeof b === 'number' ? b * alpha : mul(b, alpha))
+    },
+  })
+}
+
 /**
- * a + b.
+ * a + alpha · b; alpha is 1 unless said otherwise.
  * @throws ShapeError when the shapes do not broadcast
  * @example add(tensor([1, 2]), 10) // [11, 12]
  */
-export const add = binary({
+export const add = withAlpha({
   name: 'add',
   formula: 'y = a + b',
   lower: 'add',
@@ -58,8 +77,8 @@ export const add = binary({
   example: [[1, 2], 10, [11, 12]],
 })
 
-/** a − b. @example sub(tensor([1, 2]), 10) // [-9, -8] */
-export const sub = binary({
+/** a − alpha · b; alpha is 1 unless said otherwise. @example sub(tensor([1, 2]), 10) // [-9, -8] */
+export const sub = withAlpha({
   name: 'sub',
   formula: 'y = a − b',
   lower: 'sub',
@@ -80,12 +99,10 @@ export const mul = binary({
   ],
 })
 
-/** a / b as floats (true division). @example div(tensor([1, 9]), tensor([4, 3])) // [0.25, 3] */
-export const div = binary({
+const division = binarySpec({
   name: 'div',
   formula: 'y = a / b,  dy/da = 1/b,  dy/db = −y/b',
   lower: 'div',
-  vjp: (ct, _a, b, y) => [div(ct, b), neg(div(mul(ct, y), b))],
   example: [
     [1, 9],
     [4, 3],
@@ -93,6 +110,44 @@ export const div = binary({
   ],
   domainB: [0.5, 2],
   float: true,
+})
+const rounded = binarySpec({
+  name: 'div',
+  formula: 'y = ⌊a / b⌋',
+  lower: 'floordiv',
+  example: [[7], 2, [3]],
+})
+export interface DivOptions {
+  roundingMode?: 'floor' | 'trunc' | null
+}
+const byRounding = { roundingMode: orNull(oneOf('floor', 'trunc')) }
+/**
+ * a / b as floats (true division); with a `roundingMode`, 'floor' or 'trunc' (toward 0), in the operands' own type.
+ * @throws ValueError for another roundingMode
+ * @example div(tensor([1, 9]), tensor([4, 3])) // [0.25, 3]
+ */
+export const div = defineOp({
+  name: 'div',
+  formula: division.formula,
+  example: division.example,
+  samples: division.samples,
+  args: (a: TensorLike, b: TensorLike, options?: DivOptions) => {
+    const { roundingMode = null } = readOptions<DivOptions>('div', [options], {}, byRounding)
+    const { inputs } = roundingMode ? rounded.args(a, b) : division.args(a, b)
+    return { inputs, attrs: { roundingMode } }
+  },
+  forward: ([a, b], { roundingMode }) => {
+    if (!roundingMode) return map('div', a!, b!)
+    if (roundingMode === 'floor') return map('floordiv', a!, b!)
+    if (isFloat(a!.dtype)) return map('trunc', map('div', a!, b!))
+    // ⌊a/b⌋ is one too low where the quotient is negative and not whole.
+    const q = map('floordiv', a!, b!)
+    const whole = map('eq', map('mul', q, b!), a!)
+    const low = map('and', map('lt', q, constant(0, a!.dtype)), map('not', whole))
+    return map('add', q, toType(low, a!.dtype))
+  },
+  vjp: (ct, [, b], y, { roundingMode }): Grads =>
+    roundingMode ? [null, null] : [div(ct, b!), neg(div(mul(ct, y), b!))],
 })
 
 /**

@@ -3,9 +3,10 @@
  * The gradients of these call each other, and those of nearly all other operations call these.
  */
 import type { ReduceFn } from '../backends/ir.js'
+import type { DType } from '../core/dtype.js'
 import { ShapeError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
-import { normAxes, normAxis, sameShape, type Shape, show } from '../core/shape.js'
+import { normAxis, reducedAxes, sameShape, type Shape, show } from '../core/shape.js'
 import {
   defineMove,
   defineOp,
@@ -16,7 +17,7 @@ import {
   toType,
 } from './define.js'
 import type { Tensor } from './tensor.js'
-import { prim } from './trace.js'
+import { iota, prim } from './trace.js'
 import { resolveShape } from './views.js'
 
 /**
@@ -162,6 +163,14 @@ export interface ReduceOptions {
   /** Reduced axes stay with extent 1. */
   keepdim?: boolean
 }
+/** Of reductions that compute: `sum`, `mean`, `prod`. */
+export interface TypedReduceOptions extends ReduceOptions {
+  /** x is converted to this type first. */
+  dtype?: DType
+}
+/** The operand of a reduction, as the type that is asked for. */
+export const reduceOperand = (op: string, x: TensorLike, dtype?: DType, float = false): Tensor =>
+  dtype ? toType(operand(op, x), dtype) : operand(op, x, float)
 
 export type Axes = number | readonly number[] | null
 
@@ -172,14 +181,17 @@ export type Axes = number | readonly number[] | null
 export const sum = defineOp({
   name: 'sum',
   formula: 'y = Σ x,  dy/dx = 1',
-  args: (x: TensorLike, axes?: Axes, options?: boolean | ReduceOptions) => {
-    const { keepdim = false } = readOptions<ReduceOptions>('sum', [options], {
-      keepdim: kinds.flag,
-    })
-    const t = operand('sum', x)
+  args: (x: TensorLike, axes?: Axes, options?: boolean | TypedReduceOptions) => {
+    const { keepdim = false, dtype } = readOptions<TypedReduceOptions>(
+      'sum',
+      [options],
+      { keepdim: kinds.flag },
+      { dtype: kinds.text },
+    )
+    const t = reduceOperand('sum', x, dtype)
     return {
       inputs: [t.dtype === 'bool' ? toType(t, 'int32') : t],
-      attrs: { axes: normAxes('sum', axes, t.rank), keepdim, from: t.shape },
+      attrs: { axes: reducedAxes('sum', axes, t.rank), keepdim, from: t.shape },
     }
   },
   forward: ([x], { axes, keepdim, from }) => {
@@ -250,3 +262,32 @@ export const swap = (x: Tensor): Tensor =>
     x,
     x.shape.map((_, a) => (a < x.rank - 2 ? a : 2 * x.rank - 3 - a)),
   )
+
+/** The coordinate along an axis, of the tensor's shape. */
+export const coordinates = defineOp({
+  name: 'coordinates',
+  formula: 'y[i] = the coordinate of i along the axis (int32)',
+  args: (x: Tensor, axis: number) => ({
+    inputs: [],
+    attrs: { shape: x.shape, axis: normAxis('coordinates', axis, x.rank) },
+  }),
+  forward: (_inputs, { shape, axis }) => iota(shape, axis),
+  differentiable: false,
+  example: (m) => [
+    [
+      m.of([
+        [5, 6],
+        [7, 8],
+      ]),
+      1,
+    ],
+    [
+      [0, 1],
+      [0, 1],
+    ],
+  ],
+  samples: (m) => [
+    [m.float([2, 3]), 0],
+    [m.float([0]), 0],
+  ],
+})

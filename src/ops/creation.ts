@@ -3,7 +3,7 @@ import { expand } from './broadcast.js'
 import { add, mul, where } from './arithmetic.js'
 import type { DType } from '../core/dtype.js'
 import { ValueError } from '../core/errors.js'
-import { checkShape, type Shape, normAxis } from '../core/shape.js'
+import { checkShape, type Shape } from '../core/shape.js'
 import { eq, lt } from './compare.js'
 import { defineOp, requireType, toType } from './define.js'
 import { map } from './forms.js'
@@ -206,33 +206,4 @@ export const bitsToNormal = defineOp({
   // u = (0.5, 0) gives √(2 ln 2).
   example: (m) => [[m.of([[2 ** 31 - 2 ** 32], [0]], 'int32')], [Math.sqrt(2 * Math.LN2)]],
   samples: (m) => [[m.int([2, 7], -(2 ** 31), 2 ** 31 - 1)], [m.int([2, 0], 0, 9)]],
-})
-
-/** The coordinate along an axis, of the tensor's shape. */
-export const coordinates = defineOp({
-  name: 'coordinates',
-  formula: 'y[i] = the coordinate of i along the axis (int32)',
-  args: (x: Tensor, axis: number) => ({
-    inputs: [],
-    attrs: { shape: x.shape, axis: normAxis('coordinates', axis, x.rank) },
-  }),
-  forward: (_inputs, { shape, axis }) => iota(shape, axis),
-  differentiable: false,
-  example: (m) => [
-    [
-      m.of([
-        [5, 6],
-        [7, 8],
-      ]),
-      1,
-    ],
-    [
-      [0, 1],
-      [0, 1],
-    ],
-  ],
-  samples: (m) => [
-    [m.float([2, 3]), 0],
-    [m.float([0]), 0],
-  ],
 })

@@ -9,6 +9,7 @@ import { ValueError } from '../core/errors.js'
 import { broadcastShapes } from '../core/shape.js'
 import { defineOp, operands, type TensorLike } from './define.js'
 import type { Tensor } from './tensor.js'
+import { constant } from './trace.js'
 import { eq, ge, gt, le, lt } from './compare.js'
 import { log, sigmoid, sign, square, trunc } from './functions.js'
 
@@ -216,7 +217,18 @@ export const lerp = defineOp({
     broadcastShapes('lerp', ...inputs.map((t) => t.shape))
     return { inputs, attrs: {} }
   },
-  forward: ([a, b, w]) => map('add', a!, map('mul', w!, map('sub', b!, a!))),
+  // From the nearer end, so that each end is met exactly.
+  forward: ([a, b, w]) => {
+    const d = map('sub', b!, a!)
+    const one = constant(1, w!.dtype)
+    const near = map('lt', w!, constant(0.5, w!.dtype))
+    return map(
+      'where',
+      near,
+      map('add', a!, map('mul', w!, d)),
+      map('sub', b!, map('mul', d, map('sub', one, w!))),
+    )
+  },
   vjp: (ct, [a, b, w]) => [mul(ct, sub(1, w!)), mul(ct, w!), mul(ct, sub(b!, a!))],
   example: (m) => [[m.of([0]), m.of([10]), 0.25], [2.5]],
   samples: (m) => [

@@ -74,9 +74,12 @@ interface BinarySpec {
   bools?: true
 }
 
-export function binary(spec: BinarySpec) {
+export const binary = (spec: BinarySpec) => defineOp(binarySpec(spec))
+
+/** The block of an operation of two operands, for those that add arguments of their own. */
+export function binarySpec(spec: BinarySpec) {
   const { name, lower, vjp, example, domain = [-2, 2], domainB = domain, float = false } = spec
-  return defineOp({
+  return {
     name,
     formula: spec.formula,
     args: (a: TensorLike, b: TensorLike) => {
@@ -85,11 +88,12 @@ export function binary(spec: BinarySpec) {
       broadcastShapes(name, inputs[0]!.shape, inputs[1]!.shape)
       return { inputs, attrs: {} }
     },
-    forward: ([a, b]) => (typeof lower === 'string' ? map(lower, a!, b!) : lower(a!, b!)),
+    forward: ([a, b]: Tensor[]) => (typeof lower === 'string' ? map(lower, a!, b!) : lower(a!, b!)),
     ...(vjp
       ? { vjp: (ct: Tensor, [a, b]: Tensor[], y: Tensor) => vjp(ct, a!, b!, y) }
       : { differentiable: false as const }),
-    example: (m) => [[m.of(example[0]), m.of(example[1])], example[2]],
+    example: (m: SampleMaker) =>
+      [[m.of(example[0]), m.of(example[1])], example[2]] as readonly [unknown[], Nested],
     samples: (m: SampleMaker) => [
       [m.float([2, 3], ...domain), m.float([2, 3], ...domainB)],
       [m.float([2, 1, 3], ...domain), m.float([4, 1], ...domainB)],
@@ -98,5 +102,5 @@ export function binary(spec: BinarySpec) {
       [m.float([0, 3], ...domain), m.float([1, 3], ...domainB)],
       [m.int([2, 3], 1, 7), m.int([3], 1, 4)],
     ],
-  })
+  }
 }

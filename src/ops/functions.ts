@@ -1,8 +1,11 @@
 /** Functions of one argument; see elementwise.ts. */
+import { kinds, readOptions } from '../core/options.js'
 import { zerosOf } from './broadcast.js'
 import { add, div, mul, sub, where, neg } from './arithmetic.js'
 import { le } from './compare.js'
 import { map, unary } from './forms.js'
+import type { TensorLike } from './define.js'
+import type { Tensor } from './tensor.js'
 import { constant } from './trace.js'
 
 /** |x|; the slope at 0 is 0. @example abs(tensor([1, -2])) // [1, 2] */
@@ -410,8 +413,7 @@ export const ceil = unary({
   ],
 })
 
-/** The nearest whole number, halves to the even one. @example round(tensor([0.5, 1.5, -1.2])) // [0, 2, -1] */
-export const round = unary({
+const roundWhole = unary({
   name: 'round',
   formula: 'y = round x,  dy/dx = 0',
   lower: 'round',
@@ -421,6 +423,24 @@ export const round = unary({
     [0, 2, -1],
   ],
 })
+/**
+ * The nearest number of so many decimals (whole, unless said otherwise; negative ones round to tens, hundreds, ..),
+ * halves to the even one.
+ * @example round(tensor([0.5, 1.5, -1.2])) // [0, 2, -1]
+ */
+export function round(x: TensorLike, options?: { decimals?: number }): Tensor {
+  const { decimals = 0 } = readOptions<{ decimals?: number }>(
+    'round',
+    [options],
+    {},
+    { decimals: kinds.integer },
+  )
+  if (decimals === 0) return roundWhole(x)
+  const power = 10 ** Math.abs(decimals)
+  return decimals > 0
+    ? div(roundWhole(mul(x, power)), power)
+    : mul(roundWhole(div(x, power)), power)
+}
 
 /** The whole part, toward 0. @example trunc(tensor([1.7, -1.7])) // [1, -1] */
 export const trunc = unary({

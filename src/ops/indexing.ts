@@ -1,8 +1,8 @@
 /** Reading and writing at indices that are data. Indices are int32; a wrong one fails the run with an IndexError. */
 import { expand, reshape, zerosOf } from './broadcast.js'
-import { add, div, mul, where } from './arithmetic.js'
+import { type AlphaOptions, add, div, mul, where } from './arithmetic.js'
 import { DTypeError, ShapeError, ValueError } from '../core/errors.js'
-import { kinds, readOptions } from '../core/options.js'
+import { kinds, oneOf, readOptions } from '../core/options.js'
 import { broadcastShapes, normAxis, type Shape, sameShape, show } from '../core/shape.js'
 import { eq, ne } from './compare.js'
 import {
@@ -38,10 +38,10 @@ export const indexSelect = defineOp({
   args: (x: TensorLike, axis: number, index: Tensor) => {
     const t = operand('indexSelect', x)
     requireIndex('indexSelect', index)
-    if (index.rank > 1 || t.rank === 0)
+    if (index.rank > 1 || (t.rank === 0 && index.size !== 1))
       throw new ShapeError({
         op: 'indexSelect',
-        rule: 'x must have an axis and index must be a vector',
+        rule: 'index must be a vector, of one place for a scalar',
         got: `${show(t.shape)} and ${show(index.shape)}`,
       })
     return {
@@ -49,8 +49,12 @@ export const indexSelect = defineOp({
       attrs: { axis: normAxis('indexSelect', axis, t.rank), from: t.shape },
     }
   },
-  forward: ([x, index], { axis }) =>
-    prim({ op: 'take', axis }, [x!, prim({ op: 'reshape', shape: [index!.size] }, [index!])]),
+  forward: ([x, index], { axis, from }) => {
+    const places = prim({ op: 'reshape', shape: [index!.size] }, [index!])
+    if (from.length > 0) return prim({ op: 'take', axis }, [x!, places])
+    const vector = prim({ op: 'reshape', shape: [1] }, [x!])
+    return prim({ op: 'reshape', shape: [] }, [prim({ op: 'take', axis }, [vector, places])])
+  },
   vjp: (ct, [x, index], _y, { axis }) => [indexAdd(zerosOf(x!), axis, index!, ct), null],
   example: (m) => [
     [
@@ -84,18 +88,26 @@ function put(
   return defineOp({
     name,
     formula,
-    args: (x: TensorLike, axis: number, index: Tensor, source: TensorLike) => {
-      const [t, src] = operands(name, [x, source])
+    args: (
+      x: TensorLike,
+      axis: number,
+      index: Tensor,
+      source: TensorLike,
+      options?: AlphaOptions,
+    ) => {
+      const named = mode === 'add' ? { alpha: kinds.number } : undefined
+      const { alpha = 1 } = readOptions<AlphaOptions>(name, [options], {}, named)
+      const [t, src] = operands(name, [x, alpha === 1 ? source : mul(source, alpha)])
       requireIndex(name, index)
       const a = normAxis(name, axis, t!.rank)
       const expected = t!.shape.map((n, i) => (i === a ? index.size : n))
-      if (index.rank > 1 || t!.rank === 0)
+      if (index.rank > 1 || (t!.rank === 0 && index.size !== 1))
         throw new ShapeError({
           op: name,
-          rule: 'x must have an axis and index must be a vector',
+          rule: 'index must be a vector, of one place for a scalar',
           got: `${show(t!.shape)} and ${show(index.shape)}`,
         })
-      if (!sameShape(src!.shape, expected))
+      if (!sameShape(src!.shape, expected) && !(t!.rank === 0 && src!.size === 1))
         throw new ShapeError({
           op: name,
           rule: `source must be ${show(expected)}`,
@@ -103,15 +115,16 @@ function put(
         })
       return { inputs: [t!, index, src!], attrs: { axis: a } }
     },
-    forward: ([x, index, src], { axis }) =>
-      prim({ op: 'put', axis, mode }, [
-        x!,
-        prim({ op: 'reshape', shape: [index!.size] }, [index!]),
-        src!,
-      ]),
-    vjp: (ct, [, index], _y, { axis }): Grads => {
+    forward: ([x, index, src], { axis }) => {
+      const places = prim({ op: 'reshape', shape: [index!.size] }, [index!])
+      if (x!.rank > 0) return prim({ op: 'put', axis, mode }, [x!, places, src!])
+      const vector = (t: Tensor) => prim({ op: 'reshape', shape: [1] }, [t])
+      const y = prim({ op: 'put', axis, mode }, [vector(x!), places, vector(src!)])
+      return prim({ op: 'reshape', shape: [] }, [y])
+    },
+    vjp: (ct, [, index, src], _y, { axis }): Grads => {
       const [gx, gs] = grads(ct, axis, index!)
-      return [gx, null, gs]
+      return [gx, null, reshape(gs, src!.shape)]
     },
     example: (m) => [[m.of([1, 2, 3]), 0, m.of([0, 2], 'int32'), m.of([10, 20])], result],
     samples: (m) => [
@@ -122,7 +135,7 @@ function put(
     ],
   })
 }
-/** x with the slices of `source` added at the indices. @example indexAdd(tensor([1, 2, 3]), 0, tensor([0, 2], { dtype: 'int32' }), tensor([10, 20])) // [11, 2, 23] */
+/** x with the slices of `source` (times alpha) added at the indices. @example indexAdd(tensor([1, 2, 3]), 0, tensor([0, 2], { dtype: 'int32' }), tensor([10, 20])) // [11, 2, 23] */
 export const indexAdd = put(
   'indexAdd',
   'add',
@@ -146,6 +159,8 @@ export const indexCopy = put(
 function checkGather(op: string, x: Tensor, axis: number, index: Tensor, source?: Tensor): number {
   requireIndex(op, index)
   const a = normAxis(op, axis, x.rank)
+  // A scalar counts as a vector of one place.
+  if (x.rank === 0 && index.rank <= 1 && index.size === 1) return a
   if (index.rank !== x.rank || index.shape.some((n, i) => i !== a && n > x.shape[i]!))
     throw new ShapeError({
       op,
@@ -182,11 +197,16 @@ export const gather = defineOp({
     const t = operand('gather', x)
     return { inputs: [t, index], attrs: { axis: checkGather('gather', t, axis, index) } }
   },
-  forward: ([x, index], { axis }) =>
-    x!.rank === 0
-      ? prim({ op: 'map', fn: 'copy' }, [x!])
-      : prim({ op: 'gather', axis }, [x!, index!]),
-  vjp: (ct, [x, index], _y, { axis }) => [scatterAdd(zerosOf(x!), axis, index!, ct), null],
+  forward: ([x, index], { axis }) => {
+    if (x!.rank > 0) return prim({ op: 'gather', axis }, [x!, index!])
+    const parts = [x!, index!].map((t) => prim({ op: 'reshape', shape: [1] }, [t]))
+    const y = prim({ op: 'gather', axis }, parts)
+    return prim({ op: 'reshape', shape: index!.shape }, [y])
+  },
+  vjp: (ct, [x, index], _y, { axis }) => [
+    x!.rank === 0 ? reshape(ct, []) : scatterAdd(zerosOf(x!), axis, index!, ct),
+    null,
+  ],
   example: (m) => [
     [
       m.of([
@@ -363,13 +383,35 @@ const padEnd = defineOp({
   samples: (m) => [[m.float([2, 3]), [3, 4]]],
 })
 
-/** x with source values (a tensor or a number) set at the indices along the axis. @example scatter(tensor([1, 2, 3]), 0, tensor([0, 2], { dtype: 'int32' }), tensor([10, 20])) // [10, 2, 20] */
-export const scatter = scatterOp(
+const scatterSet = scatterOp(
   'scatter',
   'set',
   'y[index[i][j]][j] = source[i][j] (axis 0)',
   [10, 2, 20],
 )
+/**
+ * x with source values (a tensor or a number) set at the indices along the axis; reduce 'add' or 'multiply' combines
+ * them with what is there.
+ * @throws ValueError for another `reduce`
+ * @example scatter(tensor([1, 2, 3]), 0, tensor([0, 2], { dtype: 'int32' }), tensor([10, 20])) // [10, 2, 20]
+ */
+export function scatter(
+  x: TensorLike,
+  axis: number,
+  index: Tensor,
+  source: TensorLike,
+  options?: { reduce?: 'add' | 'multiply' },
+): Tensor {
+  const { reduce } = readOptions<{ reduce?: 'add' | 'multiply' }>(
+    'scatter',
+    [options],
+    {},
+    { reduce: oneOf('add', 'multiply') },
+  )
+  if (reduce === undefined) return scatterSet(x, axis, index, source)
+  if (reduce === 'add') return scatterAdd(x, axis, index, source)
+  return scatterMul(x, axis, index, source)
+}
 /** x with source values added at the indices along the axis. @example scatterAdd(tensor([1, 2, 3]), 0, tensor([0, 2], { dtype: 'int32' }), tensor([10, 20])) // [11, 2, 23] */
 export const scatterAdd = scatterOp(
   'scatterAdd',
@@ -448,15 +490,17 @@ export function maskedFill(x: Tensor, mask: Tensor, value: TensorLike): Tensor {
 }
 
 /**
- * One-hot rows: 1 at the index, 0 elsewhere (int32). `classes` must be given while compiling.
+ * One-hot rows: 1 at the index, 0 elsewhere (int32). Without a number of classes there are as many as the largest index
+ * asks for, which is read: while compiling it must be given.
  * @throws IndexError for a label outside [0, classes)
  * @example oneHot(tensor([2, 0], { dtype: 'int32' }), 3) // [[0, 0, 1], [1, 0, 0]]
  */
 export const oneHot = defineOp({
   name: 'oneHot',
   formula: 'y[.., c] = [index = c]',
-  args: (index: Tensor, classes: number) => {
+  args: (index: Tensor, numClasses: number = -1) => {
     requireIndex('oneHot', index)
+    const classes = numClasses === -1 ? Math.max(...index.toTypedArray(), -1) + 1 : numClasses
     if (!(Number.isInteger(classes) && classes > 0))
       throw new ValueError({
         op: 'oneHot',

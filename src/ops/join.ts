@@ -215,11 +215,24 @@ export function pad(x: Tensor, widths: readonly number[], ...rest: PlacesOr<PadO
     return [widths[i] ?? 0, widths[i + 1] ?? 0]
   })
   if (mode === 'constant') return padConstant(x, pairs, value)
+  if (pairs.some(([before, after]) => before < 0 || after < 0)) {
+    // Negative widths crop, before the others are filled.
+    const cropped = padConstant(
+      x,
+      pairs.map(([b, e]) => [Math.min(b, 0), Math.min(e, 0)] as const),
+      0,
+    )
+    return pad(
+      cropped,
+      widths.map((w) => Math.max(w, 0)),
+      { mode },
+    )
+  }
   return pairs.reduce((t, [before, after], a) => {
     if (before === 0 && after === 0) return t
     const n = t.shape[a]!
     const limit = mode === 'reflect' ? n - 1 : mode === 'circular' ? n : Number.POSITIVE_INFINITY
-    if (before > limit || after > limit || before < 0 || after < 0 || n === 0)
+    if (before > limit || after > limit || n === 0)
       throw new ShapeError({
         op: 'pad',
         rule: `${mode} padding of an axis of ${n} takes widths from 0 to ${limit}`,
@@ -277,15 +290,20 @@ export function repeat(x: Tensor, counts: readonly number[]): Tensor {
   return tile(x, counts)
 }
 /**
- * Each element `count` times in a row along the axis (of the flat tensor without one); a list has a count for each place.
+ * Each element `count` times in a row along the axis (of the flat tensor without one); a list, or a
+ * vector, whose values are read, has a count for each place.
  * @throws ShapeError unless a list is as long as the axis
  * @example repeatInterleave(tensor([1, 2]), 2) // [1, 1, 2, 2]
  */
 export function repeatInterleave(
   x: Tensor,
-  count: number | readonly number[],
+  count: number | readonly number[] | Tensor,
   axis?: number,
 ): Tensor {
+  if (typeof count === 'object' && 'toTypedArray' in count) {
+    const list = Array.from(count.toTypedArray() as Iterable<number>)
+    return repeatInterleave(x, count.size === 1 ? list[0]! : list, axis)
+  }
   if (axis === undefined) return repeatInterleave(flatten(x), count, 0)
   const a = normAxis('repeatInterleave', axis, x.rank)
   if (typeof count !== 'number') {

@@ -1,5 +1,5 @@
 /** Linear algebra: matrix products and what is made of them. */
-import { coordinates } from './creation.js'
+import { coordinates } from './broadcast.js'
 import { expand, permute, reshape, sum, swap } from './broadcast.js'
 import { add, mul, sub, where } from './arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'

@@ -15,6 +15,10 @@ import { amax, mean } from './reduce.js'
 import type { Tensor } from './tensor.js'
 import { batched, checkFits, checkFloats, type Extents, extents, windowOf } from './window.js'
 
+/** PyTorch takes an empty list as no stride too. */
+const noStride = (stride: Extents | undefined): stride is undefined =>
+  stride === undefined || (typeof stride !== 'number' && stride.length === 0)
+
 const window1 = (kernel: number[], stride = kernel, more: Partial<Window> = {}): Window => ({
   ...windowOf(kernel),
   stride,
@@ -280,7 +284,7 @@ export function poolWindow(
 ): { window: Window; padding: number[] } {
   const n = spatial.length
   const kernel = extents(op, 'kernelSize', kernelSize, n, 1)
-  const s = stride === undefined ? kernel : extents(op, 'stride', stride, n, 1)
+  const s = noStride(stride) ? kernel : extents(op, 'stride', stride, n, 1)
   const p = extents(op, 'padding', padding, n, 0)
   const d = extents(op, 'dilation', dilation, n, 1)
   if (p.some((v, a) => v > kernel[a]! / 2))
@@ -470,7 +474,7 @@ function maxUnpool(op: string, n: number) {
     return batched(op, x, n, (b) => {
       checkFloats(op, b)
       const kernel = extents(op, 'kernelSize', kernelSize, n, 1)
-      const s = stride === undefined ? kernel : extents(op, 'stride', stride, n, 1)
+      const s = noStride(stride) ? kernel : extents(op, 'stride', stride, n, 1)
       const p = extents(op, 'padding', padding, n, 0)
       const usual = kernel.map((k, a) => (b.shape[a + 2]! - 1) * s[a]! + k - 2 * p[a]!)
       const spatial = outputSize ? outputSize.slice(-n) : usual

@@ -1,6 +1,6 @@
 /** Reductions over any axes; scan.ts has the running ones, statistics.ts what is composed of these. */
-import { coordinates } from './creation.js'
 import {
+  coordinates,
   permute,
   reshape,
   reducedShape,
@@ -10,11 +10,13 @@ import {
   type Axes,
   type ReduceOptions,
   sum,
+  reduceOperand,
+  type TypedReduceOptions,
 } from './broadcast.js'
 import { div, mul, sub, where } from './arithmetic.js'
 import { ShapeError, show } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
-import { normAxes, normAxis, type Shape, sizeOf } from '../core/shape.js'
+import { normAxis, reducedAxes, type Shape, sizeOf } from '../core/shape.js'
 import { eq, isfinite, ne } from './compare.js'
 import { defineOp, type Grads, operand, type TensorLike, toType } from './define.js'
 import { map } from './forms.js'
@@ -44,12 +46,15 @@ function requireElements(op: string, shape: Shape, axes: readonly number[]): voi
 export const mean = defineOp({
   name: 'mean',
   formula: 'y = Σ x / n,  dy/dx = 1/n',
-  args: (x: TensorLike, axes?: Axes, options?: boolean | ReduceOptions) => {
-    const { keepdim = false } = readOptions<ReduceOptions>('mean', [options], {
-      keepdim: kinds.flag,
-    })
-    const t = operand('mean', x, true)
-    const list = normAxes('mean', axes, t.rank)
+  args: (x: TensorLike, axes?: Axes, options?: boolean | TypedReduceOptions) => {
+    const { keepdim = false, dtype } = readOptions<TypedReduceOptions>(
+      'mean',
+      [options],
+      { keepdim: kinds.flag },
+      { dtype: kinds.text },
+    )
+    const t = reduceOperand('mean', x, dtype, true)
+    const list = reducedAxes('mean', axes, t.rank)
     const n = list.reduce((m, a) => m * t.shape[a]!, 1)
     return { inputs: [t], attrs: { axes: list, keepdim, from: t.shape, n } }
   },
@@ -82,14 +87,17 @@ export const mean = defineOp({
 export const prod = defineOp({
   name: 'prod',
   formula: 'y = Π x,  dy/dxᵢ = Π_{j≠i} xⱼ',
-  args: (x: TensorLike, axes?: Axes, options?: boolean | ReduceOptions) => {
-    const { keepdim = false } = readOptions<ReduceOptions>('prod', [options], {
-      keepdim: kinds.flag,
-    })
-    const t = operand('prod', x)
+  args: (x: TensorLike, axes?: Axes, options?: boolean | TypedReduceOptions) => {
+    const { keepdim = false, dtype } = readOptions<TypedReduceOptions>(
+      'prod',
+      [options],
+      { keepdim: kinds.flag },
+      { dtype: kinds.text },
+    )
+    const t = reduceOperand('prod', x, dtype)
     return {
       inputs: [t.dtype === 'bool' ? toType(t, 'int32') : t],
-      attrs: { axes: normAxes('prod', axes, t.rank), keepdim, from: t.shape },
+      attrs: { axes: reducedAxes('prod', axes, t.rank), keepdim, from: t.shape },
     }
   },
   forward: ([x], { axes, keepdim }) => reduceTo('prod', x!, axes, keepdim),
@@ -141,7 +149,7 @@ function extreme(name: 'amax' | 'amin', fn: 'max' | 'min', result: number[]) {
         keepdim: kinds.flag,
       })
       const t = operand(name, x)
-      const list = normAxes(name, axes, t.rank)
+      const list = reducedAxes(name, axes, t.rank)
       requireElements(name, t.shape, list)
       return { inputs: [t], attrs: { axes: list, keepdim, from: t.shape } }
     },
@@ -300,7 +308,7 @@ function quantifier(name: 'all' | 'any', fn: 'min' | 'max', result: boolean[]) {
         keepdim: kinds.flag,
       })
       const t = toType(operand(name, x), 'bool')
-      return { inputs: [t], attrs: { axes: normAxes(name, axes, t.rank), keepdim } }
+      return { inputs: [t], attrs: { axes: reducedAxes(name, axes, t.rank), keepdim } }
     },
     forward: ([x], { axes, keepdim }) => reduceTo(fn, x!, axes, keepdim),
     differentiable: false,
@@ -334,7 +342,7 @@ export const countNonzero = defineOp({
   formula: 'y = Σ [x ≠ 0]',
   args: (x: TensorLike, axes?: Axes) => {
     const t = operand('countNonzero', x)
-    return { inputs: [t], attrs: { axes: normAxes('countNonzero', axes, t.rank) } }
+    return { inputs: [t], attrs: { axes: reducedAxes('countNonzero', axes, t.rank) } }
   },
   forward: ([x], { axes }) => sum(toType(ne(x!, 0), 'int32'), axes),
   differentiable: false,
@@ -356,7 +364,7 @@ export const logsumexp = defineOp({
     const t = operand('logsumexp', x, true)
     return {
       inputs: [t],
-      attrs: { axes: normAxes('logsumexp', axes, t.rank), keepdim, from: t.shape },
+      attrs: { axes: reducedAxes('logsumexp', axes, t.rank), keepdim, from: t.shape },
     }
   },
   forward: ([x], { axes, keepdim, from }) => {

@@ -1,16 +1,10 @@
 /** Running reductions along an axis. */
-import { coordinates } from './creation.js'
-import { expand, sum, zerosOf } from './broadcast.js'
+import { coordinates, expand, reduceOperand, sum, zerosOf } from './broadcast.js'
 import { mul, where } from './arithmetic.js'
+import type { DType } from '../core/dtype.js'
+import { kinds, readOptions } from '../core/options.js'
 import { normAxis } from '../core/shape.js'
-import {
-  defineOp,
-  type Grads,
-  operand,
-  type SampleMaker,
-  type TensorLike,
-  toType,
-} from './define.js'
+import { defineOp, type Grads, type SampleMaker, type TensorLike, toType } from './define.js'
 import { eq, ge } from './compare.js'
 import { map } from './forms.js'
 import { scatterAdd } from './indexing.js'
@@ -26,8 +20,9 @@ const scanSamples = (m: SampleMaker) => [
   [m.int([5], 1, 4), 0],
 ]
 
-const scanArgs = (name: string) => (x: TensorLike, axis: number) => {
-  const t = operand(name, x)
+const scanArgs = (name: string) => (x: TensorLike, axis: number, options?: { dtype?: DType }) => {
+  const { dtype } = readOptions<{ dtype?: DType }>(name, [options], {}, { dtype: kinds.text })
+  const t = reduceOperand(name, x, dtype)
   return {
     inputs: [t.dtype === 'bool' ? toType(t, 'int32') : t],
     attrs: { axis: normAxis(name, axis, t.rank) },

@@ -1,4 +1,7 @@
 /** Parts of tensors as views: slices, windows, diagonals. */
+import { add } from './arithmetic.js'
+import { expand, reshape, coordinates } from './broadcast.js'
+import { indexSelect, wrapIndex } from './indexing.js'
 import type { View } from '../backends/ir.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { normAxis, type Shape, show } from '../core/shape.js'
@@ -121,8 +124,7 @@ export const slice = viewOp({
   ],
 })
 
-/** `length` places along the axis from `start`. @example narrow(tensor([1, 2, 3]), 0, 1, 2) // [2, 3] */
-export const narrow = viewOp({
+const narrowAt = viewOp({
   name: 'narrow',
   formula: 'y[i] = x[start + i]',
   plan: (shape, axis: number, start: number, length: number): View => {
@@ -158,6 +160,24 @@ export const narrow = viewOp({
     [m.float([3]), 0, 3, 0],
   ],
 })
+/**
+ * `length` places along the axis from `start`, which may be a tensor of one element: then its value is data, also in
+ * compiled functions.
+ * @throws ShapeError unless the places lie within the axis
+ * @example narrow(tensor([1, 2, 3]), 0, 1, 2) // [2, 3]
+ */
+export function narrow(
+  x: TensorLike,
+  axis: number,
+  start: number | Tensor,
+  length: number,
+): Tensor {
+  if (typeof start === 'number') return narrowAt(x, axis, start, length)
+  const t = operand('narrow', x)
+  const a = normAxis('narrow', axis, t.rank)
+  const from = reshape(wrapIndex(start, t.shape[a] ?? 1), [1])
+  return indexSelect(t, a, add(coordinates(expand(from, [length]), 0), from))
+}
 
 /** One place of an axis, which goes. @example select(tensor([[1, 2], [3, 4]]), 1, 0) // [1, 3] */
 export const select = viewOp({
@@ -204,6 +224,8 @@ export const unfold = viewOp({
   plan: (shape, axis: number, size: number, step: number): View => {
     const a = normAxis('unfold', axis, shape.length)
     const n = shape[a] ?? 1
+    if (shape.length === 0 && size <= 1 && size >= 0 && step > 0)
+      return { shape: [size], offset: [], axes: [[]] }
     if (!(size >= 0 && size <= n && step > 0))
       throw new ShapeError({
         op: 'unfold',

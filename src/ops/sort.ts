@@ -1,6 +1,6 @@
 /** Sorting, selection by rank, and searching. */
 import { ShapeError, ValueError } from '../core/errors.js'
-import { kinds, readOptions } from '../core/options.js'
+import { kinds, oneOf, readOptions } from '../core/options.js'
 import { normAxis, type Shape, show } from '../core/shape.js'
 import { defineOp, operand, operands, type TensorLike, toType } from './define.js'
 import { gather } from './indexing.js'
@@ -84,6 +84,15 @@ export function topk(
   return [gather(x, a, kept), kept]
 }
 
+export interface SearchOptions {
+  /** After equal elements. */
+  right?: boolean
+  /** 'right' is `right`; 'left' unless said otherwise. */
+  side?: 'left' | 'right'
+  /** The indices that sort the first argument, when it is not sorted itself. */
+  sorter?: Tensor | null
+}
+
 /**
  * Where each value would go in the sorted last axis so that it stays sorted (int32). right: after equal elements.
  * @example searchsorted(tensor([1, 3, 5]), tensor([3, 6])) // [1, 3]
@@ -91,14 +100,21 @@ export function topk(
 export const searchsorted = defineOp({
   name: 'searchsorted',
   formula: 'y = #{j : sorted[j] < v}, or ≤ v with right',
-  args: (sorted: TensorLike, values: TensorLike, options?: { right?: boolean }) => {
-    const { right = false } = readOptions<{ right?: boolean }>(
+  args: (sorted: TensorLike, values: TensorLike, options?: SearchOptions) => {
+    const { right, side, sorter } = readOptions<SearchOptions>(
       'searchsorted',
       [options],
       {},
-      { right: kinds.flag },
+      { right: kinds.flag, side: oneOf('left', 'right'), sorter: kinds.any },
     )
-    const [s, v] = operands('searchsorted', [sorted, values])
+    if (right && side === 'left')
+      throw new ValueError({
+        op: 'searchsorted',
+        rule: "side must be 'right' where right is true",
+        got: "'left'",
+      })
+    const order = sorter ? gather(sorted, -1, sorter) : sorted
+    const [s, v] = operands('searchsorted', [order, values])
     const lead = (shape: Shape) => show(shape.slice(0, -1))
     if (s!.rank === 0 || (s!.rank > 1 && lead(s!.shape) !== lead(v!.shape)))
       throw new ShapeError({
@@ -106,7 +122,7 @@ export const searchsorted = defineOp({
         rule: 'sorted is a vector, or has the leading axes of values',
         got: `${show(s!.shape)} and ${show(v!.shape)}`,
       })
-    return { inputs: [s!, v!], attrs: { right } }
+    return { inputs: [s!, v!], attrs: { right: right || side === 'right' } }
   },
   forward: ([s, v], { right }) => {
     const n = s!.shape[s!.rank - 1]!

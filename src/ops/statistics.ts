@@ -1,9 +1,9 @@
 /** Statistics composed of reductions and sorting. */
 import { reshape, type Axes, type ReduceOptions, sum, reducedShape } from './broadcast.js'
 import { div, mul, sub, where } from './arithmetic.js'
-import { ShapeError, ValueError } from '../core/errors.js'
+import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
-import { normAxes, normAxis, type Shape, sizeOf } from '../core/shape.js'
+import { normAxis, reducedAxes, type Shape, sizeOf } from '../core/shape.js'
 import { roundHalfEven } from '../core/special.js'
 import { defineOp, operand, type TensorLike, toType } from './define.js'
 import { lerp, pow } from './elementwise.js'
@@ -29,7 +29,7 @@ const varianceArgs = (name: string) => (x: TensorLike, axes?: Axes, options?: Va
     { keepdim: kinds.flag, correction: kinds.number },
   )
   const t = operand(name, x, true)
-  return { inputs: [t], attrs: { axes: normAxes(name, axes, t.rank), keepdim, correction } }
+  return { inputs: [t], attrs: { axes: reducedAxes(name, axes, t.rank), keepdim, correction } }
 }
 
 /** The variance over the axes. NaN where n ≤ correction. @example variance(tensor([1, 2, 3, 4])) // 1.6666667 */
@@ -77,7 +77,7 @@ export const norm = defineOp({
       keepdim: kinds.flag,
     })
     const t = operand('norm', x, true)
-    return { inputs: [t], attrs: { p, axes: normAxes('norm', axes, t.rank), keepdim } }
+    return { inputs: [t], attrs: { p, axes: reducedAxes('norm', axes, t.rank), keepdim } }
   },
   forward: ([x], { p, axes, keepdim }) => {
     if (p === 2) return sqrt(sum(square(x!), axes, { keepdim }))
@@ -131,6 +131,7 @@ export function median(x: Tensor, axis?: number, options?: boolean | ReduceOptio
     return medianAlong(flatten(x), 0)[0]
   }
   const a = normAxis('median', axis, x.rank)
+  if (x.rank === 0) return medianAlong(reshape(x, [1]), 0)
   if (x.shape[a] === 0)
     throw new ShapeError({ op: 'median', rule: 'at least one element is needed along the axis' })
   const both = medianAlong(x, a)
@@ -172,7 +173,7 @@ export interface QuantileOptions extends ReduceOptions {
  */
 export function quantile(
   x: Tensor,
-  q: number | readonly number[],
+  q: number | readonly number[] | Tensor,
   axis?: number | null,
   options?: boolean | QuantileOptions,
 ): Tensor {
@@ -181,11 +182,25 @@ export function quantile(
     [options],
     { keepdim: kinds.flag, interpolation: kinds.text },
   )
-  const flat = axis === undefined || axis === null
+  const flat = axis === undefined || axis === null || x.rank === 0
+  if (x.rank === 0 && typeof axis === 'number') normAxis('quantile', axis, 0)
   const t = flat ? flatten(x) : x
   const a = flat ? 0 : normAxis('quantile', axis, x.rank)
   const n = t.shape[a] ?? 1
-  const list = typeof q === 'number' ? [q] : [...q]
+  if (typeof q === 'object' && 'toTypedArray' in q) {
+    if (q.rank > 1)
+      throw new ShapeError({
+        op: 'quantile',
+        rule: 'q is a scalar or a vector',
+        got: show(q.shape),
+      })
+  }
+  const given = typeof q === 'object' && 'toTypedArray' in q ? q : undefined
+  const list = given
+    ? Array.from(given.toTypedArray() as Iterable<number>)
+    : typeof q === 'number'
+      ? [q]
+      : [...(q as readonly number[])]
   if (list.some((v) => !(v >= 0 && v <= 1)))
     throw new ValueError({ op: 'quantile', rule: 'q must lie from 0 to 1', got: `${q}` })
   if (!(interpolation in interpolations))
@@ -202,14 +217,19 @@ export function quantile(
       : []
     : reducedShape(x.shape, [a], keepdim)
   const nan = any(isnan(t), [a], { keepdim: true })
-  const parts = list.map((v) => {
+  const parts = list.map((v, i) => {
     const place = interpolations[interpolation](v * (n - 1))
     const lo = Math.floor(place)
-    const hi = Math.min(lo + 1, n - 1)
-    const y = lerp(narrow(values, a, lo, 1), narrow(values, a, hi, 1), place - lo)
+    // Between two elements the result moves with q.
+    const weight =
+      given && interpolation === 'linear'
+        ? sub(mul(given.rank === 0 ? given : select(given, 0, i), n - 1), lo)
+        : place - lo
+    const hi = Math.ceil(place)
+    const y = lerp(narrow(values, a, lo, 1), narrow(values, a, hi, 1), weight)
     return reshape(where(nan, Number.NaN, y), shape)
   })
-  if (typeof q === 'number') return parts[0]!
+  if (typeof q === 'number' || given?.rank === 0) return parts[0]!
   return concat(
     parts.map((p) => reshape(p, [1, ...shape])),
     0,

@@ -27,7 +27,7 @@ import type { VarianceOptions } from '../ops/statistics.js'
 import * as statistics from '../ops/statistics.js'
 import { Tensor } from '../ops/tensor.js'
 import { setRequiresGrad, toBackend } from './creation.js'
-import type { AllcloseOptions } from './dynamic.js'
+import type { CloseOptions } from '../ops/composed.js'
 
 /** The methods of every day, which a page that imports `nabla` loads. The others: moreMethods.ts. */
 const operations = {
@@ -465,7 +465,7 @@ declare module '../ops/tensor.js' {
       counts: Tensor
     }
     /** Do both hold the same numbers within |a − b| ≤ atol + rtol |b|? */
-    allclose(b: Tensor, ...options: PlacesOr<AllcloseOptions>): boolean
+    allclose(b: Tensor, ...options: PlacesOr<CloseOptions>): boolean
     /** Exponentials normalized along the axis. */
     softmax(axis?: number, options?: SoftmaxOptions): Tensor
     /** log of softmax, stable. */

@@ -60,6 +60,8 @@ class Writer:
         if t.layout != torch.strided:
             raise Unsayable("sparse layout")
         t = t.detach().resolve_conj().resolve_neg()
+        if t._is_zerotensor():
+            t = torch.zeros(t.shape, dtype=t.dtype)
         shape = list(t.shape)
         if t.is_complex():
             name, t = "complex64" if t.dtype == torch.complex64 else "complex128", torch.view_as_real(t)

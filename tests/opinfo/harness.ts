@@ -212,7 +212,7 @@ function difference(
   for (const y of b)
     if (Number.isFinite(Number(y))) greatest = Math.max(greatest, Math.abs(Number(y)))
   // What float32 costs PyTorch itself is no fault here; more than a thousandth is.
-  const slack = Math.min(4 * (want.error ?? 0), 1e-3 * greatest)
+  const slack = Math.min(4 * (want.error ?? 0), 1e-3 * Math.max(1, greatest))
   const { rtol, atol } = own[want.dtype] ?? tolerance
   for (let i = 0; i < b.length; i++) {
     const [x, y] = [Number(a[i]), Number(b[i])]

@@ -33,5 +33,7 @@ test('allclose: absolute and relative tolerance, NaN, infinities', () => {
   const infinite = tensor([Number.POSITIVE_INFINITY])
   expect(allclose(infinite, infinite)).toBe(true)
   expect(allclose(infinite, tensor([1e30]))).toBe(false)
-  expect(() => allclose(a, tensor([1]))).toThrow(/shapes must be equal/)
+  expect(allclose(tensor([1]), infinite)).toBe(false)
+  expect(allclose(tensor([1, 1]), tensor([1]))).toBe(true)
+  expect(() => allclose(a, zeros([3]))).toThrow(/must broadcast/)
 })

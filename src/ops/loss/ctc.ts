@@ -1,5 +1,5 @@
 /** Connectionist temporal classification: the loss of sequences whose alignment is not known. */
-import { coordinates } from '../creation.js'
+import { coordinates } from '../broadcast.js'
 import { reshape } from '../broadcast.js'
 import { add, div, mul, sub, where, neg } from '../arithmetic.js'
 import { ShapeError, show, ValueError } from '../../core/errors.js'

@@ -1,4 +1,6 @@
 /** Losses that ask for a margin, and distances of embeddings. */
+import { broadcastShapes } from '../../core/shape.js'
+import { expand } from '../broadcast.js'
 import { reshape, sum } from '../broadcast.js'
 import { add, div, mul, sub, where, neg } from '../arithmetic.js'
 import { ShapeError, show, ValueError } from '../../core/errors.js'
@@ -195,10 +197,11 @@ export function pairwiseDistance(
  * @example cosineSimilarity(tensor([[3, 4]]), tensor([[4, 3]])) // [0.96]
  */
 export function cosineSimilarity(x: Tensor, y: Tensor, axis = 1, eps = 1e-8): Tensor {
-  const dot = sum(mul(x, y), axis)
-  const nx = clamp(norm(x, 2, axis), eps)
-  const ny = clamp(norm(y, 2, axis), eps)
-  return div(dot, mul(nx, ny))
+  // The axis is one of the common shape: a vector that is repeated along it is longer.
+  const shape = broadcastShapes('cosineSimilarity', x.shape, y.shape)
+  const [a, b] = [expand(x, shape), expand(y, shape)]
+  const length = (t: Tensor) => clamp(norm(t, 2, axis), eps)
+  return div(sum(mul(a, b), axis), mul(length(a), length(b)))
 }
 
 /**

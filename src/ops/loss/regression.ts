@@ -192,7 +192,8 @@ export function gaussianNLLLoss(
     reduction: reductions,
   })
   const op = 'gaussianNLLLoss'
-  requireSame(op, x, y)
+  requireFloat(op, x)
+  broadcastShapes(op, x.shape, y.shape)
   const outer = x.shape.slice(0, -1)
   const own = sameShape(variance.shape, x.shape) || sameShape(variance.shape, [...outer, 1])
   if (!own && !sameShape(variance.shape, outer))

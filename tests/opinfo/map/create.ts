@@ -1,3 +1,43 @@
-import type { Family } from '../harness.js'
+import * as nabla from 'nabla'
+import type { Tensor } from 'nabla'
+import { type Bound, type Family, on } from '../harness.js'
 
-export const create: Family = {}
+const typed = (a: Bound) => ({ dtype: a.dtype })
+const cast = (dtype: nabla.DType) => on('input', (a) => nabla.cast(a.input, dtype))
+
+const number = (v: unknown) => (v === undefined ? undefined : Number(v))
+const isTensor = (v: unknown): v is Tensor => v instanceof nabla.Tensor
+
+export const create: Family = {
+  arange: on(
+    'start end step dtype',
+    (a) =>
+      a.end === undefined
+        ? nabla.arange(a.start, typed(a))
+        : nabla.arange(Number(a.start), Number(a.end), number(a.step), typed(a)),
+    {
+      differs: (a) =>
+        a.dtype === undefined &&
+        [a.start, a.end, a.step].every((v) => v === undefined || Number.isInteger(v))
+          ? 'numbers of JavaScript do not tell 3 from 3.0: arange gives float32 unless a type is named (0003)'
+          : undefined,
+    },
+  ),
+  bool: cast('bool'),
+  double: cast('float64'),
+  float: cast('float32'),
+  int: cast('int32'),
+  eye: on('n m dtype', (a) => nabla.eye(a.n, a.m, typed(a))),
+  full_like: on('input fill_value dtype', (a) => nabla.fullLike(a.input, a.fill_value, typed(a))),
+  linspace: on('start end steps dtype', (a) => nabla.linspace(a.start, a.end, a.steps, typed(a))),
+  ones: on('size dtype', (a) => nabla.ones(a.size, typed(a))),
+  ones_like: on('input dtype', (a) => nabla.onesLike(a.input, typed(a))),
+  to: on('input a b c d', (a) => {
+    const given = [a.a, a.b, a.c, a.d] as unknown[]
+    const target = given.find((v) => (typeof v === 'string' && v !== 'cpu') || isTensor(v))
+    const dtype = (isTensor(target) ? target.dtype : target) as nabla.DType | undefined
+    return dtype ? (a.input as Tensor).to(dtype) : a.input
+  }),
+  zeros: on('size dtype', (a) => nabla.zeros(a.size, typed(a))),
+  zeros_like: on('input dtype', (a) => nabla.zerosLike(a.input, typed(a))),
+}

@@ -1,15 +1,18 @@
 import * as nabla from 'nabla'
-import { type Family, on } from '../harness.js'
+import { type Bound, type Family, on } from '../harness.js'
 
 type One = (x: never) => unknown
 type Two = (a: never, b: never) => unknown
 const unary = (f: One) => on('input', (a) => f(a.input))
 const binary = (f: Two) => on('input other', (a) => f(a.input, a.other))
+const itself = on('input', (a) => a.input as unknown)
+const alpha = (a: Bound) => ({ alpha: a.alpha })
 
 export const elementwise: Family = {
   abs: unary(nabla.abs),
   acos: unary(nabla.acos),
   acosh: unary(nabla.acosh),
+  angle: unary(nabla.angle),
   asin: unary(nabla.asin),
   asinh: unary(nabla.asinh),
   atan: unary(nabla.atan),
@@ -17,6 +20,7 @@ export const elementwise: Family = {
   ceil: unary(nabla.ceil),
   cos: unary(nabla.cos),
   cosh: unary(nabla.cosh),
+  deg2rad: unary(nabla.deg2rad),
   erf: unary(nabla.erf),
   erfc: unary(nabla.erfc),
   erfinv: unary(nabla.erfinv),
@@ -25,21 +29,31 @@ export const elementwise: Family = {
   expm1: unary(nabla.expm1),
   floor: unary(nabla.floor),
   frac: unary(nabla.frac),
+  frexp: unary(nabla.frexp),
   isfinite: unary(nabla.isfinite),
   isinf: unary(nabla.isinf),
   isnan: unary(nabla.isnan),
+  isneginf: unary(nabla.isneginf),
+  isposinf: unary(nabla.isposinf),
+  isreal: unary(nabla.isreal),
   log: unary(nabla.log),
   log10: unary(nabla.log10),
   log1p: unary(nabla.log1p),
   log2: unary(nabla.log2),
   logical_not: unary(nabla.logicalNot),
+  logit: on('input eps', (a) => nabla.logit(a.input, { eps: a.eps })),
   neg: unary(nabla.neg),
+  positive: unary(nabla.positive),
+  rad2deg: unary(nabla.rad2deg),
   reciprocal: unary(nabla.reciprocal),
-  round: unary(nabla.round),
+  round: on('input decimals', (a) => nabla.round(a.input, { decimals: a.decimals })),
   rsqrt: unary(nabla.rsqrt),
+  sgn: unary(nabla.sign),
   sigmoid: unary(nabla.sigmoid),
   sign: unary(nabla.sign),
+  signbit: unary(nabla.signbit),
   sin: unary(nabla.sin),
+  sinc: unary(nabla.sinc),
   sinh: unary(nabla.sinh),
   sqrt: unary(nabla.sqrt),
   square: unary(nabla.square),
@@ -49,30 +63,61 @@ export const elementwise: Family = {
   nan_to_num: on('input nan posinf neginf', (a) =>
     nabla.nanToNum(a.input, { nan: a.nan, posinf: a.posinf, neginf: a.neginf }),
   ),
+  // Of real numbers these are the numbers themselves.
+  conj: itself,
+  conj_physical: itself,
+  real: itself,
+  resolve_conj: itself,
+  resolve_neg: itself,
 
+  add: on('input other alpha', (a) => nabla.add(a.input, a.other, alpha(a))),
+  addcdiv: on('input tensor1 tensor2 value', (a) =>
+    nabla.addcdiv(a.input, a.tensor1, a.tensor2, { value: a.value }),
+  ),
+  addcmul: on('input tensor1 tensor2 value', (a) =>
+    nabla.addcmul(a.input, a.tensor1, a.tensor2, { value: a.value }),
+  ),
   atan2: binary(nabla.atan2),
+  clamp_max: binary(nabla.clampMax),
+  clamp_min: binary(nabla.clampMin),
   copysign: binary(nabla.copysign),
+  div: on('input other rounding_mode', (a) =>
+    nabla.div(a.input, a.other, { roundingMode: a.rounding_mode }),
+  ),
   eq: binary(nabla.eq),
   floor_divide: binary(nabla.floorDivide),
+  fmax: binary(nabla.fmax),
+  fmin: binary(nabla.fmin),
   fmod: binary(nabla.fmod),
   ge: binary(nabla.ge),
   gt: binary(nabla.gt),
+  heaviside: on('input values', (a) => nabla.heaviside(a.input, a.values)),
   hypot: binary(nabla.hypot),
+  isclose: on('input other rtol atol equal_nan', (a) =>
+    nabla.isclose(a.input, a.other, { rtol: a.rtol, atol: a.atol, equalNan: a.equal_nan }),
+  ),
+  ldexp: binary(nabla.ldexp),
   le: binary(nabla.le),
+  lerp: on('input end weight', (a) => nabla.lerp(a.input, a.end, a.weight)),
   logaddexp: binary(nabla.logaddexp),
+  logaddexp2: binary(nabla.logaddexp2),
   logical_and: binary(nabla.logicalAnd),
   logical_or: binary(nabla.logicalOr),
   logical_xor: binary(nabla.logicalXor),
   lt: binary(nabla.lt),
+  'max:binary': binary(nabla.maximum),
   maximum: binary(nabla.maximum),
+  'min:binary': binary(nabla.minimum),
   minimum: binary(nabla.minimum),
   mul: binary(nabla.mul),
   ne: binary(nabla.ne),
   pow: binary(nabla.pow),
   remainder: binary(nabla.remainder),
+  rsub: on('input other alpha', (a) => nabla.rsub(a.input, a.other, alpha(a))),
+  sub: on('input other alpha', (a) => nabla.sub(a.input, a.other, alpha(a))),
   true_divide: binary(nabla.div),
+  xlogy: binary(nabla.xlogy),
 
   where: on('input condition other', (a) => nabla.where(a.condition, a.input, a.other)),
-  lerp: on('input end weight', (a) => nabla.lerp(a.input, a.end, a.weight)),
   clamp: on('input min max', (a) => nabla.clamp(a.input, a.min ?? null, a.max ?? null)),
 }

@@ -10,6 +10,7 @@ import { masked } from './masked.js'
 import { movement } from './movement.js'
 import { nn } from './nn.js'
 import { outside } from './outside.js'
+import { products } from './products.js'
 import { pool } from './pool.js'
 import { random } from './random.js'
 import { reduce } from './reduce.js'
@@ -18,7 +19,7 @@ import { special } from './special.js'
 import { statistics } from './statistics.js'
 
 export const families: readonly Family[] = [
-  create, elementwise, fft, indexing, linalg, loss, masked, movement, nn, outside, pool, random, reduce, scan,
+  create, elementwise, fft, indexing, linalg, loss, masked, movement, nn, outside, pool, products, random, reduce, scan,
   special, statistics,
 ] // biome-ignore format: a list
 

@@ -24,6 +24,11 @@ const unpoolOptions = (a: Bound) => ({
   outputSize: a.output_size,
 })
 
+const adaptiveMax = (f: (x: never, size: never, options: never) => unknown) =>
+  on('input output_size return_indices', (a) =>
+    f(a.input, a.output_size, { returnIndices: a.return_indices } as never),
+  )
+
 export const pool: Family = {
   'nn.functional.max_pool1d': on(maxNames, (a) =>
     nabla.maxPool1d(a.input, a.kernel_size, maxOptions(a)),
@@ -61,4 +66,7 @@ export const pool: Family = {
   'nn.functional.adaptive_avg_pool3d': on('input output_size', (a) =>
     nabla.adaptiveAvgPool3d(a.input, a.output_size),
   ),
+  'nn.functional.adaptive_max_pool1d': adaptiveMax(nabla.adaptiveMaxPool1d),
+  'nn.functional.adaptive_max_pool2d': adaptiveMax(nabla.adaptiveMaxPool2d),
+  'nn.functional.adaptive_max_pool3d': adaptiveMax(nabla.adaptiveMaxPool3d),
 }
