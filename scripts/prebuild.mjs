@@ -13,11 +13,14 @@ import { isasOf, root } from './targets.mjs'
 /** Writes the package of a platform; gives `{ name, folder, compiler }`, or throws where there is no compiler. */
 export async function prebuild(name, { cross = false, isas, log = () => {} } = {}) {
   const platform = platforms[name]
-  const settings = cross
-    ? { ...platform, flags: [...platform.flags, ...(platform.cross.flags ?? [])] }
-    : platform
+  const {
+    flags = [],
+    link = platform.link,
+    compiler: crossCompiler,
+  } = (cross && platform.cross) || {}
+  const settings = { ...platform, flags: [...platform.flags, ...flags], link }
   const compiler = await findCompiler(
-    cross ? [platform.cross.compiler] : [process.env.CXX, ...platform.compilers],
+    cross ? [crossCompiler] : [process.env.CXX, ...platform.compilers],
   )
   if (!compiler) throw new Error(`no compiler for ${name}`)
   const names = isas ?? isasOf(platform.cpu)

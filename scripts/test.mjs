@@ -75,6 +75,15 @@ const stages = {
     for (const { name, same } of await buildWasm(clang, { check: true }))
       count(same ? 'passed' : 'failed', `${name}.wasm is what the sources give`)
   },
+  async platforms() {
+    const { testPlatforms } = await import('./test-platforms.mjs')
+    for (const { name, status, reason = '' } of await testPlatforms())
+      count(status, `the package of ${name} trains there`, reason)
+  },
+  async install() {
+    const { testInstall } = await import('./test-install.mjs')
+    for (const { name, status, reason } of await testInstall()) count(status, name, reason)
+  },
   golden() {
     // Debian's own Python, which has Debian's PyTorch, whatever comes first on PATH.
     const python = '/usr/bin/python3'
