@@ -106,10 +106,14 @@ export function tellFallback(reason: string): void {
   // Threads that start later see what is set here.
   if (getEnvironmentData(key)) return
   setEnvironmentData(key, true)
-  process.stderr.write(
-    `nabla: computing with WebAssembly, since the native addon is missing (${reason}). ` +
-      'Install without --omit=optional or --ignore-scripts, or run npm rebuild nabla; NABLA_BACKEND=wasm or NABLA_QUIET=1 hides this line.\n',
-  )
+  try {
+    process.stderr.write(
+      `nabla: computing with WebAssembly, since the native addon is missing (${reason}). ` +
+        'Install without --omit=optional or --ignore-scripts, or run npm rebuild nabla; NABLA_BACKEND=wasm or NABLA_QUIET=1 hides this line.\n',
+    )
+  } catch {
+    // A program without a standard error goes on.
+  }
 }
 
 export function placeOf(file: WasmFile): string {
