@@ -5,7 +5,7 @@
  *
  * `goal` is the least ratio torch_ms / nabla_ms by backend; a backend that has one is run by default.
  * `flops` of one call adds GFLOP/s. `measure`: 'time' (the default), 'start' (a process from its start to the end of
- * the first call), 'grow' (memory that `calls` calls leave behind), 'digits' (an epoch of `npm start`).
+ * the first call), 'compile' (from the call of a new compiled function to its loaded program), 'grow' (memory that `calls` calls leave behind), 'digits' (an epoch of `npm start`).
  */
 
 /** Numbers that are the same in every run, about −1 to 1. */
@@ -179,6 +179,60 @@ function forwardBackward(lib, f, shape, leaves = [], out = shape) {
     for (const t of run(ct)) t.dispose()
   }
 }
+// ---- compile time ----
+
+/** A language model of GPT's kind whose layers are composed from plain operations, and its training step. */
+function gpt(lib, { layers, dim, heads, length, batch, vocabulary, optimizer, lr }) {
+  const { nabla, nn, optim } = lib
+  class Block extends nn.Module {
+    norm1 = new nn.LayerNorm(dim)
+    norm2 = new nn.LayerNorm(dim)
+    qkv = new nn.Linear(dim, 3 * dim)
+    out = new nn.Linear(dim, dim)
+    up = new nn.Linear(dim, 4 * dim)
+    down = new nn.Linear(4 * dim, dim)
+    forward(x) {
+      const parts = this.qkv.forward(this.norm1.forward(x))
+      const split = parts.reshape([batch, length, 3, heads, dim / heads]).permute([2, 0, 3, 1, 4])
+      const [q, k, v] = [0, 1, 2].map((i) => split.select(0, i))
+      const at = nabla.arange(0, length)
+      const later = nabla.gt(at.reshape([1, length]), at.reshape([length, 1]))
+      const scores = q.matmul(k.transpose(-1, -2)).mul((dim / heads) ** -0.5)
+      const mixed = nabla.where(later, -1e9, scores).softmax(-1).matmul(v)
+      const y = x.add(this.out.forward(mixed.permute([0, 2, 1, 3]).reshape([batch, length, dim])))
+      return y.add(this.down.forward(nabla.gelu(this.up.forward(this.norm2.forward(y)))))
+    }
+  }
+  class Model extends nn.Module {
+    tokens = new nn.Embedding(vocabulary, dim)
+    places = new nn.Embedding(length, dim)
+    blocks = new nn.Sequential(...Array.from({ length: layers }, () => new Block()))
+    norm = new nn.LayerNorm(dim)
+    head = new nn.Linear(dim, vocabulary)
+    forward(x) {
+      const at = nabla.arange(0, length).to('int32')
+      const h = this.blocks.forward(this.tokens.forward(x).add(this.places.forward(at)))
+      return this.head.forward(this.norm.forward(h)).reshape([batch * length, vocabulary])
+    }
+  }
+  const model = new Model()
+  const own = new optim[optimizer](model.parameters(), { lr })
+  const x = labels(lib, batch * length, vocabulary).reshape([batch, length])
+  const y = labels(lib, batch * length, vocabulary)
+  return () => {
+    const step = trainStep(lib, model, own, nabla.crossEntropy)
+    return [() => step(x, y), step]
+  }
+}
+const compiling = (layers) => ({
+  name: `compile gpt ${layers}`,
+  measure: 'compile',
+  args: {
+    layers, dim: 64, heads: 4, length: 32, batch: 2, vocabulary: 256, optimizer: 'AdamW', lr: 1e-3,
+  }, // biome-ignore format: short
+  nabla: gpt,
+})
+
 /** The gradient comes from a given one of the looked-up vectors. */
 function embedding(lib, { count, dim, shape }) {
   const { nabla } = lib
@@ -340,6 +394,7 @@ export const cases = [
     nabla: embedding,
     goal: { native: 1.5 },
   },
+  ...[2, 6, 12, 24, 48, 96].map(compiling),
   { name: 'startup', torch: 'mlp', args: wide, nabla: mlp, measure: 'start', goalMs: 250 },
   {
     name: 'memory of 10,000 eager steps',

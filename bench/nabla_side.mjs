@@ -46,6 +46,22 @@ function grow(f, calls) {
   }
 }
 
+/** Milliseconds from the call of a new compiled function to its loaded program: its first call without a later one. */
+function compiling(make, rounds) {
+  const times = []
+  for (let i = 0; i < rounds; i++) {
+    const [run, compiled] = make()
+    const [first, later] = [0, 1].map(() => {
+      const start = performance.now()
+      run()
+      return performance.now() - start
+    })
+    times.push(first - later)
+    compiled.free()
+  }
+  return { first: times[0], ms: times.sort((a, b) => a - b)[times.length >> 1] }
+}
+
 if (process.argv[2] === '--once') {
   build(JSON.parse(process.argv[3]))()?.item()
   answer({ mb: process.resourceUsage().maxRSS / 1024 })
@@ -59,7 +75,8 @@ if (process.argv[2] === '--once') {
         f = build(request.make)
         f()
         answer({ version: process.versions.node, ...nabla.backend().info() })
-      } else if (request.grow) answer(grow(f, request.grow))
+      } else if (request.compile) answer(compiling(f, request.compile))
+      else if (request.grow) answer(grow(f, request.grow))
       else answer({ ms: measure(f, request.time) })
     } catch (error) {
       answer({ error: error.stack })

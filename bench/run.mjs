@@ -207,6 +207,21 @@ async function grow(c, backend, threads) {
   }
 }
 
+async function compiling(c, backend, threads) {
+  const ours = side('nabla', threads, backend)
+  await ours.ask({ make: { name: c.name, args: c.args } })
+  const { ms, first } = await ours.ask({ compile: 5 })
+  return {
+    case: c.name,
+    backend,
+    threads,
+    nabla_ms: digitsOf(ms),
+    torch_ms: null,
+    ratio: null,
+    note: `the first time ${first.toFixed(0)} ms`,
+  }
+}
+
 function epochs(c, backend, threads) {
   const folder = mkdtempSync(join(tmpdir(), 'nabla-bench-'))
   try {
@@ -230,7 +245,7 @@ function epochs(c, backend, threads) {
   }
 }
 
-const measures = { time, start, grow, digits: epochs }
+const measures = { time, start, grow, compile: compiling, digits: epochs }
 for (const threads of wanted.threads.split(',').map(Number))
   for (const c of chosen) {
     const own = Object.keys(c.goal ?? { native: 0 })
