@@ -1,5 +1,5 @@
 /** A graph as a plan: groups in order, their memory, and the steps that they take. */
-import { bytesOf, type DType } from '../../core/dtype.js'
+import type { DType } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
 import type { Graph, Prim } from '../ir.js'
@@ -282,7 +282,7 @@ class Lowering {
       for (const { base } of m.inputs) {
         const b = this.bufferOf[base.id]
         if (b?.kind !== 'arena' || this.outputOf.has(base) || base.size !== n.size) continue
-        if (bytesOf(base.dtype) !== bytesOf(n.dtype)) continue
+        if (base.dtype !== n.dtype) continue
         if (!this.replaces(g, n, base, at)) continue
         if (g.values.some((v) => v.group === g && this.bufferOf[v.id] === b)) continue
         return b

@@ -1,0 +1,155 @@
+/** Plans without any backend: run by plain loops, on graphs of every kind, they give what the graphs mean. */
+import { describe, expect, test } from 'vitest'
+import type { Graph } from '../../src/backends/ir.js'
+import { explain } from '../../src/backends/lower/explain.js'
+import { lower } from '../../src/backends/lower/lower.js'
+import { runGraph } from '../../src/backends/reference/index.js'
+import type { TypedArray } from '../../src/core/dtype.js'
+import { Builder, randomData, randomGraph, uniform } from './graphs.js'
+import { runPlan } from './run.js'
+
+// More than any backend has: plans are cut to the limits of the one that asks.
+const limits = { outer: 16, operands: 1000 }
+
+function check(graph: Graph, data: readonly TypedArray[], what: string): void {
+  const plan = lower(graph, { limits })
+  const expected = runGraph(graph, data)
+  const { outputs } = runPlan(plan, graph, data)
+  outputs.forEach((out, i) => {
+    const want = expected[i]!
+    expect(out.length).toBe(want.length)
+    for (let j = 0; j < out.length; j++) {
+      const [x, y] = [Number(out[j]), Number(want[j])]
+      if (Object.is(x, y) || x === y || Math.abs(x - y) <= 1e-4 * (1 + Math.abs(y))) continue
+      expect.fail(`${what}, output ${i}, element ${j}: ${x} instead of ${y}\n${explain(plan)}`)
+    }
+  })
+}
+
+const seeds = Number(process.env.NABLA_SEEDS ?? 200)
+test.each([3, 8, 20, 60])('random graphs of %i nodes', (size) => {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const graph = randomGraph(1000 * size + seed, size)
+    check(graph, randomData(graph, uniform(seed)), `seed ${1000 * size + seed}`)
+  }
+})
+
+test('steps of the host start early and are waited for late', () => {
+  const b = new Builder()
+  const [x, w] = [b.input([4, 4]), b.input([4, 4])]
+  const call = {
+    name: 'negate',
+    start:
+      ([from]: readonly { data(): TypedArray }[], [to]: readonly { data(): TypedArray }[]) =>
+      () => {
+        from!.data().forEach((v: number | bigint, i: number) => {
+          to!.data()[i] = -Number(v) as never
+        })
+      },
+  }
+  const y = b.add({ op: 'host', call, gives: [{ shape: [4, 4], dtype: 'float32' }] }, [
+    b.matmul(x, w),
+  ])
+  const graph = b.graph(b.map('add', y, b.matmul(b.map('exp', x), w)))
+  const plan = lower(graph, { limits })
+  const kinds = plan.steps.map((s) => (s.kind === 'host' ? s.phase : s.kind))
+  expect(kinds).toEqual(['prim', 'start', 'fused', 'prim', 'wait', 'fused'])
+  check(graph, randomData(graph, uniform(1)), 'host')
+})
+
+describe('a plan has nothing of a processor in it', () => {
+  test('operands, axes, steps in SSA form, buffers, what is done in place', () => {
+    const b = new Builder()
+    const [x, w] = [b.input([8, 16]), b.input([16, 4])]
+    const y = b.map('mul', b.map('exp', x), b.map('sub', x, b.reduce('max', x, 1)))
+    const graph = b.graph(b.map('tanh', b.matmul(y, w)))
+    const plan = lower(graph, { limits })
+    const [first, second, third] = plan.steps as [never, never, never]
+    expect(first).toMatchObject({
+      kind: 'fused',
+      body: {
+        extents: [8, 16],
+        inputs: [{ dtype: 'float32', strides: [16, 1], cls: 0, indices: false }],
+        steps: [
+          { fn: 'exp', cls: 0, args: [0] },
+          { fn: 'max', cls: 1, args: [0] },
+          { fn: 'sub', cls: 0, args: [0, 2] },
+          { fn: 'mul', cls: 0, args: [1, 3] },
+        ],
+        outputs: [{ dtype: 'float32', strides: [16, 1], mode: 'set', value: 4 }],
+      },
+    })
+    expect(second).toMatchObject({ kind: 'prim', prim: { op: 'matmul' } })
+    const kernel = third as {
+      inputs: { buffer: unknown }[]
+      outputs: { buffer: { kind: string } }[]
+    }
+    expect(kernel.outputs[0]!.buffer.kind).toBe('output')
+    expect(
+      plan.buffers.map((buffer) => [buffer.kind, buffer.bytes, buffer.first, buffer.last]),
+    ).toEqual([
+      ['arena', 512, 0, 1],
+      ['input', 512, 0, 0],
+      ['arena', 128, 1, 2],
+      ['input', 256, 1, 1],
+      ['output', 128, 2, 2],
+    ])
+    expect(plan.arenaBytes).toBe(640)
+    // Data and nothing else: it survives being written down.
+    const text = JSON.stringify(plan.steps, (key, value) => (key === 'buffer' ? value?.id : value))
+    expect(text).not.toMatch(/word|register|slot|opcode/)
+  })
+
+  test('kernels that are alike share one body', () => {
+    const b = new Builder()
+    const w = b.input([8, 8])
+    let x = b.input([8, 8])
+    for (let i = 0; i < 5; i++) x = b.map('tanh', b.matmul(x, w))
+    const plan = lower(b.graph(x), { limits })
+    const bodies = plan.steps.flatMap((s) => (s.kind === 'fused' ? [s.body] : []))
+    expect(bodies.length).toBe(5)
+    expect(new Set(bodies).size).toBe(1)
+  })
+
+  test('sums over different axes of one space do not', () => {
+    const b = new Builder()
+    const x = b.input([4, 4])
+    const y = b.input([4, 4])
+    const graph = b.graph(b.reduce('sum', x, 0), b.reduce('sum', y, 0, 1))
+    check(graph, randomData(graph, uniform(1)), 'sums')
+  })
+})
+
+test('lowering grows in proportion to the graph', () => {
+  // Layers whose values are read far away, as activations are in the backward pass.
+  const layers = (n: number) => {
+    const b = new Builder()
+    const w = b.input([4, 4])
+    let x = b.input([4, 4])
+    const kept = []
+    for (let i = 0; i < n; i++) {
+      const y = b.matmul(x, w)
+      kept.push(y)
+      x = b.map('add', x, b.map('tanh', y))
+    }
+    let g = x
+    for (const y of kept.reverse()) {
+      const d = b.map('sub', b.const(1), b.map('square', b.map('tanh', y)))
+      g = b.map('add', g, b.matmul(b.map('mul', g, d), w))
+    }
+    return b.graph(g)
+  }
+  const time = (n: number) => {
+    const graph = layers(n)
+    let best = Number.POSITIVE_INFINITY
+    for (let i = 0; i < 7; i++) {
+      const start = performance.now()
+      lower(graph, { limits })
+      best = Math.min(best, performance.now() - start)
+    }
+    return best
+  }
+  time(200)
+  // Eight times the layers: quadratic work would take 64 times as long.
+  expect(time(1600) / time(200)).toBeLessThan(40)
+})
