@@ -1,4 +1,4 @@
-/** What a browser gives in the place of host.node.ts: text and bytes come from the program, there are no files. */
+/** `#host` in a browser: the same functions as host.node.ts. There are no files: the program passes text and bytes. */
 import { type FlateStreamHandler, Gunzip, Inflate, Unzlib, zlibSync } from 'fflate'
 import { FileError } from './errors.js'
 import { TooLong } from './limits.js'
@@ -27,7 +27,7 @@ interface Stream {
   ondata: FlateStreamHandler
   push(chunk: Uint8Array<ArrayBuffer>, final?: boolean): void
 }
-/** Unpacks by pieces, so that what goes beyond the most bytes is never in memory. */
+/** Unpacks by pieces, so that more than the limit is never in memory. */
 function bounded(
   stream: Stream,
   parts: readonly Uint8Array[],

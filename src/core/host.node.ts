@@ -1,4 +1,4 @@
-/** What Node gives beside the processor: files, checksums, decoders in plain JavaScript, threads. `#host` elsewhere. */
+/** What Node offers: files, checksums, decompression, decoders, threads. Imported as `#host`. */
 import { kMaxLength } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import {
@@ -89,7 +89,7 @@ export function writeAtomic(path: string, content: Uint8Array | string): void {
     try {
       rmSync(beside, { force: true })
     } catch {
-      // What kept it from being written keeps it from being there.
+      // It was not written, so there is nothing to remove.
     }
     throw problem('write', path, error)
   }

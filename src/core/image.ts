@@ -1,4 +1,4 @@
-/** Pictures in files as numbers: PNG (core/png.ts), and JPEG by jpeg-js. */
+/** Images in files as numbers: PNG (core/png.ts), and JPEG by jpeg-js. */
 import { decodeJpeg } from '#host'
 import { FileError } from './errors.js'
 import { jpegHeader } from './jpeg.js'
@@ -17,8 +17,8 @@ export interface DecodeOptions extends LimitOptions {
   /** What to call it in messages. */
   name?: string
   /**
-   * Turns and mirrors a JPEG as its Exif orientation says, so that it is seen as it was taken, as browsers and viewers
-   * do; on when not given. Pillow and torchvision leave it as it is stored.
+   * Rotates and flips a JPEG according to its Exif orientation, as browsers and viewers do; on when not given. Pillow and
+   * torchvision do not by default.
    */
   exifOrientation?: boolean
 }
@@ -27,7 +27,7 @@ const startsWith = (bytes: Uint8Array, head: readonly number[]) =>
   head.every((b, i) => bytes[i] === b)
 
 /**
- * A PNG or JPEG picture, in the channels that it has or those of `mode`.
+ * A PNG or JPEG image, in the channels that it has or those of `mode`.
  *
  * PNG: every color type and depth. Samples are v / (2^bits − 1) as they are stored; gamma and color profiles are not
  * applied. A palette gives RGB, with transparent entries RGBA; a transparent color gives one more channel, 0 there.
@@ -44,7 +44,7 @@ export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Pix
   else
     throw new FileError({
       op: name,
-      rule: 'a picture must be PNG or JPEG',
+      rule: 'an image must be PNG or JPEG',
       got:
         bytes.length === 0
           ? 'an empty file'
@@ -85,7 +85,7 @@ function readJpeg(
   return exifOrientation ? oriented(pixels, orientation) : pixels
 }
 
-/** The picture turned and mirrored: 2 mirrored, 3 by 180°, 4 upside down, 5 to 8 with rows and columns exchanged. */
+/** The image rotated and flipped: 2 mirrored, 3 by 180°, 4 upside down, 5 to 8 with rows and columns exchanged. */
 function oriented(pixels: Pixels, orientation: number): Pixels {
   if (orientation === 1) return pixels
   const { width, height, channels, data } = pixels

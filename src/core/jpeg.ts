@@ -1,5 +1,5 @@
 /**
- * What a JPEG says of itself before it is decoded: sizes, colors, how the camera was held.
+ * The header of a JPEG, read before it is decoded: sizes, color space, orientation.
  * ITU-T T.81 for the markers, JEITA CP-3451 (Exif 2.3) for the orientation.
  */
 import { FileError } from './errors.js'
@@ -12,7 +12,7 @@ export interface JpegHeader {
   components: number
   /** The three are luma and chroma, not red, green and blue. */
   chroma: boolean
-  /** 1 to 8: how the picture must be turned and mirrored to be seen as it was taken (Exif). */
+  /** 1 to 8: how the image must be rotated and flipped to be seen as it was taken (Exif). */
   orientation: number
 }
 
@@ -41,7 +41,7 @@ function orientationOf(block: Uint8Array): number {
 }
 
 /**
- * Reads the markers in front of the picture.
+ * Reads the markers in front of the image.
  * @throws FileError for kinds that are not decoded, a file without sizes, and one that needs more than `maxBytes`
  */
 export function jpegHeader(bytes: Uint8Array, name: string, maxBytes?: number): JpegHeader {
@@ -69,7 +69,7 @@ export function jpegHeader(bytes: Uint8Array, name: string, maxBytes?: number): 
         fail(
           'a JPEG must be baseline or progressive, with 8 bits and Huffman codes',
           `a frame of kind ${marker - 0xc0} with ${body[0]} bits`,
-          'Save it anew, or as PNG.',
+          'Save it again, or as PNG.',
         )
       const components = body[5] ?? 0
       const [height, width] =
@@ -100,7 +100,7 @@ export function jpegHeader(bytes: Uint8Array, name: string, maxBytes?: number): 
       const samples = all.reduce((n, a) => n + a / finest, 0)
       const pixels = width * height
       const need = pixels * Math.ceil(8 * samples + 4 * Math.min(3, components))
-      requireRoom(name, `a picture of ${width} x ${height} pixels`, need, maxBytes)
+      requireRoom(name, `an image of ${width} x ${height} pixels`, need, maxBytes)
       const rgb = String.fromCharCode(...ids) === 'RGB'
       // As libjpeg decides.
       const chroma = (components === 3 && jfif) || (adobe >= 0 ? adobe !== 0 : !rgb)

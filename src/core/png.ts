@@ -27,7 +27,7 @@ const types: Record<number, { samples: number; depths: readonly number[] }> = {
   6: { samples: 4, depths: [8, 16] },
 }
 const PALETTE = 3
-/** First column and row of each pass of an interlaced picture, and the steps to the next. */
+/** First column and row of each pass of an interlaced image, and the steps to the next. */
 const passes = [
   [0, 0, 8, 8],
   [4, 0, 8, 8],
@@ -68,31 +68,34 @@ class Reader {
     throw new FileError({ op: this.name, rule, got, fix }, { cause })
   }
 
-  /** Goes over the chunks. */
+  /** Reads the chunks. */
   read(maxBytes: number | undefined): Pixels {
     const { bytes, view } = this
     let at = SIGNATURE.length
     for (let ended = false; !ended; ) {
-      if (at + 12 > bytes.length) this.fail('a PNG file must be whole', 'no end of the picture')
+      if (at + 12 > bytes.length) this.fail('a PNG file must be whole', 'no end of the image')
       const length = view.getUint32(at)
       if (length > bytes.length - at - 12)
-        this.fail('a PNG file must be whole', `a part of ${length} bytes that goes beyond the end`)
+        this.fail(
+          'a PNG file must be whole',
+          `a chunk of ${length} bytes that is longer than the file`,
+        )
       const kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8))
       if (!/^[A-Za-z]{4}$/.test(kind))
-        this.fail('a PNG file must be whole', 'a part without a name')
+        this.fail('a PNG file must be whole', 'a chunk without a name')
       const body = bytes.subarray(at + 8, at + 8 + length)
       const right =
         crc32(bytes.subarray(at + 4, at + 8 + length)) === view.getUint32(at + 8 + length)
-      // Parts that may be left out, with a small first letter, are left out when damaged.
+      // Ancillary chunks, with a small first letter, are skipped when damaged, as libpng does.
       if (!right && (kind === 'tRNS' || kind[0]! < 'a'))
-        this.fail('a PNG file must be whole', `a wrong checksum of its part ${kind}`)
+        this.fail('a PNG file must be whole', `a wrong checksum of its ${kind} chunk`)
       if (right) ended = this.chunk(kind, body, maxBytes)
       at += 12 + length
     }
     return this.pixels()
   }
 
-  /** Takes a part of the file; true: it was the last one. */
+  /** Reads one chunk; true: it was the last one. */
   private chunk(kind: string, body: Uint8Array, maxBytes: number | undefined): boolean {
     if (!this.header && kind !== 'IHDR')
       this.fail('a PNG file must begin with a header of sizes', `${kind} before it`)
@@ -105,7 +108,7 @@ class Reader {
     else if (kind === 'IDAT') this.data.push(body)
     else if (kind === 'IEND') return true
     else if (kind[0]! < 'a')
-      this.fail('all necessary parts of a PNG file must be known', kind, 'Save it anew.')
+      this.fail('all critical chunks of a PNG file must be known', kind, 'Save it again.')
     return false
   }
 
@@ -116,7 +119,7 @@ class Reader {
     const [width, height] = [view.getUint32(0), view.getUint32(4)]
     const [depth, type, compression, filter, interlace] = body.subarray(8) as unknown as number[]
     if (width === 0 || height === 0 || width > 2 ** 31 - 1 || height > 2 ** 31 - 1)
-      this.fail('a picture must have pixels', `${width} x ${height}`)
+      this.fail('an image must have pixels', `${width} x ${height}`)
     if (!types[type!]?.depths.includes(depth!))
       this.fail(
         'a PNG must have a color type and depth of the format',
@@ -131,7 +134,7 @@ class Reader {
     const channels = type === PALETTE ? 4 : Math.min(4, types[type!]!.samples + 1)
     requireRoom(
       this.name,
-      `a picture of ${width} x ${height} pixels`,
+      `an image of ${width} x ${height} pixels`,
       width * height * channels * 4,
       maxBytes,
     )
@@ -142,7 +145,7 @@ class Reader {
     const { header, palette, name } = this
     if (!header) return this.fail('a PNG file must begin with a header of sizes', 'none')
     const { width, height, depth, type } = header
-    if (this.data.length === 0) this.fail('a PNG file must be whole', 'no picture data')
+    if (this.data.length === 0) this.fail('a PNG file must be whole', 'no image data')
     if (type === PALETTE && !palette) this.fail('a PNG of this kind must have a palette', 'none')
     const { samples } = types[type]!
     const bits = samples * depth
@@ -201,7 +204,7 @@ class Reader {
     return { width, height, channels, data }
   }
 
-  /** The lines of the picture, as many bytes as its header asks for. */
+  /** The lines of the image, as many bytes as its header asks for. */
   private unpacked(need: number): Uint8Array {
     let raw: Uint8Array
     try {
@@ -209,7 +212,7 @@ class Reader {
     } catch (error) {
       if (error instanceof TooLong)
         this.fail(
-          `the picture data must have ${need} bytes, as its sizes say`,
+          `the image data must have ${need} bytes, as its sizes say`,
           'more',
           undefined,
           error,
@@ -217,7 +220,7 @@ class Reader {
       return this.fail('a PNG file must be whole', (error as Error).message, undefined, error)
     }
     if (raw.length < need)
-      this.fail(`the picture data must have ${need} bytes, as its sizes say`, `${raw.length}`)
+      this.fail(`the image data must have ${need} bytes, as its sizes say`, `${raw.length}`)
     return raw
   }
 

@@ -68,7 +68,7 @@ export function readZip(bytes: Uint8Array, op: string, maxBytes?: number): [stri
       size: word(at + 24, 4),
       at: word(at + 42, 4),
     }
-    if (word(at + 8, 2) & 1) fail(`${name} must not be encrypted`, 'a password', 'Pack it anew.')
+    if (word(at + 8, 2) & 1) fail(`${name} must not be encrypted`, 'a password', 'Pack it again.')
     // Part 1 of the extra fields has those numbers, in order, that do not fit 32 bits.
     for (let e = at + 46 + nameSize, last = e + extraSize; e + 4 <= last; e += 4 + word(e + 2, 2)) {
       if (word(e, 2) !== 1) continue
@@ -102,7 +102,7 @@ export function readZip(bytes: Uint8Array, op: string, maxBytes?: number): [stri
         const got = error instanceof TooLong ? 'more' : (error as Error).message
         return fail(`${name} must have ${size} bytes, as the directory says`, got, 'Is it damaged?')
       }
-    } else return fail(`${name} must be stored or deflated`, `method ${method}`, 'Pack it anew.')
+    } else return fail(`${name} must be stored or deflated`, `method ${method}`, 'Pack it again.')
     if (content.length !== size || crc32(content) !== crc)
       fail(`${name} must be as it was packed`, 'other bytes', 'Is it damaged?')
     return [name, content]

@@ -12,13 +12,13 @@ export interface Dataset<T = Tensor[]> {
   readonly length: number
   get(i: number): T
   batch?(indices: ArrayLike<number>): T
-  /** Gives back the memory of what `batch` made, for the next batch; called by who alone held it. */
+  /** Frees the memory of a batch for the next one; the caller must be its only user. */
   release?(batch: NoInfer<T>): void
-  /** Where another thread can make the dataset anew, and which of its examples these are; see `datasetFrom`. */
+  /** Where another thread can load the dataset again, and which of its examples these are; see `datasetFrom`. */
   readonly origin?: Origin
 }
 
-/** A dataset as a place in code: what `datasetFrom` was called with. */
+/** Where a dataset comes from: the arguments of `datasetFrom`. */
 export interface Origin {
   readonly module: string
   readonly name: string
@@ -28,8 +28,8 @@ export interface Origin {
 }
 
 /**
- * Examples that come one after the other and have no index: lines of a long file, a generator. Every epoch starts the
- * sequence anew.
+ * Examples without an index that come one after the other: the lines of a long file, a generator. Every epoch starts
+ * again.
  * @example new IterableDataset(function* () { for (let i = 0; i < 5; i++) yield i })
  */
 export class IterableDataset<T> implements Iterable<T> {
@@ -40,7 +40,7 @@ export class IterableDataset<T> implements Iterable<T> {
   [Symbol.iterator](): Iterator<T> {
     return this.begin()[Symbol.iterator]()
   }
-  /** The same with every example changed. */
+  /** The same examples, each changed by `change`. */
   map<U>(change: (example: T) => U): IterableDataset<U> {
     const source = this
     return new IterableDataset(function* () {
@@ -145,7 +145,7 @@ export class ConcatDataset<T> implements Dataset<T> {
   }
 }
 
-/** Examples changed as they are read; what is drawn at random while changing follows from the loader's seed. */
+/** Examples changed by a function when they are read; its random numbers follow from the loader's seed. */
 export class MapDataset<T, U> implements Dataset<U> {
   readonly length: number
   private readonly source: Dataset<T>
@@ -211,8 +211,8 @@ export function collate(examples: readonly unknown[]): unknown {
 }
 
 /**
- * The dataset that a module makes: its export `name` is the dataset, or a function that gives it for `args` (plain
- * values). A loader with `workers` calls for the module again in each of its threads, since code cannot be sent there.
+ * The dataset that a module exports: its export `name` is the dataset, or a function that returns it for `args` (plain
+ * values). A loader with `workers` loads the module again in each of its threads, since code cannot be sent to a thread.
  * @throws ValueError when there is no such export
  * @example const photos = await datasetFrom(new URL('./photos.js', import.meta.url), 'photos', 'train')
  */
@@ -226,7 +226,7 @@ export async function datasetFrom<T = Tensor[]>(
   return Object.defineProperty(made, 'origin', { value: origin, configurable: true })
 }
 
-/** What an export is, or gives for the arguments. */
+/** The value of an export, or its result for the arguments. */
 export async function callExport<T>(
   module: string,
   name: string,
@@ -237,7 +237,7 @@ export async function callExport<T>(
   if (typeof made !== 'object' || made === null)
     throw new ValueError({
       op: 'datasetFrom',
-      rule: `${module} must export a dataset, or a function that gives one, as ${name}`,
+      rule: `${module} must export a dataset, or a function that returns one, as ${name}`,
       got: found === undefined ? 'nothing under that name' : typeof made,
     })
   return made as T

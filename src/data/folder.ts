@@ -1,4 +1,4 @@
-/** Pictures in folders, one folder a class. */
+/** Images in folders, one folder for each class. */
 import { joinPath, listFolder, readBytes, realPath } from '#host'
 import { FileError, IndexError } from '../core/errors.js'
 import { type ColorMode, type DecodeOptions, decodeImage, toPlanes } from '../core/image.js'
@@ -10,7 +10,7 @@ import type { Dataset } from './dataset.js'
 export interface ImageFolderOptions extends Omit<DecodeOptions, 'name' | 'mode'> {
   /** Gray 'L' (one channel) or 'RGB' (three); 'RGB' when not given. */
   mode?: Exclude<ColorMode, 'RGBA'>
-  /** Changes each picture as it is read, for example to one size. */
+  /** Changes each image as it is read, for example to one size. */
   transform?: (x: Tensor) => Tensor
 }
 
@@ -23,9 +23,9 @@ const folderOptions: OptionNames<ImageFolderOptions> = {
 
 /**
  * root/CLASS/…/NAME.png or .jpg (.jpeg): each subfolder of root is a class, in the order of names
- * (torchvision.datasets.ImageFolder). Pictures are read when they are asked for.
+ * (torchvision.datasets.ImageFolder). Images are read when they are asked for.
  * Shapes: x (C, H, W) from 0 to 1, y () int32.
- * @throws FileError for a missing folder, one without classes, a class without pictures; when reading, for a picture
+ * @throws FileError for a missing folder, one without classes, a class without images; when reading, for an image
  * that is not whole, with its path
  */
 export class ImageFolder implements Dataset<[Tensor, Tensor]> {
@@ -51,11 +51,11 @@ export class ImageFolder implements Dataset<[Tensor, Tensor]> {
     const paths: string[] = []
     const labels: number[] = []
     names.forEach((name, label) => {
-      const found = picturesIn(joinPath(root, name))
+      const found = imagesIn(joinPath(root, name))
       if (found.length === 0)
         throw new FileError({
           op: 'ImageFolder',
-          rule: 'every class must have pictures (.png, .jpg, .jpeg)',
+          rule: 'every class must have images (.png, .jpg, .jpeg)',
           got: `none in ${joinPath(root, name)}`,
         })
       paths.push(...found)
@@ -85,12 +85,12 @@ export class ImageFolder implements Dataset<[Tensor, Tensor]> {
   }
 }
 
-/** The pictures in a folder and those below it; a link to a folder that lies above is not followed again. */
-function picturesIn(folder: string, above: readonly string[] = []): string[] {
+/** The images in a folder and those below it; a link to a folder that lies above is not followed again. */
+function imagesIn(folder: string, above: readonly string[] = []): string[] {
   const real = realPath(folder)
   if (above.includes(real)) return []
   return listFolder(folder).flatMap((n) => {
-    if (n.endsWith('/')) return picturesIn(joinPath(folder, n.slice(0, -1)), [...above, real])
+    if (n.endsWith('/')) return imagesIn(joinPath(folder, n.slice(0, -1)), [...above, real])
     return /\.(png|jpe?g)$/i.test(n) ? [joinPath(folder, n)] : []
   })
 }

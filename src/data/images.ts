@@ -1,4 +1,4 @@
-/** Labelled gray images, one byte a pixel, as MNIST and its kin come. */
+/** Labelled gray images of one byte a pixel, such as MNIST. */
 import { reshape } from '../ops/broadcast.js'
 import { FileError, IndexError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
@@ -10,7 +10,7 @@ import { state } from '../ops/state.js'
 import type { Idx } from './idx.js'
 
 export interface ImageOptions {
-  /** Shape of one example; [784] flat, or [1, 28, 28] as a picture. */
+  /** Shape of one example; [784] flat, or [1, 28, 28] as an image. */
   shape?: readonly number[]
   /** y = (pixel / 255 − mean) / std */
   mean?: number
@@ -26,7 +26,7 @@ export const imageOptions: OptionNames<ImageOptions> = {
   classes: true,
 }
 
-/** Batches are made from bytes, so that a set takes a byte a pixel. */
+/** Labelled gray images. Batches are made from the bytes, so that a set takes one byte a pixel. */
 export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   readonly length: number
   readonly height: number
@@ -34,13 +34,13 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
   readonly labels: Uint8Array
   readonly classes: readonly string[] | undefined
   private readonly pixels: Uint8Array
-  /** The same, four at a time and the last of these words, where their places allow it. */
+  /** The same as 32-bit words, where the pixels are aligned. */
   private readonly words: Int32Array | undefined
   private readonly shape: readonly number[]
   private readonly table: Float32Array
   private readonly mean: number
   private readonly std: number
-  /** What `rows` gave before. */
+  /** The result of the last `rows`. */
   private held: Tensor | undefined
 
   constructor(images: Idx, labels: Idx, options: ImageOptions = {}) {
@@ -134,7 +134,7 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
     for (const t of batch) t.dispose()
   }
 
-  /** Pixels by the table. Most of such images is ground: where there are words, four pixels of it are passed over at once. */
+  /** Converts pixels by the table. Most pixels of such images are 0: where there are words, four of them are skipped at once. */
   private fill(to: Float32Array, indices: ArrayLike<number>): void {
     const { words, pixels, table } = this
     const n = this.height * this.width
@@ -148,7 +148,7 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
       }
   }
 
-  /** The pixels as rows of words where a batch is best made by a program: native, which reads them where they lie. */
+  /** The pixels as rows of words, where a compiled program makes a batch fastest: on the native backend, which reads them in place. */
   private rows(): Tensor | undefined {
     const { words, length } = this
     const backend = state.backend()

@@ -30,7 +30,7 @@ export interface LoaderOptions<T> {
   /** The same seed gives the same orders and random transforms; 0 when not given. */
   seed?: number
   /**
-   * Threads that make batches ahead of the training. They call for the dataset's module anew, so it must come from
+   * Threads that make batches ahead of the training. They load the dataset's module again, so it must come from
    * `datasetFrom`. Where threads cannot be waited for (browsers), batches are made on the calling thread.
    */
   workers?: number
@@ -52,7 +52,7 @@ const loaderOptions: OptionNames<LoaderOptions<unknown>> = {
   timeout: true,
 }
 
-/** Where an iteration stands: the next batch to come. */
+/** The position of an iteration: the next batch. */
 export interface LoaderState {
   epoch: number
   batch: number
@@ -126,9 +126,9 @@ export class DataLoader<T> implements Iterable<T> {
     if (workers > 0) {
       if (dataset instanceof IterableDataset || !dataset.origin)
         refuse(
-          'workers make the dataset anew from its module',
+          'workers load the dataset again from its module',
           'a dataset that exists in this thread only',
-          "Make it by `await datasetFrom(new URL('./my-data.js', import.meta.url), 'name')`.",
+          "Create it by `await datasetFrom(new URL('./my-data.js', import.meta.url), 'name')`.",
         )
       if (options.collate)
         refuse(
@@ -173,7 +173,7 @@ export class DataLoader<T> implements Iterable<T> {
   stateDict(): LoaderState {
     return { epoch: this.epoch, batch: this.at }
   }
-  /** The next `for` goes on from there. */
+  /** The next `for` continues from there. */
   loadStateDict({ epoch, batch }: LoaderState): void {
     this.epoch = epoch
     this.at = batch
@@ -191,7 +191,7 @@ export class DataLoader<T> implements Iterable<T> {
     }
   }
 
-  /** As the synchronous iteration, giving way to other events while a batch is made. */
+  /** Like the synchronous iteration, but other events run while a batch is made. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     try {
       for await (const batch of this.fromAsync(this.epoch, this.at)) {
@@ -235,8 +235,8 @@ export class DataLoader<T> implements Iterable<T> {
   }
 
   /**
-   * Gives back the memory of a batch that nobody uses any more: fresh memory for each batch costs as much as to fill
-   * it. Nothing happens for datasets that do not make whole batches anew.
+   * Frees the memory of a batch that is not used any more: new memory for each batch costs as much as to fill
+   * it. Nothing happens for datasets that do not make whole batches.
    */
   release(batch: T): void {
     if (!(this.dataset instanceof IterableDataset)) this.dataset.release?.(batch)
@@ -254,7 +254,7 @@ export class DataLoader<T> implements Iterable<T> {
     return this.threads
   }
 
-  /** Ends the workers; the next iteration starts new ones. They do not keep the process alive. */
+  /** Ends the workers; the next iteration starts new ones. They do not prevent the process from exiting. */
   close(): void {
     this.threads?.stop()
     this.threads = undefined

@@ -106,7 +106,7 @@ function load(name: ImageSetName, given: MnistOptions): ImageSets {
     ...options
   } = checkOptions(name, given, mnistOptions)
   const { files, folders, classes, fix }: ImageSet = sets[name]
-  // One of the files stands for the folder that it lies in.
+  // The path of one file means its folder.
   const folder =
     place !== undefined && PARTS.some((part) => ownName(place).startsWith(part))
       ? joinPath(place, '..')
@@ -126,7 +126,7 @@ function load(name: ImageSetName, given: MnistOptions): ImageSets {
     if (path === undefined)
       throw new FileError({
         op: name,
-        rule: `the data must be at hand: ${file.name} or ${file.name}.gz`,
+        rule: `the data must be there: ${file.name} or ${file.name}.gz`,
         got: `none in ${places.filter((p) => p !== undefined).join(', ')}`,
         fix,
       })
@@ -135,7 +135,7 @@ function load(name: ImageSetName, given: MnistOptions): ImageSets {
       sizeOf: idxSize,
     })
     if (!checked) original &&= sha256(content) === file.sha256
-    else verify(content, { ...file, name: path }, 'Get it anew, or pass verify: false.')
+    else verify(content, { ...file, name: path }, 'Download it again, or pass verify: false.')
     return parseIdx(content, path)
   }) as [Idx, Idx, Idx, Idx]
   return {

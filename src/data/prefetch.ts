@@ -6,13 +6,13 @@ import * as errors from '../core/errors.js'
 import { fromData } from '../ops/tensor.js'
 import type { Origin } from './dataset.js'
 
-/** The examples of a batch and the key of what is drawn while it is made. */
+/** The examples of a batch and the key of its random numbers. */
 export interface Job {
   indices: ArrayLike<number>
   key: readonly [number, number]
 }
 
-/** A batch on its way between threads: tensors as typed arrays. */
+/** A batch as it is sent between threads: tensors as typed arrays. */
 export type Packed =
   | { tensor: TypedArray; dtype: DType; shape: readonly number[] }
   | { list: Packed[] }
@@ -49,7 +49,7 @@ export class Prefetcher {
   private readonly timeout: number
   private readonly origin: Origin
   private posted = 0
-  /** Batches that are asked for and not given yet; what comes for others is of an iteration that was left. */
+  /** Batches that were requested and not yet returned; others belong to an iteration that was stopped early. */
   private readonly wanted = new Map<number, Answer | undefined>()
   /** Why a thread could not make its dataset. */
   private broken: WorkerError | undefined
@@ -79,7 +79,7 @@ export class Prefetcher {
     }
   }
 
-  /** The same, giving way to everything else meanwhile. */
+  /** The same, while other events run. */
   async *runAsync(jobs: readonly Job[]): AsyncGenerator<unknown, void, undefined> {
     for (const [id, job] of this.queue(jobs)) {
       const until = performance.now() + this.timeout * 1000
@@ -92,7 +92,7 @@ export class Prefetcher {
     }
   }
 
-  /** Posts so many jobs ahead, threads taking turns, and gives them with their numbers one by one. */
+  /** Sends jobs ahead to the threads in turn, and yields them with their numbers one by one. */
   private *queue(jobs: readonly Job[]): Generator<[number, Job], void, undefined> {
     const ids: number[] = []
     try {
@@ -124,7 +124,7 @@ export class Prefetcher {
     return found
   }
 
-  /** Milliseconds to wait now. @throws TrainingError when waiting is of no use any more */
+  /** Milliseconds to wait now. @throws TrainingError when no batch can come any more */
   private patience(until: number): number {
     const left = until - performance.now()
     const ended = Atomics.load(this.shared, ENDED) > 0

@@ -1,6 +1,6 @@
 /**
  * What is learned from the training data and done to all data: scaling, encoding, features. Each has `fit`, `transform`
- * and `inverseTransform`, keeps what it learned in plain numbers, and goes to JSON and back, so that it can be saved
+ * and `inverseTransform`, holds what it learned as plain numbers, and can be written to JSON and read back, so that it can be saved
  * with the model. Names and results are scikit-learn's. Transforms of numbers are tensor operations: they can stand in
  * front of the model in a compiled function. With the model: saveTensors(path, model.stateDict(), { scaler:
  * JSON.stringify(scaler) }), and back: fromJSON(JSON.parse(metadata.scaler), 'StandardScaler').
@@ -12,7 +12,7 @@ import { type Fitted, MinMaxScaler, PolynomialFeatures, StandardScaler } from '.
 export { type Category, LabelEncoder, OneHotEncoder } from './encoders.js'
 export { type Fitted, MinMaxScaler, PolynomialFeatures, StandardScaler } from './scalers.js'
 
-/** All that can be read back. */
+/** The classes that can be read back. */
 const kinds = {
   StandardScaler: (o: object) => new StandardScaler(o),
   MinMaxScaler: (o: object) => new MinMaxScaler(o),

@@ -3,12 +3,12 @@ import { ValueError } from '../core/errors.js'
 import { checkOptions, showValue } from '../core/options.js'
 import { Generator } from '../tensor/random.js'
 
-/** Gives the order of an epoch. */
+/** Decides the order of an epoch. */
 export interface Sampler {
   readonly length: number
   indices(epoch: number): ArrayLike<number>
 }
-/** Gives whole batches. */
+/** Decides the batches of an epoch. */
 export interface BatchOrder {
   /** Batches in an epoch. */
   readonly length: number
@@ -188,7 +188,7 @@ export class WeightedRandomSampler implements Sampler {
   }
 }
 
-/** Examples by label, labels in the order of their first appearance. */
+/** The indices of the examples of each label, labels in the order of their first appearance. */
 export function byLabel(labels: ArrayLike<number | string>): Map<number | string, number[]> {
   const groups = new Map<number | string, number[]>()
   for (let i = 0; i < labels.length; i++) {
@@ -201,7 +201,7 @@ export function byLabel(labels: ArrayLike<number | string>): Map<number | string
 
 /**
  * Random order in which every stretch holds the labels in their proportion in the whole: the j-th of n examples of a
- * label stands at (j + u)/n of the way, u in [0, 1) drawn for the label.
+ * label is placed at (j + u)/n of the order, with u from [0, 1) for each label.
  */
 export class StratifiedSampler implements Sampler {
   readonly length: number
@@ -229,7 +229,7 @@ export class StratifiedSampler implements Sampler {
   }
 }
 
-/** The order of a sampler cut into batches. */
+/** Batches of consecutive indices of a sampler. */
 export class BatchSampler implements BatchOrder {
   readonly length: number
   private readonly sampler: Sampler

@@ -95,7 +95,7 @@ abstract class Transformer<L> {
   protected learned: L | undefined
   /** The name of the class, which a minifier may change. */
   protected abstract readonly kind: string
-  /** Learns from training data and gives itself. */
+  /** Learns from training data. Returns this. */
   abstract fit(x: Tensor): this
   abstract transform(x: Tensor): Tensor
   fitTransform(x: Tensor): Tensor {

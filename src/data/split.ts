@@ -6,7 +6,7 @@ import { byLabel, shuffled } from './samplers.js'
 
 /**
  * Counts for `n` examples: whole numbers that add up to n, or ratios that add up to 1, of which each gets ⌊n·ratio⌋
- * and what is left goes one by one to the first (torch.utils.data.random_split).
+ * and the rest is given one by one to the first parts (torch.utils.data.random_split).
  */
 function countsOf(op: string, n: number, lengths: readonly number[]): number[] {
   const total = lengths.reduce((a, b) => a + b, 0)
@@ -160,7 +160,7 @@ export function stratifiedSplit<T>(
     ratios,
     parts.map((p) => p.length),
   )
-  // In the shuffled order again, so that labels are not in blocks.
+  // In the shuffled order, so that labels are mixed.
   return parts.map(
     (part) =>
       new Subset(
@@ -217,8 +217,8 @@ export function kFold<T>(dataset: Dataset<T>, k: number, options: FoldOptions = 
 }
 
 /**
- * k folds with the labels in their proportion in each: the examples of each label are dealt out in turn, going on
- * where the label before ended.
+ * k folds with the labels in their proportion in each: the examples of each label are distributed to the folds in turn, beginning
+ * after the fold where the previous label ended.
  * @throws ValueError unless 2 ≤ k ≤ the examples of the most frequent label
  */
 export function stratifiedKFold<T>(
@@ -255,7 +255,7 @@ const timeOptions: OptionNames<TimeSeriesOptions> = {
 }
 
 /**
- * Rounds for data in the order of time: each trains on the past and tests on the stretch after it
+ * Cross-validation in the order of time: each round trains on the past and tests on the examples after it
  * (sklearn.model_selection.TimeSeriesSplit).
  * @throws ValueError when there are too few examples, and for sizes that are not whole numbers
  * @example timeSeriesSplit(new TensorDataset(arange(8)), 3).map(({ train }) => train.length) // [2, 4, 6]

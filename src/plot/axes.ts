@@ -118,7 +118,7 @@ function logAxis(label: string | undefined, low: number, high: number, count: nu
   return { label, at, ticks: places.map((v) => ({ at: at(v), text: show(v) })) }
 }
 
-/** An axis over numbers; those that are not finite, or not above 0 on a logarithmic axis, have no say in it. */
+/** An axis over numbers; those that are not finite, or not above 0 on a logarithmic axis, are ignored. */
 export function numberAxis(
   values: Iterable<number>,
   {
@@ -214,7 +214,7 @@ export function frame(
   const over = x.bands ? 0 : widthOf(x.ticks.at(-1)?.text ?? '', SIZE) / 2
   const right = Math.max(left + 20, width - Math.max(side + 16, over + 6))
   const across = right - left
-  // Names that would touch each other are turned.
+  // Names that would overlap are rotated.
   const between = across / Math.max(1, x.ticks.length - (x.bands ? 0 : 1))
   const longest = Math.max(0, ...x.ticks.map((t) => widthOf(t.text, SIZE)))
   const turned = !x.numbered && longest > between - 4
@@ -226,7 +226,7 @@ export function frame(
     rows ? top + part * (bottom - top) : bottom - part * (bottom - top)
   const area: Area = { left, top, right, bottom, x: (v) => toX(x.at(v)), y: (v) => toY(y.at(v)) }
 
-  // Where even turned names would touch, every second, third … is shown.
+  // Where even rotated names would overlap, only every second, third … is shown.
   const every = everyOf(x, x.numbered ? longest + 6 : SIZE + 2, between)
   const everyRow = everyOf(y, SIZE + 2, (bottom - top) / Math.max(1, y.ticks.length))
   const grid: string[] = []
@@ -240,7 +240,7 @@ export function frame(
         ? text(t.text, at, bottom + 12, {
             'text-anchor': 'end',
             transform: `rotate(-45 ${px(at)} ${px(bottom + 12)})`,
-            // What begins left of the picture would be cut off.
+            // What begins left of the chart would be cut off.
             room: Math.min(room + 1, (at - 2) * Math.SQRT2),
           })
         : text(t.text, at, bottom + 16, { 'text-anchor': 'middle' }),

@@ -1,4 +1,4 @@
-/** Charts as SVG, without a page to draw them in: lines, points, bars, histograms, boxes. Each gives the SVG as text. */
+/** Charts as SVG text, in Node and in pages: lines, points, bars, histograms, boxes. */
 import { quantileSorted, thresholdFreedmanDiaconis } from 'd3-array'
 import { ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
@@ -57,7 +57,7 @@ function* allOf(lists: readonly ArrayLike<number>[]): Iterable<number> {
   for (const list of lists) for (let i = 0; i < list.length; i++) yield list[i]!
 }
 
-/** How many values have no place in the chart, for the reader to know. */
+/** A note for the reader: how many values are not drawn. */
 function note(left: number, area: Area): string[] {
   if (left === 0) return []
   return [

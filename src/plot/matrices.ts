@@ -41,7 +41,7 @@ const scales: Record<ColorScale, readonly RGB[]> = {
 }
 export type ColorScale = 'viridis' | 'blues' | 'diverging'
 
-/** The color of a share of the way, 0 to 1; gray for what is no number. */
+/** The color at a position from 0 to 1; gray for NaN. */
 function colorAt(scale: readonly RGB[], share: number): RGB {
   if (!Number.isFinite(share)) return [200, 200, 200]
   const at = Math.min(1, Math.max(0, share)) * (scale.length - 1)
@@ -52,7 +52,7 @@ function colorAt(scale: readonly RGB[], share: number): RGB {
 const css = (c: RGB) => `rgb(${c.join(',')})`
 const dark = ([r, g, b]: RGB) => 0.299 * r + 0.587 * g + 0.114 * b < 140
 
-/** A number as it stands in a cell: whole ones with commas, others with three digits. */
+/** The text of a number in a cell: whole numbers with commas, others with three digits. */
 export function cellText(v: number): string {
   if (!Number.isFinite(v)) return `${v}`
   if (Number.isInteger(v) && Math.abs(v) < 1e9) return grouped(v)
@@ -72,7 +72,7 @@ function fontFor(texts: readonly string[], width: number, height: number): numbe
 interface Cells {
   rows: readonly ArrayLike<number>[]
   color(v: number, row: number, column: number): RGB
-  /** What stands in a cell; nothing is written when not given. */
+  /** The text of a cell; none when not given. */
   words?: (v: number) => string
 }
 

@@ -8,7 +8,7 @@ const special: Record<string, string> = {
   '>': '&gt;',
   '"': '&quot;',
 }
-/** Text as it may stand in XML, which has no control characters. */
+/** Text escaped for XML, without control characters, which XML forbids. */
 const escaped = (text: string): string =>
   text
     .replace(/[&<>"]/g, (c) => special[c]!)

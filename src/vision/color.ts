@@ -1,4 +1,4 @@
-/** Colors. Pictures are from 0 to 1 here, and stay so: normalize them afterwards. */
+/** Color transforms. They take and return images from 0 to 1: normalize them afterwards. */
 import { expand, sum } from '../ops/broadcast.js'
 import { add, div, mul, sub, where } from '../ops/arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
@@ -13,7 +13,7 @@ import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import { each, onBatch, randomApply, type Range, rangeOf, type Transform } from './images.js'
 
-/** A number, or one for each picture as (N, 1, 1, 1). */
+/** A number, or one for each image as (N, 1, 1, 1). */
 type Factor = number | Tensor
 
 /** y = (x − mean) / std by channels. @throws ShapeError when they are not as many as the channels */
@@ -31,38 +31,38 @@ export function normalize(means: readonly number[], stds: readonly number[]): Tr
       if (t.shape[1] !== means.length)
         throw new ShapeError({
           op: 'normalize',
-          rule: `pictures must have ${means.length} channels`,
+          rule: `images must have ${means.length} channels`,
           got: show(t.shape),
         })
       return div(sub(t, row(means)), row(stds))
     })
 }
 
-/** How bright each pixel looks, (N, 1, H, W): 0.2989 R + 0.587 G + 0.114 B (ITU-R 601, torchvision's digits). */
+/** The luma of each pixel, (N, 1, H, W): 0.2989 R + 0.587 G + 0.114 B (ITU-R 601, torchvision's digits). */
 function luma(op: string, t: Tensor): Tensor {
   if (t.shape[1] === 1) return t
   if (t.shape[1] !== 3)
-    throw new ShapeError({ op, rule: 'pictures must have 1 or 3 channels', got: show(t.shape) })
+    throw new ShapeError({ op, rule: 'images must have 1 or 3 channels', got: show(t.shape) })
   return sum(mul(t, tensor([0.2989, 0.587, 0.114], { shape: [1, 3, 1, 1] })), 1, { keepdim: true })
 }
 
-/** f · a + (1 − f) · b: the second picture for f = 0, the first for 1, beyond it for more. */
+/** f · a + (1 − f) · b: the second image for f = 0, the first for 1, beyond it for more. */
 const blend = (a: Tensor, b: Tensor | number, f: Factor) =>
   clamp(add(mul(a, f), mul(b, sub(1, f) as Tensor)), 0, 1)
 
-/** Times f (torchvision.transforms.functional.adjust_brightness). */
+/** Brightness multiplied by f (torchvision.transforms.functional.adjust_brightness). */
 export const adjustBrightness = (x: Tensor, f: Factor): Tensor =>
   onBatch('adjustBrightness', x, (t) => clamp(mul(t, f), 0, 1))
-/** Away from the picture's mean gray by f. */
+/** Contrast: distances from the image's mean luma multiplied by f. */
 export const adjustContrast = (x: Tensor, f: Factor): Tensor =>
   onBatch('adjustContrast', x, (t) =>
     blend(t, mean(luma('adjustContrast', t), [1, 2, 3], { keepdim: true }), f),
   )
-/** Away from gray by f; gray pictures do not change. */
+/** Saturation: distances from gray multiplied by f; gray images do not change. */
 export const adjustSaturation = (x: Tensor, f: Factor): Tensor =>
   onBatch('adjustSaturation', x, (t) => blend(t, luma('adjustSaturation', t), f))
 
-/** Hues turned by f, from −0.5 to 0.5 of the circle; gray pictures do not change. */
+/** Hues shifted by f, from −0.5 to 0.5 of the circle; gray images do not change. */
 export function adjustHue(x: Tensor, f: Factor): Tensor {
   return onBatch('adjustHue', x, (t) => {
     if (t.shape[1] === 1) return t
@@ -71,7 +71,7 @@ export function adjustHue(x: Tensor, f: Factor): Tensor {
     const top = amax(t, 1, { keepdim: true })
     const chroma = sub(top, amin(t, 1, { keepdim: true }))
     const safe = where(eq(chroma, 0), 1, chroma)
-    // In sixths of the circle, by which channel is the largest.
+    // The hue in sixths of the circle; which formula holds depends on the largest channel.
     const sixths = where(
       eq(top, r),
       div(sub(g, b), safe),
@@ -87,7 +87,7 @@ export function adjustHue(x: Tensor, f: Factor): Tensor {
   })
 }
 
-/** Gray, in as many channels as before. */
+/** Grayscale, with as many channels as before. */
 export const grayscale = (x: Tensor): Tensor =>
   onBatch('grayscale', x, (t) => expand(luma('grayscale', t), t.shape))
 export const randomGrayscale = (p = 0.1): Transform => randomApply(grayscale, p)
@@ -109,7 +109,7 @@ const jitterOptions: OptionNames<ColorJitterOptions> = {
 }
 
 /**
- * Each picture's brightness, contrast, saturation and hue changed at random, in this order
+ * Each image's brightness, contrast, saturation and hue changed at random, in this order
  * (torchvision.transforms.ColorJitter, which also draws the order).
  * @throws ValueError for factors below 0 and hues beyond 0.5
  */

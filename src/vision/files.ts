@@ -1,4 +1,4 @@
-/** Pictures from and to files. */
+/** Images from and to files. */
 import { readBytes, writeAtomic } from '#host'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import {
@@ -22,7 +22,7 @@ const known: OptionNames<DecodeOptions> = {
   exifOrientation: true,
 }
 
-/** A mode by itself stands for options with it. */
+/** A mode alone is short for options with it. */
 function optionsOf(op: string, given: ColorMode | DecodeOptions | undefined): DecodeOptions {
   const options = checkOptions(op, typeof given === 'string' ? { mode: given } : given, known)
   const { mode } = options
@@ -42,7 +42,7 @@ function optionsOf(op: string, given: ColorMode | DecodeOptions | undefined): De
  * gamma and color profiles are not applied (as in Pillow and torchvision). A palette gives RGB, with transparent entries
  * RGBA; a transparent color gives one more channel, which is 0 there. 'L' is 0.299 R + 0.587 G + 0.114 B (ITU-R 601);
  * 'L' and 'RGB' drop alpha. A gray JPEG has one channel; subsampled chroma is repeated (libjpeg without smoothing);
- * CMYK becomes (1 − ink)(1 − black). A JPEG is turned as its Exif orientation says unless `exifOrientation` is false.
+ * CMYK becomes (1 − ink)(1 − black). A JPEG is rotated according to its Exif orientation unless `exifOrientation` is false.
  * @throws FileError for another format, a truncated or corrupt file, and one that needs more than `maxBytes`
  */
 export function fromImage(
@@ -59,7 +59,7 @@ export function fromImage(
 }
 
 /**
- * A picture (C, H, W) or (H, W), from 0 to 1, as a PNG of 8 bits; 1 to 4 channels.
+ * An image (C, H, W) or (H, W), from 0 to 1, as a PNG of 8 bits; 1 to 4 channels.
  * @throws ShapeError
  */
 export function toPng(x: Tensor): Uint8Array {
@@ -67,7 +67,7 @@ export function toPng(x: Tensor): Uint8Array {
   if ((x.rank !== 2 && x.rank !== 3) || c < 1 || c > 4 || h < 1 || w < 1)
     throw new ShapeError({
       op: 'toPng',
-      rule: 'a picture has shape (H, W) or (C, H, W) with 1 to 4 channels',
+      rule: 'an image has shape (H, W) or (C, H, W) with 1 to 4 channels',
       got: show(x.shape),
     })
   return encodePng(fromPlanes(x.toTypedArray() as ArrayLike<number>, c, h, w))

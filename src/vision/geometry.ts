@@ -1,4 +1,4 @@
-/** Pictures moved, turned, cut. */
+/** Geometric transforms: flips, rotations, affine transforms, crops. */
 import { expand, reshape } from '../ops/broadcast.js'
 import { add, div, mul, sub, neg } from '../ops/arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'
@@ -26,12 +26,12 @@ import { atBorder, atPixels } from './sample.js'
 
 export interface WarpOptions {
   mode?: 'bilinear' | 'nearest'
-  /** The value of pixels that lie outside of the picture; 0 when not given. */
+  /** The value of pixels that lie outside of the image; 0 when not given. */
   fill?: number
 }
 const warpOptions: OptionNames<WarpOptions> = { mode: true, fill: true }
 
-/** Numbers, or tensors of shape (N, 1, 1, 1) with one for each picture. */
+/** Numbers, or tensors of shape (N, 1, 1, 1) with one for each image. */
 export interface AffineParameters {
   /** Degrees, clockwise. */
   angle?: number | Tensor
@@ -50,7 +50,7 @@ const affineParameters: OptionNames<AffineParameters> = {
 }
 
 /**
- * Pictures turned, moved, scaled and sheared about their middle: place p of the result is read at M⁻¹(p − t), with
+ * Images rotated, translated, scaled and sheared about their centers: pixel p of the result is read at M⁻¹(p − t), with
  * M = scale · R(angle) · Shear (torchvision.transforms.functional.affine).
  */
 export function affine(x: Tensor, parameters: AffineParameters, options: WarpOptions = {}): Tensor {
@@ -83,11 +83,11 @@ export function affine(x: Tensor, parameters: AffineParameters, options: WarpOpt
   })
 }
 
-/** Pictures turned counter-clockwise by degrees about their middle (torchvision's rotate). */
+/** Images rotated counter-clockwise by degrees about their centers (torchvision's rotate). */
 export const rotate = (x: Tensor, angle: number | Tensor, options: WarpOptions = {}): Tensor =>
   affine(x, { angle: typeof angle === 'number' ? -angle : neg(angle) }, options)
 
-/** Each picture turned by its own angle, from −degrees to degrees or between two bounds. */
+/** Each image rotated by its own random angle, from −degrees to degrees or between two bounds. */
 export function randomRotation(degrees: Range, options: WarpOptions = {}): Transform {
   checkOptions('randomRotation', options, warpOptions)
   return (x) =>
@@ -111,7 +111,7 @@ const randomAffineOptions: OptionNames<RandomAffineOptions> = {
   shear: true,
 }
 
-/** Each picture turned, moved, scaled and sheared in its own way (torchvision.transforms.RandomAffine). */
+/** Each image rotated, translated, scaled and sheared at random (torchvision.transforms.RandomAffine). */
 export function randomAffine(given: RandomAffineOptions): Transform {
   const {
     degrees = 0,
@@ -123,7 +123,7 @@ export function randomAffine(given: RandomAffineOptions): Transform {
   return (x) =>
     onBatch('randomAffine', x, (t) => {
       const [h, w] = t.shape.slice(2) as [number, number]
-      // Whole pixels, as torchvision moves.
+      // Whole pixels, as torchvision translates.
       const moved = (part: number, side: number) =>
         floor(add(each(t, -part * side, part * side), 0.5))
       return affine(
@@ -139,9 +139,9 @@ export function randomAffine(given: RandomAffineOptions): Transform {
     })
 }
 
-/** Left and right exchanged. */
+/** Images flipped horizontally. */
 export const hflip = (x: Tensor): Tensor => onBatch('hflip', x, (t) => flip(t, [3]))
-/** Up and down exchanged. */
+/** Images flipped vertically. */
 export const vflip = (x: Tensor): Tensor => onBatch('vflip', x, (t) => flip(t, [2]))
 
 export const randomHorizontalFlip = (p = 0.5): Transform => randomApply(hflip, p)
@@ -152,7 +152,7 @@ export function crop(x: Tensor, top: number, left: number, h: number, w: number)
   return onBatch('crop', x, (t) => narrow(narrow(t, 2, top, h), 3, left, w))
 }
 
-/** The part in the middle. @throws ShapeError when the pictures are smaller */
+/** The central part. @throws ShapeError when the images are smaller */
 export const centerCrop =
   (size: number | readonly [number, number]): Transform =>
   (x) => {
@@ -166,7 +166,7 @@ function requireRoom(op: string, height: number, width: number, h: number, w: nu
   if (!(h <= height && w <= width))
     throw new ShapeError({
       op,
-      rule: `pictures must have at least ${h} x ${w} pixels`,
+      rule: `images must have at least ${h} x ${w} pixels`,
       got: `${height} x ${width}`,
       fix: 'Pass padding, or resize them first.',
     })
@@ -180,7 +180,7 @@ export interface RandomCropOptions {
 }
 const cropOptions: OptionNames<RandomCropOptions> = { padding: true, fill: true }
 
-/** Of each picture, with `padding` pixels of `fill` around it, a part of its own (torchvision.transforms.RandomCrop). */
+/** A random part of each image, after `padding` pixels of `fill` were added on each side (torchvision.transforms.RandomCrop). */
 export function randomCrop(
   size: number | readonly [number, number],
   options: RandomCropOptions = {},
@@ -216,9 +216,9 @@ const resizedCropOptions: OptionNames<RandomResizedCropOptions> = {
 }
 
 /**
- * Of each picture a part of random area and shape, scaled to `size`: the area is `scale` of the whole, width over
- * height log-uniform in `ratio` (torchvision.transforms.RandomResizedCrop; Szegedy et al., 2015). Read between pixels,
- * without averaging.
+ * A part of random area and aspect ratio of each image, resized to `size`: the area is `scale` of the whole, width over
+ * height log-uniform in `ratio` (torchvision.transforms.RandomResizedCrop; Szegedy et al., 2015). Interpolated
+ * without antialiasing.
  */
 export function randomResizedCrop(
   size: number | readonly [number, number],

@@ -1,4 +1,4 @@
-/** What all transforms share: pictures as tensors, (C, H, W) or whole batches, (N, C, H, W). */
+/** Shared by all transforms: images as tensors, (C, H, W) or whole batches, (N, C, H, W). */
 import { div, mul, where } from '../ops/arithmetic.js'
 import { isFloat } from '../core/dtype.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
@@ -27,7 +27,7 @@ export function requireMode<T extends string>(
   })
 }
 
-/** A change of pictures. What it draws at random comes from nabla's generator, anew for each picture of a batch. */
+/** A function that changes images. Its random numbers come from nabla's generator, new ones for each image of a batch. */
 export type Transform = (x: Tensor) => Tensor
 
 /** The transforms one after the other. @example compose(randomCrop(28, { padding: 2 }), normalize([0.5], [0.5])) */
@@ -36,31 +36,31 @@ export const compose =
   (x) =>
     steps.reduce((t, f) => f(t), x)
 
-/** Runs `f` on a batch; one picture is a batch of one. @throws ShapeError, DTypeError */
+/** Runs `f` on a batch; one image is a batch of one. @throws ShapeError, DTypeError */
 export function onBatch(op: string, x: Tensor, f: (x: Tensor) => Tensor): Tensor {
   if (x.rank !== 3 && x.rank !== 4)
     throw new ShapeError({
       op,
-      rule: 'pictures have shape (C, H, W) or (N, C, H, W)',
+      rule: 'images have shape (C, H, W) or (N, C, H, W)',
       got: show(x.shape),
       ...(x.rank === 2 && { fix: 'Flat ones take x.reshape([-1, 1, 28, 28]), or the like.' }),
     })
   if (!isFloat(x.dtype))
-    throw new DTypeError({ op, rule: 'pictures are floats', got: x.dtype, fix: "x.to('float32')" })
+    throw new DTypeError({ op, rule: 'images are floats', got: x.dtype, fix: "x.to('float32')" })
   return x.rank === 4 ? f(x) : squeeze(f(unsqueeze(x, 0)), 0)
 }
 
-/** A number for each picture of a batch, uniform between two bounds, to be broadcast over its pixels. */
+/** A number for each image of a batch, uniform between two bounds, to be broadcast over its pixels. */
 export const each = (x: Tensor, lo: number, hi: number): Tensor =>
   uniform([x.shape[0]!, 1, 1, 1], lo, hi)
 
-/** Each picture changed by `f` with probability p. */
+/** Each image changed by `f` with probability p. */
 export const randomApply =
   (f: Transform, p = 0.5): Transform =>
   (x) =>
     onBatch('randomApply', x, (t) => where(lt(each(t, 0, 1), p), f(t), t))
 
-/** A range by its bounds, or by how far it goes to both sides of a middle. */
+/** A range: its two bounds, or the distance of both bounds from the middle. */
 export type Range = number | readonly [number, number]
 export const rangeOf = (r: Range, middle = 0): readonly [number, number] =>
   typeof r === 'number' ? [middle - r, middle + r] : r
@@ -68,7 +68,7 @@ export const rangeOf = (r: Range, middle = 0): readonly [number, number] =>
 export const sizeOf2 = (size: number | readonly [number, number]): readonly [number, number] =>
   typeof size === 'number' ? [size, size] : size
 
-/** Height and width, (N, 1, 1, 1), of a box for each picture: a part of its area, of random shape, at most as large. */
+/** Height and width, (N, 1, 1, 1), of a box for each image: a part of its area, of random shape, at most as large. */
 export function randomBox(
   t: Tensor,
   scale: readonly [number, number],

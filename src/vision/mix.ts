@@ -1,4 +1,4 @@
-/** Pictures of a batch mixed with each other, and their labels with them. */
+/** Mixup and CutMix: images of a batch mixed with each other, and their labels likewise. */
 import { reshape } from '../ops/broadcast.js'
 import { add, div, mul, sub, where } from '../ops/arithmetic.js'
 import { isFloat } from '../core/dtype.js'
@@ -15,9 +15,9 @@ import { uniform } from '../tensor/random.js'
 import { inBox } from './noise.js'
 
 export interface MixOptions {
-  /** λ is drawn from Beta(α, α): near 0 and 1 for small α, even for 1. 0 mixes nothing. */
+  /** λ comes from Beta(α, α): near 0 and 1 for small α, uniform for 1; 0 mixes nothing. 1 when not given. */
   alpha?: number
-  /** Needed where labels are whole numbers. */
+  /** The number of classes; needed when labels are whole numbers. */
   numClasses?: number
 }
 const mixOptions: OptionNames<MixOptions> = { alpha: true, numClasses: true }
@@ -48,7 +48,7 @@ function betaTable(alpha: number, n = 4096): Float32Array {
   return out
 }
 
-/** Draws λ, of shape []. */
+/** Returns a function that draws λ, of shape []. */
 function betaOf(op: string, alpha: number): () => Tensor {
   if (!(alpha >= 0 && alpha < 1e6))
     throw new ValueError({ op, rule: 'alpha must be a number from 0', got: `${alpha}` })
@@ -78,7 +78,7 @@ const blend = (a: Tensor, lambda: Tensor): Tensor =>
   add(mul(a, lambda), mul(roll(a, 1, 0), sub(1, lambda)))
 
 /**
- * Each picture with the one before it in the batch: λ x_i + (1 − λ) x_{i−1}, labels likewise, one λ for the batch
+ * Each image mixed with the previous one of the batch: λ x_i + (1 − λ) x_{i−1}, labels likewise, one λ for the batch
  * (Zhang et al., 2017; torchvision.transforms.v2.MixUp).
  * @throws ValueError, ShapeError
  * @example const [x, y] = mixup({ alpha: 0.2, numClasses: 10 })(images, labels); crossEntropy(model.forward(x), y)
@@ -93,7 +93,7 @@ export function mixup(options: MixOptions = {}): Mix {
 }
 
 /**
- * Each picture with a box out of the one before it in the batch; the labels by the areas. The box has 1 − λ of the
+ * Each image with a box out of the one before it in the batch; the labels by the areas. The box has 1 − λ of the
  * area and its middle anywhere, what lies outside is cut off (Yun et al., 2019; torchvision.transforms.v2.CutMix).
  * @throws ValueError, ShapeError
  */
@@ -104,7 +104,7 @@ export function cutmix(options: MixOptions = {}): Mix {
     if (x.rank !== 4)
       throw new ShapeError({
         op: 'cutmix',
-        rule: 'pictures have shape (N, C, H, W)',
+        rule: 'images have shape (N, C, H, W)',
         got: show(x.shape),
       })
     const half = mul(sqrt(sub(1, draw())), 0.5)

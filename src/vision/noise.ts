@@ -1,4 +1,4 @@
-/** Noise and holes. */
+/** Gaussian noise and random erasing. */
 import { reshape } from '../ops/broadcast.js'
 import { add, mul, sub, where } from '../ops/arithmetic.js'
 import { ValueError } from '../core/errors.js'
@@ -45,7 +45,7 @@ const erasingOptions: OptionNames<ErasingOptions> = {
 }
 
 /**
- * In each picture, with probability p, a box of its own filled with `value`
+ * A random box of each image filled with `value`, with probability p
  * (torchvision.transforms.RandomErasing; Zhong et al., 2017).
  */
 export function randomErasing(options: ErasingOptions = {}): Transform {
@@ -70,7 +70,7 @@ export function randomErasing(options: ErasingOptions = {}): Transform {
 }
 
 /**
- * In each picture a square of `size` pixels, its middle anywhere, filled with `value`; at borders only a part of it
+ * A square of `size` pixels with a random center in each image filled with `value`; at the borders only a part of it
  * lies inside (DeVries and Taylor, 2017).
  */
 export function cutout(size: number, options: { value?: number } = {}): Transform {

@@ -1,4 +1,4 @@
-/** Pictures of another size. */
+/** Resizing of images. */
 import { ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { matmul } from '../ops/linalg.js'
@@ -8,7 +8,7 @@ import { onBatch, requireMode, sizeOf2, type Transform } from './images.js'
 
 export interface ResizeOptions {
   mode?: 'bilinear' | 'bicubic' | 'nearest'
-  /** Average over what a pixel of a smaller picture covers. */
+  /** Averages over the area that a pixel of a smaller image covers; on when not given, unless the mode is 'nearest'. */
   antialias?: boolean
 }
 
@@ -22,7 +22,7 @@ const cubic = (a: number) => (t: number) => {
 }
 const triangle = (t: number) => Math.max(0, 1 - Math.abs(t))
 
-/** How much each of `from` pixels counts in each of `to`: rows of the matrix (to, from). */
+/** The weight of each of `from` pixels in each of `to` pixels: the rows of the matrix (to, from). */
 function weights(from: number, to: number, mode: ResizeOptions['mode'], antialias: boolean) {
   const out = new Float32Array(to * from)
   const scale = from / to
@@ -59,7 +59,7 @@ function weights(from: number, to: number, mode: ResizeOptions['mode'], antialia
 }
 
 /**
- * Pictures of another size: each side by a matrix of weights. Bilinear with averaging when not said otherwise, as
+ * Images resized: each side by a matrix of weights. Bilinear with antialiasing when not given otherwise, as
  * torchvision.transforms.Resize; the numbers of torch.nn.functional.interpolate with align_corners false.
  * Shapes: (…, C, H, W) to (…, C, h, w).
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html

@@ -1,4 +1,4 @@
-/** Reading a picture between its pixels. */
+/** Interpolation between the pixels of an image. */
 import { expand, reshape } from '../ops/broadcast.js'
 import { add, mul, sub, where } from '../ops/arithmetic.js'
 import { ShapeError, show } from '../core/errors.js'
@@ -16,9 +16,9 @@ import { arange } from '../tensor/creation.js'
 
 export interface SampleOptions {
   mode?: 'bilinear' | 'nearest'
-  /** What lies outside: zeros, the pixel at the border, or the picture mirrored. */
+  /** Values outside of the image: zeros, the nearest border pixel, or the image reflected. */
   paddingMode?: 'zeros' | 'border' | 'reflection'
-  /** Do −1 and 1 mean the middles of the outermost pixels, or their outer edges? */
+  /** Whether −1 and 1 are the centers of the corner pixels (true) or their outer edges (false, when not given). */
   alignCorners?: boolean
 }
 
@@ -29,8 +29,8 @@ const sampleOptions: OptionNames<SampleOptions> = {
 }
 
 /**
- * Values of x at places given in pixels: (0, 0) is the middle of the first one.
- * Shapes: x (N, C, H, W), ix and iy (N or 1, H', W'), y (N, C, H', W'). Outside is the border's pixel.
+ * Values of x at positions given in pixels: (0, 0) is the center of the first pixel.
+ * Shapes: x (N, C, H, W), ix and iy (N or 1, H', W'), y (N, C, H', W'). Outside, the nearest pixel of the border is used.
  */
 export function atBorder(x: Tensor, ix: Tensor, iy: Tensor, mode: 'bilinear' | 'nearest'): Tensor {
   const [n, c, h, w] = x.shape as [number, number, number, number]
@@ -59,7 +59,7 @@ export function atBorder(x: Tensor, ix: Tensor, iy: Tensor, mode: 'bilinear' | '
   )
 }
 
-/** The same with `fill` outside: around the picture lies a frame of it, one pixel wide. */
+/** The same with `fill` outside of the image: it is padded with one pixel of it. */
 export function atPixels(
   x: Tensor,
   ix: Tensor,
@@ -70,7 +70,7 @@ export function atPixels(
   return atBorder(pad(x, [1, 1, 1, 1], { value: fill }), add(ix, 1), add(iy, 1), mode)
 }
 
-/** A coordinate mirrored at lo and lo + span until it lies between. */
+/** A coordinate reflected at lo and lo + span until it lies between them. */
 function mirrored(p: Tensor, lo: number, span: number): Tensor {
   if (span === 0) return mul(p, 0)
   const away = abs(sub(p, lo))
@@ -80,7 +80,7 @@ function mirrored(p: Tensor, lo: number, span: number): Tensor {
 }
 
 /**
- * x at the places of a grid, whose last axis holds (x, y) from −1, the left or upper edge, to 1.
+ * x at the positions of a grid, whose last axis holds (x, y) from −1, the left or upper edge, to 1.
  * Shapes: x (N, C, H, W), grid (N, H', W', 2), y (N, C, H', W').
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.grid_sample.html
  * @throws ShapeError
@@ -110,7 +110,7 @@ export function gridSample(x: Tensor, grid: Tensor, options: SampleOptions = {})
 }
 
 /**
- * The grid of an affine map: place (x, y) of the result is read at theta · (x, y, 1).
+ * The grid of an affine transform: position (x, y) of the result is read at theta · (x, y, 1).
  * Shapes: theta (N, 2, 3), size [N, C, H, W], y (N, H, W, 2).
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.affine_grid.html
  * @throws ShapeError

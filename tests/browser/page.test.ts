@@ -45,7 +45,7 @@ describe.skipIf(without)('in Chromium', () => {
     const tab: Page = await browser.newPage()
     const said: string[] = []
     tab.on('console', (message) => {
-      // Browsers ask for a picture of the page.
+      // Browsers ask for an image of the page.
       if (!message.location().url.endsWith('/favicon.ico')) said.push(message.text())
     })
     tab.on('pageerror', (error) => said.push(error.message))

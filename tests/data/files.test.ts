@@ -335,7 +335,7 @@ describe('pictures', () => {
     new DataView(huge.buffer).setUint32(16, 2 ** 30)
     new DataView(huge.buffer).setUint32(29, crc32(huge.subarray(12, 29)))
     expect(() => decodeImage(huge)).toThrow(
-      'at most 1,073,741,824 bytes (maxBytes); got a picture of 1073741824 x 1 pixels, which needs 8,589,934,592. Is it the right file?',
+      'at most 1,073,741,824 bytes (maxBytes); got an image of 1073741824 x 1 pixels, which needs 8,589,934,592. Is it the right file?',
     )
     const changed = rgb.slice()
     changed[changed.length - 20]! ^= 1
@@ -383,9 +383,7 @@ describe('pictures', () => {
     ])
     expect(linked.paths.filter((p) => p.includes('wolf/b.png'))).toHaveLength(1)
     mkdirSync(join(folder, 'pictures/dog'))
-    expect(() => new ImageFolder(join(folder, 'pictures'))).toThrow(
-      'every class must have pictures',
-    )
+    expect(() => new ImageFolder(join(folder, 'pictures'))).toThrow('every class must have images')
     expect(() => new ImageFolder(join(folder, 'nowhere'))).toThrow('there is no such file')
     file('bad/a/x.png', gray.subarray(0, 40))
     expect(() => new ImageFolder(join(folder, 'bad')).get(0)).toThrow(

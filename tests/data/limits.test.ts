@@ -115,7 +115,7 @@ describe('pictures', () => {
     expect(
       grown(() =>
         expect(() => fromImage(large)).toThrow(
-          'the picture data must have 2 bytes, as its sizes say; got more',
+          'the image data must have 2 bytes, as its sizes say; got more',
         ),
       ),
     ).toBeLessThan(before + 40 * MiB)
@@ -143,7 +143,7 @@ describe('pictures', () => {
     expect(
       grown(() =>
         expect(() => fromImage(shot)).toThrow(
-          'a picture of 65500 x 65500 pixels, which needs 154,449,000,000',
+          'an image of 65500 x 65500 pixels, which needs 154,449,000,000',
         ),
       ),
     ).toBeLessThan(before + 40 * MiB)

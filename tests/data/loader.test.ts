@@ -258,7 +258,7 @@ describe('loader', () => {
       { batchSampler: new BatchSampler(new SequentialSampler(4), 2), batchSize: 2 },
       'a batch sampler decides the batches itself',
     ],
-    [{ workers: 2 }, 'workers make the dataset anew from its module'],
+    [{ workers: 2 }, 'workers load the dataset again from its module'],
   ])('options that do not go together %#', (options, message) => {
     expect(() => loaderOf(4, options)).toThrow(message)
   })

@@ -371,16 +371,16 @@ describe('what laws cannot say', () => {
     ])
     expectClose(vision.fromImage(vision.toPng(p)), p, 1e-6)
     expect(vision.fromImage(vision.toPng(tensor([[0, 1]])), 'RGB').shape).toEqual([3, 1, 2])
-    expect(() => vision.toPng(tensor([1]))).toThrow('a picture has shape (H, W) or (C, H, W)')
+    expect(() => vision.toPng(tensor([1]))).toThrow('an image has shape (H, W) or (C, H, W)')
     expect(() => vision.readImage('/nowhere.png')).toThrow('there is no such file')
   })
 
   test.each([
-    [() => vision.hflip(tensor([[1, 2]])), 'pictures have shape (C, H, W) or (N, C, H, W)'],
-    [() => vision.hflip(tensor([[[true]]])), 'pictures are floats; got bool'],
-    [() => vision.normalize([1], [1])(pictures([2, 3, 3])), 'pictures must have 1 channels'],
+    [() => vision.hflip(tensor([[1, 2]])), 'images have shape (C, H, W) or (N, C, H, W)'],
+    [() => vision.hflip(tensor([[[true]]])), 'images are floats; got bool'],
+    [() => vision.normalize([1], [1])(pictures([2, 3, 3])), 'images must have 1 channels'],
     [() => vision.normalize([1], [0]), 'a std above 0'],
-    [() => vision.grayscale(pictures([2, 3, 3])), 'pictures must have 1 or 3 channels'],
+    [() => vision.grayscale(pictures([2, 3, 3])), 'images must have 1 or 3 channels'],
     [() => vision.centerCrop(4)(pictures([1, 3, 3])), 'at least 4 x 4 pixels; got 3 x 3'],
     [() => vision.randomCrop(4)(pictures([1, 3, 3])), 'Pass padding, or resize them first'],
     [() => vision.resize(0), 'sides are whole numbers above 0'],
