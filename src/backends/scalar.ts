@@ -1,4 +1,5 @@
 /** The elementwise functions, one element at a time, in double precision. */
+import { pow } from '../core/math.js'
 import type { DType } from '../core/dtype.js'
 import { isFloat } from '../core/dtype.js'
 import { BackendError } from '../core/errors.js'
@@ -17,7 +18,7 @@ const maxNaN = (a: number, b: number) => (Number.isNaN(a) ? a : Math.max(a, b))
 
 const floats: { [name in MapFn]?: Fn } = {
   exp: Math.exp,
-  exp2: (x) => 2 ** x,
+  exp2: (x) => pow(2, x),
   expm1: Math.expm1,
   log: Math.log,
   log2: Math.log2,
@@ -70,7 +71,7 @@ const floats: { [name in MapFn]?: Fn } = {
   minimum: minNaN,
   maximum: maxNaN,
   // C's rules: 1 to anything is 1, −1 to an infinity is 1.
-  pow: (a, b) => (a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : a ** b),
+  pow: (a, b) => (a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : pow(a, b)),
   atan2: (a, b) => Math.atan2(a, b),
   hypot: (a, b) => Math.hypot(a, b),
   copysign: (a, b) => (b < 0 || Object.is(b, -0) ? -Math.abs(a) : Math.abs(a)),

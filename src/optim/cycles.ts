@@ -1,6 +1,6 @@
 /** Schedules that move the learning rate up and down, and the momentum against it. */
+import { pow } from '../core/math.js'
 import { ValueError } from '../core/errors.js'
-import { power } from '../core/math.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { type AnyOptimizer, Scheduler, wholeSteps } from './scheduler.js'
 
@@ -60,8 +60,8 @@ export class CyclicLR extends Scheduler {
       : mode === 'triangular'
         ? () => 1
         : mode === 'triangular2'
-          ? (cycle) => power(0.5, cycle - 1)
-          : (_cycle, step) => power(gamma, step)
+          ? (cycle) => pow(0.5, cycle - 1)
+          : (_cycle, step) => pow(gamma, step)
     this.momenta = cycleMomentum
       ? {
           base: this.perGroup('baseMomentum', options.baseMomentum ?? 0.8),

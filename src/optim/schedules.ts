@@ -1,6 +1,6 @@
 /** Schedules of the learning rate; formulas with t, the steps made, and η₀, the rate of the optimizer. */
+import { pow } from '../core/math.js'
 import { ValueError } from '../core/errors.js'
-import { power } from '../core/math.js'
 import { checkOptions, type OptionNames, readArguments, showValue } from '../core/options.js'
 import { type AnyOptimizer, Scheduler, type SchedulerState, wholeSteps } from './scheduler.js'
 
@@ -94,7 +94,7 @@ export class MultiStepLR extends Scheduler {
   }
   protected rates(lrs: readonly number[]): number[] {
     const now = this.milestones.filter((m) => m === this.lastEpoch).length
-    return lrs.map((lr) => lr * power(this.gamma, now))
+    return lrs.map((lr) => lr * pow(this.gamma, now))
   }
 }
 
@@ -196,7 +196,7 @@ export class PolynomialLR extends Scheduler {
   protected rates(lrs: readonly number[]): number[] {
     const t = this.lastEpoch
     if (t === 0 || t > this.totalIters) return [...lrs]
-    const f = power((1 - t / this.totalIters) / (1 - (t - 1) / this.totalIters), this.power)
+    const f = pow((1 - t / this.totalIters) / (1 - (t - 1) / this.totalIters), this.power)
     return lrs.map((lr) => lr * f)
   }
 }
@@ -287,8 +287,7 @@ export class NoamLR extends Scheduler {
   }
   protected rates(): number[] {
     const s = this.lastEpoch + 1
-    const f =
-      power(this.modelSize, -0.5) * Math.min(power(s, -0.5), s * power(this.warmupSteps, -1.5))
+    const f = pow(this.modelSize, -0.5) * Math.min(pow(s, -0.5), s * pow(this.warmupSteps, -1.5))
     return this.baseLrs.map((lr) => lr * f)
   }
 }

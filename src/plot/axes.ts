@@ -1,4 +1,5 @@
 /** Axes: from numbers and names to places, with ticks; and the frame of a chart around them. */
+import { pow } from '../core/math.js'
 import { nice, tickIncrement, ticks } from 'd3-array'
 import { format } from 'd3-format'
 import { ValueError } from '../core/errors.js'
@@ -159,7 +160,7 @@ export function bandAxis(names: readonly string[], label: string | undefined): A
 
 /** 1, 2, 5, 10, 20 …, at least n. */
 function roundStep(n: number): number {
-  const tens = 10 ** Math.max(0, Math.ceil(Math.log10(n)) - 1)
+  const tens = pow(10, Math.max(0, Math.ceil(Math.log10(n)) - 1))
   return [1, 2, 5, 10].map((k) => k * tens).find((k) => k >= n) ?? 10 * tens
 }
 

@@ -1,5 +1,5 @@
 import { TrainingError, ValueError } from '../core/errors.js'
-import { power } from '../core/math.js'
+import { pow } from '../core/math.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { crossEntropy } from '../ops/loss/index.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -80,7 +80,7 @@ export function findLr<Out = Tensor>(model: AnyModel<Out>, options: LrFinderOpti
         next = source.next()
       }
       if (next.done) break
-      optimizer.lr = from * power(to / from, i / Math.max(1, steps - 1))
+      optimizer.lr = from * pow(to / from, i / Math.max(1, steps - 1))
       const [xs, ys] = splitBatch('findLr', next.value, inputs)
       const result = step.run(xs, ys, true, true)
       // A rate that is too large is the end of the search, not an error.
@@ -88,7 +88,7 @@ export function findLr<Out = Tensor>(model: AnyModel<Out>, options: LrFinderOpti
       const value = result[0].item()
       if (found || !Number.isFinite(value)) break
       average = 0.95 * average + 0.05 * value
-      const smooth = average / (1 - power(0.95, i + 1))
+      const smooth = average / (1 - pow(0.95, i + 1))
       rates.push(optimizer.lr)
       losses.push(smooth)
       best = Math.min(best, smooth)

@@ -1,7 +1,7 @@
 /** Norms of gradients, weights and activations by layer: they tell vanishing from exploding. */
+import { pow } from '../core/math.js'
 import { gradients } from '../autograd/backward.js'
 import { isFloat } from '../core/dtype.js'
-import { power } from '../core/math.js'
 import { crossEntropy } from '../ops/loss/index.js'
 import { Tensor } from '../ops/tensor.js'
 import {
@@ -144,6 +144,6 @@ export function gradientVerdict(errors: readonly LayerStatistics[]): {
   const whole = first / last
   return {
     verdict: whole < 0.01 ? 'vanishing' : whole > 100 ? 'exploding' : 'healthy',
-    factor: power(whole, 1 / Math.max(1, errors.length - 1)),
+    factor: pow(whole, 1 / Math.max(1, errors.length - 1)),
   }
 }

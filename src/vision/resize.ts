@@ -18,7 +18,7 @@ const resizeOptions: OptionNames<ResizeOptions> = { mode: true, antialias: true 
 const cubic = (a: number) => (t: number) => {
   const d = Math.abs(t)
   if (d >= 2) return 0
-  return d <= 1 ? (a + 2) * d ** 3 - (a + 3) * d ** 2 + 1 : a * (d ** 3 - 5 * d ** 2 + 8 * d - 4)
+  return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : a * (((d - 5) * d + 8) * d - 4)
 }
 const triangle = (t: number) => Math.max(0, 1 - Math.abs(t))
 

@@ -1,4 +1,5 @@
 /** A plan as text: a line a step with its work, the memory that it touches, its shapes and whose it is. */
+import { pow } from '../../core/math.js'
 import { bytesOf } from '../../core/dtype.js'
 import { show, sizeOf } from '../../core/shape.js'
 import type { Block, Buffer, FusedKernel, Plan, PlanStep, PrimCall } from './plan.js'
@@ -6,7 +7,7 @@ import type { Block, Buffer, FusedKernel, Plan, PlanStep, PrimCall } from './pla
 /** `3.42 MFLOP`: three digits and the prefix that suits. */
 function amount(n: number, unit: string): string {
   const power = n < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(n) / 3))
-  return `${power === 0 ? n : (n / 1000 ** power).toPrecision(3)} ${['', 'k', 'M', 'G', 'T'][power]}${unit}`
+  return `${power === 0 ? n : (n / pow(1000, power)).toPrecision(3)} ${['', 'k', 'M', 'G', 'T'][power]}${unit}`
 }
 
 /** Whose a kernel is: the modules and operations around what was fused. */
