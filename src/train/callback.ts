@@ -46,6 +46,8 @@ export interface Trainer {
   readonly batches: number
   /** Batches since training began. */
   readonly step: number
+  /** Whether the optimizer has moved with the last batch: false between the batches of an accumulation. */
+  readonly moved: boolean
   readonly metrics: Readonly<Record<string, Metric>>
   /** How many tensors of a batch are inputs, when `fit` was told. */
   readonly inputs: number | undefined

@@ -2,10 +2,9 @@
 import { ValueError } from '../core/errors.js'
 import { checkOptions, isPlainObject, showValue } from '../core/options.js'
 import { appendBytes, removeFile, writeAtomic } from '../io/files.js'
-import { assign } from '../ops/assign.js'
 import { Tensor } from '../ops/tensor.js'
-import { noGrad } from '../ops/state.js'
 import type { BatchLog, Callback, EpochLog, Trainer } from './callback.js'
+import { type AverageOptions, ExponentialMovingAverage } from '../optim/average.js'
 import { directionOf } from './metrics.js'
 import { type Inspection, inspectGradients } from './statistics.js'
 import { encodeEvents, encodeStart, type Scalars } from './tensorboard.js'
@@ -409,85 +408,59 @@ export class GradientMonitor implements Callback {
 }
 
 /**
- * Keeps an exponential moving average of the weights beside them, θ̄ ← β θ̄ + (1 − β) θ after each step, with
- * β = min(decay, (1 + t) / (10 + t)) when `warmup` is on. At the end of training (or with `apply` and `putBack` at any
- * time) the model has the averaged weights. Polyak and Juditsky, 1992; the warm-up is that of TensorFlow.
+ * Keeps an exponential moving average of the weights beside them, by `ExponentialMovingAverage` of nabla/optim, with its
+ * warm-up unless it is turned off. At the end of training the model has the averaged weights (unless `applyAtEnd` is
+ * false; `average.apply` and `average.restore` exchange them at any time).
  */
 export class WeightAveraging implements Callback {
   readonly name = 'weightAveraging'
-  private readonly decay: number
-  private readonly warmup: boolean
+  private readonly options: AverageOptions
   private readonly atEnd: boolean
-  private average: Map<string, Tensor> | undefined
-  private kept: Map<string, Tensor> | undefined
-  private updates = 0
-  /** @throws ValueError unless decay is from 0 to 1 */
-  constructor(options: { decay?: number; warmup?: boolean; applyAtEnd?: boolean } = {}) {
-    const {
-      decay = 0.999,
-      warmup = true,
-      applyAtEnd = true,
-    } = checkOptions('WeightAveraging', options, ['decay', 'warmup', 'applyAtEnd'])
-    if (!(decay >= 0 && decay <= 1))
-      throw new ValueError({ op: 'WeightAveraging', rule: 'decay is from 0 to 1', got: `${decay}` })
-    this.decay = decay
-    this.warmup = warmup
+  private saved: Record<string, Tensor> | undefined
+  /** There from the start of training on. */
+  average: ExponentialMovingAverage | undefined
+  /** @throws ValueError for options that do not exist or make no sense */
+  constructor(options: AverageOptions & { applyAtEnd?: boolean } = {}) {
+    const { applyAtEnd = true, ...average } = checkOptions('WeightAveraging', options, [
+      'decay',
+      'warmup',
+      'applyAtEnd',
+    ])
+    this.options = { warmup: true, ...average }
     this.atEnd = applyAtEnd
-  }
-  private start(t: Trainer): Map<string, Tensor> {
-    this.average ??= new Map(
-      t.model.namedParameters().map(([name, p]) => [name, p.detach().clone()]),
-    )
-    return this.average
+    const { decay = 0.999 } = average
+    if (!(decay >= 0 && decay <= 1))
+      throw new ValueError({
+        op: 'WeightAveraging',
+        rule: 'decay must be from 0 to 1',
+        got: `${decay}`,
+      })
   }
   onTrainStart(t: Trainer): void {
-    this.start(t)
+    this.average ??= new ExponentialMovingAverage(t.model.parameters(), this.options)
+    if (this.saved) this.average.loadStateDict(this.saved)
+    this.saved = undefined
+    this.average.restore()
   }
   onBatchEnd(t: Trainer): void {
-    const average = this.start(t)
-    const n = ++this.updates
-    const beta = this.warmup ? Math.min(this.decay, (1 + n) / (10 + n)) : this.decay
-    noGrad(() => {
-      for (const [name, p] of t.model.namedParameters()) {
-        const own = average.get(name)!
-        assign(own, own.mul(beta).add(p.detach().mul(1 - beta)))
-      }
-    })
+    // Between the batches of an accumulation nothing has moved.
+    if (t.moved) this.average?.update()
   }
-  /** Gives the model the averaged weights, until `putBack`. */
-  apply(t: Pick<Trainer, 'model'>): void {
-    if (!this.average || this.kept) return
-    const params = t.model.namedParameters()
-    this.kept = new Map(params.map(([name, p]) => [name, p.detach().clone()]))
-    this.put(params, this.average)
-  }
-  /** Gives the model back the weights that it had before `apply`. */
-  putBack(t: Pick<Trainer, 'model'>): void {
-    if (this.kept) this.put(t.model.namedParameters(), this.kept)
-    this.kept = undefined
-  }
-  private put(params: [string, Tensor][], values: Map<string, Tensor>): void {
-    noGrad(() => {
-      for (const [name, p] of params) assign(p, values.get(name)!)
-    })
-  }
-  onTrainEnd(t: Trainer): void {
-    if (this.atEnd) this.apply(t)
+  onTrainEnd(): void {
+    if (this.atEnd) this.average?.apply()
   }
   state(): unknown {
-    return { updates: this.updates, average: Object.fromEntries(this.average ?? []) }
+    return this.average?.stateDict() ?? this.saved ?? {}
   }
   restore(state: unknown): void {
-    const { updates } = numbersOf('WeightAveraging', state, ['updates'])
-    const { average } = state as unknown as { average: Record<string, Tensor> }
-    if (!isPlainObject(average) || !Object.values(average).every((t) => t instanceof Tensor))
+    if (!isPlainObject(state) || !Object.values(state).every((t) => t instanceof Tensor))
       throw new ValueError({
         op: 'WeightAveraging.restore',
-        rule: 'average holds tensors by name',
-        got: showValue(average),
+        rule: 'a state holds tensors by name',
+        got: showValue(state),
       })
-    this.updates = updates
-    this.average = new Map(Object.entries(average).map(([k, t]) => [k, t.detach().clone()]))
-    if (this.average.size === 0) this.average = undefined
+    const saved = state as Record<string, Tensor>
+    if (this.average && Object.keys(saved).length > 0) this.average.loadStateDict(saved)
+    else this.saved = Object.keys(saved).length > 0 ? saved : undefined
   }
 }

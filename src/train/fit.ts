@@ -220,6 +220,10 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
     get step() {
       return ledger.at.step
     },
+    get moved() {
+      const { batch } = ledger.at
+      return batch > 0 && (batch % accumulate === 0 || batch === batches)
+    },
     get lastBatch() {
       return lastBatch
     },

@@ -219,7 +219,7 @@ describe('checkpoints', () => {
       (h) => (h.generator = [1, 2, 'x']),
       (h) => (h.extra.progress.step = 'x'),
       (h) => (h.extra.callbacks.earlyStopping!.waited = 'x'),
-      (h) => (h.extra.callbacks.weightAveraging!.average = 3),
+      (h) => (h.extra.callbacks.weightAveraging!.count = 3),
       (_h, t) => delete t['model.last.weight'],
       (_h, t) => (t['model.last.weight'] = tensor([1])),
       (_h, t) => (t['model.more'] = tensor([1])),
