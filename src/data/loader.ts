@@ -229,7 +229,8 @@ export class DataLoader<T> implements Iterable<T> {
       const giveWay = pacer()
       for (const batch of this.from(epoch, start)) {
         yield batch
-        await giveWay()
+        const pause = giveWay()
+        if (pause) await pause
       }
     }
   }

@@ -55,7 +55,8 @@ export async function driveAsync<R>(loop: Asking<R>): Promise<R> {
   const giveWay = pacer()
   while (!step.done) {
     const batch = await step.value.next()
-    await giveWay()
+    const pause = giveWay()
+    if (pause) await pause
     step = loop.next(batch)
   }
   return step.value
