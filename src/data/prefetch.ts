@@ -12,6 +12,12 @@ export interface Job {
   key: readonly [number, number]
 }
 
+/** A job as it is sent to a thread. `left` is shared with the iteration: 1 when nobody waits for its batches any more. */
+export interface Request extends Job {
+  id: number
+  left: Int32Array
+}
+
 /** A batch as it is sent between threads: tensors as typed arrays. */
 export type Packed =
   | { tensor: TypedArray; dtype: DType; shape: readonly number[] }
@@ -95,6 +101,7 @@ export class Prefetcher {
   /** Sends jobs ahead to the threads in turn, and yields them with their numbers one by one. */
   private *queue(jobs: readonly Job[]): Generator<[number, Job], void, undefined> {
     const ids: number[] = []
+    const left = new Int32Array(new SharedArrayBuffer(4))
     try {
       for (const [next, job] of jobs.entries()) {
         const ahead = next + 1 + this.threads.length * this.ahead
@@ -102,11 +109,14 @@ export class Prefetcher {
           const id = this.posted++
           ids.push(id)
           this.wanted.set(id, undefined)
-          this.threads[id % this.threads.length]!.post({ id, ...jobs[ids.length - 1]! })
+          const request: Request = { id, left, ...jobs[ids.length - 1]! }
+          this.threads[id % this.threads.length]!.post(request)
         }
         yield [ids[next]!, job]
       }
     } finally {
+      // Threads skip what was requested ahead of an iteration that ended early.
+      Atomics.store(left, 0, 1)
       for (const id of ids) this.wanted.delete(id)
     }
   }

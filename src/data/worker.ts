@@ -9,7 +9,7 @@ import '../tensor/moreMethods.js'
 import { callExport, collate, type Dataset } from './dataset.js'
 import { makeBatch } from './loader.js'
 import { state } from '../ops/state.js'
-import { ANSWERS, type Answer, ENDED, type Job, type Packed } from './prefetch.js'
+import { ANSWERS, type Answer, ENDED, type Packed, type Request } from './prefetch.js'
 
 const data = workerData as {
   port: MessagePort
@@ -66,7 +66,8 @@ try {
   state.backend = backend
   setBackend(data.backend)
   const dataset = await callExport<Dataset<unknown>>(data.module, data.name, data.args)
-  data.port.on('message', ({ id, ...job }: Job & { id: number }) => {
+  data.port.on('message', ({ id, left, ...job }: Request) => {
+    if (Atomics.load(left, 0) === 1) return
     try {
       const transfer: ArrayBuffer[] = []
       answer({ id, batch: pack(makeBatch(dataset, job, collate), transfer) }, transfer)

@@ -1,4 +1,5 @@
 export * from './charts.js'
+export * from './distributions.js'
 export * from './images.js'
 export {
   type ColorScale,

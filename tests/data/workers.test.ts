@@ -53,3 +53,17 @@ describe('threads of a loader', () => {
     expect(threads!.waited).toBeLessThan(inline!.waited / 4)
   })
 })
+
+test('an iteration that is left early leaves no work behind, and the process ends', () => {
+  const started = performance.now()
+  const out = execFileSync(process.execPath, ['tests/data/workers/leave.mjs'], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+  expect(JSON.parse(out)).toEqual({
+    seen: [4, 4, 'in the loop', 4, 4],
+    state: { epoch: 5, batch: 0 },
+  })
+  // All batches that are requested ahead would take 18 · 80 ms / 2 for each of the five iterations, beside the start.
+  expect(performance.now() - started).toBeLessThan(30_000)
+})
