@@ -98,6 +98,8 @@ export const exempt: Record<string, string> = {
   show: 'text of a shape',
   backend: 'tests/backends',
   availableBackends: 'tests/backends',
+  debugPrint: 'tests/compile/host.test.ts',
+  hostCall: 'tests/compile/host.test.ts',
   ready: 'tests/browser',
   setBackend: 'tests/backends',
   setWasmFiles: 'tests/browser',
