@@ -31,7 +31,8 @@ export async function prebuild(name, { cross = false, isas, log = () => {} } = {
   // The file lies elsewhere too, beside what tells whether it is up to date.
   const kept = `build/prebuilt/${name}-${names.join('-')}/nabla.node`
   await buildAddon(settings, compiler, names, kept, {
-    folder: `build/prebuilt/${name}`,
+    // What the clone's own addon was made of serves here too.
+    folder: cross ? `build/prebuilt/${name}` : 'build/obj',
     onStep: (done, all) => done % 10 === 0 && log(`${done} of ${all} files compiled`),
   })
   copyFileSync(`${root}/${kept}`, `${root}/${folder}/nabla.node`)

@@ -12,12 +12,12 @@ import { delimiter, dirname, join } from 'node:path'
 import { rolldown } from 'rolldown'
 import { beforeAll, describe, expect, test } from 'vitest'
 import {
-  addPrebuilt,
   install,
   manifest,
   names,
   type Outcome,
   pack,
+  packPrebuilt,
   program,
   run,
   type Tarball,
@@ -272,20 +272,24 @@ describe('without a compiler and without a prebuilt addon', () => {
 })
 
 describe('with a prebuilt addon, install scripts blocked', () => {
-  test('it runs natively, by require and import', () => {
-    const { folder } = install(base, 'prebuilt', [tarball.path])
-    const at = addPrebuilt(folder)
+  test('it runs natively; a package of another version or one that does not load is passed over', () => {
+    const prebuilt = packPrebuilt(base)
+    const { folder } = install(base, 'prebuilt', [tarball.path, prebuilt.path])
+    expect(existsSync(join(folder, 'node_modules/nabla/build'))).toBe(false)
     expect(tryOut(folder, /^$/)).toBe('native')
-    // The package of another version is not loaded.
-    addPrebuilt(folder, '0.0.1')
+    const at = join(folder, 'node_modules', prebuilt.name)
+    const file = join(at, 'package.json')
+    const text = readFileSync(file, 'utf8')
+    const { os, cpu, files } = JSON.parse(text) as Record<string, string[]>
+    expect([os, cpu, files]).toEqual([[process.platform], [process.arch], ['nabla.node']])
+    writeFileSync(file, text.replace(`"version": "${manifest.version}"`, '"version": "0.0.1"'))
     expect(run('node', ['readme.js'], folder).stderr).toMatch(
       /is 0\.0\.1, which is not the version/,
     )
-    // Nor is one that does not load, and the reason is told.
-    addPrebuilt(folder)
+    writeFileSync(file, text)
     writeFileSync(join(at, 'nabla.node'), 'nothing')
     expect(run('node', ['readme.js'], folder).stderr).toMatch(notice)
-  }, 120_000)
+  }, 400_000)
 })
 
 test('links of the README lead to files', () => {
@@ -306,6 +310,10 @@ test('the README of the published package links to the repository, and packages 
       [join(root, 'scripts/release.mjs'), 'stage', '--out', join(base, 'stage'), ...options],
       base,
     )
+  const release = (...args: string[]) =>
+    run('node', [join(root, 'scripts/release.mjs'), ...args], base)
+  expect(release('check', '--tag', `v${manifest.version}`).stderr).toMatch(/names no repository/)
+  expect(release('notes').stdout.length).toBeGreaterThan(100)
   // Without a repository nothing is made for publishing.
   const none = stage()
   expect(none.status).toBe(1)

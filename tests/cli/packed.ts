@@ -62,14 +62,15 @@ export function install(
   return { folder, output: stdout + stderr }
 }
 
-/** Gives a project the addon of this clone as the package of its platform; gives the package's folder. */
-export function addPrebuilt(folder: string, version = manifest.version): string {
-  const libc = process.platform === 'linux' ? '-gnu' : ''
-  const at = join(folder, `node_modules/nabla-${process.platform}-${process.arch}${libc}`)
-  mkdirSync(at, { recursive: true })
-  writeFileSync(join(at, 'package.json'), JSON.stringify({ version, main: 'nabla.node' }))
-  writeFileSync(join(at, 'nabla.node'), readFileSync(join(root, 'build/nabla.node')))
-  return at
+/** The package with the prebuilt addon for this system, packed: its name and its tarball. */
+export function packPrebuilt(base: string): { name: string; path: string } {
+  const made = run('node', [join(root, 'scripts/prebuild.mjs')], base)
+  if (made.status !== 0) throw new Error(made.stdout + made.stderr)
+  const folder = join(root, made.stdout.trim().split('\n').pop()!)
+  const { stdout, stderr } = run('npm', ['pack', folder, '--json'], base)
+  if (!stdout) throw new Error(stderr)
+  const [one] = JSON.parse(stdout) as [{ name: string; filename: string }]
+  return { name: one.name, path: join(base, one.filename) }
 }
 
 /** Trains the exclusive or, and multiplies matrices with two threads. Prints JSON: what ran, and the results. */

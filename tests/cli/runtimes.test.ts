@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { addPrebuilt, install, type Outcome, pack, program, run, temporary } from './packed.js'
+import { install, type Outcome, pack, packPrebuilt, program, run, temporary } from './packed.js'
 
 const base = temporary()
 // Programs for Linux on x64, where tests run; the release workflow has the other systems.
@@ -29,10 +29,11 @@ const runtimes: [name: string, packages: Record<string, string>, file: string, a
   ],
 ]
 
+let packages: string[]
 let project: string
 beforeAll(() => {
-  project = install(base, 'project', [pack(base).path]).folder
-  addPrebuilt(project)
+  packages = [pack(base).path, packPrebuilt(base).path]
+  project = install(base, 'project', packages).folder
   writeFileSync(join(project, 'program.mjs'), program)
   // The same by require, then both ways in one process.
   const required = program.replace(
@@ -54,7 +55,7 @@ beforeAll(() => {
        ]))
      })`,
   )
-}, 120_000)
+}, 400_000)
 
 describe.skipIf(!able).each(runtimes)('%s', (name, packages, file, args) => {
   let runtime: string
@@ -91,3 +92,21 @@ describe.skipIf(!able).each(runtimes)('%s', (name, packages, file, args) => {
     expect(JSON.parse(stdout)).toEqual([true, true, true, true, true])
   }, 30_000)
 })
+
+test.skipIf(!able)(
+  'Bun installs it, without its script, and runs it natively',
+  () => {
+    const folder = join(base, 'by-bun')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }))
+    const bun = install(base, 'bun', ['@oven/bun-linux-x64@1.4.5']).folder
+    const command = join(bun, 'node_modules/@oven/bun-linux-x64/bin/bun')
+    const added = run(command, ['add', ...packages], folder)
+    expect(added.status, added.stderr).toBe(0)
+    writeFileSync(join(folder, 'program.mjs'), program)
+    const { stdout, stderr } = run(command, ['program.mjs'], folder)
+    expect(stderr).toBe('')
+    expect((JSON.parse(stdout) as Outcome).backend).toBe('native')
+  },
+  120_000,
+)

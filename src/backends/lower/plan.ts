@@ -1,6 +1,6 @@
 /**
  * The plan of a graph: steps in order, the memory that they work on, nothing of any backend. The CPU core gets it as
- * words (cpu/encode.ts), a GPU would get it as shaders, `explain` prints it, and plain loops can run it as it is.
+ * words (cpu/encode.ts), `explain` prints it, and plain loops can run it as it is.
  */
 import type { DType } from '../../core/dtype.js'
 import type { Shape } from '../../core/shape.js'
