@@ -50,6 +50,7 @@ export default {
   name: 'overfitting',
   about:
     '784-256-128-10 on 2,000 digits, plain and with dropout, L1, L2, early stopping; and one that is too small',
+  trainings: Object.keys(variants).length,
   defaults: { epochs: 30, batchSize: 128, lr: 0.001 },
   expect: {
     // Validation loss at the end over the best one: the plain network gets worse, the others hardly.

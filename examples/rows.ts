@@ -16,6 +16,7 @@ const classifier = {
 export default {
   name: 'rows',
   about: 'digits read row by row by RNN, LSTM and GRU, two layers of 128, SGD with momentum',
+  trainings: kinds.length,
   defaults: { epochs: 15, batchSize: 64, lr: 0.01 },
   expect: {
     rnnAccuracy: { atLeast: 0.96 },
