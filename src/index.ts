@@ -9,6 +9,13 @@ state.backend = backend
 
 export { detectAnomaly } from './autograd/anomaly.js'
 export {
+  Profile,
+  type ProfileEvent,
+  type ProfileOptions,
+  type ProfileRow,
+  profile,
+} from './autograd/profile.js'
+export {
   backward,
   type BackwardOptions,
   detach,

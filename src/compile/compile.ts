@@ -350,7 +350,7 @@ export function compile<A extends unknown[], R>(
     return [variant, tensors]
   }
   // Inside of another traced function it is part of that program; while results are inspected it runs eagerly.
-  const plain = () => state.recorder !== undefined || state.inspect !== undefined
+  const plain = () => Boolean(state.recorder ?? state.inspect ?? state.profile)
   const call = (...args: A): R => {
     if (plain()) return fn(...args)
     const [variant, tensors] = find(args)

@@ -2,6 +2,7 @@
 import { ValueError } from '../core/errors.js'
 import { isPlainObject, readArguments, showValue } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
+import { shown } from './copy.js'
 import { type Field, fields, Module } from './module.js'
 
 /** A module that takes one tensor and gives one. */
@@ -22,6 +23,10 @@ abstract class Container<M extends Module> extends Module {
     for (const field of super[fields]())
       if (!(field[2] instanceof Module && this[held].get(field[0]) === field[2])) yield field
     for (const [name, m] of this[held]) yield [name, name, m]
+  }
+  /** Shows the parts as properties, after a copy. */
+  [shown](): void {
+    for (const [name, m] of this[held]) hold(this.constructor.name, this, name, m)
   }
 }
 

@@ -1,4 +1,11 @@
 export * from './activations.js'
+export {
+  AveragedModel,
+  type AveragedModelOptions,
+  type EmaOptions,
+  ExponentialMovingAverage,
+} from './average.js'
+export { copy } from './copy.js'
 export { clipGradNorm, clipGradValue, gradNorm } from './clip.js'
 export * from './conv.js'
 export * from './dropout.js'

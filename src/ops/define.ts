@@ -148,6 +148,8 @@ function apply(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
   // Composed operations leave the gradient to the operations inside.
   const inner = track && !spec.vjp
   let outputs: Tensors
+  const profile = state.recorder ? undefined : state.profile
+  profile?.begin(spec.name)
   state.path.push(spec.name)
   const enabled = state.gradEnabled
   if (!inner) state.gradEnabled = false
@@ -160,6 +162,7 @@ function apply(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
   } finally {
     state.gradEnabled = enabled
     state.path.pop()
+    profile?.end(outputs! === undefined ? [] : isList(outputs) ? outputs : [outputs])
   }
   if (track && !inner) record(spec as never, inputs, outputs, attrs)
   return outputs

@@ -1,4 +1,5 @@
 /** Functions of one argument; see elementwise.ts. */
+import { pow } from '../core/math.js'
 import { kinds, readOptions } from '../core/options.js'
 import { zerosOf } from './broadcast.js'
 import { add, div, mul, sub, where, neg } from './arithmetic.js'
@@ -436,7 +437,7 @@ export function round(x: TensorLike, options?: { decimals?: number }): Tensor {
     { decimals: kinds.integer },
   )
   if (decimals === 0) return roundWhole(x)
-  const power = 10 ** Math.abs(decimals)
+  const power = pow(10, Math.abs(decimals))
   return decimals > 0
     ? div(roundWhole(mul(x, power)), power)
     : mul(roundWhole(div(x, power)), power)

@@ -46,6 +46,8 @@ export const state: {
   order: number
   /** Looks at what every operation gives; see autograd/anomaly.ts. */
   inspect: ((op: string, inputs: readonly Tensor[], outputs: readonly Tensor[]) => void) | undefined
+  /** Told when an operation begins and ends; see autograd/profile.ts. */
+  profile: { begin(op: string): void; end(outputs: readonly Tensor[]): void } | undefined
   /** Told of every input of an operation that wants a gradient, while a model runs for the first time. */
   met: ((t: Tensor) => void) | undefined
   replay: Replay | undefined
@@ -61,6 +63,7 @@ export const state: {
   path: [],
   order: 0,
   inspect: undefined,
+  profile: undefined,
   met: undefined,
   replay: undefined,
   fence: 0,

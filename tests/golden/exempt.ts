@@ -89,6 +89,8 @@ export const exempt: Record<string, string> = {
   noGrad: 'differentiation; tests/autograd',
   tidy: 'tests/tensor/traps.test.ts; memory',
   keep: 'tests/tensor/traps.test.ts; memory',
+  profile: 'tests/autograd/profile.test.ts',
+  Profile: 'tests/autograd/profile.test.ts',
   compile: 'tests/compile',
   assign: 'tests/compile; writes into a tensor',
   defineOp: 'makes operations',
