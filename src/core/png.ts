@@ -142,7 +142,7 @@ class Reader {
   }
 
   private pixels(): Pixels {
-    const { header, palette, name } = this
+    const { header, palette } = this
     if (!header) return this.fail('a PNG file must begin with a header of sizes', 'none')
     const { width, height, depth, type } = header
     if (this.data.length === 0) this.fail('a PNG file must be whole', 'no image data')
@@ -164,6 +164,7 @@ class Reader {
     const data = new Float32Array(width * height * channels)
     const step = Math.max(1, bits >> 3)
     const top = 2 ** depth - 1
+    const scaled = Float32Array.from({ length: type === PALETTE ? 0 : top + 1 }, (_, v) => v / top)
     const line = new Uint16Array(width * samples)
     let from = 0
     for (const { x, y, dx, dy, columns, rows, size } of parts) {
@@ -176,32 +177,44 @@ class Reader {
         const row = raw.subarray(from + 1, from + 1 + bytes)
         unfilter(filter, row, above, step)
         samplesOf(row, depth, columns * samples, line)
-        for (let c = 0; c < columns; c++) {
-          const to = ((y + r * dy) * width + x + c * dx) * channels
-          if (type === PALETTE) {
-            const index = line[c]!
-            if (index * 3 >= palette!.length)
-              throw new FileError({
-                op: name,
-                rule: `palette indices must lie below ${palette!.length / 3}`,
-                got: `${index}`,
-              })
-            for (let k = 0; k < channels; k++) data[to + k] = colors[index * 4 + k]! / 255
-            continue
+        const to = ((y + r * dy) * width + x) * channels
+        if (type === PALETTE) this.paint(line, columns, colors, data, to, dx * channels, channels)
+        else
+          for (
+            let c = 0, from = 0, at = to;
+            c < columns;
+            c++, from += samples, at += dx * channels
+          ) {
+            for (let k = 0; k < samples; k++) data[at + k] = scaled[line[from + k]!]!
+            if (clear) data[at + samples] = clear.every((v, k) => v === line[from + k]) ? 0 : 1
           }
-          let same = true
-          for (let k = 0; k < samples; k++) {
-            const v = line[c * samples + k]!
-            data[to + k] = v / top
-            same &&= v === clear?.[k]
-          }
-          if (clear) data[to + samples] = same ? 0 : 1
-        }
         above = row
         from += 1 + bytes
       }
     }
     return { width, height, channels, data }
+  }
+
+  /** The colors of a line of palette indices, written from `to` on, `step` apart. */
+  private paint(
+    line: Uint16Array,
+    columns: number,
+    colors: Uint8Array,
+    data: Float32Array,
+    to: number,
+    step: number,
+    channels: number,
+  ): void {
+    for (let c = 0; c < columns; c++) {
+      const index = line[c]!
+      if (index * 4 >= colors.length)
+        throw new FileError({
+          op: this.name,
+          rule: `palette indices must lie below ${colors.length / 4}`,
+          got: `${index}`,
+        })
+      for (let k = 0; k < channels; k++) data[to + c * step + k] = colors[index * 4 + k]! / 255
+    }
   }
 
   /** The lines of the image, as many bytes as its header asks for. */
