@@ -107,6 +107,12 @@ describe.skipIf(without)('in Chromium', () => {
     expect(value).toBe(3)
   })
 
+  test('a policy without blob: workers is told by name, too', async () => {
+    const call = error('await n.compile((x) => x.sum()).async(n.tensor([1]))')
+    const { value } = await inPage<string>('/allowed.html', call)
+    expect(value).toMatch(/^BackendError .*worker-src blob:/)
+  })
+
   test('a file that is not there, and one that is none, are told with the way to name them', async () => {
     const missing = "n.setWasmFiles('/nowhere'); await n.ready()"
     expect((await inPage<string>('/plain.html', error(missing))).value).toMatch(

@@ -14,10 +14,8 @@ import { type WasmFile, wasmParts } from './variant.js'
 
 /** A storage of the CPU backends. */
 export interface LaterStorage extends Storage {
-  /** Counts what may have changed the elements. */
+  /** Counts what may have changed the elements: runs, and who asked for `array()`. */
   edition: number
-  /** Nobody but the backend holds the elements. */
-  readonly owned: boolean
   /** Calls that are changing it. */
   busy: number
 }
@@ -159,9 +157,8 @@ class Runner {
         known = { name: this.names++, uses: 0, edition: -1 }
         this.storages.set(s, known)
       }
-      // What is changed must stay; what comes once, or in small parts of something large, or may be written by the user
-      // at any time, goes with the call.
-      const stay = b.written || (s.owned && ++known.uses >= USES && s.length <= 2 * b.length)
+      // What is changed must stay; what comes once, or in small parts of something large, goes with the call.
+      const stay = b.written || (++known.uses >= USES && s.length <= 2 * b.length)
       if (b.written) changed.push(s)
       if (!stay && known.edition !== s.edition) {
         const bytes = b.length * b.width

@@ -109,8 +109,8 @@ class NativeStorage implements Storage {
   /** Undefined when freed. */
   block: Block | undefined
   /** False for memory taken over from the user, who may still hold it. */
-  readonly owned: boolean
-  /** Counts what may have changed the elements, and the calls of later.ts that are changing them. */
+  private readonly owned: boolean
+  /** See LaterStorage. */
   edition = 0
   busy = 0
   private view: TypedArray | undefined

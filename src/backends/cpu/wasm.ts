@@ -55,17 +55,15 @@ class WasmStorage implements Storage {
   private result = false
   private view: TypedArray | undefined
   private uses = 0
-  /** See LaterStorage. Memory taken over from the user may change at any time. */
+  /** See LaterStorage. */
   edition = 0
   busy = 0
-  readonly owned: boolean
 
   constructor(backend: WasmBackend, dtype: DType, length: number, data: TypedArray | undefined) {
     this.backend = backend
     this.dtype = dtype
     this.length = length
     this.data = data
-    this.owned = !data
   }
 
   array(): TypedArray {
