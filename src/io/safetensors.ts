@@ -38,6 +38,7 @@ const nameOf = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [k
 
 /** As in the reference reader: not 100 · 2^20. */
 const MAX_HEADER = 100_000_000
+const MAX_DEPTH = 127
 
 function fail(rule: string, got?: string, fix?: string, cause?: unknown): never {
   throw new FileError(
@@ -45,6 +46,8 @@ function fail(rule: string, got?: string, fix?: string, cause?: unknown): never 
     { cause },
   )
 }
+/** A value of the header in a few letters. */
+const brief = (value: unknown): string => `${JSON.stringify(value)}`.slice(0, 60)
 const quoted = (name: string) => JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name)
 
 /**
@@ -59,9 +62,12 @@ function checkSpelling(text: string): void {
     /"(?:[^"\\]|\\.)*"|[{}[\]:,]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g,
   )) {
     const first = token[0]!
-    if (first === '{') open.push(new Set())
-    else if (first === '[') open.push(undefined)
-    else if (first === '}' || first === ']') open.pop()
+    if (first === '{' || first === '[') {
+      // As deep as the reference reader goes; deeper ones also exhaust the stack.
+      if (open.length === MAX_DEPTH)
+        fail('the header must not be nested deeply', `more than ${MAX_DEPTH} levels`)
+      open.push(first === '{' ? new Set() : undefined)
+    } else if (first === '}' || first === ']') open.pop()
     else if (first === '"') key = token
     else if (first === ':') {
       const name = JSON.parse(key!) as string
@@ -96,13 +102,10 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
 function metadataOf(value: unknown): Record<string, string> {
   if (value === undefined || value === null) return {}
   if (typeof value !== 'object' || Array.isArray(value))
-    return fail('__metadata__ must be a map of strings', JSON.stringify(value).slice(0, 60))
+    return fail('__metadata__ must be a map of strings', brief(value))
   for (const [key, text] of Object.entries(value))
     if (typeof text !== 'string')
-      fail(
-        '__metadata__ must be a map of strings',
-        `${JSON.stringify(text).slice(0, 60)} at ${quoted(key)}`,
-      )
+      fail('__metadata__ must be a map of strings', `${brief(text)} at ${quoted(key)}`)
   return value as Record<string, string>
 }
 
@@ -120,14 +123,14 @@ function entryOf(name: string, value: unknown, room: number): Entry {
       `${what}: the dtype must be one of ${Object.keys(kinds).join(', ')}`,
       typeof dtype === 'string' && others.includes(dtype)
         ? `${dtype}, which nabla does not read`
-        : `${JSON.stringify(dtype)}, which is no type of the format (besides these: ${others.join(', ')})`,
+        : `${brief(dtype)}, which is no type of the format (besides these: ${others.join(', ')})`,
     )
   if (!Array.isArray(shape) || !shape.every(isCount))
-    return fail(`${what}: the shape must be whole numbers below 2^53`, JSON.stringify(shape))
+    return fail(`${what}: the shape must be whole numbers below 2^53`, brief(shape))
   if (!Array.isArray(at) || at.length !== 2 || !at.every(isCount) || at[0] > at[1] || at[1] > room)
     return fail(
       `${what}: its data must lie within the ${room} bytes of data`,
-      JSON.stringify(at),
+      brief(at),
       'Is the file truncated?',
     )
   let size = bytesOfKind(kind)

@@ -267,6 +267,18 @@ describe('what the reference reader refuses', () => {
     ['more after the header', '{} {}', 0, 'the header must be JSON'],
     ['a byte order mark', '\uFEFF{}', 0, 'the header must be JSON'],
     ['an empty header', '', 0, 'the header must be JSON'],
+    [
+      'lists in lists in lists',
+      `{"a":{"dtype":"F32","shape":${'['.repeat(1e6)}${']'.repeat(1e6)},"data_offsets":[0,0]}}`,
+      0,
+      'the header must not be nested deeply; got more than 127 levels',
+    ],
+    [
+      'a long shape in a short message',
+      { a: { dtype: 'F32', shape: new Array(1e5).fill('x') } },
+      0,
+      'got ["x","x","x"',
+    ],
   ] as const)('%s', (_, header, data, message) => {
     expect(() => parseSafetensors(fileOf(header as object | string, data))).toThrow(message)
     expect(() => parseSafetensors(fileOf(header as object | string, data))).toThrow(FileError)

@@ -215,6 +215,11 @@ def jpeg_cases():
     out = io.BytesIO()
     inks.save(out, "JPEG", quality=95, subsampling=0)
     seen = Image.open(io.BytesIO(out.getvalue())).convert("RGB")
+    # The same bytes called YCCK: the mark of Adobe ends with the kind of colors.
+    at = out.getvalue().index(b"Adobe") + 11
+    other = out.getvalue()[:at] + b"\x02" + out.getvalue()[at + 1 :]
+    turned = Image.open(io.BytesIO(other)).convert("RGB")
+    yield case("JPEG YCCK", other, *turned.size, 3, 255, list(turned.tobytes()), 4 / 255)
     yield case("JPEG CMYK", out.getvalue(), *seen.size, 3, 255, list(seen.tobytes()), 4 / 255)
 
 
