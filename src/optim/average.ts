@@ -22,7 +22,7 @@ export interface AverageOptions {
  * the optimizer, in a compiled step or outside. `apply` gives the parameters the average, `restore` their own values again.
  * Polyak and Juditsky, 1992; the warm-up is that of TensorFlow's ExponentialMovingAverage.
  * @throws ValueError without parameters, and unless decay is from 0 to 1
- * @example new ExponentialMovingAverage([tensor([1, 2])], { decay: 0.75 }).averages[0] // [1, 2]
+ * @example new optim.ExponentialMovingAverage([tensor([1, 2])], { decay: 0.75 }).averages[0] // [1, 2]
  */
 export class ExponentialMovingAverage {
   readonly params: readonly Tensor[]
