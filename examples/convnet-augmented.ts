@@ -1,4 +1,4 @@
-/** The two-layer convolution network with batch norm, Adam under a one-cycle schedule, and digits moved and turned. */
+/** The two-layer convolution network with batch norm, Adam under a one-cycle schedule, and randomly shifted and rotated digits. */
 import { DataLoader, mnist } from 'nabla/data'
 import { ConvNet } from 'nabla/models'
 import { Adam, OneCycleLR } from 'nabla/optim'
@@ -33,7 +33,7 @@ export default {
       optimizer,
       schedule: new OneCycleLR(optimizer, lr, { epochs, stepsPerEpoch: loader.length }),
       scheduleEvery: 'step',
-      // Inside of the compiled step; what moves in has the value of empty paper.
+      // Part of the compiled step; pixels from outside of the image are background.
       transform: randomAffine({
         degrees: 10,
         translate: [0.08, 0.08],

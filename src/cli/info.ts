@@ -1,7 +1,7 @@
 import { availableBackends, backend } from '../backends/registry.js'
 import '../index.js'
 
-/** Prints the backend in use and what it runs on. */
+/** Prints the backend in use and its environment. */
 export function info(version: string, json: boolean): void {
   const facts = { nabla: version, ...backend().info(), available: availableBackends().join(', ') }
   if (json) {

@@ -1,4 +1,4 @@
-/** Ctrl-C while a network is trained: the first one is asked for politely, the second one ends at once. */
+/** Ctrl-C during training: the first one saves and stops, the second one ends the process at once. */
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
 type Signal = keyof typeof exitCodes
 
@@ -14,11 +14,11 @@ export class Interrupted extends Error {
 export interface Asked {
   /** The signal that asked to stop, once there was one. */
   readonly signal: Signal | undefined
-  /** Back to what signals do otherwise. */
+  /** Restores the default behavior of the signals. */
   release(): void
 }
 
-/** Notes a signal to stop. After the first one, the next ends the process as it does without this. */
+/** Records the first signal to stop; the next one ends the process as usual. */
 export function onInterrupt(): Asked {
   let signal: Signal | undefined
   const release = () => {

@@ -68,7 +68,7 @@ const train = program
   .option('--threads <n>', 'threads (default: all cores)', whole(1))
   .option('--out <folder>', 'where to save the run (default: runs/<recipe>-<time>)')
   .option('--quick', 'few examples, to see that everything runs; the result is not checked')
-  .option('--resume <run>', 'the folder of a run that was stopped, which goes on')
+  .option('--resume <run>', 'continue the stopped run of this folder')
   .option('--json', 'one JSON object a line, the last one with the result')
   .action(async (name: string | undefined, options) => {
     const { listRecipes, loadRecipe } = await import('./recipes.js')
@@ -77,7 +77,7 @@ const train = program
       const { task, options: before } = readConfig(options.resume)
       if (name !== undefined && name !== task)
         program.error(`error: the run in ${options.resume} is one of ${task}, not of ${name}`)
-      // What was not given stays as it was: the run ends with the bits of one that was never stopped.
+      // Options that were not given keep their values, so that the run ends with the same bits as one that was never stopped.
       const { seed: _, ...more } = options
       const whole = { ...before, ...more }
       if (task === 'digits') return (await import('./digits.js')).trainDigits(whole as never)
@@ -131,7 +131,7 @@ program
     (await import('./predict.js')).predict(run, image, options),
   )
 
-// Whoever reads this has gone (`nabla train | head`), or the disk is full: nothing more can be said.
+// The reader has closed the pipe (`nabla train | head`), or the disk is full: end without a message.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 

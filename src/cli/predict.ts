@@ -26,7 +26,7 @@ export function readImage(path: string, wanted: { height: number; width: number 
     { length: width * height },
     (_, i) => ((data[4 * i]! + data[4 * i + 1]! + data[4 * i + 2]!) / 3) * data[4 * i + 3]!,
   )
-  // Dark strokes on light ground are turned around: the corners tell.
+  // Dark strokes on a light background are inverted; the corners show the background.
   const corners = [0, width - 1, (height - 1) * width, height * width - 1]
   const ground = corners.reduce((s, c) => s + gray[c]!, 0) / 4
   if (ground > 0.5) for (let i = 0; i < gray.length; i++) gray[i] = 1 - gray[i]!

@@ -61,7 +61,7 @@ export interface Recipe {
   expect: Record<string, Bound>
   /** Recipes with one have runs that `nabla predict` can use. */
   classifier?: Classifier
-  /** Trains, and gives its measures by name. */
+  /** Trains, and returns its measures by name. */
   run(s: Session): Promise<Record<string, number>> | Record<string, number>
 }
 
@@ -82,7 +82,7 @@ export interface SessionOptions {
   json?: boolean
   /** The short form: few examples, whose result is not checked. */
   quick?: boolean
-  /** The folder of a run that was stopped, which goes on. */
+  /** The folder of a stopped run to continue. */
   resume?: string
 }
 
@@ -96,7 +96,7 @@ const sumOf = (config: object) =>
     .toString(16)
     .padStart(8, '0')
 
-/** What a run that goes on was started with. @throws FileError for a folder without a run, and a changed configuration */
+/** The options with which a run was started. @throws FileError for a folder without a run, and a changed configuration */
 export function readConfig(folder: string): { task: string; options: SessionOptions } {
   const path = join(folder, CONFIG)
   const refuse = (rule: string, got: string, fix?: string): never => {
@@ -119,7 +119,7 @@ export function readConfig(folder: string): { task: string; options: SessionOpti
   return rest as unknown as { task: string; options: SessionOptions }
 }
 
-/** One run: where to compute, and where what happens is told and kept. */
+/** One run: its backend, its output and its folder. */
 export class Session<O extends SessionOptions = RecipeOptions> {
   readonly options: O
   private place: string
@@ -162,17 +162,17 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     }
     const wanted = this.place
     const { json, resume, ...kept } = this.options
-    // The same backend and threads give the same bits when the run goes on.
+    // A resumed run needs the same backend and threads for the same bits.
     const options = { ...kept, backend: info.backend, threads: info.threads, out: undefined }
     const entry = JSON.parse(JSON.stringify({ ...whole, options })) as object
     const text = JSON.stringify({ ...entry, checksum: sumOf(entry) }, null, 2)
     this.place = claimFolder(wanted, CONFIG, `${text}\n`)
     if (this.place !== wanted)
-      this.say(`${wanted} holds a run already: this one is saved in ${this.place}`)
+      this.say(`${wanted} already holds a run: this one is saved in ${this.place}`)
     writeAtomic(join(this.folder, METRICS), '')
     this.emit({ event: 'start', ...whole })
   }
-  /** The files of a run that goes on: metrics after its last checkpoint are of steps that will be made again. */
+  /** Prepares the folder of a resumed run: metrics after its last checkpoint are removed, since those steps run again. */
   private goOn(): void {
     const list = Array.from({ length: this.trainings + 1 }, (_, k) =>
       this.checkpointPath(k + 1),
@@ -199,8 +199,8 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     if (existsSync(path) && statSync(path).size > bytes && bytes > 0) truncateSync(path, bytes)
     this.say(
       newest
-        ? `going on with the run in ${this.folder}`
-        : `the run in ${this.folder} has no checkpoint yet: it begins anew`,
+        ? `continuing the run in ${this.folder}`
+        : `the run in ${this.folder} has no checkpoint yet: it starts from the beginning`,
     )
     if (!newest) writeAtomic(path, '')
     this.emit({ event: 'resume', task: this.task })
@@ -262,7 +262,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
   }
   /**
    * Trains with a live bar for each epoch; epochs come from the options unless given. A checkpoint is written after every
-   * epoch, every half minute and at Ctrl-C; a run that goes on takes it up.
+   * epoch, every half minute and at Ctrl-C; a resumed run continues from it.
    * @throws Interrupted at Ctrl-C, when the run has been saved
    */
   async train(
@@ -318,7 +318,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
         ;(this.finished as (() => void) | undefined)?.()
         throw new Interrupted(
           asked.signal,
-          `stopped after step ${trainer.step}, saved in ${this.folder}. Go on with: nabla train --resume ${this.folder}`,
+          `stopped after step ${trainer.step}, saved in ${this.folder}. Continue with: nabla train --resume ${this.folder}`,
         )
       }
       if (trainer.stopped) this.say(`stopped: ${trainer.stopped}`)
@@ -330,7 +330,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     }
   }
 
-  /** @throws TrainingError: what has diverged is not kept */
+  /** @throws TrainingError for values that are not finite: a run that diverged is not saved */
   demandFinite(what: string, values: ArrayLike<number>): void {
     for (let i = 0; i < values.length; i++)
       if (!Number.isFinite(values[i]))
@@ -342,7 +342,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
         })
   }
 
-  /** Classifies test data by the largest output: prints the confusion matrix, gives it with all outputs. */
+  /** Classifies test data by the largest output: prints the confusion matrix, and returns it with all outputs. */
   test(
     model: Model,
     data: BatchSource,
@@ -409,7 +409,7 @@ const told = (b: Bound) =>
 
 /**
  * Runs a recipe and checks its result where the options are its own.
- * @throws TrainingError for a result that is not what the recipe promises
+ * @throws TrainingError when the result misses the bounds of the recipe
  */
 export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = {}): Promise<void> {
   const short = given.quick ? { epochs: 1, limit: 2000, ...recipe.quick } : {}
@@ -440,7 +440,7 @@ export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = 
   if (checked && failures.length > 0)
     throw new TrainingError({
       op: recipe.name,
-      rule: 'the run must reach what the recipe promises',
+      rule: 'the run must reach the bounds of the recipe',
       got: failures.join('; '),
       fix: 'Another seed may do; if not, something is broken.',
     })

@@ -17,7 +17,7 @@ import {
 import { average, correction, type Decay, noDecay, oneMinus, penalized } from './options.js'
 
 interface MomentOptions extends OptimizerOptions, Decay {
-  /** How much of the averages of the gradient and of its square is kept at a step. */
+  /** Decay rates of the running averages of the gradient and of its square. */
   betas?: readonly [number, number]
   eps?: number
 }
@@ -45,7 +45,7 @@ export class Adam extends Optimizer<AdamOptions> {
     return this.moved(p, penalized(g, p, o), s, o, at)
   }
   protected moved(p: Tensor, d: Tensor, s: State, o: Required<AdamOptions>, at: Step): Tensor {
-    const b1 = at.dials.beta1 ?? o.betas[0]
+    const b1 = at.hyperparameters.beta1 ?? o.betas[0]
     const m = average(s.expAvg!, d, b1)
     let v = average(s.expAvgSq!, square(d), o.betas[1])
     if (o.amsgrad) {
@@ -84,7 +84,7 @@ export class Adamax extends Optimizer<MomentOptions> {
     return { expAvg: zeroState(p), expInf: zeroState(p) }
   }
   protected update(p: Tensor, g: Tensor, s: State, o: Required<MomentOptions>, at: Step): Tensor {
-    const b1 = at.dials.beta1 ?? o.betas[0]
+    const b1 = at.hyperparameters.beta1 ?? o.betas[0]
     const d = penalized(g, p, o)
     const m = average(s.expAvg!, d, b1)
     const u = maximum(mul(s.expInf!, o.betas[1]), add(abs(d), o.eps))
@@ -108,7 +108,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
     return { ...zeroMoments(p), muProduct: scalarState(p, 1) }
   }
   protected update(p: Tensor, g: Tensor, s: State, o: Required<NAdamOptions>, at: Step): Tensor {
-    const b1 = at.dials.beta1 ?? o.betas[0]
+    const b1 = at.hyperparameters.beta1 ?? o.betas[0]
     const d = penalized(g, p, o)
     const t = at.count
     const mu = (step: Tensor) =>
@@ -135,7 +135,7 @@ export class RAdam extends Optimizer<MomentOptions> {
     return zeroMoments(p)
   }
   protected update(p: Tensor, g: Tensor, s: State, o: Required<MomentOptions>, at: Step): Tensor {
-    const b1 = at.dials.beta1 ?? o.betas[0]
+    const b1 = at.hyperparameters.beta1 ?? o.betas[0]
     const b2 = o.betas[1]
     const d = penalized(g, p, o)
     const t = at.count

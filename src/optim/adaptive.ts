@@ -100,7 +100,7 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     const spread = o.centered ? sub(v, square(average(s.gradAvg!, d, o.alpha))) : v
     const step = div(d, add(sqrt(spread), o.eps))
     if (o.momentum === 0) return sub(p, mul(at.rate, step))
-    const b = add(mul(s.momentumBuffer!, at.dials.momentum ?? o.momentum), step)
+    const b = add(mul(s.momentumBuffer!, at.hyperparameters.momentum ?? o.momentum), step)
     assign(s.momentumBuffer!, b)
     return sub(p, mul(at.rate, b))
   }
@@ -114,7 +114,7 @@ export interface AdafactorOptions extends OptimizerOptions, Decay {
   d?: number
 }
 /**
- * Second moments of matrices kept as row and column means, rates relative to the size of the parameter.
+ * Second moments of matrices kept as row and column means, learning rates relative to the size of the parameter.
  * Shazeer and Stern, 2018, algorithms 4 and 5; defaults as in PyTorch 2.5.
  */
 export class Adafactor extends Optimizer<AdafactorOptions> {

@@ -19,7 +19,7 @@ export interface AverageOptions {
 
 /**
  * An exponential moving average of parameters: θ̄ ← β θ̄ + (1 − β) θ with every `update`, which belongs after the step of
- * the optimizer, in a compiled step or outside. `apply` gives the parameters the average, `restore` their own values again.
+ * the optimizer, in a compiled step or outside. `apply` writes the averages into the parameters, `restore` writes the original values back.
  * Polyak and Juditsky, 1992; the warm-up is that of TensorFlow's ExponentialMovingAverage.
  * @throws ValueError without parameters, and unless decay is from 0 to 1
  * @example new optim.ExponentialMovingAverage([tensor([1, 2])], { decay: 0.75 }).averages[0] // [1, 2]
@@ -65,7 +65,7 @@ export class ExponentialMovingAverage {
       })
     })
   }
-  /** Takes in the present values. @throws ValueError while the parameters hold the average */
+  /** Updates the averages with the current values. @throws ValueError while the parameters hold the averages */
   update(): void {
     if (this.kept)
       throw new ValueError({
@@ -77,13 +77,13 @@ export class ExponentialMovingAverage {
     if (state.recorder) this.move()
     else this.program()
   }
-  /** Gives the parameters the average, until `restore`. */
+  /** Writes the averages into the parameters, until `restore`. */
   apply(): void {
     if (this.kept) return
     this.kept = copies(this.params)
     put(this.params, this.averages)
   }
-  /** Gives the parameters the values again that they had before `apply`. */
+  /** Writes back the values that the parameters had before `apply`. */
   restore(): void {
     if (this.kept) put(this.params, this.kept)
     this.kept = undefined

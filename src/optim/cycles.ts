@@ -31,7 +31,7 @@ const cyclicOptions: OptionNames<CyclicOptions> = {
 /**
  * The rate goes from baseLr up to maxLr and back in straight lines, again and again; the momentum from maxMomentum down
  * to baseMomentum and back. Smith, 2017.
- * @throws ValueError when the momentum shall move and the optimizer has none
+ * @throws ValueError when the momentum should be cycled and the optimizer has none
  */
 export class CyclicLR extends Scheduler {
   private readonly maxLrs: number[]
@@ -127,7 +127,7 @@ interface Phase {
 
 /**
  * One rise of the rate to maxLr and one fall far below where it began; the momentum the other way. Smith and Topin, 2018.
- * @throws ValueError without a number of steps, for a step beyond it, and when the momentum shall move and there is none
+ * @throws ValueError without a number of steps, for a step beyond it, and when the momentum should be cycled and the optimizer has none
  */
 export class OneCycleLR extends Scheduler {
   private readonly maxLrs: number[]

@@ -23,7 +23,7 @@ export interface LBFGSOptions extends OptimizerOptions {
   toleranceGrad?: number
   /** Ends when loss or parameters change less. */
   toleranceChange?: number
-  /** Pairs of differences that are kept. */
+  /** How many pairs of differences are stored. */
   historySize?: number
   lineSearchFn?: 'strongWolfe' | null
 }
@@ -33,7 +33,7 @@ const dot = (a: Tensor, b: Tensor) => sum(mul(a, b)).item()
 const largest = (a: Tensor) => amax(abs(a)).item()
 const allFinite = (a: Tensor) => Number.isFinite(largest(a))
 
-/** What goes on from step to step. */
+/** The state that is carried from step to step. */
 interface Memory {
   /** Differences of gradients and of positions, and 1/(y·s). */
   y: Tensor[]

@@ -40,7 +40,7 @@ function cubic(a: Point, b: Point, lo = Math.min(a.t, b.t), hi = Math.max(a.t, b
   return Math.min(Math.max(t, lo), hi)
 }
 
-/** Tries lengths until the loss has fallen enough and its slope is flat enough; gives the best found. */
+/** Tries lengths until the loss has fallen enough and its slope is flat enough; returns the best one found. */
 export function strongWolfe(
   at: (t: number) => Loss,
   { t: first, d, start, slope, toleranceChange, c1 = 1e-4, c2 = 0.9, maxEvaluations = 25 }: Search,

@@ -35,7 +35,7 @@ export type Params<O> = readonly Tensor[] | readonly ParamGroup<O>[]
 export type State = Record<string, Tensor>
 
 /** Options besides the rate that a schedule has moved: tensors from then on, so that nothing is traced anew. */
-export interface Dials {
+export interface Hyperparameters {
   momentum?: Tensor
   beta1?: Tensor
 }
@@ -45,7 +45,7 @@ export interface Group<O> {
   options: O
   /** Learning rate, as the tensor that programs read: it changes without tracing anew. */
   rate: Tensor
-  dials: Dials
+  hyperparameters: Hyperparameters
   /** Parameters that have made the same number of steps, and that number as a tensor. */
   cohorts: { params: Set<Tensor>; count: Tensor }[]
   /** Counts changes of the cohorts, which programs are made for. */
@@ -57,7 +57,7 @@ export interface Step {
   rate: Tensor
   /** Steps of this parameter, this one included. */
   count: Tensor
-  dials: Dials
+  hyperparameters: Hyperparameters
 }
 
 /** What a resumed run needs: the tensors (of each parameter its state and steps), and the options of each group. */
@@ -66,7 +66,7 @@ export interface OptimizerState<O> {
   groups: { lr: number; options: O }[]
 }
 
-/** Runs `f` outside of any program being traced: what it makes is there from now on. */
+/** Runs `f` outside of any program being traced, so that the tensors it creates stay. */
 const outside = <T>(f: () => T): T =>
   withState('recorder', undefined, () => withState('scope', undefined, f))
 
@@ -80,7 +80,7 @@ const write = (t: Tensor, value: number): void => {
 }
 
 /**
- * Base of all optimizers. One is written for one tensor: `init` makes its state, `update` gives its new value.
+ * Base of all optimizers. One is written for one tensor: `init` creates its state, `update` returns its new value.
  * Eagerly a whole step is one program; inside of `compile` it becomes part of the traced one.
  */
 export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
@@ -144,7 +144,14 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
       seen.add(p)
     }
     const rate = this.scalar(options.lr, params)
-    const group = { params: [...params], options, rate, dials: {}, cohorts: [], layout: 0 }
+    const group = {
+      params: [...params],
+      options,
+      rate,
+      hyperparameters: {},
+      cohorts: [],
+      layout: 0,
+    }
     this.groups.push(group)
   }
 
@@ -197,9 +204,9 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     if (options.betas) options.betas = [value, ...options.betas.slice(1)]
     else options.momentum = value
     const name = options.betas ? 'beta1' : 'momentum'
-    const dial = group.dials[name]
-    if (dial) write(dial, value)
-    else group.dials[name] = this.scalar(value, group.params)
+    const scheduled = group.hyperparameters[name]
+    if (scheduled) write(scheduled, value)
+    else group.hyperparameters[name] = this.scalar(value, group.params)
   }
 
   zeroGrad(): void {
@@ -223,8 +230,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   }
 
   /**
-   * What becomes of a step whose gradients are not finite: 'throw' reports it (and later steps wait for that), 'skip'
-   * leaves it out and goes on. Either way `foundInf` tells.
+   * How a step whose gradients are not finite is handled: 'throw' reports an error (later steps change nothing until it is
+   * thrown), 'skip' skips the step and continues. `foundInf` shows it in both cases.
    */
   nonFiniteGradients: 'throw' | 'skip' = 'throw'
 
@@ -252,7 +259,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
       if (plan.every(({ members }) => members.size === 0)) throw this.withoutGradients()
       const fine = this.checkGradients(when)
       for (const { group, members } of plan) {
-        const { options, dials, rate } = group
+        const { options, hyperparameters, rate } = group
         for (const { params, count } of group.cohorts) {
           const moving = [...params].filter((p) => members.has(p))
           if (moving.length === 0) continue
@@ -262,7 +269,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
             const g = p.grad!
             const s = this.state.get(p)!
             const moved = remember([p, ...Object.values(s)])
-            const step = { rate, count, dials }
+            const step = { rate, count, hyperparameters }
             assign(p, this.update(p, options.maximize ? neg(g) : g, s, options, step))
             moved(fine)
           }
@@ -281,7 +288,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     })
   }
 
-  /** Whether every gradient is finite (and `when` is true), as a scalar; keeps the answer in `foundInf`. */
+  /** Whether every gradient is finite (and `when` is true), as a scalar; stores the result in `foundInf`. */
   private checkGradients(when: Tensor | undefined): Tensor {
     const status = this.foundInf
     const sticky = guard(() => this.nonFiniteGradients) === 'throw'
@@ -289,7 +296,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     this.groups
       .flatMap((g) => g.params)
       .forEach((p, i) => {
-        // 0 times a number is 0, and NaN for what is not finite; sums of huge numbers, which are fine, would overflow.
+        // 0 · g is 0 for finite g and NaN otherwise. A sum of |g| would overflow for large finite gradients.
         if (p.requiresGrad && p.grad) code = where(eq(sum(mul(p.grad, 0)), 0), code ?? 0, i + 1)
       })
     assign(status, sticky ? where(eq(status, 0), code!, status) : code!)
@@ -299,7 +306,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     return eq(status, 0)
   }
 
-  /** Looks at what the last steps have found, and forgets it. */
+  /** Reads `foundInf` of the last steps and resets it. */
   takeFound(): { parameter: Tensor | undefined } | undefined {
     removePending(this.report)
     if (!this.found) return undefined
@@ -328,17 +335,21 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     })
   }
 
-  /** Options other than the rate and the dials are part of the program. */
+  /** Options other than the rate and those that a schedule has moved are part of the program. */
   private guardOptions(group: Group<Required<O>>): void {
-    const moved = { lr: true, momentum: group.dials.momentum, betas: group.dials.beta1 }
+    const moved = {
+      lr: true,
+      momentum: group.hyperparameters.momentum,
+      betas: group.hyperparameters.beta1,
+    }
     for (const key of Object.keys(group.options))
       if (!moved[key as 'lr']) guard(() => group.options[key as keyof O])
-    guard(() => group.dials.momentum ?? group.dials.beta1)
+    guard(() => group.hyperparameters.momentum ?? group.hyperparameters.beta1)
     guard(() => group.layout)
   }
 
   /**
-   * Gives new parameters their state, and keeps together what has made the same number of steps: parameters that join
+   * Creates the state of new parameters, and groups parameters by the number of their steps: those that join
    * or pause (frozen, without a gradient) count on their own.
    */
   private arrange(group: Group<Required<O>>, active: readonly Tensor[]): void {
@@ -380,13 +391,13 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   }
 
   /**
-   * Takes over a saved state; nothing is changed when it does not fit.
+   * Loads a saved state; nothing is changed when it does not fit.
    * @throws ValueError when the groups, their options or the names of the states do not agree, ShapeError for a shape
    */
   loadStateDict(saved: OptimizerState<Required<O>>): void {
     this.prepareStateDict(saved)()
   }
-  /** Checks a saved state, and gives the function that takes it over: that one throws nothing. */
+  /** Checks a saved state and returns a function that loads it; that function throws no error. */
   prepareStateDict(saved: OptimizerState<Required<O>>): () => void {
     const op = `${this.constructor.name}.loadStateDict`
     if (!Array.isArray(saved?.groups) || typeof saved.tensors !== 'object')
@@ -474,7 +485,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     this.groups.forEach((g, i) => {
       Object.assign(g.options, options[i])
       this.setLr(g, options[i]!.lr)
-      if (g.dials.momentum ?? g.dials.beta1) this.setMomentum(g, this.momentumOf(g)!)
+      if (g.hyperparameters.momentum ?? g.hyperparameters.beta1)
+        this.setMomentum(g, this.momentumOf(g)!)
       for (const p of g.params) {
         const own = fresh.get(p)
         if (own)

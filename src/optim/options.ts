@@ -1,4 +1,4 @@
-/** Options that optimizers share: what they must be, and what they do to a gradient. */
+/** Options that optimizers share: their rules, and their effect on a gradient. */
 import { add, mul, sub, neg } from '../ops/arithmetic.js'
 import { ValueError } from '../core/errors.js'
 import { checkOptions, showValue } from '../core/options.js'

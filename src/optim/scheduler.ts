@@ -69,14 +69,14 @@ export abstract class Scheduler {
     return { lastEpoch: this.lastEpoch, baseLrs: [...this.baseLrs] }
   }
   /**
-   * Goes on from a saved state; nothing is changed when it does not fit. The present rates belong to the optimizer,
-   * which saves them.
+   * Continues from a saved state; nothing is changed when it does not fit. The current learning rates are saved with
+   * the optimizer.
    * @throws ValueError for a state of another kind of schedule, or of another number of groups
    */
   loadStateDict(state: SchedulerState): void {
     this.prepareStateDict(state)()
   }
-  /** Checks a saved state, and gives the function that takes it over: that one throws nothing. */
+  /** Checks a saved state and returns a function that loads it; that function throws no error. */
   prepareStateDict(state: SchedulerState): () => void {
     const op = `${this.constructor.name}.loadStateDict`
     const own = Object.keys(this.stateDict())

@@ -293,10 +293,10 @@ export class NoamLR extends Scheduler {
 }
 
 export interface PlateauOptions {
-  /** Is a smaller metric better, or a larger one? 'min' unless given; in `fit`, what the metric that it watches says. */
+  /** Is a smaller metric better, or a larger one? 'min' unless given; in `fit`, the direction of the metric that it watches. */
   mode?: 'min' | 'max'
   factor?: number
-  /** Steps without improvement that are let pass. */
+  /** Steps without improvement that are tolerated. */
   patience?: number
   threshold?: number
   /** Is the threshold a share of the best, or a difference from it? */
@@ -492,7 +492,7 @@ export class SequentialLR extends Scheduler {
   }
 }
 
-/** Schedules that all act at each step, one on what the other leaves. @throws ValueError for several optimizers */
+/** Schedules that all act at each step, one after the other. @throws ValueError for several optimizers */
 export class ChainedScheduler extends Scheduler {
   private readonly schedulers: readonly Scheduler[]
   constructor(schedulers: readonly Scheduler[]) {

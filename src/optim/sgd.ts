@@ -51,7 +51,7 @@ export class SGD extends Optimizer<SGDOptions> {
   protected update(p: Tensor, g: Tensor, s: State, o: Required<SGDOptions>, at: Step): Tensor {
     let d = penalized(g, p, o)
     if (o.momentum !== 0) {
-      const momentum = at.dials.momentum ?? o.momentum
+      const momentum = at.hyperparameters.momentum ?? o.momentum
       const share = o.dampening === 0 ? d : mul(d, where(gt(at.count, 1), 1 - o.dampening, 1))
       const v = add(mul(s.momentumBuffer!, momentum), share)
       assign(s.momentumBuffer!, v)
@@ -143,7 +143,7 @@ export class Lion extends Optimizer<LionOptions> {
     return { expAvg: zeroState(p) }
   }
   protected update(p: Tensor, g: Tensor, s: State, o: Required<LionOptions>, at: Step): Tensor {
-    const b1 = at.dials.beta1 ?? o.betas[0]
+    const b1 = at.hyperparameters.beta1 ?? o.betas[0]
     const d = penalized(g, p, { l1: o.l1 })
     const direction = sign(lerp(d, s.expAvg!, b1))
     const shrunk = o.weightDecay === 0 ? p : mul(p, sub(1, mul(at.rate, o.weightDecay)))

@@ -1,11 +1,11 @@
-/** What a callback is, and how `fit` calls those that it is given. */
+/** The interface of callbacks, and how `fit` calls them. */
 import { ValueError } from '../core/errors.js'
 import { showValue } from '../core/options.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import type { Batch, LossFunction, Model } from './evaluate.js'
 import type { Metric } from './metrics.js'
 
-/** What is known after an epoch. Metrics of the validation data stand under `val` and their name. */
+/** The numbers of an epoch. Metrics of the validation data have the prefix `val`. */
 export interface EpochLog {
   /** From 0. */
   epoch: number
@@ -19,7 +19,7 @@ export interface EpochLog {
   [metric: string]: number | undefined
 }
 
-/** What is known after a batch. Numbers that the step computes are read from it when they are asked for. */
+/** The numbers of a batch. Loss and accuracy are read from the device when they are accessed. */
 export interface BatchLog {
   epoch: number
   /** From 1. */
@@ -39,7 +39,7 @@ export interface Trainer {
   readonly model: Model
   readonly optimizer: Optimizer
   readonly loss: LossFunction
-  /** How many there shall be, and those so far. */
+  /** How many epochs training has in all, and the logs of those that have ended. */
   readonly epochs: number
   readonly history: EpochLog[]
   /** In an epoch; Infinity when the data do not say. */
@@ -58,16 +58,16 @@ export interface Trainer {
   readonly stopped: string | undefined
   /**
    * The run as it is now, to be given to `resume`.
-   * @throws TrainingError when weights are not finite: such a run is not kept
+   * @throws TrainingError when weights are not finite: such a run is not saved
    */
   checkpoint(): Uint8Array
 }
 
 /** Called at the moments of training; all are optional. */
 export interface Callback {
-  /** Under this name its state is kept in checkpoints. */
+  /** The name under which checkpoints save its state. */
   name?: string
-  /** Called after the others at each moment: it writes down what they have made of it. */
+  /** Called after the other callbacks at each moment, because it saves their states. */
   readonly last?: boolean
   onTrainStart?(t: Trainer): void
   onEpochStart?(t: Trainer, epoch: number): void
@@ -76,9 +76,9 @@ export interface Callback {
   onTrainEnd?(t: Trainer): void
   /** Called however training ends, also by an error: open files and bars are closed here. */
   onClose?(): void
-  /** What a resumed run must know of it, as plain data. */
+  /** The state that a resumed run needs, as plain data and tensors. */
   state?(): unknown
-  /** Takes over such a state. @throws ValueError for one that it did not make, and changes nothing then */
+  /** Loads such a state. @throws ValueError for a state of another kind; nothing is changed then */
   restore?(state: unknown): void
 }
 const moments = ['onTrainStart', 'onEpochStart', 'onBatchEnd', 'onEpochEnd', 'onTrainEnd'] as const
@@ -89,7 +89,7 @@ export class Callbacks {
   private readonly list: readonly Callback[]
   private readonly named: readonly [string, Callback][]
 
-  /** @throws ValueError for what is no callback, such as a class that was not made an instance of */
+  /** @throws ValueError for a value that is not a callback, such as a class instead of an instance */
   constructor(given: readonly Callback[], own: readonly Callback[] = []) {
     if (!Array.isArray(given))
       throw new ValueError({ op: 'fit', rule: 'callbacks are a list', got: showValue(given) })
@@ -109,7 +109,7 @@ export class Callbacks {
     }
     this.list = [...list.filter((c) => !c.last), ...list.filter((c) => c.last)]
     const seen = new Map<string, number>()
-    // Those of `fit` itself keep nothing, and must not change the names of others.
+    // The callbacks of `fit` itself have no state, and must not change the names of the user's.
     this.named = given.map((c, i) => {
       const name = c.name ?? `callback${i}`
       const n = (seen.get(name) ?? 0) + 1
@@ -118,7 +118,7 @@ export class Callbacks {
     })
   }
 
-  /** Calls all of them, also when one throws: a moment that is written down has reached everybody. @throws the first error */
+  /** Calls all of them, also when one throws, so that every callback has seen a moment that is saved. @throws the first error */
   call(moment: Moment, ...args: unknown[]): void {
     const errors: unknown[] = []
     for (const c of this.list)
@@ -137,7 +137,7 @@ export class Callbacks {
     for (const [name, c] of this.named) if (c.state) states[name] = c.state()
     return states
   }
-  /** Takes over saved states, all or none; the function that comes back undoes it. */
+  /** Prepares to load saved states, all or none; `undo` restores the states from before. */
   prepare(saved: Readonly<Record<string, unknown>>): { take(): void; undo(): void } {
     const done: [Callback, unknown][] = []
     const undo = () => {

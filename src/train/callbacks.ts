@@ -1,4 +1,4 @@
-/** Things that watch a training run: stop it, keep its best, write it down. */
+/** Callbacks: stop training early, save checkpoints and logs, watch gradients, average weights. */
 import { ValueError } from '../core/errors.js'
 import { checkOptions, isPlainObject, showValue } from '../core/options.js'
 import { appendBytes, removeFile, writeAtomic } from '../io/files.js'
@@ -240,7 +240,7 @@ export interface PeriodicOptions {
 
 /**
  * Writes a checkpoint after every n epochs, or every n batches or seconds, each over the one before unless `keep` says
- * how many of the last to keep. To go on: `fit(model, { resume: path, ... })`. It is called after the other callbacks,
+ * how many of the last to keep. To continue: `fit(model, { resume: path, ... })`. It is called after the other callbacks,
  * wherever it stands among them, so that their states are those after this moment.
  */
 export class PeriodicCheckpoint implements Callback {
@@ -340,7 +340,7 @@ export class JsonLog implements Callback {
 let files = 0
 /**
  * Writes the loss of every n-th step and the numbers of every epoch as TensorBoard events into a folder, each at once.
- * A resumed run has a file of its own, which tells TensorBoard to forget what came after the checkpoint.
+ * A resumed run writes a new file, which tells TensorBoard to drop the events after the checkpoint.
  */
 export class TensorBoard implements Callback {
   readonly last = true
@@ -382,7 +382,7 @@ export interface GradientReport extends Inspection {
 
 /**
  * Statistics of activations, errors and gradients by layer, of the epoch's last batch in evaluation mode, after every
- * n-th epoch, with a verdict: vanishing, exploding or healthy. Training goes on as if nobody had looked.
+ * n-th epoch, with a verdict: vanishing, exploding or healthy. Training is not changed by it.
  */
 export class GradientMonitor implements Callback {
   readonly reports: GradientReport[] = []

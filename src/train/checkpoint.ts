@@ -1,4 +1,4 @@
-/** All that a training run is at one moment, as one safetensors file: a run that goes on from it ends with the same bits. */
+/** The complete state of a training run as one safetensors file: a run that is resumed from it ends with the same bits. */
 import { FileError, show, ValueError } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
 import { parseChecked, serializeChecked } from '../io/checksum.js'
@@ -14,13 +14,13 @@ export interface Schedule {
   step(metric?: number): void
   stateDict(): unknown
   loadStateDict(state: never): void
-  /** Checks a saved state, and gives the function that takes it over. */
+  /** Checks a saved state and returns a function that loads it. */
   prepareStateDict?(state: never): () => void
   /** Told by `fit` which number of the log it will be given, and whether small or large values of that are good. */
   watch?(name: string, better: 'min' | 'max' | undefined): void
 }
 
-/** What belongs to a run and is saved with it. */
+/** The parts of a run that a checkpoint saves. */
 export interface Parts {
   model: Module
   optimizer?: Optimizer
@@ -80,7 +80,7 @@ export function serializeCheckpoint(
   return serializeChecked(tensors, { checkpoint: JSON.stringify(header, encode) })
 }
 
-/** What `accept` makes of `extra`: false for one that was not saved so, or how to take it over and to undo that. */
+/** The result of `accept`: false refuses `extra`; an object tells how to load it and how to undo that. */
 export type Restored = boolean | { take(): void; undo(): void }
 
 /** The metadata of a checkpoint. @throws FileError for bytes that are no checkpoint, or a damaged one */
@@ -118,8 +118,8 @@ function readCheckpoint(bytes: Uint8Array): {
 }
 
 /**
- * Puts everything back into the parts, in place, and gives `extra`, of which `accept` says whether it is as it was
- * saved. Everything is checked before anything changes.
+ * Restores all parts in place and returns `extra`, which `accept` checks first. Everything is checked before anything
+ * changes.
  * @throws FileError for bytes that are no checkpoint, or a damaged one; ValueError or ShapeError when it is one of another
  * model, optimizer or schedule; nothing is changed then
  */
@@ -169,7 +169,7 @@ export function restoreCheckpoint(
     return [p, toBackend(grad, p.backend)]
   })
 
-  // What follows may still be refused: each step can be undone until the last one.
+  // The next steps may still be refused; each can be undone until the last one.
   const undo: (() => void)[] = []
   try {
     if (typeof accepted === 'object') {

@@ -1,4 +1,4 @@
-/** A model on data it does not learn from: loss, metrics, predictions. */
+/** Evaluation of a model: loss, metrics, predictions. */
 import { sum } from '../ops/broadcast.js'
 import { compile } from '../compile/compile.js'
 import { isFloat } from '../core/dtype.js'
@@ -17,10 +17,10 @@ import { classAxis, type Metric } from './metrics.js'
 import { rememberModel, untouched } from './untouched.js'
 
 export type Model = Module & { forward(x: Tensor): Tensor }
-/** A model of any number of inputs; `Out` is what its `forward` gives: a tensor, or several. */
+/** A model of any number of inputs; `Out` is the result of its `forward`: a tensor, or several. */
 export type AnyModel<Out = unknown> = Module & { forward(...inputs: never[]): Out }
 export type Batch = readonly Tensor[]
-/** The loss of what the model gives against the target (or targets), a scalar. */
+/** The loss of the model's output against the target (or targets), a scalar. */
 export type LossFunction<Out = Tensor> = (
   prediction: Out,
   target: Tensor,
@@ -39,17 +39,17 @@ export interface BatchSource {
   release?(batch: Batch): void
 }
 
-/** The next batch, now or later: what the loops below ask their driver for. */
+/** A training loop as a generator: it yields an iterator and receives the next batch, at once or later. */
 export type Asking<R> = Generator<Iterator<Batch> | AsyncIterator<Batch>, R, IteratorResult<Batch>>
 
-/** Drives a loop whose batches are at hand. */
+/** Drives a loop whose batches come synchronously. */
 export function drive<R>(loop: Asking<R>): R {
   let step = loop.next()
   while (!step.done) step = loop.next((step.value as Iterator<Batch>).next())
   return step.value
 }
 
-/** Drives a loop whose batches take time, and gives way to everything else now and then. */
+/** Drives a loop whose batches come asynchronously, and yields to the event loop regularly. */
 export async function driveAsync<R>(loop: Asking<R>): Promise<R> {
   let step = loop.next()
   const giveWay = pacer()
@@ -73,7 +73,7 @@ export function splitBatch(op: string, batch: Batch, inputs?: number): [Batch, B
     })
   return [batch.slice(0, n), batch.slice(n)]
 }
-/** Runs the model on several inputs; how many `forward` takes is the user's affair. */
+/** Runs the model on a list of inputs. */
 export const callModel = (model: AnyModel, inputs: readonly Tensor[]): unknown =>
   (model.forward as (...inputs: readonly Tensor[]) => unknown)(...inputs)
 export const callLoss = (
@@ -85,7 +85,7 @@ export const callLoss = (
 /** Labels that do not count, as in crossEntropy. */
 const IGNORED = -100
 /**
- * How many labels the largest outputs agree with, and how many labels count; null for what is no classification:
+ * The number of correct predictions and the number of labels that count; null when the task is not a classification with
  * labels (N) or (N, L) of integers, and one axis more of outputs.
  */
 export function rightAnswers(
@@ -267,7 +267,7 @@ export function predictions(
 
 const finite = (t: Tensor) => (t.toTypedArray() as Float32Array).every(Number.isFinite)
 
-/** The first parameter or buffer that holds what is not a finite number. */
+/** The name of the first parameter or buffer with a value that is not finite. */
 export function nonFiniteState(model: Module): string | undefined {
   for (const [name, t] of Object.entries(model.stateDict()))
     if (isFloat(t.dtype) && !finite(t)) return name

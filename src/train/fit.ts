@@ -41,7 +41,7 @@ export interface FitOptions<Out = Tensor> extends StepOptions {
   validationSplit?: number
   /** In all, those before a resumed checkpoint included. */
   epochs: number
-  /** Mean over the batch; cross-entropy unless given. It is called with what the model gives and all targets. */
+  /** Mean over the batch; cross-entropy unless given. It is called with the model's output and all targets. */
   loss?: LossFunction<Out>
   /** Measures over the validation data after each epoch. */
   metrics?: Record<string, Metric>
@@ -66,7 +66,7 @@ export interface FitOptions<Out = Tensor> extends StepOptions {
   overfitBatches?: number
   /** One batch of training and validation, to see whether everything runs. */
   fastDevRun?: boolean
-  /** A checkpoint to go on from, or the path of one: the run then ends with the bits of one that was never interrupted. */
+  /** A checkpoint to resume from, or its path: the run then ends with the same bits as one that was never interrupted. */
   resume?: Uint8Array | string
 }
 const fitOptions: OptionNames<FitOptions> = {
@@ -131,7 +131,7 @@ function positive(name: string, n: number | undefined): void {
     refuse(`${name} is a whole number above 0`, `${n}`)
 }
 
-/** Everything that can be known to be wrong before training begins. */
+/** Checks the options before training begins. */
 function checkFit(model: AnyModel, o: FitOptions): void {
   // The model may be named once more: fit(task.model, { ...task, epochs: 3 }).
   const { model: same, ...named } = o as FitOptions & { model?: unknown }
@@ -200,6 +200,7 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
   const callbacks = new Callbacks(options.callbacks ?? [], bars)
   let reason: string | undefined
   let lastBatch: Batch | undefined
+  let moved = false
   const parts = { model, optimizer, ...(schedule && { schedule }) }
   const ledger = new Ledger(model, optimizer)
   const trainer: Trainer = {
@@ -221,8 +222,7 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
       return ledger.at.step
     },
     get moved() {
-      const { batch } = ledger.at
-      return batch > 0 && (batch % accumulate === 0 || batch === batches)
+      return moved
     },
     get lastBatch() {
       return lastBatch
@@ -238,9 +238,9 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
         batches: Number.isFinite(batches) ? batches : 0,
         schedule: schedule !== undefined,
       }
-      // Between the batches of an accumulation, gradients are part of what the run is.
+      // Between the batches of an accumulation, gradients are part of the state of the run.
       return serializeCheckpoint(parts, saved, {
-        gradients: ledger.at.batch % accumulate !== 0 && ledger.at.batch < batches,
+        gradients: !moved && ledger.at.batch > 0,
       })
     },
   }
@@ -292,13 +292,18 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
       const { batch: start } = ledger.at
       source = wait && data.fromAsync ? data.fromAsync(from, start) : data.from(from, start)
       let ended = false
+      // Data that do not know their length: the last batch shows only by the one after it.
+      const looksAhead = accumulate > 1 && !Number.isFinite(batches)
+      let ahead: IteratorResult<Batch> | undefined
       while (ledger.at.batch < batches && reason === undefined) {
-        const next = yield source
+        const next: IteratorResult<Batch> = ahead ?? (yield source)
         ended = next.done === true
         if (next.done) break
+        if (looksAhead) ahead = yield source
         const [xs, ys] = splitBatch('fit', next.value, inputs)
         const i = ledger.at.batch
-        const last = (i + 1) % accumulate === 0 || i + 1 === batches
+        const last = (i + 1) % accumulate === 0 || i + 1 === batches || ahead?.done === true
+        moved = last
         const result = step.run(xs, ys, i % accumulate === 0, last)
         // The loss of the step before is known by now, without waiting for this one.
         ledger.add(result, xs)

@@ -1,4 +1,4 @@
-/** What an epoch has gathered so far, and the steps whose results nobody has read yet. */
+/** The running sums of an epoch, and the step whose results have not been read yet. */
 import { TrainingError } from '../core/errors.js'
 import type { Tensor } from '../ops/tensor.js'
 import { nameOf } from '../ops/names.js'
@@ -7,7 +7,7 @@ import type { BatchLog, EpochLog } from './callback.js'
 import { type AnyModel, type Batch, firstNonFinite } from './evaluate.js'
 import type { StepResult } from './step.js'
 
-/** Where in the data the next batch is, and what the epoch has gathered so far. */
+/** The position in the data, and the running sums of the epoch. */
 export interface Progress {
   epoch: number
   batch: number
@@ -29,15 +29,15 @@ interface Issued {
 }
 
 /**
- * Numbers of a step are read when the next one has been issued, so that a device is not waited for; earlier when somebody
- * asks. A step that was not finite is noticed then; until then the optimizer makes no further step.
+ * The results of a step are read when the next step has been issued, so that `fit` does not wait for a device, or
+ * earlier when a callback accesses them. A step that was not finite is reported then; until then further steps change nothing.
  */
 export class Ledger {
   at: Progress = { ...fresh, epoch: 0, step: 0 }
   private readonly model: AnyModel
   private readonly optimizer: Optimizer
   private waiting: Issued | undefined
-  /** Nothing can be read, nor kept, after it. */
+  /** After it no result can be read and no checkpoint saved. */
   private failed: TrainingError | undefined
   private lastLoss = Number.NaN
   private start = 0
@@ -57,7 +57,7 @@ export class Ledger {
     this.waiting = { result, inputs, step: at.step, epoch: at.epoch, batch: at.batch }
     if (before) this.take(before)
   }
-  /** Reads what has not been read. @throws TrainingError for a step that was not finite */
+  /** Reads the results that have not been read. @throws TrainingError for a step that was not finite */
   settle(): void {
     if (this.failed) throw this.failed
     const { waiting } = this
@@ -106,7 +106,7 @@ export class Ledger {
     this.at.seconds = (performance.now() - this.start) / 1000
   }
 
-  /** The batch's log, whose numbers are read when they are asked for. */
+  /** The batch's log, whose numbers are read when they are accessed. */
   log(epoch: number, batches: number): BatchLog {
     const { batch, step, samples, seconds } = this.at
     const ledger = this

@@ -44,7 +44,7 @@ export interface LrFound {
  * The range test of L. Smith (Cyclical Learning Rates for Training Neural Networks, 2017): the learning rate grows from
  * step to step by one factor, and the loss, smoothed by an exponential average, tells where it helps most. Stops when
  * the loss is four times the best. Weights, optimizer, gradients, the mode of every module and the generator are afterwards as they were.
- * @throws TrainingError when the loss is no number from the start
+ * @throws TrainingError when the loss is not finite from the start
  */
 export function findLr<Out = Tensor>(model: AnyModel<Out>, options: LrFinderOptions<Out>): LrFound {
   const {

@@ -56,7 +56,7 @@ function sameLength(op: string, x: ArrayLike<unknown>, y: ArrayLike<unknown>): v
     })
 }
 
-/** NaN has no order: what ranks or compares it would answer at random. */
+/** NaN has no order: a measure that ranks or compares it would be arbitrary. */
 function refuseNaN(op: string, values: ArrayLike<number>): void {
   for (let i = 0; i < values.length; i++)
     if (Number.isNaN(values[i]))
@@ -110,12 +110,12 @@ export class ConfusionMatrix {
   private row(c: number): number {
     return this.counts[c]!.reduce((a, b) => a + b, 0)
   }
-  /** Of what was called c, the share that is; 0 where nothing was. */
+  /** The share of the predictions of class c that are right; 0 without such predictions. */
   precision(c: number): number {
     const n = this.column(c)
     return n === 0 ? 0 : this.counts[c]![c]! / n
   }
-  /** Of what is c, the share that was found. */
+  /** The share of the examples of class c that were predicted as c; 0 without such examples. */
   recall(c: number): number {
     const n = this.row(c)
     return n === 0 ? 0 : this.counts[c]![c]! / n
@@ -252,7 +252,7 @@ export function r2(predicted: ArrayLike<number>, truth: ArrayLike<number>): numb
   return 1 - residual / total
 }
 
-/** Gathers over the batches of an epoch and gives one number at its end. */
+/** Collects values over the batches of an epoch and computes one number at its end. */
 export interface Metric {
   /** Whether small or large values are good: what EarlyStopping, BestCheckpoint and ReduceLROnPlateau go by. */
   readonly better?: Direction
@@ -386,12 +386,12 @@ abstract class Averaged extends ClassMetric {
     return this.average < m.classes ? m[this.measure](this.average) : 0
   }
 }
-/** TP / (TP + FP): of what was called a class, the share that is one. 0 where nothing was. */
+/** TP / (TP + FP): the share of the predictions of a class that are right. 0 without such predictions. */
 export class Precision extends Averaged {
   protected readonly op = 'Precision'
   protected readonly measure = 'precision'
 }
-/** TP / (TP + FN): of a class, the share that was found. 0 where there is none. */
+/** TP / (TP + FN): the share of the examples of a class that were found. 0 without such examples. */
 export class Recall extends Averaged {
   protected readonly op = 'Recall'
   protected readonly measure = 'recall'

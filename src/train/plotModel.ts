@@ -1,4 +1,4 @@
-/** A network as a picture: what each layer gives to which. */
+/** A diagram of a network: its layers, and how tensors flow between them. */
 import { isFloat } from '../core/dtype.js'
 import { show, ValueError } from '../core/errors.js'
 import { checkOptions, isPlainObject } from '../core/options.js'
@@ -12,12 +12,12 @@ import { zeros } from '../tensor/creation.js'
 import { untouched } from './untouched.js'
 
 export interface PlotModelOptions {
-  /** Modules so deep in the model are one box each; all the way down to layers when not given. */
+  /** Modules at this depth of the model are drawn as one box each; layers when not given. */
   depth?: number
   title?: string
 }
 
-/** A box of the picture. */
+/** A box of the diagram. */
 export interface ModelNode {
   kind: 'input' | 'layer' | 'operation' | 'output'
   /** The path of a layer, the name of an operation. */
@@ -26,7 +26,7 @@ export interface ModelNode {
   type: string
   shape: string
   parameters: number
-  /** Places in the list of the boxes whose results it takes. */
+  /** Indices of the boxes whose outputs are its inputs. */
   from: number[]
 }
 
@@ -42,7 +42,7 @@ const shapesOf = (list: readonly Tensor[]) => list.map((t) => show(t.shape)).joi
 const MOST = 500
 
 /**
- * The layers that a forward pass goes through, in order, the operations between them, and what takes whose result. The
+ * The layers of a forward pass in order, the operations between them, and the connections. The
  * model runs once in evaluation mode (a shape stands for zeros of float32) and is afterwards as it was.
  * @throws ValueError for more than 500 boxes
  */
@@ -58,7 +58,7 @@ export function modelGraph(
     if (nodes.length >= MOST)
       throw new ValueError({
         op: 'plotModel',
-        rule: `a picture has at most ${MOST} boxes`,
+        rule: `a diagram has at most ${MOST} boxes`,
         got: 'more',
         fix: 'Pass { depth: 1 } to see its parts as one box each.',
       })
@@ -152,8 +152,8 @@ const fills: Record<ModelNode['kind'], string> = {
 }
 
 /**
- * The model as a picture, SVG as text: a box for each layer with its class, parameters and the shape that it gives, a small
- * one for each operation between them, and lines from what gives to what takes. `svgToPng` and `saveChart` of
+ * The model as a picture, SVG as text: a box for each layer with its class, parameters and output shape, a small
+ * one for each operation between them, and lines from outputs to inputs. `svgToPng` and `saveChart` of
  * nabla/plot make it a PNG.
  * @throws ValueError for more than 500 boxes, and for options that do not exist
  * @example await saveChart('model.png', plotModel(model, [[1, 1, 28, 28]]))
@@ -178,14 +178,14 @@ export function plotModel(
   ])
   const widths = lines.map((l) => Math.max(60, ...l.map((s) => widthOf(s, 11))) + 2 * PAD)
   const heights = lines.map((l) => l.length * LINE + 2 * PAD - 4)
-  // A box stands below all that it takes from.
+  // A box is placed below all of its inputs.
   const ranks: number[] = []
   for (const n of nodes) ranks.push(Math.max(-1, ...n.from.map((i) => ranks[i]!)) + 1)
   const rows = Array.from({ length: Math.max(...ranks) + 1 }, (_, r) =>
     ranks.flatMap((own, i) => (own === r ? [i] : [])),
   )
   const rowWidth = (row: number[]) => row.reduce((w, i) => w + widths[i]! + GAP.x, -GAP.x)
-  // Lines past other boxes go along the sides.
+  // Lines that pass other boxes run along the side.
   const margin =
     24 + 10 * nodes.filter((n, i) => n.from.some((j) => ranks[i]! - ranks[j]! > 1)).length
   const width = Math.max(...rows.map(rowWidth), title ? widthOf(title, 13) : 0) + 2 * margin

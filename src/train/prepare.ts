@@ -1,4 +1,4 @@
-/** What `fit` makes of its options before training begins: validation data, and the loss with class weights. */
+/** Preparation of the options of `fit`: validation data, and the loss with class weights. */
 import { ValueError } from '../core/errors.js'
 import { showValue } from '../core/options.js'
 import { Subset } from '../data/dataset.js'

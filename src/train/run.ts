@@ -7,7 +7,7 @@ import { appendBytes, writeAtomic } from '../io/files.js'
 import type { Callback, EpochLog, Trainer } from './callback.js'
 import { nonFiniteState } from './evaluate.js'
 
-/** What is saved beside the weights, as JSON under `run`. */
+/** The description of a run that is saved with its weights, as JSON under `run`. */
 export interface SavedRun {
   /** The recipe; for a run of `RunFolder` its name. */
   task: string
@@ -44,7 +44,7 @@ export interface RunFolderOptions {
   export?: string
   /** What the exported function (or class) was called with. */
   config?: object
-  /** Shape of one example, and what was done to its numbers: y = (x − mean) / std; for images their height and width. */
+  /** Shape of one example, and how its numbers are normalized: y = (x − mean) / std; for images their height and width. */
   input: { shape: readonly number[]; mean?: number; std?: number; height?: number; width?: number }
   /** Names of the classes. */
   classes?: readonly string[]
@@ -58,8 +58,8 @@ const runFolderOptions: OptionNames<RunFolderOptions> = {
 }
 
 /**
- * Keeps a run of one's own as `nabla train` keeps its: epochs as JSON lines, at the end the weights with all that
- * `nabla predict` needs. A folder that holds a run already is left alone: this one gets one beside it (`folder` tells).
+ * Saves a run of your own as `nabla train` does: epochs as JSON lines, and at the end the weights together with
+ * everything that `nabla predict` needs. A folder that holds a run already is left alone: this one gets one beside it (`folder` tells).
  * @example
  * fit(model, { ..., callbacks: [new RunFolder('runs/mine', { module: import.meta.url, input: { shape: [4] } })] })
  */
@@ -120,7 +120,7 @@ export class RunFolder implements Callback {
     const bytes = serializeChecked(t.model.stateDict(), { run: JSON.stringify(run) })
     writeAtomic(`${this.folder}/model.safetensors`, bytes)
   }
-  /** A run that goes on stays in its folder. */
+  /** A resumed run stays in its folder. */
   state(): unknown {
     return this.folder
   }

@@ -61,9 +61,9 @@ export function statisticsOf(name: string, t: Tensor): LayerStatistics {
 
 /** One look at how numbers flow through a network: forward through its layers, and back as gradients. */
 export interface Inspection {
-  /** What the innermost modules gave, in the order of running. */
+  /** Outputs of the innermost modules, in the order in which they ran. */
   activations: LayerStatistics[]
-  /** Gradient of the loss by what each layer with weights gave, in the same order: the errors of the layers. */
+  /** Gradient of the loss with respect to the output of each layer with weights, in the same order. */
   errors: LayerStatistics[]
   /** Gradient of the loss by each parameter. */
   gradients: LayerStatistics[]
@@ -129,7 +129,7 @@ export type GradientVerdict = 'vanishing' | 'exploding' | 'healthy'
 
 /**
  * What the errors of a network's layers do on the way from the last one (last of the list) to the first. Less than a
- * hundredth arrives: vanishing; more than a hundredfold, or what is not finite: exploding. `factor` is the mean
+ * hundredth arrives: vanishing; more than a hundredfold, or values that are not finite: exploding. `factor` is the mean
  * change by layer, (rms first / rms last)^(1/(n−1)).
  */
 export function gradientVerdict(errors: readonly LayerStatistics[]): {

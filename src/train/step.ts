@@ -28,14 +28,14 @@ export interface StepOptions {
   penalty?: (model: never) => Tensor
   /**
    * Changes the inputs of each batch inside of the step: augmentation. It is given the inputs and then the targets, and
-   * gives the first input, or a list of as many tensors as it was given.
+   * returns the first input, or a list of as many tensors as it was given.
    */
   transform?: (x: Tensor, y: Tensor, ...more: Tensor[]) => Tensor | readonly Tensor[]
   /** false runs the step eagerly. */
   compiled?: boolean
 }
 
-/** What a step gives: the loss, right answers and labels, and 0 unless it was left out (Optimizer.foundInf). */
+/** The results of a step: loss, numbers of correct predictions and of labels, and 0 unless the step was skipped (Optimizer.foundInf). */
 export type StepResult = readonly [loss: Tensor, right: [Tensor, Tensor] | null, found: Tensor]
 
 /** One step as a function of a batch; `first` clears the gradients, `last` moves the parameters. */
@@ -53,7 +53,7 @@ export function makeStep(
     return [made.slice(0, xs.length), made.length > xs.length ? made.slice(xs.length) : ys]
   }
   const run = (x0: Batch, y0: Batch, first: boolean, last: boolean): StepResult => {
-    // A step that is left out leaves running statistics as they were, too.
+    // A skipped step leaves running statistics unchanged, too.
     const buffers = remember(model.namedBuffers().map(([, t]) => t))
     const [xs, ys] = changed(x0, y0)
     const out = callModel(model, xs)

@@ -1,4 +1,4 @@
-/** What a model is made of, as a table: layers, output shapes, parameters, work. */
+/** A model as a table: layers, output shapes, parameters, floating-point operations. */
 import { flopsOf } from '../backends/prims.js'
 import { compile } from '../compile/compile.js'
 import { show } from '../core/errors.js'
@@ -14,9 +14,9 @@ export interface LayerSummary {
   /** Path in the model; the model itself has none. */
   path: string
   type: string
-  /** What it gives for the example: its shape, or the shapes of several tensors. */
+  /** The shape of its output for the example, or the shapes of several tensors. */
   output: string
-  /** Parameters of its own and of what is below it; those shared are counted once, where they come first. */
+  /** Parameters of the module and of its children; shared ones are counted once, where they come first. */
   parameters: number
   /** Floating-point operations of one forward pass of the example: an addition, a product, a function value count 1. */
   flops: number
@@ -28,7 +28,7 @@ export interface Summary {
   parameters: number
   trainable: number
   flops: number
-  /** Bytes of the outputs of all layers without children, which a backward pass keeps at least. */
+  /** Bytes of the outputs of all layers without children, which are saved for backward at least. */
   activationBytes: number
   toString(): string
 }
@@ -42,7 +42,7 @@ const shapesOf = (out: unknown): string =>
 
 /**
  * Runs the model once in evaluation mode on an example (a shape stands for zeros of float32; batch axis included)
- * and tells what it is made of.
+ * and lists its layers.
  *
  * @example summary(new Linear(2, 3), [1, 2]).parameters // 9
  */

@@ -48,7 +48,7 @@ export function encodeEvents(step: number, scalars: Scalars, time: number): Uint
   )
 }
 
-/** The version with which every file starts, and, for a run that goes on, from which step on earlier files are void. */
+/** The version record at the start of every file, and, for a resumed run, the step from which on earlier files are void. */
 export function encodeStart(step: number, time: number): Uint8Array {
   const wall = [0x09, ...double(time)]
   const version = record(Uint8Array.from([...wall, ...bytesField(3, text('brain.Event:2'))]))

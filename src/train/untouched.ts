@@ -1,4 +1,4 @@
-/** What the tools that only look at a model promise: afterwards it is as if nobody had looked. */
+/** Tools that only inspect a model leave it unchanged. */
 import type { Module } from '../nn/module.js'
 import { assign } from '../ops/assign.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -7,7 +7,7 @@ import { defaultGenerator } from '../tensor/random.js'
 
 /**
  * Remembers the mode of every module (one that is frozen in evaluation mode too), gradients, buffers such as running
- * statistics, and the random generator. The function that comes back puts them back.
+ * statistics, and the random generator. The returned function restores them.
  */
 export function rememberModel(model: Module): () => void {
   const modes = model.modules().map((m) => [m, m.training] as const)

@@ -61,7 +61,7 @@ describe('a run that was stopped goes on with --resume, with the bits of one tha
       if (signal !== 'SIGKILL') {
         expect(first.code).toBe(signal === 'SIGINT' ? 130 : 143)
         expect(first.stderr).toMatch(
-          /stopped after step \d+, saved in .*part\. Go on with: nabla train --resume/,
+          /stopped after step \d+, saved in .*part\. Continue with: nabla train --resume/,
         )
       }
       expect(filesIn(part)).toContain('checkpoints/model.safetensors')
@@ -129,7 +129,7 @@ test('two runs in one folder: the second gets a folder of its own', () => {
   expect(run('1').status).toBe(0)
   const before = filesIn(out).map((f) => readFileSync(join(out, f), 'latin1'))
   const second = run('2')
-  expect(second.stdout).toMatch(/run holds a run already: this one is saved in .*run-2/)
+  expect(second.stdout).toMatch(/run already holds a run: this one is saved in .*run-2/)
   expect(filesIn(out).map((f) => readFileSync(join(out, f), 'latin1'))).toEqual(before)
   expect(filesIn(`${out}-2`)).toEqual(filesIn(out))
 })

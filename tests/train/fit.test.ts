@@ -24,6 +24,7 @@ import {
   inspectGradients,
   JsonLog,
   PeriodicCheckpoint,
+  predictions,
   StopWhenSteady,
   summary,
   TensorBoard,
@@ -442,6 +443,8 @@ test('the summary is a table of layers, shapes, parameters and work', () => {
 test('options that make no sense are refused', () => {
   const { model, data, optimizer } = task()
   expect(() => fit(model, { data, optimizer, epochs: 1.5 })).toThrow('[fit] epochs')
-  const empty = new DataLoader(data.dataset, { batchSize: 1000, dropLast: true })
-  expect(() => fit(model, { data: empty, optimizer, epochs: 1 })).toThrow('at least one batch')
+  const none = { length: 0, from: () => [][Symbol.iterator]() }
+  expect(() => fit(model, { data: none, optimizer, epochs: 1 })).toThrow('at least one batch')
+  expect(() => evaluate(model, none)).toThrow('at least one batch')
+  expect(() => predictions(model, none)).toThrow('at least one batch')
 })

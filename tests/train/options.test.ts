@@ -10,7 +10,7 @@ import {
   tensor,
   uniform,
 } from 'nabla'
-import { DataLoader, TensorDataset } from 'nabla/data'
+import { DataLoader, IterableDataset, TensorDataset } from 'nabla/data'
 import * as nn from 'nabla/nn'
 import { Adam, SGD } from 'nabla/optim'
 import {
@@ -353,4 +353,27 @@ test('weights that overflow in the last step are no result', () => {
     }),
   ).toThrow(/must (stay|be)( a)? finite/)
   expect(saved).toEqual([])
+})
+
+test('the last batches of data without a length are a group of their own, as of data with one', () => {
+  const run = (known: boolean) => {
+    const { model, optimizer, x, y } = task()
+    const stream = new IterableDataset(function* () {
+      for (let i = 0; i < 60; i++) yield [x.select(0, i), y.select(0, i)]
+    })
+    const data = new DataLoader<Tensor[]>(known ? new TensorDataset(x, y) : stream, {
+      batchSize: 8,
+    })
+    const moved: number[] = []
+    fit(model, {
+      data,
+      optimizer,
+      epochs: 2,
+      accumulate: 3,
+      callbacks: [{ onBatchEnd: (t, log) => void (t.moved && moved.push(log.step)) }],
+    })
+    return [moved, bits(model)]
+  }
+  expect(run(true)[0]).toEqual([3, 6, 8, 11, 14, 16])
+  expect(run(false)).toEqual(run(true))
 })
