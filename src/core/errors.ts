@@ -14,17 +14,57 @@ export class NablaError extends Error {
   readonly complaint: Complaint
   /** The module path the error passed through, outermost first: `SimpleCNN.fc`. */
   path = ''
+  /** Where it was thrown: the caller's lines, then those of nabla. */
+  readonly #frames: string
   constructor(complaint: Complaint, options?: ErrorOptions) {
     super(render(complaint, ''), options)
     this.complaint = complaint
     this.name = new.target.name
+    this.#frames = userFirst(deepStack(this))
+    this.#writeStack()
+  }
+  #writeStack(): void {
+    if (this.#frames === '') return
+    this.stack = `${this.name}: ${this.message}\n${this.#frames}`
   }
   /** Called by modules as the error passes: puts the module's name before the message. */
   addPath(name: string): this {
     this.path = this.path ? `${name}.${this.path}` : name
     this.message = render(this.complaint, this.path)
+    this.#writeStack()
     return this
   }
+}
+
+const MOST = 10
+/** Lines of a stack that name a place, as V8 writes them. */
+const placesIn = (stack: string) => stack.split('\n').filter((line) => /^\s+at /.test(line))
+/** The folder of nabla's own files; undefined where they are bundled with the program. */
+const home = /\(?((?:file:\/\/)?\/?[^()\s]*\/)(?:core|parts)\/[^/()]*:\d+:\d+\)?$/.exec(
+  placesIn(new Error().stack ?? '')[0] ?? '',
+)?.[1]
+
+/** The stack with more places than the ten that V8 keeps, which may all be nabla's. */
+function deepStack(error: Error): string {
+  const v8 = Error as unknown as {
+    stackTraceLimit?: number
+    captureStackTrace?: (error: Error) => void
+  }
+  if (!v8.captureStackTrace) return error.stack ?? ''
+  const limit = v8.stackTraceLimit
+  v8.stackTraceLimit = 100
+  v8.captureStackTrace(error)
+  v8.stackTraceLimit = limit
+  return error.stack ?? ''
+}
+
+/** The places of a stack with those in nabla's own files behind the others. */
+function userFirst(stack: string): string {
+  const all = placesIn(stack)
+  if (home === undefined) return all.join('\n')
+  const own = all.filter((line) => line.includes(home))
+  const others = all.filter((line) => !line.includes(home))
+  return [...others.slice(0, MOST), ...own.slice(0, MOST)].join('\n')
 }
 
 function render({ op, rule, got, fix }: Complaint, path: string): string {

@@ -152,7 +152,7 @@ const extra = {
     return arithmetic.where(condition, this, other)
   },
 }
-type NestedArray = number | boolean | NestedArray[]
+export type NestedArray = number | boolean | NestedArray[]
 
 declare module '../ops/tensor.js' {
   interface Tensor {
@@ -487,8 +487,11 @@ declare module '../ops/tensor.js' {
     requireGrad(value?: boolean): Tensor
     /** Overwrites the elements in place. */
     assign(value: Tensor): Tensor
-    /** The elements as nested lists (a number for a scalar; bools as booleans). */
-    toArray(): NestedArray
+    /**
+     * The elements as nested lists (a number for a scalar; bools as booleans). The type is what is expected:
+     * `const rows: number[][] = x.toArray()`, or said: `x.toArray<number[][]>()`.
+     */
+    toArray<T extends NestedArray = NestedArray>(): T
     /** The elements as a typed array, on every backend. */
     read(): Promise<TypedArray>
     /** The transposed matrix. */

@@ -15,6 +15,7 @@ import * as slice from '../ops/slice.js'
 import * as sort from '../ops/sort.js'
 import * as statistics from '../ops/statistics.js'
 import * as dynamic from './dynamic.js'
+import { defineAbsent } from './elsewhere.js'
 import { defineMethods } from './methods.js'
 
 export const moreMethods = {
@@ -102,3 +103,4 @@ export const moreMethods = {
   allclose: dynamic.allclose,
 }
 defineMethods(moreMethods)
+defineAbsent()
