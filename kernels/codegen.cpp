@@ -386,7 +386,7 @@ bool emit(const Plan& plan, int lanes, bool past, Code& out) {
 }
 
 void release(FusedCode* c) {
-  if (!c) return;
+  if (!c || --c->uses > 0) return;
   if (c->memory) munmap(c->memory, (size_t)c->bytes);
   free(c->constants);
   free(c);
@@ -449,6 +449,92 @@ FusedCode* compile(const int32_t* w) {
   return nullptr;
 }
 
+// Kernels that differ only in where their memory is have the same code: the layers of a network, the parameters of an
+// optimizer. Compared are all words but slots and offsets, and of the slots which are the same.
+struct Ports {
+  int64_t in, ins, out, end;  // places of the inputs, the instructions, the outputs
+  int port, n_in;
+  Ports(const int32_t* w, const Kernel& k) {
+    in = k.cls + k.n_regs - w, ins = k.ins - w, out = ins + 6 * k.n_ins, end = w[1];
+    n_in = k.n_in, port = 5 + k.n_outer;
+  }
+  // Calls f with the place of the slot of each input and output; the offset is two words further.
+  template <class F>
+  void each(F f) const {
+    for (int64_t at = in; at < ins; at += port) f(at);
+    for (int64_t at = out; at < end; at += port + 2) f(at);
+  }
+};
+
+struct Alike {
+  struct Seen {
+    const int32_t* w;
+    int64_t first;
+    uint32_t hash;
+  };
+  Seen* table;
+  int64_t size = 16;
+
+  explicit Alike(int64_t instructions) {
+    while (size < 2 * instructions) size *= 2;
+    table = (Seen*)calloc((size_t)size, sizeof(Seen));
+  }
+  ~Alike() { free(table); }
+  Alike(const Alike&) = delete;
+
+  static uint32_t hash_of(const int32_t* w, const Ports& p) {
+    uint32_t h = 2166136261u;
+    int64_t at = 0;
+    const auto up_to = [&](int64_t end) {
+      for (; at < end; at++) h = (h ^ (uint32_t)w[at]) * 16777619u;
+    };
+    p.each([&](int64_t slot) {
+      up_to(slot);
+      at = slot + 1;
+      up_to(slot + 2);
+      at = slot + 3;
+    });
+    up_to(p.end);
+    return h ^ h >> 15;
+  }
+  static bool same(const int32_t* a, const int32_t* b, const Ports& p) {
+    if (a[1] != b[1]) return false;
+    bool same = true;
+    int64_t at = 0, slots[2 * MAX_IO];
+    int n = 0;
+    const auto up_to = [&](int64_t end) {
+      for (; at < end; at++) same &= a[at] == b[at];
+    };
+    p.each([&](int64_t slot) {
+      up_to(slot);
+      at = slot + 1;
+      up_to(slot + 2);
+      at = slot + 3;
+      same &= (a[slot] < 0) == (b[slot] < 0);
+      for (int i = 0; i < n; i++) same &= (a[slots[i]] == a[slot]) == (b[slots[i]] == b[slot]);
+      slots[n++] = slot;
+    });
+    up_to(p.end);
+    return same;
+  }
+  // The first of the instructions so far that has the same code.
+  int64_t find(const int32_t* w, int64_t i) {
+    if (!table) return i;
+    Kernel k;
+    decode(w, k);
+    const Ports p(w, k);
+    const uint32_t h = hash_of(w, p);
+    for (int64_t at = h & (size - 1);; at = (at + 1) & (size - 1)) {
+      Seen& s = table[at];
+      if (!s.w) {
+        s = {w, i, h};
+        return i;
+      }
+      if (s.hash == h && same(s.w, w, p)) return s.first;
+    }
+  }
+};
+
 }  // namespace
 }  // namespace NABLA_ISA
 
@@ -459,9 +545,12 @@ FusedCode** codegen(const int32_t* words, const ProgramInfo* info) {
   if (!list) return nullptr;
   const int32_t* w = words + HEADER_WORDS + 2 * info->slots;
   bool any = false;
+  NABLA_ISA::Alike alike(info->instructions);
   for (int64_t i = 0; i < info->instructions; i++, w += w[1]) {
-    if (w[0] == OP_FUSED) list[i] = NABLA_ISA::compile(w);
-    any |= list[i] != nullptr;
+    if (w[0] != OP_FUSED) continue;
+    const int64_t first = alike.find(w, i);
+    list[i] = first == i ? NABLA_ISA::compile(w) : list[first];
+    if (list[i]) list[i]->uses++, any = true;
   }
   if (any) return list;
   free(list);

@@ -38,6 +38,7 @@ struct FusedCode {
   float* constants;
   void* memory;
   int64_t bytes;
+  int64_t uses;  // instructions that run it
 };
 
 // For each instruction of a valid program its code or null; null when there is none at all. In the namespace of each
