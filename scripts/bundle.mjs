@@ -215,7 +215,7 @@ export const withoutLaws = {
   name: 'without-laws',
   transform(code, id) {
     const room = relative(id).split('/')[0]
-    if (!['ops', 'linalg', 'fft', 'special'].includes(room)) return undefined
+    if (!['ops', 'linalg', 'fft', 'masked', 'special'].includes(room)) return undefined
     const edits = []
     const visit = (node) => {
       if (node.type === 'CallExpression' && defines.has(node.callee.name)) {

@@ -60,6 +60,7 @@ export {
   sum,
   type TypedReduceOptions,
 } from './ops/broadcast.js'
+export { at, type Index, indexPut, type IndexPutOptions } from './ops/at.js'
 export * from './ops/compare.js'
 export * from './ops/composed.js'
 export {
@@ -89,6 +90,7 @@ export * from './ops/linalg.js'
 export * from './ops/linear.js'
 export * from './ops/loss/index.js'
 export * from './ops/movement.js'
+export * from './ops/nans.js'
 export * from './ops/norm.js'
 export { gruCell, lstmCell, type RecurrentWeights, rnnCell } from './ops/recurrent.js'
 export {

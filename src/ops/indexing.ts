@@ -243,7 +243,7 @@ export function take(x: Tensor, index: Tensor): Tensor {
   requireIndex('take', index)
   return reshape(indexSelect(flatten(x), 0, flatten(wrapIndex(index, x.size))), index.shape)
 }
-/** Negative indices counted from the end. */
+/** Negative indices counted from the end. @throws IndexError outside of the axis */
 export const wrapIndex = defineOp({
   name: 'wrapIndex',
   formula: 'y = i < 0 ? i + n : i',
@@ -251,7 +251,8 @@ export const wrapIndex = defineOp({
     requireIndex('wrapIndex', index)
     return { inputs: [index], attrs: { extent } }
   },
-  forward: ([index], { extent }) => wrap(index!, extent),
+  forward: ([index], { extent }) =>
+    prim({ op: 'check', lo: 0, hi: extent, what: 'an index' }, [wrap(index!, extent)]),
   differentiable: false,
   example: (m) => [
     [m.of([-1, 0], 'int32'), 3],

@@ -7,8 +7,8 @@ import { normAxis, reducedAxes, type Shape, sizeOf } from '../core/shape.js'
 import { roundHalfEven } from '../core/special.js'
 import { defineOp, operand, type TensorLike, toType } from './define.js'
 import { lerp, pow } from './elementwise.js'
-import { abs, sqrt, square } from './functions.js'
-import { gt, isnan, ne } from './compare.js'
+import { abs, sign, sqrt, square } from './functions.js'
+import { eq, isnan, logicalAnd, logicalOr, ne } from './compare.js'
 import { concat } from './join.js'
 import { flatten } from './movement.js'
 import { amax, amin, any, mean } from './reduce.js'
@@ -53,9 +53,16 @@ export const variance = defineOp({
 /** The standard deviation over the axes. @example std(tensor([1, 2, 3, 4])) // 1.2909944 */
 export const std = defineOp({
   name: 'std',
-  formula: 'y = √var x',
+  formula: 'y = √var x,  dy/dx = (x − x̄)/((n − correction) y), 0 where y is 0',
   args: varianceArgs('std'),
   forward: ([x], { axes, ...options }) => sqrt(variance(x!, axes, options)),
+  vjp: (ct, [x], y, { axes, correction }) => {
+    const kept = reducedShape(x!.shape, axes, true)
+    const none = eq(y, 0)
+    const c = reshape(where(none, 0, div(ct, where(none, 1, y))), kept)
+    const n = sizeOf(axes.map((a) => x!.shape[a]!))
+    return [mul(div(c, n - correction), sub(x!, mean(x!, axes, { keepdim: true })))]
+  },
   example: (m) => [[m.of([1, 2, 3, 4])], Math.sqrt(5 / 3)],
   samples: (m) => [
     [m.float([4])],
@@ -88,22 +95,29 @@ export const norm = defineOp({
     if (p === 1) return sum(a, axes, { keepdim })
     return pow(sum(pow(a, p), axes, { keepdim }), 1 / p)
   },
-  // The slope at the zero vector is 0, as in PyTorch.
+  // As in PyTorch: 0 at the zero vector from p = 1 on; places that are 0 have no part in a norm of p < 1.
   vjp: (ct, [x], y, { p, axes }) => {
     const kept = reducedShape(x!.shape, axes, true)
     const [c, r] = [reshape(ct, kept), reshape(y, kept)]
-    const positive = gt(r, 0)
-    const safe = where(positive, r, 1)
-    const sign = sub(toType(gt(x!, 0), x!.dtype), toType(gt(0, x!), x!.dtype))
     if (p === 0) return [null]
-    if (p === 2) return [where(positive, mul(c, div(x!, safe)), 0)]
+    if (p === 1) return [mul(c, sign(x!))]
+    const size = abs(x!)
     if (!Number.isFinite(p)) {
-      const won = toType(gt(1e-30, abs(sub(abs(x!), r))), x!.dtype)
-      return [mul(mul(div(won, sum(won, axes, { keepdim: true })), sign), c)]
+      const won = toType(logicalOr(eq(size, r), logicalAnd(isnan(size), isnan(r))), x!.dtype)
+      return [mul(sign(x!), mul(div(c, sum(won, axes, { keepdim: true })), won))]
     }
-    if (p === 1) return [mul(c, sign)]
-    const ratio = div(abs(x!), safe)
-    return [where(positive, mul(c, mul(sign, pow(ratio, p - 1))), 0)]
+    const none = eq(r, 0)
+    const unless0 = (t: Tensor) => where(none, 0, t)
+    const safe = where(none, 1, r)
+    if (p === 2) return [mul(x!, unless0(div(c, safe)))]
+    if (p < 1) {
+      const zero = eq(x!, 0)
+      const slope = where(zero, 0, pow(where(zero, 1, size), p - 1))
+      return [mul(mul(sign(x!), slope), mul(c, pow(r, 1 - p)))]
+    }
+    const scale = unless0(div(c, pow(safe, p - 1)))
+    if (p < 2) return [mul(mul(sign(x!), pow(size, p - 1)), scale)]
+    return [mul(mul(x!, pow(size, p - 2)), scale)]
   },
   example: (m) => [[m.of([3, 4])], 5],
   samples: (m) => [

@@ -5,6 +5,7 @@ import type { BackendName } from '../backends/backend.js'
 import type { PlacesOr } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import { type DType, dtypes, type TypedArray } from '../core/dtype.js'
+import type { Index, IndexPutOptions } from '../ops/at.js'
 import type { SoftmaxOptions } from '../ops/activation.js'
 import * as activation from '../ops/activation.js'
 import { assign } from '../ops/assign.js'
@@ -404,6 +405,14 @@ declare module '../ops/tensor.js' {
     repeat(counts: readonly number[]): Tensor
     /** Each element `count` times in a row along the axis (of the flat tensor without one). */
     repeatInterleave(count: number, axis?: number): Tensor
+    /** Part of a tensor: numbers, ranges, lists, tensors of places and masks, one for each axis and together; see the function `at`. */
+    at(...indices: Index[]): Tensor
+    /** A copy with values at the places that the indices name; with `accumulate` they are added. */
+    indexPut(
+      indices: readonly Index[],
+      values: TensorLike,
+      options?: boolean | IndexPutOptions,
+    ): Tensor
     /** Raw slices along an axis by an index vector, and its adjoint; indexSelect and indexAdd in public. */
     indexSelect(axis: number, index: Tensor): Tensor
     /** x with the slices of `source` added at the indices. */

@@ -2,6 +2,7 @@
  * The methods of Tensor that few programs use. Node has them from the beginning; a page gets them by
  * `import 'nabla/methods'`, so that one which does not use them does not load their operations.
  */
+import * as atPlaces from '../ops/at.js'
 import * as compare from '../ops/compare.js'
 import * as elementwise from '../ops/elementwise.js'
 import * as functions from '../ops/functions.js'
@@ -76,6 +77,8 @@ export const moreMethods = {
   tile: join.tile,
   repeat: join.repeat,
   repeatInterleave: join.repeatInterleave,
+  at: atPlaces.at,
+  indexPut: atPlaces.indexPut,
   indexSelect: indexing.indexSelect,
   indexAdd: indexing.indexAdd,
   indexCopy: indexing.indexCopy,

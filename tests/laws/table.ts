@@ -8,9 +8,11 @@ import { type Op, type OpSpec, registry, type Tensors } from '../../src/ops/defi
 import '../../src/fft/index.js'
 import '../../src/index.js'
 import '../../src/linalg/index.js'
+import '../../src/masked/index.js'
 import '../../src/special/index.js'
 import 'nabla/fft'
 import 'nabla/linalg'
+import 'nabla/masked'
 import 'nabla/special'
 
 /** The built files that the tests run on; undefined: the sources. */

@@ -5,6 +5,7 @@ import * as data from 'nabla/data'
 import * as models from 'nabla/models'
 import * as fft from 'nabla/fft'
 import * as linalg from 'nabla/linalg'
+import * as masked from 'nabla/masked'
 import * as nn from 'nabla/nn'
 import * as special from 'nabla/special'
 import * as nabla from 'nabla'
@@ -26,6 +27,7 @@ const scope: Record<string, unknown> = {
   data,
   fft,
   linalg,
+  masked,
   special,
   vision,
   models,

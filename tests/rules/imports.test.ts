@@ -11,7 +11,7 @@ const floors = [
   ['models'],
   ['train'],
   ['nn', 'optim', 'data', 'vision', 'text', 'graph', 'stats', 'io', 'plot'],
-  ['linalg', 'fft', 'special'],
+  ['linalg', 'fft', 'masked', 'special'],
   ['tensor'],
   ['autograd'],
   ['compile'],
@@ -84,7 +84,7 @@ describe('what browsers load has nothing of Node', () => {
     './recipe': 'what the command line offers to recipes',
   }
   /** The core comes without any package; the others may have some that run in browsers. */
-  const bare = ['.', './linalg', './fft', './special', './nn', './optim', './models']
+  const bare = ['.', './linalg', './fft', './masked', './special', './nn', './optim', './models']
   const entries = Object.entries(manifest.exports).flatMap(([name, { default: file }]) =>
     file && !(name in nodeOnly) ? [[name, sourceOf(file)] as const] : [],
   )

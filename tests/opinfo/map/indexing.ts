@@ -19,6 +19,11 @@ export const indexing: Family = {
   index_copy: on('input dim index source', (a) =>
     nabla.indexCopy(a.input, a.dim, a.index, a.source),
   ),
+  index_put: on(
+    'input indices values accumulate',
+    (a) => nabla.indexPut(a.input, a.indices, a.values, { accumulate: a.accumulate }),
+    { reads: true },
+  ),
   index_select: on('input dim index', (a) => nabla.indexSelect(a.input, a.dim, a.index)),
   masked_fill: on('input mask value', (a) => nabla.maskedFill(a.input, a.mask, a.value)),
   masked_select: on('input mask', (a) => nabla.maskedSelect(a.input, a.mask), { reads: true }),

@@ -53,6 +53,9 @@ const pad = on('input pad mode value', (a) =>
 const soft = (f: (x: never, axis: never, options: never) => unknown) =>
   on('input dim _stacklevel dtype', (a) => f(a.input, a.dim, { dtype: a.dtype } as never))
 
+const running = { changes: 'running statistics are changed in place' }
+const renorm = { changes: 'maxNorm changes the rows of the weight in place' }
+
 export const nn: Family = {
   'nn.functional.relu': unary(nabla.relu),
   'nn.functional.relu6': unary(nabla.relu6),
@@ -116,6 +119,7 @@ export const nn: Family = {
         momentum: a.momentum,
         eps: a.eps,
       }),
+    running,
   ),
   'nn.functional.instance_norm': on(
     'input running_mean running_var weight bias use_input_stats momentum eps',
@@ -127,6 +131,7 @@ export const nn: Family = {
         momentum: a.momentum,
         eps: a.eps,
       }),
+    running,
   ),
   'nn.functional.embedding': on(
     'weight input padding_idx max_norm norm_type scale_grad_by_freq sparse',
@@ -139,6 +144,7 @@ export const nn: Family = {
         scaleGradByFreq: a.scale_grad_by_freq,
       })
     },
+    renorm,
   ),
   'nn.functional.embedding_bag': on(
     'weight input offsets max_norm norm_type scale_grad_by_freq mode sparse per_sample_weights include_last_offset padding_idx',
@@ -155,6 +161,7 @@ export const nn: Family = {
         paddingIdx: a.padding_idx,
       })
     },
+    renorm,
   ),
   'nn.functional.interpolate': interpolate,
   'nn.functional.upsample_nearest': on('input size scale_factor', (a) =>
@@ -183,5 +190,8 @@ export const nn: Family = {
   ),
   'nn.functional.one_hot': on('input num_classes', (a) =>
     nabla.oneHot(a.input, a.num_classes as Bound[string]),
+  ),
+  'nn.functional.normalize': on('input p dim eps', (a) =>
+    nabla.normalize(a.input, { p: a.p, axis: a.dim, eps: a.eps }),
   ),
 }

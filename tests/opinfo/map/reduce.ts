@@ -51,4 +51,22 @@ export const reduce: Family = {
   var: on('input dim unbiased keepdim correction', (a) =>
     nabla.variance(a.input, axes(a), correction(a)),
   ),
+  aminmax: {
+    ...over(nabla.aminmax),
+    differs: (a) =>
+      (a.input as nabla.Tensor).rank === 0 && a.keepdim
+        ? 'a scalar stays one with keepdim, as in amin and amax; PyTorch 1.13 gives [1] here'
+        : undefined,
+  },
+  dist: on('input other p', (a) => nabla.dist(a.input, a.other, a.p)),
+  nanmean: typed(nabla.nanmean),
+  nanmedian: over(nabla.nanmedian),
+  nansum: typed(nabla.nansum),
+  std_mean: on('input dim unbiased keepdim correction', (a) =>
+    nabla.stdMean(a.input, axes(a), correction(a)),
+  ),
+  sum_to_size: on('input *size', (a) => nabla.sumToSize(a.input, (a.size as number[]).flat())),
+  var_mean: on('input dim unbiased keepdim correction', (a) =>
+    nabla.varMean(a.input, axes(a), correction(a)),
+  ),
 }

@@ -1,0 +1,3 @@
+/** torch.masked: reductions over the elements where a mask holds. Pages that do not import it do not load it. */
+export * from './reductions.js'
+export * from './rows.js'
