@@ -30,23 +30,27 @@ function canRequire(name) {
 
 /**
  * Modules that find files by their own place go by that of the ES module, beside which the files lie: `import.meta.url`
- * becomes a path from the file that the module ends up in.
+ * becomes a path from the file that the module ends up in. Modules that they start are those of dist/cjs, as what these
+ * import in their thread is.
  */
 const placeOfModules = (relative) => ({
   name: 'place-of-modules',
   transform(code, id) {
     if (!code.includes('import.meta.url')) return undefined
+    const isPlace = (node) =>
+      node?.type === 'MemberExpression' && node.object.type === 'MetaProperty'
     const places = []
-    const visit = (node) => {
-      if (node.type === 'MemberExpression' && node.object.type === 'MetaProperty') places.push(node)
+    const visit = (node, folder) => {
+      if (isPlace(node)) places.push([node, folder])
+      const starts = node.type === 'NewExpression' && /\.js$/.test(node.arguments[0]?.value)
       for (const value of Object.values(node))
         for (const child of Array.isArray(value) ? value : [value])
-          if (typeof child?.type === 'string') visit(child)
+          if (typeof child?.type === 'string') visit(child, starts ? '<dist>/cjs' : '<dist>')
     }
-    visit(this.parse(code))
+    visit(this.parse(code), '<dist>')
     let placed = code
-    for (const { start, end } of places.sort((a, b) => b.start - a.start))
-      placed = `${placed.slice(0, start)}urlOf(__dirname + '/<dist>/${relative(id)}').href${placed.slice(end)}`
+    for (const [{ start, end }, folder] of places.sort((a, b) => b[0].start - a[0].start))
+      placed = `${placed.slice(0, start)}urlOf(__dirname + '/${folder}/${relative(id)}').href${placed.slice(end)}`
     return { code: `import { pathToFileURL as urlOf } from 'node:url'\n${placed}`, map: null }
   },
   renderChunk: (code, { fileName }) => ({
@@ -55,12 +59,15 @@ const placeOfModules = (relative) => ({
   }),
 })
 
-/** Writes the JavaScript of dist/cjs from what bundle.mjs knows. Its declarations are there already, from tsc. */
-export async function bundleCommonJs({ write, relative, entries, alias, output }) {
+/**
+ * Writes the JavaScript of dist/cjs from what bundle.mjs knows: the package's entries, and the modules that are started in
+ * threads. Its declarations are there already, from tsc.
+ */
+export async function bundleCommonJs({ write, relative, entries, started, alias, output }) {
   for (const file of readdirSync(folder, { recursive: true }))
     if (/\.m?js$/.test(file)) rmSync(`${folder}/${file}`)
   await write(
-    entries.map((file) => [file.replace(/\.js$/, ''), file]),
+    [...entries, ...started].map((file) => [file.replace(/\.js$/, ''), file]),
     {
       platform: 'node',
       external: (id) => !/^[./#]/.test(id) && canRequire(id),

@@ -30,9 +30,10 @@ async function write(input, options, output) {
   return files.map((f) => f.fileName)
 }
 
-/** Modules that know files by their own place, and the modules that they start: these stay where they are. */
+/** Modules that know files by their own place, and the modules that they start in threads: these stay where they are. */
 function placed() {
   const found = []
+  const started = []
   for (const entry of readdirSync(`${root}/${modules}`, { withFileTypes: true, recursive: true })) {
     if (!entry.name.endsWith('.js')) continue
     const folder = (entry.parentPath ?? entry.path).slice(`${root}/${modules}/`.length)
@@ -40,9 +41,9 @@ function placed() {
     if (!/^(?!\s*(\*|\/\/)).*import\.meta\.url/m.test(text)) continue
     found.push(`${folder}/${entry.name}`)
     for (const [, name] of text.matchAll(/new URL\('\.\/([\w.-]+\.js)', import\.meta\.url\)/g))
-      found.push(`${folder}/${name}`)
+      started.push(`${folder}/${name}`)
   }
-  return found
+  return { stay: [...found, ...started], started }
 }
 
 /** The modules that an entry brings, with what names like `#methods` stand for. */
@@ -87,7 +88,7 @@ function forNode(stay) {
 /** Gives the files written, by their paths in dist/. */
 export function bundleNode() {
   const { exports, imports, bin } = manifest()
-  const stay = placed()
+  const { stay } = placed()
   const files = new Set(stay)
   const names = namesInNode(imports)
   const alias = Object.fromEntries(inNode.map((n) => [n, `${root}/${modules}/${names[n]}`]))
@@ -126,6 +127,7 @@ export function bundleForRequire() {
     write,
     relative,
     entries: entriesOfExports(),
+    started: placed().started,
     alias: importsFor('node'),
     output: forNode([]),
   })

@@ -62,20 +62,24 @@ process.on('exit', () => {
   Atomics.notify(data.shared, ANSWERS)
 })
 
-try {
-  state.backend = backend
-  setBackend(data.backend)
-  const dataset = await callExport<Dataset<unknown>>(data.module, data.name, data.args)
-  data.port.on('message', ({ id, left, ...job }: Request) => {
-    if (Atomics.load(left, 0) === 1) return
-    try {
-      const transfer: ArrayBuffer[] = []
-      answer({ id, batch: pack(makeBatch(dataset, job, collate), transfer) }, transfer)
-    } catch (error) {
-      failed(id, error)
-    }
-  })
-} catch (error) {
-  // Without a dataset no batch will come.
-  failed(-1, error)
+// A function, since a CommonJS module (dist/cjs) cannot wait at its top.
+async function serve(): Promise<void> {
+  try {
+    state.backend = backend
+    setBackend(data.backend)
+    const dataset = await callExport<Dataset<unknown>>(data.module, data.name, data.args)
+    data.port.on('message', ({ id, left, ...job }: Request) => {
+      if (Atomics.load(left, 0) === 1) return
+      try {
+        const transfer: ArrayBuffer[] = []
+        answer({ id, batch: pack(makeBatch(dataset, job, collate), transfer) }, transfer)
+      } catch (error) {
+        failed(id, error)
+      }
+    })
+  } catch (error) {
+    // Without a dataset no batch will come.
+    failed(-1, error)
+  }
 }
+void serve()

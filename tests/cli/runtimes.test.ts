@@ -42,6 +42,28 @@ beforeAll(() => {
   )
   expect(required).not.toMatch(/^import/m)
   writeFileSync(join(project, 'program.cjs'), required)
+  // Threads of a loader, whose dataset imports nabla there; and a step off the calling thread.
+  writeFileSync(
+    join(project, 'dataset.mjs'),
+    `import { arange } from 'nabla'
+     import { TensorDataset } from 'nabla/data'
+     export const make = () => new TensorDataset(arange(10))`,
+  )
+  writeFileSync(
+    join(project, 'threads.cjs'),
+    `const { compile, ones } = require('nabla')
+     const { DataLoader, datasetFrom } = require('nabla/data')
+     const place = require('node:url').pathToFileURL(__dirname + '/dataset.mjs')
+     const main = async () => {
+       const dataset = await datasetFrom(place, 'make')
+       let sum = 0
+       for (const [x] of new DataLoader(dataset, { batchSize: 4, workers: 2 })) sum += x.sum().item()
+       const three = await compile((x) => x.sum()).async(ones([3]))
+       console.log(JSON.stringify([sum, three.item()]))
+       process.exit(0)
+     }
+     main()`,
+  )
   writeFileSync(
     join(project, 'both.cjs'),
     `const required = require('nabla')
@@ -84,6 +106,12 @@ describe.skipIf(!able).each(runtimes)('%s', (name, packages, file, args) => {
       expect(loss).toBeLessThan(0.05)
       expect(Number.isFinite(product)).toBe(true)
     }
+  }, 60_000)
+
+  test('threads of a loader and of a step have the same classes', () => {
+    const { stdout, stderr } = run(runtime, [...args, 'threads.cjs'], project)
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toEqual([45, 3])
   }, 60_000)
 
   test('require and import give the same classes', () => {
