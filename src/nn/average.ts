@@ -1,5 +1,5 @@
 /** Averages of weights over the steps of a training. */
-import { checkOptions, type OptionNames } from '../core/options.js'
+import { checkOptions, type OptionNames, showValue } from '../core/options.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { sameShape } from '../core/shape.js'
 import { isFloat } from '../core/dtype.js'
@@ -14,35 +14,60 @@ import { copy } from './copy.js'
 import { Module } from './module.js'
 
 export interface AveragedModelOptions {
+  /**
+   * How much of the average stays at each update, for an exponential moving average; null, the default: the plain mean
+   * of all updates.
+   */
+  decay?: number | null
+  /** Lets the decay grow as (1 + n)/(10 + n), so that the first steps count less. */
+  warmup?: boolean
   /** Averages floating buffers (running statistics) too; otherwise they are copied at each update. */
   useBuffers?: boolean
 }
-export interface EmaOptions extends AveragedModelOptions {
-  /** How much of the average stays at each update: 0.999 unless said otherwise. */
-  decay?: number
-  /** Lets the decay grow as (1 + n)/(10 + n), so that the first steps count less. */
-  warmup?: boolean
-}
-const meanNames: OptionNames<AveragedModelOptions> = { useBuffers: true }
-const emaNames: OptionNames<EmaOptions> = { useBuffers: true, decay: true, warmup: true }
+const names: OptionNames<AveragedModelOptions> = { decay: true, warmup: true, useBuffers: true }
 
-/** A copy of a model whose weights follow an average of those that it is shown. */
-abstract class Averaged<
-  M extends Module & { forward(...inputs: never[]): unknown },
+/**
+ * A copy of a model whose weights follow an average of those that it is shown: the mean over all updates (stochastic
+ * weight averaging, Izmailov et al., 2018, https://arxiv.org/abs/1803.05407), or with `decay` d the exponential moving
+ * average avg ← d · avg + (1 − d) · w, which starts with the weights of the first update. It is a module: it is called,
+ * saved and loaded like any other. PyTorch: torch.optim.swa_utils.AveragedModel. To average a list of parameters in
+ * place of a whole model there is ExponentialMovingAverage of nabla/optim.
+ *
+ *     const average = new AveragedModel(model, { decay: 0.999 })
+ *     ...; optimizer.step(); average.update(model)
+ *     average.eval().forward(x)
+ * @throws ValueError unless 0 ≤ decay ≤ 1
+ */
+export class AveragedModel<
+  M extends Module & { forward(...inputs: never[]): unknown } = Module,
 > extends Module {
-  /** The model with the average; it is saved, loaded and called like any other. */
+  /** The model with the average. */
   readonly module: M
   /** How many updates there have been, int32. */
   nAveraged: Tensor
-  private readonly useBuffers: boolean
-  constructor(model: M, useBuffers: boolean) {
+  decay: number | null
+  warmup: boolean
+  useBuffers: boolean
+  constructor(model: M, options: AveragedModelOptions = {}) {
     super()
+    const op = 'AveragedModel'
+    const { decay = null, warmup = false, useBuffers = false } = checkOptions(op, options, names)
+    if (decay !== null && !(decay >= 0 && decay <= 1))
+      throw new ValueError({ op, rule: 'decay must lie from 0 to 1', got: showValue(decay) })
     this.module = copy(model).requireGrad(false)
     this.nAveraged = this.registerBuffer('nAveraged', full([], 0, { dtype: 'int32' }))
+    this.decay = decay
+    this.warmup = warmup
     this.useBuffers = useBuffers
   }
   /** How far the average moves toward the new weights; n counts the updates before. */
-  protected abstract weight(n: Tensor): Tensor | number
+  private share(n: Tensor): Tensor {
+    if (this.decay === null) return div(1, add(n, 1))
+    const steady = this.warmup ? minimum(div(add(n, 1), add(n, 10)), this.decay) : this.decay
+    const rest = sub(1, steady)
+    // 1 at the first update: the average is what it is shown.
+    return add(rest, mul(sub(1, minimum(n, 1)), sub(1, rest)))
+  }
 
   /**
    * Takes the model's weights of now into the average. In a compiled step it is part of the program.
@@ -51,9 +76,9 @@ abstract class Averaged<
   update(model: M): void {
     const own = [...this.module.namedParameters(), ...this.module.namedBuffers()]
     const other = new Map([...model.namedParameters(), ...model.namedBuffers()])
-    const op = `${this.constructor.name}.update`
+    const op = 'AveragedModel.update'
     noGrad(() => {
-      const share = this.weight(toType(this.nAveraged, 'float32'))
+      const share = this.share(toType(this.nAveraged, 'float32'))
       const parameters = new Set<Tensor>(this.module.parameters())
       for (const [name, t] of own) {
         const now = other.get(name)
@@ -68,61 +93,5 @@ abstract class Averaged<
   }
   override forward(...inputs: Parameters<M['forward']>): ReturnType<M['forward']> {
     return (this.module.forward as (...all: unknown[]) => ReturnType<M['forward']>)(...inputs)
-  }
-}
-
-/**
- * The mean of the weights over all updates: stochastic weight averaging. Izmailov et al., 2018,
- * https://arxiv.org/abs/1803.05407; PyTorch: torch.optim.swa_utils.AveragedModel. Statistics of batch norm are those of the
- * last update unless `useBuffers` averages them.
- *
- *     const mean = new AveragedModel(model)
- *     ...; optimizer.step(); mean.update(model)
- *     mean.eval().forward(x)
- */
-export class AveragedModel<
-  M extends Module & { forward(...inputs: never[]): unknown } = Module,
-> extends Averaged<M> {
-  constructor(model: M, options: AveragedModelOptions = {}) {
-    const { useBuffers = false } = checkOptions('AveragedModel', options, meanNames)
-    super(model, useBuffers)
-  }
-  protected override weight(n: Tensor): Tensor {
-    return div(1, add(n, 1))
-  }
-}
-
-/**
- * The exponential moving average of the weights: avg ← d · avg + (1 − d) · w, starting with the weights at the first
- * update. Polyak and Juditsky, 1992; PyTorch: AveragedModel with get_ema_multi_avg_fn.
- * @throws ValueError unless 0 ≤ decay ≤ 1
- */
-export class ExponentialMovingAverage<
-  M extends Module & { forward(...inputs: never[]): unknown } = Module,
-> extends Averaged<M> {
-  decay: number
-  warmup: boolean
-  constructor(model: M, options: EmaOptions = {}) {
-    const {
-      decay = 0.999,
-      warmup = false,
-      useBuffers = false,
-    } = checkOptions('ExponentialMovingAverage', options, emaNames)
-    if (!(decay >= 0 && decay <= 1))
-      throw new ValueError({
-        op: 'ExponentialMovingAverage',
-        rule: 'decay must lie from 0 to 1',
-        got: `${decay}`,
-      })
-    super(model, useBuffers)
-    this.decay = decay
-    this.warmup = warmup
-  }
-  protected override weight(n: Tensor): Tensor {
-    const steady = this.warmup ? minimum(div(add(n, 1), add(n, 10)), this.decay) : this.decay
-    const share = sub(1, steady)
-    // 1 at the first update: the average is what it is shown.
-    const first = sub(1, minimum(n, 1))
-    return add(share, mul(first, sub(1, share)))
   }
 }

@@ -1,10 +1,5 @@
 export * from './activations.js'
-export {
-  AveragedModel,
-  type AveragedModelOptions,
-  type EmaOptions,
-  ExponentialMovingAverage,
-} from './average.js'
+export { AveragedModel, type AveragedModelOptions } from './average.js'
 export { copy } from './copy.js'
 export { clipGradNorm, clipGradValue, gradNorm } from './clip.js'
 export * from './conv.js'

@@ -592,7 +592,6 @@ export const exempt: Record<string, string> = {
   ModuleList: 'has no forward; tests/nn/containers.test.ts',
   ModuleDict: 'has no forward; tests/nn/containers.test.ts',
   AveragedModel: 'holds a copy of a model; tests/nn/copy.test.ts',
-  ExponentialMovingAverage: 'holds a copy of a model; tests/nn/copy.test.ts',
 }
 
 /** All tensors of a result, in order. */

@@ -109,16 +109,16 @@ describe('averages of weights', () => {
   test('AveragedModel is the mean, as torch.optim.swa_utils', () => {
     expect(shown(new nn.AveragedModel(linear()))).toEqual([1, 2.5, 5])
   })
-  test('ExponentialMovingAverage starts with the first weights', () => {
+  test('an exponential moving average starts with the first weights', () => {
     // 1, 0.9 · 1 + 0.1 · 4 = 1.3, 0.9 · 1.3 + 0.1 · 10 = 2.17
-    const got = shown(new nn.ExponentialMovingAverage(linear(), { decay: 0.9 }))
+    const got = shown(new nn.AveragedModel(linear(), { decay: 0.9 }))
     ;[1, 1.3, 2.17].forEach((w, i) => {
       expect(got[i]).toBeCloseTo(w, 5)
     })
   })
   test('in a compiled step, saved and loaded; buffers follow', () => {
     const model = new nn.Sequential(new nn.Linear(2, 3), new nn.BatchNorm1d(3))
-    const ema = new nn.ExponentialMovingAverage(model, { decay: 0.5, warmup: true })
+    const ema = new nn.AveragedModel(model, { decay: 0.5, warmup: true })
     const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 })
     const body = (x: Tensor) => {
       const loss = model.forward(x).square().mean()
@@ -137,16 +137,14 @@ describe('averages of weights', () => {
     expect(ema.parameters().every((p) => !p.requiresGrad)).toBe(true)
     const buffers = Object.fromEntries(ema.module.namedBuffers())
     for (const [n, t] of model.namedBuffers()) expect(buffers[n]!.toArray()).toEqual(t.toArray())
-    const other = new nn.ExponentialMovingAverage(model)
+    const other = new nn.AveragedModel(model, { decay: 0.9 })
     other.loadStateDict(ema.stateDict())
     expect(other.eval().forward(x).toArray()).toEqual(ema.eval().forward(x).toArray())
   })
   test('another model is refused', () => {
-    const ema = new nn.ExponentialMovingAverage(new nn.Linear(2, 2))
-    expect(() => ema.update(new nn.Linear(2, 3))).toThrow(
-      /\[ExponentialMovingAverage.update\] weight must be/,
-    )
-    expect(() => new nn.ExponentialMovingAverage(linear(), { decay: 2 })).toThrow(/from 0 to 1/)
+    const ema = new nn.AveragedModel(new nn.Linear(2, 2))
+    expect(() => ema.update(new nn.Linear(2, 3))).toThrow(/\[AveragedModel.update\] weight must be/)
+    expect(() => new nn.AveragedModel(linear(), { decay: 2 })).toThrow(/from 0 to 1/)
     expect(() => new nn.AveragedModel(linear(), { use_buffers: true } as never)).toThrow(
       'Did you mean useBuffers?',
     )
