@@ -23,7 +23,7 @@ export interface LoaderOptions<T> {
   sampler?: Sampler
   /** Gives the batches themselves, instead of batchSize, shuffle, sampler and dropLast. */
   batchSampler?: BatchOrder
-  /** Leaves out the last batch when it is smaller; off when not given. */
+  /** Leaves out the last batch when it is smaller, even when it is the only one; off when not given. */
   dropLast?: boolean
   /** Makes a batch of examples. With `workers` the dataset's own method `batch` does it. */
   collate?: (examples: T[]) => T
@@ -109,12 +109,6 @@ export class DataLoader<T> implements Iterable<T> {
     } else {
       const n = dataset.length
       whole('the length of the dataset', n, 0)
-      if (dropLast && n > 0 && (sampler?.length ?? n) < batchSize)
-        refuse(
-          'dropLast must leave at least one batch',
-          `${sampler?.length ?? n} examples in batches of ${batchSize}`,
-          'Use a smaller batchSize, or keep the last batch.',
-        )
       this.order =
         batchSampler ??
         new BatchSampler(

@@ -1,6 +1,6 @@
 /** Images from and to files. */
 import { readBytes, writeAtomic } from '#host'
-import { ShapeError, show, ValueError } from '../core/errors.js'
+import { ShapeError, show } from '../core/errors.js'
 import {
   type ColorMode,
   type DecodeOptions,
@@ -9,31 +9,11 @@ import {
   fromPlanes,
   toPlanes,
 } from '../core/image.js'
-import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
+import { decodeOptions } from './decoding.js'
 
 export type { ColorMode, DecodeOptions } from '../core/image.js'
-
-const known: OptionNames<DecodeOptions> = {
-  mode: true,
-  name: true,
-  maxBytes: true,
-  exifOrientation: true,
-}
-
-/** A mode alone is short for options with it. */
-function optionsOf(op: string, given: ColorMode | DecodeOptions | undefined): DecodeOptions {
-  const options = checkOptions(op, typeof given === 'string' ? { mode: given } : given, known)
-  const { mode } = options
-  if (mode !== undefined && mode !== 'L' && mode !== 'RGB' && mode !== 'RGBA')
-    throw new ValueError({
-      op,
-      rule: "mode must be 'L', 'RGB' or 'RGBA'",
-      got: `${mode as string}`,
-    })
-  return options
-}
 
 /**
  * A PNG or JPEG as a tensor from 0 to 1, shape (C, H, W); gray 'L', 'RGB' or 'RGBA', or the channels that it has.
@@ -51,7 +31,7 @@ export function fromImage(
   name?: string,
 ): Tensor {
   const pixels = decodeImage(bytes, {
-    ...optionsOf('fromImage', options),
+    ...decodeOptions('fromImage', options),
     ...(name !== undefined && { name }),
   })
   const { channels, height, width } = pixels
@@ -75,7 +55,7 @@ export function toPng(x: Tensor): Uint8Array {
 
 /** Reads a PNG or JPEG file, for Node; see `fromImage`. @throws FileError */
 export function readImage(path: string, options?: ColorMode | DecodeOptions): Tensor {
-  const checked = optionsOf('readImage', options)
+  const checked = decodeOptions('readImage', options)
   return fromImage(readBytes(path), checked, path)
 }
 /** Writes a PNG file, for Node. @throws FileError, ShapeError */

@@ -7,6 +7,7 @@ import { convert, type DecodeOptions, decodeImage, fromPlanes, toPlanes } from '
 import { jpegHeader } from '../core/jpeg.js'
 import { type Pixels, SIGNATURE } from '../core/png.js'
 import type { Tensor } from '../ops/tensor.js'
+import { decodeOptions } from './decoding.js'
 import { tensor } from '../tensor/creation.js'
 
 /** Pixels in rows, 4 bytes each, as ImageData has them. */
@@ -46,7 +47,8 @@ function floats({ width, height, data }: PagePixels): Pixels {
  * bits: where alpha is small it has lost them before (loadImage reads files without one).
  * @throws ValueError for what has no pixels
  */
-export function fromPixels(source: PagePixels | PageCanvas, options: DecodeOptions = {}): Tensor {
+export function fromPixels(source: PagePixels | PageCanvas, given: DecodeOptions = {}): Tensor {
+  const options = decodeOptions('fromPixels', given)
   if ('data' in source) return tensorOf(floats(source), options)
   const context = source.getContext('2d') as {
     getImageData(x: number, y: number, w: number, h: number): PagePixels
@@ -113,7 +115,8 @@ async function decodeLater(bytes: Uint8Array, options: DecodeOptions): Promise<P
  * the browser knows by its own decoders. In Node files and bytes of PNG and JPEG.
  * @throws FileError for what cannot be fetched or decoded
  */
-export async function loadImage(source: PageImage, options: DecodeOptions = {}): Promise<Tensor> {
+export async function loadImage(source: PageImage, given: DecodeOptions = {}): Promise<Tensor> {
+  const options = decodeOptions('loadImage', given)
   const is = (part: string) => typeof source === 'object' && part in source
   if (typeof source === 'string' || is('href')) {
     const place = typeof source === 'string' ? source : (source as { href: string }).href

@@ -46,6 +46,12 @@ const calls: [name: string, call: (o: Options) => unknown, misspelt: string, mea
   ['OneHotEncoder', (o) => new data.OneHotEncoder(o), 'handle_unknown', 'handleUnknown'],
   ['fromImage', (o) => vision.fromImage(new Uint8Array(9), o), 'maxBites', 'maxBytes'],
   ['readImage', (o) => vision.readImage('x.png', o), 'Mode', 'mode'],
+  [
+    'fromPixels',
+    (o) => vision.fromPixels({ width: 1, height: 1, data: new Uint8Array(4) }, o),
+    'maxByte',
+    'maxBytes',
+  ],
   ['colorJitter', (o) => vision.colorJitter(o), 'brigthness', 'brightness'],
   ['affine', (o) => vision.affine(x, o), 'angel', 'angle'],
   ['affine, how', (o) => vision.affine(x, {}, o), 'fil', 'fill'],
@@ -83,8 +89,11 @@ test('every function that takes options is in the list', async () => {
   const others = Object.entries({ ...data, ...vision })
     .filter(([name, f]) => takes(f) && !named.has(name))
     .map(([name]) => name)
-  // One is asynchronous; the other has options of what was saved.
-  expect(others.sort()).toEqual(['downloadImages', 'fromJSON'])
+  await expect(vision.loadImage(new Uint8Array(1), { mod: 'L' } as object)).rejects.toThrow(
+    'Did you mean mode?',
+  )
+  // Two are asynchronous; the third has options of what was saved.
+  expect(others.sort()).toEqual(['downloadImages', 'fromJSON', 'loadImage'])
 })
 
 describe('values that are one of a few', () => {

@@ -157,7 +157,10 @@ const table: Record<string, Row> = {
   },
 }
 const rows = Object.entries(table).map(([name, row]) => ({ name, ...row }))
-const others = 'affineGrid gridSample mixup cutmix fromImage toPng readImage writePng'.split(' ')
+const others =
+  'affineGrid gridSample mixup cutmix fromImage toPng readImage writePng fromPixels loadImage toCanvas toPixels'.split(
+    ' ',
+  )
 
 test('every name of nabla/vision is in the table, or has tests of its own', () => {
   expect(Object.keys(vision).sort()).toEqual([...Object.keys(table), ...others].sort())
