@@ -7,7 +7,11 @@
 namespace nabla {
 namespace NABLA_ISA {
 
-NABLA_INLINE int width_of(int32_t dtype) { return dtype == BOOL ? 1 : 4; }
+NABLA_INLINE int width_of(int32_t dtype) { return DTYPE_BYTES[dtype]; }
+
+// The floating-point dtype of this namespace's lanes; is this dtype served here (program.h)?
+constexpr int32_t REAL = NABLA_LANES == 32 ? F32 : F64;
+constexpr bool is_here(int32_t dtype) { return is_core(dtype) == (NABLA_LANES == 32); }
 
 // The size of a slot, which the header gives as two words.
 NABLA_INLINE int64_t slot_bytes(const int32_t* words, int32_t slot) {
@@ -48,10 +52,25 @@ struct Reader {
     return lo;
   }
   int32_t extent() { return between(0, INT32_MAX, "an extent is negative"); }
-  int32_t dtype() { return between(0, BOOL, "unknown dtype"); }
+  int32_t any_dtype() { return between(0, DTYPES - 1, "unknown dtype"); }
+  // The dtype of an instruction, by which it came here.
+  int32_t dtype() {
+    const int32_t d = any_dtype();
+    if (!is_here(d)) fail("the dtype is not served here");
+    return d;
+  }
+  void real_dtype() {
+    if (word() != REAL) fail("the instruction has no such dtype");
+  }
+  int32_t number_dtype() {
+    const int32_t d = dtype();
+    if (d == F16 || d == BF16) fail("half types are not computed with");
+    return d;
+  }
   int32_t mode(int32_t dtype) {
     const int32_t m = between(SET, MIN, "unknown mode");
     if (dtype == BOOL && (m == ADD || m == MUL)) fail("bools have no such mode");
+    if ((dtype == F16 || dtype == BF16) && m != SET) fail("half types have no such mode");
     return m;
   }
   void extents(int rank, int32_t* out) {
@@ -149,25 +168,57 @@ NABLA_INLINE void parallel_for(const Exec& e, int64_t n, int64_t grain, const F&
   parallel(e, tasks, [&](int task, int) { f(n * task / tasks, n * (task + 1) / tasks); });
 }
 
-// Calls f.operator()<T>() with the type that holds the dtype.
+// Calls f.operator()<T>() with the type that holds the dtype; not for half types.
 template <class F>
 NABLA_INLINE void with_type(int32_t dtype, const F& f) {
+#if NABLA_LANES == 32
   if (dtype == F32) f.template operator()<float>();
   else if (dtype == I32) f.template operator()<int32_t>();
   else f.template operator()<uint8_t>();
+#else
+  if (dtype == F64) f.template operator()<double>();
+  else if (dtype == I64) f.template operator()<int64_t>();
+  else if (dtype == I8) f.template operator()<int8_t>();
+  else f.template operator()<uint8_t>();
+#endif
+}
+// The same with a type of the dtype's width, for what only moves.
+template <class F>
+NABLA_INLINE void with_width(int32_t dtype, const F& f) {
+#if NABLA_LANES == 32
+  if (dtype == BOOL) f.template operator()<uint8_t>();
+  else f.template operator()<int32_t>();
+#else
+  if (width_of(dtype) == 8) f.template operator()<int64_t>();
+  else if (width_of(dtype) == 2) f.template operator()<int16_t>();
+  else f.template operator()<uint8_t>();
+#endif
 }
 
-// int32 wraps around, so it is added and multiplied as unsigned.
 // Which of two NaNs an addition keeps depends on the order in which the compiler names them: all become one.
 NABLA_INLINE float one_nan(float x) { return x == x ? x : __builtin_nanf(""); }
 NABLA_INLINE float plus(float a, float b) { return one_nan(a + b); }
-NABLA_INLINE double plus(double a, double b) { return a + b; }
-NABLA_INLINE int32_t plus(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
-NABLA_INLINE uint8_t plus(uint8_t a, uint8_t b) { return a | b; }
 NABLA_INLINE float times(float a, float b) { return one_nan(a * b); }
+#if NABLA_LANES == 32
+NABLA_INLINE double plus(double a, double b) { return a + b; }
 NABLA_INLINE double times(double a, double b) { return a * b; }
-NABLA_INLINE int32_t times(int32_t a, int32_t b) { return (int32_t)((uint32_t)a * (uint32_t)b); }
+// Bools.
+NABLA_INLINE uint8_t plus(uint8_t a, uint8_t b) { return a | b; }
 NABLA_INLINE uint8_t times(uint8_t a, uint8_t b) { return a & b; }
+#else
+NABLA_INLINE double one_nan(double x) { return x == x ? x : __builtin_nan(""); }
+NABLA_INLINE double plus(double a, double b) { return one_nan(a + b); }
+NABLA_INLINE double times(double a, double b) { return one_nan(a * b); }
+NABLA_INLINE uint8_t plus(uint8_t a, uint8_t b) { return (uint8_t)(a + b); }
+NABLA_INLINE uint8_t times(uint8_t a, uint8_t b) { return (uint8_t)(a * b); }
+NABLA_INLINE int8_t plus(int8_t a, int8_t b) { return (int8_t)(a + b); }
+NABLA_INLINE int8_t times(int8_t a, int8_t b) { return (int8_t)(a * b); }
+NABLA_INLINE int64_t plus(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
+NABLA_INLINE int64_t times(int64_t a, int64_t b) { return (int64_t)((uint64_t)a * (uint64_t)b); }
+#endif
+// Integers wrap around, so they are added and multiplied as unsigned.
+NABLA_INLINE int32_t plus(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
+NABLA_INLINE int32_t times(int32_t a, int32_t b) { return (int32_t)((uint32_t)a * (uint32_t)b); }
 // Does x replace the extreme so far? NaN does, and is not replaced.
 template <bool MAXIMUM, class T>
 NABLA_INLINE bool beats(T x, T best) {

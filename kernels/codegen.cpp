@@ -163,7 +163,7 @@ struct Plan {
     for (int v = 0; v < n_values; v++) {
       if (!needed[v] || early[v]) continue;
       must |= cls(v) == ROW;
-      if (v < k.n_in && cls(v) == FULL && k.in[v].slot >= 0 && k.in[v].dtype != BOOL && k.in[v].col == 1 && k.rows > 1)
+      if (v < k.n_in && cls(v) == FULL && k.in[v].slot >= 0 && is_plain(k.in[v].dtype) && k.in[v].col == 1 && k.rows > 1)
         code.by_row |= k.in[v].row != k.cols;
     }
     for (int o = 0; o < k.n_out; o++)
@@ -202,7 +202,7 @@ struct Plan {
         continue;
       }
       const int v = last[p.reg];
-      if (k.cls[p.reg] == FULL && p.mode == SET && p.dtype != BOOL && p.col == 1)
+      if (k.cls[p.reg] == FULL && p.mode == SET && is_plain(p.dtype) && p.col == 1)
         direct[o] = code.by_row || k.rows == 1 || p.row == k.cols;
       if (k.cls[p.reg] == FULL && p.mode == ADD && p.dtype == F32 && code.by_row) {
         summed[o] = p.col == 1;
@@ -346,7 +346,7 @@ struct Plan {
     for (int s = 0; s < code.streams; s++) {
       if (code.stream[s].kind != FusedCode::INPUT) continue;
       const Port& p = k.in[code.stream[s].port];
-      if (p.slot < 0 || p.dtype == BOOL || p.col != 1) continue;
+      if (p.slot < 0 || !is_plain(p.dtype) || p.col != 1) continue;
       const int64_t row = 4 * (int64_t)p.row;
       if (row < 4 * (int64_t)k.cols || row > 16 * AHEAD) continue;
       b.ahead[b.ahead_count++] = {s, (int32_t)((AHEAD + row - 1) / row * row)};
@@ -403,8 +403,8 @@ FusedCode* compile(const int32_t* w) {
   for (int o = 0; o < k.n_out; o++) walks += k.out[o].mode != SET;
   const int64_t size = k.outer_count * k.rows * (int64_t)k.cols;
   bool masks = false;
-  for (int i = 0; i < k.n_in; i++) masks |= k.in[i].dtype == BOOL;
-  for (int o = 0; o < k.n_out; o++) masks |= k.out[o].dtype == BOOL;
+  for (int i = 0; i < k.n_in; i++) masks |= !is_plain(k.in[i].dtype);
+  for (int o = 0; o < k.n_out; o++) masks |= !is_plain(k.out[o].dtype);
   if (size * walks < 2048 || (walks < 2 && (masks || 4 * size < LARGE))) return nullptr;
   // Places in tiles are displacements of 32 bits.
   const int lanes = tiling(k, true).lanes;
@@ -429,12 +429,12 @@ FusedCode* compile(const int32_t* w) {
     const int n = any_past ? second.n_constants : first.n_constants;
     // One float each, or on AVX2 a whole vector.
     constexpr int COPIES = WIDE ? 1 : VW;
-    c->constants = (float*)malloc(4 * COPIES * (size_t)n + 4);
+    c->constants = malloc(4 * COPIES * (size_t)n + 4);
     void* p = mmap(nullptr, (size_t)c->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ok = c->constants && p != MAP_FAILED;
     if (ok) {
       c->memory = p;
-      for (int i = 0; i < n * COPIES; i++) c->constants[i] = (any_past ? second : first).constants[i / COPIES];
+      for (int i = 0; i < n * COPIES; i++) ((float*)c->constants)[i] = (any_past ? second : first).constants[i / COPIES];
       memcpy(p, first.bytes, (size_t)first.count);
       if (any_past) memcpy((char*)p + at, second.bytes, (size_t)second.count);
       ok = mprotect(p, (size_t)c->bytes, PROT_READ | PROT_EXEC) == 0;
@@ -547,7 +547,7 @@ FusedCode** codegen(const int32_t* words, const ProgramInfo* info) {
   bool any = false;
   NABLA_ISA::Alike alike(info->instructions);
   for (int64_t i = 0; i < info->instructions; i++, w += w[1]) {
-    if (w[0] != OP_FUSED) continue;
+    if (w[0] != OP_FUSED || w[2] != F32) continue;
     const int64_t first = alike.find(w, i);
     list[i] = first == i ? NABLA_ISA::compile(w) : list[first];
     if (list[i]) list[i]->uses++, any = true;

@@ -8,10 +8,10 @@ namespace nabla {
 
 // What the code is called with, for one row or for all lanes of a tile.
 struct CodeArgs {
-  float* tiles;                // of values that one loop leaves for the next
-  float* rows;                 // the same memory, from the row on
-  float* scalars;              // and from its start
-  const float* constants;
+  char* tiles;                 // of values that one loop leaves for the next
+  char* rows;                  // the same memory, from the row on
+  char* scalars;               // and from its start
+  const void* constants;
   int64_t blocks, vectors;     // bytes in whole blocks of four vectors, and in whole vectors
   int32_t tail;                // mask of the lanes that are left
   static constexpr int STREAMS = 9;
@@ -35,7 +35,7 @@ struct FusedCode {
   int tile_of[MAX_PORTS];
   // Instructions that the interpreter runs before.
   int first[MAX_FIRST], firsts;
-  float* constants;
+  void* constants;
   void* memory;
   int64_t bytes;
   int64_t uses;  // instructions that run it

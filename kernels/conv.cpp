@@ -36,21 +36,22 @@ NABLA_INLINE void each_product(const Geometry& g, const F& f) {
 
 }  // namespace
 
-void conv_naive(const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+void conv_naive(const Geometry& g, const real* x, const real* w, real* y, const real* bias) {
   const int64_t out = cells(g.out);
   for (int64_t i = 0; i < g.n * g.o; i++)
     for (int64_t j = 0; j < out; j++) y[i * out + j] = bias ? bias[i % g.o] : 0;
   each_product(g, [&](int64_t i, int64_t j, int64_t k) { y[k] += x[i] * w[j]; });
 }
-void conv_input_naive(const Geometry& g, const float* y, const float* w, float* x) {
+void conv_input_naive(const Geometry& g, const real* y, const real* w, real* x) {
   for (int64_t i = 0; i < g.n * g.c * cells(g.in); i++) x[i] = 0;
   each_product(g, [&](int64_t i, int64_t j, int64_t k) { x[i] += y[k] * w[j]; });
 }
-void conv_weight_naive(const Geometry& g, const float* y, const float* x, float* w) {
+void conv_weight_naive(const Geometry& g, const real* y, const real* x, real* w) {
   for (int64_t i = 0; i < g.o * (g.c / g.groups) * cells(g.kernel); i++) w[i] = 0;
   each_product(g, [&](int64_t i, int64_t j, int64_t k) { w[j] += y[k] * x[i]; });
 }
 
+#if NABLA_LANES == 32
 extern const Way* const WAYS[3] = {&FLAT, &WINOGRAD, &IMAGES};
 
 namespace {
@@ -68,9 +69,11 @@ const Way* find_way(int32_t op, const Geometry& g) {
 }
 
 }  // namespace
+#endif
 
 bool conv_validate(Check& c) {
   Reader r(c);
+  r.real_dtype();
   Geometry g;
   g.n = r.extent(), g.c = r.extent(), g.o = r.extent();
   g.groups = r.between(1, INT32_MAX, "there is at least one group");
@@ -88,33 +91,43 @@ bool conv_validate(Check& c) {
   const int32_t we[5] = {g.o, g.c / g.groups, g.kernel[0], g.kernel[1], g.kernel[2]};
   const int32_t ye[5] = {g.n, g.o, g.out[0], g.out[1], g.out[2]};
   const int64_t xs = r.count(5, xe), ws = r.count(5, we), ys = r.count(5, ye);
+  constexpr int W = sizeof(real);
   const bool forward = c.w[0] == OP_CONV, input = c.w[0] == OP_CONV_INPUT;
-  const Range a = r.operand(4, forward ? xs : ys), b = r.operand(4, forward || input ? ws : xs);
-  const Range out = r.operand(4, forward ? ys : input ? xs : ws);
+  const Range a = r.operand(W, forward ? xs : ys), b = r.operand(W, forward || input ? ws : xs);
+  const Range out = r.operand(W, forward ? ys : input ? xs : ws);
   r.apart(out, a);
   r.apart(out, b);
-  if (forward) r.apart(out, r.operand(4, g.o, true));
+  if (forward) r.apart(out, r.operand(W, g.o, true));
   if (!r.done()) return false;
+#if NABLA_LANES == 32
   if (const Way* way = find_way(c.w[0], g)) way->needs(c.w[0], g, c.threads, &c.per_thread, &c.shared);
+#endif
   return true;
 }
 
 void conv_run(const Exec& e) {
   Geometry g;
-  __builtin_memcpy(&g, e.w + 2, sizeof g);
-  const int32_t* ref = e.w + 2 + sizeof g / 4;
+  __builtin_memcpy(&g, e.w + 3, sizeof g);
+  const int32_t* ref = e.w + 3 + sizeof g / 4;
   const int64_t xs = (int64_t)g.n * g.c * cells(g.in), ys = (int64_t)g.n * g.o * cells(g.out);
   const int64_t ws = (int64_t)g.o * (g.c / g.groups) * cells(g.kernel);
-  auto at = [&](int i, int64_t size) { return size ? operand<float>(e, ref + 2 * i) : nullptr; };
-  const float *a = at(0, e.w[0] == OP_CONV ? xs : ys), *b = at(1, e.w[0] == OP_CONV_WEIGHT ? xs : ws);
+  auto at = [&](int i, int64_t size) { return size ? operand<real>(e, ref + 2 * i) : nullptr; };
+  const real *a = at(0, e.w[0] == OP_CONV ? xs : ys), *b = at(1, e.w[0] == OP_CONV_WEIGHT ? xs : ws);
   const int64_t size = e.w[0] == OP_CONV ? ys : e.w[0] == OP_CONV_INPUT ? xs : ws;
   if (!size) return;
-  float* const out = at(2, size);
-  const float* const bias = e.w[0] == OP_CONV ? at(3, 1) : nullptr;
-  const Way* const way = find_way(e.w[0], g);
-  if (e.w[0] == OP_CONV) way ? way->forward(e, g, a, b, out, bias) : conv_naive(g, a, b, out, bias);
-  else if (e.w[0] == OP_CONV_INPUT) way ? way->input(e, g, a, b, out) : conv_input_naive(g, a, b, out);
-  else way ? way->weight(e, g, a, b, out) : conv_weight_naive(g, a, b, out);
+  real* const out = at(2, size);
+  const real* const bias = e.w[0] == OP_CONV ? at(3, 1) : nullptr;
+#if NABLA_LANES == 32
+  if (const Way* const way = find_way(e.w[0], g)) {
+    if (e.w[0] == OP_CONV) way->forward(e, g, a, b, out, bias);
+    else if (e.w[0] == OP_CONV_INPUT) way->input(e, g, a, b, out);
+    else way->weight(e, g, a, b, out);
+    return;
+  }
+#endif
+  if (e.w[0] == OP_CONV) conv_naive(g, a, b, out, bias);
+  else if (e.w[0] == OP_CONV_INPUT) conv_input_naive(g, a, b, out);
+  else conv_weight_naive(g, a, b, out);
 }
 
 }  // namespace NABLA_ISA

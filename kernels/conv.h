@@ -1,6 +1,7 @@
 // Convolution and pooling instructions.
 #pragma once
 #include "program.h"
+#include "simd.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -18,6 +19,7 @@ struct WindowWords {
   int32_t planes, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3];
 };
 
+#if NABLA_LANES == 32
 // One way to compute the instructions, for operands that are not empty.
 struct Way {
   const char* name;
@@ -41,15 +43,16 @@ void sum_pool_input_fast(const Exec&, const WindowWords&, float factor, const fl
 // The place of the first index out of range, before anything is written; or -1.
 int64_t max_pool_input_fast(const Exec&, int64_t planes, int64_t out, int64_t in, const float* y,
                             const int32_t* index, float* x);
+#endif
 
 // Plain loops over every window: what the fast ones are tested against. bias may be null.
-void conv_naive(const Geometry&, const float* x, const float* w, float* y, const float* bias);
-void conv_input_naive(const Geometry&, const float* y, const float* w, float* x);
-void conv_weight_naive(const Geometry&, const float* y, const float* x, float* w);
+void conv_naive(const Geometry&, const real* x, const real* w, real* y, const real* bias);
+void conv_input_naive(const Geometry&, const real* y, const real* w, real* x);
+void conv_weight_naive(const Geometry&, const real* y, const real* x, real* w);
 // Either of y and index may be null.
-void max_pool_naive(const WindowWords&, const float* x, float* y, int32_t* index);
-void sum_pool_naive(const WindowWords&, float factor, const float* x, float* y);
-void sum_pool_input_naive(const WindowWords&, float factor, const float* y, float* x);
+void max_pool_naive(const WindowWords&, const real* x, real* y, int32_t* index);
+void sum_pool_naive(const WindowWords&, real factor, const real* x, real* y);
+void sum_pool_input_naive(const WindowWords&, real factor, const real* y, real* x);
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

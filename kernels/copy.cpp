@@ -12,28 +12,25 @@ bool fill_validate(Check& c) {
   Reader r(c);
   const int width = width_of(r.dtype());
   const int32_t count = r.extent();
-  r.word();
+  r.word(), r.word();
   r.operand(width, count);
   return r.done();
 }
 
 void fill_run(const Exec& e) {
-  const int32_t dtype = e.w[2], count = e.w[3], value = e.w[4];
+  const int32_t dtype = e.w[2], count = e.w[3];
   if (count == 0) return;
-  if (dtype == BOOL) {
-    __builtin_memset(operand<uint8_t>(e, e.w + 5), (uint8_t)value, (size_t)count);
-    return;
-  }
-  int32_t* out = operand<int32_t>(e, e.w + 5);
-  parallel_for(e, count, GRAIN / 4, [&](int64_t begin, int64_t end) {
-    if (value == 0) {
-      __builtin_memset(out + begin, 0, (size_t)(end - begin) * 4);
-      return;
-    }
-    const vi v = splat(value);
-    int64_t i = begin;
-    for (; i + VW <= end; i += VW) store(out + i, v);
-    for (; i < end; i++) out[i] = value;
+  const int64_t value = (int64_t)((uint64_t)(uint32_t)e.w[5] << 32 | (uint32_t)e.w[4]);
+  with_width(dtype, [&]<class T>() {
+    T* const out = operand<T>(e, e.w + 6);
+    const T x = (T)value;
+    parallel_for(e, count, GRAIN / (int64_t)sizeof(T), [&](int64_t begin, int64_t end) {
+      if (x == 0 || sizeof(T) == 1) {
+        __builtin_memset(out + begin, (uint8_t)x, (size_t)(end - begin) * sizeof(T));
+        return;
+      }
+      for (int64_t i = begin; i < end; i++) out[i] = x;
+    });
   });
 }
 
@@ -43,7 +40,7 @@ bool copy_validate(Check& c) {
   const int32_t dtype = r.dtype();
   const int width = width_of(dtype);
   const int32_t mode = r.between(SET, ADD, "COPY has the modes SET and ADD");
-  if (mode == ADD && dtype == BOOL) r.fail("bools have no such mode");
+  if (mode == ADD && (dtype == BOOL || dtype == F16 || dtype == BF16)) r.fail("the dtype has no such mode");
   const int rank = r.between(0, MAX_RANK, "the rank is out of range");
   r.extents(rank, extent);
   r.count(rank, extent);
@@ -254,9 +251,8 @@ void copy_run(const Exec& e) {
   b.rank = e.w[4];
   const int32_t *extent = e.w + 5, *from = extent + b.rank, *to = from + 2 + b.rank;
   for (int i = 0; i < b.rank; i++) b.extent[i] = extent[i], b.src[i] = from[2 + i], b.out[i] = to[2 + i];
-  if (dtype == BOOL) copy_typed<uint8_t>(e, b, from, to, add);
-  else if (dtype == F32 && add) copy_typed<float>(e, b, from, to, add);
-  else copy_typed<int32_t>(e, b, from, to, add);
+  if (add) with_type(dtype, [&]<class T>() { copy_typed<T>(e, b, from, to, true); });
+  else with_width(dtype, [&]<class T>() { copy_typed<T>(e, b, from, to, false); });
 }
 
 }  // namespace NABLA_ISA

@@ -1,7 +1,9 @@
 // Fused expression programs, tile by tile: every register holds rows x cols lanes of the tile, every instruction is
 // one loop over them. Specified in program.h.
 #include "fused_task.h"
+#if NABLA_LANES == 32
 #include "random.h"
+#endif
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -23,7 +25,7 @@ int weight_of(int32_t op) {
 // The instruction whose result a plain output stores, and nothing else wants in the registers' memory.
 int writer_of(const Kernel& k, int out) {
   const Port& p = k.out[out];
-  if (p.mode != SET || p.dtype == BOOL || p.col != 1 || k.cls[p.reg] != FULL) return -1;
+  if (p.mode != SET || !is_plain(p.dtype) || p.col != 1 || k.cls[p.reg] != FULL) return -1;
   for (int o = 0; o < k.n_out; o++)
     if (o != out && k.out[o].reg == p.reg) return -1;
   int writer = -1;
@@ -80,15 +82,12 @@ Span span_of(const Kernel& k, const Port& o) {
   return s;
 }
 // What was gathered to where it belongs.
-void deliver(const Kernel& k, const Port& o, const Span& s, const float* total, float* out) {
-  if (s.dense) {
-    __builtin_memcpy(out + s.lowest, total, s.places * 4);
-    return;
-  }
+void deliver(const Kernel& k, const Port& o, const Span& s, const real* total, void* out) {
+  if (s.dense) return store_values(o.dtype, out, s.lowest, 1, total, s.places);
   const int axes = k.n_outer + 2;
   int64_t at[MAX_OUTER + 2] = {}, to = o.offset;
   for (;;) {
-    out[to] = total[to - s.lowest];
+    store_values(o.dtype, out, to, 1, total + (to - s.lowest), 1);
     int a = axes - 1;
     for (; a >= 0; a--) {
       const int64_t stride = stride_of(k, o, a), last = stride ? extent_of(k, a) - 1 : 0;
@@ -124,11 +123,11 @@ int task_count(const Kernel& k, const Tiling& t, int threads) {
 Lanes Task::full_operand(int r, const Tile& t, int spare) {
   if (k.cls[r] == FULL) return {reg_at[r], 1};
   if (k.cls[r] == SCALAR || t.rows == 1) return {reg_at[r], 0};
-  float* d = tile(k.n_regs + spare);
-  const float* s = reg_at[r];
+  real* d = tile(k.n_regs + spare);
+  const real* s = reg_at[r];
   for (int i = 0; i < t.rows; i++) {
     const vf x = splat(s[i]);
-    float* o = d + (int64_t)i * t.cols;
+    real* o = d + (int64_t)i * t.cols;
     int64_t j = 0;
     for (; j + VW <= t.cols; j += VW) store(o + j, x);
     for (; j < t.cols; j++) o[j] = s[i];
@@ -136,25 +135,29 @@ Lanes Task::full_operand(int r, const Tile& t, int spare) {
   return {d, 1};
 }
 
+// What a fault tells has 32 bits.
+static int32_t short_of(int64_t x) { return (int32_t)(x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : x); }
+
 bool Task::check(const int32_t* w, const Tile& t) {
-  const int32_t lo = as_int(reg_at[w[3]][0]), hi = as_int(reg_at[w[4]][0]), except = as_int(reg_at[w[1]][0]);
+  const word lo = as_int(reg_at[w[3]][0]), hi = as_int(reg_at[w[4]][0]), except = as_int(reg_at[w[1]][0]);
   const int64_t n = k.cls[w[2]] == FULL ? t.lanes : k.cls[w[2]] == ROW ? t.rows : 1;
-  const int32_t* v = (const int32_t*)reg_at[w[2]];
+  const word* v = (const word*)reg_at[w[2]];
   for (int64_t i = 0; i < n; i++)
     if ((v[i] < lo || v[i] >= hi) && v[i] != except) {
-      fault = {INDEX_FAULT, w[5], v[i], lo, hi};
+      fault = {INDEX_FAULT, w[5], short_of(v[i]), short_of(lo), short_of(hi)};
       return false;
     }
   return true;
 }
 
-void Task::random(const int32_t* w, const Tile& t, float* d) {
+#if NABLA_LANES == 32
+void Task::random(const int32_t* w, const Tile& t, real* d) {
   const Port& p = k.in[w[2]];
   const uint32_t lo = (uint32_t)as_int(reg_at[w[3]][0]), hi = (uint32_t)as_int(reg_at[w[4]][0]),
                  block = (uint32_t)as_int(reg_at[w[5]][0]);
   const int64_t a = address(k, p, t);
   for (int r = 0; r < t.rows; r++) {
-    float* o = d + (int64_t)r * t.cols;
+    real* o = d + (int64_t)r * t.cols;
     const int64_t first = a + (int64_t)r * p.row;
     if (p.col == 1)
       philox_fill(lo, hi, block, first, o, t.cols);
@@ -163,8 +166,12 @@ void Task::random(const int32_t* w, const Tile& t, float* d) {
   }
 }
 
+#else
+void Task::random(const int32_t*, const Tile&, real*) {}  // not valid
+#endif
+
 // Where an instruction puts its result: straight into memory when it may.
-float* Task::target(int i, const Tile& t, int* direct) {
+real* Task::target(int i, const Tile& t, int* direct) {
   const int dst = k.ins[6 * i + 1];
   *direct = -1;
   if (t.lanes == t.padded)
@@ -172,28 +179,36 @@ float* Task::target(int i, const Tile& t, int* direct) {
       const Port& p = k.out[o];
       if (k.writer[o] != i || !(t.rows == 1 || p.row == t.cols)) continue;
       *direct = o;
-      return (float*)e.slots[p.slot] + address(k, p, t);
+      return (real*)e.slots[p.slot] + address(k, p, t);
     }
   return tile(dst);
 }
 
 // Instruction i; false when an index is out of range.
+static real constant_of(const int32_t* w) {
+#if NABLA_LANES == 32
+  return as_real(w[5]);
+#else
+  return as_real((word)((uword)(uint32_t)w[2] << 32 | (uint32_t)w[5]));
+#endif
+}
+
 bool Task::step(int i, const Tile& t, bool* done) {
   const int32_t* w = k.ins + 6 * i;
   const int op = w[0], dst = w[1];
   if (op == F_CHECK) return check(w, t);
   if (op == F_CONST) {
     reg_at[dst] = tile(dst);
-    store(tile(dst), splat(as_float(w[5])));
+    store(tile(dst), splat(constant_of(w)));
   } else if (is_reduction(op)) {
-    float* d = tile(dst);
-    const float* v = reg_at[w[2]];
+    real* d = tile(dst);
+    const real* v = reg_at[w[2]];
     reduce_rows(op, d, v, op == F_RDOTF ? reg_at[w[3]] : v, t.rows, t.cols);
     if (t.rows == 1) store(d, splat(d[0]));
     reg_at[dst] = d;
   } else if (k.cls[dst] == FULL) {
     int direct;
-    float* d = target(i, t, &direct);
+    real* d = target(i, t, &direct);
     if (op == F_RAND)
       random(w, t, d);
     else
@@ -202,7 +217,7 @@ bool Task::step(int i, const Tile& t, bool* done) {
     reg_at[dst] = d;
     if (direct >= 0) done[direct] = true;
   } else {
-    float* d = tile(dst);
+    real* d = tile(dst);
     const int64_t n = k.cls[dst] == ROW && t.rows > 1 ? (t.rows + VW - 1) / VW * VW : VW;
     execute(op, d, n, row_operand(w[2], t), arity(op) > 1 ? row_operand(w[3], t) : Lanes{},
             arity(op) > 2 ? row_operand(w[4], t) : Lanes{});
@@ -237,7 +252,7 @@ bool Task::run_tile(const Tile& t) {
 // Is input i in memory as the code reads it?
 bool Task::in_place(const FusedCode& code, int i, const Tile& t) const {
   const Port& p = k.in[i];
-  return k.cls[i] == FULL && p.slot >= 0 && p.dtype != BOOL && p.col == 1 && (code.by_row || t.rows == 1 || p.row == t.cols);
+  return k.cls[i] == FULL && p.slot >= 0 && is_plain(p.dtype) && p.col == 1 && (code.by_row || t.rows == 1 || p.row == t.cols);
 }
 // Does the machine code go from memory to memory, so that a tile may be of any length?
 bool Task::keeps_nothing() const {
@@ -253,7 +268,7 @@ bool Task::keeps_nothing() const {
   for (int o = 0; o < k.n_out; o++)
     if (!written[o]) return false;
   for (int i = 0; i < k.n_in; i++)
-    if (k.cls[i] == FULL && (k.in[i].slot < 0 || k.in[i].dtype == BOOL || k.in[i].col != 1)) return false;
+    if (k.cls[i] == FULL && (k.in[i].slot < 0 || !is_plain(k.in[i].dtype) || k.in[i].col != 1)) return false;
   return true;
 }
 // The tile by machine code; what it writes itself is `done`.
@@ -262,38 +277,38 @@ void Task::run_code(const FusedCode& code, const Tile& t, bool* done) {
     if (!in_place(code, i, t)) load_input(i, t);
   for (int i = 0; i < code.firsts; i++) step(code.first[i], t, done);
   CodeArgs a;
-  a.tiles = a.rows = a.scalars = registers;
+  a.tiles = a.rows = a.scalars = (char*)registers;
   a.constants = code.constants;
   const int64_t n = code.by_row ? t.cols : t.lanes;
-  a.blocks = n / (4 * VW) * (4 * VW) * 4, a.vectors = n / VW * VW * 4, a.tail = (1 << n % VW) - 1;
-  for (int i = 0; i < 8; i++) a.lanes[i] = i < n % VW ? -1 : 0;
+  a.blocks = n / (4 * VW) * (4 * VW) * LANE, a.vectors = n / VW * VW * LANE, a.tail = (1 << n % VW) - 1;
+  for (int i = 0; i < 8; i++) a.lanes[i] = i < n % VW * (LANE / 4) ? -1 : 0;
   int64_t step_of[CodeArgs::STREAMS];
   uintptr_t low = 0;
   for (int s = 0; s < code.streams; s++) {
     const int port = code.stream[s].port;
     int64_t step = t.cols;
-    float* at;
+    real* at;
     if (code.stream[s].kind == FusedCode::TILE) at = tile(port);
     else if (code.stream[s].kind == FusedCode::INPUT) {
       const bool there = in_place(code, port, t);
-      at = there ? (float*)e.slots[k.in[port].slot] + address(k, k.in[port], t) : reg_at[port];
+      at = there ? (real*)e.slots[k.in[port].slot] + address(k, k.in[port], t) : reg_at[port];
       if (there) step = k.in[port].row;
     } else {
       const Port& p = k.out[port];
       step = p.row;
       if (code.stream[s].kind == FusedCode::SUM) at = partial[port] + (address(k, p, t) - lowest[port]);
       else {
-        at = (float*)e.slots[p.slot] + address(k, p, t);
-        if (k.streams[port]) low |= (uintptr_t)at | (code.by_row && t.rows > 1 ? (uintptr_t)(step * 4) : 0);
+        at = (real*)e.slots[p.slot] + address(k, p, t);
+        if (k.streams[port]) low |= (uintptr_t)at | (code.by_row && t.rows > 1 ? (uintptr_t)(step * LANE) : 0);
       }
       done[port] = true;
     }
-    a.stream[s] = (char*)at, step_of[s] = 4 * step;
+    a.stream[s] = (char*)at, step_of[s] = LANE * step;
   }
   const auto run = code.run[code.run[1] && !(low & 63)];
   for (int r = 0; r < (code.by_row ? t.rows : 1); r++) {
     run(&a);
-    a.rows++;
+    a.rows += LANE;
     for (int s = 0; s < code.streams; s++) a.stream[s] += step_of[s];
   }
   for (int o = 0; o < k.n_out; o++)
@@ -331,19 +346,19 @@ void fused_run(const Exec& e) {
   plan_outputs(k, e.code);
   const int tasks = task_count(k, tl, pool_threads(e.pool));
   const int64_t lanes = partial_lanes(k);
-  float* shared = (float*)(((uintptr_t)e.shared + 63) & ~(uintptr_t)63);
+  real* shared = (real*)(((uintptr_t)e.shared + 63) & ~(uintptr_t)63);
   // The fault of the first tile that has one, whatever the number of threads: a task runs up to its own first.
   Status faults[MAX_THREADS * 4];
   parallel(e, tasks, [&](int task, int thread) {
-    float* registers = (float*)(((uintptr_t)(e.scratch + thread * e.per_thread) + 63) & ~(uintptr_t)63);
+    real* registers = (real*)(((uintptr_t)(e.scratch + thread * e.per_thread) + 63) & ~(uintptr_t)63);
     Task job{e, k, tl, registers, {}, {}, {}, {}, {}, {}, 0};
-    float* p = shared + task * lanes;
+    real* p = shared + task * lanes;
     for (int i = 0; i < k.n_out; i++) {
       if (!combines(k.out[i])) continue;
       const Span span = span_of(k, k.out[i]);
       job.count[i] = (span.places + VW - 1) / VW * VW, job.lowest[i] = span.lowest;
       job.partial[i] = p;
-      const float s = mode_start(k.out[i].mode, k.out[i].dtype != F32);
+      const real s = mode_start(k.out[i].mode, is_integer(k.out[i].dtype));
       for (int64_t j = 0; j < 2 * job.count[i]; j++) p[j] = s;
       p += 2 * job.count[i];
     }
@@ -367,9 +382,9 @@ void fused_run(const Exec& e) {
     if (!combines(o)) continue;
     const Span span = span_of(k, o);
     const int64_t n = span.places, padded = (n + VW - 1) / VW * VW;
-    float* total = shared + at + padded;
-    for (int t = 1; t < tasks; t++) combine(o.mode, o.dtype != F32, total, shared + t * lanes + at + padded, n);
-    deliver(k, o, span, total, (float*)e.slots[o.slot]);
+    real* total = shared + at + padded;
+    for (int t = 1; t < tasks; t++) combine(o.mode, is_integer(o.dtype), total, shared + t * lanes + at + padded, n);
+    deliver(k, o, span, total, e.slots[o.slot]);
     at += 2 * padded;
   }
 }

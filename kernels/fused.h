@@ -10,6 +10,10 @@ constexpr int MAX_IO = 40;
 constexpr int64_t CODE_LANES = 8192;       // of a tile, for machine code
 constexpr int CODE_TILES = 12;             // that machine code has beside those of the registers
 constexpr int64_t TILE_BYTES = 24 * 1024;  // of all registers, to stay within the L1 cache
+constexpr int LANE = NABLA_LANES / 8;      // bytes of a lane
+
+// Is this dtype in memory what it is in a lane?
+constexpr bool is_plain(int32_t dtype) { return NABLA_LANES == 32 ? dtype == F32 || dtype == I32 : dtype == F64 || dtype == I64; }
 
 struct Port {
   int32_t slot, dtype, offset, row, col, mode, reg;
@@ -44,7 +48,7 @@ inline void read_ports(const int32_t*& p, int n, int n_outer, Port* ports, bool 
 inline bool is_reduction(int op) { return op >= F_RSUMF && op <= F_RDOTF; }
 
 inline void decode(const int32_t* w, Kernel& k) {
-  const int32_t* p = w + 2;
+  const int32_t* p = w + 3;
   k.n_outer = *p++;
   k.outer_count = 1;
   for (int a = 0; a < k.n_outer; a++) k.outer_count *= k.extent[a] = *p++;
@@ -63,10 +67,10 @@ inline void decode(const int32_t* w, Kernel& k) {
 }
 // Does an output go past the caches? Not where the kernel has fetched it to read it.
 inline bool streams(const Kernel& k, const Port& p) {
-  if (p.mode != SET || p.dtype == BOOL || p.col != 1 || k.cls[p.reg] != FULL) return false;
+  if (p.mode != SET || !is_plain(p.dtype) || p.col != 1 || k.cls[p.reg] != FULL) return false;
   for (int i = 0; i < k.n_in; i++)
     if (k.in[i].slot == p.slot) return false;
-  return goes_past_caches(k.outer_count * k.rows * (int64_t)k.cols * 4);
+  return goes_past_caches(k.outer_count * k.rows * (int64_t)k.cols * LANE);
 }
 
 inline int arity(int op) {
@@ -74,7 +78,8 @@ inline int arity(int op) {
     case F_FMAF: case F_FMSF: case F_FNMAF: case F_WHERE: return 3;
     case F_RDOTF: return 2;
     case F_MOV: case F_NEGF: case F_ABSF: case F_SIGNF: case F_SQUAREF: case F_NEGI: case F_ABSI: case F_SIGNI:
-    case F_SQUAREI: case F_NOT: case F_FTOI: case F_ITOF: case F_BTOF: case F_BTOI: case F_FTOB: case F_ITOB: case F_NDTRF: return 1;
+    case F_SQUAREI: case F_NOT: case F_FTOI: case F_ITOF: case F_BTOF: case F_BTOI: case F_FTOB: case F_ITOB: case F_NDTRF:
+    case F_HALFF: case F_BHALFF: case F_I8I: case F_U8I: case F_I32I: case F_FTOI32: case F_FLOATF: return 1;
     default: return (op >= F_EXPF && op <= F_ISFINITEF) || is_reduction(op) ? 1 : 2;
   }
 }
@@ -92,7 +97,7 @@ struct Tiling {
 inline Tiling tiling(const Kernel& k, bool code) {
   Tiling t;
   const int live = k.full_regs + 3 > 4 ? k.full_regs + 3 : 4;
-  int64_t target = TILE_BYTES / 4 / live;
+  int64_t target = TILE_BYTES / LANE / live;
   if (target < 256) target = 256;
   if (target > 2048) target = 2048;
   if (code) target = CODE_LANES;
@@ -120,11 +125,23 @@ inline Tiling tiling(const Kernel& k, bool code) {
 
 NABLA_INLINE vf mask(vi m) { return from_bits(m); }
 
-// Toward 0; what does not fit, and NaN, as INT32_MIN on every instruction set.
+// Toward 0; what does not fit, and NaN, as the least integer on every instruction set.
+#if NABLA_LANES == 32
 NABLA_INLINE vi to_int_exact(vf x) {
   const vi fits = (x >= -2147483648.0f) & (x < 2147483648.0f);
   return select(fits, to_int(select(fits, x, splat(0.0f))), splat(INT32_MIN));
 }
+NABLA_INLINE vi to_int32_exact(vf x) { return to_int_exact(x); }
+#else
+NABLA_INLINE vi to_int_exact(vf x) {
+  const vi fits = (x >= -0x1p63) & (x < 0x1p63);
+  return select(fits, to_int(select(fits, x, splat(0.0))), splat(INT64_MIN));
+}
+NABLA_INLINE vi to_int32_exact(vf x) {
+  const vi fits = (x > -2147483649.0) & (x < 2147483648.0);
+  return select(fits, to_int(select(fits, x, splat(0.0))), splat((word)INT32_MIN));
+}
+#endif
 
 // What the instructions compute, lane by lane: of one float, of two (L2: so little that the loop counts), of one and
 // of two integers or masks. The interpreter makes loops of them, codegen.cpp machine code.
@@ -144,9 +161,11 @@ NABLA_INLINE vi to_int_exact(vf x) {
   I1(NEGI, (vi)(0 - (vu)x)) I1(ABSI, select(x < 0, (vi)(0 - (vu)x), x)) I1(SIGNI, (x < 0) - (x > 0)) I1(SQUAREI, (vi)((vu)x * (vu)x)) \
   I2(EQI, x == y) I2(NEI, x != y) I2(LTI, x < y) I2(LEI, x <= y) I2(GTI, x > y) I2(GEI, x >= y) \
   I2(AND, x & y) I2(OR, x | y) I2(XOR, x ^ y) I1(NOT, ~x) \
-  I2(SHRI, (vi)((vu)x >> (vu)(y & 31))) \
+  I2(SHRI, (vi)((vu)x >> (vu)(y & (NABLA_LANES - 1)))) \
   I1(BTOI, x & 1) I1(ITOB, x != 0) I1(BTOF, x & bits(splat(1.0f))) \
-  F1(FTOI, from_bits(to_int_exact(x))) F1(FTOB, mask(x != 0.0f)) I1(ITOF, bits(to_float(x)))
+  F1(FTOI, from_bits(to_int_exact(x))) F1(FTOB, mask(x != 0.0f)) I1(ITOF, bits(to_float(x))) \
+  F1(HALFF, v_half(x)) F1(BHALFF, v_bhalf(x)) F1(FTOI32, from_bits(to_int32_exact(x))) F1(FLOATF, v_float(x)) \
+  I1(I8I, (x << (NABLA_LANES - 8)) >> (NABLA_LANES - 8)) I1(U8I, x & 255) I1(I32I, (x << (NABLA_LANES - 32)) >> (NABLA_LANES - 32))
 // Those that compute in double, or integer by integer.
 #define NABLA_WIDE_OPS(F1, F2, I2) \
   F2(FLOORDIVF, v_floordiv(x, y)) F2(REMAINDERF, v_remainder(x, y)) F2(FMODF, v_fmod(x, y)) \

@@ -1,6 +1,6 @@
 // The elementwise instructions of fused programs, each a loop over lanes.
 #include "fused_task.h"
-#include "math_double.h"
+#include "functions.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -16,11 +16,11 @@ NABLA_INLINE void vectors(int64_t n, S step) {
   for (; i < n; i += VW) step(i);
 }
 template <class F>
-NABLA_INLINE void loop1(float* d, int64_t n, Lanes a, F f) {
+NABLA_INLINE void loop1(real* d, int64_t n, Lanes a, F f) {
   for (int64_t i = 0; i < n; i += VW) store(d + i, f(load(a.p + i * a.step)));
 }
 template <bool LIGHT = false, class F>
-NABLA_INLINE void loop2(float* d, int64_t n, Lanes a, Lanes b, F f) {
+NABLA_INLINE void loop2(real* d, int64_t n, Lanes a, Lanes b, F f) {
   if (a.step && b.step)
     vectors<LIGHT>(n, [&](int64_t i) { store(d + i, f(load(a.p + i), load(b.p + i))); });
   else if (a.step) {
@@ -32,14 +32,14 @@ NABLA_INLINE void loop2(float* d, int64_t n, Lanes a, Lanes b, F f) {
   }
 }
 template <class F>
-NABLA_INLINE void loop3(float* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) {
-  const float *x = a.p, *y = b.p, *z = c.p;
+NABLA_INLINE void loop3(real* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) {
+  const real *x = a.p, *y = b.p, *z = c.p;
   for (int64_t i = 0; i < n; i += VW, x += VW * a.step, y += VW * b.step, z += VW * c.step)
     store(d + i, f(load(x), load(y), load(z)));
 }
 // f(x, y, z) with x and y in either order, one of them often a number.
 template <class F>
-NABLA_INLINE void loop_fma(float* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) {
+NABLA_INLINE void loop_fma(real* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) {
   const Lanes x = a.step ? a : b, y = a.step ? b : a;
   if (!x.step || !c.step) return loop3(d, n, x, y, c, f);
   if (y.step)
@@ -52,7 +52,7 @@ NABLA_INLINE void loop_fma(float* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) 
 
 }  // namespace
 
-void execute(int op, float* d, int64_t n, Lanes a, Lanes b, Lanes c) {
+void execute(int op, real* d, int64_t n, Lanes a, Lanes b, Lanes c) {
   switch (op) {
 #define F1(name, expr) \
   case F_##name: loop1(d, n, a, [](vf x) { return expr; }); break;

@@ -1,37 +1,133 @@
 // Between memory and the registers of fused programs: the storage types are known here, and nowhere else in the
 // interpreter.
+#include "convert.h"
 #include "fused_task.h"
 
 namespace nabla {
 namespace NABLA_ISA {
 
-// Lane j of the value at a port: memory, or the address itself.
-float Task::element(const Port& p, int64_t a) const {
-  if (p.slot < 0) return as_float((int32_t)a);
-  if (p.dtype == BOOL) return as_float(((const uint8_t*)e.slots[p.slot])[a] ? -1 : 0);
-  return ((const float*)e.slots[p.slot])[a];
+namespace {
+
+// The C++ type of a dtype in memory, and what it is in a lane: f.operator()<T>().
+struct Bool {
+  uint8_t is;
+};
+template <class F>
+NABLA_INLINE void with_stored(int32_t dtype, const F& f) {
+  switch (dtype) {
+    case F32: return f.template operator()<float>();
+    case I32: return f.template operator()<int32_t>();
+    case BOOL: return f.template operator()<Bool>();
+    case F64: return f.template operator()<double>();
+    case F16: return f.template operator()<Half>();
+    case BF16: return f.template operator()<BHalf>();
+    case I8: return f.template operator()<int8_t>();
+    case U8: return f.template operator()<uint8_t>();
+    default: return f.template operator()<int64_t>();
+  }
+}
+// A lane of x, and back.
+template <class T>
+inline real lane_of(T x) {
+  if constexpr ((T)0.5f == 0) return as_real((word)x);
+  else return (real)x;
+}
+template <>
+inline real lane_of(Bool x) {
+  return as_real(x.is ? -1 : 0);
+}
+template <>
+inline real lane_of(Half x) {
+  return widen(x);
+}
+template <>
+inline real lane_of(BHalf x) {
+  return widen(x);
+}
+template <class T>
+inline void put_lane(T& to, real v) {
+  if constexpr ((T)0.5f == 0) to = (T)as_int(v);
+  else to = (T)v;
+}
+template <>
+inline void put_lane(Bool& to, real v) {
+  to.is = as_int(v) ? 1 : 0;
+}
+template <>
+inline void put_lane(Half& to, real v) {
+  to = narrow(v, to);
+}
+template <>
+inline void put_lane(BHalf& to, real v) {
+  to = narrow(v, to);
 }
 
-void Task::load_row(const Port& p, int64_t a, int64_t step, float* d, int64_t n) const {
+// Lanes that lie side by side in memory, from s to d; as many as are done by vectors.
+template <class T>
+inline int64_t load_vectors(const T*, real*, int64_t) {
+  return 0;
+}
+template <>
+inline int64_t load_vectors(const Bool* s, real* d, int64_t n) {
+  int64_t i = 0;
+  for (; i + VW <= n; i += VW) store(d + i, from_bits(load_mask(&s[i].is)));
+  return i;
+}
+template <class T>
+inline int64_t store_vectors(T*, const real*, int64_t) {
+  return 0;
+}
+template <>
+inline int64_t store_vectors(Bool* o, const real* v, int64_t n) {
+  int64_t i = 0;
+  for (; i + VW <= n; i += VW) store_mask(&o[i].is, bits(load(v + i)));
+  return i;
+}
+#if defined(__F16C__) && NABLA_LANES == 32
+template <>
+inline int64_t load_vectors(const Half* s, real* d, int64_t n) {
+  int64_t i = 0;
+#if defined(__AVX512F__)
+  for (; i + VW <= n; i += VW) store(d + i, (vf)_mm512_maskz_cvtph_ps(ALL_LANES, _mm256_loadu_si256((const __m256i*)(s + i))));
+#else
+  for (; i + VW <= n; i += VW) store(d + i, (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(s + i))));
+#endif
+  return i;
+}
+#endif
+
+}  // namespace
+
+// Lane j of the value at a port: memory, or the address itself.
+real Task::element(const Port& p, int64_t a) const {
+  if (p.slot < 0) return as_real((word)a);
+  real x = 0;
+  with_stored(p.dtype, [&]<class T>() { x = lane_of(((const T*)e.slots[p.slot])[a]); });
+  return x;
+}
+
+void Task::load_row(const Port& p, int64_t a, int64_t step, real* d, int64_t n) const {
   if (step == 0) {
-    const float x = element(p, a);
+    const real x = element(p, a);
     for (int64_t i = 0; i < n; i++) d[i] = x;
   } else if (p.slot < 0) {
-    int32_t* o = (int32_t*)d;
-    for (int64_t i = 0; i < n; i++) o[i] = (int32_t)(a + i * step);
-  } else if (p.dtype == BOOL) {
-    const uint8_t* s = (const uint8_t*)e.slots[p.slot] + a;
-    int32_t* o = (int32_t*)d;
-    int64_t i = 0;
+    word* o = (word*)d;
+    for (int64_t i = 0; i < n; i++) o[i] = (word)(a + i * step);
+  } else if (is_plain(p.dtype)) {
+    const real* s = (const real*)e.slots[p.slot] + a;
     if (step == 1)
-      for (; i + VW <= n; i += VW) store(o + i, load_mask(s + i));
-    for (; i < n; i++) o[i] = s[i * step] ? -1 : 0;
-  } else {
-    const float* s = (const float*)e.slots[p.slot] + a;
-    if (step == 1)
-      __builtin_memcpy(d, s, n * 4);
+      __builtin_memcpy(d, s, n * sizeof(real));
     else
       for (int64_t i = 0; i < n; i++) d[i] = s[i * step];
+  } else {
+    with_stored(p.dtype, [&]<class T>() {
+      const T* __restrict__ s = (const T*)e.slots[p.slot] + a;
+      real* __restrict__ o = d;
+      if (step == 1)
+        for (int64_t i = load_vectors(s, o, n); i < n; i++) o[i] = lane_of(s[i]);
+      else
+        for (int64_t i = 0; i < n; i++) o[i] = lane_of(s[i * step]);
+    });
   }
 }
 
@@ -43,7 +139,7 @@ bool Task::given_back(int i) const {
 }
 void Task::load_input(int i, const Tile& t) {
   const Port& p = k.in[i];
-  float* d = tile(i);
+  real* d = tile(i);
   const int64_t a = address(k, p, t);
   reg_at[i] = d;
   if (k.cls[i] == SCALAR || (k.cls[i] == ROW && t.rows == 1)) {
@@ -56,9 +152,9 @@ void Task::load_input(int i, const Tile& t) {
     load_row(p, a, p.row, d, t.rows);
     return;
   }
-  const bool memory = p.slot >= 0 && p.dtype != BOOL && p.col == 1;
+  const bool memory = p.slot >= 0 && is_plain(p.dtype) && p.col == 1;
   if (memory && !given_back(i) && (t.rows == 1 || p.row == t.cols) && t.lanes == t.padded) {
-    reg_at[i] = (float*)e.slots[p.slot] + a;
+    reg_at[i] = (real*)e.slots[p.slot] + a;
     return;
   }
   if (memory && p.row == 0 && t.rows > 1 && k.n_outer == 0 && t.cols == k.cols) {
@@ -83,7 +179,7 @@ void Task::load_input(int i, const Tile& t) {
 }
 
 void Task::store_output(const Port& p, const Tile& t) {
-  const float* v = reg_at[p.reg];
+  const real* v = reg_at[p.reg];
   const int64_t a = address(k, p, t);
   const int cls = k.cls[p.reg];
   if (cls == FULL) {
@@ -93,7 +189,7 @@ void Task::store_output(const Port& p, const Tile& t) {
     for (int r = 0; r < rows; r++) {
       const int64_t at = a + (int64_t)r * p.row;
       if (k.streams[&p - k.out])
-        stream((float*)e.slots[p.slot] + at, v + (int64_t)r * t.cols, n);
+        stream((real*)e.slots[p.slot] + at, v + (int64_t)r * t.cols, n);
       else
         store_row(p, at, p.col, v + (int64_t)r * t.cols, n);
     }
@@ -110,21 +206,23 @@ void Task::store_output(const Port& p, const Tile& t) {
       for (int64_t c = 0; c < cols; c++) store_row(p, a + r * p.row + c * p.col, 1, v, 1);
   }
 }
-void Task::store_row(const Port& p, int64_t a, int64_t step, const float* v, int64_t n) {
-  if (p.dtype == BOOL) {
-    uint8_t* o = (uint8_t*)e.slots[p.slot] + a;
-    const int32_t* m = (const int32_t*)v;
-    int64_t i = 0;
+void store_values(int32_t dtype, void* memory, int64_t a, int64_t step, const real* v, int64_t n) {
+  if (is_plain(dtype)) {
+    real* o = (real*)memory + a;
     if (step == 1)
-      for (; i + VW <= n; i += VW) store_mask(o + i, load(m + i));
-    for (; i < n; i++) o[i * step] = m[i] ? 1 : 0;
+      __builtin_memcpy(o, v, n * sizeof(real));
+    else
+      for (int64_t i = 0; i < n; i++) o[i * step] = v[i];
     return;
   }
-  float* o = (float*)e.slots[p.slot] + a;
-  if (step == 1)
-    __builtin_memcpy(o, v, n * 4);
-  else
-    for (int64_t i = 0; i < n; i++) o[i * step] = v[i];
+  with_stored(dtype, [&]<class T>() {
+    T* __restrict__ o = (T*)memory + a;
+    const real* __restrict__ x = v;
+    if (step == 1)
+      for (int64_t i = store_vectors(o, x, n); i < n; i++) put_lane(o[i], x[i]);
+    else
+      for (int64_t i = 0; i < n; i++) put_lane(o[i * step], x[i]);
+  });
 }
 
 }  // namespace NABLA_ISA

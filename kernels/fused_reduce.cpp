@@ -1,6 +1,6 @@
 // Reductions of fused programs, over the columns of a row and over all that meets in one place.
 #include "fused_task.h"
-#include "math.h"
+#include "functions.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -9,24 +9,24 @@ namespace {
 
 // Combines n lanes (any n) into one: f over vectors, then over their lanes; `start` is the neutral value.
 template <class V, class F>
-NABLA_INLINE float fold(const float* p, int64_t n, V start, F f) {
+NABLA_INLINE real fold(const real* p, int64_t n, V start, F f) {
   V acc[4] = {start, start, start, start};
   int64_t i = 0;
   for (; i + 4 * VW <= n; i += 4 * VW)
     for (int u = 0; u < 4; u++) acc[u] = f(acc[u], (V)load(p + i + u * VW));
   for (; i + VW <= n; i += VW) acc[0] = f(acc[0], (V)load(p + i));
   if (i < n) {
-    float t[VW];
+    real t[VW];
     store(t, (vf)start);
     for (int64_t j = 0; i + j < n; j++) t[j] = p[i + j];
     acc[1] = f(acc[1], (V)load(t));
   }
   const V v = f(f(acc[0], acc[1]), f(acc[2], acc[3]));
-  float t[VW];
+  real t[VW];
   store(t, (vf)v);
   V x = v;
   for (int w = VW / 2; w; w /= 2) {
-    float s[VW];
+    real s[VW];
     for (int j = 0; j < VW; j++) s[j] = t[(j + w) & (VW - 1)];
     x = f((V)load(t), (V)load(s));
     store(t, (vf)x);
@@ -34,13 +34,13 @@ NABLA_INLINE float fold(const float* p, int64_t n, V start, F f) {
   return t[0];
 }
 // Long sums in blocks, so that the error grows with the logarithm.
-float fold_sum(const float* p, int64_t n) {
-  if (n <= 2048) return fold(p, n, splat(0.0f), [](vf x, vf y) { return x + y; });
+real fold_sum(const real* p, int64_t n) {
+  if (n <= 2048) return fold(p, n, splat((real)0), [](vf x, vf y) { return x + y; });
   const int64_t half = n / 2 / VW * VW;
   return fold_sum(p, half) + fold_sum(p + half, n - half);
 }
 // The sum of p[i] * q[i], as accurate.
-float fold_dot(const float* p, const float* q, int64_t n) {
+real fold_dot(const real* p, const real* q, int64_t n) {
   if (n > 2048) {
     const int64_t half = n / 2 / VW * VW;
     return fold_dot(p, q, half) + fold_dot(p + half, q + half, n - half);
@@ -58,33 +58,33 @@ float fold_dot(const float* p, const float* q, int64_t n) {
 template <class G>
 NABLA_INLINE auto with_reduction(int op, G g) {
   switch (op) {
-    case F_RSUMF: return g(splat(0.0f), [](vf x, vf y) { return x + y; });
-    case F_RPRODF: return g(splat(1.0f), [](vf x, vf y) { return x * y; });
+    case F_RSUMF: return g(splat((real)0), [](vf x, vf y) { return x + y; });
+    case F_RPRODF: return g(splat((real)1), [](vf x, vf y) { return x * y; });
     case F_RMAXF: return g(splat(-INF), [](vf x, vf y) { return v_max(x, y); });
     case F_RMINF: return g(splat(INF), [](vf x, vf y) { return v_min(x, y); });
-    case F_RSUMI: return g(splat(0), [](vi x, vi y) { return (vi)((vu)x + (vu)y); });
-    case F_RPRODI: return g(splat(1), [](vi x, vi y) { return (vi)((vu)x * (vu)y); });
-    case F_RMAXI: return g(splat(INT32_MIN), [](vi x, vi y) { return select(x > y, x, y); });
-    case F_RMINI: return g(splat(INT32_MAX), [](vi x, vi y) { return select(x < y, x, y); });
-    case F_RANY: return g(splat(0), [](vi x, vi y) { return x | y; });
-    default: return g(splat(-1), [](vi x, vi y) { return x & y; });
+    case F_RSUMI: return g(splat((word)0), [](vi x, vi y) { return (vi)((vu)x + (vu)y); });
+    case F_RPRODI: return g(splat((word)1), [](vi x, vi y) { return (vi)((vu)x * (vu)y); });
+    case F_RMAXI: return g(splat(SIGN), [](vi x, vi y) { return select(x > y, x, y); });
+    case F_RMINI: return g(splat(~SIGN), [](vi x, vi y) { return select(x < y, x, y); });
+    case F_RANY: return g(splat((word)0), [](vi x, vi y) { return x | y; });
+    default: return g(splat((word)-1), [](vi x, vi y) { return x & y; });
   }
 }
-float reduce(int op, const float* p, int64_t n) {
+real reduce(int op, const real* p, int64_t n) {
   if (op == F_RSUMF) return fold_sum(p, n);
   return with_reduction(op, [&](auto start, auto f) { return fold(p, n, start, f); });
 }
 
 // Column j of the rows from r on, a vector of them; the last one again where there are no more.
-NABLA_INLINE vf column(const float* p, int r, int rows, int n, int j) {
-  float x[VW];
+NABLA_INLINE vf column(const real* p, int r, int rows, int n, int j) {
+  real x[VW];
   for (int l = 0; l < VW; l++) x[l] = p[(int64_t)(r + l < rows ? r + l : rows - 1) * n + j];
   return load(x);
 }
 
 }  // namespace
 
-void reduce_rows(int op, float* d, const float* p, const float* q, int rows, int n) {
+void reduce_rows(int op, real* d, const real* p, const real* q, int rows, int n) {
   constexpr int SHORT = 24;
   if (rows == 1 || n > SHORT) {
     for (int r = 0; r < rows; r++, p += n, q += n) d[r] = op == F_RDOTF ? fold_dot(p, q, n) : reduce(op, p, n);
@@ -115,14 +115,14 @@ int mode_op(int mode, bool is_int) {
 }
 int mode_reduction(int mode, bool is_int) { return (is_int ? F_RSUMI : F_RSUMF) + (mode - ADD); }
 
-float combine1(int mode, bool is_int, float a, float b) {
+real combine1(int mode, bool is_int, real a, real b) {
   if (is_int) {
-    const int32_t x = as_int(a), y = as_int(b);
+    const word x = as_int(a), y = as_int(b);
     switch (mode) {
-      case ADD: return as_float((int32_t)((uint32_t)x + (uint32_t)y));
-      case MUL: return as_float((int32_t)((uint32_t)x * (uint32_t)y));
-      case MAX: return as_float(x > y ? x : y);
-      default: return as_float(x < y ? x : y);
+      case ADD: return as_real((word)((uword)x + (uword)y));
+      case MUL: return as_real((word)((uword)x * (uword)y));
+      case MAX: return as_real(x > y ? x : y);
+      default: return as_real(x < y ? x : y);
     }
   }
   switch (mode) {
@@ -135,16 +135,16 @@ float combine1(int mode, bool is_int, float a, float b) {
 
 }  // namespace
 
-float mode_start(int mode, bool is_int) {
+real mode_start(int mode, bool is_int) {
   switch (mode) {
-    case ADD: return 0.0f;
-    case MUL: return is_int ? as_float(1) : 1.0f;
-    case MAX: return is_int ? as_float(INT32_MIN) : -INF;
-    default: return is_int ? as_float(INT32_MAX) : INF;
+    case ADD: return (real)0;
+    case MUL: return is_int ? as_real(1) : (real)1;
+    case MAX: return is_int ? as_real(SIGN) : -INF;
+    default: return is_int ? as_real(~SIGN) : INF;
   }
 }
 
-void combine(int mode, bool is_int, float* into, const float* from, int64_t n) {
+void combine(int mode, bool is_int, real* into, const real* from, int64_t n) {
   const int64_t whole = n / VW * VW;
   execute(mode_op(mode, is_int), into, whole, {into, 1}, {from, 1}, {});
   for (int64_t i = whole; i < n; i++) into[i] = combine1(mode, is_int, into[i], from[i]);
@@ -153,9 +153,9 @@ void combine(int mode, bool is_int, float* into, const float* from, int64_t n) {
 // Adds a tile to the first-level accumulators of an output.
 void Task::accumulate(int i, const Tile& t) {
   const Port& p = k.out[i];
-  const bool is_int = p.dtype != F32;
-  float* acc = partial[i] + (address(k, p, t) - lowest[i]);
-  const float* v = reg_at[p.reg];
+  const bool is_int = is_integer(p.dtype);
+  real* acc = partial[i] + (address(k, p, t) - lowest[i]);
+  const real* v = reg_at[p.reg];
   const int op = mode_reduction(p.mode, is_int);
   if (k.cls[p.reg] == ROW) {
     if (t.c0 != 0) return;
@@ -172,8 +172,8 @@ void Task::accumulate(int i, const Tile& t) {
     return;
   }
   for (int r = 0; r < t.rows; r++) {
-    float* to = acc + (int64_t)r * p.row;
-    const float* from = v + (int64_t)r * t.cols;
+    real* to = acc + (int64_t)r * p.row;
+    const real* from = v + (int64_t)r * t.cols;
     if (p.col == 0)
       to[0] = combine1(p.mode, is_int, to[0], reduce(op, from, t.cols));
     else if (p.col == 1)
@@ -186,9 +186,9 @@ void Task::accumulate(int i, const Tile& t) {
 void Task::flush() {
   for (int i = 0; i < k.n_out; i++) {
     if (!combines(k.out[i])) continue;
-    const bool is_int = k.out[i].dtype != F32;
+    const bool is_int = is_integer(k.out[i].dtype);
     combine(k.out[i].mode, is_int, partial[i] + count[i], partial[i], count[i]);
-    const float s = mode_start(k.out[i].mode, is_int);
+    const real s = mode_start(k.out[i].mode, is_int);
     for (int64_t j = 0; j < count[i]; j++) partial[i][j] = s;
   }
   stored_since = 0;

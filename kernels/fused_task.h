@@ -11,32 +11,26 @@ namespace NABLA_ISA {
 
 // A lane operand: a pointer and how far it moves from vector to vector, 0 for one that is the same everywhere.
 struct Lanes {
-  const float* p;
+  const real* p;
   int step;
 };
 // One elementwise instruction over n lanes, n a multiple of VW.
-void execute(int op, float* d, int64_t n, Lanes a, Lanes b, Lanes c);
+void execute(int op, real* d, int64_t n, Lanes a, Lanes b, Lanes c);
 
 // Reductions over rows of n, of p * q for RDOTF. d has room for whole vectors. Short rows go side by side.
-void reduce_rows(int op, float* d, const float* p, const float* q, int rows, int n);
+void reduce_rows(int op, real* d, const real* p, const real* q, int rows, int n);
 // into[i] = into[i] (+) from[i] for any n.
-void combine(int mode, bool is_int, float* into, const float* from, int64_t n);
+void combine(int mode, bool is_int, real* into, const real* from, int64_t n);
 // The value that combining starts from.
-float mode_start(int mode, bool is_int);
+real mode_start(int mode, bool is_int);
 
-inline float as_float(int32_t x) {
-  float f;
-  __builtin_memcpy(&f, &x, 4);
-  return f;
-}
-inline int32_t as_int(float x) {
-  int32_t i;
-  __builtin_memcpy(&i, &x, 4);
-  return i;
-}
+inline real as_real(word x) { return __builtin_bit_cast(real, x); }
+inline word as_int(real x) { return __builtin_bit_cast(word, x); }
+// Stores lanes as a dtype at element a of some memory, `step` elements apart.
+void store_values(int32_t dtype, void* memory, int64_t a, int64_t step, const real* v, int64_t n);
 // Registers and three expansion tiles, or what machine code keeps.
 inline int64_t register_bytes(const Kernel& k, bool code) {
-  return ((int64_t)k.n_regs + (code ? CODE_TILES : 3)) * tiling(k, code).lanes * 4 + 64;
+  return ((int64_t)k.n_regs + (code ? CODE_TILES : 3)) * tiling(k, code).lanes * LANE + 64;
 }
 
 inline bool combines(const Port& o) { return o.mode != SET; }
@@ -62,23 +56,25 @@ struct Task {
   const Exec& e;
   const Kernel& k;
   const Tiling& tl;
-  float* registers;  // n_regs + 3 tiles
-  float* partial[MAX_IO];  // accumulators of combining outputs: two levels
+  real* registers;  // n_regs + 3 tiles
+  real* partial[MAX_IO];  // accumulators of combining outputs: two levels
   int64_t count[MAX_IO], lowest[MAX_IO];
   Status fault;
-  float* reg_at[MAX_REGS];
+  real* reg_at[MAX_REGS];
   bool kept[MAX_REGS];  // an input that is the same in every tile, loaded already
   int stored_since;
 
-  float* tile(int r) const { return registers + (int64_t)r * tl.lanes; }
+  real* tile(int r) const { return registers + (int64_t)r * tl.lanes; }
 
   // fused_ports.cpp
-  float element(const Port& p, int64_t a) const;
-  void load_row(const Port& p, int64_t a, int64_t step, float* d, int64_t n) const;
+  real element(const Port& p, int64_t a) const;
+  void load_row(const Port& p, int64_t a, int64_t step, real* d, int64_t n) const;
   bool given_back(int i) const;
   void load_input(int i, const Tile& t);
   void store_output(const Port& p, const Tile& t);
-  void store_row(const Port& p, int64_t a, int64_t step, const float* v, int64_t n);
+  void store_row(const Port& p, int64_t a, int64_t step, const real* v, int64_t n) {
+    store_values(p.dtype, e.slots[p.slot], a, step, v, n);
+  }
 
   // fused_reduce.cpp
   void accumulate(int i, const Tile& t);
@@ -88,8 +84,8 @@ struct Task {
   Lanes full_operand(int r, const Tile& t, int spare);
   Lanes row_operand(int r, const Tile& t) const { return {reg_at[r], k.cls[r] == SCALAR || t.rows == 1 ? 0 : 1}; }
   bool check(const int32_t* w, const Tile& t);
-  void random(const int32_t* w, const Tile& t, float* d);
-  float* target(int i, const Tile& t, int* direct);
+  void random(const int32_t* w, const Tile& t, real* d);
+  real* target(int i, const Tile& t, int* direct);
   bool step(int i, const Tile& t, bool* done);
   bool run_tile(const Tile& t);
   bool in_place(const FusedCode& code, int i, const Tile& t) const;

@@ -6,6 +6,7 @@ namespace NABLA_ISA {
 
 bool fused_validate(Check& c) {
   Reader r(c);
+  r.real_dtype();
   int32_t extent[MAX_OUTER + 2];
   const int n_outer = r.between(0, MAX_OUTER, "too many outer axes");
   r.extents(n_outer + 2, extent);
@@ -27,7 +28,7 @@ bool fused_validate(Check& c) {
     int32_t stride[MAX_OUTER + 2];
     Ref ref;
     ref.slot = r.between(-1, c.slots - 1, "no such slot");
-    const int32_t dtype = r.dtype();
+    const int32_t dtype = r.any_dtype();
     ref.offset = r.word();
     r.words(n_outer + 2, stride);
     if (ref.slot >= 0 && ref.offset < 0) return r.fail("an offset is negative");
@@ -54,7 +55,7 @@ bool fused_validate(Check& c) {
     if (!r.ok) return false;
   }
   for (int i = 0; i < n_ins; i++) {
-    const int32_t op = r.between(F_CONST, F_NDTRF, "unknown instruction");
+    const int32_t op = r.between(F_CONST, F_FLOATF, "unknown instruction");
     const int32_t dst = r.between(0, n_regs - 1, "no such register");
     int32_t arg[3];
     for (int a = 0; a < 3; a++) arg[a] = r.word();
@@ -70,6 +71,7 @@ bool fused_validate(Check& c) {
     if (op == F_CONST) {
       if (cls[dst] != SCALAR) return r.fail("a constant is a scalar");
     } else if (op == F_RAND) {
+      if (NABLA_LANES != 32) return r.fail("random bits are 32");
       if (arg[0] < 0 || arg[0] >= n_in || !is_virtual[arg[0]] || cls[dst] != FULL) return r.fail("random bits need an index");
       if (!scalar(arg[1]) || !scalar(arg[2]) || !scalar(imm)) return r.fail("a key is scalar");
     } else if (is_reduction(op)) {
@@ -87,7 +89,7 @@ bool fused_validate(Check& c) {
     int32_t stride[MAX_OUTER + 2];
     Ref ref;
     ref.slot = r.between(0, c.slots - 1, "no such slot");
-    const int32_t dtype = r.dtype();
+    const int32_t dtype = r.any_dtype();
     ref.offset = r.between(0, INT32_MAX, "an offset is negative");
     r.words(n_outer + 2, stride);
     const int32_t mode = r.between(SET, MIN, "unknown mode");
@@ -99,7 +101,7 @@ bool fused_validate(Check& c) {
     if (cls[reg] == ROW && extent[n_outer + 1] > 1 && stride[n_outer + 1] != 0) return r.fail("a row value has no columns");
     if (mode != SET) {
       if (dtype == BOOL || cls[reg] == SCALAR) return r.fail("this cannot be combined");
-      partials += 2 * (((span.hi - span.lo) / 4 + VW) / VW * VW);
+      partials += 2 * (((span.hi - span.lo) / width_of(dtype) + VW) / VW * VW);
     }
     // In the memory of an input only at the very same places.
     for (int j = 0; j < n_in && !empty; j++) {
@@ -118,7 +120,7 @@ bool fused_validate(Check& c) {
 #if defined(__AVX2__)
   if (const int64_t bytes = register_bytes(k, true); bytes > c.per_thread) c.per_thread = bytes;
 #endif
-  c.shared = partials * 4 * c.threads + 64;
+  c.shared = partials * LANE * c.threads + 64;
   return true;
 }
 

@@ -20,7 +20,7 @@ constexpr int MR = 4, NV = 2, MR1 = 8;
 constexpr int NR = NV * VW;
 // An MC x KC block of A stays in L2, a KC x NC block of B in L3. With 16 lanes the sums are loaded and
 // stored less often with a long KC, which is worth more than a panel of B that fits L1.
-constexpr int64_t KC = GEMM_KC, MC = MR * ((VW == 16 ? 112 : 192) / MR), NC = 1024;
+constexpr int64_t KC = GEMM_KC, MC = MR * ((NABLA_BYTES == 64 ? 112 : 192) / MR), NC = 1024;
 
 // What a sum that is turned costs, when a number that is laid costs 1.
 constexpr int64_t EXCHANGE_COST = 2;
@@ -28,16 +28,16 @@ constexpr int64_t EXCHANGE_COST = 2;
 // What a tile adds to its sums, and how wide its last vector is.
 struct Finish {
   bool add;
-  const float* bias;
+  const real* bias;
   int last;
 };
 
-typedef void (*Tile)(int64_t k, const float* a, int64_t as, const float* b, int64_t bs, float* c, int64_t cs,
+typedef void (*Tile)(int64_t k, const real* a, int64_t as, const real* b, int64_t bs, real* c, int64_t cs,
                      const Finish& f);
 
 // R x (V*VW) of C. A_ROWS: a[i*as + p], else a[p*as + i]; b[p*bs + j].
 template <int R, int V, bool A_ROWS>
-static void tile(int64_t k, const float* a, int64_t as, const float* b, int64_t bs, float* c, int64_t cs,
+static void tile(int64_t k, const real* a, int64_t as, const real* b, int64_t bs, real* c, int64_t cs,
                  const Finish& f) {
   vf s[R][V];
 #pragma GCC unroll 16
@@ -70,7 +70,7 @@ static void tile(int64_t k, const float* a, int64_t as, const float* b, int64_t 
   for (int i = 0; i < R; i++) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) {
-      float* to = c + i * cs + v * VW;
+      real* to = c + i * cs + v * VW;
       const int n = v == V - 1 ? f.last : VW;
       store_some(to, f.add ? s[i][v] + load_some(to, n) : s[i][v], n);
     }
@@ -91,18 +91,18 @@ static Tile find_tile(int64_t rows, bool wide, bool a_rows) {
 static int64_t packed_a(int64_t m, int64_t k) {
   return (least(m, MC) * least(k, KC) + 4 + 15) & ~(int64_t)15;
 }
-static int64_t operand_floats(int64_t m, int64_t n, int64_t k) {
+static int64_t operand_reals(int64_t m, int64_t n, int64_t k) {
   return packed_a(m, k) + ((whole_vectors(least(n, NC)) * least(k, KC) + 4 + 15) & ~(int64_t)15);
 }
 // The sums of exchanged sides: see `exchange`, which has no more of them.
-static int64_t exchange_floats(int64_t m, int64_t n) { return whole_vectors(m) * whole_vectors(n); }
+static int64_t exchange_reals(int64_t m, int64_t n) { return whole_vectors(m) * whole_vectors(n); }
 int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k) {
   if (m <= 0 || n <= 0 || k <= 0) return 0;
-  const int64_t floats = operand_floats(m, n, k);
-  if (m == 1 || n == 1) return 4 * most(floats, k);
+  const int64_t reals = operand_reals(m, n, k);
+  if (m == 1 || n == 1) return (int64_t)sizeof(real) * most(reals, k);
   const int64_t exchanged =
-      operand_floats(n, m, k) + least(exchange_floats(m, n), (m + n) * least(k, KC) / EXCHANGE_COST);
-  return most(4 * most(floats, exchanged), gemm_zeros_scratch_bytes(m, n, k));
+      operand_reals(n, m, k) + least(exchange_reals(m, n), (m + n) * least(k, KC) / EXCHANGE_COST);
+  return most((int64_t)sizeof(real) * most(reals, exchanged), gemm_zeros_scratch_bytes(m, n, k));
 }
 
 // How much of K to lay at a time, in all panels: where a row of the matrix runs through the panels, a few rows,
@@ -110,8 +110,8 @@ int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k) {
 static int64_t stretch_of(int64_t stride, int64_t kc) { return stride == 1 ? 8 : kc; }
 
 // Blocks of columns one after the other, in each the blocks of K, in each the panels.
-int64_t gemm_laid_floats(int64_t n, int64_t k) { return (whole_vectors(n) * k + 4 + 15) & ~(int64_t)15; }
-void gemm_lay(const float* b, int64_t b_rs, int64_t b_cs, int64_t n, int64_t k, float* to) {
+int64_t gemm_laid_reals(int64_t n, int64_t k) { return (whole_vectors(n) * k + 4 + 15) & ~(int64_t)15; }
+void gemm_lay(const real* b, int64_t b_rs, int64_t b_cs, int64_t n, int64_t k, real* to) {
   for (int64_t jc = 0; jc < n; jc += NC) {
     const int64_t nc = least(NC, n - jc);
     for (int64_t pc = 0; pc < k; pc += KC) {
@@ -127,9 +127,9 @@ void gemm_lay(const float* b, int64_t b_rs, int64_t b_cs, int64_t n, int64_t k, 
 
 static void no_products(const GemmArgs& g) {
   for (int64_t i = 0; i < g.m; i++) {
-    float* c = g.c + i * g.c_rs;
+    real* c = g.c + i * g.c_rs;
     for (int64_t j = 0; j < g.n; j++) {
-      const float x = g.bias ? g.bias[j] : 0;
+      const real x = g.bias ? g.bias[j] : 0;
       c[j] = g.accumulate ? c[j] + x : x;
     }
   }
@@ -139,17 +139,17 @@ static void no_products(const GemmArgs& g) {
 struct Plan {
   int rows;
   bool lay_a, a_rows, lay_b;
-  int64_t laid;  // floats that are laid
+  int64_t laid;  // numbers that are laid
 };
 static Plan find_plan(const GemmArgs& g) {
   Plan p;
   p.rows = g.n <= VW ? MR1 : MR;
   // Rows of A whose distance is a multiple of the page would share one set of L1.
-  const bool reuse_a = g.n > 4 * NR || (g.n > NR && g.a_cs == 1 && g.a_rs % 1024 == 0);
+  const bool reuse_a = g.n > 4 * NR || (g.n > NR && g.a_cs == 1 && g.a_rs * (int64_t)sizeof(real) % 4096 == 0);
   p.lay_a = reuse_a || (g.a_cs != 1 && g.a_rs != 1);
   p.a_rows = !p.lay_a && g.a_rs != 1;
   // A few rows of B that do not fall into few sets of L1 are walked where they lie: to pack them costs more.
-  const bool few_b = g.k * g.n <= 8192 || (g.k <= 128 && g.b_rs % 64 != 0);
+  const bool few_b = g.k * g.n * (int64_t)sizeof(real) <= 32768 || (g.k <= 128 && g.b_rs * (int64_t)sizeof(real) % 256 != 0);
   // A single panel of whole vectors lies as it would be packed.
   const bool panel = g.n <= NR && g.n % VW == 0 && g.b_rs == g.n;
   p.lay_b = g.laid || g.b_cs != 1 || (g.m > 2 * p.rows && !few_b && !panel);
@@ -158,15 +158,15 @@ static Plan find_plan(const GemmArgs& g) {
 }
 
 static void multiply(const GemmArgs& g, const Plan& plan, void* scratch) {
-  float* const at = (float*)scratch;
-  float* const packed = at + packed_a(g.m, g.k);
+  real* const at = (real*)scratch;
+  real* const packed = at + packed_a(g.m, g.k);
 
   for (int64_t jc = 0; jc < g.n; jc += NC) {
     const int64_t nc = least(NC, g.n - jc);
     for (int64_t pc = 0; pc < g.k; pc += KC) {
       const int64_t kc = least(KC, g.k - pc);
-      const float* const b0 = g.laid ? nullptr : g.b + pc * g.b_rs + jc * g.b_cs;
-      const float* const bt = g.laid ? g.b + jc * g.k + pc * whole_vectors(nc) : packed;
+      const real* const b0 = g.laid ? nullptr : g.b + pc * g.b_rs + jc * g.b_cs;
+      const real* const bt = g.laid ? g.b + jc * g.k + pc * whole_vectors(nc) : packed;
       // A partial last vector is always packed, so that it can be loaded whole.
       const int64_t stretch = stretch_of(g.b_cs, kc);
       for (int64_t p = 0; !g.laid && p < kc; p += stretch)
@@ -179,7 +179,7 @@ static void multiply(const GemmArgs& g, const Plan& plan, void* scratch) {
         const int64_t mc = least(MC, g.m - ic);
         // Tiles of equal height rather than full ones and a remainder.
         const int64_t high = ceil_div(mc, ceil_div(mc, plan.rows));
-        const float* const a0 = g.a + ic * g.a_rs + pc * g.a_cs;
+        const real* const a0 = g.a + ic * g.a_rs + pc * g.a_cs;
         const int64_t step = stretch_of(g.a_rs, kc);
         for (int64_t p = 0; plan.lay_a && p < kc; p += step)
           for (int64_t i = 0; i < mc; i += high) {
@@ -209,12 +209,12 @@ static void multiply(const GemmArgs& g, const Plan& plan, void* scratch) {
 static bool exchange(const GemmArgs& g, const Plan& plan, void* scratch) {
   if (g.laid || g.k > KC || g.m < VW || g.n < VW) return false;
   if (whole_vectors(g.m) * g.n > whole_vectors(g.n) * g.m) return false;  // more lanes would be idle
-  float* const sums = (float*)scratch + operand_floats(g.n, g.m, g.k);
+  real* const sums = (real*)scratch + operand_reals(g.n, g.m, g.k);
   const int64_t w = whole_vectors(g.m);
   GemmArgs t = exchanged(g);
   t.c = sums, t.c_rs = w, t.accumulate = false, t.bias = nullptr;
   const Plan other = find_plan(t);
-  if (other.laid + EXCHANGE_COST * exchange_floats(g.m, g.n) >= plan.laid) return false;
+  if (other.laid + EXCHANGE_COST * exchange_reals(g.m, g.n) >= plan.laid) return false;
   multiply(t, other, scratch);
   turn(sums, g.n, g.m, w, g.c, g.c_rs, g.accumulate, g.bias);
   return true;

@@ -1,5 +1,6 @@
-// The matrix product in float32, for any strides, on one thread; and its division over threads.
+// The matrix product in float32 (float64 with lanes of 64 bits), for any strides, on one thread; and its division over threads.
 #pragma once
+#include "program.h"
 #include "simd.h"
 
 namespace nabla {
@@ -8,12 +9,12 @@ namespace NABLA_ISA {
 // c[i*c_rs + j] (+)= sum over p of a[i*a_rs + p*a_cs] * b[p*b_rs + j*b_cs] (+ bias[j] if bias).
 // c must not overlap the operands.
 struct GemmArgs {
-  const float *a, *b;
-  float* c;
+  const real *a, *b;
+  real* c;
   int64_t m, n, k;
   int64_t a_rs, a_cs, b_rs, b_cs, c_rs;
   bool accumulate;
-  const float* bias;
+  const real* bias;
   bool laid = false;  // b is what gemm_lay made of it, and its strides do not matter
 };
 
@@ -28,23 +29,23 @@ int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k);
 // of a product among threads does not change a bit of it.
 void gemm(const GemmArgs& g, void* scratch);
 // How many products a sum takes before it is added to C.
-constexpr int64_t GEMM_KC = VW == 16 ? 1024 : 384;
+constexpr int64_t GEMM_KC = (NABLA_BYTES == 64 ? 4096 : 1536) / (int64_t)sizeof(real);
 // The same sums without the products that are zero, if A or B has enough zeros that this pays; else false, and nothing
 // is done. What gemm asks first.
 bool gemm_of_zeros(const GemmArgs& g, void* scratch);
 int64_t gemm_zeros_scratch_bytes(int64_t m, int64_t n, int64_t k);
 // B laid out once for many products: room for it, and the laying.
-int64_t gemm_laid_floats(int64_t n, int64_t k);
-void gemm_lay(const float* b, int64_t b_rs, int64_t b_cs, int64_t n, int64_t k, float* to);
+int64_t gemm_laid_reals(int64_t n, int64_t k);
+void gemm_lay(const real* b, int64_t b_rs, int64_t b_cs, int64_t n, int64_t k, real* to);
 
 // A vector times a matrix: c[j*c_s] (+)= sum over p of a[p*a_s] * b[p*b_rs + j*b_cs] (+ bias[j*bias_s]).
 struct GemvArgs {
-  const float *a, *b;
-  float* c;
+  const real *a, *b;
+  real* c;
   int64_t n, k;
   int64_t a_s, b_rs, b_cs, c_s;
   bool accumulate;
-  const float* bias;
+  const real* bias;
   int64_t bias_s;
   bool dots;  // column by column, for which b_rs is 1; else b_cs is
 };
@@ -55,6 +56,9 @@ bool as_gemv(const GemmArgs& g, GemvArgs* v);
 // Columns [j0, j1), with scratch as gemm has it, which is used when a has a stride. The order of each sum depends
 // on k and on the place of its column in its unit.
 void gemv(const GemvArgs& g, int64_t j0, int64_t j1, void* scratch);
+
+bool matmul_validate(Check&);
+void matmul_run(const Exec&);
 
 // How many tasks `batch` products are worth on nthreads threads, and what each of them computes:
 // products [b0, b1), rows [m0, m1), columns [n0, n1).

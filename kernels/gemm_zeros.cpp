@@ -32,7 +32,7 @@ bool may_serve(int64_t m, int64_t n, int64_t k) {
 }
 
 // How many of LOOKS numbers spread over a matrix are not zero; all of them, if the first ones say that most are.
-int count_nonzeros(const float* x, int64_t rows, int64_t rs, int64_t cols, int64_t cs) {
+int count_nonzeros(const real* x, int64_t rows, int64_t rs, int64_t cols, int64_t cs) {
   int found = 0;
   // Multiples of an odd number, taken modulo 2^32, spread evenly; of two numbers they do so in both axes.
   for (int i = 0; i < LOOKS; i++) {
@@ -45,22 +45,22 @@ int count_nonzeros(const float* x, int64_t rows, int64_t rs, int64_t cols, int64
 }
 
 // Bit p tells that a[p] is not zero.
-NABLA_INLINE uint64_t marks_of(const float* a, int n) {
+NABLA_INLINE uint64_t marks_of(const real* a, int n) {
   uint64_t marks = 0;
   for (int p = 0; p < n; p += VW) marks |= (uint64_t)nonzeros(load_some(a + p, n - p < VW ? n - p : VW)) << p;
   return marks;
 }
 
-bool finite(const float* x, int64_t n) {
+bool finite(const real* x, int64_t n) {
   vf sum = {};
   for (int64_t i = 0; i < n; i += VW) sum = fma(load(x + i), (vf){}, sum);
   return !any(sum != sum);
 }
 
 // *p in all lanes. On AVX-512 by an integer register: the unit that loads vectors is as busy as the one that multiplies.
-NABLA_INLINE vf spread(const float* p) {
+NABLA_INLINE vf spread(const real* p) {
 #if defined(__AVX512F__)
-  int32_t x;
+  word x;
   __builtin_memcpy(&x, p, sizeof x);
   asm("" : "+r"(x));
   return (vf)splat(x);
@@ -72,24 +72,24 @@ NABLA_INLINE vf spread(const float* p) {
 // m rows of sums, V vectors each, the last of which has `last` columns where they are finished.
 struct Rows {
   int64_t m;
-  const float* a;
+  const real* a;
   int64_t as;
   const uint64_t* marks;
   uint64_t always;  // marked in every row
-  const float* panel;
-  const float* from;  // sums so far, dense; none yet if null
-  float* to;
+  const real* panel;
+  const real* from;  // sums so far, dense; none yet if null
+  real* to;
   int64_t ts;
   bool add;
-  const float* bias;
+  const real* bias;
   int last;
 };
 typedef void (*Walk)(const Rows&);
 
 template <int V>
 void walk(const Rows& r) {
-  const float *a = r.a, *from = r.from;
-  float* to = r.to;
+  const real *a = r.a, *from = r.from;
+  real* to = r.to;
   for (int64_t i = 0; i < r.m; i++, a += r.as, to += r.ts) {
     vf s[V];
 #pragma GCC unroll 16
@@ -98,7 +98,7 @@ void walk(const Rows& r) {
     for (uint64_t marks = r.marks[i] | r.always; marks; marks &= marks - 1) {
       const int p = __builtin_ctzll(marks);
       const vf x = spread(a + p);
-      const float* const b = r.panel + p * (V * VW);
+      const real* const b = r.panel + p * (V * VW);
 #pragma GCC unroll 16
       for (int v = 0; v < V; v++) s[v] = fma(x, load(b + v * VW), s[v]);
     }
@@ -117,17 +117,17 @@ Walk find_walk(int64_t vectors) {
   return walk<V>;
 }
 
-int64_t row_floats(int64_t m, int64_t k) { return (least(m, MC) * least(k, KC) + 4 + 15) & ~(int64_t)15; }
-int64_t panel_floats(int64_t n, int64_t k) { return (whole_vectors(least(n, NC)) * least(k, KC) + 4 + 15) & ~(int64_t)15; }
-int64_t mark_floats(int64_t m, int64_t k) { return 2 * ((least(m, MC) * ceil_div(least(k, KC), DEEP) + 7) & ~(int64_t)7); }
-constexpr int64_t SUM_FLOATS = (MC + VW) * WIDE * VW;
+int64_t row_reals(int64_t m, int64_t k) { return (least(m, MC) * least(k, KC) + 4 + 15) & ~(int64_t)15; }
+int64_t panel_reals(int64_t n, int64_t k) { return (whole_vectors(least(n, NC)) * least(k, KC) + 4 + 15) & ~(int64_t)15; }
+int64_t mark_reals(int64_t m, int64_t k) { return 8 / (int64_t)sizeof(real) * ((least(m, MC) * ceil_div(least(k, KC), DEEP) + 7) & ~(int64_t)7); }
+constexpr int64_t SUM_REALS = (MC + VW) * WIDE * VW;
 
 // The zeros are those of A. If the sides are exchanged, the sums are turned into C.
-void multiply(const GemmArgs& g, bool turned, float* scratch) {
-  float* const rows = scratch;
-  float* const panels = rows + row_floats(g.m, g.k);
-  float* const sums = panels + panel_floats(g.n, g.k);
-  uint64_t* const marks = (uint64_t*)(sums + SUM_FLOATS);
+void multiply(const GemmArgs& g, bool turned, real* scratch) {
+  real* const rows = scratch;
+  real* const panels = rows + row_reals(g.m, g.k);
+  real* const sums = panels + panel_reals(g.n, g.k);
+  uint64_t* const marks = (uint64_t*)(sums + SUM_REALS);
   for (int64_t jc = 0; jc < g.n; jc += NC) {
     const int64_t nc = least(NC, g.n - jc), padded = whole_vectors(nc);
     const int64_t wide = ceil_div(padded / VW, ceil_div(padded / VW, WIDE)) * VW;  // panels of equal width
@@ -141,7 +141,7 @@ void multiply(const GemmArgs& g, bool turned, float* scratch) {
       }
       for (int64_t ic = 0; ic < g.m; ic += MC) {
         const int64_t mc = least(MC, g.m - ic);
-        const float* a = g.a + ic * g.a_rs + pc * g.a_cs;
+        const real* a = g.a + ic * g.a_rs + pc * g.a_cs;
         int64_t as = g.a_rs;
         if (g.a_cs != 1) {
           pack(a, g.a_cs, g.a_rs, kc, kc, mc, rows);
@@ -153,7 +153,7 @@ void multiply(const GemmArgs& g, bool turned, float* scratch) {
         for (int64_t j = 0; j < nc; j += wide) {
           const int64_t w = least(wide, padded - j), n = least(w, nc - j);
           const bool add = g.accumulate || pc > 0;
-          const float* const bias = pc ? nullptr : g.bias;
+          const real* const bias = pc ? nullptr : g.bias;
           const bool dense = infinite >> (j / wide) & 1;
           for (int64_t p = 0; p < kc; p += DEEP) {
             const int deep = (int)least(DEEP, kc - p);
@@ -175,12 +175,12 @@ void multiply(const GemmArgs& g, bool turned, float* scratch) {
 }  // namespace
 
 int64_t gemm_zeros_scratch_bytes(int64_t m, int64_t n, int64_t k) {
-  const auto floats = [&](int64_t rows, int64_t columns) {
+  const auto reals = [&](int64_t rows, int64_t columns) {
     return may_serve(rows, columns, k)
-               ? row_floats(rows, k) + panel_floats(columns, k) + SUM_FLOATS + mark_floats(rows, k)
+               ? row_reals(rows, k) + panel_reals(columns, k) + SUM_REALS + mark_reals(rows, k)
                : 0;
   };
-  return 4 * most(floats(m, n), floats(n, m));
+  return (int64_t)sizeof(real) * most(reals(m, n), reals(n, m));
 }
 
 bool gemm_of_zeros(const GemmArgs& g, void* scratch) {
@@ -188,7 +188,7 @@ bool gemm_of_zeros(const GemmArgs& g, void* scratch) {
   const int in_a = may_serve(g.m, g.n, g.k) ? count_nonzeros(g.a, g.m, g.a_rs, g.k, g.a_cs) : LOOKS;
   const int in_b = may_serve(g.n, g.m, g.k) ? count_nonzeros(g.b, g.n, g.b_cs, g.k, g.b_rs) : LOOKS;
   if (least(in_a, in_b) > MOST) return false;
-  multiply(in_a <= in_b ? g : exchanged(g), in_a > in_b, (float*)scratch);
+  multiply(in_a <= in_b ? g : exchanged(g), in_a > in_b, (real*)scratch);
   return true;
 }
 

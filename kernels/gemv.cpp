@@ -12,7 +12,7 @@ NABLA_INLINE void finish(const GemvArgs& g, int64_t j, int cols, vf* s) {
 #pragma GCC unroll 8
   for (int v = 0; v < V; v++) {
     const int n = cols - v * VW < VW ? cols - v * VW : VW;
-    float* const to = g.c + (j + v * VW) * g.c_s;
+    real* const to = g.c + (j + v * VW) * g.c_s;
     if (g.c_s == 1 && (!g.bias || g.bias_s == 1)) {
       if (g.bias) s[v] += load_some(g.bias + j + v * VW, n);
       if (g.accumulate) s[v] += load_some(to, n);
@@ -20,7 +20,7 @@ NABLA_INLINE void finish(const GemvArgs& g, int64_t j, int cols, vf* s) {
       continue;
     }
     for (int i = 0; i < n; i++) {
-      float x = s[v][i];
+      real x = s[v][i];
       if (g.bias) x += g.bias[(j + v * VW + i) * g.bias_s];
       to[i * g.c_s] = g.accumulate ? to[i * g.c_s] + x : x;
     }
@@ -33,7 +33,7 @@ void columns(const GemvArgs& g, int64_t j, int cols) {
   vf s[V];
 #pragma GCC unroll 8
   for (int v = 0; v < V; v++) s[v] = splat(0.0f);
-  const float *a = g.a, *b = g.b + j;
+  const real *a = g.a, *b = g.b + j;
   const int last = cols - (V - 1) * VW;
   for (int64_t p = 0; p < g.k; p++, a += g.a_s, b += g.b_rs) {
     const vf x = splat(*a);
@@ -52,11 +52,11 @@ void columns_of(const GemvArgs& g, int64_t j, int cols) {
 
 // R columns that each lie in one piece: products with the vector, two sums for each.
 template <int R>
-void dots(const GemvArgs& g, const float* a, int64_t j) {
+void dots(const GemvArgs& g, const real* a, int64_t j) {
   vf s[2][R];
 #pragma GCC unroll 4
   for (int r = 0; r < R; r++) s[0][r] = s[1][r] = splat(0.0f);
-  const float* b = g.b + j * g.b_cs;
+  const real* b = g.b + j * g.b_cs;
   int64_t p = 0;
   for (; p + 2 * VW <= g.k; p += 2 * VW)
 #pragma GCC unroll 2
@@ -94,9 +94,9 @@ void gemv(const GemvArgs& g, int64_t j0, int64_t j1, void* scratch) {
     for (; j0 < j1; j0 += GEMV_UNIT) columns_of<8>(g, j0, (int)(j1 - j0 < GEMV_UNIT ? j1 - j0 : GEMV_UNIT));
     return;
   }
-  const float* a = g.a;
+  const real* a = g.a;
   if (g.a_s != 1) {
-    float* const t = (float*)scratch;
+    real* const t = (real*)scratch;
     for (int64_t p = 0; p < g.k; p++) t[p] = a[p * g.a_s];
     a = t;
   }

@@ -45,8 +45,7 @@ NABLA_INLINE T combine(T old, T x) {
 }
 template <class F>
 NABLA_INLINE void with_mode(int32_t mode, const F& f) {
-  if (mode == SET) f.template operator()<SET>();
-  else if (mode == ADD) f.template operator()<ADD>();
+  if (mode == ADD) f.template operator()<ADD>();
   else if (mode == MUL) f.template operator()<MUL>();
   else if (mode == MAX) f.template operator()<MAX>();
   else f.template operator()<MIN>();
@@ -76,7 +75,7 @@ void take_run(const Exec& e) {
   auto rows = [&]<class T>() {
     const T* src = operand<T>(e, w + 7);
     T* out = operand<T>(e, w + 11);
-    const bool past = sizeof(T) == 4 && inner >= LONG_ROW && goes_past_caches(outer * count * inner * 4);
+    const bool past = sizeof(T) == sizeof(real) && inner >= LONG_ROW && goes_past_caches(outer * count * inner * (int64_t)sizeof(T));
     parallel_for(e, outer * count, GRAIN / inner, [&](int64_t begin, int64_t end) {
       int64_t o = begin / count, j = begin % count;
       for (int64_t row = begin; row < end; row++) {
@@ -91,13 +90,12 @@ void take_run(const Exec& e) {
       }
     });
   };
-  if (w[2] == BOOL) rows.operator()<uint8_t>();
-  else rows.operator()<int32_t>();
+  with_width(w[2], rows);
 }
 
 // Does PUT go place by place? Only sums of floats, the gradients of rows that were picked, are worth the code.
 bool by_place(int32_t dtype, int32_t mode, int64_t inner, int64_t extent, int64_t count, bool fresh) {
-  return dtype == F32 && mode == ADD && inner >= LONG_ROW && (fresh || count >= extent / 4);
+  return dtype == REAL && mode == ADD && inner >= LONG_ROW && (fresh || count >= extent / 4);
 }
 
 bool put_validate(Check& c) {
@@ -128,7 +126,7 @@ struct PutArgs {
 
 // Place by place: what meets in one place is combined in the cache, and written once. `end` and `order` are memory for
 // an int32 of each place and of each index.
-void put_by_place(const Exec& e, const PutArgs& a, const float* src, float* out, int32_t* end, int32_t* order) {
+void put_by_place(const Exec& e, const PutArgs& a, const real* src, real* out, int32_t* end, int32_t* order) {
   const auto [outer, extent, inner, count, fresh, index] = a;
   // The index sorted by counting: those of place p are order[end[p - 1]] to order[end[p] - 1], in their order.
   for (int64_t p = 0; p < extent; p++) end[p] = 0;
@@ -140,37 +138,37 @@ void put_by_place(const Exec& e, const PutArgs& a, const float* src, float* out,
   }
   for (int64_t j = 0; j < count; j++) order[end[index[j]]++] = (int32_t)j;
 
-  const bool past = fresh && goes_past_caches(outer * extent * inner * 4);
+  const bool past = fresh && goes_past_caches(outer * extent * inner * (int64_t)sizeof(real));
   const auto places = [&](int64_t o, int64_t p0, int64_t p1, int64_t c0, int64_t c1) {
     constexpr int64_t PIECE = 1024;
-    alignas(64) float sum[PIECE];
+    alignas(64) real sum[PIECE];
     for (int64_t p = p0; p < p1; p++) {
       const int32_t *first = order + (p ? end[p - 1] : 0), *last = order + end[p];
       if (!fresh && first == last) continue;
       for (int64_t c = c0; c < c1; c += PIECE) {
         const int64_t n = least(PIECE, c1 - c);
         const auto row = [&](const int32_t* j) { return src + (o * count + *j) * inner + c; };
-        float* y = out + (o * extent + p) * inner + c;
+        real* y = out + (o * extent + p) * inner + c;
         const int32_t* j = first;
-        if (!fresh) __builtin_memcpy(sum, y, n * sizeof(float));
-        else if (j == last) __builtin_memset(sum, 0, n * sizeof(float));
+        if (!fresh) __builtin_memcpy(sum, y, n * sizeof(real));
+        else if (j == last) __builtin_memset(sum, 0, n * sizeof(real));
         for (; j < last; j++) {
-          const float* x = row(j);
+          const real* x = row(j);
           if (j + AHEAD < order + count) ask(row(j + AHEAD), n);
           if (fresh && j == first)
-            for (int64_t i = 0; i < n; i++) sum[i] = plus(0.0f, x[i]);
+            for (int64_t i = 0; i < n; i++) sum[i] = plus((real)0, x[i]);
           else
             for (int64_t i = 0; i < n; i++) sum[i] = plus(sum[i], x[i]);
         }
         if (past) stream(y, sum, n);
-        else __builtin_memcpy(y, sum, n * sizeof(float));
+        else __builtin_memcpy(y, sum, n * sizeof(real));
       }
     }
   };
   const int64_t work = extent + count;  // rows to read or write
   if (longest > outer * work / 8) {
     // One place has much of it: tasks own columns.
-    const int64_t columns = most(1, inner * (int64_t)sizeof(float) / 64);
+    const int64_t columns = most(1, inner * (int64_t)sizeof(real) / 64);
     parallel_for(e, columns, GRAIN * columns / (outer * work * inner), [&](int64_t begin, int64_t end) {
       for (int64_t o = 0; o < outer; o++) places(o, 0, extent, inner * begin / columns, inner * end / columns);
     });
@@ -226,12 +224,14 @@ void put_run(const Exec& e) {
   const int64_t size = a.outer * a.extent * a.inner;
   if (!size || (!a.count && !a.fresh)) return;
   if (!a.count)
-    return with_type(w[2], [&]<class T>() { __builtin_memset(operand<T>(e, w + 13), 0, (size_t)size * sizeof(T)); });
+    return with_width(w[2], [&]<class T>() { __builtin_memset(operand<T>(e, w + 13), 0, (size_t)size * sizeof(T)); });
   if (!check_indices(e, a.index, a.count, (int32_t)a.extent, w[15])) return;
   if (by_place(w[2], w[3], a.inner, a.extent, a.count, a.fresh)) {
     int32_t* const end = (int32_t*)e.shared;
-    return put_by_place(e, a, operand<float>(e, w + 11), operand<float>(e, w + 13), end, end + a.extent);
+    return put_by_place(e, a, operand<real>(e, w + 11), operand<real>(e, w + 13), end, end + a.extent);
   }
+  if (w[3] == SET)
+    return with_width(w[2], [&]<class T>() { put_in_order<SET>(e, a, operand<T>(e, w + 11), operand<T>(e, w + 13)); });
   with_type(w[2], [&]<class T>() {
     with_mode(w[3], [&]<int MODE>() { put_in_order<MODE>(e, a, operand<T>(e, w + 11), operand<T>(e, w + 13)); });
   });
@@ -343,8 +343,7 @@ void gather_run(const Exec& e) {
       });
     });
   };
-  if (w[2] == BOOL) pieces.operator()<uint8_t>();
-  else pieces.operator()<int32_t>();
+  with_width(w[2], pieces);
 }
 
 void scatter_run(const Exec& e) {
@@ -358,23 +357,25 @@ void scatter_run(const Exec& e) {
   if (!check_indices(e, index, count, full[axis], ref[6])) return;
   const int64_t n = lines.extent[last], pick = lines.stride[axis], along = axis == last ? 0 : 1;
   const int cut = axis_to_cut(lines);
-  with_type(w[2], [&]<class T>() {
-    with_mode(w[3], [&]<int MODE>() {
-      const T* src = operand<T>(e, ref + 2);
-      T* out = operand<T>(e, ref + 4);
-      const int64_t whole = cut < 0 ? 1 : lines.extent[cut];
-      parallel_for(e, whole, GRAIN * whole / count, [&](int64_t lo, int64_t hi) {
-        const int64_t begin = cut == last ? lo : 0, end = cut == last ? hi : n;
-        lines.rows(cut < 0 ? last : cut, lo, hi, [&](int64_t row, int64_t base) {
-          const int32_t* at = index + row * n;
-          const T* x = src + row * n;
-          for (int64_t i = begin; i < end; i++) {
-            T* y = out + base + at[i] * pick + i * along;
-            *y = combine<MODE>(*y, x[i]);
-          }
-        });
+  auto pieces = [&]<int MODE, class T>() {
+    const T* src = operand<T>(e, ref + 2);
+    T* out = operand<T>(e, ref + 4);
+    const int64_t whole = cut < 0 ? 1 : lines.extent[cut];
+    parallel_for(e, whole, GRAIN * whole / count, [&](int64_t lo, int64_t hi) {
+      const int64_t begin = cut == last ? lo : 0, end = cut == last ? hi : n;
+      lines.rows(cut < 0 ? last : cut, lo, hi, [&](int64_t row, int64_t base) {
+        const int32_t* at = index + row * n;
+        const T* x = src + row * n;
+        for (int64_t i = begin; i < end; i++) {
+          T* y = out + base + at[i] * pick + i * along;
+          *y = combine<MODE>(*y, x[i]);
+        }
       });
     });
+  };
+  if (w[3] == SET) return with_width(w[2], [&]<class T>() { pieces.template operator()<SET, T>(); });
+  with_type(w[2], [&]<class T>() {
+    with_mode(w[3], [&]<int MODE>() { pieces.template operator()<MODE, T>(); });
   });
 }
 

@@ -12,7 +12,6 @@
 namespace nabla {
 namespace NABLA_ISA {
 
-constexpr float INF = __builtin_inff();
 constexpr float LN2 = 0.693147182f;
 constexpr float LN2_HI = 0.69317626953125f;  // 14 bits: its product with an exponent is exact
 constexpr float LN2_LO = -2.9088971132e-5f;
@@ -49,6 +48,22 @@ NABLA_INLINE vf v_max(vf a, vf b) { return select(a != a, a, max_hw(a, b)); }
 NABLA_INLINE vf v_sqrt(vf x) { return sqrt_hw(x); }
 NABLA_INLINE vf v_rsqrt(vf x) { return 1.0f / sqrt_hw(x); }
 NABLA_INLINE vf v_reciprocal(vf x) { return 1.0f / x; }
+
+// ---- half types ----
+
+// Rounded to float16: 11 bits, and below 2^-14 steps of 2^-24.
+NABLA_INLINE vf v_half(vf x) {
+  vf m = abs_bits(x);
+  vi a = bits(m), r = wrapping_add(a, ((a >> 13) & 1) + 0xfff) & ~0x1fff;
+  vf normal = from_bits(select(r > 0x477fe000, splat(0x7f800000), r));
+  return select(x != x, x, copysign_bits(select(m < 6.103515625e-5f, (m + 0.5f) - 0.5f, normal), x));
+}
+NABLA_INLINE vf v_float(vf x) { return x; }
+// Rounded to bfloat16: 8 bits.
+NABLA_INLINE vf v_bhalf(vf x) {
+  vi a = bits(x);
+  return select(x != x, x, from_bits(wrapping_add(a, ((a >> 16) & 1) + 0x7fff) & ~0xffff));
+}
 
 // ---- exponentials ----
 

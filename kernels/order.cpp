@@ -9,7 +9,7 @@ constexpr int64_t GRAIN = 16 * 1024;  // elements that make a task worth handing
 
 bool argreduce_validate(Check& c) {
   Reader r(c);
-  const int width = width_of(r.dtype());
+  const int width = width_of(r.number_dtype());
   r.between(0, 1, "is_min is 0 or 1");
   const int32_t outer = r.extent(), extent = r.between(1, INT32_MAX, "nothing to choose from"), inner = r.extent();
   const Range src = r.operand(width, r.count(outer, extent, inner));
@@ -23,9 +23,9 @@ NABLA_INLINE vf flip(vf x, vi mask) { return from_bits(bits(x) ^ mask); }
 NABLA_INLINE vi flip(vi x, vi mask) { return x ^ mask; }
 NABLA_INLINE vi replaces(vf x, vf best) { return ~(vi)(x <= best) & (vi)(best == best); }
 NABLA_INLINE vi replaces(vi x, vi best) { return (vi)(x > best); }
-// What turns the order round: the sign of a float, all bits of an int32.
+// What turns the order round: the sign of a float, all bits of an integer.
 template <class T>
-constexpr int32_t REVERSE = (T)0.5f == 0 ? -1 : INT32_MIN;
+constexpr word REVERSE = (T)0.5f == 0 ? -1 : SIGN;
 
 template <bool MAXIMUM, class T>
 int32_t arg_row_plain(const T* x, int64_t n, int64_t stride) {
@@ -41,7 +41,7 @@ template <class T>
 int32_t arg_row(const T* x, int64_t n, bool is_min) {
   if (n < 2 * VW) return is_min ? arg_row_plain<false>(x, n, 1) : arg_row_plain<true>(x, n, 1);
   const vi mask = splat(is_min ? REVERSE<T> : 0);
-  int32_t lane[VW];
+  word lane[VW];
   for (int i = 0; i < VW; i++) lane[i] = i;
   auto best = flip(load(x), mask);
   vi at = load(lane), here = at;
@@ -57,16 +57,25 @@ int32_t arg_row(const T* x, int64_t n, bool is_min) {
   store(value, flip(best, mask));
   store(lane, at);
   T top = value[0];
-  int32_t first = lane[0];
+  word first = lane[0];
   auto beaten = [&](T a, T b) { return is_min ? beats<false>(a, b) : beats<true>(a, b); };
   for (int j = 1; j < VW; j++)
     if (beaten(value[j], top) || (!beaten(top, value[j]) && lane[j] < first)) top = value[j], first = lane[j];
   for (; i < n; i++)
-    if (beaten(x[i], top)) top = x[i], first = (int32_t)i;
-  return first;
+    if (beaten(x[i], top)) top = x[i], first = i;
+  return (int32_t)first;
 }
-int32_t arg_row(const uint8_t* x, int64_t n, bool is_min) {
+template <class T>
+int32_t arg_row_bytes(const T* x, int64_t n, bool is_min) {
   return is_min ? arg_row_plain<false>(x, n, 1) : arg_row_plain<true>(x, n, 1);
+}
+
+NABLA_INLINE void store_places(int32_t* out, vi at) {
+#if NABLA_LANES == 32
+  store(out, at);
+#else
+  for (int i = 0; i < VW; i++) out[i] = (int32_t)at[i];
+#endif
 }
 
 // VW neighbouring columns at once.
@@ -82,9 +91,10 @@ NABLA_INLINE void arg_columns(const T* x, int64_t n, int64_t stride, bool is_min
     best = select(better, v, best);
     at = select(better, here, at);
   }
-  store(out, at);
+  store_places(out, at);
 }
-void arg_columns(const uint8_t* x, int64_t n, int64_t stride, bool is_min, int32_t* out) {
+template <class T>
+void arg_columns_bytes(const T* x, int64_t n, int64_t stride, bool is_min, int32_t* out) {
   for (int j = 0; j < VW; j++)
     out[j] = is_min ? arg_row_plain<false>(x + j, n, stride) : arg_row_plain<true>(x + j, n, stride);
 }
@@ -105,8 +115,13 @@ void argreduce_run(const Exec& e) {
         const int64_t o = t / blocks, c = t % blocks * VW;
         const T* x = src + o * extent * inner + c;
         int32_t* y = out + o * inner + c;
-        if (inner == 1) *y = arg_row(x, extent, is_min);
-        else if (inner - c >= VW) arg_columns(x, extent, inner, is_min, y);
+        if (inner == 1) {
+          if constexpr (sizeof(T) == 1) *y = arg_row_bytes(x, extent, is_min);
+          else *y = arg_row(x, extent, is_min);
+        } else if (inner - c >= VW) {
+          if constexpr (sizeof(T) == 1) arg_columns_bytes(x, extent, inner, is_min, y);
+          else arg_columns(x, extent, inner, is_min, y);
+        }
         else
           for (int64_t j = 0; j < inner - c; j++)
             y[j] = is_min ? arg_row_plain<false>(x + j, extent, inner) : arg_row_plain<true>(x + j, extent, inner);
@@ -117,7 +132,7 @@ void argreduce_run(const Exec& e) {
 
 bool scan_validate(Check& c) {
   Reader r(c);
-  const int32_t dtype = r.dtype();
+  const int32_t dtype = r.number_dtype();
   const int32_t fn = r.between(0, 5, "unknown function");
   if (dtype == BOOL && fn < 2) r.fail("bools have no such function");
   const int32_t outer = r.extent(), extent = r.extent(), inner = r.extent();
@@ -204,55 +219,83 @@ void scan_run(const Exec& e) {
   });
 }
 
+namespace {
+
+// What is sorted: a key whose unsigned order is the order wanted, and a place.
+#if NABLA_LANES == 32
+struct Pair {
+  uint64_t both;
+  Pair() = default;
+  Pair(uint32_t key, int32_t place) : both((uint64_t)key << 32 | (uint32_t)place) {}
+  uint32_t key() const { return (uint32_t)(both >> 32); }
+  int32_t place() const { return (int32_t)both; }
+  bool after(const Pair& p) const { return both > p.both; }
+};
+#else
+struct Pair {
+  uint64_t k;
+  int64_t at;
+  Pair() = default;
+  Pair(uint64_t key, int32_t place) : k(key), at(place) {}
+  uint64_t key() const { return k; }
+  int32_t place() const { return (int32_t)at; }
+  bool after(const Pair& p) const { return k > p.k || (k == p.k && at > p.at); }
+};
+#endif
+
+}  // namespace
+
 bool argsort_validate(Check& c) {
   Reader r(c);
-  const int width = width_of(r.dtype());
+  const int width = width_of(r.number_dtype());
   r.between(0, 1, "descending is 0 or 1");
   const int32_t rows = r.extent(), extent = r.extent();
   const int64_t n = r.count(rows, extent);
   const Range src = r.operand(width, n);
   r.apart(r.operand(4, n), src);
-  c.per_thread = n ? 16 * (int64_t)extent : 0;
+  c.per_thread = n ? 2 * (int64_t)sizeof(Pair) * extent : 0;
   return r.done();
 }
 
 namespace {
 
-// A number whose unsigned order is the order wanted: -0 as 0, NaN above all.
-NABLA_INLINE uint32_t key_of(float x) {
-  if (x != x) return UINT32_MAX;
-  const uint32_t b = __builtin_bit_cast(uint32_t, x + 0.0f);
-  return b >> 31 ? ~b : b | 0x80000000u;
+// -0 as 0, NaN above all.
+NABLA_INLINE uword key_of(real x) {
+  if (x != x) return ~(uword)0;
+  const uword b = __builtin_bit_cast(uword, x + 0);
+  return b & (uword)SIGN ? ~b : b | (uword)SIGN;
 }
-NABLA_INLINE uint32_t key_of(int32_t x) { return (uint32_t)x ^ 0x80000000u; }
-NABLA_INLINE uint32_t key_of(uint8_t x) { return x; }
+NABLA_INLINE uword key_of(word x) { return (uword)x ^ (uword)SIGN; }
+NABLA_INLINE uword key_of(uint8_t x) { return x; }
+[[maybe_unused]] NABLA_INLINE uword key_of(int8_t x) { return (uint8_t)x ^ 128u; }
 
-// Sorts n pairs (key << 32 | place) by key. They all differ, and a and b take turns.
-void sort_pairs(uint64_t* a, uint64_t* b, int64_t n, uint64_t** sorted) {
+// Sorts n pairs. They all differ, and a and b take turns.
+void sort_pairs(Pair* a, Pair* b, int64_t n, Pair** sorted) {
   *sorted = a;
   if (n <= 32) {
     for (int64_t i = 1; i < n; i++) {
-      const uint64_t v = a[i];
+      const Pair v = a[i];
       int64_t j = i;
-      for (; j > 0 && a[j - 1] > v; j--) a[j] = a[j - 1];
+      for (; j > 0 && a[j - 1].after(v); j--) a[j] = a[j - 1];
       a[j] = v;
     }
     return;
   }
-  uint32_t count[4][256];
+  constexpr int DIGITS = sizeof(uword);
+  uint32_t count[DIGITS][256];
   __builtin_memset(count, 0, sizeof count);
   for (int64_t i = 0; i < n; i++)
-    for (int d = 0; d < 4; d++) count[d][a[i] >> (32 + 8 * d) & 255]++;
-  for (int d = 0; d < 4; d++) {
+    for (int d = 0; d < DIGITS; d++) count[d][a[i].key() >> 8 * d & 255]++;
+  for (int d = 0; d < DIGITS; d++) {
     uint32_t* at = count[d];
-    if (at[a[0] >> (32 + 8 * d) & 255] == (uint32_t)n) continue;  // one digit for all
+    if (at[a[0].key() >> 8 * d & 255] == (uint32_t)n) continue;  // one digit for all
     uint32_t sum = 0;
     for (int i = 0; i < 256; i++) {
       const uint32_t c = at[i];
       at[i] = sum, sum += c;
     }
-    for (int64_t i = 0; i < n; i++) b[at[a[i] >> (32 + 8 * d) & 255]++] = a[i];
-    uint64_t* t = a;
+    for (int64_t i = 0; i < n; i++) b[at[a[i].key() >> 8 * d & 255]++] = a[i];
+    Pair* t = a;
     a = b, b = t;
   }
   *sorted = a;
@@ -264,18 +307,18 @@ void argsort_run(const Exec& e) {
   const int32_t* w = e.w;
   const int64_t rows = w[4], extent = w[5];
   if (!rows || !extent) return;
-  const uint32_t turn = w[3] ? UINT32_MAX : 0;
+  const uword turn = w[3] ? ~(uword)0 : 0;
   with_type(w[2], [&]<class T>() {
     const T* src = operand<T>(e, w + 6);
     int32_t* out = operand<int32_t>(e, w + 8);
     const int tasks = cut(e, rows, GRAIN / 8 / extent + 1);
     parallel(e, tasks, [&](int task, int thread) {
-      uint64_t *a = (uint64_t*)(e.scratch + thread * e.per_thread), *b = a + extent, *sorted;
+      Pair *a = (Pair*)(e.scratch + thread * e.per_thread), *b = a + extent, *sorted;
       for (int64_t r = rows * task / tasks; r < rows * (task + 1) / tasks; r++) {
         const T* x = src + r * extent;
-        for (int64_t i = 0; i < extent; i++) a[i] = (uint64_t)(key_of(x[i]) ^ turn) << 32 | (uint32_t)i;
+        for (int64_t i = 0; i < extent; i++) a[i] = Pair(key_of(x[i]) ^ turn, (int32_t)i);
         sort_pairs(a, b, extent, &sorted);
-        for (int64_t i = 0; i < extent; i++) out[r * extent + i] = (int32_t)sorted[i];
+        for (int64_t i = 0; i < extent; i++) out[r * extent + i] = sorted[i].place();
       }
     });
   });
@@ -283,7 +326,7 @@ void argsort_run(const Exec& e) {
 
 bool searchsorted_validate(Check& c) {
   Reader r(c);
-  const int width = width_of(r.dtype());
+  const int width = width_of(r.number_dtype());
   r.between(0, 1, "right is 0 or 1");
   const int32_t batch = r.extent(), n = r.extent(), m = r.extent();
   const Range sorted = r.operand(width, r.count(batch, n));

@@ -10,11 +10,12 @@
 
 namespace nabla {
 
-enum Part : int32_t { CORE = 0, ORDER = 1, RECURRENT_LAYERS = 2 };
-constexpr int PARTS = 3;
+enum Part : int32_t { CORE = 0, ORDER = 1, RECURRENT_LAYERS = 2, WIDE = 3 };
+constexpr int PARTS = 4;
 constexpr int64_t PARTS_BEGIN = 1 << 20, PART_BYTES = 1 << 19;
 
 constexpr Part part_of(const int32_t* w) {
+  if (!is_core(w[2])) return WIDE;  // other dtypes than float32, int32 and bool
   switch (w[0]) {
     case OP_SCAN:
     case OP_ARGSORT:

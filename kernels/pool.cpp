@@ -44,13 +44,13 @@ NABLA_INLINE void each_window(const WindowWords& w, const F& f) {
 }  // namespace
 
 // A window that lies in the padding alone has the maximum -inf at cell 0.
-void max_pool_naive(const WindowWords& w, const float* x, float* y, int32_t* index) {
+void max_pool_naive(const WindowWords& w, const real* x, real* y, int32_t* index) {
   const int64_t in = cells(w.in), out = cells(w.out);
   each_window(w, [&](int64_t p, int64_t cell, const int32_t* at) {
-    float best = -__builtin_inff();
+    real best = -INF;
     int64_t where = -1;
     each_cell(w, at, [&](int64_t i) {
-      const float v = x[p * in + i];
+      const real v = x[p * in + i];
       if (where < 0 || beats<true>(v, best)) best = v, where = i;
     });
     if (y) y[p * out + cell] = best;
@@ -58,16 +58,16 @@ void max_pool_naive(const WindowWords& w, const float* x, float* y, int32_t* ind
   });
 }
 
-void sum_pool_naive(const WindowWords& w, float factor, const float* x, float* y) {
+void sum_pool_naive(const WindowWords& w, real factor, const real* x, real* y) {
   const int64_t in = cells(w.in), out = cells(w.out);
   each_window(w, [&](int64_t p, int64_t cell, const int32_t* at) {
-    float sum = 0;
+    real sum = 0;
     each_cell(w, at, [&](int64_t i) { sum += x[p * in + i]; });
     y[p * out + cell] = sum * factor;
   });
 }
 
-void sum_pool_input_naive(const WindowWords& w, float factor, const float* y, float* x) {
+void sum_pool_input_naive(const WindowWords& w, real factor, const real* y, real* x) {
   const int64_t in = cells(w.in), out = cells(w.out);
   for (int64_t i = 0; i < w.planes * in; i++) x[i] = 0;
   each_window(w, [&](int64_t p, int64_t cell, const int32_t* at) {
@@ -75,12 +75,34 @@ void sum_pool_input_naive(const WindowWords& w, float factor, const float* y, fl
   });
 }
 
+#if NABLA_LANES == 64
+namespace {
+
+// What pool_fast.cpp has for floats.
+void max_pool_fast(const Exec&, const WindowWords& w, const real* x, real* y, int32_t* index) { max_pool_naive(w, x, y, index); }
+void sum_pool_fast(const Exec&, const WindowWords& w, real factor, const real* x, real* y) { sum_pool_naive(w, factor, x, y); }
+void sum_pool_input_fast(const Exec&, const WindowWords& w, real factor, const real* y, real* x) {
+  sum_pool_input_naive(w, factor, y, x);
+}
+int64_t max_pool_input_fast(const Exec&, int64_t planes, int64_t out, int64_t in, const real* y, const int32_t* index, real* x) {
+  for (int64_t i = 0; i < planes * out; i++)
+    if (index[i] < 0 || index[i] >= in) return i;
+  for (int64_t i = 0; i < planes * in; i++) x[i] = 0;
+  for (int64_t i = 0; i < planes * out; i++) x[i / out * in + index[i]] += y[i];
+  return -1;
+}
+
+}  // namespace
+#endif
+
 bool pool_validate(Check& c) {
   Reader r(c);
+  r.real_dtype();
+  constexpr int W = sizeof(real);
   if (c.w[0] == OP_MAX_POOL_INPUT) {
     const int32_t planes = r.extent(), out = r.extent(), in = r.extent();
     const int64_t n = r.count(planes, out);
-    const Range y = r.operand(4, n), index = r.operand(4, n), x = r.operand(4, r.count(planes, in));
+    const Range y = r.operand(W, n), index = r.operand(4, n), x = r.operand(W, r.count(planes, in));
     r.apart(x, y);
     r.apart(x, index);
     r.word();
@@ -93,8 +115,8 @@ bool pool_validate(Check& c) {
   const int32_t in[4] = {size[0], size[1], size[2], size[3]}, out[4] = {size[0], size[4], size[5], size[6]};
   const int64_t n = r.count(4, in), m = r.count(4, out);
   const bool max = c.w[0] == OP_MAX_POOL, input = c.w[0] == OP_SUM_POOL_INPUT;
-  if (!max) r.word();
-  const Range a = r.operand(4, input ? m : n), b = r.operand(4, input ? n : m, max);
+  if (!max) r.word(), r.word();
+  const Range a = r.operand(W, input ? m : n), b = r.operand(W, input ? n : m, max);
   r.apart(b, a);
   if (max) {
     const Range index = r.operand(4, m, true);
@@ -107,32 +129,33 @@ bool pool_validate(Check& c) {
 void pool_run_instruction(const Exec& e) {
   const int32_t* w = e.w;
   if (w[0] == OP_MAX_POOL_INPUT) {
-    const int64_t planes = w[2], out = w[3], in = w[4];
+    const int64_t planes = w[3], out = w[4], in = w[5];
     if (!planes) return;
-    float* const x = in ? operand<float>(e, w + 9) : nullptr;
+    real* const x = in ? operand<real>(e, w + 10) : nullptr;
     if (!out) {
-      if (in) __builtin_memset(x, 0, (size_t)(planes * in) * 4);
+      if (in) __builtin_memset(x, 0, (size_t)(planes * in) * sizeof(real));
       return;
     }
-    const int32_t* const index = operand<int32_t>(e, w + 7);
-    const int64_t bad = max_pool_input_fast(e, planes, out, in, operand<float>(e, w + 5), index, x);
-    if (bad >= 0) *e.status = {INDEX_FAULT, w[11], index[bad], 0, (int32_t)in};
+    const int32_t* const index = operand<int32_t>(e, w + 8);
+    const int64_t bad = max_pool_input_fast(e, planes, out, in, operand<real>(e, w + 6), index, x);
+    if (bad >= 0) *e.status = {INDEX_FAULT, w[12], index[bad], 0, (int32_t)in};
     return;
   }
   WindowWords g;
-  __builtin_memcpy(&g, w + 2, sizeof g);
-  const int32_t* ref = w + 2 + sizeof g / 4;
-  float factor = 1;
-  if (w[0] != OP_MAX_POOL) __builtin_memcpy(&factor, ref++, 4);
+  __builtin_memcpy(&g, w + 3, sizeof g);
+  const int32_t* ref = w + 3 + sizeof g / 4;
+  double scale = 1;
+  if (w[0] != OP_MAX_POOL) __builtin_memcpy(&scale, ref, sizeof scale), ref += 2;
+  const real factor = (real)scale;
   const int64_t n = g.planes * cells(g.in), m = g.planes * cells(g.out);
   if (w[0] == OP_SUM_POOL_INPUT) {
-    if (n) sum_pool_input_fast(e, g, factor, m ? operand<float>(e, ref) : nullptr, operand<float>(e, ref + 2));
+    if (n) sum_pool_input_fast(e, g, factor, m ? operand<real>(e, ref) : nullptr, operand<real>(e, ref + 2));
     return;
   }
   if (!m) return;
-  const float* x = n ? operand<float>(e, ref) : nullptr;
-  if (w[0] == OP_SUM_POOL) sum_pool_fast(e, g, factor, x, operand<float>(e, ref + 2));
-  else max_pool_fast(e, g, x, operand<float>(e, ref + 2), operand<int32_t>(e, ref + 4));
+  const real* x = n ? operand<real>(e, ref) : nullptr;
+  if (w[0] == OP_SUM_POOL) sum_pool_fast(e, g, factor, x, operand<real>(e, ref + 2));
+  else max_pool_fast(e, g, x, operand<real>(e, ref + 2), operand<int32_t>(e, ref + 4));
 }
 
 }  // namespace NABLA_ISA

@@ -5,7 +5,7 @@
 //   slots    for each: bytes (low word, high word)
 //   code     for each instruction: opcode, words of the instruction (both counted), operands
 //
-// A slot is a run of memory bound by the host before a run (4-byte aligned, at least `bytes` long).
+// A slot is a run of memory bound by the host before a run (8-byte aligned, at least `bytes` long).
 // Offsets and strides count elements of the operand's type, offsets and extents are >= 0 (an instruction
 // without output elements does nothing). Unless said otherwise operands are contiguous from their offset,
 // and the output of an instruction does not overlap its inputs: in one slot the bytes from the lowest to
@@ -25,36 +25,51 @@ constexpr int MAX_OUTER = 6;   // outer axes of a fused kernel
 constexpr int MAX_RANK = 8;    // axes of COPY, GATHER, SCATTER and of a matmul's batch
 constexpr int MAX_REGS = 96;   // registers of a fused kernel
 
-enum DType : int32_t { F32 = 0, I32 = 1, BOOL = 2 };  // BOOL is one byte, 0 or 1
+// name, number, bytes. BOOL is one byte, 0 or 1. F16 is IEEE 754's binary16; BF16 the upper half of a float. Both are
+// types of memory only: what computes with them does so in float32 and rounds once, to nearest even.
+#define NABLA_DTYPES(X) \
+  X(F32, 0, 4) X(I32, 1, 4) X(BOOL, 2, 1) X(F64, 3, 8) X(F16, 4, 2) X(BF16, 5, 2) X(I8, 6, 1) X(U8, 7, 1) X(I64, 8, 8)
+#define NABLA_ENUM(name, value, bytes) name = value,
+enum DType : int32_t { NABLA_DTYPES(NABLA_ENUM) };
+#undef NABLA_ENUM
+constexpr int32_t DTYPES = I64 + 1;
+#define NABLA_BYTES_OF(name, value, bytes) bytes,
+constexpr int8_t DTYPE_BYTES[DTYPES] = {NABLA_DTYPES(NABLA_BYTES_OF)};
+#undef NABLA_BYTES_OF
+constexpr bool is_integer(int32_t dtype) { return dtype == I32 || dtype == I8 || dtype == U8 || dtype == I64; }
+// Float32, int32 and bool are served by the core; what carries another dtype by the second copy of it, with lanes of 64
+// bits (simd.h). Every instruction carries its dtype as its first operand.
+constexpr bool is_core(int32_t dtype) { return dtype >= F32 && dtype <= BOOL; }
 
 // Combining modes of PUT, SCATTER, COPY and accumulating outputs.
 enum Mode : int32_t { SET = 0, ADD = 1, MUL = 2, MAX = 3, MIN = 4 };
 
 enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 };
 
-// name; operands, each {slot, offset} written as one name in capitals unless a layout is given
+// name; operands, each {slot, offset} written as one name in capitals unless a layout is given. Where no other type is
+// named, floating-point operands are of the dtype, indices int32.
 #define NABLA_OPCODES(X) \
   X(FUSED, 1)        /* see below */ \
-  X(MATMUL, 2)       /* rank, extent[rank], m, n, k, accumulate, A, a_rs, a_cs, a_bs[rank], B, b_rs, b_cs, b_bs[rank], C, c_rs, c_bs[rank], BIAS (n; slot -1: none). C = A B + BIAS, or C += with accumulate; k may be 0 */ \
-  X(FILL, 3)         /* dtype, count, value bits, OUT */ \
-  X(COPY, 4)         /* dtype, mode (SET or ADD), rank, extent[rank], SRC, src_stride[rank], OUT, out_stride[rank]; overlapping places of OUT only with ADD, which adds in row-major order */ \
+  X(MATMUL, 2)       /* dtype (F32, F64; F16, BF16: of A and B), dtype of C and BIAS (the same, or F32 for F16 and BF16), rank, extent[rank], m, n, k, accumulate, A, a_rs, a_cs, a_bs[rank], B, b_rs, b_cs, b_bs[rank], C, c_rs, c_bs[rank], BIAS (n; slot -1: none). C = A B + BIAS, or C += with accumulate; k may be 0 */ \
+  X(FILL, 3)         /* dtype, count, value bits (low word, high word), OUT */ \
+  X(COPY, 4)         /* dtype, mode (SET or ADD; F16, BF16 and BOOL: SET), rank, extent[rank], SRC, src_stride[rank], OUT, out_stride[rank]; overlapping places of OUT only with ADD, which adds in row-major order */ \
   X(TAKE, 5)         /* dtype, outer, extent, inner, count, SRC (outer, extent, inner), INDEX (count), OUT (outer, count, inner), check id */ \
-  X(PUT, 6)          /* dtype, mode (BOOL: SET, MAX, MIN), fresh, outer, extent, inner, count, INDEX (count), SRC (outer, count, inner), OUT (outer, extent, inner; updated; fresh: written as if it were zeros), check id */ \
+  X(PUT, 6)          /* dtype, mode (BOOL: SET, MAX, MIN; F16, BF16: SET), fresh, outer, extent, inner, count, INDEX (count), SRC (outer, count, inner), OUT (outer, extent, inner; updated; fresh: written as if it were zeros), check id */ \
   X(GATHER, 7)       /* dtype, rank, axis, x extent[rank], index extent[rank], X, INDEX, OUT, check id */ \
   X(SCATTER, 8)      /* dtype, mode (as PUT), rank, axis, out extent[rank], index extent[rank], INDEX, SRC (extents of index), OUT (updated), check id */ \
-  X(ARGREDUCE, 9)    /* dtype, is_min, outer, extent (> 0), inner, SRC, OUT (int32) */ \
+  X(ARGREDUCE, 9)    /* dtype (this and the next three: not F16, BF16), is_min, outer, extent (> 0), inner, SRC, OUT (int32) */ \
   X(SCAN, 10)        /* dtype, fn (0 sum, 1 prod, 2 max, 3 min, 4 argmax, 5 argmin; BOOL: 2 to 5), outer, extent, inner, SRC, OUT */ \
   X(ARGSORT, 11)     /* dtype, descending, rows, extent, SRC, OUT */ \
   X(SEARCHSORTED, 12)/* dtype, right, batch, n, m, SORTED (batch, n), VALUES (batch, m), OUT (batch, m) */ \
-  X(CONV, 13)        /* GEOMETRY, X, W, Y, BIAS (slot -1: none) */ \
-  X(CONV_INPUT, 14)  /* GEOMETRY, Y (gradient), W, X (written) */ \
-  X(CONV_WEIGHT, 15) /* GEOMETRY, Y (gradient), X, W (written) */ \
-  X(MAX_POOL, 16)    /* WINDOW, X, Y, INDEX; either of Y and INDEX may have slot -1 */ \
-  X(MAX_POOL_INPUT, 17) /* planes, out cells, in cells, Y (planes, out cells), INDEX (planes, out cells), X (planes, in cells; written), check id */ \
-  X(SUM_POOL, 18)    /* WINDOW, bits of a factor, X, Y (sums times the factor) */ \
-  X(SUM_POOL_INPUT, 19) /* WINDOW, bits of a factor, Y (times it), X (written) */ \
-  X(RECURRENT, 20)      /* LAYER, X (rows, gates H), W (gates H, H), H0 (b, H), LSTM: C0 (b, H), GRU: BIAS (H; slot -1: none), KEPT (rows, keeps H; written) */ \
-  X(RECURRENT_BACK, 21) /* LAYER, KEPT, CT (rows, H), LSTM: CT_C (rows, H; slot -1: none), W, H0, LSTM: C0, GIVEN (rows, gives H; written) */
+  X(CONV, 13)        /* dtype, GEOMETRY, X, W, Y, BIAS (slot -1: none) */ \
+  X(CONV_INPUT, 14)  /* dtype, GEOMETRY, Y (gradient), W, X (written) */ \
+  X(CONV_WEIGHT, 15) /* dtype, GEOMETRY, Y (gradient), X, W (written) */ \
+  X(MAX_POOL, 16)    /* dtype, WINDOW, X, Y, INDEX; either of Y and INDEX may have slot -1 */ \
+  X(MAX_POOL_INPUT, 17) /* dtype, planes, out cells, in cells, Y (planes, out cells), INDEX (planes, out cells), X (planes, in cells; written), check id */ \
+  X(SUM_POOL, 18)    /* dtype, WINDOW, bits of a factor, X, Y (sums times the factor) */ \
+  X(SUM_POOL_INPUT, 19) /* dtype, WINDOW, bits of a factor, Y (times it), X (written) */ \
+  X(RECURRENT, 20)      /* dtype, LAYER, X (rows, gates H), W (gates H, H), H0 (b, H), LSTM: C0 (b, H), GRU: BIAS (H; slot -1: none), KEPT (rows, keeps H; written) */ \
+  X(RECURRENT_BACK, 21) /* dtype, LAYER, KEPT, CT (rows, H), LSTM: CT_C (rows, H; slot -1: none), W, H0, LSTM: C0, GIVEN (rows, gives H; written) */
 // GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come
 // first and have extent 1). X is (n, c, in), W (o, c/groups, kernel), Y (n, o, out).
 // LAYER: cell, reverse, steps, H, rows of each step (never growing; b is that of the first). Rows lie step by step.
@@ -62,14 +77,16 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
 // WINDOW: planes (n * c), in[3], out[3], kernel[3], stride[3], dilation[3], pad[3].
 //
 // FUSED: an expression program over a space of `outer` axes, `rows` and `cols`.
-//   nOuter, extent[nOuter], rows, cols, nIn, nIns, nRegs, nOut, class[nRegs],
+//   lanes (F32 or F64), nOuter, extent[nOuter], rows, cols, nIn, nIns, nRegs, nOut, class[nRegs],
 //   in   [nIn]:  slot, dtype, offset, outer stride[nOuter], row stride, col stride
 //   ins  [nIns]: op, dst, a, b, c, imm
 //   out  [nOut]: slot, dtype, offset, outer stride[nOuter], row stride, col stride, mode, reg
 // Register r < nIn holds input r and is never written. A register is of a class: FULL (one lane for each
 // element of the space), ROW (one for each row), SCALAR (one for all). An input of class ROW has col stride 0,
-// of class SCALAR all strides 0. Lanes are 32 bits: a float, an int32, or a bool as a mask 0 or -1.
-// An input with slot -1 reads no memory: the value of an element is its element offset, int32 (an iota).
+// of class SCALAR all strides 0. Lanes are 32 bits (a float, an int32, or a bool as a mask 0 or -1), or 64 (a double, an
+// int64 or a mask). Inputs and outputs may be of any dtype: what is loaded becomes the float or the integer of a lane, what
+// is stored is rounded to nearest even or keeps its low bits.
+// An input with slot -1 reads no memory: the value of an element is its element offset, an I32 (an iota).
 // An instruction whose dst is FULL takes operands of any class; ROW takes ROW and SCALAR; SCALAR SCALAR.
 // Reductions (RSUM...) take a FULL operand over the columns of each row into a ROW.
 // Registers that are not inputs may be reused: dst may be one of the instruction's own operands.
@@ -83,7 +100,7 @@ enum Class : int32_t { FULL = 0, ROW = 1, SCALAR = 2 };
 
 // name; a, b, c are registers. Suffix F float, I int32, B bool mask.
 #define NABLA_FUSED_OPS(X) \
-  X(CONST, 1)   /* dst (SCALAR) = imm bits */ \
+  X(CONST, 1)   /* dst (SCALAR) = imm bits; the upper word of 64 is a */ \
   X(MOV, 2) \
   X(ADDF, 3) X(SUBF, 4) X(MULF, 5) X(DIVF, 6) X(FLOORDIVF, 7) X(REMAINDERF, 8) X(FMODF, 9) \
   X(MINF, 10) X(MAXF, 11) X(POWF, 12) X(ATAN2F, 13) X(HYPOTF, 14) X(COPYSIGNF, 15) \
@@ -104,13 +121,17 @@ enum Class : int32_t { FULL = 0, ROW = 1, SCALAR = 2 };
   X(SHRI, 84)   /* logical shift right by b */ \
   X(WHERE, 85)  /* a ? b : c, a is a mask */ \
   X(FTOI, 86) X(ITOF, 87) X(BTOF, 88) X(BTOI, 89) X(FTOB, 90) X(ITOB, 91) \
-  X(RAND, 92)   /* a: an input with slot -1 (element index), b, c: key low and high (SCALAR), imm: register of the counter block (SCALAR) */ \
+  X(RAND, 92)   /* 32 bits; a: an input with slot -1 (element index), b, c: key low and high (SCALAR), imm: register of the counter block (SCALAR) */ \
   X(CHECK, 93)  /* dst: register (SCALAR) of the exception; a: int32 value, b: lo, c: hi (SCALAR), imm: check id. Stops the run unless b <= a < c or a == dst */ \
   X(RSUMF, 94) X(RPRODF, 95) X(RMAXF, 96) X(RMINF, 97) X(RSUMI, 98) X(RPRODI, 99) X(RMAXI, 100) X(RMINI, 101) \
   X(RANY, 102) X(RALL, 103) \
   X(RDOTF, 104) /* the sum of a * b */ \
   X(FMSF, 105) X(FNMAF, 106) /* a * b - c, c - a * b; these and FMAF round once where the target can */ \
-  X(NDTRF, 107)
+  X(NDTRF, 107) \
+  X(HALFF, 108) X(BHALFF, 109)  /* rounded to F16 and to BF16 */ \
+  X(I8I, 110) X(U8I, 111) X(I32I, 112)  /* the low bits, as an int8, uint8, int32 */ \
+  X(FTOI32, 113)  /* toward 0; what does not fit an int32, and NaN, is its least */ \
+  X(FLOATF, 114)  /* rounded to F32 */
 
 #define NABLA_ENUM(name, value) OP_##name = value,
 enum Opcode : int32_t { NABLA_OPCODES(NABLA_ENUM) };
@@ -161,17 +182,6 @@ static inline bool goes_past_caches(int64_t bytes) {
 #endif
 }
 
-}  // namespace nabla
-
-#ifdef NABLA_ISA
-namespace nabla {
-namespace NABLA_ISA {
-
-// Reads every word; true when the program may be run with slots of the stated sizes.
-bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* info);
-// Runs a validated program. `scratch` holds scratch_shared + threads * scratch_per_thread bytes.
-Status run(const int32_t* words, void* const* slots, void* scratch, const ProgramInfo* info, Pool* pool);
-
 // One instruction's parts, for the files that implement them. `w` points at the opcode.
 struct Exec {
   const int32_t* w;
@@ -194,6 +204,17 @@ struct Check {
   const char* error;
   int32_t at;                 // the word that is wrong, counted from the opcode
 };
+}  // namespace nabla
+
+#ifdef NABLA_ISA
+namespace nabla {
+namespace NABLA_ISA {
+
+// Reads every word; true when the program may be run with slots of the stated sizes.
+bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* info);
+// Runs a validated program. `scratch` holds scratch_shared + threads * scratch_per_thread bytes.
+Status run(const int32_t* words, void* const* slots, void* scratch, const ProgramInfo* info, Pool* pool);
+
 bool fused_validate(Check&);
 void fused_run(const Exec&);
 

@@ -4,7 +4,7 @@
 #include "recurrent.h"
 #include "check.h"
 #include "gemm.h"
-#include "math.h"
+#include "functions.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -24,7 +24,7 @@ struct Layer {
   const int32_t* rest;          // the words after
 
   explicit Layer(const int32_t* w)
-      : cell(w[2]), reverse(w[3]), steps(w[4]), hidden(w[5]), rows(w[4] ? w[6] : 0), size(w + 6), rest(w + 6 + w[4]) {}
+      : cell(w[3]), reverse(w[4]), steps(w[5]), hidden(w[6]), rows(w[5] ? w[7] : 0), size(w + 7), rest(w + 7 + w[5]) {}
   int64_t gates() const { return GATES[cell]; }
   int64_t keeps() const { return KEEPS[cell] * hidden; }
   int64_t gives() const { return GIVES[cell] * hidden; }
@@ -42,11 +42,11 @@ struct Layer {
 };
 
 template <bool FULL>
-NABLA_INLINE vf get(const float* p, int n) {
+NABLA_INLINE vf get(const real* p, int n) {
   return FULL ? load(p) : load_n(p, n);
 }
 template <bool FULL>
-NABLA_INLINE void put(float* p, vf v, int n) {
+NABLA_INLINE void put(real* p, vf v, int n) {
   if (FULL) store(p, v);
   else store_n(p, v, n);
 }
@@ -67,20 +67,20 @@ void with_cell(int cell, const F& f) {
 
 // Rows of the states that a step begins with.
 struct State {
-  const float* p;
+  const real* p;
   int64_t stride;
-  const float* row(int64_t r) const { return p + r * stride; }
+  const real* row(int64_t r) const { return p + r * stride; }
 };
 
 // One row's gates, hidden units [0, n) of a block. u: products, gates BLOCK apart; others: gates H apart.
 template <int CELL>
-NABLA_INLINE void step_row(int64_t n, int64_t H, const float* u, const float* x, const float* h, const float* c,
-                           const float* bias, float* keep) {
+NABLA_INLINE void step_row(int64_t n, int64_t H, const real* u, const real* x, const real* h, const real* c,
+                           const real* bias, real* keep) {
   lanes(n, [&]<bool FULL>(int64_t j, int k) {
     const auto gate = [&](int g) { return get<FULL>(x + g * H + j, k) + load(u + g * BLOCK + j); };
     const auto save = [&](int i, vf v) { put<FULL>(keep + i * H + j, v, k); };
     if constexpr (CELL == TANH_CELL) save(0, v_tanh(gate(0)));
-    else if constexpr (CELL == RELU_CELL) save(0, v_max(gate(0), splat(0.0f)));
+    else if constexpr (CELL == RELU_CELL) save(0, v_max(gate(0), splat((real)0)));
     else if constexpr (CELL == LSTM_CELL) {
       const vf i = v_sigmoid(gate(0)), f = v_sigmoid(gate(1)), g = v_tanh(gate(2)), o = v_sigmoid(gate(3));
       const vf next = fma(f, get<FULL>(c + j, k), i * g);
@@ -96,17 +96,17 @@ NABLA_INLINE void step_row(int64_t n, int64_t H, const float* u, const float* x,
 
 // One row's gradients: from dh and, for an LSTM, dc to those of the gates.
 template <int CELL>
-NABLA_INLINE void back_row(int64_t n, int64_t H, const float* product, const float* ct, const float* carried,
-                           const float* ct_cell, const float* keep, const float* h, const float* c, float* give) {
+NABLA_INLINE void back_row(int64_t n, int64_t H, const real* product, const real* ct, const real* carried,
+                           const real* ct_cell, const real* keep, const real* h, const real* c, real* give) {
   lanes(n, [&]<bool FULL>(int64_t j, int k) {
-    const vf one = splat(1.0f);
+    const vf one = splat((real)1);
     const auto kept = [&](int i) { return get<FULL>(keep + i * H + j, k); };
     const auto save = [&](int i, vf v) { put<FULL>(give + i * H + j, v, k); };
     vf dh = get<FULL>(ct + j, k);
     if (product) dh += load(product + j);
     const vf y = kept(0);
     if constexpr (CELL == TANH_CELL) save(0, dh * (one - y * y));
-    else if constexpr (CELL == RELU_CELL) save(0, select(y > 0.0f, dh, splat(0.0f)));
+    else if constexpr (CELL == RELU_CELL) save(0, select(y > 0, dh, splat((real)0)));
     else if constexpr (CELL == LSTM_CELL) {
       const vf t = v_tanh(kept(1)), i = kept(2), f = kept(3), g = kept(4), o = kept(5);
       vf dc = dh * o * (one - t * t);
@@ -139,17 +139,18 @@ int parts_of(const Layer& l, Part* parts) {
   return 2;
 }
 
-int64_t laid_floats(const Layer& l, bool back) {
-  if (!back) return l.blocks() * l.gates() * gemm_laid_floats(BLOCK, l.hidden);
+int64_t laid_reals(const Layer& l, bool back) {
+  if (!back) return l.blocks() * l.gates() * gemm_laid_reals(BLOCK, l.hidden);
   Part parts[2];
   int64_t n = 0;
-  for (int i = parts_of(l, parts) - 1; i >= 0; i--) n += gemm_laid_floats(BLOCK, parts[i].k);
+  for (int i = parts_of(l, parts) - 1; i >= 0; i--) n += gemm_laid_reals(BLOCK, parts[i].k);
   return l.blocks() * n;
 }
-int64_t tile_floats(const Layer& l, bool back) { return ROWS * BLOCK * (back ? 1 : l.gates()); }
+int64_t tile_reals(const Layer& l, bool back) { return ROWS * BLOCK * (back ? 1 : l.gates()); }
 
 bool validate(Check& c, bool back) {
   Reader r(c);
+  r.real_dtype();
   const int cell = r.between(0, GRU_CELL, "unknown cell");
   r.between(0, 1, "reverse is 0 or 1");
   const int32_t steps = r.extent(), hidden = r.extent();
@@ -163,7 +164,7 @@ bool validate(Check& c, bool back) {
   }
   if (!r.ok) return false;
   const auto operand = [&](int64_t n, int64_t extents, bool optional = false) {
-    return r.operand(4, r.count((int32_t)n, (int32_t)extents, hidden), optional);
+    return r.operand(sizeof(real), r.count((int32_t)n, (int32_t)extents, hidden), optional);
   };
   const Layer l(c.w);
   Range in[6] = {};
@@ -185,8 +186,8 @@ bool validate(Check& c, bool back) {
   for (int i = 0; i < n; i++) r.apart(out, in[i]);
   if (!r.done()) return false;
   if (rows && hidden) {
-    c.shared = 4 * laid_floats(l, back);
-    c.per_thread = 4 * tile_floats(l, back) + gemm_scratch_bytes(ROWS, BLOCK, back ? l.gates() * l.hidden : l.hidden);
+    c.shared = (int64_t)sizeof(real) * laid_reals(l, back);
+    c.per_thread = (int64_t)sizeof(real) * tile_reals(l, back) + gemm_scratch_bytes(ROWS, BLOCK, back ? l.gates() * l.hidden : l.hidden);
   }
   return true;
 }
@@ -223,16 +224,16 @@ void recurrent_run(const Exec& e) {
   if (!l.rows || !H) return;
   const int32_t* p = l.rest;
   const bool lstm = l.cell == LSTM_CELL;
-  const float *x = operand<float>(e, p), *w = operand<float>(e, p + 2), *h0 = operand<float>(e, p + 4);
+  const real *x = operand<real>(e, p), *w = operand<real>(e, p + 2), *h0 = operand<real>(e, p + 4);
   p += 6;
-  const float* c0 = lstm ? operand<float>(e, p) : nullptr;
-  const float* bias = l.cell == GRU_CELL ? operand<float>(e, p) : nullptr;
+  const real* c0 = lstm ? operand<real>(e, p) : nullptr;
+  const real* bias = l.cell == GRU_CELL ? operand<real>(e, p) : nullptr;
   if (lstm || l.cell == GRU_CELL) p += 2;
-  float* kept = operand<float>(e, p);
+  real* kept = operand<real>(e, p);
 
   // Of each block, the gates' columns one after the other.
-  float* const laid = (float*)e.shared;
-  const int64_t panel = gemm_laid_floats(BLOCK, H);
+  real* const laid = (real*)e.shared;
+  const int64_t panel = gemm_laid_reals(BLOCK, H);
   parallel_for(e, l.blocks() * G, (1 << 15) / (BLOCK * H) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++)
       gemm_lay(w + (i % G * H + i / G * BLOCK) * H, 1, H, l.width(i / G), H, laid + i * panel);
@@ -240,8 +241,8 @@ void recurrent_run(const Exec& e) {
 
   const int tasks = l.tasks(pool_threads(e.pool));
   parallel(e, tasks, [&](int task, int thread) {
-    float* const tile = (float*)(e.scratch + thread * e.per_thread);
-    void* const scratch = tile + tile_floats(l, false);
+    real* const tile = (real*)(e.scratch + thread * e.per_thread);
+    void* const scratch = tile + tile_reals(l, false);
     const auto some_rows = [&](int64_t at, int64_t m, State h, State c) {
       for (int64_t b = 0; b < l.blocks(); b++) {
         const int64_t j = b * BLOCK, n = l.width(b);
@@ -260,7 +261,7 @@ void recurrent_run(const Exec& e) {
       walk(l, false, from, least(from + ROWS, end), [&](int64_t first, int64_t r0, int64_t r1, Neighbour before, Neighbour) {
         const int64_t known = least(r1, before.rows);
         if (r0 < known) {
-          const float* s = kept + (before.first + r0) * K;
+          const real* s = kept + (before.first + r0) * K;
           some_rows(first + r0, known - r0, {s, K}, {s + H, K});
         }
         const int64_t r = known > r0 ? known : r0;
@@ -275,24 +276,24 @@ void recurrent_back_run(const Exec& e) {
   if (!l.rows || !H) return;
   const int32_t* p = l.rest;
   const bool lstm = l.cell == LSTM_CELL;
-  const float *kept = operand<float>(e, p), *ct = operand<float>(e, p + 2);
+  const real *kept = operand<real>(e, p), *ct = operand<real>(e, p + 2);
   p += 4;
-  const float* ct_cell = lstm ? operand<float>(e, p) : nullptr;
+  const real* ct_cell = lstm ? operand<real>(e, p) : nullptr;
   if (lstm) p += 2;
-  const float *w = operand<float>(e, p), *h0 = operand<float>(e, p + 2);
+  const real *w = operand<real>(e, p), *h0 = operand<real>(e, p + 2);
   p += 4;
-  const float* c0 = lstm ? operand<float>(e, p) : nullptr;
+  const real* c0 = lstm ? operand<real>(e, p) : nullptr;
   if (lstm) p += 2;
-  float* given = operand<float>(e, p);
+  real* given = operand<real>(e, p);
 
   Part parts[2];
   const int n_parts = parts_of(l, parts);
   int64_t panel[2] = {}, block = 0;
-  for (int i = 0; i < n_parts; i++) block += panel[i] = gemm_laid_floats(BLOCK, parts[i].k);
-  float* const laid = (float*)e.shared;
+  for (int i = 0; i < n_parts; i++) block += panel[i] = gemm_laid_reals(BLOCK, parts[i].k);
+  real* const laid = (real*)e.shared;
   parallel_for(e, l.blocks(), (1 << 15) / (BLOCK * H * l.gates()) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; b++) {
-      float* to = laid + b * block;
+      real* to = laid + b * block;
       for (int i = 0; i < n_parts; to += panel[i], i++)
         gemm_lay(w + parts[i].row * H + b * BLOCK, H, 1, l.width(b), parts[i].k, to);
     }
@@ -300,13 +301,13 @@ void recurrent_back_run(const Exec& e) {
 
   const int tasks = l.tasks(pool_threads(e.pool));
   parallel(e, tasks, [&](int task, int thread) {
-    float* const tile = (float*)(e.scratch + thread * e.per_thread);
-    void* const scratch = tile + tile_floats(l, true);
+    real* const tile = (real*)(e.scratch + thread * e.per_thread);
+    void* const scratch = tile + tile_reals(l, true);
     // Rows from `at`; `next` is what the step that ran after gave them, null when it had none of them.
-    const auto some_rows = [&](int64_t at, int64_t m, State h, State c, const float* next) {
+    const auto some_rows = [&](int64_t at, int64_t m, State h, State c, const real* next) {
       for (int64_t b = 0; b < l.blocks(); b++) {
         const int64_t j = b * BLOCK, n = l.width(b);
-        const float* from = laid + b * block;
+        const real* from = laid + b * block;
         for (int i = 0; next && i < n_parts; from += panel[i], i++)
           gemm({next + parts[i].from, from, tile, m, n, parts[i].k, V, 1, 0, 0, BLOCK, i > 0, nullptr, true}, scratch);
         with_cell(l.cell, [&]<int CELL>() {
@@ -325,7 +326,7 @@ void recurrent_back_run(const Exec& e) {
           int64_t to = r1;
           if (r < before.rows) to = least(to, before.rows);
           if (r < after.rows) to = least(to, after.rows);
-          const float* s = kept + (before.first + r) * K;
+          const real* s = kept + (before.first + r) * K;
           const bool known = r < before.rows;
           some_rows(first + r, to - r, known ? State{s, K} : State{h0 + r * H, H},
                     known ? State{s + H, K} : State{c0 ? c0 + r * H : nullptr, H},

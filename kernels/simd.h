@@ -1,6 +1,7 @@
 // One vector type for every target, made from GCC/Clang vector extensions.
 // The including translation unit is compiled once per instruction set with NABLA_ISA naming its
-// namespace (avx512, avx2, base, neon, wasm, wasm_relaxed); nothing here touches libc.
+// namespace (avx512, avx2, base, neon, wasm, wasm_relaxed), and those of `wide` in scripts/targets.mjs a second time with
+// NABLA_LANES=64, where lanes are doubles and int64 (simd64.h) instead of floats and int32; nothing here touches libc.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -8,15 +9,24 @@
 #ifndef NABLA_ISA
 #define NABLA_ISA base
 #endif
+#ifndef NABLA_LANES
+#define NABLA_LANES 32
+#endif
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
-#define NABLA_VW 16
+#define NABLA_BYTES 64
 #elif defined(__AVX2__)
 #include <immintrin.h>
-#define NABLA_VW 8
+#define NABLA_BYTES 32
 #else
-#define NABLA_VW 4
+#define NABLA_BYTES 16
+#endif
+// Lanes of a vector.
+#if NABLA_LANES == 32
+#define NABLA_VW (NABLA_BYTES / 4)
+#else
+#define NABLA_VW (NABLA_BYTES / 8)
 #endif
 #if defined(__wasm_simd128__)
 #include <wasm_simd128.h>
@@ -29,7 +39,17 @@
 namespace nabla {
 namespace NABLA_ISA {
 
-constexpr int VW = NABLA_VW;  // float lanes in a vector
+constexpr int VW = NABLA_VW;
+#if NABLA_LANES == 32
+typedef float real;
+typedef int32_t word;
+typedef uint32_t uword;
+#else
+typedef double real;
+typedef int64_t word;
+typedef uint64_t uword;
+#endif
+constexpr real INF = __builtin_inf();
 
 // Sizes.
 NABLA_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -37,23 +57,23 @@ NABLA_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 NABLA_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 NABLA_INLINE int64_t whole_vectors(int64_t n) { return ceil_div(n, VW) * VW; }
 
-typedef float vf __attribute__((vector_size(NABLA_VW * 4)));
-typedef int32_t vi __attribute__((vector_size(NABLA_VW * 4)));
-typedef uint32_t vu __attribute__((vector_size(NABLA_VW * 4)));
+typedef real vf __attribute__((vector_size(NABLA_BYTES)));
+typedef word vi __attribute__((vector_size(NABLA_BYTES)));
+typedef uword vu __attribute__((vector_size(NABLA_BYTES)));
 // The same vectors at any address, and allowed to alias every type.
-typedef float vf_u __attribute__((vector_size(NABLA_VW * 4), aligned(4), may_alias));
-typedef int32_t vi_u __attribute__((vector_size(NABLA_VW * 4), aligned(4), may_alias));
+typedef real vf_u __attribute__((vector_size(NABLA_BYTES), aligned(4), may_alias));
+typedef word vi_u __attribute__((vector_size(NABLA_BYTES), aligned(4), may_alias));
 
-NABLA_INLINE vf load(const float* p) { return *(const vf_u*)p; }
-NABLA_INLINE vi load(const int32_t* p) { return *(const vi_u*)p; }
-NABLA_INLINE void store(float* p, vf v) { *(vf_u*)p = v; }
-NABLA_INLINE void store(int32_t* p, vi v) { *(vi_u*)p = v; }
+NABLA_INLINE vf load(const real* p) { return *(const vf_u*)p; }
+NABLA_INLINE vi load(const word* p) { return *(const vi_u*)p; }
+NABLA_INLINE void store(real* p, vf v) { *(vf_u*)p = v; }
+NABLA_INLINE void store(word* p, vi v) { *(vi_u*)p = v; }
 // Copies past the caches. Other threads see it: the locked operations that end a task wait for such stores.
 template <class T>
 NABLA_INLINE void stream(T* to, const T* from, int64_t n) {
   int64_t i = 0;
 #if defined(__AVX2__)
-  if (sizeof(T) == 4) {
+  if (sizeof(T) == sizeof(real)) {
     for (; i < n && (uintptr_t)(to + i) % sizeof(vi); i++) to[i] = from[i];
     for (; i + VW <= n; i += VW) {
       const vi x = *(const vi_u*)(from + i);
@@ -73,12 +93,45 @@ NABLA_INLINE vf held(vf x) {
   asm("" : "+v"(x));
 #elif defined(__SSE2__)
   asm("" : "+x"(x));
+#elif defined(__ARM_NEON)
+  asm("" : "+w"(x));
 #endif
   return x;
 }
-NABLA_INLINE vf splat(float x) { return x - (vf){}; }
-NABLA_INLINE vi splat(int32_t x) { return x - (vi){}; }
+NABLA_INLINE vf splat(real x) { return x - (vf){}; }
+NABLA_INLINE vi splat(word x) { return x - (vi){}; }
 
+// mask lanes are 0 or -1, as vector comparisons give them.
+NABLA_INLINE vf select(vi mask, vf a, vf b) { return mask ? a : b; }
+NABLA_INLINE vi select(vi mask, vi a, vi b) { return mask ? a : b; }
+NABLA_INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
+NABLA_INLINE vi bits(vf x) { return (vi)x; }
+NABLA_INLINE vf from_bits(vi x) { return (vf)x; }
+NABLA_INLINE vi wrapping_add(vi a, vi b) { return (vi)((vu)a + (vu)b); }
+NABLA_INLINE vi wrapping_sub(vi a, vi b) { return (vi)((vu)a - (vu)b); }
+constexpr word SIGN = (word)((uword)1 << (8 * sizeof(word) - 1));  // the sign of a float, and the least integer
+NABLA_INLINE vf abs_bits(vf x) { return from_bits(bits(x) & ~splat(SIGN)); }
+// The magnitude of a with the sign of b.
+NABLA_INLINE vf copysign_bits(vf a, vf b) {
+  const vi sign = splat(SIGN);
+  return from_bits((bits(a) & ~sign) | (bits(b) & sign));
+}
+
+// True where the instruction set has a fused multiply-add that always rounds once (relaxed SIMD
+// may or may not fuse, so code that needs the single rounding must not count on it).
+#if defined(__FMA__) || defined(__AVX512F__) || defined(__ARM_NEON)
+constexpr bool HAS_FMA = true;
+#else
+constexpr bool HAS_FMA = false;
+#endif
+
+#if NABLA_LANES == 64
+}  // namespace NABLA_ISA
+}  // namespace nabla
+#include "simd64.h"
+namespace nabla {
+namespace NABLA_ISA {
+#else
 #if defined(__AVX512F__)
 // The zeroing forms with every lane on are the plain instructions; the plain intrinsics make
 // GCC 12 warn of an uninitialised operand.
@@ -106,15 +159,6 @@ NABLA_INLINE vf fma(vf a, vf b, vf c) {
 NABLA_INLINE vf scalef_hw(vf x, vf n) { return (vf)_mm512_maskz_scalef_ps(ALL_LANES, (__m512)x, (__m512)n); }
 #endif
 
-// mask lanes are 0 or -1, as vector comparisons give them.
-NABLA_INLINE vf select(vi mask, vf a, vf b) { return mask ? a : b; }
-NABLA_INLINE vi select(vi mask, vi a, vi b) { return mask ? a : b; }
-NABLA_INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
-NABLA_INLINE vi bits(vf x) { return (vi)x; }
-NABLA_INLINE vf from_bits(vi x) { return (vf)x; }
-NABLA_INLINE vi wrapping_add(vi a, vi b) { return (vi)((vu)a + (vu)b); }
-NABLA_INLINE vi wrapping_sub(vi a, vi b) { return (vi)((vu)a - (vu)b); }
-
 // Truncation toward zero. Out-of-range lanes give INT32_MIN on x86 and saturate elsewhere.
 NABLA_INLINE vi to_int(vf x) {
 #if defined(__AVX512F__)
@@ -129,14 +173,6 @@ NABLA_INLINE vi to_int(vf x) {
   return __builtin_convertvector(x, vi);
 #endif
 }
-
-// True where the instruction set has a fused multiply-add that always rounds once (relaxed SIMD
-// may or may not fuse, so code that needs the single rounding must not count on it).
-#if defined(__FMA__) || defined(__AVX512F__) || defined(__ARM_NEON)
-constexpr bool HAS_FMA = true;
-#else
-constexpr bool HAS_FMA = false;
-#endif
 
 // Is any lane of the mask set?
 NABLA_INLINE bool any(vi mask) {
@@ -174,13 +210,6 @@ NABLA_INLINE uint32_t nonzeros(vf x) {
   for (int i = 0; i < VW; i++) all |= (uint32_t)(x[i] != 0) << i;
   return all;
 #endif
-}
-
-NABLA_INLINE vf abs_bits(vf x) { return from_bits(bits(x) & splat(0x7fffffff)); }
-// The magnitude of a with the sign of b.
-NABLA_INLINE vf copysign_bits(vf a, vf b) {
-  const vi sign = splat((int32_t)0x80000000);
-  return from_bits((bits(a) & ~sign) | (bits(b) & sign));
 }
 
 NABLA_INLINE vf sqrt_hw(vf x) {
@@ -378,6 +407,8 @@ NABLA_INLINE vf zip_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 4,
 NABLA_INLINE vf zip_high(vf a, vf b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
 #endif
 
+#endif  // lanes of 32 bits
+
 // Bools are bytes 0 and 1 in memory and masks 0 and -1 in lanes.
 typedef int8_t vb __attribute__((vector_size(NABLA_VW)));
 typedef int8_t vb_u __attribute__((vector_size(NABLA_VW), aligned(1), may_alias));
@@ -385,7 +416,7 @@ NABLA_INLINE vi load_mask(const uint8_t* p) { return __builtin_convertvector((vb
 NABLA_INLINE void store_mask(uint8_t* p, vi mask) { *(vb_u*)p = __builtin_convertvector(mask & 1, vb); }
 
 // Short runs, for which a call of memcpy is too slow.
-NABLA_INLINE void copy_run(const float* from, int64_t n, float* to) {
+NABLA_INLINE void copy_run(const real* from, int64_t n, real* to) {
   int64_t i = 0;
   for (; i + VW <= n; i += VW) store(to + i, load(from + i));
 #if defined(__AVX512F__)
@@ -397,16 +428,16 @@ NABLA_INLINE void copy_run(const float* from, int64_t n, float* to) {
 }
 
 // The same for n <= VW.
-NABLA_INLINE vf load_some(const float* p, int n) {
+NABLA_INLINE vf load_some(const real* p, int n) {
 #if defined(__AVX512F__)
-  return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+  return load_n(p, n);
 #else
   return n == VW ? load(p) : load_n(p, n);
 #endif
 }
-NABLA_INLINE void store_some(float* p, vf v, int n) {
+NABLA_INLINE void store_some(real* p, vf v, int n) {
 #if defined(__AVX512F__)
-  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+  store_n(p, v, n);
 #else
   if (n == VW)
     store(p, v);
@@ -416,7 +447,20 @@ NABLA_INLINE void store_some(float* p, vf v, int n) {
 }
 
 // The sum of the lanes, by halves.
-NABLA_INLINE float hsum(vf x) {
+NABLA_INLINE real hsum(vf x) {
+#if NABLA_LANES == 64
+#if NABLA_BYTES == 64
+  typedef double half __attribute__((vector_size(32)));
+  const half y = __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
+#else
+  const vf y = x;
+#endif
+#if NABLA_BYTES >= 32
+  return (y[0] + y[2]) + (y[1] + y[3]);
+#else
+  return y[0] + y[1];
+#endif
+#else
   typedef float quarter __attribute__((vector_size(16)));
 #if NABLA_VW == 16
   typedef float half __attribute__((vector_size(32)));
@@ -430,6 +474,7 @@ NABLA_INLINE float hsum(vf x) {
 #endif
   const quarter s = q + __builtin_shufflevector(q, q, 2, 3, 0, 1);
   return s[0] + s[1];
+#endif
 }
 
 }  // namespace NABLA_ISA

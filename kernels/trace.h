@@ -16,6 +16,8 @@ constexpr int VW = 16;
 constexpr int VW = 8;
 #endif
 
+constexpr float INF = __builtin_inff();
+
 enum NodeOp : uint8_t {
   N_CONST,   // imm: bits
   N_ROW,     // the value of this row in tile a

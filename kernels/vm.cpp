@@ -1,4 +1,5 @@
-// validate and run of program.h, and MATMUL.
+// validate and run of program.h. The second copy of this file, with lanes of 64 bits (simd.h), has the instructions of other
+// dtypes than float32, int32 and bool.
 #include "check.h"
 #include "conv.h"
 #include "gemm.h"
@@ -17,114 +18,55 @@ NABLA_IMPORT(run) void nabla_part_run(int part, const void* exec);
 #endif
 #endif
 
+// Products of half types are float32's, in the copy with lanes of 32 bits.
+#if NABLA_LANES == 64
+namespace nabla {
+namespace NABLA_CORE {
+bool half_matmul_validate(Check&);
+void half_matmul_run(const Exec&);
+}  // namespace NABLA_CORE
+}  // namespace nabla
+#endif
+
+// The copy with lanes of 64 bits.
+#if NABLA_LANES == 32 && NABLA_HAS(3)
+namespace nabla {
+namespace NABLA_WIDE {
+bool validate_instruction(Check& c);
+void run_instruction(const Exec& e);
+}  // namespace NABLA_WIDE
+}  // namespace nabla
+#endif
+
 namespace nabla {
 namespace NABLA_ISA {
 
+#if NABLA_LANES == 32
 namespace {
-
-#if NABLA_HAS(0)
-
-bool matmul_validate(Check& c) {
-  Reader r(c);
-  // Axes: m, n, k, then the batch.
-  int32_t extent[3 + MAX_RANK], a[3 + MAX_RANK] = {}, b[3 + MAX_RANK] = {}, out[3 + MAX_RANK] = {};
-  const int rank = r.between(0, MAX_RANK, "the rank is out of range");
-  r.extents(rank, extent + 3);
-  r.extents(3, extent);
-  r.between(0, 1, "accumulate is 0 or 1");
-  r.count(rank, extent + 3);
-  r.count(extent[0], extent[1]), r.count(extent[0], extent[2]), r.count(extent[1], extent[2]);
-  const Ref ra = r.ref();
-  a[0] = r.word(), a[2] = r.word();
-  r.words(rank, a + 3);
-  const Ref rb = r.ref();
-  b[2] = r.word(), b[1] = r.word();
-  r.words(rank, b + 3);
-  const Ref rc = r.ref();
-  out[0] = r.word(), out[1] = 1;
-  r.words(rank, out + 3);
-  const Range bias = r.operand(4, extent[1], true);
-  const Range as = r.span(ra, 4, 3 + rank, extent, a), bs = r.span(rb, 4, 3 + rank, extent, b);
-  const int32_t k = extent[2];
-  extent[2] = 1;  // C has no such axis
-  const Range cs = r.span(rc, 4, 3 + rank, extent, out);
-  r.apart(cs, as);
-  r.apart(cs, bs);
-  r.apart(cs, bias);
-  if (!r.done()) return false;
-  if (cs.lo < cs.hi) c.per_thread = gemm_scratch_bytes(extent[0], extent[1], k);
-  return true;
-}
-
-// Elements of the matrix that make a task worth handing over.
-constexpr int64_t GEMV_GRAIN = 128 * 1024;
-
-void matmul_run(const Exec& e) {
-  const int32_t* p = e.w + 2;
-  const int rank = *p++;
-  const int32_t* extent = p;
-  p += rank;
-  const int64_t m = p[0], n = p[1], k = p[2];
-  const bool accumulate = p[3];
-  const int32_t *a = p + 4, *b = a + 4 + rank, *c = b + 4 + rank, *bias = c + 3 + rank;
-  int64_t batch = 1;
-  for (int i = 0; i < rank; i++) batch *= extent[i];
-  if (!batch || !m || !n) return;
-  const float* bias_at = operand<float>(e, bias);
-  float* c_at = operand<float>(e, c);
-  const float *a_at = k ? operand<float>(e, a) : nullptr, *b_at = k ? operand<float>(e, b) : nullptr;
-  const int64_t a_rs = a[2], a_cs = a[3], b_rs = b[2], b_cs = b[3], c_rs = c[2];
-  // The product `at` of the batch, whole.
-  const auto product = [&](int64_t at) {
-    int64_t ao = 0, bo = 0, co = 0;
-    for (int i = rank - 1; i >= 0; i--) {
-      const int64_t x = at % extent[i];
-      at /= extent[i];
-      ao += x * a[4 + i], bo += x * b[4 + i], co += x * c[3 + i];
-    }
-    if (!k) ao = bo = 0;  // of no elements: the pointers are null
-    return GemmArgs{a_at + ao, b_at + bo, c_at + co, m, n, k, a_rs, a_cs, b_rs, b_cs, c_rs, accumulate, bias_at};
-  };
-  if (!k) {
-    for (int64_t at = 0; at < batch; at++) gemm(product(at), nullptr);
-    return;
-  }
-  GemvArgs vector;
-  if (as_gemv(product(0), &vector)) {
-    const int64_t units = (vector.n + GEMV_UNIT - 1) / GEMV_UNIT;
-    const int tasks = cut(e, batch * units, GEMV_GRAIN / (GEMV_UNIT * k) + 1);
-    parallel(e, tasks, [&](int task, int thread) {
-      const int64_t end = batch * units * (task + 1) / tasks;
-      for (int64_t at = batch * units * task / tasks; at < end;) {
-        const int64_t first = at % units, last = first + end - at < units ? first + end - at : units;
-        GemvArgs part;
-        as_gemv(product(at / units), &part);
-        gemv(part, first * GEMV_UNIT, last == units ? part.n : last * GEMV_UNIT, e.scratch + thread * e.per_thread);
-        at += last - first;
-      }
-    });
-    return;
-  }
-  const int tasks = gemm_tasks(batch, m, n, k, pool_threads(e.pool));
-  parallel(e, tasks, [&](int task, int thread) {
-    int64_t b0, b1, m0, m1, n0, n1;
-    gemm_task_range(batch, m, n, k, tasks, task, &b0, &b1, &m0, &m1, &n0, &n1);
-    for (int64_t at = b0; at < b1; at++) {
-      GemmArgs g = product(at);
-      g.a += m0 * a_rs, g.b += n0 * b_cs, g.c += m0 * c_rs + n0, g.m = m1 - m0, g.n = n1 - n0;
-      if (g.bias) g.bias += n0;
-      gemm(g, e.scratch + thread * e.per_thread);
-    }
-  });
-}
-
 #endif
 
 bool validate_instruction(Check& c) {
-#if NABLA_HAS(0)
+  if (c.words < 3) {
+    c.error = "the instruction is too short";
+    return false;
+  }
+#if NABLA_LANES == 32
+  if (!is_core(c.w[2])) {
+#if NABLA_HAS(3)
+    return NABLA_WIDE::validate_instruction(c);
+#elif defined(NABLA_PARTS_ELSEWHERE)
+    return nabla_part_validate(part_of(c.w), &c);
+#endif
+  }
+#endif
+#if NABLA_LANES == 64 || NABLA_HAS(0)
   switch (c.w[0]) {
     case OP_FUSED: return fused_validate(c);
+#if NABLA_LANES == 64
+    case OP_MATMUL: return c.w[2] == F64 ? matmul_validate(c) : NABLA_CORE::half_matmul_validate(c);
+#else
     case OP_MATMUL: return matmul_validate(c);
+#endif
     case OP_FILL: return fill_validate(c);
     case OP_COPY: return copy_validate(c);
     case OP_TAKE: return take_validate(c);
@@ -141,20 +83,20 @@ bool validate_instruction(Check& c) {
     case OP_SUM_POOL_INPUT: return pool_validate(c);
   }
 #endif
-#if NABLA_HAS(1)
+#if NABLA_LANES == 64 || NABLA_HAS(1)
   switch (c.w[0]) {
     case OP_SCAN: return scan_validate(c);
     case OP_ARGSORT: return argsort_validate(c);
     case OP_SEARCHSORTED: return searchsorted_validate(c);
   }
 #endif
-#if NABLA_HAS(2)
+#if NABLA_LANES == 64 || NABLA_HAS(2)
   switch (c.w[0]) {
     case OP_RECURRENT: return recurrent_validate(c);
     case OP_RECURRENT_BACK: return recurrent_back_validate(c);
   }
 #endif
-#ifdef NABLA_PARTS_ELSEWHERE
+#if NABLA_LANES == 32 && defined(NABLA_PARTS_ELSEWHERE)
   if (const int part = part_of(c.w)) return nabla_part_validate(part, &c);
 #endif
   c.error = "unknown opcode";
@@ -162,10 +104,23 @@ bool validate_instruction(Check& c) {
 }
 
 void run_instruction(const Exec& e) {
-#if NABLA_HAS(0)
+#if NABLA_LANES == 32
+  if (!is_core(e.w[2])) {
+#if NABLA_HAS(3)
+    return NABLA_WIDE::run_instruction(e);
+#elif defined(NABLA_PARTS_ELSEWHERE)
+    return nabla_part_run(part_of(e.w), &e);
+#endif
+  }
+#endif
+#if NABLA_LANES == 64 || NABLA_HAS(0)
   switch (e.w[0]) {
     case OP_FUSED: return fused_run(e);
+#if NABLA_LANES == 64
+    case OP_MATMUL: return e.w[2] == F64 ? matmul_run(e) : NABLA_CORE::half_matmul_run(e);
+#else
     case OP_MATMUL: return matmul_run(e);
+#endif
     case OP_FILL: return fill_run(e);
     case OP_COPY: return copy_run(e);
     case OP_TAKE: return take_run(e);
@@ -182,23 +137,25 @@ void run_instruction(const Exec& e) {
     case OP_SUM_POOL_INPUT: return pool_run_instruction(e);
   }
 #endif
-#if NABLA_HAS(1)
+#if NABLA_LANES == 64 || NABLA_HAS(1)
   switch (e.w[0]) {
     case OP_SCAN: return scan_run(e);
     case OP_ARGSORT: return argsort_run(e);
     case OP_SEARCHSORTED: return searchsorted_run(e);
   }
 #endif
-#if NABLA_HAS(2)
+#if NABLA_LANES == 64 || NABLA_HAS(2)
   switch (e.w[0]) {
     case OP_RECURRENT: return recurrent_run(e);
     case OP_RECURRENT_BACK: return recurrent_back_run(e);
   }
 #endif
-#ifdef NABLA_PARTS_ELSEWHERE
+#if NABLA_LANES == 32 && defined(NABLA_PARTS_ELSEWHERE)
   nabla_part_run(part_of(e.w), &e);
 #endif
 }
+
+#if NABLA_LANES == 32
 
 bool fail(ProgramInfo* info, const char* error, int64_t at) {
   info->error = error, info->at = at;
@@ -255,6 +212,8 @@ Status run(const int32_t* words, void* const* slots, void* scratch, const Progra
 extern "C" __attribute__((export_name("validate"))) int nabla_validate_here(Check* c) { return validate_instruction(*c); }
 extern "C" __attribute__((export_name("run"))) void nabla_run_here(const Exec* e) { run_instruction(*e); }
 #endif
+
+#endif  // lanes of 32 bits
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

@@ -16,6 +16,29 @@ const once = {
   'binding_wasm.cpp': ['wasm', 'wasm-threads'],
 }
 
+/**
+ * Compiled a second time for each instruction set, with lanes of 64 bits (kernels/simd.h), in the namespace <ISA>_wide:
+ * the instructions of float64, int64 and the other dtypes that the core does not serve.
+ */
+export const wide = [
+  'conv.cpp',
+  'copy.cpp',
+  'fused.cpp',
+  'fused_lanes.cpp',
+  'fused_ports.cpp',
+  'fused_reduce.cpp',
+  'fused_validate.cpp',
+  'gemm.cpp',
+  'gemm_zeros.cpp',
+  'gemv.cpp',
+  'index.cpp',
+  'matmul.cpp',
+  'order.cpp',
+  'pool.cpp',
+  'recurrent.cpp',
+  'vm.cpp',
+]
+
 /** `cpu` lists the flags of /proc/cpuinfo that a processor needs to run the code. */
 export const isas = {
   avx512: {
@@ -27,11 +50,12 @@ export const isas = {
       '-mavx512vl',
       '-mavx2',
       '-mfma',
+      '-mf16c',
       '-mprefer-vector-width=512',
     ],
-    cpu: ['avx512f', 'avx512dq', 'avx512bw', 'avx512vl', 'avx2', 'fma'],
+    cpu: ['avx512f', 'avx512dq', 'avx512bw', 'avx512vl', 'avx2', 'fma', 'f16c'],
   },
-  avx2: { archs: ['x64'], flags: ['-mavx2', '-mfma'], cpu: ['avx2', 'fma'] },
+  avx2: { archs: ['x64'], flags: ['-mavx2', '-mfma', '-mf16c'], cpu: ['avx2', 'fma', 'f16c'] },
   base: { archs: ['x64', 'ia32', 'riscv64', 'ppc64', 's390x', 'loong64'], flags: [], cpu: [] },
   neon: { archs: ['arm64'], flags: [], cpu: [] },
 }
@@ -102,7 +126,7 @@ const threadsLink = [
 
 export const wasmFolder = 'src/backends/cpu/wasm'
 /** The parts of kernels/parts.h after the core, in its order, and the memory for the data and the stack of each. */
-export const wasmParts = ['order', 'recurrent']
+export const wasmParts = ['order', 'recurrent', 'wide']
 const partsBegin = 1 << 20
 const partBytes = 1 << 19
 /** Where a part's memory ends; `__heap_base` of its file may not lie after it. */
@@ -152,17 +176,23 @@ export function steps(kind, isaFlags, part) {
     const stem = file.slice(0, -4) + (own ? `-part${part}` : '')
     const partFlags = own ? [`-DNABLA_PART=${part}`] : []
     if (!(file in once)) {
-      for (const isa of names)
-        list.push({
-          source,
-          name: `${stem}-${isa}`,
-          flags: [
-            `-DNABLA_ISA=${isa}`,
-            ...isaFlags[isa],
-            ...((kind === 'node' && lighter[file]) || []),
-            ...partFlags,
-          ],
-        })
+      for (const isa of names) {
+        const add = (name, lanes, other) =>
+          list.push({
+            source,
+            name: `${stem}-${name}`,
+            flags: [
+              `-DNABLA_ISA=${name}`,
+              `-DNABLA_LANES=${lanes}`,
+              ...other,
+              ...isaFlags[isa],
+              ...((kind === 'node' && lighter[file]) || []),
+              ...partFlags,
+            ],
+          })
+        add(isa, 32, [`-DNABLA_WIDE=${isa}_wide`])
+        if (wide.includes(file)) add(`${isa}_wide`, 64, [`-DNABLA_CORE=${isa}`])
+      }
     } else if (once[file].includes(kind))
       list.push({ source, name: stem, flags: [...have, ...partFlags] })
   }

@@ -24,7 +24,7 @@ static int64_t difference(const Memory& a, const Memory& b, bool summed) {
 static bool refuses_far_tiles(const Core& core) {
   Program p;
   const int32_t x = p.slot(4), y = p.slot(4), cols = 50'000'000;
-  p.add(OP_FUSED, {0, 1, cols, 1, 3, 4, 1, FULL, ROW, FULL, FULL, x, F32, 0, 0, 0, F_RSUMF, 1, 0, 0, 0, 0, F_MULF, 2, 0, 0, 0, 0,
+  p.add(OP_FUSED, {F32, 0, 1, cols, 1, 3, 4, 1, FULL, ROW, FULL, FULL, x, F32, 0, 0, 0, F_RSUMF, 1, 0, 0, 0, 0, F_MULF, 2, 0, 0, 0, 0,
                    F_ADDF, 3, 2, 0, 0, 0, y, F32, 0, 0, 0, ADD, 3});
   const Words words = p.words();
   ProgramInfo info;

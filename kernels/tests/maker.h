@@ -16,16 +16,22 @@ struct Maker {
 
   std::vector<size_t> wanted;  // bytes, of the slots
   int32_t extent() { return r.one_in(15) ? 0 : r.one_in(12) ? r.in(17, 70) : r.in(1, 6); }
-  int32_t dtype() { return r.below(3); }
+  int32_t dtype() { return r.below(usual ? 3 : DTYPES); }
+  int32_t number() {  // a dtype that is computed with
+    const int32_t d = dtype();
+    return d == F16 || d == BF16 ? F64 : d;
+  }
+  int32_t real() { return r.one_in(2) ? F32 : F64; }
+  static bool only_moves(int32_t d) { return d == BOOL || d == F16 || d == BF16; }
   // {slot, offset} of room for so many elements.
   Words room(int64_t elements, int width) {
     if (wanted.empty() || !shared_slot) wanted.push_back(0);
     size_t& end = wanted.back();
-    const size_t gap = (size_t)r.below(3) * 4, start = (end + 3) / 4 * 4 + gap;
+    const size_t w = width < 4 ? 4 : (size_t)width, gap = (size_t)r.below(3) * w, start = (end + w - 1) / w * w + gap;
     end = start + (size_t)elements * (size_t)width;
     return {(int32_t)wanted.size() - 1, (int32_t)(start / (size_t)width)};
   }
-  Words maybe(int64_t elements) { return r.one_in(2) ? Words{-1, 0} : room(elements, 4); }
+  Words maybe(int64_t elements, int width = 4) { return r.one_in(2) ? Words{-1, 0} : room(elements, width); }
   // An operand with strides for the extents: dense, permuted, turned round, or (not for outputs) repeating.
   Words strided(const Words& e, int width, bool output, Words* strides) {
     Words order(e.size());
@@ -48,40 +54,40 @@ struct Maker {
   }
 
   void copy() {
-    const int32_t d = dtype(), mode = d == BOOL ? 0 : r.below(2), rank = r.in(0, 5);
+    const int32_t d = dtype(), mode = only_moves(d) ? 0 : r.below(2), rank = r.in(0, 5);
     Words e, s, o;
     for (int i = 0; i < rank; i++) e.push_back(extent());
-    const int w = d == BOOL ? 1 : 4;
+    const int w = DTYPE_BYTES[d];
     const Words from = strided(e, w, false, &s), to = strided(e, w, mode == SET, &o);
     program.add(OP_COPY, Words{d, mode, rank} + e + from + s + to + o);
   }
   void fill() {
     const int32_t d = dtype(), n = extent();
-    program.add(OP_FILL, Words{d, n, (int32_t)r.engine()} + room(n, d == BOOL ? 1 : 4));
+    program.add(OP_FILL, Words{d, n, (int32_t)r.engine(), (int32_t)r.engine()} + room(n, DTYPE_BYTES[d]));
   }
   void matmul() {
-    const int32_t rank = r.in(0, 2), m = extent(), n = extent(), k = extent();
+    const int32_t d = real(), w = DTYPE_BYTES[d], rank = r.in(0, 2), m = extent(), n = extent(), k = extent();
     Words batch;
     for (int i = 0; i < rank; i++) batch.push_back(r.in(0, 3));
     Words sa, sb, sc;
-    const Words a = strided(Words{m, k} + batch, 4, false, &sa), b = strided(Words{k, n} + batch, 4, false, &sb);
+    const Words a = strided(Words{m, k} + batch, w, false, &sa), b = strided(Words{k, n} + batch, w, false, &sb);
     int64_t out = (int64_t)m * n;
     sc = {n};
     for (int32_t x : batch) sc.push_back((int32_t)out), out *= x;
-    const Words c = room(out, 4);
-    program.add(OP_MATMUL, Words{rank} + batch + Words{m, n, k, r.below(2)} + a + sa + b + sb + c + sc + maybe(n));
+    const Words c = room(out, w);
+    program.add(OP_MATMUL, Words{d, d, rank} + batch + Words{m, n, k, r.below(2)} + a + sa + b + sb + c + sc + maybe(n, w));
   }
   void take_or_put(bool put) {
     const int32_t d = dtype(), outer = extent(), n = extent(), inner = extent(), count = extent();
-    const int w = d == BOOL ? 1 : 4;
+    const int w = DTYPE_BYTES[d];
     const Words big = room((int64_t)outer * n * inner, w), index = room(count, 4), part = room((int64_t)outer * count * inner, w);
     const Words size = {outer, n, inner, count};
-    if (put) program.add(OP_PUT, Words{d, d == BOOL ? 3 : r.below(5), r.below(2)} + size + index + part + big + Words{1});
+    if (put) program.add(OP_PUT, Words{d, d == BOOL ? 3 : only_moves(d) ? 0 : r.below(5), r.below(2)} + size + index + part + big + Words{1});
     else program.add(OP_TAKE, Words{d} + size + big + index + part + Words{1});
   }
   void gather_or_scatter(bool scatter) {
     const int32_t d = dtype(), rank = r.in(1, 4), axis = r.below(rank);
-    const int w = d == BOOL ? 1 : 4;
+    const int w = DTYPE_BYTES[d];
     Words full, part;
     int64_t nf = 1, np = 1;
     for (int i = 0; i < rank; i++) {
@@ -89,12 +95,12 @@ struct Maker {
       nf *= full.back(), np *= part.back();
     }
     const Words big = room(nf, w), index = room(np, 4), small = room(np, w);
-    if (scatter) program.add(OP_SCATTER, Words{d, d == BOOL ? 4 : r.below(5), rank, axis} + full + part + index + small + big + Words{1});
+    if (scatter) program.add(OP_SCATTER, Words{d, d == BOOL ? 4 : only_moves(d) ? 0 : r.below(5), rank, axis} + full + part + index + small + big + Words{1});
     else program.add(OP_GATHER, Words{d, rank, axis} + full + part + big + index + small + Words{1});
   }
   void order() {
-    const int32_t d = dtype(), outer = extent(), n = extent(), inner = extent(), all = outer * n * inner;
-    const int w = d == BOOL ? 1 : 4;
+    const int32_t d = number(), outer = extent(), n = extent(), inner = extent(), all = outer * n * inner;
+    const int w = DTYPE_BYTES[d];
     const int32_t fn = d == BOOL ? r.in(2, 5) : r.below(6), one = n ? n : 1;
     switch (r.below(4)) {
       case 0: {
@@ -141,10 +147,11 @@ struct Maker {
       w = {1, h, v, 1, i, j, 1, 3, 3, 1, 1, 1, 1, 1, 1, 0, p, q};
       in = h * v, out = i * j, taps = 9, groups = 1, n = r.in(1, 3), c = r.in(15, 20), o = r.in(15, 20);
     }
-    const Words x = room(n * c * in, 4), weight = room(o * (c / groups) * taps, 4), y = room(n * o * out, 4);
-    const Words head = Words{n, c, o, groups} + w;
+    const int32_t d = real(), width = DTYPE_BYTES[d];
+    const Words x = room(n * c * in, width), weight = room(o * (c / groups) * taps, width), y = room(n * o * out, width);
+    const Words head = Words{d, n, c, o, groups} + w;
     switch (r.below(3)) {
-      case 0: return program.add(OP_CONV, head + x + weight + y + maybe(o));
+      case 0: return program.add(OP_CONV, head + x + weight + y + maybe(o, width));
       case 1: return program.add(OP_CONV_INPUT, head + y + weight + x);
       default: return program.add(OP_CONV_WEIGHT, head + y + x + weight);
     }
@@ -153,13 +160,14 @@ struct Maker {
     int64_t in, out, taps;
     const Words w = window(&in, &out, &taps);
     const int32_t planes = r.in(0, 5);
-    const Words x = room(planes * in, 4), y = room(planes * out, 4), factor = {0x3f800000};
+    const int32_t d = real(), width = DTYPE_BYTES[d];
+    const Words x = room(planes * in, width), y = room(planes * out, width), factor = {0, 0x3ff00000};
     switch (r.below(4)) {
-      case 0: return program.add(OP_MAX_POOL, Words{planes} + w + x + y + maybe(planes * out));
-      case 1: return program.add(OP_SUM_POOL, Words{planes} + w + factor + x + y);
-      case 2: return program.add(OP_SUM_POOL_INPUT, Words{planes} + w + factor + y + x);
+      case 0: return program.add(OP_MAX_POOL, Words{d, planes} + w + x + y + maybe(planes * out));
+      case 1: return program.add(OP_SUM_POOL, Words{d, planes} + w + factor + x + y);
+      case 2: return program.add(OP_SUM_POOL_INPUT, Words{d, planes} + w + factor + y + x);
       default:
-        return program.add(OP_MAX_POOL_INPUT, Words{planes, (int32_t)out, (int32_t)in} + y + room(planes * out, 4) + x + Words{1});
+        return program.add(OP_MAX_POOL_INPUT, Words{d, planes, (int32_t)out, (int32_t)in} + y + room(planes * out, 4) + x + Words{1});
     }
   }
 
@@ -167,20 +175,21 @@ struct Maker {
     static const int gates[] = {1, 1, 4, 3}, keeps[] = {1, 1, 6, 5}, gives[] = {1, 1, 5, 5};
     const int32_t cell = r.below(4), steps = r.in(0, 4), h = extent();
     const bool lstm = cell == LSTM_CELL;
+    const int32_t d = real(), width = DTYPE_BYTES[d];
     Words size;
     int32_t rows = 0, now = r.in(0, 9), first = steps ? now : 0;
     for (int i = 0; i < steps; i++) size.push_back(now), rows += now, now = r.one_in(2) ? now : r.in(0, now);
-    Words w = Words{cell, r.below(2), steps, h} + size;
+    Words w = Words{d, cell, r.below(2), steps, h} + size;
     if (back) {
-      w = w + room((int64_t)rows * keeps[cell] * h, 4) + room((int64_t)rows * h, 4);
-      if (lstm) w = w + maybe((int64_t)rows * h);
+      w = w + room((int64_t)rows * keeps[cell] * h, width) + room((int64_t)rows * h, width);
+      if (lstm) w = w + maybe((int64_t)rows * h, width);
     } else {
-      w = w + room((int64_t)rows * gates[cell] * h, 4);
+      w = w + room((int64_t)rows * gates[cell] * h, width);
     }
-    w = w + room((int64_t)gates[cell] * h * h, 4) + room((int64_t)first * h, 4);
-    if (lstm) w = w + room((int64_t)first * h, 4);
-    if (!back && cell == GRU_CELL) w = w + maybe(h);
-    w = w + room((int64_t)rows * (back ? gives : keeps)[cell] * h, 4);
+    w = w + room((int64_t)gates[cell] * h * h, width) + room((int64_t)first * h, width);
+    if (lstm) w = w + room((int64_t)first * h, width);
+    if (!back && cell == GRU_CELL) w = w + maybe(h, width);
+    w = w + room((int64_t)rows * (back ? gives : keeps)[cell] * h, width);
     program.add(back ? OP_RECURRENT_BACK : OP_RECURRENT, w);
   }
 
@@ -204,6 +213,8 @@ struct Maker {
   bool summed = false;  // an output of the last fused kernel combines
   // A fused kernel of random operations. Registers of the three kinds of lane are kept apart, as a backend does.
   void fused() {
+    // Lanes of 64 bits have the same operations, but for random bits.
+    const int32_t lanes = usual || r.one_in(2) ? F32 : F64;
     const int32_t outer = r.in(0, usual ? 1 : 3), rows = usual ? r.in(1, 90) : extent(),
                   cols = usual ? (r.one_in(3) ? 16 * r.in(1, longest) : r.in(1, 400)) : r.one_in(4) ? r.in(100, 700) : extent();
     Words extents, space;
@@ -224,14 +235,14 @@ struct Maker {
       Words e = space, strides;
       if (cls >= ROW) e.back() = 1;
       if (cls == SCALAR) e.assign(e.size(), 1);
-      Words ref = strided(e, d == BOOL ? 1 : 4, false, &strides);
+      Words ref = strided(e, DTYPE_BYTES[d], false, &strides);
       for (size_t j = 0; j < e.size(); j++)
         if (e[j] != space[j]) strides[j] = 0;
       if (iota) ref[0] = -1;
       const int32_t type = iota ? (int32_t)I32 : d;
       in = in + Words{ref[0], type, ref[1]} + strides;
       places.push_back(iota ? Words{} : Words{ref[0], type, ref[1]} + strides);
-      regs.push_back({type == F32 ? FLOAT : type == I32 ? INT : MASK, cls});
+      regs.push_back({type == BOOL ? MASK : is_integer(type) ? INT : FLOAT, cls});
     }
     auto pick = [&](Kind kind) {  // a register of that kind, or -1
       for (int tries = 0; tries < 12; tries++) {
@@ -242,10 +253,11 @@ struct Maker {
     };
     int32_t count = 0;
     for (int tries = r.in(1, 25); tries > 0 && regs.size() < 40; tries--) {
-      int32_t op = r.in(F_CONST, F_NDTRF), imm = 0, cls = SCALAR;
+      int32_t op = r.in(F_CONST, F_FLOATF), imm = 0, cls = SCALAR;
       Kind result = FLOAT, operand = FLOAT;
+      int32_t use[3] = {0, 0, 0};
       int operands = 1;
-      if (op == F_CONST) operands = 0, imm = bits_of(r.special());
+      if (op == F_CONST) operands = 0, use[0] = (int32_t)r.engine(), imm = bits_of(r.special());
       else if (op == F_MOV) result = operand = (Kind)r.below(3);
       else if (op <= F_COPYSIGNF) operands = 2;
       else if (op == F_FMAF || op == F_FMSF || op == F_FNMAF) operands = 3;
@@ -265,7 +277,11 @@ struct Maker {
       else if (op == F_BTOI) operand = MASK, result = INT;
       else if (op == F_FTOB) result = MASK;
       else if (op == F_ITOB) operand = INT, result = MASK;
+      else if (op == F_HALFF || op == F_BHALFF || op == F_FLOATF) operands = 1;
+      else if (op == F_I8I || op == F_U8I || op == F_I32I) result = operand = INT;
+      else if (op == F_FTOI32) result = INT;
       else if (op == F_RAND) {
+        if (lanes == F64) continue;
         int32_t index = -1, key = -1;
         for (int32_t i = 0; i < inputs; i++)
           if (places[(size_t)i].empty() && regs[(size_t)i].cls == FULL) index = i;
@@ -283,7 +299,6 @@ struct Maker {
       else result = operand = MASK;
       if (usual && !compiled(op) && !r.one_in(100)) continue;
       if (usual && op == F_COPYSIGNF && special) continue;  // the sign of a NaN is anybody's
-      int32_t use[3] = {0, 0, 0};
       bool found = true;
       for (int i = 0; i < operands; i++) {
         use[i] = pick(op == F_WHERE && i == 0 ? MASK : operand);
@@ -311,7 +326,8 @@ struct Maker {
     for (int i = 0; i < outputs; i++) {
       const int32_t reg = usual && !r.one_in(6) && count ? (int32_t)regs.size() - 1 - r.below(std::min(3, (int32_t)regs.size() - inputs ? (int32_t)regs.size() - inputs : 1)) : r.below((int32_t)regs.size());
       const Reg& g = regs[(size_t)reg];
-      const int32_t d = g.kind == FLOAT ? F32 : g.kind == INT ? I32 : BOOL;
+      static const int32_t floats[] = {F32, F64, F16, BF16}, ints[] = {I32, I64, I8, U8};
+      const int32_t d = g.kind == MASK ? BOOL : g.kind == FLOAT ? floats[usual && !r.one_in(6) ? 0 : r.below(4)] : ints[usual && !r.one_in(6) ? 0 : r.below(4)];
       const bool combine = d != BOOL && g.cls != SCALAR && r.one_in(3);
       Words e = space, strides;
       if (g.cls >= ROW) e.back() = 1;
@@ -319,7 +335,7 @@ struct Maker {
       if (combine)
         for (size_t j = 0; j < e.size(); j++)
           if (r.one_in(2)) e[j] = 1;
-      Words ref = strided(e, d == BOOL ? 1 : 4, true, &strides);
+      Words ref = strided(e, DTYPE_BYTES[d], true, &strides);
       for (size_t j = 0; j < e.size(); j++)
         if (e[j] != space[j]) strides[j] = 0;
       // In the place of an input, when no two of its elements share one and no other operand is there.
@@ -335,7 +351,7 @@ struct Maker {
     }
     Words classes;
     for (const Reg& g : regs) classes.push_back(g.cls);
-    program.add(OP_FUSED, Words{outer} + extents + Words{rows, cols, inputs, count, (int32_t)regs.size(), outputs} + classes + in + ins + out);
+    program.add(OP_FUSED, Words{lanes, outer} + extents + Words{rows, cols, inputs, count, (int32_t)regs.size(), outputs} + classes + in + ins + out);
   }
 
   void instruction() {

@@ -48,8 +48,8 @@ template <class T>
 static std::vector<T> values(Random& r, int64_t n, bool special = true) {
   std::vector<T> v((size_t)n);
   for (T& x : v) {
-    if constexpr (sizeof(T) == 1) x = (T)r.below(2);
-    else if constexpr (std::is_same_v<T, float>) x = special ? r.special() : r.number();
+    if constexpr (std::is_same_v<T, char>) x = (T)r.below(2);
+    else if constexpr (std::is_floating_point_v<T>) x = special ? r.special() : r.number();
     else x = r.one_in(10) ? (T)r.engine() : (T)r.in(-4, 4);
   }
   return v;
@@ -60,16 +60,18 @@ static std::vector<int32_t> indices(Random& r, int64_t n, int32_t extent) {
   return v;
 }
 template <class T>
-constexpr int32_t dtype_of = std::is_same_v<T, float> ? F32 : sizeof(T) == 4 ? I32 : BOOL;
+constexpr int32_t dtype_of = std::is_same_v<T, float> ? F32 : std::is_same_v<T, double> ? F64 : std::is_same_v<T, int32_t> ? I32
+                            : std::is_same_v<T, int64_t> ? I64 : std::is_same_v<T, int8_t> ? I8 : std::is_same_v<T, uint8_t> ? U8
+                            : std::is_same_v<T, uint16_t> ? F16 : BOOL;  // char
 
 // Small extents, and now and then one that is worth several threads.
 static int32_t extent(Random& r, bool big) { return big ? r.in(40, 300) : r.in(1, 7); }
 
 template <class T>
 static T combined(int mode, T a, T b) {
-  if constexpr (std::is_same_v<T, int32_t>) {
-    if (mode == ADD) return (int32_t)((uint32_t)a + (uint32_t)b);
-    if (mode == MUL) return (int32_t)((uint32_t)a * (uint32_t)b);
+  if constexpr (std::is_integral_v<T>) {
+    if (mode == ADD) return (T)((uint64_t)a + (uint64_t)b);
+    if (mode == MUL) return (T)((uint64_t)a * (uint64_t)b);
   }
   if (mode == ADD) return (T)(a + b);
   if (mode == MUL) return (T)(a * b);
@@ -79,14 +81,15 @@ static T combined(int mode, T a, T b) {
 }
 template <class T>
 static int random_mode(Random& r) {
-  if (sizeof(T) > 1) return r.below(5);
+  if (std::is_same_v<T, uint16_t>) return SET;
+  if (!std::is_same_v<T, char>) return r.below(5);
   const int modes[] = {SET, MAX, MIN};
   return modes[r.below(3)];
 }
 
 template <class T>
 static void copy(Random& r, bool big) {
-  const bool add = sizeof(T) == 4 && r.one_in(3);
+  const bool add = !std::is_same_v<T, char> && !std::is_same_v<T, uint16_t> && r.one_in(3);
   const int rank = big ? r.in(1, 3) : r.in(0, 5);
   std::vector<int32_t> e(rank), s(rank), o(rank), order(rank);
   int32_t out_offset = r.below(4), src_offset = r.below(4), out_n = 1, src_n = 1;
@@ -129,11 +132,11 @@ static void fill(Random& r, bool big) {
   const std::vector<T> v = values<T>(r, 1);
   std::vector<T> want((size_t)(n + offset + 3));
   for (int i = 0; i < n; i++) want[offset + i] = v[0];
-  int32_t bits = 0;
-  memcpy(&bits, v.data(), sizeof(T));
+  int32_t bits[2] = {};
+  memcpy(bits, v.data(), sizeof(T));
   Program p;
   const int32_t out = p.slot(want.size() * sizeof(T));
-  p.add(OP_FILL, {dtype_of<T>, n, bits, out, offset});
+  p.add(OP_FILL, {dtype_of<T>, n, bits[0], bits[1], out, offset});
   compare(p, out, want);
 }
 
@@ -219,14 +222,14 @@ static void ordering(Random& r, bool big) {
   compare(p, same, run);
   p.add(OP_SCAN, {dtype_of<T>, is_max_scan ? 4 : 5, outer, n, inner, in, 0, ints, 0});
   compare(p, ints, run_arg);
-  if (sizeof(T) == 4) {
+  if (!std::is_same_v<T, char>) {
     const bool product = r.one_in(2);
     const std::vector<T> y = values<T>(r, (int64_t)outer * n * inner, false);
     std::vector<T> sums(y.size());
     double largest = 1;
     for (int o = 0; o < outer; o++)
       for (int c = 0; c < inner; c++) {
-        typedef std::conditional_t<std::is_same_v<T, float>, double, uint32_t> W;
+        typedef std::conditional_t<std::is_floating_point_v<T>, double, uint64_t> W;
         W acc = product ? 1 : 0;
         for (int i = 0; i < n; i++) {
           const size_t at = ((size_t)o * n + i) * inner + c;
@@ -236,7 +239,7 @@ static void ordering(Random& r, bool big) {
       }
     const int32_t from = p.slot_of(y);
     p.add(OP_SCAN, {dtype_of<T>, product, outer, n, inner, from, 0, same, 0});
-    compare(p, same, sums, std::is_same_v<T, float> ? largest * 1e-6 : 0);
+    compare(p, same, sums, std::is_floating_point_v<T> ? largest * (sizeof(T) == 4 ? 1e-6 : 1e-14) : 0);
   }
 
   // Rows are now (outer, n * inner).
@@ -274,6 +277,7 @@ static void ordering(Random& r, bool big) {
   compare(p, ps, places);
 }
 
+template <class T>
 static void matmul(Random& r, bool big) {
   int32_t m = r.in(1, big ? 150 : 20), n = r.in(1, big ? 150 : 20);
   const int32_t k = r.in(0, big ? 150 : 20);
@@ -281,30 +285,31 @@ static void matmul(Random& r, bool big) {
   const int32_t b0 = r.in(1, 3), b1 = big ? 1 : r.in(1, 3);
   const bool accumulate = r.one_in(3), biased = r.one_in(2), ta = r.one_in(2), tb = r.one_in(2), shared_b = r.one_in(3);
   const int32_t pitch = n + r.below(3);
-  const std::vector<float> a = values<float>(r, (int64_t)b0 * b1 * m * k, false);
-  const std::vector<float> b = values<float>(r, (int64_t)(shared_b ? 1 : b0 * b1) * k * n, false);
-  const std::vector<float> bias = values<float>(r, n, false), c = values<float>(r, (int64_t)b0 * b1 * m * pitch, false);
-  std::vector<float> want = c;
+  const std::vector<T> a = values<T>(r, (int64_t)b0 * b1 * m * k, false);
+  const std::vector<T> b = values<T>(r, (int64_t)(shared_b ? 1 : b0 * b1) * k * n, false);
+  const std::vector<T> bias = values<T>(r, n, false), c = values<T>(r, (int64_t)b0 * b1 * m * pitch, false);
+  std::vector<T> want = c;
   for (int t = 0; t < b0 * b1; t++)
     for (int i = 0; i < m; i++)
       for (int j = 0; j < n; j++) {
-        float& out = want[((size_t)t * m + i) * pitch + j];
+        T& out = want[((size_t)t * m + i) * pitch + j];
         double sum = (accumulate ? out : 0) + (biased ? bias[j] : 0);
         for (int q = 0; q < k; q++)
           sum += (double)a[(size_t)t * m * k + (ta ? q * m + i : i * k + q)] *
                  b[(shared_b ? 0 : (size_t)t * k * n) + (tb ? j * k + q : q * n + j)];
-        out = (float)sum;
+        out = (T)sum;
       }
   Program p;
   const int32_t as = p.slot_of(a), bs = p.slot_of(b), cs = p.slot_of(c), biases = p.slot_of(bias);
   const int32_t mk = m * k, kn = shared_b ? 0 : k * n, mn = m * pitch;
-  p.add(OP_MATMUL, {2, b0, b1, m, n, k, accumulate, as, 0, ta ? 1 : k, ta ? m : 1, b1 * mk, mk,
+  p.add(OP_MATMUL, {dtype_of<T>, dtype_of<T>, 2, b0, b1, m, n, k, accumulate, as, 0, ta ? 1 : k, ta ? m : 1, b1 * mk, mk,
                     bs, 0, tb ? 1 : n, tb ? k : 1, b1 * kn, kn, cs, 0, pitch, b1 * mn, mn, biased ? biases : -1, 0});
-  compare(p, cs, want, 1e-5 * (k + 2));
+  compare(p, cs, want, (sizeof(T) == 4 ? 1e-5 : 1e-14) * (k + 2));
 }
 
 // Convolution over two axes from its definition; the gradients from <conv(x, w), y> = <x, conv_input(w, y)> =
 // <w, conv_weight(x, y)>, which holds for every x, w and y when it does for each unit vector.
+template <class T>
 static void convolution(Random& r, bool) {
   // Now and then many channels, with 3x3 taps side by side, which may go Winograd's way, or 5x5.
   const bool tiles = r.one_in(4);
@@ -318,9 +323,9 @@ static void convolution(Random& r, bool) {
   const int32_t oh = (h + 2 * pad - d * (kh - 1) - 1) / s + 1, ow = (w + 2 * pad - d * (kw - 1) - 1) / s + 1;
   if (h + 2 * pad < d * (kh - 1) + 1 || w + 2 * pad < d * (kw - 1) + 1) return;
   const int32_t cg = c / groups, og = o / groups;
-  const auto x = values<float>(r, (int64_t)n * c * h * w, false), wt = values<float>(r, (int64_t)o * cg * kh * kw, false);
-  const auto bias = values<float>(r, o, false), ct = values<float>(r, (int64_t)n * o * oh * ow, false);
-  std::vector<float> y(ct.size()), gx(x.size()), gw(wt.size());
+  const auto x = values<T>(r, (int64_t)n * c * h * w, false), wt = values<T>(r, (int64_t)o * cg * kh * kw, false);
+  const auto bias = values<T>(r, o, false), ct = values<T>(r, (int64_t)n * o * oh * ow, false);
+  std::vector<T> y(ct.size()), gx(x.size()), gw(wt.size());
   for (int b = 0; b < n; b++)
     for (int f = 0; f < o; f++)
       for (int i = 0; i < oh; i++)
@@ -336,26 +341,28 @@ static void convolution(Random& r, bool) {
                 y[at] += x[xi] * wt[wi], gx[xi] += ct[at] * wt[wi], gw[wi] += ct[at] * x[xi];
               }
         }
-  const Words geometry = {n, c, o, groups, 1, h, w, 1, oh, ow, 1, kh, kw, 1, s, s, 1, d, d, 0, pad, pad};
+  const Words geometry = {dtype_of<T>, n, c, o, groups, 1, h, w, 1, oh, ow, 1, kh, kw, 1, s, s, 1, d, d, 0, pad, pad};
+  constexpr double TOLERANCE = sizeof(T) == 4 ? 1e-4 : 1e-12;
   Program p;
   const int32_t xs = p.slot_of(x), ws = p.slot_of(wt), cts = p.slot_of(ct), bs = p.slot_of(bias);
-  const int32_t ys = p.slot(y.size() * 4), gxs = p.slot(gx.size() * 4), gws = p.slot(gw.size() * 4);
+  const int32_t ys = p.slot(y.size() * sizeof(T)), gxs = p.slot(gx.size() * sizeof(T)), gws = p.slot(gw.size() * sizeof(T));
   p.add(OP_CONV, geometry + Words{xs, 0, ws, 0, ys, 0, bs, 0});
   p.add(OP_CONV_INPUT, geometry + Words{cts, 0, ws, 0, gxs, 0});
   p.add(OP_CONV_WEIGHT, geometry + Words{cts, 0, xs, 0, gws, 0});
-  compare(p, ys, y, 1e-4);
-  compare(p, gxs, gx, 1e-4);
-  compare(p, gws, gw, 1e-3);
+  compare(p, ys, y, TOLERANCE);
+  compare(p, gxs, gx, TOLERANCE);
+  compare(p, gws, gw, 10 * TOLERANCE);
 }
 
+template <class T>
 static void pooling(Random& r, bool) {
   const int32_t planes = r.in(1, 20), h = r.in(1, 12), w = r.in(1, 12), kh = r.in(1, 3), kw = r.in(1, 3), s = r.in(1, 3);
   const int32_t d = r.in(1, 2), ph = r.in(0, kh / 2), pw = r.in(0, kw / 2);
   if (h + 2 * ph < d * (kh - 1) + 1 || w + 2 * pw < d * (kw - 1) + 1) return;
   const int32_t oh = (h + 2 * ph - d * (kh - 1) - 1) / s + 1, ow = (w + 2 * pw - d * (kw - 1) - 1) / s + 1;
-  const auto x = values<float>(r, (int64_t)planes * h * w), ct = values<float>(r, (int64_t)planes * oh * ow, false);
-  const auto smooth = values<float>(r, (int64_t)planes * h * w, false);
-  std::vector<float> top(ct.size()), sum(ct.size()), gmax(x.size()), gsum(x.size());
+  const auto x = values<T>(r, (int64_t)planes * h * w), ct = values<T>(r, (int64_t)planes * oh * ow, false);
+  const auto smooth = values<T>(r, (int64_t)planes * h * w, false);
+  std::vector<T> top(ct.size()), sum(ct.size()), gmax(x.size()), gsum(x.size());
   std::vector<int32_t> index(ct.size());
   for (int q = 0; q < planes; q++)
     for (int i = 0; i < oh; i++)
@@ -367,30 +374,31 @@ static void pooling(Random& r, bool) {
             const int p0 = i * s + u * d - ph, p1 = j * s + v * d - pw;
             if (p0 < 0 || p0 >= h || p1 < 0 || p1 >= w) continue;
             const int cell = p0 * w + p1;
-            const float* plane = &x[(size_t)q * h * w];
+            const T* plane = &x[(size_t)q * h * w];
             if (best < 0 || plane[cell] > plane[best] || (plane[cell] != plane[cell] && plane[best] == plane[best])) best = cell;
-            sum[at] += 0.5f * smooth[(size_t)q * h * w + cell], gsum[(size_t)q * h * w + cell] += 0.5f * ct[at];
+            sum[at] += (T)0.5 * smooth[(size_t)q * h * w + cell], gsum[(size_t)q * h * w + cell] += (T)0.5 * ct[at];
           }
-        top[at] = best < 0 ? -std::numeric_limits<float>::infinity() : x[(size_t)q * h * w + best];
+        top[at] = best < 0 ? -std::numeric_limits<T>::infinity() : x[(size_t)q * h * w + best];
         index[at] = std::max(best, 0);
         gmax[(size_t)q * h * w + index[at]] += ct[at];
       }
-  const Words window = {planes, 1, h, w, 1, oh, ow, 1, kh, kw, 1, s, s, 1, d, d, 0, ph, pw};
+  const Words window = {dtype_of<T>, planes, 1, h, w, 1, oh, ow, 1, kh, kw, 1, s, s, 1, d, d, 0, ph, pw};
+  constexpr double TOLERANCE = sizeof(T) == 4 ? 1e-4 : 1e-12;
   Program p;
-  const int32_t xs = p.slot_of(x), ss = p.slot_of(smooth), cts = p.slot_of(ct), ys = p.slot(top.size() * 4), is = p.slot(top.size() * 4);
-  const int32_t alone = p.slot(top.size() * 4), sums = p.slot(top.size() * 4), g1 = p.slot(x.size() * 4), g2 = p.slot(x.size() * 4);
+  const int32_t xs = p.slot_of(x), ss = p.slot_of(smooth), cts = p.slot_of(ct), ys = p.slot(top.size() * sizeof(T)), is = p.slot(top.size() * 4);
+  const int32_t alone = p.slot(top.size() * sizeof(T)), sums = p.slot(top.size() * sizeof(T)), g1 = p.slot(x.size() * sizeof(T)), g2 = p.slot(x.size() * sizeof(T));
   p.add(OP_MAX_POOL, window + Words{xs, 0, ys, 0, is, 0});
   p.add(OP_MAX_POOL, window + Words{xs, 0, alone, 0, -1, 0});
-  const int32_t half = 0x3f000000;  // the bits of 0.5
-  p.add(OP_SUM_POOL, window + Words{half, ss, 0, sums, 0});
-  p.add(OP_MAX_POOL_INPUT, {planes, oh * ow, h * w, cts, 0, is, 0, g1, 0, 3});
-  p.add(OP_SUM_POOL_INPUT, window + Words{half, cts, 0, g2, 0});
+  const Words half = {0, 0x3fe00000};  // the bits of 0.5
+  p.add(OP_SUM_POOL, window + half + Words{ss, 0, sums, 0});
+  p.add(OP_MAX_POOL_INPUT, {dtype_of<T>, planes, oh * ow, h * w, cts, 0, is, 0, g1, 0, 3});
+  p.add(OP_SUM_POOL_INPUT, window + half + Words{cts, 0, g2, 0});
   compare(p, ys, top);
   compare(p, is, index);
   compare(p, alone, top);
-  compare(p, sums, sum, 1e-5);
-  compare(p, g1, gmax, 1e-5);
-  compare(p, g2, gsum, 1e-5);
+  compare(p, sums, sum, TOLERANCE / 10);
+  compare(p, g1, gmax, TOLERANCE / 10);
+  compare(p, g2, gsum, TOLERANCE / 10);
 }
 
 // An index out of range: the fault says which, nothing is written, and what follows does not run.
@@ -407,8 +415,8 @@ static void faults() {
         if (op == 1) p.add(OP_PUT, {F32, ADD, 0, 1, 3, 1, 4, is, 0, y, 0, x, 0, 42});
         if (op == 2) p.add(OP_GATHER, {F32, 1, 0, 3, 4, x, 0, is, 0, y, 0, 42});
         if (op == 3) p.add(OP_SCATTER, {F32, SET, 1, 0, 3, 4, is, 0, y, 0, x, 0, 42});
-        if (op == 4) p.add(OP_MAX_POOL_INPUT, {1, 4, 3, y, 0, is, 0, x, 0, 42});
-        p.add(OP_FILL, {I32, 1, 1, mark, 0});
+        if (op == 4) p.add(OP_MAX_POOL_INPUT, {F32, 1, 4, 3, y, 0, is, 0, x, 0, 42});
+        p.add(OP_FILL, {I32, 1, 1, 0, mark, 0});
         std::vector<Memory> slots = p.slots;
         const Outcome o = execute(core, p.words(), slots, nullptr);
         const Status& s = o.status;
@@ -445,8 +453,8 @@ static void rejections() {
       {"no such slot", OP_COPY, {F32, SET, 1, 1, 2, 0, 1, b, 0, 1}},
       {"no such slot", OP_COPY, {F32, SET, 1, 1, -1, 0, 1, b, 0, 1}},
       {"the rank is out of range", OP_COPY, {F32, SET, 9, 1, a, 0, 1, b, 0, 1}},
-      {"unknown dtype", OP_COPY, {3, SET, 1, 1, a, 0, 1, b, 0, 1}},
-      {"bools have no such mode", OP_COPY, {BOOL, ADD, 1, 1, a, 0, 1, b, 0, 1}},
+      {"unknown dtype", OP_COPY, {DTYPES, SET, 1, 1, a, 0, 1, b, 0, 1}},
+      {"the dtype has no such mode", OP_COPY, {BOOL, ADD, 1, 1, a, 0, 1, b, 0, 1}},
       {"the instruction is too short", OP_COPY, {F32, SET, 1, 1, a, 0, 1, b, 0}},
       {"the instruction has words left over", OP_COPY, {F32, SET, 1, 1, a, 0, 1, b, 0, 1, 0}},
       {"unknown opcode", 99, {}},
@@ -457,13 +465,13 @@ static void rejections() {
       {"the index is larger than what it indexes", OP_GATHER, {F32, 2, 0, 4, 4, 4, 5, a, 0, b, 0, b, 50, 0}},
       {"nothing to choose from", OP_ARGREDUCE, {F32, 0, 1, 0, 1, a, 0, b, 0}},
       {"bools have no such function", OP_SCAN, {BOOL, 0, 1, 4, 1, a, 0, b, 0}},
-      {nullptr, OP_MATMUL, {0, 5, 5, 5, 0, a, 0, 5, 1, a, 25, 5, 1, b, 0, 5, -1, 0}},
-      {"an address lies outside its slot", OP_MATMUL, {0, 11, 10, 5, 0, a, 0, 5, 1, a, 0, 10, 1, b, 0, 10, -1, 0}},
-      {"the output overlaps an input", OP_MATMUL, {0, 5, 5, 5, 0, a, 0, 5, 1, b, 24, 5, 1, b, 0, 5, -1, 0}},
+      {nullptr, OP_MATMUL, {F32, F32, 0, 5, 5, 5, 0, a, 0, 5, 1, a, 25, 5, 1, b, 0, 5, -1, 0}},
+      {"an address lies outside its slot", OP_MATMUL, {F32, F32, 0, 11, 10, 5, 0, a, 0, 5, 1, a, 0, 10, 1, b, 0, 10, -1, 0}},
+      {"the output overlaps an input", OP_MATMUL, {F32, F32, 0, 5, 5, 5, 0, a, 0, 5, 1, b, 24, 5, 1, b, 0, 5, -1, 0}},
       {"the groups do not divide the channels", OP_CONV,
-       {1, 3, 2, 2, 1, 1, 4, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, a, 0, a, 50, b, 0, -1, 0}},
+       {F32, 1, 3, 2, 2, 1, 1, 4, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, a, 0, a, 50, b, 0, -1, 0}},
       {"kernel, stride and dilation are at least 1", OP_SUM_POOL,
-       {1, 1, 1, 4, 1, 1, 4, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 0, a, 0, b, 0}},
+       {F32, 1, 1, 1, 4, 1, 1, 4, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 0, 0, a, 0, b, 0}},
   };
   const Core core = all_cores[0];
   for (const Row& row : rows) {
@@ -476,7 +484,7 @@ static void rejections() {
   }
   // The header.
   Program q = empty;
-  q.add(OP_FILL, {F32, 1, 0, a, 0});
+  q.add(OP_FILL, {F32, 1, 0, 0, a, 0});
   const Words good = q.words();
   where = "header";
   if (execute(core, good, q.slots, nullptr).info.error) fail("a good one");
@@ -501,7 +509,7 @@ static void many_slots() {
   Program p;
   for (int i = 0; i < 30000; i++) p.slot(4);
   const int32_t last = (int32_t)p.slots.size() - 1;
-  p.add(OP_FILL, {F32, 1, bits_of(2.5f), last, 0});
+  p.add(OP_FILL, {F32, 1, bits_of(2.5f), 0, last, 0});
   compare(p, last, std::vector<float>{2.5f});
 }
 
@@ -538,7 +546,7 @@ static void combining(Random& r, bool big) {
   both.insert(both.end(), x.begin(), x.end());
   const int32_t at = p.slot_of(both);
   want.insert(want.end(), x.begin(), x.end());
-  p.add(OP_FUSED, Words{outer} + e + Words{1, 0, 1, 1, FULL} + Words{at, F32, (int32_t)out.size()} + s +
+  p.add(OP_FUSED, Words{F32, outer} + e + Words{1, 0, 1, 1, FULL} + Words{at, F32, (int32_t)out.size()} + s +
                       Words{at, F32, offset} + o + Words{mode, 0});
   compare(p, at, want);
 }
@@ -551,13 +559,25 @@ int main(int argc, char** argv) {
     const char* name;
     std::function<void(Random&, bool)> run;
   } tests[] = {
-      {"copy f32", copy<float>}, {"copy i32", copy<int32_t>}, {"copy bool", copy<uint8_t>},
-      {"fill f32", fill<float>}, {"fill i32", fill<int32_t>}, {"fill bool", fill<uint8_t>},
-      {"take, put f32", take_and_put<float>}, {"take, put i32", take_and_put<int32_t>}, {"take, put bool", take_and_put<uint8_t>},
-      {"gather, scatter f32", gather_and_scatter<float>}, {"gather, scatter i32", gather_and_scatter<int32_t>},
-      {"gather, scatter bool", gather_and_scatter<uint8_t>},
-      {"order f32", ordering<float>}, {"order i32", ordering<int32_t>}, {"order bool", ordering<uint8_t>},
-      {"matmul", matmul}, {"convolution", convolution}, {"pooling", pooling}, {"combining", combining},
+      {"copy f32", copy<float>}, {"fill f32", fill<float>},
+      {"take, put f32", take_and_put<float>}, {"gather, scatter f32", gather_and_scatter<float>}, {"order f32", ordering<float>},
+      {"copy i32", copy<int32_t>}, {"fill i32", fill<int32_t>},
+      {"take, put i32", take_and_put<int32_t>}, {"gather, scatter i32", gather_and_scatter<int32_t>}, {"order i32", ordering<int32_t>},
+      {"copy bool", copy<char>}, {"fill bool", fill<char>},
+      {"take, put bool", take_and_put<char>}, {"gather, scatter bool", gather_and_scatter<char>}, {"order bool", ordering<char>},
+      {"copy f64", copy<double>}, {"fill f64", fill<double>},
+      {"take, put f64", take_and_put<double>}, {"gather, scatter f64", gather_and_scatter<double>}, {"order f64", ordering<double>},
+      {"copy i64", copy<int64_t>}, {"fill i64", fill<int64_t>},
+      {"take, put i64", take_and_put<int64_t>}, {"gather, scatter i64", gather_and_scatter<int64_t>}, {"order i64", ordering<int64_t>},
+      {"copy i8", copy<int8_t>}, {"fill i8", fill<int8_t>},
+      {"take, put i8", take_and_put<int8_t>}, {"gather, scatter i8", gather_and_scatter<int8_t>}, {"order i8", ordering<int8_t>},
+      {"copy u8", copy<uint8_t>}, {"fill u8", fill<uint8_t>},
+      {"take, put u8", take_and_put<uint8_t>}, {"gather, scatter u8", gather_and_scatter<uint8_t>}, {"order u8", ordering<uint8_t>},
+      {"copy f16", copy<uint16_t>}, {"fill f16", fill<uint16_t>},
+      {"take, put f16", take_and_put<uint16_t>}, {"gather, scatter f16", gather_and_scatter<uint16_t>},
+      {"matmul f32", matmul<float>}, {"convolution f32", convolution<float>}, {"pooling f32", pooling<float>},
+      {"matmul f64", matmul<double>}, {"convolution f64", convolution<double>}, {"pooling f64", pooling<double>},
+      {"combining", combining},
   };
   for (const auto& test : tests)
     for (int i = 0; i < rounds; i++) {

@@ -4,7 +4,7 @@ import { isFloat } from '../core/dtype.js'
 import { GradError, ShapeError, show } from '../core/errors.js'
 import { checkOptions, kinds, readOptions } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
-import { attrKey, scalar } from '../ops/define.js'
+import { attrKey, scalar, toType, unhalved } from '../ops/define.js'
 import { runCached } from '../ops/eager.js'
 import { type GradNode, Tensor } from '../ops/tensor.js'
 import { nodeOf, tracedTensor } from '../ops/trace.js'
@@ -37,10 +37,14 @@ function vjpOf(node: GradNode, cts: Cotangents, createGraph: boolean): (Tensor |
   const body = (ct: Cotangents, ins: readonly Tensor[], outs: readonly Tensor[]) => {
     const single = outs.length === 1
     const call = op.vjp as (...args: unknown[]) => readonly (Tensor | null | undefined)[]
-    const grads = call(single ? ct[0] : ct, ins, single ? outs[0] : outs, attrs)
+    // Half types are computed with in float32, as forward, and the gradients rounded once.
+    const seen = op.halves === true ? (t: Tensor) => t : unhalved
+    const given = ct.map((t) => t && seen(t))
+    const made = outs.map(seen)
+    const grads = call(single ? given[0] : given, ins.map(seen), single ? made[0] : made, attrs)
     return ins.map((t, i) => {
       const g = grads[i]
-      return g && needed[i] ? sumTo(g, t.shape) : null
+      return g && needed[i] ? toType(sumTo(g, t.shape), t.dtype) : null
     })
   }
   if (createGraph || state.recorder || op.dynamic) return body(cts, inputs, outputs)

@@ -9,8 +9,14 @@ export interface Storage {
   readonly dtype: DType
   /** In elements. */
   readonly length: number
-  /** The elements as a live host array (CPU backends). Get it anew for each use: it may move. */
-  array(): TypedArray
+  /** A copy of `count` elements from `offset` on, by default all. */
+  read(offset?: number, count?: number): Promise<TypedArray>
+  /** The same at once. A backend whose memory is far away throws and says so. */
+  readNow(offset?: number, count?: number): TypedArray
+  /** Overwrites the elements from `offset` on with those given, or with what a function writes into an array of all. */
+  write(from: TypedArray | ((to: TypedArray) => void), offset?: number): void
+  /** The number at `count` places, by default all. */
+  fill(value: number, offset?: number, count?: number): void
   /** Gives the memory back now instead of at garbage collection; every later use is an error. */
   free(): void
 }

@@ -5,6 +5,7 @@
 import { bytesOf } from '../core/dtype.js'
 import { sizeOf } from '../core/shape.js'
 import type { Backend, Executable, Storage } from './backend.js'
+import { hostArray } from './host.js'
 import { endCall, type Graph, type HostArray, type Node } from './ir.js'
 import { explain } from './lower/explain.js'
 import { fit } from './lower/memory.js'
@@ -124,9 +125,7 @@ export class HostedExecutable implements Executable {
       dtype: o.dtype,
       data() {
         const first = offset(o.buffer) + o.offset
-        return storage(o.buffer)
-          .array()
-          .subarray(first, first + sizeOf(o.shape))
+        return hostArray(storage(o.buffer)).subarray(first, first + sizeOf(o.shape))
       },
     })
     const waits: unknown[] = []

@@ -1,7 +1,7 @@
 /** The elementwise functions, one element at a time, in double precision. */
 import { pow } from '../core/math.js'
 import type { DType } from '../core/dtype.js'
-import { isFloat } from '../core/dtype.js'
+import { isFloat, isInteger, toBigInt } from '../core/dtype.js'
 import { BackendError } from '../core/errors.js'
 import { erf, erfc, erfinv, roundHalfEven } from '../core/special.js'
 import type { MapFn } from './ir.js'
@@ -139,13 +139,62 @@ const toInt = (x: number) => {
   return t >= -2147483648 && t <= 2147483647 ? t : -2147483648
 }
 
+/**
+ * int64, on bigints: results wrap around when they are stored, division by 0 gives 0. They are typed as functions of
+ * numbers, as BigInt64Array passes for an array of numbers.
+ */
+type BigFn = (a: bigint, b: bigint) => bigint
+const floorModBig: BigFn = (a, b) => {
+  const r = a % b
+  return r !== 0n && r < 0n !== b < 0n ? r + b : r
+}
+function powBig(a: bigint, b: bigint): bigint {
+  if (b < 0n) return a === 1n ? 1n : a === -1n ? (b % 2n === 0n ? 1n : -1n) : 0n
+  let r = 1n
+  let base = a
+  for (let e = b; e > 0n; e >>= 1n) {
+    if (e & 1n) r = BigInt.asIntN(64, r * base)
+    base = BigInt.asIntN(64, base * base)
+  }
+  return r
+}
+const bigs = {
+  neg: (x) => -x,
+  abs: (x) => (x < 0n ? -x : x),
+  sign: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n),
+  square: (x) => x * x,
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => (b === 0n ? 0n : a / b),
+  floordiv: (a, b) => (b === 0n ? 0n : (a - floorModBig(a, b)) / b),
+  remainder: (a, b) => (b === 0n ? 0n : floorModBig(a, b)),
+  fmod: (a, b) => (b === 0n ? 0n : a % b),
+  // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigints
+  minimum: (a, b) => (a < b ? a : b),
+  // biome-ignore lint/complexity/useMathMinMax: Math.max takes no bigints
+  maximum: (a, b) => (a > b ? a : b),
+  pow: powBig,
+  and: (a, b) => a & b,
+  or: (a, b) => a | b,
+  xor: (a, b) => a ^ b,
+  shr: (a, b) => BigInt.asUintN(64, a) >> (b & 63n),
+} satisfies { [name in MapFn]?: BigFn }
+const asNumbers = bigs as unknown as { [name in MapFn]?: Fn }
+
+const lowBits = (x: bigint) => Number(BigInt.asIntN(32, x))
+
 /** The function of one element, for operands of type `from` and a result of type `to`. */
 export function mapFunction(fn: MapFn, from: DType, to: DType): Fn {
   if (fn === 'cast') {
-    if (to === 'bool') return (x) => bool(x !== 0)
-    return to === 'int32' && isFloat(from) ? toInt : (x) => x
+    if (to === 'bool') return (x) => bool(Number(x) !== 0)
+    if (from === 'int64')
+      return isFloat(to) ? (x) => Number(x) : to === 'int64' ? (x) => x : (lowBits as unknown as Fn)
+    if (to === 'int64') return toBigInt as unknown as Fn
+    return isInteger(to) && isFloat(from) ? toInt : (x) => x
   }
-  const f = any[fn] ?? (isFloat(from) ? floats : from === 'int32' ? ints : bools)[fn]
+  const own = isFloat(from) ? floats : from === 'int64' ? asNumbers : from === 'bool' ? bools : ints
+  const f = any[fn] ?? own[fn]
   if (!f) throw new BackendError({ op: fn, rule: 'no such function of this type', got: from })
   return f
 }

@@ -352,7 +352,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     this.demandFinite('the outputs for the test examples', outputs.toTypedArray() as Float32Array)
     const matrix = new ConfusionMatrix(outputs.shape[1]!).add(
       labels,
-      outputs.argmax(1).toTypedArray(),
+      outputs.argmax(1).toTypedArray<Int32Array>(),
     )
     this.say(`\nconfusion matrix of the ${grouped(labels.length)} test examples`)
     this.say(matrix.toString())

@@ -54,10 +54,10 @@ export function compareTraces(before: Traced, now: Traced): void {
   }
 }
 
-const copy = (t: Tensor) => t.toTypedArray()
+const copy = (t: Tensor) => t.toStored()
 function put(t: Tensor, values: ReturnType<typeof copy>): void {
   // What the program changes lies in row-major order; see compile.ts.
-  t.storage!.array().set(values, t.offset)
+  t.storage!.write(values, t.offset)
 }
 
 /** Where two lists of numbers differ by more than rounding: 1e-4 of the largest. */

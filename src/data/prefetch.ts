@@ -18,7 +18,7 @@ export interface Request extends Job {
   left: Int32Array
 }
 
-/** A batch as it is sent between threads: tensors as typed arrays. */
+/** A batch as it is sent between threads: tensors as typed arrays, as they are stored. */
 export type Packed =
   | { tensor: TypedArray; dtype: DType; shape: readonly number[] }
   | { list: Packed[] }

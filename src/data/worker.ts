@@ -23,7 +23,7 @@ const data = workerData as {
 function pack(value: unknown, transfer: ArrayBuffer[]): Packed {
   if (value instanceof Tensor) {
     // A copy, since the tensor's own memory may belong to the backend.
-    const array = value.toTypedArray().slice()
+    const array = value.toStored().slice()
     transfer.push(array.buffer as ArrayBuffer)
     return { tensor: array, dtype: value.dtype, shape: value.shape }
   }

@@ -1,6 +1,6 @@
 /** Elements in files: what each type of the formats becomes as a tensor, without losing a bit or saying so. */
 import { homeOf } from '../backends/registry.js'
-import { type DType, newArray, type TypedArray } from '../core/dtype.js'
+import { bigints, type DType, holds, newArray, type TypedArray } from '../core/dtype.js'
 import { FileError } from '../core/errors.js'
 import { fromData, type Tensor } from '../ops/tensor.js'
 
@@ -26,32 +26,19 @@ interface Kind {
   read(view: DataView, at: number, little: boolean): number | bigint
 }
 
-const half = (h: number): number => {
-  const sign = h & 0x8000 ? -1 : 1
-  const e = (h >> 10) & 31
-  const m = h & 1023
-  if (e === 31) return m ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (e === 0 ? m * 2 ** -24 : (1 + m / 1024) * 2 ** (e - 15))
-}
-const word = new DataView(new ArrayBuffer(4))
-const brain = (h: number): number => {
-  word.setUint32(0, h << 16)
-  return word.getFloat32(0)
-}
-
 const kinds: Record<ElementKind, Kind> = {
   f64: { bytes: 8, dtype: 'float64', read: (v, at, le) => v.getFloat64(at, le) },
   f32: { bytes: 4, dtype: 'float32', read: (v, at, le) => v.getFloat32(at, le) },
-  f16: { bytes: 2, dtype: 'float32', read: (v, at, le) => half(v.getUint16(at, le)) },
-  bf16: { bytes: 2, dtype: 'float32', read: (v, at, le) => brain(v.getUint16(at, le)) },
-  i64: { bytes: 8, dtype: 'int32', read: (v, at, le) => v.getBigInt64(at, le) },
+  f16: { bytes: 2, dtype: 'float16', read: (v, at, le) => v.getUint16(at, le) },
+  bf16: { bytes: 2, dtype: 'bfloat16', read: (v, at, le) => v.getUint16(at, le) },
+  i64: { bytes: 8, dtype: 'int64', read: (v, at, le) => v.getBigInt64(at, le) },
   i32: { bytes: 4, dtype: 'int32', read: (v, at, le) => v.getInt32(at, le) },
   i16: { bytes: 2, dtype: 'int32', read: (v, at, le) => v.getInt16(at, le) },
-  i8: { bytes: 1, dtype: 'int32', read: (v, at) => v.getInt8(at) },
-  u64: { bytes: 8, dtype: 'int32', read: (v, at, le) => v.getBigUint64(at, le) },
-  u32: { bytes: 4, dtype: 'int32', read: (v, at, le) => v.getUint32(at, le) },
+  i8: { bytes: 1, dtype: 'int8', read: (v, at) => v.getInt8(at) },
+  u64: { bytes: 8, dtype: 'int64', read: (v, at, le) => v.getBigUint64(at, le) },
+  u32: { bytes: 4, dtype: 'int64', read: (v, at, le) => v.getUint32(at, le) },
   u16: { bytes: 2, dtype: 'int32', read: (v, at, le) => v.getUint16(at, le) },
-  u8: { bytes: 1, dtype: 'int32', read: (v, at) => v.getUint8(at) },
+  u8: { bytes: 1, dtype: 'uint8', read: (v, at) => v.getUint8(at) },
   bool: { bytes: 1, dtype: 'bool', read: (v, at) => (v.getUint8(at) ? 1 : 0) },
 }
 export const bytesOfKind = (kind: ElementKind): number => kinds[kind].bytes
@@ -60,7 +47,12 @@ export const bytesOfKind = (kind: ElementKind): number => kinds[kind].bytes
 export const kindOf: Record<DType, ElementKind> = {
   float32: 'f32',
   float64: 'f64',
+  float16: 'f16',
+  bfloat16: 'bf16',
+  int8: 'i8',
+  uint8: 'u8',
   int32: 'i32',
+  int64: 'i64',
   bool: 'bool',
 }
 
@@ -68,7 +60,7 @@ const littleHost = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /**
  * The elements that lie in `bytes`, one after the other.
- * @throws FileError for a whole number that int32 cannot hold, with `what` and the place
+ * @throws FileError for a whole number that no type holds, with `what` and the place
  */
 function arrayOf(
   op: string,
@@ -79,7 +71,7 @@ function arrayOf(
 ): TypedArray {
   const { bytes: size, dtype, read } = kinds[kind]
   const out = newArray(dtype, bytes.length / size)
-  if ((kind === 'f32' || kind === 'i32' || kind === 'f64') && little === littleHost) {
+  if (kind !== 'bool' && kindOf[dtype] === kind && little === littleHost) {
     // The bits as they are; the bytes of a file may begin anywhere.
     new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes)
     return out
@@ -87,14 +79,15 @@ function arrayOf(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let i = 0; i < out.length; i++) {
     const v = read(view, i * size, little)
-    if (dtype === 'int32' && (v > 2147483647 || v < -2147483648))
+    if (!holds(dtype, v))
       throw new FileError({
         op,
-        rule: `${what}: whole numbers must lie from -2147483648 to 2147483647, since they become int32`,
+        rule: `${what}: whole numbers must lie below 2^63, since they become ${dtype}`,
         got: `${v} at ${i}`,
         fix: 'Save it as float64 if its numbers lie below 2^53.',
       })
-    out[i] = Number(v)
+    if (dtype === 'int64') bigints(out)[i] = BigInt(v)
+    else out[i] = Number(v)
   }
   return out
 }
@@ -118,7 +111,7 @@ export function tensorOf(
 
 /** The bytes of a tensor's elements, the lowest first, as files have them. */
 export function bytesOfTensor(t: Tensor): Uint8Array {
-  const data = t.toTypedArray()
+  const data = t.toStored()
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   const size = data.BYTES_PER_ELEMENT
   if (!littleHost && size > 1)

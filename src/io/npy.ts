@@ -3,7 +3,7 @@
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 import { readBytes, writeAtomic } from '#host'
-import { FileError, ValueError } from '../core/errors.js'
+import { DTypeError, FileError, ValueError } from '../core/errors.js'
 import type { LimitOptions } from '../core/limits.js'
 import { checkOptions } from '../core/options.js'
 import { readZip, writeZip } from '../core/zip.js'
@@ -97,11 +97,18 @@ export function parseNpy(bytes: Uint8Array, options: { name?: string } = {}): Te
   )
 }
 
-/** The bytes of a .npy file, which numpy.load reads: float32, float64, int32 or bool, rows first. */
+/** The bytes of a .npy file, which numpy.load reads, rows first. @throws DTypeError for bfloat16, which NumPy has not */
 export function serializeNpy(t: Tensor): Uint8Array {
   if (!(t instanceof Tensor))
     throw new ValueError({ op: 'serializeNpy', rule: 'it must be a tensor', got: typeof t })
-  const kind = nameOf[kindOf[t.dtype]]!
+  const kind = nameOf[kindOf[t.dtype]]
+  if (!kind)
+    throw new DTypeError({
+      op: 'serializeNpy',
+      rule: 'the format has no such type',
+      got: t.dtype,
+      fix: "t.to('float32') keeps every number of it.",
+    })
   const shape = t.rank === 1 ? `${t.shape[0]},` : t.shape.join(', ')
   const text = `{'descr': '${kind.endsWith('1') ? '|' : '<'}${kind}', 'fortran_order': False, 'shape': (${shape}), }`
   // Data begins at a multiple of 64; the header ends with a line end.

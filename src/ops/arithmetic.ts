@@ -31,6 +31,7 @@ export const cast = defineOp({
   forward: ([x], { dtype }) =>
     x!.dtype === dtype ? map('copy', x!) : prim({ op: 'map', fn: 'cast' }, [x!], dtype),
   vjp: (ct, _inputs, _y, { from }) => [isFloat(from) ? toType(ct, from) : null],
+  halves: true,
   example: (m) => [
     [m.of([1.9, -1.9, 0]), 'int32'],
     [1, -1, 0],
@@ -171,6 +172,7 @@ export const where = defineOp({
     return { inputs: [condition, x!, y!], attrs: {} }
   },
   forward: ([c, a, b]) => map('where', c!, a!, b!),
+  halves: true,
   vjp: (ct, [c]): Grads => [null, where(c!, ct, 0), where(c!, 0, ct)],
   example: (m) => [
     [m.of([true, false], 'bool'), m.of([1, 2]), m.of([3, 4])],

@@ -1,5 +1,5 @@
 /** The door: every operation is one `defineOp` block and every call goes through `apply`. */
-import { type DType, isFloat, promote } from '../core/dtype.js'
+import { arrayFrom, type DType, isFloat, isHalf, resultType } from '../core/dtype.js'
 import { DTypeError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
 import { type Move, moved, runCached } from './eager.js'
@@ -10,7 +10,7 @@ import { constant, nodeOf, prim, tracedTensor } from './trace.js'
 export type TensorLike = Tensor | number | boolean
 export type Tensors = Tensor | readonly Tensor[]
 /** Nested lists of numbers, as examples are written. */
-export type Nested = number | boolean | readonly Nested[]
+export type Nested = number | bigint | boolean | readonly Nested[]
 
 /** Makes the arguments of examples and samples; the laws seed it. */
 export interface SampleMaker {
@@ -54,6 +54,12 @@ export interface OpRule<F extends Signature = Signature, R extends Tensors = Ten
   ) => Grads
   /** false: a step function or an integer result, which has no gradient. */
   differentiable?: false
+  /**
+   * float16 and bfloat16 are taken as they are: by what only moves elements, and by what computes in float32 itself
+   * (matrix products); 'forward': by all but its gradient. All others get them as float32, and their results and
+   * gradients are rounded once.
+   */
+  halves?: true | 'forward'
 }
 
 /**
@@ -114,6 +120,7 @@ export function defineMove<F extends Signature>({
     forward: ([x], attrs) => prim(move(x!.shape, attrs), [x!]),
     eager: ([x], attrs) => moved(x!, move(x!.shape, attrs)),
     dynamic: true,
+    halves: true,
   })
 }
 
@@ -141,12 +148,32 @@ function fresh(out: Tensors, inputs: readonly Tensor[]): Tensors {
 }
 
 const needsGrad = (t: Tensor) => t.requiresGrad
+const half = (t: Tensor) => isHalf(t.dtype)
+/** A half type as the float32 that it is computed with. */
+export const unhalved = (t: Tensor): Tensor => (half(t) ? toType(t, 'float32') : t)
+
+/** The same computation for half types: in float32, its results rounded once. */
+function ofHalves(spec: OpRule): OpRule['forward'] {
+  return (inputs, attrs) => {
+    const floats = new Set(inputs.filter((t) => isFloat(t.dtype)).map((t) => t.dtype))
+    const [dtype] = floats
+    const out = spec.forward(inputs.map(unhalved), attrs as never)
+    // Beside another float type, or where a type is asked for, the result has that.
+    if (floats.size > 1 || (attrs as { dtype?: DType }).dtype) return out
+    const back = (t: Tensor) => (t.dtype === 'float32' ? toType(t, dtype!) : t)
+    return isList(out) ? out.map(back) : back(out)
+  }
+}
 
 function apply(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
   if (state.met) for (const t of inputs) if (t.requiresGrad) state.met(t)
   const track = state.gradEnabled && spec.differentiable !== false && inputs.some(needsGrad)
   // Composed operations leave the gradient to the operations inside.
   const inner = track && !spec.vjp
+  // Composed operations leave that too to those inside.
+  const halves =
+    !spec.halves && (spec.vjp !== undefined || spec.differentiable === false) && inputs.some(half)
+  const rule = halves ? { ...spec, forward: ofHalves(spec), eager: undefined } : spec
   let outputs: Tensors
   const profile = state.recorder ? undefined : state.profile
   profile?.begin(spec.name)
@@ -155,8 +182,8 @@ function apply(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
   if (!inner) state.gradEnabled = false
   try {
     if (inner) outputs = spec.forward(inputs, attrs)
-    else if (state.recorder) outputs = fresh(spec.forward(inputs, attrs), inputs)
-    else outputs = spec.eager?.(inputs, attrs) ?? byProgram(spec, inputs, attrs)
+    else if (state.recorder) outputs = fresh(rule.forward(inputs, attrs), inputs)
+    else outputs = rule.eager?.(inputs, attrs) ?? byProgram(spec, rule.forward, inputs, attrs)
     if (state.inspect && !state.recorder)
       state.inspect(spec.name, inputs, isList(outputs) ? outputs : [outputs])
   } finally {
@@ -169,9 +196,14 @@ function apply(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
 }
 
 /** Runs the operation as a program, traced once for its attributes and the signatures of its inputs. */
-function byProgram(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
+function byProgram(
+  spec: OpRule,
+  forward: OpRule['forward'],
+  inputs: Tensor[],
+  attrs: object,
+): Tensors {
   const list = runCached(`${spec.name}|${attrKey(attrs)}`, inputs, (ins) => {
-    const out = spec.forward(ins, attrs)
+    const out = forward(ins, attrs)
     if (!isList(out)) return [out as Tensor]
     givesList.add(spec)
     return out
@@ -212,14 +244,7 @@ export function scalar(value: number, dtype: DType, like: readonly Tensor[] = []
   const key = `${dtype}${Object.is(value, -0) ? '-0' : value}`
   let t = kept.get(key)
   if (!t) {
-    const data =
-      dtype === 'float32'
-        ? Float32Array.of(value)
-        : dtype === 'int32'
-          ? Int32Array.of(value)
-          : dtype === 'bool'
-            ? Uint8Array.of(value ? 1 : 0)
-            : Float64Array.of(value)
+    const data = arrayFrom(dtype, [value])
     if (kept.size > 1024) kept.clear()
     t = fromData(data, [], dtype, backend)
     // Not part of a surrounding `tidy`: it stays.
@@ -228,14 +253,6 @@ export function scalar(value: number, dtype: DType, like: readonly Tensor[] = []
     kept.set(key, t)
   }
   return t
-}
-
-/** The type that a number takes beside a tensor: the tensor's, unless that cannot hold it (PyTorch's rule). */
-function numberType(value: number | boolean, beside: DType): DType {
-  if (isFloat(beside)) return beside
-  if (typeof value === 'boolean') return beside
-  if (!Number.isInteger(value)) return 'float32'
-  return beside === 'bool' ? 'int32' : beside
 }
 
 let castOp: ((x: Tensor, dtype: DType) => Tensor) | undefined
@@ -247,8 +264,8 @@ export const toType = (x: Tensor, dtype: DType): Tensor =>
   x.dtype === dtype ? x : castOp!(x, dtype)
 
 /**
- * Tensors and numbers brought to one type: the widest of the tensors' (bool < int32 < float32 < float64);
- * `float` makes that a float type at least.
+ * Tensors and numbers brought to one type, by PyTorch's promotion (`resultType`); `float` makes that a float type at
+ * least.
  * @throws DTypeError when there is no tensor among them and no type is given
  */
 export function operands(
@@ -265,16 +282,10 @@ export function operands(
         got: v === null ? 'null' : typeof v,
         fix: 'tensor([...]) makes one of a list.',
       })
-  let dtype: DType | undefined
-  for (const t of tensors) dtype = dtype ? promote(dtype, t.dtype) : t.dtype
-  for (const v of values)
-    if (!(v instanceof Tensor)) {
-      const own = dtype ?? (typeof v === 'boolean' ? 'bool' : 'float32')
-      dtype = promote(own, numberType(v, own))
-    }
-  if (float && !isFloat(dtype!)) dtype = 'float32'
+  let dtype = resultType(values)
+  if (float && !isFloat(dtype)) dtype = 'float32'
   return values.map((v) =>
-    v instanceof Tensor ? toType(v, dtype!) : scalar(Number(v), dtype!, tensors),
+    v instanceof Tensor ? toType(v, dtype) : scalar(Number(v), dtype, tensors),
   )
 }
 

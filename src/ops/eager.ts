@@ -210,7 +210,7 @@ export function runCached(
     } else {
       storage = backend.alloc(r.dtype, sizeOf(r.shape))
       if (r.value === undefined) made.push(storage)
-      else storage.array().fill(r.value)
+      else storage.fill(r.value)
     }
     const t = new Tensor(r.shape, r.dtype, { storage, offset, strides: r.strides })
     t.signature = r.signature

@@ -51,6 +51,7 @@ const lookup = defineOp({
     const rows = prim({ op: 'take', axis: 0 }, [weight!, flat])
     return reshape(rows, [...index!.shape, weight!.shape[1]!])
   },
+  halves: 'forward',
   vjp: (ct, [index, weight], _y, { padding, byFrequency }): Grads => {
     const flat = reshape(index!, [index!.size])
     let rows = reshape(ct, [index!.size, weight!.shape[1]!])

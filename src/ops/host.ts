@@ -1,3 +1,4 @@
+import { hostArray } from '../backends/host.js'
 import { endCall, type HostArray, type HostCall } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { type Shape, sizeOf } from '../core/shape.js'
@@ -42,7 +43,7 @@ function readable(t: Tensor): HostArray {
     dtype,
     data() {
       const from = t.isContiguous ? t : contiguous(t)
-      return from.storage!.array().subarray(from.offset, from.offset + sizeOf(shape))
+      return hostArray(from.storage!).subarray(from.offset, from.offset + sizeOf(shape))
     },
   }
 }

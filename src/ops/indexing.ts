@@ -55,6 +55,7 @@ export const indexSelect = defineOp({
     const vector = prim({ op: 'reshape', shape: [1] }, [x!])
     return prim({ op: 'reshape', shape: [] }, [prim({ op: 'take', axis }, [vector, places])])
   },
+  halves: 'forward',
   vjp: (ct, [x, index], _y, { axis }) => [indexAdd(zerosOf(x!), axis, index!, ct), null],
   example: (m) => [
     [
@@ -203,6 +204,7 @@ export const gather = defineOp({
     const y = prim({ op: 'gather', axis }, parts)
     return prim({ op: 'reshape', shape: index!.shape }, [y])
   },
+  halves: 'forward',
   vjp: (ct, [x, index], _y, { axis }) => [
     x!.rank === 0 ? reshape(ct, []) : scatterAdd(zerosOf(x!), axis, index!, ct),
     null,

@@ -40,6 +40,7 @@ export const concat = defineOp({
     return { inputs, attrs: { axis: a } }
   },
   forward: (inputs, { axis }) => prim({ op: 'concat', axis }, inputs),
+  halves: true,
   vjp: (ct, inputs, _y, { axis }) => {
     let at = 0
     return inputs.map((t) => {

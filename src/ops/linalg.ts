@@ -22,6 +22,7 @@ const bmm = defineOp({
     attrs: {},
   }),
   forward: ([a, b]) => prim({ op: 'matmul' }, [a!, b!]),
+  halves: true,
   vjp: (ct, [a, b]): Grads => [bmm(ct, swap(b!)), bmm(swap(a!), ct)],
   example: (m) => [
     [

@@ -2,6 +2,7 @@
 import { permute, reshape } from './broadcast.js'
 import type { View } from '../backends/ir.js'
 import { viewLayout } from '../backends/layout.js'
+import type { NumberArray } from '../core/dtype.js'
 import { ShapeError } from '../core/errors.js'
 import {
   isContiguous,
@@ -33,7 +34,7 @@ export const placed = defineOp({
     if (!x!.storage) return undefined
     const { strides } = viewLayout(v, stridesOf(shape), 0)
     if (!isContiguous(v.shape, strides)) return undefined
-    const y = filled(shape, x!.dtype, (to) => to.fill(0), x!.storage.backend)
+    const y = filled(shape, x!.dtype, (to) => (to as NumberArray).fill(0), x!.storage.backend)
     assignEager(moved(y, { op: 'view', view: v })!, x!)
     return y
   },

@@ -1,8 +1,15 @@
 import type { Backend, Storage } from '../backends/backend.js'
 import type { Node } from '../backends/ir.js'
-import type { ArrayOf, DType, TypedArray } from '../core/dtype.js'
-import { newArray } from '../core/dtype.js'
-import { BackendError, GradError, ShapeError, TraceError, ValueError } from '../core/errors.js'
+import type { ArrayOf, DType, HostArray, NumberArray, TypedArray } from '../core/dtype.js'
+import { bigints, isHalf, newArray, numbersOf, readNumber } from '../core/dtype.js'
+import {
+  BackendError,
+  DTypeError,
+  GradError,
+  ShapeError,
+  TraceError,
+  ValueError,
+} from '../core/errors.js'
 import type { Recorder } from './state.js'
 import { state } from './state.js'
 import { isContiguous, type Shape, show, sizeOf } from '../core/shape.js'
@@ -28,6 +35,8 @@ export interface OpRecord {
   readonly name: string
   /** The gradient rule is run as it stands each time and not kept as a program. */
   readonly dynamic?: boolean
+  /** Takes half types as they are; see define.ts. */
+  readonly halves?: true | 'forward'
   readonly vjp?: (
     ct: never,
     inputs: readonly Tensor[],
@@ -120,7 +129,7 @@ export class Tensor {
 
   /**
    * The one element as a number (bool: 0 or 1).
-   * @throws ShapeError when there is not exactly one element
+   * @throws ShapeError when there is not exactly one element; DTypeError for an int64 beyond 2^53
    */
   item(): number {
     if (this.size !== 1)
@@ -132,20 +141,39 @@ export class Tensor {
       })
     const storage = concrete(this, 'item')
     runPending()
-    return storage.array()[this.offset]!
+    const one = storage.readNow(this.offset, 1)
+    return this.dtype === 'int64' ? safe('item', bigints(one)[0]!) : readNumber(this.dtype, one, 0)
   }
 
-  /** A copy of the elements in row-major order. */
-  toTypedArray(): TypedArray {
+  /**
+   * A copy of the elements in row-major order, in the array of the type: float16 and bfloat16 as a Float32Array of their
+   * values, bool as bytes 0 and 1; int64 as a BigInt64Array, which has to be said: x.toTypedArray<BigInt64Array>().
+   */
+  toTypedArray<A extends HostArray = NumberArray>(): A {
+    const data = this.toStored()
+    return (isHalf(this.dtype)
+      ? Float32Array.from(numbersOf(this.dtype, data))
+      : data) as unknown as A
+  }
+
+  /** The same as it is stored: half types as their 16 bits. */
+  toStored(): TypedArray {
     const storage = concrete(this, 'toTypedArray')
     runPending()
-    const from = storage.array()
     const n = this.size
-    if (this.isContiguous) return from.slice(this.offset, this.offset + n)
+    if (n === 0 || this.isContiguous) return storage.readNow(this.offset, n)
+    // The stretch of memory in which the elements lie.
+    let first = this.offset
+    let last = this.offset
+    this.strides.forEach((s, a) => {
+      if (s < 0) first += s * (this.shape[a]! - 1)
+      else last += s * (this.shape[a]! - 1)
+    })
+    const from = storage.readNow(first, last - first + 1)
     const out = newArray(this.dtype, n)
     const { shape, strides } = this
     const index = new Array<number>(shape.length).fill(0)
-    let at = this.offset
+    let at = this.offset - first
     for (let i = 0; i < n; i++) {
       out[i] = from[at]!
       for (let a = shape.length - 1; a >= 0; a--) {
@@ -194,6 +222,19 @@ export function keep<T extends Tensor>(t: T): T {
   return t
 }
 
+/** An int64 that a number holds. @throws DTypeError for another one */
+export function safe(op: string, v: bigint): number {
+  const n = Number(v)
+  if (!Number.isSafeInteger(n))
+    throw new DTypeError({
+      op,
+      rule: 'a number holds whole numbers up to 2^53',
+      got: `${v}`,
+      fix: 'toTypedArray<BigInt64Array>() gives every int64 as it is.',
+    })
+  return n
+}
+
 /** The storage. @throws TraceError while tracing, where values do not exist yet */
 export function concrete(t: Tensor, op: string): Storage {
   if (state.recorder?.tracesUser || !t.storage)
@@ -225,7 +266,7 @@ export function backendOf(op: string, inputs: readonly Tensor[]): Backend {
 
 /** A tensor over new memory holding `data` (taken over where the backend can). */
 export function fromData(
-  data: TypedArray,
+  data: HostArray,
   shape: Shape,
   dtype: DType,
   backend = state.backend(),
@@ -237,7 +278,7 @@ export function fromData(
       got: `${data.length}`,
     })
   checkDType('tensor', backend, dtype)
-  return onStorage(backend.from(dtype, data), shape)
+  return onStorage(backend.from(dtype, data as TypedArray), shape)
 }
 
 /** A tensor over new memory, every element of which `fill` writes. */
@@ -249,7 +290,7 @@ export function filled<D extends DType>(
 ): Tensor {
   checkDType('tensor', backend, dtype)
   const storage = backend.alloc(dtype, sizeOf(shape))
-  fill(storage.array() as ArrayOf[D])
+  storage.write((to) => fill(to as unknown as ArrayOf[D]))
   return onStorage(storage, shape)
 }
 
@@ -265,7 +306,6 @@ export function checkDType(op: string, backend: Backend, dtype: DType): void {
       op,
       rule: `the ${backend.name} backend holds ${backend.dtypes.join(', ')}`,
       got: dtype,
-      fix: "float64 exists on the reference backend: setBackend('reference').",
     })
 }
 

@@ -74,9 +74,9 @@ const outside = <T>(f: () => T): T =>
 const defined = <O extends object>(options: O): O =>
   Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as O
 
-const read = (t: Tensor): number => t.storage!.array()[t.offset]!
+const read = (t: Tensor): number => t.storage!.readNow(t.offset, 1)[0]!
 const write = (t: Tensor, value: number): void => {
-  t.storage!.array()[t.offset] = value
+  t.storage!.fill(value, t.offset, 1)
 }
 
 /**

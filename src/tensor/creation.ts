@@ -2,12 +2,16 @@ import { state, withState } from '../ops/state.js'
 import type { Backend } from '../backends/backend.js'
 import {
   type AnyTypedArray,
+  bigints,
   type DType,
   dtypes,
   holds,
+  isFloat,
+  isHalf,
   newArray,
   type TypedArray,
   typedArrays,
+  writeNumber,
 } from '../core/dtype.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
@@ -39,7 +43,7 @@ function made(t: Tensor, { requiresGrad = false }: TensorOptions): Tensor {
 
 /** @throws DTypeError for a tensor that is not of a float type */
 export function setRequiresGrad(t: Tensor, value: boolean): Tensor {
-  if (value && t.dtype !== 'float32' && t.dtype !== 'float64')
+  if (value && !isFloat(t.dtype))
     throw new DTypeError({
       op: 'requiresGrad',
       rule: 'only float tensors have gradients',
@@ -72,7 +76,7 @@ const kindOf = (data: ArrayBufferView) =>
   (data as unknown as Record<symbol, string>)[Symbol.toStringTag] as keyof typeof typedArrays
 
 /** @throws ValueError for a number that the type cannot hold */
-function put(array: TypedArray, dtype: DType, i: number, v: number): void {
+function put(array: TypedArray, dtype: DType, i: number, v: number | bigint): void {
   if (!holds(dtype, v))
     throw new ValueError({
       op: 'tensor',
@@ -80,7 +84,8 @@ function put(array: TypedArray, dtype: DType, i: number, v: number): void {
       got: `${v} at ${i}`,
       fix: "Ask for { dtype: 'float32' }.",
     })
-  array[i] = dtype === 'bool' ? (v ? 1 : 0) : v
+  if (typeof v === 'bigint' && dtype === 'int64') bigints(array)[i] = v
+  else writeNumber(dtype, array, i, Number(v))
 }
 
 /** A tensor of a typed array: taken over where its numbers are as the type has them, else copied. */
@@ -96,16 +101,17 @@ function fromTyped(
       got: kind,
     })
   const type = dtype ?? typedArrays[kind]
-  if (newArray(type, 0).constructor.name === kind && type !== 'bool')
-    return fromData(data as TypedArray, shape, type)
+  // Half types' own array is their bits, which a Uint16Array of numbers is not.
+  if (newArray(type, 0).constructor.name === kind && type !== 'bool' && !isHalf(type))
+    return fromData(data as unknown as TypedArray, shape, type)
   const array = newArray(type, data.length)
-  for (let i = 0; i < array.length; i++) put(array, type, i, Number(data[i]!))
+  for (let i = 0; i < array.length; i++) put(array, type, i, data[i]!)
   return fromData(array, shape, type)
 }
 
 /**
- * A tensor of nested lists or of a typed array with a shape. Numbers become float32, booleans bool, unless `dtype`
- * says otherwise; typed arrays become what `typedArrays` says, pixels int32. A Float32Array or Int32Array is taken
+ * A tensor of nested lists or of a typed array with a shape. Numbers become float32, booleans bool, bigints int64, unless
+ * `dtype` says otherwise; typed arrays become what `typedArrays` says: the type that has their numbers. They are taken
  * over without a copy where the backend can.
  * @throws ShapeError for ragged lists, ValueError when the shape does not fit the data or a number not the type
  * @example tensor(new Uint8Array([0, 128, 255]), { dtype: 'float32' }) // [0, 128, 255]
@@ -121,20 +127,30 @@ export function tensor(
   const flat = (shape.length === 0 ? [data] : (data as unknown[]).flat(shape.length as 1)) as (
     | number
     | boolean
+    | bigint
   )[]
   const dtype =
     options.dtype ??
-    (flat.length > 0 && flat.every((v) => typeof v === 'boolean') ? 'bool' : 'float32')
+    (flat.length === 0
+      ? 'float32'
+      : flat.every((v) => typeof v === 'boolean')
+        ? 'bool'
+        : flat.some((v) => typeof v === 'bigint')
+          ? 'int64'
+          : 'float32')
   const array = newArray(dtype, flat.length)
   for (let i = 0; i < flat.length; i++) {
     const v = flat[i]
-    if (typeof v !== 'number' && typeof v !== 'boolean')
+    if (typeof v === 'bigint' && dtype === 'int64') bigints(array)[i] = v
+    else if (typeof v === 'number' || typeof v === 'boolean' || typeof v === 'bigint')
+      writeNumber(dtype, array, i, Number(v))
+    else
       throw new ValueError({
         op: 'tensor',
         rule: 'elements must be numbers or booleans',
         got: v === null ? 'null' : typeof v,
       })
-    put(array, dtype, i, Number(v))
+    put(array, dtype, i, typeof v === 'boolean' ? Number(v) : v)
   }
   if (options.shape && sizeOf(options.shape) !== flat.length)
     throw new ValueError({
@@ -206,7 +222,7 @@ export function eye(
 /** The same values on another backend (a copy without history). */
 export function toBackend(t: Tensor, backend: Backend): Tensor {
   if (t.backend === backend) return t
-  const copy = fromData(t.toTypedArray(), t.shape, t.dtype, backend)
+  const copy = fromData(t.toStored(), t.shape, t.dtype, backend)
   copy.requiresGrad = t.requiresGrad
   return copy
 }

@@ -4,7 +4,14 @@ import { backend as findBackend } from '../backends/registry.js'
 import type { BackendName } from '../backends/backend.js'
 import type { PlacesOr } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
-import { type DType, dtypes, type TypedArray } from '../core/dtype.js'
+import {
+  bigints,
+  type DType,
+  dtypes,
+  type HostArray,
+  type NumberArray,
+  readNumber,
+} from '../core/dtype.js'
 import type { Index, IndexPutOptions } from '../ops/at.js'
 import type { SoftmaxOptions } from '../ops/activation.js'
 import * as activation from '../ops/activation.js'
@@ -26,7 +33,7 @@ import * as slice from '../ops/slice.js'
 import type { SortOptions } from '../ops/sort.js'
 import type { VarianceOptions } from '../ops/statistics.js'
 import * as statistics from '../ops/statistics.js'
-import { Tensor } from '../ops/tensor.js'
+import { safe, Tensor } from '../ops/tensor.js'
 import { setRequiresGrad, toBackend } from './creation.js'
 import type { CloseOptions } from '../ops/composed.js'
 
@@ -134,8 +141,14 @@ const extra = {
     return this
   },
   toArray(this: Tensor): NestedArray {
-    const data = this.toTypedArray()
-    const value = (i: number) => (this.dtype === 'bool' ? data[i] !== 0 : data[i]!)
+    const { dtype } = this
+    const data = this.toStored()
+    const value = (i: number) =>
+      dtype === 'bool'
+        ? data[i] !== 0
+        : dtype === 'int64'
+          ? safe('toArray', bigints(data)[i]!)
+          : readNumber(dtype, data, i)
     let at = 0
     const build = (axis: number): NestedArray =>
       axis === this.rank
@@ -143,8 +156,8 @@ const extra = {
         : Array.from({ length: this.shape[axis]! }, () => build(axis + 1))
     return build(0)
   },
-  async read(this: Tensor) {
-    return this.toTypedArray()
+  async read<A extends HostArray = NumberArray>(this: Tensor): Promise<A> {
+    return this.toTypedArray<A>()
   },
   t(this: Tensor): Tensor {
     return this.rank < 2 ? this : movement.transpose(this, 0, 1)
@@ -502,7 +515,7 @@ declare module '../ops/tensor.js' {
      */
     toArray<T extends NestedArray = NestedArray>(): T
     /** The elements as a typed array, on every backend. */
-    read(): Promise<TypedArray>
+    read<A extends HostArray = NumberArray>(): Promise<A>
     /** The transposed matrix. */
     t(): Tensor
     /** Itself where the condition holds, else `other`. */

@@ -1,4 +1,5 @@
 /** Tensors as text, the way PyTorch shows them. */
+import { isFloat, readNumber } from '../core/dtype.js'
 import { checkOptions } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { Tensor } from '../ops/tensor.js'
@@ -67,14 +68,19 @@ function places(n: number, cut: boolean): number[] {
 /** @example `${tensor([1, 2])}` // 'tensor([1., 2.])' */
 export function format(t: Tensor): string {
   if (!t.storage) return `tensor(traced, shape=[${t.shape.join(', ')}], dtype=${t.dtype})`
-  const { shape, strides, dtype } = t
-  const data = t.storage.array()
+  const { shape, strides, dtype, storage } = t
   const cut = sizeOf(shape) > settings.threshold
-  const read = (index: readonly number[]) =>
-    data[index.reduce((s, i, a) => s + i * strides[a]!, t.offset)]!
+  const at = (index: readonly number[]) =>
+    storage.readNow(
+      index.reduce((s, i, a) => s + i * strides[a]!, t.offset),
+      1,
+    )
+  const read = (index: readonly number[]) => readNumber(dtype, at(index), 0)
+  /** The words of an int64 are its digits, however many. */
+  const digits = (index: readonly number[]) => `${at(index)[0]!}`
   const values: number[] = []
   shown(shape, cut, (i) => values.push(read(i)))
-  const float = dtype === 'float32' || dtype === 'float64'
+  const float = isFloat(dtype)
   const one =
     dtype === 'bool'
       ? (v: number) => (v ? 'True' : 'False')
@@ -82,12 +88,17 @@ export function format(t: Tensor): string {
         ? floatFormat(values)
         : (v: number) => `${v}`
   // PyTorch's width: of what is finite and not 0; zeros, infinities and NaN may stand out.
+  const long: number[] = []
+  if (dtype === 'int64') shown(shape, cut, (i) => long.push(digits(i).length))
   const telling = float ? values.filter((v) => Number.isFinite(v) && v !== 0) : values
-  const width = Math.max(float ? 1 : 0, ...telling.map((v) => one(v).length))
+  const width = Math.max(float ? 1 : 0, ...long, ...telling.map((v) => one(v).length))
   const text = (v: number) => (shape.length === 0 ? one(v) : one(v).padStart(width))
   const lines = (index: number[], indent: number): string => {
     const a = index.length
-    if (a === shape.length) return text(read(index))
+    if (a === shape.length)
+      return dtype === 'int64'
+        ? digits(index).padStart(shape.length === 0 ? 0 : width)
+        : text(read(index))
     const parts = places(shape[a]!, cut)
     if (a === shape.length - 1) {
       const perLine = Math.max(1, Math.floor((settings.lineWidth - indent) / (width + 2)))
@@ -102,7 +113,8 @@ export function format(t: Tensor): string {
   }
   const notes: string[] = []
   if (sizeOf(shape) === 0 && shape.length !== 1) notes.push(`size=(${shape.join(', ')})`)
-  if (dtype === 'int32' || dtype === 'float64' || (dtype === 'bool' && sizeOf(shape) === 0))
+  // The types that numbers and booleans have by themselves are not named.
+  if ((dtype !== 'float32' && dtype !== 'bool') || (dtype === 'bool' && sizeOf(shape) === 0))
     notes.push(`dtype=${dtype}`)
   if (t.gradNode) notes.push(`gradFn=<${t.gradNode.op.name}>`)
   else if (t.requiresGrad) notes.push('requiresGrad=true')

@@ -46,7 +46,7 @@ export class Generator {
     return [...(this.box ? (this.box.toTypedArray() as Int32Array) : this.words)]
   }
   setState(words: readonly number[]): void {
-    if (this.box) this.box.storage!.array().set(words)
+    if (this.box) this.box.storage!.write(Int32Array.from(words), this.box.offset)
     else this.words = Int32Array.from(words)
   }
 
@@ -95,8 +95,8 @@ export class Generator {
   private advance(box: Tensor): void {
     if (state.recorder) assign(box, add(box, toType(eq(coordinates(box, 0), 2), 'int32')))
     else {
-      const words = box.storage!.array() as Int32Array
-      words[box.offset + 2]!++
+      const at = box.offset + 2
+      box.storage!.fill(box.storage!.readNow(at, 1)[0]! + 1, at, 1)
     }
   }
 }

@@ -67,7 +67,7 @@ export class Ledger {
   private take(issued: Issued): void {
     const [loss, right, found] = issued.result
     const skip = this.optimizer.nonFiniteGradients === 'skip'
-    const raw = (t: Tensor) => t.storage!.array()[t.offset]!
+    const raw = (t: Tensor) => t.storage!.readNow(t.offset, 1)[0]!
     if (raw(found) !== 0 && !skip) {
       this.failed = this.failure(issued, raw(loss), raw(found))
       throw this.failed

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
+import { hostArray } from '../../src/backends/host.js'
 import type { Backend, Executable, Storage } from '../../src/backends/backend.js'
 import { Heap } from '../../src/backends/cpu/memory.js'
 import { nativeBackend, nativeProblem } from '../../src/backends/cpu/native.js'
@@ -95,7 +96,7 @@ const takeProgram = (backend: Backend, n: number) =>
       { kind: 'output', index: 0, offset: 0, bytes: 4 * n },
     ],
     [
-      ...[10, 11, 12, 13].map((x, i) => [FILL, 0, 1, bits(x), 1, i]),
+      ...[10, 11, 12, 13].map((x, i) => [FILL, 0, 1, bits(x), 0, 1, i]),
       [TAKE, 0, 1, 4, 1, n, 1, 0, 0, 0, 2, 0, 0],
       [COPY, 0, SET, 1, n, 2, 0, 1, 3, 0, 1],
     ],
@@ -103,7 +104,7 @@ const takeProgram = (backend: Backend, n: number) =>
     ['float32'],
   )
 
-const list = (s: Storage) => [...s.array()]
+const list = (s: Storage) => [...hostArray(s)]
 
 const backends: [string, () => Backend | undefined][] = [
   ['native', nativeBackend],
@@ -124,7 +125,7 @@ describe.each(backends)('%s', (name, make) => {
     expect(list(y)).toEqual([0, 1, 2])
     run.run([x], [y], [3])
     expect(list(y)).toEqual([3, 4, 5])
-    x.array()[5] = 7 // what the host writes is seen by the next run
+    hostArray(x)[5] = 7 // what the host writes is seen by the next run
     run.run([x], [y], [3])
     expect(list(y)).toEqual([3, 4, 7])
     expect(run.explain()).toBe('by hand')
@@ -140,7 +141,7 @@ describe.each(backends)('%s', (name, make) => {
     const run = copyProgram(backend, n)
     run.run([part], [y])
     run.run([whole], [y])
-    expect(y.array()).toEqual(values)
+    expect(hostArray(y)).toEqual(values)
   })
 
   test('writes in place, again and again', () => {
@@ -149,7 +150,7 @@ describe.each(backends)('%s', (name, make) => {
     const one = backend.from('float32', new Float32Array(100).fill(1))
     for (let i = 0; i < 20; i++) add.run([box, one], [], [1, 0])
     expect(list(box)).toEqual([1, ...new Array(100).fill(21)])
-    box.array()[1] = 5
+    hostArray(box)[1] = 5
     add.run([box, one], [], [1, 0])
     expect(list(box).slice(0, 3)).toEqual([1, 6, 22])
     // An output may be a storage that a program wrote in place before.
@@ -202,7 +203,7 @@ describe.each(backends)('%s', (name, make) => {
     run.run([x], [y])
     x.free()
     x.free()
-    expect(() => x.array()).toThrow(/disposed of/)
+    expect(() => hostArray(x)).toThrow(/disposed of/)
     expect(() => run.run([x], [y])).toThrow(/disposed of/)
     // So much that it is not copied.
     const data = new Float32Array(2 ** 24 + 16)
@@ -221,7 +222,7 @@ describe.each(backends)('%s', (name, make) => {
     for (let i = 0; i < 10_000; i++) {
       const y = backend.alloc('float32', 50_000)
       run.run([x], [y])
-      if (i % 1000 === 0) expect(y.array()[49_999]).toBe(3)
+      if (i % 1000 === 0) expect(hostArray(y)[49_999]).toBe(3)
       y.free()
     }
     expect(process.memoryUsage().rss - before).toBeLessThan(150e6)
@@ -237,7 +238,7 @@ describe.each(backends)('%s', (name, make) => {
     run.run([from(2)], [b])
     const c = backend.alloc('float32', 10_000)
     run.run([from(3)], [c])
-    expect([b.array()[0], b.array()[9_999], c.array()[0]]).toEqual([2, 2, 3])
+    expect([hostArray(b)[0], hostArray(b)[9_999], hostArray(c)[0]]).toEqual([2, 2, 3])
   })
 
   test('rejects a program that the core does not accept', () => {
@@ -248,7 +249,9 @@ describe.each(backends)('%s', (name, make) => {
     const copy = (n: number) => [[COPY, 0, SET, 1, n, 0, 0, 1, 1, 0, 1]]
     const x = [input(0, 'float32', 4)]
     expect(() => load(backend, slots, copy(5), x, ['float32'])).toThrow(/outside its slot at word/)
-    expect(() => load(backend, slots, [[99]], x, ['float32'])).toThrow(/unknown opcode at word/)
+    expect(() => load(backend, slots, [[99, 0, 0]], x, ['float32'])).toThrow(
+      /unknown opcode at word/,
+    )
     expect(() => load(backend, slots, copy(4), [], ['float32'])).toThrow(/slot for input 0/)
     expect(() => load(backend, slots, copy(4), x, [])).toThrow(/slot for output 0/)
   })
@@ -270,7 +273,7 @@ describe.each(backends)('%s', (name, make) => {
       add.run([box, x], [])
       copy.run([box], [y])
     }
-    expect(y.array()).toEqual(Float32Array.from({ length: n }, (_, i) => 4 * i))
+    expect(hostArray(y)).toEqual(Float32Array.from({ length: n }, (_, i) => 4 * i))
     expect(() => {
       backend.threads = 0
     }).toThrow(/from 1 to 64/)
@@ -387,7 +390,7 @@ test.runIf(nativeBackend())('the addon serves several threads of JavaScript at o
     addon.setThreads(2)
     const out = new Float32Array(new ArrayBuffer(64), 0, 1)
     const bits = new Int32Array(Float32Array.of(workerData.value).buffer)[0]
-    const words = Int32Array.of(0x414c424e, 1, 14, 1, 1, 4, 0, 3, 7, 0, 1, bits, 0, 0)
+    const words = Int32Array.of(0x414c424e, 1, 15, 1, 1, 4, 0, 3, 8, 0, 1, bits, 0, 0, 0)
     const table = Float64Array.of(addon.address(out.buffer))
     const program = addon.load(words, table)
     let wrong = 0

@@ -35,7 +35,7 @@ describe.each(functions)('%s', (_name, f) => {
     const want = new Float32Array(rows * cols)
     for (let at = 0; at < rows; at += 500) {
       const n = Math.min(500, rows - at)
-      want.set(piece(x.narrow(0, at, n).contiguous()).toTypedArray(), at * cols)
+      want.set(piece(x.narrow(0, at, n).contiguous()).toTypedArray<Float32Array>(), at * cols)
     }
     for (const count of [1, 2, 3]) {
       setNumThreads(count)

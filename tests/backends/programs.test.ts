@@ -1,5 +1,6 @@
 /** Whole graphs on the CPU backends, with every instruction set here, against the reference backend. */
 import { describe, expect, test } from 'vitest'
+import { hostArray } from '../../src/backends/host.js'
 import type { Backend } from '../../src/backends/backend.js'
 import { NativeBackend } from '../../src/backends/cpu/native.js'
 import { loadAddon } from '../../src/backends/cpu/platform.node.js'
@@ -22,7 +23,7 @@ function check(backend: Backend, graph: Graph, data: readonly TypedArray[], what
   program.run(inputs, outputs)
   let next = 0
   graph.outputs.forEach(({ into, node }, i) => {
-    const got = (into === undefined ? outputs[next++]! : inputs[into]!).array()
+    const got = hostArray(into === undefined ? outputs[next++]! : inputs[into]!)
     const want = expected[i]!
     let nudged: TypedArray | undefined
     for (let j = 0; j < sizeOf(node.shape); j++) {

@@ -228,7 +228,7 @@ if (process.argv[1] === ${JSON.stringify(join(out, '../mine.mjs'))}) main()
     const { tensors, metadata } = loadTensors(path)
     const { saveTensors } = await import('../../src/io/files.js')
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      tensors['2.bias']!.storage!.array()[0] = bad
+      tensors['2.bias']!.storage!.fill(bad, 0, 1)
       saveTensors(path, tensors, metadata)
       const { status, stderr } = nabla(['predict', out, '1,0'])
       expect(status).toBe(1)

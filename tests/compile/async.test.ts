@@ -71,7 +71,7 @@ describe.each(['native', 'wasm', 'reference'] as const)('on %s', (backend) => {
     for (let i = 0; i < 4; i++) expect((await f.async(x)).toArray()).toEqual([1, 2, 3])
     w.assign(tensor([4, 5, 6]))
     expect((await f.async(x)).toArray()).toEqual([4, 5, 6])
-    w.storage!.array()[0] = 9
+    w.storage!.fill(9, 0, 1)
     expect((await f.async(x)).toArray()).toEqual([9, 5, 6])
   })
 

@@ -114,7 +114,7 @@ describe.each([...tested])('%s', (name, { call, spec }) => {
     const start = leaves.map(values)
     const at = (h: number): number => {
       leaves.forEach((t, k) => {
-        t.storage!.array().set(start[k]!.map((v, j) => v + h * direction[k]![j]!))
+        t.storage!.write((to) => to.set(start[k]!.map((v, j) => v + h * direction[k]![j]!)))
       })
       return value()!.item()
     }

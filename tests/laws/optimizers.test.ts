@@ -1,3 +1,4 @@
+import { hostArray } from '../../src/backends/host.js'
 import {
   compile,
   elasticNetPenalty,
@@ -134,11 +135,11 @@ describe.each(entries)('$label', ({ name, options }) => {
       repeat(3, step)
       for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
         const before = all()
-        spoil.storage!.array()[1] = bad
+        hostArray(spoil.storage!)[1] = bad
         expect(step).toThrow(/gradients must be finite.*parameter 2 \(\[2\]\)/)
         expect(all()).toBe(before)
       }
-      spoil.storage!.array()[1] = 0
+      hostArray(spoil.storage!)[1] = 0
       repeat(2, step)
       const plain = problem()
       repeat(5, run(make(name, plain.params, options), plain.value, { compiled }))

@@ -83,6 +83,7 @@ export function kernelOf(words: Int32Array): Kernel {
   let at = 2
   const next = () => words[at++]!
   const take = (n: number) => Array.from({ length: n }, next)
+  must(types[next()] === 'float32', 'the kernels of these tests compute with 32 bits')
   const outer = take(next())
   const [rows, cols, nIn, nSteps, nRegs, nOut] = take(6) as [
     number,
@@ -378,6 +379,8 @@ class Core {
     const next = () => words[at++]!
     const take = (n: number) => Array.from({ length: n }, next)
     const type = () => types[next()]!
+    /** The type of an instruction that computes with floats. */
+    const float32 = () => must(type() === 'float32', `${name} has a type of its own`)
     const spans: { span: Span; written: boolean }[] = []
     const ref = (
       dtype: DType,
@@ -433,6 +436,8 @@ class Core {
     const modes = ['set', 'add', 'mul', 'max', 'min'] as const
     switch (name) {
       case 'MATMUL': {
+        float32()
+        float32()
         const batch = take(next())
         const [m, n, k, accumulate] = take(4) as [number, number, number, number]
         const matrix = (r: number, c: number, written: boolean, own = false) => {
@@ -466,7 +471,8 @@ class Core {
         return
       }
       case 'FILL': {
-        const [dtype, count, bits] = [type(), next(), next()]
+        const [dtype, count, bits, high] = [type(), next(), next(), next()]
+        must(high === 0, 'a number of 32 bits has no upper word')
         const out = ref(dtype, [count], true)!
         end()
         out.flat.fill(dtype === 'float32' ? asFloat(bits) : bits)
@@ -612,6 +618,7 @@ class Core {
       case 'CONV':
       case 'CONV_INPUT':
       case 'CONV_WEIGHT': {
+        float32()
         const [n, c, o, groups] = take(4) as [number, number, number, number]
         const { cells, out, window } = windowOf(take)
         const [x, w, y] = [
@@ -648,6 +655,7 @@ class Core {
       }
       case 'RECURRENT':
       case 'RECURRENT_BACK': {
+        float32()
         const [code, reverse, count, H] = take(4) as [number, number, number, number]
         const steps = take(count)
         const cell = (['tanh', 'relu', 'lstm', 'gru'] as const)[code]!
@@ -683,6 +691,7 @@ class Core {
         return
       }
       case 'MAX_POOL': {
+        float32()
         const planes = next()
         const { cells, out, window } = windowOf(take)
         const [x, y] = [
@@ -701,6 +710,7 @@ class Core {
         return
       }
       case 'MAX_POOL_INPUT': {
+        float32()
         const [planes, out, cells] = take(3) as [number, number, number]
         const y = ref('float32', [planes, out])!
         const index = ref('int32', [planes, out])!
@@ -717,6 +727,7 @@ class Core {
       }
       case 'SUM_POOL':
       case 'SUM_POOL_INPUT': {
+        float32()
         const planes = next()
         const { cells, out, window } = windowOf(take)
         const [x, y] = [
@@ -724,7 +735,7 @@ class Core {
           [planes, 1, ...out],
         ]
         const back = name === 'SUM_POOL_INPUT'
-        const factor = new Float32Array(Int32Array.of(next()).buffer)[0]!
+        const factor = new Float64Array(Int32Array.of(next(), next()).buffer)[0]!
         const from = ref('float32', back ? y : x)!
         const to = ref('float32', back ? x : y, true)!
         end()

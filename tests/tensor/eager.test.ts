@@ -1,4 +1,5 @@
 /** What single operations do without a program: one value everywhere, views. */
+import { hostArray } from '../../src/backends/host.js'
 import {
   backend,
   type BackendName,
@@ -32,7 +33,7 @@ describe.each(backends)('%s', (name) => {
   test('zeros are memory of their own', () => {
     setBackend(name)
     const a = zeros([3])
-    a.storage!.array().fill(5)
+    hostArray(a.storage!).fill(5)
     expect([...zeros([3]).toTypedArray(), ...zerosLike(a).toTypedArray()]).toEqual([
       0, 0, 0, 0, 0, 0,
     ])

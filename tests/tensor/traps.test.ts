@@ -96,17 +96,17 @@ describe('scopes are synchronous', () => {
 
 describe('typed arrays keep their numbers', () => {
   const cases: [string, ArrayLike<number | bigint>, DType, number[]][] = [
-    ['Uint8Array', Uint8Array.of(0, 128, 255), 'int32', [0, 128, 255]],
-    ['Uint8ClampedArray', Uint8ClampedArray.of(0, 128, 255), 'int32', [0, 128, 255]],
-    ['Int8Array', Int8Array.of(-128, 127), 'int32', [-128, 127]],
+    ['Uint8Array', Uint8Array.of(0, 128, 255), 'uint8', [0, 128, 255]],
+    ['Uint8ClampedArray', Uint8ClampedArray.of(0, 128, 255), 'uint8', [0, 128, 255]],
+    ['Int8Array', Int8Array.of(-128, 127), 'int8', [-128, 127]],
     ['Int16Array', Int16Array.of(-32768, 32767), 'int32', [-32768, 32767]],
     ['Uint16Array', Uint16Array.of(0, 65535), 'int32', [0, 65535]],
     ['Int32Array', Int32Array.of(-(2 ** 31), 2 ** 31 - 1), 'int32', [-(2 ** 31), 2 ** 31 - 1]],
-    ['Uint32Array', Uint32Array.of(0, 2 ** 31 - 1), 'int32', [0, 2 ** 31 - 1]],
-    ['BigInt64Array', BigInt64Array.of(-5n, 7n), 'int32', [-5, 7]],
-    ['BigUint64Array', BigUint64Array.of(5n, 7n), 'int32', [5, 7]],
+    ['Uint32Array', Uint32Array.of(0, 2 ** 32 - 1), 'int64', [0, 2 ** 32 - 1]],
+    ['BigInt64Array', BigInt64Array.of(-5n, 7n), 'int64', [-5, 7]],
+    ['BigUint64Array', BigUint64Array.of(5n, 7n), 'int64', [5, 7]],
     ['Float32Array', Float32Array.of(0.5, -2), 'float32', [0.5, -2]],
-    ['Float64Array', Float64Array.of(0.5, -2), 'float32', [0.5, -2]],
+    ['Float64Array', Float64Array.of(0.5, -2), 'float64', [0.5, -2]],
   ]
   test.each(cases)('%s', (_, data, dtype, numbers) => {
     const t = tensor(data as Uint8Array)
@@ -131,8 +131,11 @@ describe('typed arrays keep their numbers', () => {
   })
   test('numbers that do not fit are refused', () => {
     const big = /int32 must be able to hold the numbers; got/
-    expect(() => tensor(Uint32Array.of(2 ** 31))).toThrow(big)
-    expect(() => tensor(BigInt64Array.of(2n ** 40n))).toThrow(big)
+    expect(() => tensor(Uint32Array.of(2 ** 31), { dtype: 'int32' })).toThrow(big)
+    expect(() => tensor(BigInt64Array.of(2n ** 40n), { dtype: 'int32' })).toThrow(big)
+    expect(() => tensor(BigUint64Array.of(2n ** 63n))).toThrow(/int64 must be able to hold/)
+    expect(() => tensor(Int32Array.of(256), { dtype: 'uint8' })).toThrow(/uint8 must be able/)
+    expect(() => tensor([-129], { dtype: 'int8' })).toThrow(/int8 must be able/)
     expect(() => tensor([3e9], { dtype: 'int32' })).toThrow(big)
     expect(() => tensor([Number.NaN], { dtype: 'int32' })).toThrow(big)
     expect(() => tensor(Float32Array.of(1e10), { dtype: 'int32' })).toThrow(big)

@@ -18,7 +18,7 @@ test.each(['native', 'wasm', 'reference'] as const)('the average by hand, %s', (
         const want = [1, -2]
         for (let n = 1; n <= 5; n++) {
           const now = [n, n * n]
-          w.storage!.array().set(now)
+          w.storage!.write(Float32Array.from(now))
           update()
           const beta = warmup ? Math.min(0.6, (1 + n) / (10 + n)) : 0.6
           now.forEach((v, i) => {

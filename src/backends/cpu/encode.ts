@@ -8,7 +8,7 @@ import { explain } from '../lower/explain.js'
 import { MAX_VALUES } from '../lower/groups.js'
 import { lower } from '../lower/lower.js'
 import { type Access, type Block, KernelTooLarge, type Plan, type PrimCall } from '../lower/plan.js'
-import { bitsOf, prepare, writeFused } from './fused.js'
+import { prepare, storedWords, writeFused } from './fused.js'
 import { cells, dtypeCodes, MAGIC, MAX_IO, MAX_OUTER, modes, opcodes, VERSION } from './opcodes.js'
 import type { Program } from './program.js'
 import { Words } from './words.js'
@@ -81,8 +81,7 @@ class Writer {
     const type = dtypeCodes[(to ?? a).dtype]
     switch (prim.op) {
       case 'fill': {
-        const word = to.dtype === 'bool' ? (prim.value ? 1 : 0) : bitsOf(prim.value, to.dtype)
-        this.op(opcodes.FILL, [type, sizeOf(to.shape), word, to])
+        this.op(opcodes.FILL, [type, sizeOf(to.shape), ...storedWords(prim.value, to.dtype), to])
         return
       }
       case 'copy': {
@@ -101,7 +100,7 @@ class Writer {
           ...x.strides.slice(0, rank).map((s, i) => (x.shape[i] === 1 ? 0 : s)),
         ]
         this.op(opcodes.MATMUL, [
-          rank, ...to.shape.slice(0, rank), m, n, a.shape[rank + 1]!, 0,
+          dtypeCodes[a.dtype], type, rank, ...to.shape.slice(0, rank), m, n, a.shape[rank + 1]!, 0,
           ...side(a), ...side(b), to, n, ...to.strides.slice(0, rank), bias,
         ]) // biome-ignore format: operands in the order of program.h
         return
@@ -160,7 +159,7 @@ class Writer {
         const w = prim.op === 'convWeight' ? to.shape : b.shape
         const y = prim.op === 'conv' ? to.shape : a.shape
         const geometry = [
-          x[0]!, x[1]!, w[0]!, prim.groups, ...three(x.slice(2), 1), ...three(y.slice(2), 1), ...windowWords(prim.window),
+          type, x[0]!, x[1]!, w[0]!, prim.groups, ...three(x.slice(2), 1), ...three(y.slice(2), 1), ...windowWords(prim.window),
         ] // biome-ignore format: as in program.h
         if (prim.op === 'conv') this.op(opcodes.CONV, [...geometry, a, b, to, bias])
         else {
@@ -172,14 +171,14 @@ class Writer {
       case 'maxPool': {
         const { shape } = outputs.find((o) => o !== undefined)!
         const words = poolWords(a.shape, shape, prim.window)
-        this.op(opcodes.MAX_POOL, [...words, a, outputs[0], outputs[1]])
+        this.op(opcodes.MAX_POOL, [dtypeCodes[a.dtype], ...words, a, outputs[0], outputs[1]])
         return
       }
       case 'maxPoolInput': {
         const inside = (s: Shape) => sizeOf(s.slice(2))
         const planes = to.shape[0]! * to.shape[1]!
         this.op(opcodes.MAX_POOL_INPUT, [
-          planes, inside(a.shape), inside(to.shape), a, b, to, check,
+          type, planes, inside(a.shape), inside(to.shape), a, b, to, check,
         ]) // biome-ignore format: operands in the order of program.h
         return
       }
@@ -189,7 +188,7 @@ class Writer {
         const [x, y] = back ? [to, a] : [a, to]
         const words = poolWords(x.shape, y.shape, prim.window)
         const code = back ? opcodes.SUM_POOL_INPUT : opcodes.SUM_POOL
-        this.op(code, [...words, bitsOf(prim.factor, 'float32'), a, to])
+        this.op(code, [type, ...words, ...storedWords(prim.factor, 'float64'), a, to])
         return
       }
       case 'recurrent':
@@ -202,7 +201,8 @@ class Writer {
         const code = back ? opcodes.RECURRENT_BACK : opcodes.RECURRENT
         // The hidden size is that of the first state.
         const H = inputs[back ? 3 : 2]!.shape[1]!
-        this.op(code, [cells[cell], reverse ? 1 : 0, steps.length, H, ...steps, ...list, to])
+        const run = [cells[cell], reverse ? 1 : 0, steps.length, H, ...steps]
+        this.op(code, [type, ...run, ...list, to])
         return
       }
     }
@@ -224,9 +224,7 @@ export function write(plan: Plan): Program {
   const total = header + out.length
   const words = new Int32Array(total)
   words.set([MAGIC, VERSION, total, buffers.length, steps.length])
-  buffers.forEach(({ bytes, dtype }, i) => {
-    if (dtype === 'float64')
-      throw new BackendError({ op: 'encode', rule: 'float64 exists on the reference backend only' })
+  buffers.forEach(({ bytes }, i) => {
     words[5 + 2 * i] = bytes | 0
     words[6 + 2 * i] = Math.floor(bytes / 2 ** 32)
   })

@@ -1,5 +1,12 @@
 /** A kernel as words: operators by name and type, registers for values. What is alike is written once. */
-import type { DType } from '../../core/dtype.js'
+import {
+  arrayOn,
+  type DType,
+  dtypes,
+  isFloat,
+  type TypedArray,
+  writeNumber,
+} from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import {
   type Class,
@@ -12,18 +19,38 @@ import {
 import type { Words } from './words.js'
 import { dtypeCodes, fusedOps, MAX_REGS, modes, opcodes } from './opcodes.js'
 
-const bits = new DataView(new ArrayBuffer(4))
-/** A number's bits as the type holds it; a bool is a mask. */
-export function bitsOf(value: number, dtype: DType): number {
-  if (dtype === 'float32') {
-    bits.setFloat32(0, value)
-    return bits.getInt32(0)
-  }
-  return dtype === 'bool' ? (value ? -1 : 0) : value | 0
+/** A number as a type stores it: two words, the low one first. */
+export function storedWords(value: number, dtype: DType): [low: number, high: number] {
+  scratch.fill(0)
+  writeNumber(dtype, scratchOf[dtype], 0, value)
+  return [scratch[0]!, scratch[1]!]
+}
+const scratch = new Int32Array(2)
+const scratchOf = Object.fromEntries(
+  dtypes.map((d) => [d, arrayOn(d, scratch.buffer, 0, 1)]),
+) as Record<DType, TypedArray>
+
+/** A number as a lane holds it: lanes compute half types in float32 and small integers in int32; a bool is a mask. */
+function laneWords(value: number, dtype: DType, wide: boolean): [low: number, high: number] {
+  if (dtype === 'bool') return value ? [-1, -1] : [0, 0]
+  if (isFloat(dtype)) return storedWords(value, wide ? 'float64' : 'float32')
+  return storedWords(value, wide ? 'int64' : 'int32')
 }
 
-const suffix = (dtype: DType) => (dtype === 'float32' ? 'F' : 'I')
-const letter = (dtype: DType) => (dtype === 'float32' ? 'F' : dtype === 'int32' ? 'I' : 'B')
+const suffix = (dtype: DType) => (isFloat(dtype) ? 'F' : 'I')
+const letter = (dtype: DType) => (dtype === 'bool' ? 'B' : suffix(dtype))
+/** What brings the result of an operation back to a type that is narrower than the lane. */
+const narrowing: { [dtype in DType]?: string } = {
+  float16: 'HALFF',
+  bfloat16: 'BHALFF',
+  int8: 'I8I',
+  uint8: 'U8I',
+}
+/** Operations whose result is one of their operands, or none that has to be rounded. */
+const exact = new Set<Step['fn']>(
+  ['copy', 'where', 'minimum', 'maximum', 'max', 'min', 'and', 'or', 'xor', 'sign', 'isnan', 'isinf', 'isfinite',
+   'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'floor', 'ceil', 'round', 'trunc', 'copysign'],
+) // biome-ignore format: names
 const named: { [fn in Step['fn']]?: string } = {
   floordiv: 'FLOORDIV',
   minimum: 'MIN',
@@ -36,7 +63,26 @@ const named: { [fn in Step['fn']]?: string } = {
 }
 
 /** The instructions of a step: names with operands by number, or earlier results by ~number. */
-function recipe({ fn, from, to, args }: Step): [op: string, ...args: number[]][] {
+function recipe(step: Step, wide: boolean): [op: string, ...args: number[]][] {
+  const { fn, to } = step
+  const list = wholeRecipe(step, wide)
+  const narrow = wide && to === 'float32' ? 'FLOATF' : narrowing[to]
+  if (narrow && !exact.has(fn)) list.push([narrow, ~(list.length - 1)])
+  return list
+}
+
+/** A cast within a lane, from and to what the lane holds. */
+function castRecipe(from: DType, to: DType, wide: boolean): [op: string, ...args: number[]][] {
+  const [a, b] = [letter(from), letter(to)]
+  if (a === b) return [to === 'int32' && wide ? ['I32I', 0] : ['MOV', 0]]
+  if (a !== 'F' || b !== 'I') return [[`${a}TO${b}`, 0]]
+  return [[wide && to !== 'int64' ? 'FTOI32' : 'FTOI', 0]]
+}
+
+function wholeRecipe(
+  { fn, from, to, args }: Step,
+  wide: boolean,
+): [op: string, ...args: number[]][] {
   const own = args.map((_, i) => i)
   switch (fn) {
     case 'copy':
@@ -52,7 +98,7 @@ function recipe({ fn, from, to, args }: Step): [op: string, ...args: number[]][]
     case 'shr':
       return [['SHRI', 0, 1]]
     case 'cast':
-      return [[`${letter(from)}TO${letter(to)}`, 0]]
+      return castRecipe(from, to, wide)
   }
   if (from === 'bool') {
     if (fn === 'minimum') return [['AND', 0, 1]]
@@ -71,7 +117,7 @@ function recipe({ fn, from, to, args }: Step): [op: string, ...args: number[]][]
       ]
   }
   const op = `${named[fn] ?? fn.toUpperCase()}${suffix(from)}`
-  if (!(op in fusedOps) || from === 'float64')
+  if (!(op in fusedOps))
     throw new BackendError({ op: fn, rule: 'no such instruction for this type', got: from })
   return [[op, ...own]]
 }
@@ -82,6 +128,8 @@ interface Instruction {
   dst: number
   args: number[]
   imm: number
+  /** The upper word of a constant of 64 bits. */
+  high?: number
 }
 
 /** The words of a body, with gaps for what differs from kernel to kernel. */
@@ -132,7 +180,7 @@ function template(body: KernelBody): Template {
   const classes: Class[] = body.inputs.map((p) => p.cls)
   const made: number[] = body.inputs.map((_, i) => i)
   const list: Instruction[] = []
-  const constants = new Map<number, number>()
+  const constants = new Map<string, number>()
   const add = (op: string, cls: Class, args: number[], imm = 0): number => {
     classes.push(cls)
     list.push({ op, cls, dst: classes.length - 1, args, imm })
@@ -141,11 +189,13 @@ function template(body: KernelBody): Template {
   for (const s of body.steps) {
     const args = s.args.map((v) => made[v]!)
     if (s.fn === 'const') {
-      const word = bitsOf(s.imm, s.to)
-      let v = constants.get(word)
+      const [low, high] = laneWords(s.imm, s.to, body.wide)
+      const key = `${low} ${high}`
+      let v = constants.get(key)
       if (v === undefined) {
-        v = add('CONST', SCALAR, [], word)
-        constants.set(word, v)
+        v = add('CONST', SCALAR, [], low)
+        list[list.length - 1]!.high = body.wide ? high : 0
+        constants.set(key, v)
       }
       made.push(v)
     } else if (s.fn === 'check') {
@@ -153,7 +203,7 @@ function template(body: KernelBody): Template {
       made.push(-1)
     } else {
       const parts: number[] = []
-      for (const [op, ...operands] of recipe(s)) {
+      for (const [op, ...operands] of recipe(s, body.wide)) {
         const list = operands.map((o) => (o < 0 ? parts[~o]! : args[o]!))
         // The fourth operand of RAND is given as its number.
         parts.push(add(op, s.cls, list.slice(0, 3), list[3] ?? 0))
@@ -193,6 +243,7 @@ function template(body: KernelBody): Template {
   const words: number[] = [
     opcodes.FUSED,
     0,
+    dtypeCodes[body.wide ? 'float64' : 'float32'],
     outer,
     ...body.extents,
     nIn,
@@ -212,7 +263,7 @@ function template(body: KernelBody): Template {
     if (code === undefined)
       throw new BackendError({ op: 'encode', rule: 'unknown instruction', got: s.op })
     const r = (i: number) => (s.args[i] === undefined ? 0 : reg[s.args[i]]!)
-    words.push(code, reg[s.dst]!, r(0), r(1), r(2), s.op === 'RAND' ? reg[s.imm]! : s.imm)
+    words.push(code, reg[s.dst]!, s.high ?? r(0), r(1), r(2), s.op === 'RAND' ? reg[s.imm]! : s.imm)
     if (s.op === 'CHECK') checks[s.imm] = words.length - 1
   }
   const outputs: number[] = []

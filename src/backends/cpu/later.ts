@@ -6,6 +6,7 @@ import { startRunner } from '#platform'
 import { BackendError } from '../../core/errors.js'
 import { bytesOf, newArray, type TypedArray } from '../../core/dtype.js'
 import type { Backend, Storage } from '../backend.js'
+import type { HostStorage } from '../host.js'
 import { type Bindings, indexError, rejected } from './executable.js'
 import { loadLater, variantFor, wasmModule } from './files.js'
 import type { Program } from './program.js'
@@ -13,7 +14,7 @@ import { runnerSource } from './runner.js'
 import { type WasmFile, wasmParts } from './variant.js'
 
 /** A storage of the CPU backends. */
-export interface LaterStorage extends Storage {
+export interface LaterStorage extends HostStorage {
   /** Counts what may have changed the elements: runs, and who asked for `array()`. */
   edition: number
   /** Calls that are changing it. */

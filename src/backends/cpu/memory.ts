@@ -1,4 +1,5 @@
 /** malloc and free in a WebAssembly memory: free lists by size class over a heap that only grows. */
+import { arrayOn, bytesOf, type DType, type TypedArray } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 
 const PAGE = 65536
@@ -23,6 +24,7 @@ export class Heap {
   i32!: Int32Array
   u32!: Uint32Array
   f32!: Float32Array
+  private views = new Map<DType, TypedArray>()
   private top: number
   private end = 0
   private readonly lists = new Map<number, HeapBlock[]>()
@@ -39,7 +41,23 @@ export class Heap {
     this.i32 = new Int32Array(buffer)
     this.u32 = new Uint32Array(buffer)
     this.f32 = new Float32Array(buffer)
+    this.views = new Map<DType, TypedArray>([
+      ['float32', this.f32],
+      ['int32', this.i32],
+      ['bool', this.u8],
+    ])
     this.end = buffer.byteLength
+  }
+
+  /** The memory as elements of a type, to be indexed by address / bytesOf(dtype). */
+  elements(dtype: DType): TypedArray {
+    let view = this.views.get(dtype)
+    if (!view) {
+      const { buffer } = this.memory
+      view = arrayOn(dtype, buffer, 0, Math.floor(buffer.byteLength / bytesOf(dtype)))
+      this.views.set(dtype, view)
+    }
+    return view
   }
 
   /** At least `bytes`; contents undefined. May grow the memory. */

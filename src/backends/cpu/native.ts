@@ -3,9 +3,10 @@
  * storages share slabs; a block given back by free() serves the next storage of its size.
  */
 import { cores, env, loadAddon, rawBuffer, runtime } from '#platform'
-import { arrayOn, bytesOf, type DType, type TypedArray } from '../../core/dtype.js'
+import { arrayOn, bytesOf, type DType, dtypes, type TypedArray } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import type { Backend, Executable, Storage } from '../backend.js'
+import { fillHost, type HostStorage, readHost, writeHost } from '../host.js'
 import type { Graph } from '../ir.js'
 import { executableOf } from './encode.js'
 import {
@@ -100,7 +101,7 @@ class Blocks {
   }
 }
 
-class NativeStorage implements Storage {
+class NativeStorage implements HostStorage {
   readonly backend: NativeBackend
   readonly dtype: DType
   readonly length: number
@@ -129,6 +130,21 @@ class NativeStorage implements Storage {
     this.edition++
     this.view ??= arrayOn(this.dtype, this.block.buffer, this.block.offset, this.length)
     return this.view
+  }
+  async read(offset?: number, count?: number): Promise<TypedArray> {
+    return this.readNow(offset, count)
+  }
+  readNow(offset?: number, count?: number): TypedArray {
+    const { edition } = this
+    const part = readHost(this, offset, count)
+    this.edition = edition // it was read only
+    return part
+  }
+  write(from: TypedArray | ((to: TypedArray) => void), offset?: number): void {
+    writeHost(this, from, offset)
+  }
+  fill(value: number, offset?: number, count?: number): void {
+    fillHost(this, value, offset, count)
   }
   free(): void {
     if (this.block && this.owned) this.backend.blocks.give(this.block)
@@ -259,7 +275,7 @@ function unbound(
 
 export class NativeBackend implements Backend {
   readonly name = 'native'
-  readonly dtypes: readonly DType[] = ['float32', 'int32', 'bool']
+  readonly dtypes: readonly DType[] = dtypes
   readonly addon: Addon
   readonly blocks: Blocks
   readonly isa: string
@@ -295,7 +311,7 @@ export class NativeBackend implements Backend {
       }
     }
     const storage = this.alloc(dtype, data.length)
-    storage.array().set(data)
+    storage.write(data)
     return storage
   }
 

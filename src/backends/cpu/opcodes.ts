@@ -36,7 +36,8 @@ const fusedNames =
   'ASINF ACOSF ATANF SINHF COSHF TANHF ASINHF ACOSHF ATANHF SIGMOIDF ERFF ERFCF ERFINVF FLOORF CEILF ROUNDF ' +
   'TRUNCF ISNANF ISINFF ISFINITEF EQF NEF LTF LEF GTF GEF ADDI SUBI MULI DIVI FLOORDIVI REMAINDERI FMODI MINI ' +
   'MAXI POWI NEGI ABSI SIGNI SQUAREI EQI NEI LTI LEI GTI GEI AND OR XOR NOT SHRI WHERE FTOI ITOF BTOF BTOI FTOB ' +
-  'ITOB RAND CHECK RSUMF RPRODF RMAXF RMINF RSUMI RPRODI RMAXI RMINI RANY RALL RDOTF FMSF FNMAF NDTRF'
+  'ITOB RAND CHECK RSUMF RPRODF RMAXF RMINF RSUMI RPRODI RMAXI RMINI RANY RALL RDOTF FMSF FNMAF NDTRF ' +
+  'HALFF BHALFF I8I U8I I32I FTOI32 FLOATF'
 /** Instructions of fused kernels, numbered from 1. */
 export const fusedOps: Readonly<Record<string, number>> = Object.fromEntries(
   fusedNames.split(' ').map((name, i) => [name, i + 1]),
@@ -44,4 +45,14 @@ export const fusedOps: Readonly<Record<string, number>> = Object.fromEntries(
 
 export const cells = { tanh: 0, relu: 1, lstm: 2, gru: 3 } as const
 export const modes = { set: 0, add: 1, mul: 2, max: 3, min: 4 } as const
-export const dtypeCodes = { float32: 0, int32: 1, bool: 2, float64: -1 } as const
+export const dtypeCodes = {
+  float32: 0,
+  int32: 1,
+  bool: 2,
+  float64: 3,
+  float16: 4,
+  bfloat16: 5,
+  int8: 6,
+  uint8: 7,
+  int64: 8,
+} as const

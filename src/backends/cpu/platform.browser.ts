@@ -13,6 +13,8 @@ const places: { readonly [file in WasmFile]: () => URL } = {
   'relaxed-order': () => new URL('./wasm/nabla-relaxed-order.wasm', import.meta.url),
   'simd-recurrent': () => new URL('./wasm/nabla-simd-recurrent.wasm', import.meta.url),
   'relaxed-recurrent': () => new URL('./wasm/nabla-relaxed-recurrent.wasm', import.meta.url),
+  'simd-wide': () => new URL('./wasm/nabla-simd-wide.wasm', import.meta.url),
+  'relaxed-wide': () => new URL('./wasm/nabla-relaxed-wide.wasm', import.meta.url),
   'simd-threads': () => new URL('./wasm/nabla-simd-threads.wasm', import.meta.url),
   'relaxed-threads': () => new URL('./wasm/nabla-relaxed-threads.wasm', import.meta.url),
 }

@@ -4,9 +4,17 @@
  * again, moves into that memory and stays.
  */
 import { runtime } from '#platform'
-import { arrayOn, bytesOf, type DType, newArray, type TypedArray } from '../../core/dtype.js'
+import {
+  arrayOn,
+  bytesOf,
+  type DType,
+  dtypes,
+  newArray,
+  type TypedArray,
+} from '../../core/dtype.js'
 import { BackendError, ValueError } from '../../core/errors.js'
 import type { Backend, Executable, Storage } from '../backend.js'
+import { fillHost, type HostStorage, readHost, writeHost } from '../host.js'
 import type { Graph } from '../ir.js'
 import { Core, giveNow, giveWith } from './core.js'
 import { executableOf } from './encode.js'
@@ -35,13 +43,7 @@ const USES = 8
 const KEEP = 64 * 2 ** 20
 const line = (bytes: number): number => Math.ceil(bytes / 64) * 64
 
-/** The core's memory as elements of the type, to be indexed by address / bytesOf(dtype). */
-function elements(core: Core, dtype: DType): TypedArray {
-  const { heap } = core
-  return dtype === 'float32' ? heap.f32 : dtype === 'int32' ? heap.i32 : heap.u8
-}
-
-class WasmStorage implements Storage {
+class WasmStorage implements HostStorage {
   readonly backend: WasmBackend
   readonly dtype: DType
   readonly length: number
@@ -79,13 +81,28 @@ class WasmStorage implements Storage {
       this.view = arrayOn(this.dtype, buffer, this.blocks[0]!.ptr, this.length)
     return this.view
   }
+  async read(offset?: number, count?: number): Promise<TypedArray> {
+    return this.readNow(offset, count)
+  }
+  readNow(offset?: number, count?: number): TypedArray {
+    const { edition } = this
+    const part = readHost(this, offset, count)
+    this.edition = edition // it was read only
+    return part
+  }
+  write(from: TypedArray | ((to: TypedArray) => void), offset?: number): void {
+    writeHost(this, from, offset)
+  }
+  fill(value: number, offset?: number, count?: number): void {
+    fillHost(this, value, offset, count)
+  }
 
   /** The address inside `core` after moving there; 0 for a storage that is outside and may stay there. */
   address(core: Core, stay: boolean): number {
     if (this.core === core) return this.blocks[0]!.ptr
     if (stay && !this.core && ++this.uses < USES) return 0
     const block = core.heap.take(Math.max(1, this.length * bytesOf(this.dtype)))
-    elements(core, this.dtype).set(this.array(), block.ptr / bytesOf(this.dtype))
+    core.heap.elements(this.dtype).set(this.array(), block.ptr / bytesOf(this.dtype))
     this.leave()
     this.core = core
     this.blocks.push(block)
@@ -96,7 +113,7 @@ class WasmStorage implements Storage {
   /** Copies elements from a host array into the core. */
   copyIn(core: Core, ptr: number, offset: number, count: number): void {
     const from = this.array()
-    const to = elements(core, this.dtype)
+    const to = core.heap.elements(this.dtype)
     const at = ptr / bytesOf(this.dtype)
     // For a few elements a loop is faster than the calls.
     if (count <= 32) for (let i = 0; i < count; i++) to[at + i] = from[offset + i]!
@@ -105,7 +122,7 @@ class WasmStorage implements Storage {
 
   /** Receives the first elements from an address of the core. */
   copyOut(core: Core, ptr: number, count: number): void {
-    const from = elements(core, this.dtype)
+    const from = core.heap.elements(this.dtype)
     const at = ptr / bytesOf(this.dtype)
     if (count > 4096 && !this.data && count === this.length) {
       const spare = this.backend.spares.take(`${this.dtype} ${count}`)
@@ -310,7 +327,7 @@ function checked(
 
 class WasmBackend implements Backend {
   readonly name = 'wasm'
-  readonly dtypes: readonly DType[] = ['float32', 'int32', 'bool']
+  readonly dtypes: readonly DType[] = dtypes
   core: Core
   private count = 1
   readonly spares = new Spares<string, TypedArray>(KEEP)

@@ -5,6 +5,7 @@
  * the axes A at 1) or SCALAR. A reduction over A gives a ROW value that the group may go on using; a reduction over
  * other axes is accumulated and known only when the kernel ends.
  */
+import { isFloat, isWide } from '../../core/dtype.js'
 import { type Shape, sameShape, sizeOf, stridesOf } from '../../core/shape.js'
 import { recordOf } from '../prims.js'
 import { NEVER, Order, type Ordered } from './order.js'
@@ -42,6 +43,9 @@ export class Group implements Ordered<Group> {
   enters = NEVER
   leaves = -1
 
+  /** Computes with 64 bits a value, or with 32; undefined while all of its values are bools. */
+  wide: boolean | undefined = undefined
+
   constructor(id: number, first: Value, space?: Shape, reduced: readonly number[] | null = null) {
     this.id = id
     this.values = [first]
@@ -59,6 +63,15 @@ export class Group implements Ordered<Group> {
     return this.values[this.values.length - 1]!
   }
 }
+
+/** Does a value want lanes of 64 bits, or of 32? Bools are at home in both. */
+function widthOf(n: Value): boolean | undefined {
+  if (isWide(n.dtype) || n.inputs.some((x) => isWide(x.dtype))) return true
+  return n.dtype === 'bool' && n.inputs.every((x) => x.dtype === 'bool') ? undefined : false
+}
+/** May these be computed together? */
+const sameWidth = (a: boolean | undefined, b: boolean | undefined) =>
+  a === undefined || b === undefined || a === b
 
 /** Values of a group, at most. */
 export const MAX_VALUES = 48
@@ -202,6 +215,7 @@ class Grouping {
     const g = new Group(this.groups.length, n, space)
     this.groups.push(g)
     n.group = g
+    g.wide = widthOf(n)
     this.order.append(g)
     this.added(g, n)
     return g
@@ -236,6 +250,7 @@ class Grouping {
       if (!how || this.operandsOf(g) > MAX_OPERANDS) continue
       home = g
       g.values.push(n)
+      g.wide ??= widthOf(n)
       g.reduced = how.reduced
       if (how.accumulate) g.accumulate(n)
       n.group = g
@@ -249,6 +264,7 @@ class Grouping {
     if (g.dead || !g.space || g.values.length >= this.maxValues) return undefined
     // A second computation starts groups of its own; what uses it may join them.
     if (n.fence !== undefined && n.fence !== g.values[0]!.fence) return undefined
+    if (!sameWidth(g.wide, widthOf(n))) return undefined
     const how = this.suits(g, n)
     if (!how) return undefined
     for (const x of n.inputs) if (x.base.group === g && !readable(g, n, x)) return undefined
@@ -299,7 +315,7 @@ class Grouping {
   private merge(a: Group, b: Group): boolean {
     if (a === b || a.dead || b.dead || !a.space || !b.space || !sameShape(a.space, b.space))
       return false
-    if (a.values[0]!.fence !== b.values[0]!.fence) return false
+    if (a.values[0]!.fence !== b.values[0]!.fence || !sameWidth(a.wide, b.wide)) return false
     if (a.values.length + b.values.length > this.maxValues) return false
     if (
       a.reduced &&
@@ -323,6 +339,7 @@ class Grouping {
     if (this.operandsOf(a) + this.operandsOf(b) > MAX_OPERANDS + 8) return false
     if (!this.order.merge(a, b)) return false
     a.reduced = rows
+    a.wide ??= b.wide
     for (const n of b.values) {
       a.values.push(n)
       n.group = a
@@ -371,7 +388,7 @@ class Grouping {
 
   /** add(matmul, row vector) and add(conv, a value a channel), where nobody else wants the bare product. */
   private foldBias(n: Value): boolean {
-    if (n.prim.op !== 'map' || n.prim.fn !== 'add' || n.dtype !== 'float32') return false
+    if (n.prim.op !== 'map' || n.prim.fn !== 'add' || !isFloat(n.dtype)) return false
     for (let i = 0; i < 2; i++) {
       const product = n.inputs[i]!
       const { base } = product

@@ -276,6 +276,7 @@ export class Kernels {
       outputs: [{ dtype: 'int32', strides: out, mode: 'set', value: 1 }],
       names: ['copy'],
       size: sizeOf(shape),
+      wide: false,
     }
     return {
       kind: 'fused',
@@ -433,6 +434,7 @@ class Builder {
       })),
       names: g.values.map((n) => ('fn' in n.prim ? n.prim.fn : n.prim.op)),
       size: sizeOf(space),
+      wide: g.wide === true,
     }
   }
 }
@@ -494,7 +496,7 @@ function contract(
   for (const v of outs) if (v >= 0) uses[v]!++
   const gone = new Set<number>()
   for (const s of steps) {
-    if (s.to !== 'float32') continue
+    if (s.to !== 'float32' && s.to !== 'float64') continue
     const sum = s.fn === 'add' || s.fn === 'sub'
     // A sum over the columns has one operand.
     if (!sum && s.fn !== 'sum') continue
@@ -502,7 +504,7 @@ function contract(
       const v = s.args[i]!
       const product = v >= 0 ? steps[v]! : undefined
       if (!product || uses[v] !== 1) continue
-      if ((product.fn !== 'mul' && product.fn !== 'square') || product.to !== 'float32') continue
+      if ((product.fn !== 'mul' && product.fn !== 'square') || product.to !== s.to) continue
       const [a, b = a] = product.args as [number, number?]
       if (sum) {
         if (product.cls !== s.cls) continue

@@ -1,5 +1,5 @@
 /** A graph as a plan: groups in order, their memory, and the steps that they take. */
-import type { DType } from '../../core/dtype.js'
+import { type DType, rangeOf } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
 import type { Graph, Prim } from '../ir.js'
@@ -42,12 +42,8 @@ function injective(shape: Shape, strides: readonly number[]): boolean {
 function identity(fn: 'sum' | 'prod' | 'max' | 'min', dtype: DType): number {
   if (fn === 'sum') return 0
   if (fn === 'prod') return 1
-  const sign = fn === 'max' ? -1 : 1
-  return dtype === 'float32'
-    ? sign * Number.POSITIVE_INFINITY
-    : fn === 'max'
-      ? -2147483648
-      : 2147483647
+  const [least, most] = rangeOf(dtype)
+  return fn === 'max' ? least : most
 }
 
 /** The value that a primitive changes some elements of, if it lies as the result does: it may be done in its memory. */

@@ -97,6 +97,8 @@ export interface KernelBody {
   readonly names: readonly string[]
   /** Places of the space. */
   readonly size: number
+  /** Computed with 64 bits a value: float64 and int64; otherwise with 32. */
+  readonly wide: boolean
 }
 
 export interface FusedKernel {

@@ -3,7 +3,7 @@
  * few instructions on registers over values that lie in memory in any case. Less is read and written, and no more
  * memory is in use at any time.
  */
-import { bytesOf } from '../../core/dtype.js'
+import { bytesOf, isFloat } from '../../core/dtype.js'
 import { sameShape, stridesOf } from '../../core/shape.js'
 import type { MapFn } from '../ir.js'
 import { type Group, isRow, MAX_OPERANDS, readable } from './groups.js'
@@ -25,7 +25,7 @@ interface Recipe {
 }
 
 const isProduct = ({ prim, dtype }: Value) =>
-  prim.op === 'map' && (prim.fn === 'mul' || prim.fn === 'square') && dtype === 'float32'
+  prim.op === 'map' && (prim.fn === 'mul' || prim.fn === 'square') && isFloat(dtype)
 const sums = ({ prim }: Value) =>
   prim.op === 'reduce' || (prim.op === 'map' && (prim.fn === 'add' || prim.fn === 'sub'))
 const draws = (g: Group) => g.values.some((n) => n.prim.op === 'random')

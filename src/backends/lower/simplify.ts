@@ -1,5 +1,5 @@
 /** Rewrites a graph into equal, fewer values: dead code, repeated work, constants, no-ops. */
-import { type DType, isFloat } from '../../core/dtype.js'
+import { arrayFrom, type DType, isFloat, readNumber } from '../../core/dtype.js'
 import { type Shape, sameShape } from '../../core/shape.js'
 import type { Graph, Prim } from '../ir.js'
 import { infer } from '../prims.js'
@@ -20,8 +20,7 @@ const numberOf = (v: Value) => (v.prim as { value: number }).value
 
 /** A constant as its type would hold it. */
 function rounded(value: number, dtype: DType): number {
-  if (dtype === 'float32') return Math.fround(value)
-  return dtype === 'int32' ? value | 0 : value
+  return readNumber(dtype, arrayFrom(dtype, [value]), 0)
 }
 
 /** Equal in every part; NaN is itself, 0 is not -0. */
@@ -131,7 +130,12 @@ class Simplifier {
     const alone = (x: Value) => (sameShape(x.shape, shape) && x.dtype === dtype ? x : undefined)
     switch (prim.op) {
       case 'map': {
-        if (shape.length === 0 && prim.fn !== 'copy' && inputs.every((x) => isConst(x))) {
+        if (
+          shape.length === 0 &&
+          prim.fn !== 'copy' &&
+          inputs.every((x) => isConst(x) && x.dtype !== 'int64') &&
+          dtype !== 'int64'
+        ) {
           const f = mapFunction(prim.fn, inputs[inputs.length - 1]!.dtype, dtype)
           const v = inputs.map(numberOf)
           return this.constant(rounded(f(v[0]!, v[1] ?? 0, v[2] ?? 0), dtype), dtype)

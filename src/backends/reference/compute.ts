@@ -1,4 +1,14 @@
-import { newArray, type TypedArray } from '../../core/dtype.js'
+import {
+  arrayFrom,
+  bigints,
+  type DType,
+  isFloat,
+  isHalf,
+  newArray,
+  numbersOf,
+  rangeOf,
+  type TypedArray,
+} from '../../core/dtype.js'
 import { BackendError, IndexError } from '../../core/errors.js'
 import { philox } from '../../core/philox.js'
 import { type Shape, sizeOf, stridesOf } from '../../core/shape.js'
@@ -15,29 +25,40 @@ function broadcastStrides(shape: Shape, to: Shape): number[] {
   return to.map((_, a) => (a < extra || shape[a - extra] === 1 ? 0 : own[a - extra]!))
 }
 
-const start: Record<ReduceFn, number> = {
-  sum: 0,
-  prod: 1,
-  max: Number.NEGATIVE_INFINITY,
-  min: Number.POSITIVE_INFINITY,
-}
+const start = { sum: 0, prod: 1 }
 /** Two values into one; NaN wins over every number. */
-function combine(fn: ReduceFn, int: boolean): (a: number, b: number) => number {
+function combine(fn: ReduceFn, dtype: DType): (a: number, b: number) => number {
+  if (dtype === 'int64')
+    return mapFunction(
+      ({ sum: 'add', prod: 'mul', max: 'maximum', min: 'minimum' } as const)[fn],
+      dtype,
+      dtype,
+    ) as (a: number, b: number) => number
+  const int = !isFloat(dtype)
   if (fn === 'sum') return int ? (a, b) => (a + b) | 0 : (a, b) => a + b
   if (fn === 'prod') return int ? Math.imul : (a, b) => a * b
   return fn === 'max' ? Math.max : Math.min
 }
-/** The value that an int32 or bool reduction starts from. */
+/** The value that a reduction starts from. */
 function startOf(fn: ReduceFn, dtype: Node['dtype']): number {
   if (dtype === 'bool') return fn === 'max' || fn === 'sum' ? 0 : 1
-  if (dtype === 'int32' && fn === 'max') return -2147483648
-  if (dtype === 'int32' && fn === 'min') return 2147483647
+  if (fn === 'max') return rangeOf(dtype)[0]
+  if (fn === 'min') return rangeOf(dtype)[1]
   return start[fn]
 }
+/** The same as an element. */
+function bigStart(fn: ReduceFn, dtype: DType): number {
+  const x = startOf(fn, dtype)
+  if (dtype !== 'int64') return x
+  // The largest int64 is no number.
+  return (
+    fn === 'min' ? bigints(arrayFrom(dtype, [2n ** 63n - 1n])) : arrayFrom(dtype, [x])
+  )[0] as number
+}
 type Put = Extract<Prim, { op: 'put' }>['mode']
-function merge(mode: Put, int: boolean): (a: number, b: number) => number {
+function merge(mode: Put, dtype: DType): (a: number, b: number) => number {
   if (mode === 'set') return (_, b) => b
-  return combine(({ add: 'sum', mul: 'prod', max: 'max', min: 'min' } as const)[mode], int)
+  return combine(({ add: 'sum', mul: 'prod', max: 'max', min: 'min' } as const)[mode], dtype)
 }
 /** Does b beat a, so that the first of equals and NaN stay? */
 const beats = (fn: 'max' | 'min', a: number, b: number) =>
@@ -53,7 +74,10 @@ function checkIndex(n: Node, value: number, extent: number): number {
   return value
 }
 
-/** The value of one node from those of its inputs; of several outputs that one, whose shape and type are then the node's. */
+/**
+ * The value of one node from those of its inputs; of several outputs that one, whose shape and type are then the node's.
+ * Half types are computed with in double precision and rounded once.
+ */
 export function compute(
   n: Node,
   args: readonly TypedArray[],
@@ -61,11 +85,34 @@ export function compute(
   offsets: readonly number[],
   which = 0,
 ): TypedArray {
+  const { dtype, prim } = n
+  const size = sizeOf(n.shape)
+  const numbers = args.map((a, i) => numbersIn(n.inputs[i]!.dtype, a))
+  if (!isHalf(dtype)) return fill(n, numbers, inputs, offsets, newArray(dtype, size), which)
+  const given =
+    prim.op === 'input'
+      ? inputs.map((a, i) => (i === prim.index ? numbersOf(dtype, a) : a))
+      : inputs
+  return arrayFrom(dtype, fill(n, numbers, given, offsets, new Float64Array(size), which))
+}
+const numbersIn = (dtype: DType, data: TypedArray) =>
+  isHalf(dtype) ? numbersOf(dtype, data) : data
+
+/** Writes the elements of a node; half types are given and written as numbers, int64 as bigints. */
+function fill(
+  n: Node,
+  args: readonly TypedArray[],
+  inputs: readonly TypedArray[],
+  offsets: readonly number[],
+  out: TypedArray,
+  which: number,
+): TypedArray {
   const { prim, shape, dtype } = n
-  const out = newArray(dtype, sizeOf(shape))
+  const big = dtype === 'int64'
+  /** A number as an element. */
+  const element = (x: number) => (big ? arrayFrom(dtype, [x])[0]! : x)
   const [x, y, z] = args
   const inShape = (i: number): Shape => n.inputs[i]!.shape
-  const int = dtype !== 'float32' && dtype !== 'float64'
   switch (prim.op) {
     case 'input': {
       const from = inputs[prim.index]!
@@ -76,7 +123,7 @@ export function compute(
       return out
     }
     case 'const':
-      return out.fill(dtype === 'bool' ? Number(Boolean(prim.value)) : prim.value)
+      return out.fill(element(dtype === 'bool' ? Number(Boolean(prim.value)) : prim.value))
     case 'iota':
       each(shape, (at, i) => {
         out[i] = at[prim.axis]!
@@ -109,14 +156,15 @@ export function compute(
       return out
     case 'reduce': {
       // Sums are kept in double precision until the end.
-      const f = combine(prim.fn, int)
+      const f = combine(prim.fn, dtype)
       const strides = stridesOf(shape).map((s, a) => (prim.axes.includes(a) ? 0 : s))
-      const total = new Float64Array(out.length).fill(startOf(prim.fn, dtype))
+      const total = big ? out : new Float64Array(out.length)
+      total.fill(bigStart(prim.fn, dtype))
       each(inShape(0), (at, i) => {
         const p = place(at, strides)
         total[p] = f(total[p]!, x![i]!)
       })
-      out.set(total)
+      if (total !== out) out.set(total)
       return out
     }
     case 'argreduce': {
@@ -156,7 +204,7 @@ export function compute(
     }
     case 'place': {
       if (y) out.set(y)
-      else out.fill(prim.fill)
+      else out.fill(element(prim.fill))
       const own = stridesOf(shape)
       const base = place(prim.view.offset, own)
       each(prim.view.shape, (at, i) => {
@@ -186,7 +234,7 @@ export function compute(
         const batch = Math.floor(i / (rows * cols))
         const r = at[at.length - 2]!
         const c = at[at.length - 1]!
-        let sum = 0
+        let sum = element(0)
         for (let k = 0; k < inner; k++)
           sum += x![(batch * rows + r) * inner + k]! * y![(batch * inner + k) * cols + c]!
         out[i] = sum
@@ -205,7 +253,7 @@ export function compute(
     case 'put': {
       out.set(x!)
       const own = stridesOf(shape)
-      const f = merge(prim.mode, int)
+      const f = merge(prim.mode, dtype)
       for (const k of y!) checkIndex(n, k, shape[prim.axis]!)
       each(inShape(2), (at, i) => {
         const p = place(at, own) + (y![at[prim.axis]!]! - at[prim.axis]!) * own[prim.axis]!
@@ -224,7 +272,7 @@ export function compute(
     case 'scatter': {
       out.set(x!)
       const own = stridesOf(shape)
-      const f = merge(prim.mode, int)
+      const f = merge(prim.mode, dtype)
       each(inShape(1), (at, i) => {
         const k = checkIndex(n, y![i]!, shape[prim.axis]!)
         const p = place(at, own) + (k - at[prim.axis]!) * own[prim.axis]!
@@ -237,7 +285,7 @@ export function compute(
       const step = own[prim.axis]!
       const arg = prim.fn === 'argmax' || prim.fn === 'argmin'
       const fn = arg ? (prim.fn === 'argmax' ? 'max' : 'min') : (prim.fn as ReduceFn)
-      const f = combine(fn, int)
+      const f = combine(fn, dtype)
       // The index is that of the last element which reaches the extreme so far; NaN stays.
       const reaches = (a: number, b: number) =>
         Number.isNaN(b) || (!Number.isNaN(a) && (fn === 'max' ? b >= a : b <= a))

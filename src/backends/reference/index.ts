@@ -6,12 +6,13 @@ import { type DType, dtypes, newArray, type TypedArray } from '../../core/dtype.
 import { BackendError } from '../../core/errors.js'
 import { show, sizeOf } from '../../core/shape.js'
 import type { Backend, Executable, Storage } from '../backend.js'
+import { fillHost, type HostStorage, hostArray, readHost, writeHost } from '../host.js'
 import { endCall, type Graph, type HostArray, type Node, type Prim } from '../ir.js'
 import { outputsOf, type Typed } from '../prims.js'
 import { compute } from './compute.js'
 import { each, place } from './coordinates.js'
 
-class HostStorage implements Storage {
+class ArrayStorage implements HostStorage {
   readonly backend: Backend
   readonly dtype: DType
   readonly length: number
@@ -26,6 +27,18 @@ class HostStorage implements Storage {
     if (!this.data)
       throw new BackendError({ op: 'tensor', rule: 'the tensor has been disposed of' })
     return this.data
+  }
+  async read(offset?: number, count?: number): Promise<TypedArray> {
+    return readHost(this, offset, count)
+  }
+  readNow(offset?: number, count?: number): TypedArray {
+    return readHost(this, offset, count)
+  }
+  write(from: TypedArray | ((to: TypedArray) => void), offset?: number): void {
+    writeHost(this, from, offset)
+  }
+  fill(value: number, offset?: number, count?: number): void {
+    fillHost(this, value, offset, count)
   }
   free(): void {
     this.data = undefined
@@ -96,12 +109,12 @@ class ReferenceExecutable implements Executable {
     outputs: readonly Storage[],
     offsets: readonly number[] = [],
   ): void {
-    const arrays = inputs.map((s) => s.array())
+    const arrays = inputs.map(hostArray)
     const values = runGraph(this.graph, arrays, offsets)
     let next = 0
     this.graph.outputs.forEach(({ into }, i) => {
       const value = values[i]!
-      if (into === undefined) outputs[next++]!.array().set(value)
+      if (into === undefined) outputs[next++]!.write(value)
       else store(value, this.graph.inputs[into]!, arrays[into]!, offsets[into] ?? 0)
     })
   }
@@ -113,14 +126,14 @@ class ReferenceExecutable implements Executable {
 
 let instance: Backend | undefined
 
-/** Plain loops over JavaScript arrays; the one backend with float64. */
+/** Plain loops over JavaScript arrays. */
 export function referenceBackend(): Backend {
   if (instance) return instance
   const backend: Backend = {
     name: 'reference',
     dtypes,
-    alloc: (dtype, length) => new HostStorage(backend, dtype, newArray(dtype, length)),
-    from: (dtype, data) => new HostStorage(backend, dtype, data),
+    alloc: (dtype, length) => new ArrayStorage(backend, dtype, newArray(dtype, length)),
+    from: (dtype, data) => new ArrayStorage(backend, dtype, data),
     compile: (graph) => new ReferenceExecutable(graph),
     info: () => ({ backend: 'reference', threads: 1 }),
     threads: 1,
