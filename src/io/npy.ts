@@ -35,6 +35,7 @@ const nameOf = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [k
  * float16 becomes float32, whole numbers int32. Both orders of bytes and of axes are read.
  * @throws FileError for another format, a truncated or corrupt file, whole numbers that int32 does not hold, and types
  * other than numbers and booleans
+ * @example parseNpy(serializeNpy(tensor([[1, 2]]))) // [[1, 2]]
  */
 export function parseNpy(bytes: Uint8Array, options: { name?: string } = {}): Tensor {
   const { name = 'npy' } = checkOptions('parseNpy', options, ['name'])
@@ -127,6 +128,7 @@ const ENDING = '.npy'
 /**
  * The tensors of a .npz file (numpy.savez, numpy.savez_compressed) by their names.
  * @throws FileError for a damaged archive, one that needs more than `maxBytes`, and arrays that `parseNpy` refuses
+ * @example parseNpz(serializeNpz({ a: tensor([1, 2]) })).a // [1, 2]
  */
 export function parseNpz(
   bytes: Uint8Array,

@@ -195,11 +195,12 @@ function readHeader(bytes: Uint8Array): {
 }
 
 /**
- * The tensors of a safetensors file. float64 keeps its bits (see below), float16 and bfloat16 become float32, whole
+ * The tensors of a safetensors file. float64 keeps its bits, float16 and bfloat16 become float32, whole
  * numbers int32. A float64 tensor is on the reference backend where the current one does not hold that type;
  * `model.loadStateDict` converts.
  * @throws FileError that names the tensor and what is wrong: a truncated or corrupt file, bytes that are no tensor's,
  * a name that comes twice, whole numbers that int32 does not hold, types that nabla does not read
+ * @example parseSafetensors(serializeSafetensors({ w: tensor([1, 2]) })).tensors.w // [1, 2]
  */
 export function parseSafetensors(bytes: Uint8Array): {
   tensors: Record<string, Tensor>

@@ -210,7 +210,7 @@ export function scatterChart(points: Record<string, Points>, options: ChartOptio
 /**
  * Bars by name, such as the gradient norms of layers; from 0, or from below the least on a logarithmic axis.
  * @throws ValueError when there is no bar
- * @example barChart({ conv1: 0.3, conv2: 0.1, fc: 0.02 }, { y: 'gradient norm' })
+ * @example barChart({ conv1: 0.3, conv2: 0.1, fc: 0.02 }, { y: 'gradient norm' }).startsWith('<svg') // true
  */
 export function barChart(
   values: Record<string, number>,

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as data from 'nabla/data'
+import * as io from 'nabla/io'
 import * as models from 'nabla/models'
 import * as fft from 'nabla/fft'
 import * as linalg from 'nabla/linalg'
@@ -10,6 +11,7 @@ import * as nn from 'nabla/nn'
 import * as special from 'nabla/special'
 import * as nabla from 'nabla'
 import * as optim from 'nabla/optim'
+import * as plot from 'nabla/plot'
 import * as train from 'nabla/train'
 import * as vision from 'nabla/vision'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -17,6 +19,8 @@ import { sources, src } from './sources.js'
 
 /** What an example may name: everything public, and the entries by their names. */
 const scope: Record<string, unknown> = {
+  ...io,
+  ...plot,
   ...data,
   ...vision,
   ...models,
