@@ -54,6 +54,18 @@ program
 const backends = () =>
   new Option('--backend <name>', 'where to compute').choices(['native', 'wasm', 'reference'])
 
+/** Options that were not given keep their values, so that the run ends with the same bits as one that was never stopped. */
+async function resumeRun(name: string | undefined, given: { resume: string }): Promise<void> {
+  const { readConfig, runRecipe } = await import('./recipe.js')
+  const { task, options } = readConfig(given.resume)
+  if (name !== undefined && name !== task)
+    program.error(`error: the run in ${given.resume} is one of ${task}, not of ${name}`)
+  const whole = { ...options, ...given }
+  if (task === 'digits') return (await import('./digits.js')).trainDigits(whole as never)
+  const { loadRecipe } = await import('./recipes.js')
+  return runRecipe(await loadRecipe(task), whole)
+}
+
 const train = program
   .command('train')
   .description('train a network on real data')
@@ -72,18 +84,12 @@ const train = program
   .option('--json', 'one JSON object a line, the last one with the result')
   .action(async (name: string | undefined, options) => {
     const { listRecipes, loadRecipe } = await import('./recipes.js')
-    const { readConfig, runRecipe } = await import('./recipe.js')
     if (options.resume !== undefined) {
-      const { task, options: before } = readConfig(options.resume)
-      if (name !== undefined && name !== task)
-        program.error(`error: the run in ${options.resume} is one of ${task}, not of ${name}`)
-      // Options that were not given keep their values, so that the run ends with the same bits as one that was never stopped.
       const { seed: _, ...more } = options
-      const whole = { ...before, ...more }
-      if (task === 'digits') return (await import('./digits.js')).trainDigits(whole as never)
-      return runRecipe(await loadRecipe(task), whole)
+      return resumeRun(name, more)
     }
     if (name === undefined) return listRecipes()
+    const { runRecipe } = await import('./recipe.js')
     await runRecipe(await loadRecipe(name), options)
   })
 train
@@ -113,8 +119,16 @@ train
   .option('--out <folder>', 'where to save the run (default: runs/digits-<time>)')
   .option('--limit <n>', 'only the first n training images', whole(1))
   .option('--quick', 'few images, to see that everything runs')
+  .option('--resume <run>', 'continue the stopped run of this folder')
   .option('--json', 'one JSON object a line, the last one with the result')
-  .action(async (options) => (await import('./digits.js')).trainDigits(options))
+  .action(async (options, command: Command) => {
+    if (options.resume === undefined) return (await import('./digits.js')).trainDigits(options)
+    // Defaults of the command line are no wishes.
+    const given = Object.entries(options).filter(
+      ([name]) => command.getOptionValueSource(name) === 'cli',
+    )
+    return resumeRun('digits', Object.fromEntries(given) as { resume: string })
+  })
 
 program
   .command('predict')

@@ -101,6 +101,19 @@ describe('a run that was stopped goes on with --resume, with the bits of one tha
       )
     expect(epochs(part)).toEqual(epochs(whole))
   }, 120_000)
+  test('digits too, by either command', async () => {
+    const folder = scratch()
+    const given = ['train', 'digits', '--data', smallData(), '--epochs', '30', '--threads', '1']
+    const [whole, part] = [join(folder, 'whole'), join(folder, 'part')]
+    expect(nabla([...given, '--out', whole]).status).toBe(0)
+    await stopped([...given, '--out', part], 'SIGINT', /epoch +2\/30/)
+    await stopped(['train', 'digits', '--resume', part], 'SIGINT', /epoch +6\/30/)
+    const last = nabla(['train', '--resume', part])
+    expect([last.stderr, last.status]).toEqual(['', 0])
+    const weights = (run: string) => readFileSync(join(run, 'model.safetensors'))
+    expect(weights(part).equals(weights(whole))).toBe(true)
+    expect(epochs(part)).toEqual(epochs(whole))
+  }, 120_000)
   test('a second Ctrl-C ends at once', async () => {
     const out = join(scratch(), 'run')
     const end = await stopped(args(smallData(), out), 'SIGINT', /epoch +2\/60/, true)
