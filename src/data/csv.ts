@@ -161,7 +161,7 @@ export interface CsvDatasetOptions extends CsvOptions {
   /** The column that makes y; without one the examples are x alone. */
   target?: string | number
   /**
-   * What y is: 'number' (float32), or 'class' (int32, classes in sorted order). When not given, it is 'class' if
+   * What y is: 'number', of type `dtype`, or 'class' (int32, classes in sorted order). When not given, it is 'class' if
    * some cell is not a number.
    */
   targetType?: 'number' | 'class'
@@ -169,10 +169,7 @@ export interface CsvDatasetOptions extends CsvOptions {
   classes?: readonly string[]
   /** The number that an empty cell, NA or NaN stands for. Such cells are errors when not given; as a class always. */
   missing?: number
-  /**
-   * The type of x, and of y where it is a number; float32 when not given. Cells that it cannot hold are errors. Tensors of
-   * a type that the current backend does not hold are on the reference backend.
-   */
+  /** The type of x, and of y where it is a number; float32 when not given. Cells that it cannot hold are errors. */
   dtype?: 'float32' | 'float64'
 }
 const datasetOptions: OptionNames<CsvDatasetOptions> = {

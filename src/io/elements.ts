@@ -93,8 +93,8 @@ function arrayOf(
 }
 
 /**
- * The tensor of elements in a file. float64 stays float64: where the current backend does not hold it, the tensor is on
- * the reference backend, and `model.loadStateDict` takes it from there.
+ * The tensor of elements in a file. A type that the current backend does not hold is on the reference backend, and
+ * `model.loadStateDict` takes it from there.
  * @throws FileError
  */
 export function tensorOf(

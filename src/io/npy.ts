@@ -31,9 +31,9 @@ const kinds: Record<string, ElementKind> = {
 const nameOf = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [kind, name]))
 
 /**
- * The tensor of a .npy file. float64 keeps its bits (on the reference backend where the current one does not hold it),
- * float16 becomes float32, whole numbers int32. Both orders of bytes and of axes are read.
- * @throws FileError for another format, a truncated or corrupt file, whole numbers that int32 does not hold, and types
+ * The tensor of a .npy file. Its type is kept; int16 and uint16 become int32, uint32 and uint64 int64.
+ * Both orders of bytes and of axes are read.
+ * @throws FileError for another format, a truncated or corrupt file, whole numbers from 2^63 on, and types
  * other than numbers and booleans
  * @example parseNpy(serializeNpy(tensor([[1, 2]]))) // [[1, 2]]
  */

@@ -195,11 +195,10 @@ function readHeader(bytes: Uint8Array): {
 }
 
 /**
- * The tensors of a safetensors file. float64 keeps its bits, float16 and bfloat16 become float32, whole
- * numbers int32. A float64 tensor is on the reference backend where the current one does not hold that type;
- * `model.loadStateDict` converts.
+ * The tensors of a safetensors file. Types are kept with all their bits; I16 and U16 become int32, U32 and U64
+ * int64. `model.loadStateDict` converts to the types of the model.
  * @throws FileError that names the tensor and what is wrong: a truncated or corrupt file, bytes that are no tensor's,
- * a name that comes twice, whole numbers that int32 does not hold, types that nabla does not read
+ * a name that comes twice, whole numbers from 2^63 on, types that nabla does not read
  * @example parseSafetensors(serializeSafetensors({ w: tensor([1, 2]) })).tensors.w // [1, 2]
  */
 export function parseSafetensors(bytes: Uint8Array): {
