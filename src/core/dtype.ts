@@ -34,6 +34,9 @@ export type NumberArray = ArrayOf[Exclude<DType, 'int64'>]
 export type TypedArray = NumberArray
 /** What users give and get. */
 export type HostArray = NumberArray | BigInt64Array
+/** Elements as numbers, where charts and files of images need no more than their 53 bits. */
+export const asNumbers = (data: HostArray): NumberArray =>
+  data instanceof BigInt64Array ? Float64Array.from(data, Number) : data
 
 const info = {
   float32: { bytes: 4, kind: 'float', array: Float32Array },

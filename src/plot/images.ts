@@ -1,4 +1,5 @@
 /** Tensors as pictures: filters, feature maps, digits in a grid. */
+import { asNumbers } from '../core/dtype.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { encodeBytes } from '../core/png.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
@@ -43,7 +44,7 @@ export function imageGrid(t: Tensor, options: GridOptions = {}): Uint8Array {
     })
   const [height, width] = [shape[shape.length - 2]!, shape[shape.length - 1]!]
   const colors = shape.length === 4 && shape[1] === 3 ? 3 : 1
-  const values = t.toTypedArray()
+  const values = asNumbers(t.toTypedArray())
   const plane = height * width
   const count = values.length / (plane * colors)
   const { columns = Math.ceil(Math.sqrt(count)), gap = 2, range = 'each' } = options

@@ -1,4 +1,5 @@
 /** What charts take: lists of numbers, typed arrays and tensors. */
+import { asNumbers } from '../core/dtype.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { Tensor } from '../ops/tensor.js'
 
@@ -8,7 +9,7 @@ export type Numbers = ArrayLike<number> | Tensor
 export type Matrix = readonly ArrayLike<number>[] | Tensor
 
 export const numbersOf = (values: Numbers): ArrayLike<number> =>
-  values instanceof Tensor ? (values.toTypedArray() as ArrayLike<number>) : values
+  values instanceof Tensor ? asNumbers(values.toTypedArray()) : values
 
 /** @throws ShapeError unless there are rows, of one length above 0 */
 export function rowsOf(op: string, matrix: Matrix): readonly ArrayLike<number>[] {
@@ -17,7 +18,7 @@ export function rowsOf(op: string, matrix: Matrix): readonly ArrayLike<number>[]
     if (matrix.rank !== 2)
       throw new ShapeError({ op, rule: 'a matrix has two axes', got: show(matrix.shape) })
     const [n, m] = matrix.shape as [number, number]
-    const flat = matrix.toTypedArray() as Float32Array
+    const flat = asNumbers(matrix.toTypedArray())
     rows = Array.from({ length: n }, (_, i) => flat.subarray(i * m, (i + 1) * m))
   } else rows = matrix
   const width = rows[0]?.length ?? 0

@@ -1,5 +1,6 @@
 /** Images from and to files. */
 import { readBytes, writeAtomic } from '#host'
+import { asNumbers } from '../core/dtype.js'
 import { ShapeError, show } from '../core/errors.js'
 import {
   type ColorMode,
@@ -50,7 +51,7 @@ export function toPng(x: Tensor): Uint8Array {
       rule: 'an image has shape (H, W) or (C, H, W) with 1 to 4 channels',
       got: show(x.shape),
     })
-  return encodePng(fromPlanes(x.toTypedArray() as ArrayLike<number>, c, h, w))
+  return encodePng(fromPlanes(asNumbers(x.toTypedArray()), c, h, w))
 }
 
 /** Reads a PNG or JPEG file, for Node; see `fromImage`. @throws FileError */

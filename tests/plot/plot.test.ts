@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decode } from 'fast-png'
 import { relu, tanh, tensor } from 'nabla'
+import { toPng } from 'nabla/vision'
+import { dtypes } from '../../src/core/dtype.js'
 import {
   barChart,
   boxChart,
@@ -280,6 +282,27 @@ describe('PNG', () => {
     expect(decode(readFileSync(join(folder, 'a.png'))).width).toBe(640)
     await expect(saveChart(join(folder, 'a.jpg'), svg)).rejects.toThrow('must end in .svg or .png')
   })
+})
+
+test.each(dtypes)('tensors of %s are drawn', (dtype) => {
+  const t = tensor(
+    [
+      [0, 1],
+      [1, 0],
+    ],
+    { dtype },
+  )
+  const flat = tensor([0, 1, 1], { dtype })
+  expect(lineChart({ a: flat })).toBe(lineChart({ a: [0, 1, 1] }))
+  expect(histogramChart(flat)).toBe(histogramChart([0, 1, 1]))
+  expect(heatMapChart(t)).toBe(
+    heatMapChart([
+      [0, 1],
+      [1, 0],
+    ]),
+  )
+  expect([...decode(imageGrid(t, { scale: 1, gap: 0 })).data]).toEqual([0, 255, 255, 0])
+  expect([...decode(toPng(t)).data]).toEqual([0, 255, 255, 0])
 })
 
 test('images stand in a grid', () => {
