@@ -1,4 +1,5 @@
-/** What the workflows call is there: scripts, their commands, npm scripts, other workflows. */
+/** What the workflows call is there: scripts, their commands, npm scripts, other workflows; and `npm ci` takes the lock files. */
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -35,4 +36,11 @@ test('what the install script loads is in the package', () => {
   }
   follow(scripts.install!.replace('node scripts/', ''))
   expect(files).toEqual(expect.arrayContaining([...wanted].map((script) => `scripts/${script}`)))
+})
+
+test.each(['.', 'docs'])('npm ci takes the lock file of %s, which names no address', (place) => {
+  const args = ['ci', '--dry-run', '--ignore-scripts', '--offline', '--no-audit', '--no-fund']
+  const { status, stderr } = spawnSync('npm', args, { cwd: join(root, place), encoding: 'utf8' })
+  expect(status, stderr).toBe(0)
+  expect(readFileSync(join(root, place, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved"/)
 })
