@@ -1,6 +1,6 @@
 import { sumTo, expand } from '../ops/broadcast.js'
 import { add } from '../ops/arithmetic.js'
-import { isFloat } from '../core/dtype.js'
+import { isFloat, isHalf } from '../core/dtype.js'
 import { GradError, ShapeError, show } from '../core/errors.js'
 import { checkOptions, kinds, readOptions } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
@@ -30,15 +30,26 @@ export const hooks: {
 
 type Cotangents = (Tensor | null)[]
 
+/** Marks what gradients of half types compute; checkpoints count from 1. */
+const HALVES = -1
+
 /** The gradients of one node's inputs; null where none is needed. */
 function vjpOf(node: GradNode, cts: Cotangents, createGraph: boolean): (Tensor | null)[] {
   const { op, inputs, outputs, attrs } = node
   const needed = inputs.map((t) => t.requiresGrad)
-  const body = (ct: Cotangents, ins: readonly Tensor[], outs: readonly Tensor[]) => {
+  // Half types are computed with in float32, as forward, and the gradients rounded once. What the rule needs it makes of
+  // the half types again: float32 that forward has made must not be kept for it.
+  const halves = op.halves !== true && [...inputs, ...outputs].some((t) => isHalf(t.dtype))
+  const seen = halves ? unhalved : (t: Tensor) => t
+  const body = (ct: Cotangents, ins: readonly Tensor[], outs: readonly Tensor[]) =>
+    withState('autocast', undefined, () =>
+      halves && state.fence === 0
+        ? withState('fence', HALVES, () => rule(ct, ins, outs))
+        : rule(ct, ins, outs),
+    )
+  const rule = (ct: Cotangents, ins: readonly Tensor[], outs: readonly Tensor[]) => {
     const single = outs.length === 1
     const call = op.vjp as (...args: unknown[]) => readonly (Tensor | null | undefined)[]
-    // Half types are computed with in float32, as forward, and the gradients rounded once.
-    const seen = op.halves === true ? (t: Tensor) => t : unhalved
     const given = ct.map((t) => t && seen(t))
     const made = outs.map(seen)
     const grads = call(single ? given[0] : given, ins.map(seen), single ? made[0] : made, attrs)

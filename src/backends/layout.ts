@@ -83,3 +83,17 @@ export function constantOf(n: Node): Node | undefined {
   if (n.prim.op === 'view' || n.prim.op === 'reshape') return constantOf(n.inputs[0]!)
   return undefined
 }
+
+/** Does every place of the view hit an element of its own? */
+export function injective(shape: Shape, strides: readonly number[]): boolean {
+  const axes = shape
+    .map((n, a) => ({ n, s: Math.abs(strides[a]!) }))
+    .filter((x) => x.n > 1)
+    .sort((a, b) => a.s - b.s)
+  let span = 0
+  for (const { n, s } of axes) {
+    if (s <= span) return false
+    span += s * (n - 1)
+  }
+  return true
+}

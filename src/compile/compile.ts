@@ -319,7 +319,9 @@ export function compile<A extends unknown[], R>(
       treeKey(args, isTensor, (t) => {
         tensors.push(t)
         return `${t.signature ?? signature(t)}${t.requiresGrad ? '!' : ''}`
-      }) + (state.gradEnabled ? '' : '~')
+      }) +
+      (state.gradEnabled ? '' : '~') +
+      (state.autocast ?? '')
     let list = variants.get(key)
     if (!list) {
       list = []
@@ -369,10 +371,12 @@ export function compile<A extends unknown[], R>(
   const compiled = Object.assign(call, {
     async async(...args: A): Promise<R> {
       if (plain()) return fn(...args)
-      const { gradEnabled } = state
+      const { gradEnabled, autocast } = state
       const { inTurn } = await import('../backends/cpu/later.js')
       return inTurn(() => {
-        const [variant, tensors] = withState('gradEnabled', gradEnabled, () => find(args))
+        const [variant, tensors] = withState('autocast', autocast, () =>
+          withState('gradEnabled', gradEnabled, () => find(args)),
+        )
         return runLater(variant, tensors) as Promise<R>
       })
     },

@@ -1,6 +1,7 @@
 /** The door: every operation is one `defineOp` block and every call goes through `apply`. */
 import { arrayFrom, type DType, isFloat, isHalf, resultType } from '../core/dtype.js'
 import { DTypeError } from '../core/errors.js'
+import { autocastTable } from './autocast.js'
 import type { Shape } from '../core/shape.js'
 import { type Move, moved, runCached } from './eager.js'
 import { backendOf, fromData, type GradNode, Tensor } from './tensor.js'
@@ -165,7 +166,17 @@ function ofHalves(spec: OpRule): OpRule['forward'] {
   }
 }
 
-function apply(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
+/** The inputs as autocast wants them. */
+function autocasted(spec: OpRule, inputs: Tensor[]): Tensor[] {
+  const how = autocastTable[spec.name]
+  if (!how) return inputs
+  const to = how === 'half' ? state.autocast! : 'float32'
+  // float64 stays what it is.
+  return inputs.map((t) => (t.dtype === 'float32' || isHalf(t.dtype) ? toType(t, to) : t))
+}
+
+function apply(spec: OpRule, given: Tensor[], attrs: object): Tensors {
+  const inputs = state.autocast ? autocasted(spec, given) : given
   if (state.met) for (const t of inputs) if (t.requiresGrad) state.met(t)
   const track = state.gradEnabled && spec.differentiable !== false && inputs.some(needsGrad)
   // Composed operations leave the gradient to the operations inside.
@@ -178,8 +189,11 @@ function apply(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
   const profile = state.recorder ? undefined : state.profile
   profile?.begin(spec.name)
   state.path.push(spec.name)
-  const enabled = state.gradEnabled
-  if (!inner) state.gradEnabled = false
+  const { gradEnabled, autocast } = state
+  if (!inner) {
+    state.gradEnabled = false
+    state.autocast = undefined
+  }
   try {
     if (inner) outputs = spec.forward(inputs, attrs)
     else if (state.recorder) outputs = fresh(rule.forward(inputs, attrs), inputs)
@@ -187,7 +201,8 @@ function apply(spec: OpRule, inputs: Tensor[], attrs: object): Tensors {
     if (state.inspect && !state.recorder)
       state.inspect(spec.name, inputs, isList(outputs) ? outputs : [outputs])
   } finally {
-    state.gradEnabled = enabled
+    state.gradEnabled = gradEnabled
+    state.autocast = autocast
     state.path.pop()
     profile?.end(outputs! === undefined ? [] : isList(outputs) ? outputs : [outputs])
   }

@@ -4,6 +4,7 @@ import { add } from './arithmetic.js'
 import { ShapeError, show } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
 import { defineOp } from './define.js'
+import { map } from './forms.js'
 import { einsum, matmul } from './linalg.js'
 import type { Tensor } from './tensor.js'
 
@@ -45,8 +46,9 @@ export const linear = defineOp({
   },
   forward: ([x, weight, bias]) => {
     const y = matmul(x!, swap(weight!))
-    return bias ? add(y, bias) : y
+    return bias ? map('add', y, bias) : y
   },
+  halves: true,
   vjp: (ct, [x, weight, bias]) => {
     const rows = (t: Tensor) => reshape(t, [-1, t.shape[t.rank - 1]!])
     const g =

@@ -1,8 +1,8 @@
 /** Operations that move elements: shapes, axes, slices, joins. Eagerly most of them are views without a copy. */
 import { permute, reshape } from './broadcast.js'
 import type { View } from '../backends/ir.js'
-import { viewLayout } from '../backends/layout.js'
-import type { NumberArray } from '../core/dtype.js'
+import { injective, viewLayout } from '../backends/layout.js'
+import { isHalf, type NumberArray } from '../core/dtype.js'
 import { ShapeError } from '../core/errors.js'
 import {
   isContiguous,
@@ -13,7 +13,7 @@ import {
   sizeOf,
   stridesOf,
 } from '../core/shape.js'
-import { defineMove, defineOp, type Grads, operand, type TensorLike } from './define.js'
+import { defineMove, defineOp, type Grads, operand, type TensorLike, toType } from './define.js'
 import { assignEager, moved } from './eager.js'
 import { filled, type Tensor } from './tensor.js'
 import { prim } from './trace.js'
@@ -27,8 +27,15 @@ export const placed = defineOp({
   name: 'placed',
   formula: 'y[view(i)] += x[i]',
   args: (x: Tensor, v: View, shape: Shape) => ({ inputs: [x], attrs: { view: v, shape } }),
-  forward: ([x], { view: v, shape }) =>
-    prim({ op: 'place', shape, view: v, fill: 0, accumulate: true }, [x!]),
+  forward: ([x], { view: v, shape }) => {
+    const place = (t: Tensor) =>
+      prim({ op: 'place', shape, view: v, fill: 0, accumulate: true }, [t])
+    // Half types are not added up as they are.
+    const { strides } = viewLayout(v, stridesOf(shape), 0)
+    if (!isHalf(x!.dtype) || injective(v.shape, strides)) return place(x!)
+    return toType(place(toType(x!, 'float32')), x!.dtype)
+  },
+  halves: true,
   // A stretch of memory is written into zeros by a copy, one program for all places of it.
   eager: ([x], { view: v, shape }) => {
     if (!x!.storage) return undefined
@@ -73,6 +80,7 @@ export const viewed = defineMove({
   formula: 'y[i] = x[view(i)]',
   args: (x: Tensor, v: View) => ({ inputs: [x], attrs: { view: v, from: x.shape } }),
   move: (_, { view: v }) => ({ op: 'view', view: v }),
+  halves: true,
   vjp: (ct, _inputs, _y, { view: v, from }): Grads => [placed(ct, v, from)],
   example: (m) => [
     [m.of([1, 2, 3]), { shape: [2], offset: [1], axes: [[[0, 1]]] }],

@@ -1,6 +1,7 @@
 /** What holds for the whole process at this moment: who records, whether gradients are recorded, names for messages. */
 import type { Backend } from '../backends/backend.js'
 import type { Node } from '../backends/ir.js'
+import type { DType } from '../core/dtype.js'
 import { TraceError, ValueError } from '../core/errors.js'
 import type { Tensor } from './tensor.js'
 
@@ -53,6 +54,8 @@ export const state: {
   replay: Replay | undefined
   /** Marks the nodes of a second computation, which must not be merged with the first; 0: none. */
   fence: number
+  /** The half type of products; see autocast.ts. */
+  autocast: DType | undefined
 } = {
   recorder: undefined,
   gradEnabled: true,
@@ -67,6 +70,7 @@ export const state: {
   met: undefined,
   replay: undefined,
   fence: 0,
+  autocast: undefined,
 }
 
 const scopes: { readonly [key in keyof typeof state]?: string } = {
@@ -74,6 +78,7 @@ const scopes: { readonly [key in keyof typeof state]?: string } = {
   scope: 'tidy',
   inspect: 'detectAnomaly',
   replay: 'checkpoint',
+  autocast: 'autocast',
 }
 
 /** Runs `f` with some of the state changed, and puts it back however `f` ends. @throws ValueError when f is async */

@@ -48,3 +48,4 @@ export {
   StepLR,
 } from './schedules.js'
 export { LBFGS, type LBFGSOptions } from './lbfgs.js'
+export { GradScaler, type GradScalerOptions } from './scaler.js'

@@ -4,7 +4,7 @@ import { BackendError } from '../../core/errors.js'
 import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
 import type { Graph, Prim } from '../ir.js'
 import { flopsOf, outputsOf, recordOf } from '../prims.js'
-import { viewLayout } from '../layout.js'
+import { injective, viewLayout } from '../layout.js'
 import { type Group, makeGroups, MAX_VALUES } from './groups.js'
 import { type KernelHost, Kernels } from './kernel.js'
 import { Memory } from './memory.js'
@@ -23,20 +23,6 @@ import { recompute } from './recompute.js'
 import { type Schedule, schedule } from './schedule.js'
 import { simplify, type Values } from './simplify.js'
 import { type Operand, operandAt, rowMajor, Value } from './value.js'
-
-/** Does every place of the view hit an element of its own? */
-function injective(shape: Shape, strides: readonly number[]): boolean {
-  const axes = shape
-    .map((n, a) => ({ n, s: Math.abs(strides[a]!) }))
-    .filter((x) => x.n > 1)
-    .sort((a, b) => a.s - b.s)
-  let span = 0
-  for (const { n, s } of axes) {
-    if (s <= span) return false
-    span += s * (n - 1)
-  }
-  return true
-}
 
 /** What a reduction over nothing gives. */
 function identity(fn: 'sum' | 'prod' | 'max' | 'min', dtype: DType): number {
