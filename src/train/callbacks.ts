@@ -1,13 +1,12 @@
 /** Callbacks: stop training early, save checkpoints and logs, watch gradients, average weights. */
 import { ValueError } from '../core/errors.js'
 import { checkOptions, isPlainObject, showValue } from '../core/options.js'
-import { appendBytes, removeFile, writeAtomic } from '../io/files.js'
+import { removeFile, writeAtomic } from '../io/files.js'
 import { Tensor } from '../ops/tensor.js'
-import type { BatchLog, Callback, EpochLog, Trainer } from './callback.js'
+import type { Callback, EpochLog, Trainer } from './callback.js'
 import { type AverageOptions, ExponentialMovingAverage } from '../optim/average.js'
 import { directionOf } from './metrics.js'
 import { type Inspection, inspectGradients } from './statistics.js'
-import { encodeEvents, encodeStart, type Scalars } from './tensorboard.js'
 
 const whole = (op: string, name: string, n: number, from = 1): number => {
   if (!(Number.isInteger(n) && n >= from))
@@ -300,79 +299,6 @@ export class PeriodicCheckpoint implements Callback {
         got: showValue(state),
       })
     this.written = [...state]
-  }
-}
-
-/** A cell of CSV: in quotes where it must be. RFC 4180. */
-const cell = (v: unknown): string => {
-  const text = `${v ?? ''}`
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-}
-
-/** Writes the epoch logs as CSV, all of them anew each time, so that a resumed run has each epoch once. */
-export class CsvLog implements Callback {
-  readonly last = true
-  private readonly path: string
-  constructor(path: string) {
-    this.path = path
-  }
-  onEpochEnd(t: Trainer): void {
-    const columns = [...new Set(t.history.flatMap((l) => Object.keys(l)))]
-    const rows = t.history.map((l) => columns.map((c) => cell(l[c])).join(','))
-    writeAtomic(this.path, `${[columns.map(cell).join(','), ...rows].join('\n')}\n`)
-  }
-}
-
-/** Writes the epoch logs as JSON lines; numbers that JSON has no word for (NaN, infinities) as text. */
-export class JsonLog implements Callback {
-  readonly last = true
-  private readonly path: string
-  constructor(path: string) {
-    this.path = path
-  }
-  onEpochEnd(t: Trainer): void {
-    const text = (_key: string, v: unknown) =>
-      typeof v === 'number' && !Number.isFinite(v) ? `${v}` : v
-    writeAtomic(this.path, t.history.map((l) => `${JSON.stringify(l, text)}\n`).join(''))
-  }
-}
-
-let files = 0
-/**
- * Writes the loss of every n-th step and the numbers of every epoch as TensorBoard events into a folder, each at once.
- * A resumed run writes a new file, which tells TensorBoard to drop the events after the checkpoint.
- */
-export class TensorBoard implements Callback {
-  readonly last = true
-  private readonly path: string
-  private readonly every: number
-  constructor(folder: string, options: { every?: number } = {}) {
-    const { every = 10 } = checkOptions('TensorBoard', options, ['every'])
-    this.every = whole('TensorBoard', 'every', every)
-    // Two runs in one second have two files.
-    const unique = `${Math.floor(Date.now() / 1000)}.${Math.floor(performance.timeOrigin % 1e9)}.${files++}`
-    this.path = `${folder.replace(/\/$/, '')}/events.out.tfevents.${unique}.nabla`
-  }
-  private add(step: number, scalars: Scalars): void {
-    appendBytes(this.path, encodeEvents(step, scalars, Date.now() / 1000))
-  }
-  onTrainStart(t: Trainer): void {
-    appendBytes(this.path, encodeStart(t.step, Date.now() / 1000))
-  }
-  onBatchEnd(_t: Trainer, log: BatchLog): void {
-    if (log.step % this.every === 0) this.add(log.step, { 'loss/step': log.loss })
-  }
-  onEpochEnd(_t: Trainer, log: EpochLog): void {
-    const { epoch, ...rest } = log
-    const scalars: Scalars = {}
-    for (const [name, v] of Object.entries(rest))
-      if (v !== undefined)
-        scalars[
-          /^val[A-Z0-9]/.test(name)
-            ? `validation/${name[3]!.toLowerCase()}${name.slice(4)}`
-            : `train/${name}`
-        ] = v
-    this.add(epoch, scalars)
   }
 }
 

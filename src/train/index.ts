@@ -18,7 +18,16 @@ export {
   predictions,
 } from './evaluate.js'
 export * from './fit.js'
+export * from './logs.js'
 export * from './lrFinder.js'
+export {
+  auc,
+  ConfusionMatrix,
+  meanAbsoluteError,
+  meanSquaredError,
+  r2,
+  topKAccuracy,
+} from './measures.js'
 export * from './metrics.js'
 export type { ClassWeight } from './prepare.js'
 export { ProgressBars } from './progress.js'
