@@ -70,7 +70,7 @@ function vjpOf(node: GradNode, cts: Cotangents, createGraph: boolean): (Tensor |
   })
 }
 
-/** Every node behind the roots that is not older than `since`, the latest first. */
+/** Every node that the roots were computed by and that is not older than `since`, the latest first. */
 export function collect(roots: readonly Tensor[], since = 0): GradNode[] {
   const seen = new Set<GradNode>()
   const stack: GradNode[] = []
@@ -127,9 +127,9 @@ export function walk(
       if (node.freed)
         throw new GradError({
           op,
-          rule: 'the graph of a backward walk is freed after it',
-          got: `a second walk through ${node.op.name}`,
-          fix: 'Compute the loss anew, or pass { retainGraph: true } the first time.',
+          rule: `${op} was called twice on the same graph, and the graph is freed after the first call`,
+          got: `the second call at ${node.op.name}`,
+          fix: 'Compute the loss again, or pass { retainGraph: true } the first time.',
         })
       node.inputs.forEach((t, i) => {
         if (t.version !== node.versions[i])
@@ -168,14 +168,14 @@ function checkRoot(op: string, t: Tensor, ct: Tensor | null | undefined): void {
   if (!t.requiresGrad)
     throw new GradError({
       op,
-      rule: 'the tensor must come from something that requires a gradient',
+      rule: 'the tensor must be computed from a tensor that requires a gradient',
       got: `a tensor of shape ${show(t.shape)} without history`,
       fix: 'Set requiresGrad on the inputs; results of compiled functions and of noGrad carry no history.',
     })
   if (!ct && t.size !== 1)
     throw new ShapeError({
       op,
-      rule: 'only a tensor of one element has a gradient without being told its cotangent',
+      rule: 'only a tensor of one element can be differentiated without the gradient of the result (ct)',
       got: show(t.shape),
       fix: 'Reduce it first: loss.mean().backward(), or pass the gradient of the output.',
     })

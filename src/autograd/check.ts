@@ -66,7 +66,7 @@ export function gradCheck(
               op,
               rule: 'the result must be float64, as the inputs are',
               got: t.dtype,
-              fix: 'A tensor made inside of the function takes part: make it from the inputs.',
+              fix: 'A tensor that is made inside of the function has another type: make it from the inputs.',
             })
           weights[k] ??= fromData(spread(t.size, k), t.shape, 'float64', reference)
         })
@@ -91,7 +91,7 @@ export function gradCheck(
           if (!(Math.abs(own - want) <= atol + rtol * Math.abs(want)))
             throw new GradError({
               op,
-              rule: `the gradient of input ${i} must be that of the differences`,
+              rule: `the gradient of input ${i} must be that of the finite differences`,
               got: `${own} at element ${j}, where the differences give ${want}`,
               fix: 'A vjp is wrong, or the function has a kink or a detach there.',
             })

@@ -10,7 +10,7 @@ import { backendOf, onStorage, Tensor } from '../ops/tensor.js'
 import { nodeOf, reachable } from '../ops/trace.js'
 import { ended, state, withState } from '../ops/state.js'
 import { compareWithEager, compareTraces, type Traced } from './debug.js'
-import { type Box, FunctionRecorder, type Guard } from './recorder.js'
+import { type Capture, FunctionRecorder, type Guard } from './recorder.js'
 
 export interface CompileOptions {
   /** Keep gradients that the function itself clears before `backward`, so that they can be read after it. */
@@ -50,7 +50,7 @@ const isTensor = (v: unknown): v is Tensor => v instanceof Tensor
 interface Variant {
   /** What was traced, for debug. */
   traced: Traced
-  boxes: Box[]
+  captures: Capture[]
   below: number[]
   guards: Guard[]
   executable: Executable | undefined
@@ -59,7 +59,7 @@ interface Variant {
   /** The result tree: numbers stand for outputs, tensors for themselves. */
   finish: (outputs: Tensor[], args: readonly Tensor[]) => unknown
   /** Boxes whose memory changes. */
-  written: Box[]
+  written: Capture[]
   /** What looks at the state of things after each run. */
   after: readonly (() => void)[]
   backend: Backend
@@ -75,7 +75,7 @@ class OutputRef {
 }
 const isOutputRef = (v: unknown): v is OutputRef => v instanceof OutputRef
 
-/** Runs the function with a recorder in the place of the backend; `add` takes the tensors that it returns. */
+/** Runs the function with a recorder instead of the backend; `add` takes the tensors that it returns. */
 function record(
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
@@ -91,9 +91,9 @@ function record(
   for (const f of recorder.waiting) f()
   return { recorder, result }
 }
-const tracedBy = ({ nodes, boxes }: FunctionRecorder): Traced => ({
+const tracedBy = ({ nodes, captures }: FunctionRecorder): Traced => ({
   nodes: [...nodes],
-  captured: boxes.map((b) => b.tensor),
+  captured: captures.map((b) => b.tensor),
 })
 
 function trace(
@@ -111,13 +111,13 @@ function trace(
   }
   const { recorder, result } = record(fn, args, add)
   const traced = tracedBy(recorder)
-  const written = recorder.boxes.filter((b) => b.written && b.written !== b.node)
+  const written = recorder.captures.filter((b) => b.written && b.written !== b.node)
   if (written.length > 0) {
-    const boxesOn = new Map<Storage | undefined, number>()
-    for (const { tensor } of recorder.boxes)
-      boxesOn.set(tensor.storage, (boxesOn.get(tensor.storage) ?? 0) + 1)
+    const capturesOn = new Map<Storage | undefined, number>()
+    for (const { tensor } of recorder.captures)
+      capturesOn.set(tensor.storage, (capturesOn.get(tensor.storage) ?? 0) + 1)
     for (const { tensor } of written)
-      if (boxesOn.get(tensor.storage) !== 1)
+      if (capturesOn.get(tensor.storage) !== 1)
         throw new TraceError({
           op: 'compile',
           rule: 'a tensor that the function changes must not also be read through a view made outside of it',
@@ -127,7 +127,7 @@ function trace(
   // What becomes of gradients: thrown away, or given back to their tensors.
   const grads: { owner: (args: readonly Tensor[]) => Tensor; ref: OutputRef | null }[] = []
   for (const entry of recorder.grads.values()) {
-    const { current, initial, owner, cleared, box } = entry
+    const { current, initial, owner, cleared, capture } = entry
     if (current === initial && !(cleared && current === null)) continue
     if (!current || (cleared && !keepGrads)) grads.push({ owner, ref: null })
     else if (current.recorder !== recorder)
@@ -135,13 +135,13 @@ function trace(
         op: 'compile',
         rule: 'a gradient set by the function must be computed by it',
       })
-    else if (box && !cleared && box.tensor.isContiguous) {
-      box.written = current.node!
-      written.push(box)
+    else if (capture && !cleared && capture.tensor.isContiguous) {
+      capture.written = current.node!
+      written.push(capture)
     } else grads.push({ owner, ref: add(current.node!) })
   }
-  for (const box of written)
-    outputs.push({ node: box.written!, into: (box.node.prim as { index: number }).index })
+  for (const capture of written)
+    outputs.push({ node: capture.written!, into: (capture.node.prim as { index: number }).index })
 
   const effects = recorder.nodes.filter((n) => n.prim.op === 'host')
   const order = reachable(recorder.nodes, [
@@ -149,21 +149,21 @@ function trace(
     ...outputs.map((o) => o.node),
     ...written.map((b) => b.node),
   ])
-  // Number anew the boxes that the program needs.
+  // The captured tensors that the program needs are numbered again.
   const needed = new Set(order)
-  const boxes = recorder.boxes.filter((b) => needed.has(b.node))
-  const renumber = new Map(boxes.map((b, i) => [(b.node.prim as { index: number }).index, i]))
+  const captures = recorder.captures.filter((b) => needed.has(b.node))
+  const renumber = new Map(captures.map((b, i) => [(b.node.prim as { index: number }).index, i]))
   for (const o of outputs) if (o.into !== undefined) o.into = renumber.get(o.into)!
-  boxes.forEach((b, index) => {
+  captures.forEach((b, index) => {
     ;(b.node as { prim: Prim }).prim = { ...b.node.prim, index } as Prim
   })
   const backend = backendOf('compile', [
     ...tensors,
-    ...boxes.filter((b) => b.tensor.storage).map((b) => b.tensor),
+    ...captures.filter((b) => b.tensor.storage).map((b) => b.tensor),
   ])
   const executable =
     outputs.length > 0 || effects.length > 0
-      ? backend.compile({ inputs: boxes.map((b) => b.node), nodes: order, outputs, effects })
+      ? backend.compile({ inputs: captures.map((b) => b.node), nodes: order, outputs, effects })
       : undefined
   // A written gradient that is kept lives in memory that every run uses again.
   const keptRefs = new Set(grads.flatMap((g) => (g.ref ? [g.ref.index] : [])))
@@ -171,16 +171,16 @@ function trace(
     fresh[i]!.keep = backend.alloc(fresh[i]!.node.dtype, sizeOf(fresh[i]!.shape))
   return {
     traced,
-    boxes,
-    below: boxes.map((b) => reach(b.tensor.shape, b.tensor.strides).below),
+    captures,
+    below: captures.map((b) => reach(b.tensor.shape, b.tensor.strides).below),
     guards: recorder.guards,
     executable,
     fresh,
     written,
     after: recorder.after,
     backend,
-    storages: new Array(boxes.length),
-    offsets: new Array(boxes.length),
+    storages: new Array(captures.length),
+    offsets: new Array(captures.length),
     finish(made, now) {
       for (const { owner, ref } of grads) owner(now).rawGrad = ref ? made[ref.index]! : null
       return treeMap(result, isOutputRef, (ref) => made[ref.index]!)
@@ -188,14 +188,14 @@ function trace(
   }
 }
 
-/** Does the program serve the state of things? Fills in where its boxes are. */
+/** Can the program be used for this call? Fills in where its captured tensors are. */
 function fits(v: Variant, args: readonly Tensor[]): boolean {
   for (const { read, value } of v.guards) if (!Object.is(read(), value)) return false
-  for (let i = 0; i < v.boxes.length; i++) {
-    const box = v.boxes[i]!
-    const t = box.find(args)
-    if (!t?.storage || t.requiresGrad !== box.requiresGrad) return false
-    if ((t.signature ?? signature(t)) !== box.signature) return false
+  for (let i = 0; i < v.captures.length; i++) {
+    const capture = v.captures[i]!
+    const t = capture.find(args)
+    if (!t?.storage || t.requiresGrad !== capture.requiresGrad) return false
+    if ((t.signature ?? signature(t)) !== capture.signature) return false
     v.storages[i] = t.storage
     v.offsets[i] = t.offset - v.below[i]!
   }
@@ -222,7 +222,7 @@ function describe(v: Variant, title: string): string {
     `${title}, backend ${v.backend.name}`,
     ...list(
       'reads',
-      v.boxes.filter((b) => !written.has(b)).map((b) => b.tensor),
+      v.captures.filter((b) => !written.has(b)).map((b) => b.tensor),
     ),
     ...list(
       'updates',
@@ -254,8 +254,8 @@ async function runLater(v: Variant, args: readonly Tensor[]): Promise<unknown> {
 
 /** What follows a run. */
 function done(v: Variant, args: readonly Tensor[], storages: readonly Storage[]): unknown {
-  for (const box of v.written) {
-    const t = box.find(args)
+  for (const capture of v.written) {
+    const t = capture.find(args)
     if (t) t.version++
   }
   for (const f of v.after) f()
@@ -268,7 +268,7 @@ function done(v: Variant, args: readonly Tensor[], storages: readonly Storage[])
 /**
  * Traces `fn` once for each signature of its arguments and runs it as one program from then on.
  *
- * **What is read anew at each call.** The elements of tensors: of arguments, and of every tensor from outside that `fn`
+ * **What is read again at each call.** The elements of tensors: of arguments, and of every tensor from outside that `fn`
  * reads or writes (parameters, gradients, optimizer state, running statistics, the random generator). They are captured
  * when they are met and changed in place. The learning rate and what schedules move are tensors as well.
  *
@@ -360,7 +360,7 @@ export function compile<A extends unknown[], R>(
     const again = record(fn as never, args, () => new OutputRef(0)).recorder
     compareTraces(variant.traced, tracedBy(again))
     const written = variant.written.map((b) => b.find(tensors)!)
-    const graded = variant.boxes.map((b) => b.tensor)
+    const graded = variant.captures.map((b) => b.tensor)
     return compareWithEager(
       written,
       graded,

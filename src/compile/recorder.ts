@@ -7,7 +7,7 @@ import type { Recorder } from '../ops/state.js'
 import { tracedTensor } from '../ops/trace.js'
 
 /** A tensor outside of the function that the program reads or writes in place. */
-export interface Box {
+export interface Capture {
   node: Node
   /** Finds the tensor for a run: itself, an argument, or the gradient that some tensor has by then. */
   find: (args: readonly Tensor[]) => Tensor | null
@@ -17,7 +17,7 @@ export interface Box {
   /** The value that it has in the end, when the function changes it. */
   written?: Node
   tensor: Tensor
-  /** The traced tensor that stands for it, when it is an argument. */
+  /** The traced tensor that represents it, when it is an argument. */
   standIn?: Tensor
 }
 
@@ -31,7 +31,7 @@ export interface GradEntry {
   current: Tensor | null
   /** The traced stand-in of the gradient found at the start. */
   initial: Tensor | null
-  box: Box | undefined
+  capture: Capture | undefined
 }
 
 /** A fact that the function depends on, and what it is called when it has changed. */
@@ -45,86 +45,86 @@ export interface Guard {
 export class FunctionRecorder implements Recorder {
   readonly tracesUser = true
   readonly nodes: Node[] = []
-  readonly boxes: Box[] = []
+  readonly captures: Capture[] = []
   readonly grads = new Map<Tensor, GradEntry>()
   readonly guards: Guard[] = []
   readonly after: (() => void)[] = []
-  private readonly byTensor = new Map<Tensor, Box>()
+  private readonly byTensor = new Map<Tensor, Capture>()
   /** The traced stand-ins of the arguments, and which they are. */
   private readonly argIndex = new Map<Tensor, number>()
 
   /** The captured tensor whose value a node is or was. */
-  private readonly owners = new Map<Node, Box>()
+  private readonly owners = new Map<Node, Capture>()
 
-  private addBox(tensor: Tensor, find: Box['find']): Box {
+  private addCapture(tensor: Tensor, find: Capture['find']): Capture {
     const own: Node = {
-      prim: inputPrim(this.boxes.length, tensor),
+      prim: inputPrim(this.captures.length, tensor),
       inputs: [],
       shape: tensor.shape,
       dtype: tensor.dtype,
       label: 'input',
     }
     this.nodes.push(own)
-    const box: Box = {
+    const capture: Capture = {
       node: own,
       find,
       signature: signature(tensor),
       requiresGrad: tensor.requiresGrad,
       tensor,
     }
-    this.boxes.push(box)
-    this.owners.set(own, box)
-    return box
+    this.captures.push(capture)
+    this.owners.set(own, capture)
+    return capture
   }
 
   /** The stand-in of the i-th tensor among the arguments. */
   argument(tensor: Tensor, i: number): Tensor {
-    const box = this.addBox(tensor, (args) => args[i]!)
-    const t = tracedTensor(box.node, this)
+    const capture = this.addCapture(tensor, (args) => args[i]!)
+    const t = tracedTensor(capture.node, this)
     t.requiresGrad = tensor.requiresGrad
     this.argIndex.set(t, i)
-    this.byTensor.set(t, box)
-    box.standIn = t
+    this.byTensor.set(t, capture)
+    capture.standIn = t
     return t
   }
 
-  private boxOf(t: Tensor): Box {
-    let box = this.byTensor.get(t)
-    if (!box) {
+  private captureOf(t: Tensor): Capture {
+    let capture = this.byTensor.get(t)
+    if (!capture) {
       if (!t.storage)
         throw new TraceError({
           op: 'compile',
           rule: 'a tensor made while tracing another program cannot be used',
           fix: 'Return it from the compiled function instead of keeping it in a variable.',
         })
-      box = this.addBox(t, () => t)
-      this.byTensor.set(t, box)
+      capture = this.addCapture(t, () => t)
+      this.byTensor.set(t, capture)
     }
-    return box
+    return capture
   }
 
   input(t: Tensor): Node {
-    const box = this.boxOf(t)
-    return box.written ?? box.node
+    const capture = this.captureOf(t)
+    return capture.written ?? capture.node
   }
 
   assign(t: Tensor, value: Node): void {
-    const box = t.recorder === this ? this.byTensor.get(t) : this.boxOf(t)
-    if (box) this.write(box, value)
+    const capture = t.recorder === this ? this.byTensor.get(t) : this.captureOf(t)
+    if (capture) this.write(capture, value)
     else if (isView(t.node!)) this.assignThrough(t.node!, value)
-    if (t.recorder === this && !box) t.node = value
+    if (t.recorder === this && !capture) t.node = value
   }
-  private write(box: Box, value: Node): void {
+  private write(capture: Capture, value: Node): void {
     const owner = this.owners.get(value)
     let own = value
-    if (owner && owner !== box) {
+    if (owner && owner !== capture) {
       // Views of the two must be told apart.
       own = node({ op: 'map', fn: 'copy' }, [value], undefined, 'assign')
       this.nodes.push(own)
     }
-    box.written = own
-    if (box.standIn) box.standIn.node = own
-    this.owners.set(own, box)
+    capture.written = own
+    if (capture.standIn) capture.standIn.node = own
+    this.owners.set(own, capture)
   }
   /** A value for some elements of a captured tensor: its value from now on is the old one with those in their places. */
   private assignThrough(view: Node, value: Node): void {
@@ -140,15 +140,15 @@ export class FunctionRecorder implements Recorder {
           )
         : node({ op: 'reshape', shape: base.shape }, [value], undefined, 'assign')
     this.nodes.push(whole)
-    const box = this.owners.get(base)
-    if (box && (box.written ?? box.node) === base) {
-      this.write(box, whole)
+    const capture = this.owners.get(base)
+    if (capture && (capture.written ?? capture.node) === base) {
+      this.write(capture, whole)
     } else if (isView(base)) this.assignThrough(base, whole)
     else
       throw new TraceError({
         op: 'assign',
         rule: 'inside of compile, a view that is assigned to must be one of a tensor from outside, made after its last change',
-        got: box ? 'a view made before the tensor was changed' : 'a view of a result',
+        got: capture ? 'a view made before the tensor was changed' : 'a view of a result',
         fix: 'Make the view where it is assigned to, or assign to the whole tensor.',
       })
   }
@@ -162,12 +162,12 @@ export class FunctionRecorder implements Recorder {
         cleared: false,
         current: null,
         initial: null,
-        box: undefined,
+        capture: undefined,
       }
       if (now) {
         const { owner } = entry
-        entry.box = this.addBox(now, (args) => owner(args).rawGrad)
-        entry.current = entry.initial = tracedTensor(entry.box.node, this)
+        entry.capture = this.addCapture(now, (args) => owner(args).rawGrad)
+        entry.current = entry.initial = tracedTensor(entry.capture.node, this)
       }
       this.grads.set(t, entry)
     }

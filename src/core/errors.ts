@@ -58,7 +58,7 @@ function deepStack(error: Error): string {
   return error.stack ?? ''
 }
 
-/** The places of a stack with those in nabla's own files behind the others. */
+/** The lines of a stack, those of nabla's own files last. */
 function userFirst(stack: string): string {
   const all = placesIn(stack)
   if (home === undefined) return all.join('\n')

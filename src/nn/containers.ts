@@ -10,7 +10,7 @@ export type Layer = Module & { forward(x: Tensor): Tensor }
 
 /** @throws ValueError: a container of modules is not called itself */
 function noForward(op: string): never {
-  throw new ValueError({ op, rule: 'it has no forward', fix: 'Call its modules.' })
+  throw new ValueError({ op, rule: 'a list of modules has no forward', fix: 'Call its modules.' })
 }
 
 /** The modules of a container, under names of any kind. */
@@ -60,14 +60,14 @@ abstract class Ordered<M extends Module> extends Container<M> implements Iterabl
   get length(): number {
     return this[held].size
   }
-  /** The module at a place; negative places count from the end. @throws ValueError out of range */
+  /** The module at an index; negative indices count from the end. @throws ValueError out of range */
   at(i: number): M {
     const list = [...this]
     const m = list.at(i)
     if (!m)
       throw new ValueError({
         op: this.constructor.name,
-        rule: `places from ${-list.length} to ${list.length - 1}`,
+        rule: `the index must be from ${-list.length} to ${list.length - 1}`,
         got: `${i}`,
       })
     return m
@@ -143,7 +143,7 @@ export class ModuleDict<M extends Module = Module> extends Container<M> {
     if (!m)
       throw new ValueError({
         op: 'ModuleDict',
-        rule: `modules: ${this.keys().join(', ') || 'none'}`,
+        rule: `the modules are ${this.keys().join(', ') || 'none'}`,
         got: name,
       })
     return m

@@ -27,7 +27,7 @@ import { Module, type Parameter } from './module.js'
 
 export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular'
 export interface ConvLayerOptions<B extends boolean = boolean> extends ConvOptions, BiasOption<B> {
-  /** What stands in the padding. */
+  /** What the padding is filled with. */
   paddingMode?: PaddingMode
 }
 export interface ConvTransposeLayerOptions<B extends boolean = boolean>

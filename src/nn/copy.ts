@@ -63,7 +63,7 @@ function copied(value: unknown, done: Map<object, unknown>): unknown {
   if (value instanceof Module) (made as { [shown]?: () => void })[shown]?.()
   return made
 }
-/** Containers show their parts as properties anew. */
+/** Containers define the properties of their modules again. */
 export const shown: unique symbol = Symbol('nabla.shown')
 
 function remember<T>(done: Map<object, unknown>, from: object, to: T): T {

@@ -8,7 +8,7 @@ import { Module } from './module.js'
 const places = { p: kinds.number, inplace: kinds.inplace }
 
 interface DropoutLayer extends Module {
-  /** The probability; a compiled function is traced anew when it changes. */
+  /** The probability; when it changes, a compiled function is traced again. */
   p: number
   forward(x: Tensor): Tensor
 }

@@ -70,7 +70,7 @@ export const normal = (t: Tensor, mean = 0, std = 1, options: Drawn = {}): Tenso
   set(t, () => normalOf(t.shape, mean, std, options))
 
 /**
- * Normal numbers of [a, b] only, as if drawn anew outside of it: by the inverse of the distribution function.
+ * Normal numbers of [a, b] only, as if numbers outside of it were drawn again: by the inverse of the distribution function.
  * @throws ValueError unless a < b
  */
 export function truncatedNormal(

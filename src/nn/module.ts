@@ -333,7 +333,7 @@ export abstract class Module {
     if (strict && missing.length + unexpected.length > 0)
       throw new ValueError({
         op,
-        rule: 'names must agree',
+        rule: 'the saved names must be those of the model',
         got: [
           missing.length > 0 ? `missing ${missing.join(', ')}` : '',
           unexpected.length > 0 ? `unexpected ${unexpected.join(', ')}` : '',
@@ -382,7 +382,7 @@ export abstract class Module {
     }
     return this
   }
-  /** Calls `hook` after each forward of this module. Returns the way to stop that. */
+  /** Calls `hook` after each forward of this module. Returns a function that removes the hook. */
   onForward(hook: ForwardHook): () => void {
     const kept = this[inside]
     kept.hooks = [...kept.hooks, hook]

@@ -11,17 +11,17 @@ import { Tensor } from '../ops/tensor.js'
 import { full, tensor } from '../tensor/creation.js'
 
 /**
- * Rows of several sequences without padding: all that stand at place 0, then all at place 1, and so on, the longest
+ * Rows of several sequences without padding: all of time step 0, then all of time step 1, and so on, the longest
  * sequence first. A plain object, so that it can be an argument of a compiled function.
  */
 export interface PackedSequence {
   /** (rows, ...) */
   data: Tensor
-  /** How many sequences reach each place; never growing. */
+  /** How many sequences reach each time step; never growing. */
   batchSizes: readonly number[]
   /** int32 (B): the sequences from the longest to the shortest; null when they came in this order. */
   sortedIndices: Tensor | null
-  /** int32 (B): where each of the given sequences stands in that order. */
+  /** int32 (B): the position of each given sequence in that order. */
   unsortedIndices: Tensor | null
 }
 
@@ -36,7 +36,7 @@ interface EnforceSorted {
   enforceSorted?: boolean
 }
 interface Padding {
-  /** What stands behind the end of a sequence. */
+  /** The value after the end of a sequence. */
   paddingValue?: number
 }
 
@@ -77,7 +77,7 @@ export function packPaddedSequence(
   if (enforceSorted && !falls)
     throw new ValueError({
       op,
-      rule: 'lengths must not grow',
+      rule: 'lengths must be in descending order',
       got: `${list}`,
       fix: 'Pass { enforceSorted: false }.',
     })

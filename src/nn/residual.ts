@@ -1,4 +1,4 @@
-/** Blocks with a way around: y = f(x) + x. He et al., "Deep residual learning", 2015, https://arxiv.org/abs/1512.03385 */
+/** Residual blocks with a skip connection: y = f(x) + x. He et al., "Deep residual learning", 2015, https://arxiv.org/abs/1512.03385 */
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { relu } from '../ops/functions.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -9,7 +9,7 @@ import { add } from '../ops/arithmetic.js'
 import { BatchNorm2d } from './norm.js'
 
 export interface ResidualOptions {
-  /** What the way around does to x, where f changes its shape. */
+  /** The layer of the skip connection, where f changes the shape of x. */
   shortcut?: Layer | null
   /** Applied to the sum. */
   activation?: Layer | null
@@ -40,7 +40,7 @@ export class ResidualBlock extends Module {
 export interface BlockOptions {
   /** Of the 3x3 convolution that makes the image smaller. */
   stride?: number
-  /** The way around; a 1x1 convolution with batch norm unless given, where the shape changes. */
+  /** The skip connection; a 1x1 convolution with batch norm unless given, where the shape changes. */
   downsample?: Layer | null
 }
 
@@ -58,7 +58,7 @@ const skip = (from: number, to: number, { stride = 1, downsample }: BlockOptions
       : new Sequential(conv1x1(from, to, stride), new BatchNorm2d(to))
 
 /**
- * Two 3x3 convolutions with batch norm and a way around; torchvision's names.
+ * Two 3x3 convolutions with batch norm and a skip connection; torchvision's names.
  *
  * Shapes: (N, in, H, W) to (N, channels, ⌈H/stride⌉, ⌈W/stride⌉).
  * @example new BasicBlock(16, 32, { stride: 2 }).forward(zeros([2, 16, 8, 8])).shape // [2, 32, 4, 4]
@@ -86,7 +86,7 @@ export class BasicBlock extends Module {
 }
 
 /**
- * A 1x1, a 3x3 and a 1x1 convolution to four times the channels, with batch norm and a way around; torchvision's names.
+ * A 1x1, a 3x3 and a 1x1 convolution to four times the channels, with batch norm and a skip connection; torchvision's names.
  *
  * Shapes: (N, in, H, W) to (N, 4·channels, ⌈H/stride⌉, ⌈W/stride⌉).
  */

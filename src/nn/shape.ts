@@ -16,7 +16,7 @@ import type { Extents } from '../ops/window.js'
 import { showOptions } from './common.js'
 import { Module } from './module.js'
 
-/** Gives what it gets. As in PyTorch it may be made with any arguments, in the place of another layer. */
+/** Returns its input. As in PyTorch its constructor takes any arguments, so that it can replace another layer. */
 export class Identity extends Module {
   constructor(..._args: unknown[]) {
     super()

@@ -20,7 +20,7 @@ function factsOf<M extends object>(
   const open = m as Record<string, unknown>
   const parts = fieldsOf(m)
   const own = Object.keys(m).length
-  // A container holds parts that stand in no field.
+  // The modules of a container are in no field.
   const count = parts.length === own ? () => Object.keys(m).length : () => fieldsOf(m).length
   facts.push({ name: `the number of fields of ${name}`, read: count, value: parts.length })
   for (const [key, value] of parts) {
@@ -47,7 +47,7 @@ function within(value: unknown, name: string, facts: Fact[], above: readonly obj
 }
 
 /**
- * Has the function traced anew when a field of one of the modules is another than now: a replaced parameter or layer,
+ * Traces the function again when a field of one of the modules has changed: a replaced parameter or layer,
  * an option such as the p of dropout. Fields that the function itself changes are left out.
  */
 export function watch<M extends object>(

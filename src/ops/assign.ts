@@ -6,26 +6,30 @@ import { state } from './state.js'
 import { nodeOf, replaying } from './trace.js'
 
 /**
- * Writes `value` into the memory of `box`: parameters, optimizer state and running statistics change this way,
- * eagerly and in compiled programs. Views of the box see the change.
+ * Writes `value` into the memory of `target`: parameters, optimizer state and running statistics change this way,
+ * eagerly and in compiled programs. Views of the target see the change.
  * @throws ShapeError, DTypeError when they differ; GradError for a tensor with a history while gradients are recorded
  */
-export function assign(box: Tensor, value: Tensor): void {
-  if (!sameShape(box.shape, value.shape))
+export function assign(target: Tensor, value: Tensor): void {
+  if (!sameShape(target.shape, value.shape))
     throw new ShapeError({
       op: 'assign',
-      rule: `the value must have the shape ${show(box.shape)}`,
+      rule: `the value must have the shape ${show(target.shape)}`,
       got: show(value.shape),
     })
-  if (box.dtype !== value.dtype)
-    throw new DTypeError({ op: 'assign', rule: `the value must be ${box.dtype}`, got: value.dtype })
-  if (state.gradEnabled && box.requiresGrad) requireLeaf(box, 'assign')
+  if (target.dtype !== value.dtype)
+    throw new DTypeError({
+      op: 'assign',
+      rule: `the value must be ${target.dtype}`,
+      got: value.dtype,
+    })
+  if (state.gradEnabled && target.requiresGrad) requireLeaf(target, 'assign')
   // A segment that is computed a second time has written already.
   if (replaying()) return
   if (!state.recorder) {
-    assignEager(box, value)
+    assignEager(target, value)
     return
   }
-  state.recorder.assign(box, nodeOf(value))
-  box.version++
+  state.recorder.assign(target, nodeOf(value))
+  target.version++
 }

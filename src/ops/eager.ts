@@ -236,10 +236,10 @@ export function clearPrograms(backend: Backend): void {
   caches.delete(backend)
 }
 
-/** `value` written into the memory of `box`, which keeps its identity. Shapes and types agree. */
-export function assignEager(box: Tensor, value: Tensor): void {
-  const key = `assign|${signature(box)}|${signature(value)}`
-  const backend = backendOf('assign', [box, value])
+/** `value` written into the memory of `to`, which keeps its identity. Shapes and types agree. */
+export function assignEager(to: Tensor, value: Tensor): void {
+  const key = `assign|${signature(to)}|${signature(value)}`
+  const backend = backendOf('assign', [to, value])
   let cache = caches.get(backend)
   if (!cache) {
     cache = new Map()
@@ -247,13 +247,13 @@ export function assignEager(box: Tensor, value: Tensor): void {
   }
   let plan = cache.get(key)
   if (!plan) {
-    const target = inputNode(0, box)
+    const target = inputNode(0, to)
     const source = inputNode(1, value)
     const copy = node({ op: 'map', fn: 'copy' }, [source], undefined, 'assign')
     plan = {
       results: [],
       used: [],
-      below: [reach(box.shape, box.strides).below, reach(value.shape, value.strides).below],
+      below: [reach(to.shape, to.strides).below, reach(value.shape, value.strides).below],
       executable: backend.compile({
         inputs: [target, source],
         nodes: [target, source, copy],
@@ -263,9 +263,9 @@ export function assignEager(box: Tensor, value: Tensor): void {
     cache.set(key, plan)
   }
   plan.executable!.run(
-    [box.storage!, value.storage!],
+    [to.storage!, value.storage!],
     [],
-    [box.offset - plan.below[0]!, value.offset - plan.below[1]!],
+    [to.offset - plan.below[0]!, value.offset - plan.below[1]!],
   )
-  box.version++
+  to.version++
 }

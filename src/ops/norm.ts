@@ -253,8 +253,8 @@ function follow(
   momentum: number | Tensor,
 ): void {
   noGrad(() => {
-    const toward = (box: Tensor, value: Tensor) =>
-      assign(box, add(box, mul(sub(value, box), momentum)))
+    const toward = (statistic: Tensor, value: Tensor) =>
+      assign(statistic, add(statistic, mul(sub(value, statistic), momentum)))
     toward(running.mean, mu)
     toward(running.variance, mul(variance, count / Math.max(1, count - 1)))
   })

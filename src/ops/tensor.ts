@@ -45,7 +45,7 @@ export interface OpRecord {
   ) => readonly (Tensor | null | undefined)[]
 }
 
-/** A tensor: numbers of one type in a box of some shape. Its methods stand in the tensor room. */
+/** A tensor: an array of numbers of one type and shape. Its methods are defined in src/tensor. */
 export class Tensor {
   readonly shape: Shape
   readonly dtype: DType

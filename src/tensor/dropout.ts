@@ -1,4 +1,4 @@
-/** Functions that draw random numbers on the way: dropout in its forms, and the ReLU with random slopes. */
+/** Functions that draw random numbers: dropout in its forms, and the ReLU with random slopes. */
 import { mul, where } from '../ops/arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
@@ -38,7 +38,7 @@ function drop(
 
 /**
  * Each element 0 with probability p, else scaled by 1/(1 − p); x itself unless training. A compiled function draws
- * anew at each call.
+ * again at each call.
  * @throws ValueError unless 0 ≤ p ≤ 1
  * @example dropout(ones([2]), 0.5, { training: false }) // [1, 1]
  */

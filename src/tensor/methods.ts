@@ -492,7 +492,7 @@ declare module '../ops/tensor.js' {
     softmax(axis?: number, options?: SoftmaxOptions): Tensor
     /** log of softmax, stable. */
     logSoftmax(axis?: number, options?: SoftmaxOptions): Tensor
-    /** Puts the gradient of this tensor into `grad` of every leaf behind it; see autograd. */
+    /** Adds the gradient of this tensor to `grad` of every leaf that it was computed from; see autograd. */
     backward(ct?: Tensor | null, options?: BackwardOptions): void
     /** The same elements without history. */
     detach(): Tensor

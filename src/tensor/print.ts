@@ -1,4 +1,4 @@
-/** Tensors as text, the way PyTorch shows them. */
+/** Tensors as text, as PyTorch prints them. */
 import { isFloat, readNumber } from '../core/dtype.js'
 import { checkOptions } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
@@ -58,7 +58,7 @@ function shown(shape: Shape, cut: boolean, at: (index: number[]) => void): void 
   }
   walk([])
 }
-/** Places along an axis; −1 stands for the dots. */
+/** Indices along an axis; −1 means the dots. */
 function places(n: number, cut: boolean): number[] {
   const { edgeItems: e } = settings
   const all = Array.from({ length: n }, (_, i) => i)

@@ -22,14 +22,14 @@ import { setRequiresGrad, type TensorOptions } from './creation.js'
  * same state. Philox4x32-10.
  */
 export class Generator {
-  private box: Tensor | undefined
+  private held: Tensor | undefined
   private words: Int32Array = Int32Array.of(0, 0, 0)
 
   constructor(seed = 0) {
     this.seed(seed)
   }
 
-  /** Starts anew. @throws ValueError unless the seed is a whole number from 0 to 2⁵³ − 1 */
+  /** Starts again with a seed. @throws ValueError unless the seed is a whole number from 0 to 2⁵³ − 1 */
   seed(seed: number): this {
     if (!Number.isSafeInteger(seed) || seed < 0)
       throw new ValueError({
@@ -43,26 +43,26 @@ export class Generator {
 
   /** Key low, key high, draws: all there is to know, for checkpoints. */
   getState(): number[] {
-    return [...(this.box ? (this.box.toTypedArray() as Int32Array) : this.words)]
+    return [...(this.held ? (this.held.toTypedArray() as Int32Array) : this.words)]
   }
   setState(words: readonly number[]): void {
-    if (this.box) this.box.storage!.write(Int32Array.from(words), this.box.offset)
+    if (this.held) this.held.storage!.write(Int32Array.from(words), this.held.offset)
     else this.words = Int32Array.from(words)
   }
 
   /** The state as the tensor that operations read. */
   private get state(): Tensor {
     const backend = state.backend()
-    if (!this.box || this.box.storage!.backend !== backend) {
+    if (!this.held || this.held.storage!.backend !== backend) {
       // The state is a fact, not a value of a program that is being traced.
       const words = withState('recorder', undefined, () => Int32Array.from(this.getState()))
       // Not part of a surrounding `tidy`.
       const scope = state.scope
       state.scope = undefined
-      this.box = fromData(words, [3], 'int32', backend)
+      this.held = fromData(words, [3], 'int32', backend)
       state.scope = scope
     }
-    return this.box
+    return this.held
   }
 
   /** Random int32 bits of a shape. Each draw is a block of its own, whatever its size. */
@@ -74,29 +74,29 @@ export class Generator {
   draw(f: (state: Tensor) => Tensor): Tensor {
     return noGrad(() => {
       if (state.replay) return f(drawn(() => this.snapshot(), state.replay))
-      const box = this.state
-      const made = f(box)
-      this.advance(box)
+      const held = this.state
+      const made = f(held)
+      this.advance(held)
       return made
     })
   }
 
   /** The state at this draw as a tensor of its own; the next draw is another. */
   private snapshot(): Tensor {
-    const box = this.state
+    const held = this.state
     const now = state.recorder
-      ? tracedTensor(nodeOf(box), state.recorder)
+      ? tracedTensor(nodeOf(held), state.recorder)
       : withState('scope', undefined, () =>
-          fromData(Int32Array.from(this.getState()), [3], 'int32', box.backend),
+          fromData(Int32Array.from(this.getState()), [3], 'int32', held.backend),
         )
-    this.advance(box)
+    this.advance(held)
     return now
   }
-  private advance(box: Tensor): void {
-    if (state.recorder) assign(box, add(box, toType(eq(coordinates(box, 0), 2), 'int32')))
+  private advance(held: Tensor): void {
+    if (state.recorder) assign(held, add(held, toType(eq(coordinates(held, 0), 2), 'int32')))
     else {
-      const at = box.offset + 2
-      box.storage!.fill(box.storage!.readNow(at, 1)[0]! + 1, at, 1)
+      const at = held.offset + 2
+      held.storage!.fill(held.storage!.readNow(at, 1)[0]! + 1, at, 1)
     }
   }
 }
@@ -109,7 +109,7 @@ export function manualSeed(seed: number): void {
 }
 
 let current = defaultGenerator
-/** Runs `f` with another generator in the place of the default one. */
+/** Runs `f` with another generator as the default one. */
 export function withGenerator<T>(generator: Generator, f: () => T): T {
   const before = current
   current = generator

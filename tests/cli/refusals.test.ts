@@ -279,7 +279,7 @@ describe('predict', () => {
     says({ ...saved, config: {} }, /network; got the configuration \{\}/)
     says(
       { ...saved, config: { ...saved.config, sizes: [784, 10] } },
-      /network; got .*names must agree/,
+      /network; got .*the saved names must be those of the model/,
     )
     says(
       { ...saved, classes: ['a', 'b'] },

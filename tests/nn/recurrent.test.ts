@@ -182,7 +182,9 @@ test('what does not fit is refused with the rule and what came', () => {
   expect(() => new nn.GRU(0, 4)).toThrow(ValueError)
   expect(() => new nn.LSTM(3, 4, { projSize: 4 })).toThrow(/projSize/)
   expect(() => new nn.RNN(3, 4, { dropout: 2 })).toThrow(/dropout/)
-  expect(() => nn.packPaddedSequence(x, [2, 4])).toThrow(/lengths must not grow.*enforceSorted/)
+  expect(() => nn.packPaddedSequence(x, [2, 4])).toThrow(
+    /lengths must be in descending order.*enforceSorted/,
+  )
   expect(() => nn.packPaddedSequence(x, [6, 4])).toThrow(/whole numbers from 1 to 5/)
   expect(() => nn.packPaddedSequence(x, [2, 0])).toThrow(ValueError)
   const weights = { weightIh: tensor([[1]]), weightHh: tensor([[1]]) }
