@@ -8,8 +8,16 @@ import type { Backend, Executable, Storage } from './backend.js'
 import { hostArray } from './host.js'
 import { endCall, type Graph, type HostArray, type Node } from './ir.js'
 import { explain } from './lower/explain.js'
-import { fit } from './lower/memory.js'
-import type { Block, Buffer, HostStep, Plan, PlanStep } from './lower/plan.js'
+import { place } from './lower/memory.js'
+import {
+  type Block,
+  type Buffer,
+  eachBuffer,
+  type FusedKernel,
+  type HostStep,
+  type Plan,
+  type PlanStep,
+} from './lower/plan.js'
 
 /** A program, and the memory behind each of its inputs. */
 interface Part {
@@ -17,13 +25,22 @@ interface Part {
   bound: readonly Buffer[]
 }
 
-function buffersOf(step: PlanStep): Buffer[] {
-  const list = [...step.inputs, ...step.outputs].map((o) => o?.buffer)
-  if (step.kind === 'prim') list.push(step.bias?.buffer)
-  return list.filter((b): b is Buffer => b !== undefined && b !== null)
-}
 /** The buffers that a step writes. */
-const written = (step: PlanStep) => step.outputs.flatMap((o) => (o ? [o.buffer] : []))
+const written = (step: PlanStep): Buffer[] =>
+  step.kind === 'list'
+    ? step.kernels.flatMap(written)
+    : step.outputs.flatMap((o) => (o ? [o.buffer] : []))
+
+/** The step on other memory. */
+function moved(step: PlanStep, to: (b: Buffer) => Buffer): PlanStep {
+  if (step.kind === 'list')
+    return { ...step, kernels: step.kernels.map((k) => moved(k, to) as FusedKernel) }
+  const access = <A extends { buffer: Buffer | null } | undefined>(o: A): A =>
+    o?.buffer ? { ...o, buffer: to(o.buffer) } : o
+  const more = step.kind === 'prim' && step.bias ? { bias: access(step.bias) } : {}
+  const [inputs, outputs] = [step.inputs.map(access), step.outputs.map(access)]
+  return { ...step, ...more, inputs, outputs } as PlanStep
+}
 
 export class HostedExecutable implements Executable {
   readonly arenaBytes: number
@@ -44,11 +61,11 @@ export class HostedExecutable implements Executable {
     const users = new Map<Buffer, Set<PlanStep[]>>()
     for (const run of runs)
       for (const step of run)
-        for (const b of buffersOf(step)) {
+        eachBuffer(step, (b) => {
           const set = users.get(b)
           if (set) set.add(run)
           else users.set(b, new Set([run]))
-        }
+        })
     for (const [b, set] of users)
       if (b.kind === 'arena' && set.size > 1) this.shared.set(b, undefined)
     for (const run of runs) {
@@ -67,32 +84,21 @@ export class HostedExecutable implements Executable {
     const bound: Buffer[] = []
     const own = new Map<Buffer, Buffer>()
     const changed = new Set<Buffer>()
-    const map = (b: Buffer, at: number): Buffer => {
+    const map = (b: Buffer): Buffer => {
       let mine = own.get(b)
       if (!mine) {
         const outside = b.kind !== 'arena' || this.shared.has(b)
         const index = outside ? bound.push(b) - 1 : -1
-        const kind = outside ? 'input' : 'arena'
-        mine = { ...b, id: own.size, kind, index, first: at, last: at }
+        mine = { ...b, id: own.size, kind: outside ? 'input' : 'arena', index }
         own.set(b, mine)
       }
-      mine.last = at
       return mine
     }
-    const moved = steps.map((step, at): PlanStep => {
-      for (const b of written(step)) changed.add(b)
-      const access = <A extends { buffer: Buffer | null } | undefined>(o: A): A =>
-        o?.buffer ? { ...o, buffer: map(o.buffer, at) } : o
-      const more = step.kind === 'prim' && step.bias ? { bias: access(step.bias) } : {}
-      return {
-        ...step,
-        ...more,
-        inputs: step.inputs.map(access),
-        outputs: step.outputs.map(access),
-      } as PlanStep
-    })
+    for (const step of steps) for (const b of written(step)) changed.add(b)
+    const mine = steps.map((step) => moved(step, map))
     const buffers = [...own.values()]
-    const plan = { steps: moved, buffers, arenaBytes: fit(buffers), checks: this.plan.checks }
+    const arenaBytes = place(mine, buffers)
+    const plan = { steps: mine, buffers, arenaBytes, checks: this.plan.checks }
     const inputs = bound.map((b, index): Node => {
       const length = Math.ceil(b.bytes / bytesOf(b.dtype))
       const prim = { op: 'input', index, strides: [1], offset: 0, length } as const

@@ -230,12 +230,6 @@ export function runCached(
   return out
 }
 
-/** Frees every kept program; they are made again when needed. */
-export function clearPrograms(backend: Backend): void {
-  for (const plan of caches.get(backend)?.values() ?? []) plan.executable?.free()
-  caches.delete(backend)
-}
-
 /** `value` written into the memory of `to`, which keeps its identity. Shapes and types agree. */
 export function assignEager(to: Tensor, value: Tensor): void {
   const key = `assign|${signature(to)}|${signature(value)}`

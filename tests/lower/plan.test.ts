@@ -120,6 +120,36 @@ describe('a plan has nothing of a processor in it', () => {
   })
 })
 
+test('an optimizer over many parameters is one step', () => {
+  const b = new Builder()
+  const rate = b.input([])
+  const outputs = []
+  const sizes = Array.from({ length: 260 }, (_, i) => (i % 3 === 0 ? [7] : [4, 1 + (i % 5)]))
+  for (const shape of sizes) {
+    const [p, g, m] = [b.input(shape), b.input(shape), b.input(shape)]
+    const next = b.map('add', b.map('mul', m, b.const(0.9)), g)
+    outputs.push({ node: next, into: b.inputs.indexOf(m) })
+    outputs.push({ node: b.map('sub', p, b.map('mul', next, rate)), into: b.inputs.indexOf(p) })
+  }
+  const graph = b.graph(...outputs)
+  const plan = lower(graph, { limits })
+  expect(plan.steps.map((s) => s.kind)).toEqual(['list'])
+  const elements = sizes.reduce((sum, s) => sum + s.reduce((x, y) => x * y, 1), 0)
+  expect(explain(plan)).toContain(`fused ${elements} in 260 tensors`)
+  check(graph, randomData(graph, uniform(1)), 'optimizer')
+})
+
+test('kernels that read what others of them write are no list', () => {
+  const b = new Builder()
+  const rows = Array.from({ length: 6 }, () => b.input([8]))
+  // Each is changed by the next one's value, which must be the old one.
+  const graph = b.graph(
+    ...rows.map((x, i) => ({ node: b.map('add', x, rows[(i + 1) % 6]!), into: i })),
+    ...rows.map((x, i) => b.map('exp', b.map('mul', x, rows[(i + 2) % 6]!))),
+  )
+  check(graph, randomData(graph, uniform(1)), 'ring')
+})
+
 test('lowering grows in proportion to the graph', () => {
   // Layers whose values are read far away, as activations are in the backward pass.
   const layers = (n: number) => {

@@ -12,9 +12,11 @@ import {
   type Access,
   type Block,
   type Buffer,
+  eachBuffer,
   FULL,
   type FusedKernel,
   type HostStep,
+  type KernelList,
   type Plan,
   type PrimCall,
   ROW,
@@ -83,15 +85,28 @@ class Runner {
   run(): void {
     this.plan.steps.forEach((step, at) => {
       const { buffers } = this.plan
-      for (const o of [...step.inputs, ...step.outputs]) {
-        if (!o?.buffer) continue
-        must(buffers[o.buffer.id] === o.buffer, 'a buffer of a step is one of the plan')
-        must(o.buffer.first <= at && at <= o.buffer.last, 'a buffer lives while it is used')
-      }
+      eachBuffer(step, (b) => {
+        must(buffers[b.id] === b, 'a buffer of a step is one of the plan')
+        must(b.first <= at && at <= b.last, 'a buffer lives while it is used')
+      })
       if (step.kind === 'fused') this.fused(step)
+      else if (step.kind === 'list') this.list(step)
       else if (step.kind === 'host') this.host(step)
       else this.call(step)
     })
+  }
+
+  /** In any order: here from the last to the first. */
+  private list({ kernels }: KernelList): void {
+    kernels.forEach((k, i) => {
+      const written = new Set(k.outputs.map((o) => o.buffer))
+      kernels.forEach((other, j) => {
+        if (i === j) return
+        for (const o of [...other.inputs, ...other.outputs])
+          must(!o.buffer || !written.has(o.buffer), 'kernels of a list are independent')
+      })
+    })
+    for (const k of [...kernels].reverse()) this.fused(k)
   }
 
   private array(b: Buffer): TypedArray {

@@ -216,6 +216,7 @@ export function write(plan: Plan): Program {
   const writer = new Writer()
   for (const step of plan.steps)
     if (step.kind === 'fused') writeFused(step, writer.out)
+    else if (step.kind === 'list') for (const k of step.kernels) writeFused(k, writer.out)
     else if (step.kind === 'prim') writer.call(step)
     else throw new BackendError({ op: 'encode', rule: 'steps of the host stand between programs' })
   const { buffers, steps, arenaBytes, checks } = plan
@@ -223,7 +224,8 @@ export function write(plan: Plan): Program {
   const { out } = writer
   const total = header + out.length
   const words = new Int32Array(total)
-  words.set([MAGIC, VERSION, total, buffers.length, steps.length])
+  const count = steps.reduce((n, s) => n + (s.kind === 'list' ? s.kernels.length : 1), 0)
+  words.set([MAGIC, VERSION, total, buffers.length, count])
   buffers.forEach(({ bytes }, i) => {
     words[5 + 2 * i] = bytes | 0
     words[6 + 2 * i] = Math.floor(bytes / 2 ** 32)
@@ -239,7 +241,9 @@ export function planFor(graph: Graph, options: { recompute?: boolean } = {}): Pl
   for (let maxValues = MAX_VALUES; ; maxValues >>= 1)
     try {
       const plan = lower(graph, { limits, maxValues, ...options })
-      for (const step of plan.steps) if (step.kind === 'fused') prepare(step.body)
+      for (const step of plan.steps)
+        if (step.kind === 'fused') prepare(step.body)
+        else if (step.kind === 'list') for (const k of step.kernels) prepare(k.body)
       return plan
     } catch (e) {
       // Rare: what a kernel needs is known when it is written.

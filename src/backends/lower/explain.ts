@@ -2,7 +2,16 @@
 import { pow } from '../../core/math.js'
 import { bytesOf } from '../../core/dtype.js'
 import { show, sizeOf } from '../../core/shape.js'
-import type { Block, Buffer, FusedKernel, Plan, PlanStep, PrimCall } from './plan.js'
+import {
+  type Block,
+  type Buffer,
+  type FusedKernel,
+  type KernelList,
+  type Plan,
+  type PlanStep,
+  type PrimCall,
+  eachBuffer,
+} from './plan.js'
 
 /** `3.42 MFLOP`: three digits and the prefix that suits. */
 function amount(n: number, unit: string): string {
@@ -31,6 +40,11 @@ function kernelText(k: FusedKernel): [string, string] {
     `fused ${extents.join('×')}`,
     `${k.body.names.join(' ')}${whose.length > 0 ? ` (${whose.join(', ')})` : ''}`,
   ]
+}
+
+function listText({ kernels }: KernelList): [string, string] {
+  const size = kernels.reduce((sum, k) => sum + k.body.size, 0)
+  return [`fused ${size} in ${kernels.length} tensors`, kernels[0]!.body.names.join(' ')]
 }
 
 function callText({ prim, inputs, outputs, bias, label, inPlace }: PrimCall): [string, string] {
@@ -65,11 +79,11 @@ const sizeOfBlock = (b: Block | undefined) => (b ? sizeOf(b.shape) * bytesOf(b.d
 
 /** Bytes that a step reads and writes. */
 function moved(step: PlanStep): number {
-  if (step.kind === 'fused') {
-    const buffers = new Set<Buffer | null>()
-    for (const o of [...step.inputs, ...step.outputs]) buffers.add(o.buffer)
+  if (step.kind === 'fused' || step.kind === 'list') {
+    const buffers = new Set<Buffer>()
+    eachBuffer(step, (b) => buffers.add(b))
     let bytes = 0
-    for (const b of buffers) bytes += b?.bytes ?? 0
+    for (const b of buffers) bytes += b.bytes
     return bytes
   }
   if (step.kind === 'host') {
@@ -90,9 +104,11 @@ export function explain({ steps, arenaBytes }: Plan): string {
     const [kernel, whose] =
       step.kind === 'fused'
         ? kernelText(step)
-        : step.kind === 'host'
-          ? [`host ${step.phase} ${step.call.name}`, step.label]
-          : callText(step)
+        : step.kind === 'list'
+          ? listText(step)
+          : step.kind === 'host'
+            ? [`host ${step.phase} ${step.call.name}`, step.label]
+            : callText(step)
     return [`${i}`, amount(step.flops, 'FLOP'), amount(moved(step), 'B'), kernel, whose]
   })
   const widths = [0, 1, 2, 3].map((c) => Math.max(0, ...rows.map((row) => row[c]!.length)))

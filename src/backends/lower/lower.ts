@@ -7,7 +7,8 @@ import { flopsOf, outputsOf, recordOf } from '../prims.js'
 import { injective, viewLayout } from '../layout.js'
 import { type Group, makeGroups, MAX_VALUES } from './groups.js'
 import { type KernelHost, Kernels } from './kernel.js'
-import { Memory } from './memory.js'
+import { listed } from './lists.js'
+import { Memory, place } from './memory.js'
 import type {
   Access,
   Block,
@@ -156,25 +157,22 @@ class Lowering {
           this.bufferOf[n.id] = from
         }
       }
-      const start = this.steps.length
       if (g.space) this.fused(g)
       else if (g.values[0]!.prim.op === 'host') this.start(g, g.values[0]!.prim)
       else this.single(g)
-      for (const n of g.values) {
-        const b = this.bufferOf[n.id]
-        if (b) this.memory.touch(b)
-      }
-      this.memory.close(start, this.steps.length - 1)
     })
-    for (const { from, to } of finals) {
-      const start = this.steps.length
-      this.memory.touch(from)
-      this.memory.touch(to.buffer)
+    for (const { from, to } of finals)
       this.copy(this.block({ buffer: from, offset: 0 }, to.dtype, to.shape), to, 'assign')
-      this.memory.close(start, this.steps.length - 1)
+    const { checks } = this
+    const { buffers } = this.memory
+    const arenaBytes = place(this.steps, buffers)
+    const steps = listed(this.steps)
+    if (steps.length < this.steps.length) {
+      // What stands in a list lives at once; not where that takes more memory.
+      if (place(steps, buffers) <= arenaBytes) return { steps, buffers, arenaBytes, checks }
+      place(this.steps, buffers)
     }
-    const arenaBytes = this.memory.fit()
-    return { steps: this.steps, buffers: this.memory.buffers, arenaBytes, checks: this.checks }
+    return { steps: this.steps, buffers, arenaBytes, checks }
   }
 
   // ---- memory ----
@@ -219,7 +217,7 @@ class Lowering {
         : undefined
     const b = this.bufferOf[base.id]
     if (this.outputOf.has(base) || !b || b.kind === 'output') return undefined
-    return b.kind === 'arena' || b.index === into ? this.memory.touch(b) : undefined
+    return b.kind === 'arena' || b.index === into ? b : undefined
   }
 
   /** The memory of a value that exists. */
@@ -236,10 +234,10 @@ class Lowering {
         rule: 'a value must exist before it is read',
         got: prim.op,
       })
-    return { buffer: this.memory.touch(buffer), offset: 0 }
+    return { buffer, offset: 0 }
   }
   private own(n: Value): Access {
-    return { buffer: this.memory.touch(this.bufferOf[n.id]!), offset: 0 }
+    return { buffer: this.bufferOf[n.id]!, offset: 0 }
   }
 
   /** Does the group read the value only at its own places, and nobody later? Then `n` may be written over it. */
@@ -388,11 +386,7 @@ class Lowering {
     return { buffer: this.memory.temporary(dtype, sizeOf(shape)), offset: 0 }
   }
   private wait(g: Group): void {
-    const step = this.started.get(g)!
-    const at = this.steps.length
-    this.steps.push(step)
-    for (const o of [...step.inputs, ...step.outputs]) this.memory.touch(o.buffer)
-    this.memory.close(at, at)
+    this.steps.push(this.started.get(g)!)
   }
 
   private fused(g: Group): void {

@@ -1,21 +1,18 @@
 /** The memory of a plan: buffers and the steps between which they are in use; working memory by first fit. */
 import { bytesOf, type DType } from '../../core/dtype.js'
-import type { Buffer } from './plan.js'
+import { type Buffer, eachBuffer, type PlanStep } from './plan.js'
 
 const ALIGN = 64
 
 export class Memory {
   readonly buffers: Buffer[] = []
   private readonly inputs = new Map<number, Buffer>()
-  /** Buffers that the group being written uses: they live until its last step. */
-  private readonly touched = new Set<Buffer>()
-
   private add(dtype: DType, bytes: number, kind: Buffer['kind'], index: number): Buffer {
     const first = Number.POSITIVE_INFINITY
     const id = this.buffers.length
     const b: Buffer = { id, dtype, bytes, kind, index, offset: 0, first, last: -1 }
     this.buffers.push(b)
-    return this.touch(b)
+    return b
   }
   temporary(dtype: DType, size: number): Buffer {
     return this.add(dtype, size * bytesOf(dtype), 'arena', -1)
@@ -29,29 +26,32 @@ export class Memory {
       b = this.add(dtype, length * bytesOf(dtype), 'input', index)
       this.inputs.set(index, b)
     }
-    return this.touch(b)
-  }
-  touch(b: Buffer): Buffer {
-    this.touched.add(b)
     return b
-  }
-
-  /** What was touched is in use from one step to the other. */
-  close(first: number, last: number): void {
-    for (const b of this.touched) {
-      b.first = Math.min(b.first, first)
-      b.last = Math.max(b.last, last)
-    }
-    this.touched.clear()
-  }
-  fit(): number {
-    return fit(this.buffers)
   }
 }
 
+/** Finds between which steps each buffer is in use. */
+function setLifetimes(steps: readonly PlanStep[], buffers: readonly Buffer[]): void {
+  for (const b of buffers) {
+    b.first = Number.POSITIVE_INFINITY
+    b.last = -1
+  }
+  for (let at = 0; at < steps.length; at++)
+    eachBuffer(steps[at]!, (b) => {
+      if (b.first > at) b.first = at
+      b.last = at
+    })
+}
+
+/** The working memory of steps: when it is in use, and where it is. Gives its bytes. */
+export function place(steps: readonly PlanStep[], buffers: readonly Buffer[]): number {
+  setLifetimes(steps, buffers)
+  return fit(buffers)
+}
+
 /** Gives working memory its places by first fit, the largest first; what does not live together may lie in one place. */
-export function fit(buffers: readonly Buffer[]): number {
-  const arena = buffers.filter((b) => b.kind === 'arena' && b.bytes > 0)
+function fit(buffers: readonly Buffer[]): number {
+  const arena = buffers.filter((b) => b.kind === 'arena' && b.bytes > 0 && b.last >= 0)
   arena.sort((a, b) => b.bytes - a.bytes || a.first - b.first)
   const steps = arena.reduce((most, b) => Math.max(most, b.last + 1), 0)
   // Those that live for a short time look only at what lives in their part of the time: parts overlap by half.

@@ -110,7 +110,17 @@ export interface FusedKernel {
   /** By number of the check: its place in the plan's `checks`. */
   readonly checks: readonly number[]
   readonly labels: readonly string[]
-  flops: number
+  readonly flops: number
+}
+
+/**
+ * Kernels that are alike but for how many elements they have, and independent of each other: an optimizer over many
+ * parameters. A backend may run them as one, over a list of buffers.
+ */
+export interface KernelList {
+  readonly kind: 'list'
+  readonly kernels: readonly FusedKernel[]
+  readonly flops: number
 }
 
 /** Primitives as steps: those that compute, and two that only move. */
@@ -171,7 +181,18 @@ export interface HostStep {
   readonly flops: number
 }
 
-export type PlanStep = FusedKernel | PrimCall | HostStep
+export type PlanStep = FusedKernel | KernelList | PrimCall | HostStep
+
+/** Calls `f` with every buffer that a step reads or writes. */
+export function eachBuffer(step: PlanStep, f: (b: Buffer) => void): void {
+  if (step.kind === 'list') {
+    for (const k of step.kernels) eachBuffer(k, f)
+    return
+  }
+  for (const o of step.inputs) if (o?.buffer) f(o.buffer)
+  for (const o of step.outputs) if (o?.buffer) f(o.buffer)
+  if (step.kind === 'prim' && step.bias) f(step.bias.buffer)
+}
 
 export interface Check {
   /** The operation and what is checked, for the error message. */
