@@ -125,6 +125,8 @@ export {
   pixelShuffle,
   pixelUnshuffle,
 } from './ops/resize.js'
+export * from './ops/places.js'
+export * from './ops/products.js'
 export * from './ops/scan.js'
 export * from './ops/slice.js'
 export * from './ops/sort.js'
@@ -150,6 +152,7 @@ export {
 } from './tensor/creation.js'
 export * from './tensor/dropout.js'
 export * from './tensor/dynamic.js'
+export * from './tensor/likes.js'
 export { debugPrint } from './tensor/debug.js'
 export { setPrintOptions } from './tensor/print.js'
 export * from './tensor/random.js'

@@ -2,7 +2,7 @@
 import { show, ShapeError } from '../core/errors.js'
 import { mul } from '../ops/arithmetic.js'
 import { sum } from '../ops/broadcast.js'
-import { matmul } from '../ops/linalg.js'
+import { cross as crossAlong, matmul } from '../ops/linalg.js'
 import type { Tensor } from '../ops/tensor.js'
 
 /**
@@ -54,3 +54,6 @@ export function multiDot(list: readonly Tensor[]): Tensor {
     i === j ? list[i]! : matmul(product(i, cut[i]![j]!), product(cut[i]![j]! + 1, j))
   return product(0, last)
 }
+
+/** The cross product along an axis of extent 3, the last unless another is named. @example linalg.cross(tensor([1, 0, 0]), tensor([0, 1, 0])) // [0, 0, 1] */
+export const cross = (a: Tensor, b: Tensor, axis = -1): Tensor => crossAlong(a, b, axis)

@@ -64,7 +64,7 @@ export const minimum = binary({
   name: 'minimum',
   formula: 'y = min(a, b),  dy/da = [a < b] + ½[a = b]',
   lower: 'minimum',
-  vjp: (ct, a, b) => shares(ct, lt(a, b), eq(a, b)),
+  vjp: (ct, a, b) => shares(ct, gt(a, b), lt(a, b), eq(a, b)),
   example: [[1, 5], 3, [1, 3]],
   bools: true,
 })
@@ -74,15 +74,20 @@ export const maximum = binary({
   name: 'maximum',
   formula: 'y = max(a, b),  dy/da = [a > b] + ½[a = b]',
   lower: 'maximum',
-  vjp: (ct, a, b) => shares(ct, gt(a, b), eq(a, b)),
+  vjp: (ct, a, b) => shares(ct, lt(a, b), gt(a, b), eq(a, b)),
   example: [[1, 5], 3, [3, 5]],
   bools: true,
 })
 
-/** The gradient for the winner, for the other, halves where they are equal. */
-function shares(ct: Tensor, first: Tensor, tie: Tensor): [Tensor, Tensor] {
-  const half = mul(ct, 0.5)
-  return [where(tie, half, where(first, ct, 0)), where(tie, half, where(first, 0, ct))]
+/** Nothing where the first or the second loses, halves where they are equal; beside NaN both win, as in PyTorch. */
+function shares(
+  ct: Tensor,
+  firstLoses: Tensor,
+  secondLoses: Tensor,
+  tie: Tensor,
+): [Tensor, Tensor] {
+  const g = where(tie, mul(ct, 0.5), ct)
+  return [where(firstLoses, 0, g), where(secondLoses, 0, g)]
 }
 
 /** The angle of the point (b, a) from the x axis, −π to π. @example atan2(tensor([1, -1]), tensor([1, 0])) // [0.7854, -1.5708] */

@@ -7,10 +7,10 @@ import { assign } from './assign.js'
 import { arangeOp } from './creation.js'
 import { eq, gt, lt, ne } from './compare.js'
 import { defineOp, type Grads, requireType, scalar, toType } from './define.js'
-import { maximum } from './elementwise.js'
-import { indexAdd, indexCopy, indexSelect, scatterReduce } from './indexing.js'
+import { maximum, minimum } from './elementwise.js'
+import { gather, indexAdd, indexCopy, indexSelect, scatterReduce } from './indexing.js'
 import { unsqueeze } from './movement.js'
-import { amax } from './reduce.js'
+import { max } from './reduce.js'
 import { searchsorted } from './sort.js'
 import { norm } from './statistics.js'
 import type { Tensor } from './tensor.js'
@@ -217,8 +217,8 @@ function byRows(rows: Tensor, kept: Tensor | null) {
   return (mode: BagMode): Tensor => {
     if (length === 0) return expand(scalar(0, rows.dtype, [rows]), [bags, dim])
     if (mode === 'max') {
-      if (!mask) return amax(rows, 1)
-      const most = amax(where(eq(mask, 1), rows, Number.NEGATIVE_INFINITY), 1)
+      if (!mask) return max(rows, 1)[0]
+      const [most] = max(where(eq(mask, 1), rows, Number.NEGATIVE_INFINITY), 1)
       return where(gt(sum(mask, 1), 0), most, 0)
     }
     const total = sum(mask ? where(eq(mask, 1), rows, 0) : rows, 1)
@@ -242,7 +242,16 @@ function byOffsets(rows: Tensor, kept: Tensor | null, offsets: Tensor, withEnd: 
       const low = where(eq(unsqueeze(one, 1), 1), rows, Number.NEGATIVE_INFINITY)
       const start = add(zeros([bags, dim]), Number.NEGATIVE_INFINITY)
       const index = expand(unsqueeze(bag, 1), [total, dim])
-      return where(lt(counts, 0.5), 0, scatterReduce(start, 0, index, low, 'amax'))
+      // The gradient goes to the first row that reaches the maximum.
+      const place = noGrad(() => {
+        const most = scatterReduce(start, 0, index, low, 'amax')
+        const own = expand(unsqueeze(numbers(total), 1), [total, dim])
+        const reaches = eq(low, indexSelect(most, 0, bag))
+        const candidates = where(reaches, own, total)
+        const last = add(toType(zeros([bags, dim]), 'int32'), total)
+        return minimum(scatterReduce(last, 0, index, candidates, 'amin'), Math.max(0, total - 1))
+      })
+      return where(lt(counts, 0.5), 0, total === 0 ? zeros([bags, dim]) : gather(low, 0, place))
     }
     const masked = kept ? where(eq(unsqueeze(kept, 1), 1), rows, 0) : rows
     const sums = indexAdd(zeros([bags, dim]), 0, bag, masked)

@@ -21,7 +21,10 @@ export const concat = defineOp({
   args: (list: readonly Tensor[], axis: number = 0) => {
     if (list.length === 0)
       throw new ValueError({ op: 'concat', rule: 'at least one tensor is needed' })
-    const inputs = operands('concat', list)
+    const all = operands('concat', list)
+    // PyTorch joins an empty vector with anything.
+    const some = all.filter((t) => t.rank !== 1 || t.size > 0)
+    const inputs = some.length > 0 ? some : all
     const first = inputs[0]!
     if (first.rank === 0)
       throw new ShapeError({
@@ -98,7 +101,10 @@ export function split(x: Tensor, size: number | readonly number[], axis = 0): Te
 
 /** About `count` parts of equal size. @example chunk(arange(5), 2) // [[0, 1, 2], [3, 4]] */
 export function chunk(x: Tensor, count: number, axis = 0): Tensor[] {
-  const n = x.shape[normAxis('chunk', axis, x.rank)] ?? 0
+  const a = normAxis('chunk', axis, x.rank)
+  const n = x.shape[a] ?? 0
+  // Of nothing there are as many parts as are asked for.
+  if (n === 0) return Array.from({ length: count }, () => narrow(x, a, 0, 0))
   return split(x, Math.max(1, Math.ceil(n / count)), axis)
 }
 

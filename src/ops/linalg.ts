@@ -1,5 +1,5 @@
 /** Linear algebra: matrix products and what is made of them. */
-import { coordinates } from './broadcast.js'
+import { coordinates, zerosOf } from './broadcast.js'
 import { expand, permute, reshape, sum, swap } from './broadcast.js'
 import { add, mul, sub, where } from './arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'
@@ -303,10 +303,11 @@ export function einsum(equation: string, ...operandsList: Tensor[]): Tensor {
   )
 }
 
-/** The cross product along an axis of extent 3. @example cross(tensor([1, 0, 0]), tensor([0, 1, 0])) // [0, 0, 1] */
-export function cross(a: Tensor, b: Tensor, axis = -1): Tensor {
+/** The cross product along an axis of extent 3, the first such axis unless one is named. @example cross(tensor([1, 0, 0]), tensor([0, 1, 0])) // [0, 0, 1] */
+export function cross(a: Tensor, b: Tensor, axis?: number): Tensor {
   const shape = broadcastShapes('cross', a.shape, b.shape)
-  const d = normAxis('cross', axis, shape.length)
+  const d =
+    axis === undefined ? Math.max(0, shape.indexOf(3)) : normAxis('cross', axis, shape.length)
   if (shape[d] !== 3)
     throw new ShapeError({ op: 'cross', rule: `axis ${d} must have extent 3`, got: show(shape) })
   const [x, y] = [expand(a, shape), expand(b, shape)]
@@ -359,7 +360,7 @@ function triangle(name: 'triu' | 'tril', result: number[][]) {
     forward: ([x], { k }) => {
       const i = coordinates(x!, -2)
       const j = coordinates(x!, -1)
-      return where((name === 'triu' ? ge : le)(sub(j, i), k), x!, 0)
+      return where((name === 'triu' ? ge : le)(sub(j, i), k), x!, zerosOf(x!))
     },
     vjp: (ct, _inputs, _y, { k }): Grads => [(name === 'triu' ? triu : tril)(ct, k)],
     example: (m) => [

@@ -17,7 +17,7 @@ import { div, mul, sub, where } from './arithmetic.js'
 import { ShapeError, show } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
 import { normAxis, reducedAxes, type Shape, sizeOf } from '../core/shape.js'
-import { eq, isfinite, ne } from './compare.js'
+import { eq, isfinite, isnan, logicalAnd, logicalOr, ne } from './compare.js'
 import { defineOp, type Grads, operand, type TensorLike, toType } from './define.js'
 import { map } from './forms.js'
 import { exp, log } from './functions.js'
@@ -139,11 +139,17 @@ export const prod = defineOp({
   ],
 })
 
-function extreme(name: 'amax' | 'amin', fn: 'max' | 'min', result: number[]) {
+/** `nan`: where the extreme is NaN, the NaN among x share its gradient (PyTorch's max and min of all elements). */
+function extreme(
+  name: 'amax' | 'amin' | 'maxOfAll' | 'minOfAll',
+  fn: 'max' | 'min',
+  result: number[],
+  nan = false,
+) {
   return defineOp({
     name,
     formula: `y = ${fn} x; elements that share the extreme share the gradient equally`,
-    source: `https://pytorch.org/docs/stable/generated/torch.${name}.html`,
+    source: `https://pytorch.org/docs/stable/generated/torch.a${fn}.html`,
     args: (x: TensorLike, axes?: Axes, options?: boolean | ReduceOptions) => {
       const { keepdim = false } = readOptions<ReduceOptions>(name, [options], {
         keepdim: kinds.flag,
@@ -155,7 +161,9 @@ function extreme(name: 'amax' | 'amin', fn: 'max' | 'min', result: number[]) {
     },
     forward: ([x], { axes, keepdim }) => reduceTo(fn, x!, axes, keepdim),
     vjp: (ct, [x], y, { axes, from }) => {
-      const won = toType(eq(x!, unreduce(y, axes, from)), x!.dtype)
+      const most = unreduce(y, axes, from)
+      const same = eq(x!, most)
+      const won = toType(nan ? logicalOr(same, logicalAnd(isnan(x!), isnan(most))) : same, x!.dtype)
       return [mul(div(won, sum(won, axes, { keepdim: true })), unreduce(ct, axes, from))]
     },
     example: (m) => [
@@ -183,6 +191,8 @@ function extreme(name: 'amax' | 'amin', fn: 'max' | 'min', result: number[]) {
 export const amax = extreme('amax', 'max', [4, 3])
 /** The smallest element over the axes; NaN wins. @example amin(tensor([[1, 4], [3, 2]]), 1) // [1, 2] */
 export const amin = extreme('amin', 'min', [1, 2])
+const maxOfAll = extreme('maxOfAll', 'max', [4, 3], true)
+const minOfAll = extreme('minOfAll', 'min', [1, 2], true)
 
 function argExtreme(name: 'argmax' | 'argmin', fn: 'max' | 'min', result: number[]) {
   return defineOp({
@@ -286,7 +296,7 @@ export function max(
   options?: ReduceOptions,
 ): [values: Tensor, indices: Tensor]
 export function max(x: Tensor, axis?: number, options?: boolean | ReduceOptions) {
-  return axis === undefined ? amax(x) : maxAlong(x, axis, options)
+  return axis === undefined ? maxOfAll(x) : maxAlong(x, axis, options)
 }
 /** The smallest of all elements; with an axis, the smallest along it and their first indices, [values, indices]. */
 export function min(x: Tensor): Tensor
@@ -296,7 +306,7 @@ export function min(
   options?: ReduceOptions,
 ): [values: Tensor, indices: Tensor]
 export function min(x: Tensor, axis?: number, options?: boolean | ReduceOptions) {
-  return axis === undefined ? amin(x) : minAlong(x, axis, options)
+  return axis === undefined ? minOfAll(x) : minAlong(x, axis, options)
 }
 
 function quantifier(name: 'all' | 'any', fn: 'min' | 'max', result: boolean[]) {

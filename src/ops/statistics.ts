@@ -142,7 +142,7 @@ export function median(x: Tensor, axis?: number, options?: boolean | ReduceOptio
   })
   if (axis === undefined) {
     if (x.size === 0) throw new ShapeError({ op: 'median', rule: 'at least one element is needed' })
-    return medianAlong(flatten(x), 0)[0]
+    return medianOfAll(x)
   }
   const a = normAxis('median', axis, x.rank)
   if (x.rank === 0) return medianAlong(reshape(x, [1]), 0)
@@ -152,6 +152,21 @@ export function median(x: Tensor, axis?: number, options?: boolean | ReduceOptio
   const shape = reducedShape(x.shape, [a], keepdim)
   return both.map((t) => reshape(t, shape))
 }
+
+/** The median of all elements; those that equal it share its gradient, as in PyTorch. */
+const medianOfAll = defineOp({
+  name: 'medianOfAll',
+  formula:
+    'y = the middle of the order of x; the gradient goes in equal parts to all that equal it',
+  args: (x: Tensor) => ({ inputs: [x], attrs: {} }),
+  forward: ([x]) => medianAlong(flatten(x!), 0)[0],
+  vjp: (ct, [x], y) => {
+    const same = toType(logicalOr(eq(x!, y), logicalAnd(isnan(x!), isnan(y))), x!.dtype)
+    return [mul(div(ct, sum(same)), same)]
+  },
+  example: (m) => [[m.of([3, 1, 2, 4])], 2],
+  samples: (m) => [[m.float([2, 3])], [m.float([5])], [m.float([])], [m.int([4], 0, 9)]],
+})
 
 /** Values and indices at the middle of the order; NaN when there is any. */
 function medianAlong(x: Tensor, axis: number): [Tensor, Tensor] {

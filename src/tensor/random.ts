@@ -222,6 +222,20 @@ export function multinomial(
       rule: `at most ${n} draws without replacement`,
       got: `${count}`,
     })
+  // Without replacement an index of weight 0 cannot come, so that there must be enough others (NumPy's rule).
+  if (!replacement && weights.storage && !state.recorder) {
+    const data = weights.toTypedArray()
+    for (let row = 0; row < data.length; row += n) {
+      let some = 0
+      for (let i = row; i < row + n; i++) if (data[i]! > 0) some++
+      if (some < count)
+        throw new ValueError({
+          op: 'multinomial',
+          rule: `${count} draws without replacement need as many weights above 0`,
+          got: `${some}`,
+        })
+    }
+  }
   return noGrad(() => {
     if (replacement) {
       const running = cumsum(weights, axis)

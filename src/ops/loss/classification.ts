@@ -196,7 +196,8 @@ export function crossEntropy(
     if (labelSmoothing > 0) {
       const logp = logSoftmax(rows, 1)
       const all = neg(sum(weight ? mul(logp, weight) : logp, 1))
-      loss = add(mul(loss, 1 - labelSmoothing), mul(mul(all, counted), labelSmoothing / classes))
+      const smooth = where(eq(labels, ignoreIndex), 0, all)
+      loss = add(mul(loss, 1 - labelSmoothing), mul(smooth, labelSmoothing / classes))
     }
   }
   if (reduction === 'mean') return div(sum(loss), total ?? sum(counted))
@@ -227,7 +228,8 @@ export function nllLoss(
   const safe = where(eq(labels, ignoreIndex), 0, labels)
   const picked = neg(reshape(gather(rows, 1, unsqueeze(safe, 1)), [labels.size]))
   const own = weight ? mul(gather(weight, 0, safe), counted) : counted
-  const loss = mul(picked, own)
+  // What is ignored may be infinite.
+  const loss = mul(where(eq(labels, ignoreIndex), 0, picked), own)
   if (reduction === 'mean') return div(sum(loss), sum(own))
   return reduceLoss(op, reshape(loss, target.shape), reduction)
 }
@@ -277,7 +279,8 @@ export function binaryCrossEntropy(
 }
 
 /**
- * Binary cross-entropy of logits, that of σ(x) computed without overflow: max(x, 0) − x y + ln(1 + e^−|x|).
+ * Binary cross-entropy of logits, that of σ(x) computed without overflow:
+ * (1 − y) x + max(−x, 0) + ln(1 + e^−|x|).
  * posWeight multiplies the loss of positives: (1 − y) x + (1 + (w − 1) y)(ln(1 + e^−|x|) + max(−x, 0)).
  * @throws ShapeError when the shapes differ or a weight does not broadcast to them
  * @example binaryCrossEntropyWithLogits(tensor([0, 0]), tensor([1, 0])) // 0.6931
@@ -303,6 +306,6 @@ export function binaryCrossEntropyWithLogits(
   if (posWeight) {
     const w = add(mul(sub(posWeight, 1), y), 1)
     loss = add(mul(sub(1, y), x), mul(w, add(softplus, maximum(neg(x), 0))))
-  } else loss = add(sub(maximum(x, 0), mul(x, y)), softplus)
+  } else loss = add(mul(sub(1, y), x), add(softplus, maximum(neg(x), 0)))
   return reduceLoss(op, weight ? mul(loss, weight) : loss, reduction)
 }

@@ -9,7 +9,7 @@ import { sameShape } from '../../core/shape.js'
 import { eq, gt, lt, ne } from '../compare.js'
 import { requireType, toType } from '../define.js'
 import { clamp, maximum, minimum } from '../elementwise.js'
-import { abs, exp, log1p, sqrt, square } from '../functions.js'
+import { abs, exp, log1p, relu, sqrt, square } from '../functions.js'
 import { gather, oneHot } from '../indexing.js'
 import { unsqueeze } from '../movement.js'
 import { mean } from '../reduce.js'
@@ -40,7 +40,7 @@ export function hingeEmbeddingLoss(x: Tensor, y: Tensor, options?: number | Marg
   })
   requireSame('hingeEmbeddingLoss', x, y)
   // Other labels count as both, as in PyTorch.
-  const loss = add(where(ne(y, -1), x, 0), where(ne(y, 1), maximum(sub(margin, x), 0), 0))
+  const loss = add(where(ne(y, -1), x, 0), where(ne(y, 1), clamp(sub(margin, x), 0), 0))
   return reduceLoss('hingeEmbeddingLoss', loss, reduction)
 }
 
@@ -87,8 +87,11 @@ export function marginRankingLoss(
   })
   const op = 'marginRankingLoss'
   requireSame(op, a, b, y)
-  return reduceLoss(op, maximum(add(neg(mul(y, sub(a, b))), margin), 0), reduction)
+  return reduceLoss(op, clamp(add(neg(mul(y, sub(a, b))), margin), 0), reduction)
 }
+
+// Hinges: PyTorch passes the gradient at the kink where it clamps (ranking, embedding, triplet), and stops it where it
+// compares (multi-class and multi-label).
 
 /** Checks (N, C) or (C). */
 function requireRows(op: string, x: Tensor): void {
@@ -124,7 +127,7 @@ export function multiMarginLoss(
   const labels = flatLabels(op, x, target)
   const rows = rowsOf(x)
   const own = gather(rows, 1, unsqueeze(labels, 1))
-  let d = maximum(add(sub(rows, own), margin), 0)
+  let d = relu(add(sub(rows, own), margin))
   if (p === 2) d = square(d)
   if (weight) d = mul(d, unsqueeze(gather(weight, 0, labels), 1))
   const others = where(gt(oneHot(labels, c), 0), 0, d)
@@ -153,7 +156,7 @@ export function multiLabelMarginLoss(x: Tensor, target: Tensor, options?: LossOp
   const hits = mul(oneHot(safe, c), unsqueeze(toType(counts, 'int32'), 2)) // (N, label, class)
   const wanted = gt(sum(hits, 1), 0) // (N, class)
   const own = unsqueeze(gather(rows, 1, safe), 2) // (N, label, 1)
-  const d = maximum(add(sub(unsqueeze(rows, 1), own), 1), 0) // (N, label, class)
+  const d = relu(add(sub(unsqueeze(rows, 1), own), 1)) // (N, label, class)
   const kept = where(unsqueeze(counts, 2), where(unsqueeze(wanted, 1), 0, d), 0)
   const loss = div(sum(kept, [1, 2]), c)
   return reduceLoss(op, x.rank === 1 ? reshape(loss, []) : loss, reduction)
@@ -234,7 +237,7 @@ export function cosineEmbeddingLoss(
     sum(mul(a, b), axis),
     sqrt(mul(add(sum(square(a), axis), eps), add(sum(square(b), axis), eps))),
   )
-  const apart = where(eq(y, -1), maximum(sub(cos, margin), 0), 0)
+  const apart = where(eq(y, -1), clamp(sub(cos, margin), 0), 0)
   return reduceLoss(op, where(eq(y, 1), sub(1, cos), apart), reduction)
 }
 
@@ -276,7 +279,7 @@ export function tripletMarginWithDistanceLoss(
   const near = distanceFunction(anchor, positive)
   let far = distanceFunction(anchor, negative)
   if (swap) far = minimum(far, distanceFunction(positive, negative))
-  return reduceLoss('tripletMarginLoss', maximum(add(sub(near, far), margin), 0), reduction)
+  return reduceLoss('tripletMarginLoss', clamp(add(sub(near, far), margin), 0), reduction)
 }
 
 /**

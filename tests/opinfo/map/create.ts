@@ -3,6 +3,7 @@ import type { Tensor } from 'nabla'
 import { type Bound, type Family, on } from '../harness.js'
 
 const typed = (a: Bound) => ({ dtype: a.dtype })
+const given = (a: Bound) => (a.dtype === undefined ? {} : { dtype: a.dtype as nabla.DType })
 const cast = (dtype: nabla.DType) => on('input', (a) => nabla.cast(a.input, dtype))
 
 const number = (v: unknown) => (v === undefined ? undefined : Number(v))
@@ -40,4 +41,23 @@ export const create: Family = {
   }),
   zeros: on('size dtype', (a) => nabla.zeros(a.size, typed(a))),
   zeros_like: on('input dtype', (a) => nabla.zerosLike(a.input, typed(a))),
+  empty: { ...on('size dtype', (a) => nabla.empty(a.size, typed(a))) },
+  empty_like: on('input dtype', (a) => nabla.emptyLike(a.input, typed(a))),
+  logspace: on('start end steps base dtype', (a) =>
+    nabla.logspace(a.start, a.end, a.steps, { base: a.base, dtype: a.dtype }),
+  ),
+  new_empty: on('input size dtype', (a) => nabla.newEmpty(a.input, a.size, given(a))),
+  new_full: on('input size fill_value dtype', (a) =>
+    nabla.newFull(a.input, a.size, a.fill_value, given(a)),
+  ),
+  new_ones: on('input size dtype', (a) => nabla.newOnes(a.input, a.size, given(a))),
+  new_zeros: on('input size dtype', (a) => nabla.newZeros(a.input, a.size, given(a))),
+  tril_indices: on('row col offset dtype', (a) => {
+    void a.dtype // Indices are int32.
+    return nabla.trilIndices(a.row, a.col, a.offset)
+  }),
+  triu_indices: on('row col offset dtype', (a) => {
+    void a.dtype
+    return nabla.triuIndices(a.row, a.col, a.offset)
+  }),
 }

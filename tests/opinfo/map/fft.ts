@@ -1,3 +1,7 @@
-import type { Family } from '../harness.js'
+import * as transforms from 'nabla/fft'
+import { type Family, on } from '../harness.js'
 
-export const fft: Family = {}
+export const fft: Family = {
+  'fft.fftshift': on('input dim', (a) => transforms.fftshift(a.input, a.dim)),
+  'fft.ifftshift': on('input dim', (a) => transforms.ifftshift(a.input, a.dim)),
+}

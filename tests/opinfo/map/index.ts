@@ -4,7 +4,7 @@ import { create } from './create.js'
 import { elementwise } from './elementwise.js'
 import { fft } from './fft.js'
 import { indexing } from './indexing.js'
-import { linalg } from './linalg.js'
+import { linalgMap } from './linalg.js'
 import { loss } from './loss.js'
 import { masked } from './masked.js'
 import { movement } from './movement.js'
@@ -19,7 +19,7 @@ import { special } from './special.js'
 import { statistics } from './statistics.js'
 
 export const families: readonly Family[] = [
-  create, elementwise, fft, indexing, linalg, loss, masked, movement, nn, outside, pool, products, random, reduce, scan,
+  create, elementwise, fft, indexing, linalgMap, loss, masked, movement, nn, outside, pool, products, random, reduce, scan,
   special, statistics,
 ] // biome-ignore format: a list
 

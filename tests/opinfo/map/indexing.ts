@@ -8,6 +8,20 @@ const scatterReduce = on('input dim index src reduce include_self', (a) =>
 )
 
 export const indexing: Family = {
+  fill: on('input value', (a) => nabla.fill(a.input, a.value)),
+  index_fill: on('input dim index value', (a) => nabla.indexFill(a.input, a.dim, a.index, a.value)),
+  isin: on('elements test_elements assume_unique invert', (a) =>
+    nabla.isin(a.elements, a.test_elements, { assumeUnique: a.assume_unique, invert: a.invert }),
+  ),
+  kthvalue: on('input k dim keepdim', (a) =>
+    nabla.kthvalue(a.input, a.k, a.dim, { keepdim: a.keepdim }),
+  ),
+  masked_scatter: on('input mask source', (a) => nabla.maskedScatter(a.input, a.mask, a.source)),
+  msort: on('input', (a) => nabla.msort(a.input)),
+  put: on('input index source accumulate', (a) =>
+    nabla.put(a.input, a.index, a.source, { accumulate: a.accumulate }),
+  ),
+
   argsort: on('input dim descending stable', (a) => {
     void a.stable // It always is.
     return nabla.argsort(a.input, a.dim, sorted(a))

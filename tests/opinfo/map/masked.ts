@@ -20,8 +20,8 @@ export const masked: Family = {
   'masked.prod': {
     ...reduction(masks.prod),
     differs: (a) =>
-      (nabla.any(nabla.isnan(a.input)) as nabla.Tensor).item()
-        ? 'the gradient of prod at NaN is the product of the others (0003)'
+      !(nabla.all(nabla.isfinite(a.input)) as nabla.Tensor).item()
+        ? 'the gradient of prod at NaN and infinity is the product of the others (0003)'
         : undefined,
   },
   'masked.amax': reduction(masks.amax),

@@ -15,7 +15,32 @@ const places = (v: unknown) =>
     ? [...(v as Tensor).toTypedArray()]
     : (v as number[])
 
+const range = (a: Bound) => ({
+  start: (a.start ?? null) as number | null,
+  end: (a.end ?? null) as number | null,
+  step: (a.step ?? 1) as number,
+})
+
 export const movement: Family = {
+  diag_embed: on('input offset dim1 dim2', (a) =>
+    nabla.diagEmbed(a.input, a.offset, a.dim1, a.dim2),
+  ),
+  diagflat: on('input offset', (a) => nabla.diagflat(a.input, a.offset)),
+  fliplr: unary(nabla.fliplr),
+  flipud: unary(nabla.flipud),
+  mT: unary(nabla.matrixTranspose),
+  mH: unary(nabla.matrixTranspose),
+  T: on('input', (a) => (a.input as Tensor).t()),
+  H: on('input', (a) => (a.input as Tensor).t()),
+  select_scatter: on('input src dim index', (a) =>
+    nabla.selectScatter(a.input, a.src, a.dim, a.index),
+  ),
+  slice: on('input dim start end step', (a) =>
+    nabla.at(a.input, ...new Array<null>((a.dim as number | undefined) ?? 0).fill(null), range(a)),
+  ),
+  slice_scatter: on('input src dim start end step', (a) =>
+    nabla.sliceScatter(a.input, a.src, a.dim, range(a)),
+  ),
   atleast_1d: on('input *others', (a) => spread(a, nabla.atleast1d)),
   atleast_2d: on('input *others', (a) => spread(a, nabla.atleast2d)),
   atleast_3d: on('input *others', (a) => spread(a, nabla.atleast3d)),

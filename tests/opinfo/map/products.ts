@@ -16,4 +16,14 @@ export const products: Family = {
   outer: on('input vec2', (a) => nabla.outer(a.input, a.vec2)),
   tensordot: on('input other dims', (a) => nabla.tensordot(a.input, a.other, a.dims)),
   trace: on('input', (a) => nabla.trace(a.input)),
+  addbmm: on('input batch1 batch2 beta alpha', (a) =>
+    nabla.addbmm(a.input, a.batch1, a.batch2, scales(a)),
+  ),
+  addmv: on('input mat vec beta alpha', (a) => nabla.addmv(a.input, a.mat, a.vec, scales(a))),
+  addr: on('input vec1 vec2 beta alpha', (a) => nabla.addr(a.input, a.vec1, a.vec2, scales(a))),
+  bmm: on('input mat2', (a) => nabla.bmm(a.input, a.mat2)),
+  inner: on('input other', (a) => nabla.inner(a.input, a.other)),
+  mm: on('input mat2', (a) => nabla.mm(a.input, a.mat2)),
+  mv: on('input vec', (a) => nabla.mv(a.input, a.vec)),
+  vdot: on('input other', (a) => nabla.vdot(a.input, a.other)),
 }
