@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { hash } from './cxx.mjs'
+import { writeOpcodes } from './opcodes.mjs'
 import { root, wasmFolder } from './targets.mjs'
 
 const log = (line) => process.stderr.write(`nabla: ${line}\n`)
@@ -72,6 +73,7 @@ const filesUnder = (folder) =>
     .sort()
 
 async function ensureDist() {
+  writeOpcodes()
   const inputs = [
     ...filesUnder('src'),
     ...filesUnder('examples'),

@@ -5,76 +5,9 @@
  */
 import type { DType, TypedArray } from '../core/dtype.js'
 import type { Shape } from '../core/shape.js'
+import type { MapFn } from './scalar.js'
 
-/** Scalar functions of one argument, float to float. */
-export const floatUnary = [
-  'exp',
-  'exp2',
-  'expm1',
-  'log',
-  'log2',
-  'log10',
-  'log1p',
-  'sqrt',
-  'rsqrt',
-  'reciprocal',
-  'sin',
-  'cos',
-  'tan',
-  'asin',
-  'acos',
-  'atan',
-  'sinh',
-  'cosh',
-  'tanh',
-  'asinh',
-  'acosh',
-  'atanh',
-  'sigmoid',
-  'erf',
-  'erfc',
-  'erfinv',
-  'ndtr',
-  'floor',
-  'ceil',
-  'round',
-  'trunc',
-] as const // prettier-ignore
-/** One argument, any number type to itself. */
-export const numberUnary = ['neg', 'abs', 'sign', 'square'] as const
-/** One argument, to bool. */
-export const testUnary = ['isnan', 'isinf', 'isfinite'] as const
-/** Two arguments of one number type, to that type. floordiv and remainder round toward -inf, fmod toward 0. */
-export const numberBinary = [
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'floordiv',
-  'remainder',
-  'fmod',
-  'minimum',
-  'maximum',
-  'pow',
-] as const
-export const floatBinary = ['atan2', 'hypot', 'copysign'] as const
-export const compareBinary = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const
-/** bool or int32 (bitwise), to the same type. */
-export const logicBinary = ['and', 'or', 'xor'] as const
-
-export type MapFn =
-  | (typeof floatUnary)[number]
-  | (typeof numberUnary)[number]
-  | (typeof testUnary)[number]
-  | (typeof numberBinary)[number]
-  | (typeof floatBinary)[number]
-  | (typeof compareBinary)[number]
-  | (typeof logicBinary)[number]
-  | 'not' // bool
-  | 'shr' // int32, logical shift right by the second argument (0..31)
-  | 'where' // (bool, a, b)
-  | 'cast' // to the node's dtype; float to int truncates; to bool is != 0
-  | 'copy' // identity
+export type { MapFn } from './scalar.js'
 
 /**
  * Reads from a source at affine places: the source coordinate of axis a is

@@ -5,14 +5,8 @@
 import type { DType } from '../core/dtype.js'
 import { BackendError } from '../core/errors.js'
 import { broadcastShapes, type Shape, sizeOf } from '../core/shape.js'
-import {
-  compareBinary,
-  type Node,
-  type Prim,
-  recurrentCells,
-  testUnary,
-  windowShape,
-} from './ir.js'
+import { type Node, type Prim, recurrentCells, windowShape } from './ir.js'
+import { tests } from './scalar.js'
 
 export interface Typed {
   readonly shape: Shape
@@ -46,7 +40,6 @@ export interface PrimRecord<K extends Op = Op> {
   readonly checks?: string
 }
 
-const tests = new Set<string>([...testUnary, ...compareBinary])
 /** As the first operand, but for the axes named. */
 const along = (x: Typed, axes: readonly number[], n: number): Shape =>
   x.shape.map((d, a) => (axes.includes(a) ? n : d))

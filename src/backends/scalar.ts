@@ -4,7 +4,6 @@ import type { DType } from '../core/dtype.js'
 import { isFloat, isInteger, toBigInt } from '../core/dtype.js'
 import { BackendError } from '../core/errors.js'
 import { erf, erfc, erfinv, roundHalfEven } from '../core/special.js'
-import type { MapFn } from './ir.js'
 
 type Fn = (a: number, b: number, c: number) => number
 
@@ -16,7 +15,7 @@ const floorMod = (a: number, b: number) => {
 const minNaN = (a: number, b: number) => (Number.isNaN(a) ? a : Math.min(a, b))
 const maxNaN = (a: number, b: number) => (Number.isNaN(a) ? a : Math.max(a, b))
 
-const floats: { [name in MapFn]?: Fn } = {
+const floats = {
   exp: Math.exp,
   exp2: (x) => pow(2, x),
   expm1: Math.expm1,
@@ -75,7 +74,7 @@ const floats: { [name in MapFn]?: Fn } = {
   atan2: (a, b) => Math.atan2(a, b),
   hypot: (a, b) => Math.hypot(a, b),
   copysign: (a, b) => (b < 0 || Object.is(b, -0) ? -Math.abs(a) : Math.abs(a)),
-}
+} satisfies Record<string, Fn>
 
 /** Whole-number power with wrap-around; a negative exponent gives 0 except for bases 1 and −1. */
 function powInt(a: number, b: number): number {
@@ -90,7 +89,7 @@ function powInt(a: number, b: number): number {
 }
 
 /** int32: results wrap around, division by 0 gives 0. */
-const ints: { [name in MapFn]?: Fn } = {
+const ints = {
   neg: (x) => -x | 0,
   abs: (x) => Math.abs(x) | 0,
   sign: (x) => Math.sign(x),
@@ -109,20 +108,20 @@ const ints: { [name in MapFn]?: Fn } = {
   or: (a, b) => a | b,
   xor: (a, b) => a ^ b,
   shr: (a, b) => (a >>> b) | 0,
-}
+} satisfies Record<string, Fn>
 
 /** bool is 0 or 1: sums are or, products and. */
-const bools: { [name in MapFn]?: Fn } = {
+const bools = {
   minimum: (a, b) => Math.min(a, b),
   maximum: (a, b) => Math.max(a, b),
   and: (a, b) => a & b,
   or: (a, b) => a | b,
   xor: (a, b) => a ^ b,
   not: (a) => 1 - a,
-}
+} satisfies Record<string, Fn>
 
 /** The same for every type. */
-const any: { [name in MapFn]?: Fn } = {
+const any = {
   eq: (a, b) => bool(a === b),
   ne: (a, b) => bool(a !== b),
   lt: (a, b) => bool(a < b),
@@ -131,7 +130,20 @@ const any: { [name in MapFn]?: Fn } = {
   ge: (a, b) => bool(a >= b),
   copy: (a) => a,
   where: (c, a, b) => (c ? a : b),
-}
+} satisfies Record<string, Fn>
+
+/** The elementwise functions. cast: to the node's dtype; float to int truncates; to bool is != 0. */
+export type MapFn =
+  | keyof typeof floats
+  | keyof typeof ints
+  | keyof typeof bools
+  | keyof typeof any
+  | 'cast'
+/** Those whose result is a bool, whatever they are given; all others but casts keep the type of their last operand. */
+export const tests: ReadonlySet<MapFn> = new Set<MapFn>(
+  ['isnan', 'isinf', 'isfinite', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'],
+) // biome-ignore format: a list
+type Table = { readonly [name in MapFn]?: Fn }
 
 /** A float as int32: toward 0, NaN and what does not fit as the smallest one (what processors do). */
 const toInt = (x: number) => {
@@ -193,8 +205,14 @@ export function mapFunction(fn: MapFn, from: DType, to: DType): Fn {
     if (to === 'int64') return toBigInt as unknown as Fn
     return isInteger(to) && isFloat(from) ? toInt : (x) => x
   }
-  const own = isFloat(from) ? floats : from === 'int64' ? asNumbers : from === 'bool' ? bools : ints
-  const f = any[fn] ?? own[fn]
+  const own: Table = isFloat(from)
+    ? floats
+    : from === 'int64'
+      ? asNumbers
+      : from === 'bool'
+        ? bools
+        : ints
+  const f = (any as Table)[fn] ?? own[fn]
   if (!f) throw new BackendError({ op: fn, rule: 'no such function of this type', got: from })
   return f
 }
