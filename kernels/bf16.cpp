@@ -15,11 +15,6 @@ namespace {
 
 constexpr int MR = 14, NV = 2, NR = 16 * NV;
 
-bool has_bf16() {
-  static const bool has = __builtin_cpu_supports("avx512bf16");
-  return has;
-}
-
 uint32_t pair(const uint16_t* p, int64_t step, bool second) { return p[0] | (second ? (uint32_t)p[step] << 16 : 0); }
 
 // to[q * w + i]: elements 2q and 2q + 1 of row i < n, zeros for the rows up to w.
@@ -99,21 +94,31 @@ Tile find_tile(int64_t rows) {
 
 }  // namespace
 
-bool bf16_block(const HalfBlock& g, void* scratch) {
-  if (!has_bf16()) return false;
+bool bf16_here() {
+  static const bool has = __builtin_cpu_supports("avx512bf16");
+  return has;
+}
+int64_t bf16_panel_bytes(int64_t cols, int64_t depth) { return 4 * (ceil_div(cols, NR) * NR + 16) * ((depth + 1) / 2); }
+
+void bf16_pack(const HalfBlock& g, void* panels) {
   const int64_t pairs = (g.depth + 1) / 2;
-  const int64_t high = ceil_div(g.rows, ceil_div(g.rows, MR));
-  uint32_t* const b = (uint32_t*)scratch;
-  uint32_t* const a = b + ceil_div(g.cols, NR) * NR * pairs;
+  uint32_t* const b = (uint32_t*)panels;
+  uint32_t* const t = b + ceil_div(g.cols, NR) * NR * pairs;  // sixteen columns, then to their places
   for (int64_t j = 0; j < g.cols; j += NR)
     for (int64_t h = 0; h < NV; h++) {
       // Each vector of a panel by itself, NR apart.
       const int64_t n = g.cols - j - 16 * h;
-      uint32_t* const t = a;  // sixteen columns, then to their places
       if (n > 0) pack_pairs(g.b + (j + 16 * h) * g.b_cs, g.b_cs, g.b_rs, n < 16 ? n : 16, 16, g.depth, t);
       for (int64_t q = 0; q < pairs; q++)
         store((float*)(b + j * pairs + q * NR + 16 * h), n > 0 ? load((const float*)(t + 16 * q)) : (vf){});
     }
+}
+
+void bf16_sums(const HalfBlock& g, const void* panels, void* scratch) {
+  const int64_t pairs = (g.depth + 1) / 2;
+  const int64_t high = ceil_div(g.rows, ceil_div(g.rows, MR));
+  const uint32_t* const b = (const uint32_t*)panels;
+  uint32_t* const a = (uint32_t*)scratch;
   for (int64_t i = 0; i < g.rows; i += high) {
     const int64_t rows = least(high, g.rows - i);
     pack_pairs(g.a + i * g.a_rs, g.a_rs, g.a_cs, rows, 16, g.depth, a);
@@ -121,7 +126,6 @@ bool bf16_block(const HalfBlock& g, void* scratch) {
     for (int64_t j = 0; j < g.cols; j += NR)
       t(pairs, a, b + j * pairs, g.c + i * g.cols + j, g.cols, (int)least(NR, g.cols - j), g.add);
   }
-  return true;
 }
 
 }  // namespace NABLA_ISA
@@ -131,7 +135,10 @@ bool bf16_block(const HalfBlock& g, void* scratch) {
 
 namespace nabla {
 namespace NABLA_ISA {
-bool bf16_block(const HalfBlock&, void*) { return false; }
+bool bf16_here() { return false; }
+int64_t bf16_panel_bytes(int64_t, int64_t) { return 0; }
+void bf16_pack(const HalfBlock&, void*) {}
+void bf16_sums(const HalfBlock&, const void*, void*) {}
 }  // namespace NABLA_ISA
 }  // namespace nabla
 

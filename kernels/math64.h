@@ -382,33 +382,34 @@ NABLA_INLINE vf erf_small(vf x) {  // |x| <= 1
                     -1.6350312701054695e-07, 1.4659775274047436e-08, -1.1372848856791674e-09, 5.957176147748911e-11);
   return fma(x, p, x);
 }
-// erfc of a from 0.8 to 27.3: e^(-a^2) R(a) / (1 + 2 a), a^2 from a 26-bit head, whose square is exact, and a tail.
-NABLA_INLINE vf erfc_large(vf a) {
-  const vf h = from_bits(bits(a) & (word)0xfffffffff8000000), l = a - h;
+// erfc of a from 0.8 to 27.3: e^(-a^2) R(a) / (1 + 2 a). a^2 is that of x (or its half): from a 26-bit head, whose square
+// is exact, and a tail.
+NABLA_INLINE vf erfc_large(vf a, vf x, double part) {
+  const vf h = from_bits(bits(x) & (word)0xfffffffff8000000), l = (x - h) * part;
   const vf t = (a - 3.75) / (a + 3.75);
   const vf p = poly(t, 1.2375126308378275, -0.14024059858554702, 0.003585415485465672, 0.08227673849015331, -0.10880393014185477,
                     0.09230432116009332, -0.05869339858627279, 0.02836227742347472, -0.009746579611187401, 0.0017556258152541255,
                     0.0002937141445083772, -0.0002901539150046192, 5.164646343900894e-05, 2.238394451230605e-05,
                     -1.1435032562977794e-05, -9.740103746137155e-07, 1.731928972526849e-06, -5.407649519160307e-08,
                     -2.331574183192795e-07, 1.7648439982606746e-08, 2.093404254005597e-08);
-  const vf x = -(h * h), n = round_even(x * LOG2E), r = minus_n_ln2(x, n) - l * (a + h);
+  const vf y = -(h * h * part), n = round_even(y * LOG2E), r = minus_n_ln2(y, n) - l * (x + h);
   const vf e = fma(fma(exp_tail(r), r, splat(1.0)), r, splat(1.0));
   return scale2(e * (p / fma(a, splat(2.0), splat(1.0))), n);
 }
 NABLA_INLINE vf v_erf(vf x) {
   const vf a = abs_bits(x);
-  return select(a <= 1.0, erf_small(x), copysign_bits(1.0 - erfc_large(limit(a, 0.8, 7.0)), x));
+  const vf b = limit(a, 0.8, 7.0);
+  return select(a <= 1.0, erf_small(x), copysign_bits(1.0 - erfc_large(b, b, 1.0), x));
 }
 NABLA_INLINE vf v_erfc(vf x) {
-  const vf a = abs_bits(x), c = erfc_large(limit(a, 0.8, 27.3));
+  const vf a = abs_bits(x), b = limit(a, 0.8, 27.3), c = erfc_large(b, b, 1.0);
   return select(a < 0.8, 1.0 - erf_small(x), select(x < 0.0, 2.0 - c, c));
 }
 NABLA_INLINE vf v_ndtr(vf x) {
-  const vf y = x * 0.70710678118654757;
-  // What the product lacks counts in the tail, where e^(-y^2) is steep.
-  const vf lost = product(x, splat(0.70710678118654757)).e - x * 4.833646656726457e-17;
-  const vf c = v_erfc(-y), slope = v_exp(-limit(y * y, 0.0, 750.0)) * 1.1283791670955126;
-  return 0.5 * (c + select(abs_bits(x) < 40.0, slope * lost, splat(0.0)));
+  // The square is half of x's own: what x / sqrt(2) lacks would count in the tail.
+  const vf y = limit(abs_bits(x), 1.13, 38.6), c = 0.5 * erfc_large(y * 0.70710678118654757, y, 0.5);
+  const vf middle = 0.5 + 0.5 * erf_small(x * 0.70710678118654757);
+  return select(abs_bits(x) < 1.13, middle, select(x > 0.0, 1.0 - c, c));
 }
 NABLA_INLINE vf v_erfinv(vf x) {
   const vf a = abs_bits(x), w = -v_log((1.0 - a) * (1.0 + a));

@@ -11,7 +11,7 @@ namespace NABLA_ISA {
 namespace {
 
 // A block of C in float32, and the panels that make it.
-constexpr int64_t MB = 112, NB = 512, KB = 1024;
+constexpr int64_t MB = 112, NB = 256, KB = 2048;
 
 // to[i * cols + j] = from[i * rs + j * cs].
 template <class H>
@@ -61,35 +61,46 @@ void put_block(const Product& p, int64_t i0, int64_t j0, int64_t rows, int64_t c
   }
 }
 
-int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
-int64_t sums_bytes(int64_t m, int64_t n) { return 4 * least_of(m, MB) * least_of(n, NB) + 64; }
-int64_t operands_bytes(int64_t m, int64_t n, int64_t k) {
-  return 4 * (least_of(m, MB) + 16 + least_of(n, NB) + 32) * (least_of(k, KB) + 2) + 128;
+// The parts of the scratch, in bytes: sums, the panel of B, that of A.
+int64_t line(int64_t bytes) { return (bytes + 63) & ~(int64_t)63; }
+int64_t sums_bytes(int64_t m, int64_t n) { return line(4 * least(m, MB) * least(n, NB)); }
+int64_t b_bytes(int64_t n, int64_t k) {
+  return line(most(4 * least(n, NB) * least(k, KB), bf16_panel_bytes(least(n, NB), least(k, KB))));
 }
+int64_t a_bytes(int64_t m, int64_t k) { return line(4 * (least(m, MB) + 16) * (least(k, KB) + 2)); }
 
 template <class H, class C>
 void multiply(const Product& p, char* scratch) {
   float* const sums = (float*)scratch;
-  float* const a = (float*)(scratch + ((sums_bytes(p.m, p.n) + 63) & ~(int64_t)63));
-  for (int64_t j = 0; j < p.n; j += NB)
+  float* const b = (float*)(scratch + sums_bytes(p.m, p.n));
+  float* const a = (float*)((char*)b + b_bytes(p.n, p.k));
+  void* const rest = (char*)a + a_bytes(p.m, p.k);
+  bool pairs = false;
+  if constexpr (__is_same(H, BHalf)) pairs = bf16_here();
+  for (int64_t j = 0; j < p.n; j += NB) {
+    const int64_t cols = least(NB, p.n - j);
     for (int64_t i = 0; i < p.m; i += MB) {
-      const int64_t rows = least(MB, p.m - i), cols = least(NB, p.n - j);
+      const int64_t rows = least(MB, p.m - i);
       if (!p.k) __builtin_memset(sums, 0, (size_t)(rows * cols) * 4);
       for (int64_t q = 0; q < p.k; q += KB) {
         const int64_t depth = least(KB, p.k - q);
         const H* pa = (const H*)p.a + i * p.a_rs + q * p.a_cs;
         const H* pb = (const H*)p.b + q * p.b_rs + j * p.b_cs;
-        if constexpr (__is_same(H, BHalf))
-          if (bf16_block({&pa->bits, &pb->bits, sums, rows, cols, depth, p.a_rs, p.a_cs, p.b_rs, p.b_cs, q > 0}, a)) continue;
-        float* const b = a + rows * depth;
+        const HalfBlock g = {&pa->bits, &pb->bits, sums, rows, cols, depth, p.a_rs, p.a_cs, p.b_rs, p.b_cs, q > 0};
+        // A depth of one block has one panel for all rows.
+        const bool laid = i > 0 && p.k <= KB;
+        if (pairs) {
+          if (!laid) bf16_pack(g, b);
+          bf16_sums(g, b, a);
+          continue;
+        }
+        if (!laid) widen_block(pb, p.b_rs, p.b_cs, depth, cols, b);
         widen_block(pa, p.a_rs, p.a_cs, rows, depth, a);
-        widen_block(pb, p.b_rs, p.b_cs, depth, cols, b);
-        float* const rest = b + depth * cols;
-        gemm({a, b, sums, rows, cols, depth, depth, 1, cols, 1, cols, q > 0, nullptr},
-             (void*)(((uintptr_t)rest + 63) & ~(uintptr_t)63));
+        gemm({a, b, sums, rows, cols, depth, depth, 1, cols, 1, cols, q > 0, nullptr}, rest);
       }
       put_block<C>(p, i, j, rows, cols, sums);
     }
+  }
 }
 
 }  // namespace
@@ -126,8 +137,8 @@ bool half_matmul_validate(Check& c) {
   r.apart(cs, bias);
   if (!r.done()) return false;
   if (cs.lo < cs.hi)
-    c.per_thread = sums_bytes(extent[0], extent[1]) + operands_bytes(extent[0], extent[1], k) +
-                   gemm_scratch_bytes(least(extent[0], MB), least(extent[1], NB), least(k, KB)) + 256;
+    c.per_thread = sums_bytes(extent[0], extent[1]) + b_bytes(extent[1], k) + a_bytes(extent[0], k) +
+                   line(gemm_scratch_bytes(least(extent[0], MB), least(extent[1], NB), least(k, KB)));
   return true;
 }
 

@@ -66,7 +66,9 @@ struct Maker {
     program.add(OP_FILL, Words{d, n, (int32_t)r.engine(), (int32_t)r.engine()} + room(n, DTYPE_BYTES[d]));
   }
   void matmul() {
-    const int32_t d = real(), w = DTYPE_BYTES[d], rank = r.in(0, 2), m = extent(), n = extent(), k = extent();
+    static const int32_t types[] = {F32, F64, F16, BF16};
+    const int32_t d = types[r.below(4)], w = DTYPE_BYTES[d], to = w == 2 && r.one_in(2) ? (int32_t)F32 : d;
+    const int32_t rank = r.in(0, 2), m = extent(), n = extent(), k = extent();
     Words batch;
     for (int i = 0; i < rank; i++) batch.push_back(r.in(0, 3));
     Words sa, sb, sc;
@@ -74,8 +76,8 @@ struct Maker {
     int64_t out = (int64_t)m * n;
     sc = {n};
     for (int32_t x : batch) sc.push_back((int32_t)out), out *= x;
-    const Words c = room(out, w);
-    program.add(OP_MATMUL, Words{d, d, rank} + batch + Words{m, n, k, r.below(2)} + a + sa + b + sb + c + sc + maybe(n, w));
+    const Words c = room(out, DTYPE_BYTES[to]);
+    program.add(OP_MATMUL, Words{d, to, rank} + batch + Words{m, n, k, r.below(2)} + a + sa + b + sb + c + sc + maybe(n, DTYPE_BYTES[to]));
   }
   void take_or_put(bool put) {
     const int32_t d = dtype(), outer = extent(), n = extent(), inner = extent(), count = extent();

@@ -153,7 +153,10 @@ export const randomBits = defineOp({
 export const bitsToUniform = defineOp({
   name: 'bitsToUniform',
   formula: 'y = ⌊bits / 2⁸⌋ · 2⁻²⁴',
-  args: (bits: Tensor) => ({ inputs: [bits], attrs: {} }),
+  args: (bits: Tensor) => {
+    requireType('bitsToUniform', bits, 'int32')
+    return { inputs: [bits], attrs: {} }
+  },
   forward: ([bits]) =>
     map(
       'mul',
@@ -196,7 +199,10 @@ export const bitsToNormal = defineOp({
   name: 'bitsToNormal',
   formula: 'y = √(−2 ln(1 − u₀)) cos 2πu₁',
   source: 'https://doi.org/10.1214/aoms/1177706645',
-  args: (bits: Tensor) => ({ inputs: [bits], attrs: {} }),
+  args: (bits: Tensor) => {
+    requireType('bitsToNormal', bits, 'int32')
+    return { inputs: [bits], attrs: {} }
+  },
   forward: ([bits]) => {
     const u = bitsToUniform(bits!)
     const radius = sqrt(mul(log(map('sub', constant(1), select(u, 0, 0))), -2))

@@ -285,7 +285,7 @@ function fill(
       const step = own[prim.axis]!
       const arg = prim.fn === 'argmax' || prim.fn === 'argmin'
       const fn = arg ? (prim.fn === 'argmax' ? 'max' : 'min') : (prim.fn as ReduceFn)
-      const f = combine(fn, dtype)
+      const f = combine(fn, n.inputs[0]!.dtype)
       // The index is that of the last element which reaches the extreme so far; NaN stays.
       const reaches = (a: number, b: number) =>
         Number.isNaN(b) || (!Number.isNaN(a) && (fn === 'max' ? b >= a : b <= a))
