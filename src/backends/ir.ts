@@ -32,14 +32,14 @@ export interface Window {
 export type ReduceFn = 'sum' | 'prod' | 'max' | 'min'
 
 /**
- * Cells of recurrent layers; columns in extents of the hidden size H: of the gates, of what a row keeps of its step,
- * of what its gradient gives. ops/recurrence.ts says which they are.
+ * Cells of recurrent layers; columns in extents of the hidden size H: of the gates, of what a row saves of its step for
+ * backward, of the gradients that it gets there. ops/recurrence.ts says which they are.
  */
 export const recurrentCells = {
-  tanh: { gates: 1, keeps: 1, gives: 1 },
-  relu: { gates: 1, keeps: 1, gives: 1 },
-  lstm: { gates: 4, keeps: 6, gives: 5 },
-  gru: { gates: 3, keeps: 5, gives: 5 },
+  tanh: { gates: 1, saved: 1, grads: 1 },
+  relu: { gates: 1, saved: 1, grads: 1 },
+  lstm: { gates: 4, saved: 6, grads: 5 },
+  gru: { gates: 3, saved: 5, grads: 5 },
 } as const
 export type RecurrentCell = keyof typeof recurrentCells
 /** How a recurrent layer runs over its rows, those of step 0 first. */
@@ -136,9 +136,9 @@ export type Prim =
   | { op: 'sumPoolInput'; window: Window; shape: Shape; factor: number }
   /** ct (N, C, out), index (N, C, out) flat spatial indices: zeros of `shape` with ct added at index. */
   | { op: 'maxPoolInput'; shape: Shape }
-  /** x (rows, gates · H), weight (gates · H, H), h0 (B, H) [, LSTM: c0 (B, H)] [, GRU: bias (H)]: what each row keeps, (rows, keeps · H). See ops/recurrence.ts. */
+  /** x (rows, gates · H), weight (gates · H, H), h0 (B, H) [, LSTM: c0 (B, H)] [, GRU: bias (H)]: what each row saves for backward, its state first, (rows, saved · H). See ops/recurrence.ts. */
   | { op: 'recurrent'; run: RecurrentRun }
-  /** What each row keeps, ct of h (rows, H), weight, h0 [, LSTM: c0] [, LSTM: ct of c]: what each row gives, (rows, gives · H). */
+  /** What each row saved, ct of h (rows, H), weight, h0 [, LSTM: c0] [, LSTM: ct of c]: the gradients of each row, (rows, grads · H). */
   | { op: 'recurrentBack'; run: RecurrentRun }
 
 export interface Node {

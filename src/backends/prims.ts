@@ -171,7 +171,7 @@ export const prims: { readonly [K in Op]: PrimRecord<K> } = {
   maxPoolInput: { gives: shaped, as: 'call', checks: 'a place' },
   recurrent: {
     gives: ({ run }, [x, w]) => ({
-      shape: [x!.shape[0]!, w!.shape[1]! * recurrentCells[run.cell].keeps],
+      shape: [x!.shape[0]!, w!.shape[1]! * recurrentCells[run.cell].saved],
       dtype: x!.dtype,
     }),
     flops: recurrentFlops,
@@ -179,7 +179,7 @@ export const prims: { readonly [K in Op]: PrimRecord<K> } = {
   },
   recurrentBack: {
     gives: ({ run }, [kept, ct]) => ({
-      shape: [kept!.shape[0]!, ct!.shape[1]! * recurrentCells[run.cell].gives],
+      shape: [kept!.shape[0]!, ct!.shape[1]! * recurrentCells[run.cell].grads],
       dtype: kept!.dtype,
     }),
     flops: recurrentFlops,

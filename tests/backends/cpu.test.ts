@@ -9,7 +9,7 @@ import type { Backend, Executable, Storage } from '../../src/backends/backend.js
 import { Heap } from '../../src/backends/cpu/memory.js'
 import { nativeBackend, nativeProblem } from '../../src/backends/cpu/native.js'
 import type { Program, SlotPlan } from '../../src/backends/cpu/program.js'
-import { Spares } from '../../src/backends/cpu/spares.js'
+import { BufferPool } from '../../src/backends/cpu/pool.js'
 import { hasRelaxedSimd } from '../../src/backends/cpu/variant.js'
 import { wasmBackend } from '../../src/backends/cpu/wasm.js'
 import type { Graph, GraphOutput, Node } from '../../src/backends/ir.js'
@@ -300,9 +300,9 @@ test('relaxed SIMD is found where V8 has it', () => {
   expect(hasRelaxedSimd()).toBe(major! > 11 || (major === 11 && minor! >= 4))
 })
 
-describe('spares', () => {
+describe('the buffer pool', () => {
   test('serve the same kind again, each once', () => {
-    const s = new Spares<string, object>(100)
+    const s = new BufferPool<string, object>(100)
     const [a, b] = [{}, {}]
     s.give('x', a, 40)
     s.give('x', b, 40)
@@ -311,7 +311,7 @@ describe('spares', () => {
     expect(s.take('x')).toBeUndefined()
   })
   test('of kinds no longer asked for make place', () => {
-    const s = new Spares<string, number>(100)
+    const s = new BufferPool<string, number>(100)
     for (let i = 0; i < 10; i++) s.give('old', i, 10)
     for (let i = 0; i < 4; i++) s.give('new', i, 20)
     // 100 bytes in all: four of the new kind, and what is left for the old.

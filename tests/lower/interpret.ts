@@ -659,7 +659,7 @@ class Core {
         const [code, reverse, count, H] = take(4) as [number, number, number, number]
         const steps = take(count)
         const cell = (['tanh', 'relu', 'lstm', 'gru'] as const)[code]!
-        const { gates, keeps, gives } = recurrentCells[cell]
+        const { gates, saved, grads } = recurrentCells[cell]
         const rows = steps.reduce((a, b) => a + b, 0)
         const f = 'float32'
         const args: [Shape, DType, TypedArray][] = []
@@ -669,7 +669,7 @@ class Core {
         }
         const initial: Shape = [steps[0] ?? 0, H]
         const back = name === 'RECURRENT_BACK'
-        operand([rows, (back ? keeps : gates) * H])
+        operand([rows, (back ? saved : gates) * H])
         if (back) operand([rows, H])
         const before = args.length
         if (back && cell === 'lstm') operand([rows, H])
@@ -680,7 +680,7 @@ class Core {
         if (cell === 'lstm') operand(initial)
         if (!back && cell === 'gru') operand([H])
         args.push(...ofCells)
-        const shape = [rows, (back ? gives : keeps) * H]
+        const shape = [rows, (back ? grads : saved) * H]
         const to = ref(f, shape, true)!
         end()
         const prim: Prim = {

@@ -23,7 +23,7 @@ import {
 } from './executable.js'
 import type { Engine, LaterProgram } from './later.js'
 import type { Program } from './program.js'
-import { Spares } from './spares.js'
+import { BufferPool } from './pool.js'
 
 /** kernels/binding_node.cpp */
 export interface Addon {
@@ -62,14 +62,14 @@ class Blocks {
   private readonly addon: Addon
   private slab: Block | undefined
   private step = 0
-  private readonly spares = new Spares<number, Block>(KEEP)
+  private readonly pool = new BufferPool<number, Block>(KEEP)
   constructor(addon: Addon) {
     this.addon = addon
   }
   /** At least `bytes`, aligned to a cache line; contents undefined. */
   take(bytes: number): Block {
     const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN)
-    const spare = this.spares.take(size)
+    const spare = this.pool.take(size)
     if (spare) return spare
     if (size > SMALL) return this.own(size)
     let slab = this.slab
@@ -97,7 +97,7 @@ class Blocks {
     return { buffer, offset, ptr: ptr + offset, bytes }
   }
   give(block: Block): void {
-    this.spares.give(block.bytes, block, block.bytes)
+    this.pool.give(block.bytes, block, block.bytes)
   }
 }
 

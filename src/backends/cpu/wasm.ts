@@ -34,7 +34,7 @@ import { filesFor, firstThreads, loadLater, variantFor } from './files.js'
 import type { LaterProgram } from './later.js'
 import type { HeapBlock } from './memory.js'
 import type { Program } from './program.js'
-import { Spares } from './spares.js'
+import { BufferPool } from './pool.js'
 import { type WasmPart, wasmParts } from './variant.js'
 
 /** A storage that was copied in so often moves in. */
@@ -125,7 +125,7 @@ class WasmStorage implements HostStorage {
     const from = core.heap.elements(this.dtype)
     const at = ptr / bytesOf(this.dtype)
     if (count > 4096 && !this.data && count === this.length) {
-      const spare = this.backend.spares.take(`${this.dtype} ${count}`)
+      const spare = this.backend.pool.take(`${this.dtype} ${count}`)
       spare?.set(from.subarray(at, at + count))
       this.data = spare ?? from.slice(at, at + count) // without zeroing first
       this.result = true
@@ -145,7 +145,7 @@ class WasmStorage implements HostStorage {
   free(): void {
     const { data } = this
     if (this.result && data)
-      this.backend.spares.give(`${this.dtype} ${this.length}`, data, data.byteLength)
+      this.backend.pool.give(`${this.dtype} ${this.length}`, data, data.byteLength)
     this.leave()
     this.freed = true
   }
@@ -330,7 +330,7 @@ class WasmBackend implements Backend {
   readonly dtypes: readonly DType[] = dtypes
   core: Core
   private count = 1
-  readonly spares = new Spares<string, TypedArray>(KEEP)
+  readonly pool = new BufferPool<string, TypedArray>(KEEP)
 
   constructor() {
     const threads = checkThreads(firstThreads())

@@ -1,4 +1,4 @@
-/** Recurrent layers, row by row. See ops/recurrence.ts for what rows keep and give. */
+/** Recurrent layers, row by row. See ops/recurrence.ts for what rows save, and for their gradients. */
 import type { TypedArray } from '../../core/dtype.js'
 import { type RecurrentCell, type RecurrentRun, recurrentCells } from '../ir.js'
 
@@ -18,7 +18,7 @@ function* rowsOf({
     }
 }
 
-/** What one unit keeps, from its gates' inputs `x`, the state's products `u` and what it was before. */
+/** What one unit saves, from its gates' inputs `x`, the state's products `u` and what it was before. */
 function keep(
   cell: RecurrentCell,
   x: readonly number[],
@@ -40,7 +40,7 @@ function keep(
   return [(1 - z) * n + z * h, r, z, n, q]
 }
 
-/** What one unit gives, from the gradients of its state (and cell), what it keeps and what it was before. */
+/** The gradients of one unit, from the gradients of its state (and cell), what it saved and what it was before. */
 function give(
   cell: RecurrentCell,
   dh: number,
@@ -78,11 +78,11 @@ export function recurrent(
   out: TypedArray,
 ): void {
   const { cell } = run
-  const { gates, keeps } = recurrentCells[cell]
+  const { gates, saved } = recurrentCells[cell]
   const [x, w, h0, last] = args as [TypedArray, TypedArray, TypedArray, TypedArray?]
   for (const [row, b, before] of rowsOf(run)) {
     const state = (part: number, j: number, initial: TypedArray | undefined) =>
-      before >= 0 ? out[(before * keeps + part) * H + j]! : (initial?.[b * H + j] ?? 0)
+      before >= 0 ? out[(before * saved + part) * H + j]! : (initial?.[b * H + j] ?? 0)
     const h = range(H).map((j) => state(0, j, h0))
     for (let j = 0; j < H; j++) {
       const gate = (g: number) => g * H + j
@@ -90,7 +90,7 @@ export function recurrent(
       const xs = range(gates).map((g) => x[row * gates * H + gate(g)]!)
       const c = cell === 'lstm' ? state(1, j, last) : 0
       keep(cell, xs, u, h[j]!, c, cell === 'gru' ? (last?.[j] ?? 0) : 0).forEach((v, i) => {
-        out[(row * keeps + i) * H + j] = v
+        out[(row * saved + i) * H + j] = v
       })
     }
   }
@@ -103,7 +103,7 @@ export function recurrentBack(
   out: TypedArray,
 ): void {
   const { cell } = run
-  const { gates, keeps, gives } = recurrentCells[cell]
+  const { gates, saved, grads } = recurrentCells[cell]
   const [kept, ct, w, h0, c0, ctCell] = args as [
     TypedArray,
     TypedArray,
@@ -114,27 +114,27 @@ export function recurrentBack(
   ]
   const rows = [...rowsOf(run)]
   const after = new Map(rows.map(([row, , before]) => [before, row]))
-  // The weights' row of each gate that a row gives.
+  // The weights' row of each gate that has a gradient.
   const order = cell === 'gru' ? [2, 0, 1] : range(gates)
   for (const [row, b, before] of rows.reverse()) {
     const next = after.get(row)
     for (let j = 0; j < H; j++) {
       const state = (part: number, initial: TypedArray | undefined) =>
-        before >= 0 ? kept[(before * keeps + part) * H + j]! : (initial?.[b * H + j] ?? 0)
+        before >= 0 ? kept[(before * saved + part) * H + j]! : (initial?.[b * H + j] ?? 0)
       let dh = ct[row * H + j]!
       let dc = ctCell?.[row * H + j] ?? 0
       if (next !== undefined) {
         order.forEach((g, i) => {
           for (let k = 0; k < H; k++)
-            dh += out[(next * gives + i) * H + k]! * w[(g * H + k) * H + j]!
+            dh += out[(next * grads + i) * H + k]! * w[(g * H + k) * H + j]!
         })
-        const carried = gives > gates ? out[(next * gives + 4) * H + j]! : 0
+        const carried = grads > gates ? out[(next * grads + 4) * H + j]! : 0
         if (cell === 'lstm') dc += carried
         else dh += carried
       }
-      const own = range(keeps).map((i) => kept[(row * keeps + i) * H + j]!)
+      const own = range(saved).map((i) => kept[(row * saved + i) * H + j]!)
       give(cell, dh, dc, own, state(0, h0), cell === 'lstm' ? state(1, c0) : 0).forEach((v, i) => {
-        out[(row * gives + i) * H + j] = v
+        out[(row * grads + i) * H + j] = v
       })
     }
   }

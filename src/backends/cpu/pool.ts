@@ -2,7 +2,7 @@
  * Memory given back, for the next who asks for the same: fresh memory costs more than the work on it. At most `limit`
  * bytes; without room the kinds give one up in turn, so that those no longer asked for make place.
  */
-export class Spares<K, T> {
+export class BufferPool<K, T> {
   private readonly limit: number
   private readonly kept = new Map<K, { spare: T; bytes: number }[]>()
   private bytes = 0
