@@ -1,4 +1,5 @@
 /** Linear algebra: matrix products and what is made of them. */
+import { isFloat } from '../core/dtype.js'
 import { coordinates, zerosOf } from './broadcast.js'
 import { expand, permute, reshape, sum, swap } from './broadcast.js'
 import { add, mul, sub, where } from './arithmetic.js'
@@ -44,7 +45,7 @@ const bmm = defineOp({
 
 /**
  * Matrix product over the last two axes; batch axes broadcast; a vector counts as a row on the left and a column on
- * the right, and its axis goes.
+ * the right, and its axis goes. Of whole numbers it is whole and exact.
  * @throws ShapeError when the inner extents differ
  * @example matmul(tensor([[1, 2], [3, 4]]), tensor([5, 6])) // [17, 39]
  */
@@ -70,7 +71,10 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   const x = a.rank === 1 ? reshape(a, [1, a.shape[0]!]) : a
   const y = b.rank === 1 ? reshape(b, [b.shape[0]!, 1]) : b
   let product: Tensor
-  if (y.rank === 2 && x.rank > 2) {
+  if (!isFloat(a.dtype) && !isFloat(b.dtype))
+    // Whole numbers stay whole and exact.
+    product = sum(mul(unsqueeze(x, -1), unsqueeze(y, -3)), -2)
+  else if (y.rank === 2 && x.rank > 2) {
     // One tall product instead of many small ones.
     const rows = sizeOf(x.shape.slice(0, -1))
     product = reshape(bmm(reshape(x, [rows, x.shape[x.rank - 1]!]), y), [

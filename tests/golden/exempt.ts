@@ -41,6 +41,8 @@ export const within: Record<string, string> = {
 
 /** Numbers from another source, in another test. */
 export const provedElsewhere: Record<string, string> = {
+  autocast: 'tests/tensor/autocast.test.ts; changes what others compute',
+  isAutocastEnabled: 'tests/tensor/autocast.test.ts; gives a boolean',
   randomBits:
     'Philox4x32-10: the known answer of its paper in the example; PyTorch has another generator',
   bitsToUniform: 'tests/tensor/random.test.ts; PyTorch has another generator',

@@ -68,7 +68,9 @@ const strided = (stored: Stored): number[] =>
 function plain(part: number, stored: Stored): Tensor {
   const complex = stored.dtype.startsWith('complex')
   const raw = elements(part, stored)
-  const dtype = complex ? 'float32' : stored.dtype === 'int64' ? 'int32' : dtypeOf(stored.dtype)
+  // Whole numbers among the arguments of these records are indices and labels.
+  const whole = /^u?int/.test(stored.dtype)
+  const dtype = complex ? 'float32' : whole ? 'int32' : dtypeOf(stored.dtype)
   const data =
     dtype === 'int32'
       ? Int32Array.from(raw as Iterable<number | bigint>, (v) => {
@@ -308,7 +310,9 @@ function attempt(record: Record_, c: Case, entry: Entry, mode: Mode): string | u
     if (!graded) return { have, grads: [], second: [] }
     const floats = have.filter((t): t is Tensor => t instanceof Tensor && isFloat(t.dtype))
     const live = floats.filter((_, i) => c.live?.[i])
-    const rooted = live.map((t, i) => [t, cts[i]!] as const).filter(([t]) => t.requiresGrad)
+    const rooted = live
+      .map((t, i) => [t, cts[i]!.to(t.dtype)] as const)
+      .filter(([t]) => t.requiresGrad)
     const grads =
       rooted.length === 0
         ? asked.map(() => null)

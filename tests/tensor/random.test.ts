@@ -115,3 +115,10 @@ describe.each<BackendName>(['reference', 'native', 'wasm'])('on %s', (backend) =
     expect(() => new Generator(-1)).toThrow(/whole number from 0/)
   })
 })
+
+test('multinomial without replacement refuses what only indices of weight 0 could fill', () => {
+  expect(() => multinomial(tensor([0, 1, 0]), 2)).toThrow(/weights above 0/)
+  expect([...(multinomial(tensor([0, 1, 2]), 2).toTypedArray() as Int32Array)].sort()).toEqual([
+    1, 2,
+  ])
+})

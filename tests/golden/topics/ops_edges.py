@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from common import bools, case, ints, tensor, values
+from common import bools, case, integers, ints, tensor, values
 
 INF, NAN = float("inf"), float("nan")
 
@@ -54,3 +54,7 @@ def cases():
         yield case(name, "a scalar", [tensor(5).reshape([]), 0, ints([0])], fn)
     yield case("sort", "a scalar", [tensor(5).reshape([]), 0], lambda x, d: list(x.sort(d)))
     yield case("median", "a scalar", [tensor(5).reshape([]), 0], lambda x, d: list(x.median(d)))
+    whole = lambda *s: integers(*s, lo=-5, hi=6)
+    yield case("matmul", "whole numbers", [whole(2, 3), whole(3, 4)], torch.matmul)
+    yield case("matmul", "whole numbers, stacks", [whole(2, 1, 2, 3), whole(4, 3, 2)], torch.matmul)
+    yield case("matmul", "whole numbers, exact", [ints([[16777217, 1]]), ints([1, 1])], torch.matmul)

@@ -96,12 +96,15 @@ export const movement: Family = {
   squeeze: on('input dim', (a) => nabla.squeeze(a.input, a.dim)),
   stack: on('tensors dim', (a) => nabla.stack(a.tensors, a.dim)),
   t: on('input', (a) => (a.input as Tensor).t()),
-  tensor_split: on('input parts dim', (a) =>
-    nabla.tensorSplit(
-      a.input,
-      typeof a.parts === 'number' ? a.parts : (unwrap(a.parts) as number),
-      a.dim,
-    ),
+  tensor_split: on(
+    'input parts dim',
+    (a) =>
+      nabla.tensorSplit(
+        a.input,
+        typeof a.parts === 'number' ? a.parts : (unwrap(a.parts) as number),
+        a.dim,
+      ),
+    { reads: true },
   ),
   tile: on('input dims', (a) => nabla.tile(a.input, a.dims)),
   transpose: on('input dim0 dim1', (a) => nabla.transpose(a.input, a.dim0, a.dim1)),

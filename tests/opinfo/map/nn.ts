@@ -188,8 +188,10 @@ export const nn: Family = {
   'nn.functional.cosine_similarity': on('x1 x2 dim eps', (a) =>
     nabla.cosineSimilarity(a.x1, a.x2, a.dim, a.eps),
   ),
-  'nn.functional.one_hot': on('input num_classes', (a) =>
-    nabla.oneHot(a.input, a.num_classes as Bound[string]),
+  'nn.functional.one_hot': on(
+    'input num_classes',
+    (a) => nabla.oneHot(a.input, a.num_classes as Bound[string]),
+    { reads: true },
   ),
   'nn.functional.normalize': on('input p dim eps', (a) =>
     nabla.normalize(a.input, { p: a.p, axis: a.dim, eps: a.eps }),

@@ -40,5 +40,6 @@ export const outside: Family = {
   'linalg.eigvals': complex,
   resize_: excluded('changes the memory of a tensor in place: a nabla tensor keeps its shape'),
   resize_as_: excluded('changes the memory of a tensor in place: a nabla tensor keeps its shape'),
+  short: excluded('nabla has no integers of 16 bits'),
   new_empty_strided: excluded('strides are no part of the interface of nabla'),
 }

@@ -41,8 +41,12 @@ export const reduce: Family = {
   'min:reduction_no_dim': on('input', (a) => nabla.min(a.input)),
   'min:reduction_with_dim': over(nabla.min),
   prod: typed(nabla.prod),
-  quantile: on('input q dim keepdim interpolation', (a) =>
-    nabla.quantile(a.input, a.q, a.dim, { keepdim: a.keepdim, interpolation: a.interpolation }),
+  quantile: on(
+    'input q dim keepdim interpolation',
+    (a) =>
+      nabla.quantile(a.input, a.q, a.dim, { keepdim: a.keepdim, interpolation: a.interpolation }),
+    // A tensor as q is read.
+    { reads: true },
   ),
   std: on('input dim unbiased keepdim correction', (a) =>
     nabla.std(a.input, axes(a), correction(a)),
