@@ -329,8 +329,10 @@ struct Maker {
       const int32_t reg = usual && !r.one_in(6) && count ? (int32_t)regs.size() - 1 - r.below(std::min(3, (int32_t)regs.size() - inputs ? (int32_t)regs.size() - inputs : 1)) : r.below((int32_t)regs.size());
       const Reg& g = regs[(size_t)reg];
       static const int32_t floats[] = {F32, F64, F16, BF16}, ints[] = {I32, I64, I8, U8};
-      const int32_t d = g.kind == MASK ? BOOL : g.kind == FLOAT ? floats[usual && !r.one_in(6) ? 0 : r.below(4)] : ints[usual && !r.one_in(6) ? 0 : r.below(4)];
-      const bool combine = d != BOOL && g.cls != SCALAR && r.one_in(3);
+      const int32_t d = g.kind == MASK ? BOOL : g.kind == FLOAT ? floats[usual && (special || longest > 128 || !r.one_in(6)) ? 0 : r.below(4)] : ints[usual && (longest > 128 || !r.one_in(6)) ? 0 : r.below(4)];
+      // The order of sums, and the sign of a NaN, differ between machine code and the interpreter, and are told for floats alone.
+      const bool plain = d == F32 || d == I32;
+      const bool combine = d != BOOL && g.cls != SCALAR && (!usual || plain) && r.one_in(3);
       Words e = space, strides;
       if (g.cls >= ROW) e.back() = 1;
       if (g.cls == SCALAR) e.assign(e.size(), 1);
