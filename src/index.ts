@@ -75,6 +75,7 @@ export {
   type ConvTransposeOptions,
 } from './ops/conv.js'
 export { defineOp, type Op, type OpSpec, registry as operations } from './ops/define.js'
+export * from './ops/differences.js'
 export * from './ops/elementwise.js'
 export {
   type BagMode,

@@ -121,6 +121,10 @@ export function multiMarginLoss(
     { p: kinds.number, margin: kinds.number, weight: orTensor, ...reduced },
   )
   const op = 'multiMarginLoss'
+  // A scalar is one class; the label of one row may be a vector of one.
+  if (x.rank === 0) return multiMarginLoss(reshape(x, [1]), target, options)
+  if (x.rank === 1 && target.rank === 1 && target.size === 1)
+    return multiMarginLoss(x, reshape(target, []), options)
   requireRows(op, x)
   const c = classesOf(op, x, weight)
   if (p !== 1 && p !== 2) throw new ValueError({ op, rule: 'p is 1 or 2', got: `${p}` })
@@ -144,6 +148,7 @@ export function multiMarginLoss(
 export function multiLabelMarginLoss(x: Tensor, target: Tensor, options?: LossOptions): Tensor {
   const { reduction } = readOptions<LossOptions>('multiLabelMarginLoss', [options], reduced)
   const op = 'multiLabelMarginLoss'
+  if (x.rank === 0) return multiLabelMarginLoss(reshape(x, [1]), reshape(target, [1]), options)
   requireRows(op, x)
   requireType(op, target, 'int32')
   requireSame(op, x, target)

@@ -1,3 +1,23 @@
-import type { Family } from '../harness.js'
+import * as nabla from 'nabla'
+import { type Bound, type Family, on } from '../harness.js'
 
-export const scan: Family = {}
+const area = (f: (y: never, x: never, options: never) => unknown) =>
+  on('y x dx dim', (a) =>
+    f(
+      a.y,
+      (a.x ?? null) as never,
+      {
+        dx: a.dx,
+        axis: a.dim,
+      } as Bound as never,
+    ),
+  )
+
+export const scan: Family = {
+  cumulative_trapezoid: area(nabla.cumulativeTrapezoid),
+  diff: on('input n dim prepend append', (a) =>
+    nabla.diff(a.input, { n: a.n, axis: a.dim, prepend: a.prepend, append: a.append }),
+  ),
+  trapezoid: area(nabla.trapezoid),
+  trapz: area(nabla.trapezoid),
+}
