@@ -1,5 +1,5 @@
 /** Reductions that leave NaN out, and pairs of reductions. */
-import { div, sub, where } from './arithmetic.js'
+import { add, div, mul, sub, where } from './arithmetic.js'
 import {
   type Axes,
   expand,
@@ -12,17 +12,19 @@ import {
   type TypedReduceOptions,
 } from './broadcast.js'
 import { ShapeError, show } from '../core/errors.js'
-import { kinds, readOptions } from '../core/options.js'
+import { kinds, oneOf, readOptions } from '../core/options.js'
 import { broadcastShapes, normAxis, sameShape, type Shape } from '../core/shape.js'
 import { isnan, logicalNot } from './compare.js'
 import { type TensorLike, toType } from './define.js'
-import { maximum } from './elementwise.js'
-import { floor } from './functions.js'
+import { lerp, maximum } from './elementwise.js'
+import { ceil, floor, round } from './functions.js'
 import { gather } from './indexing.js'
+import { stack } from './join.js'
 import { flatten } from './movement.js'
 import { amax, amin, mean } from './reduce.js'
+import { select } from './slice.js'
 import { sort } from './sort.js'
-import { norm, std, variance, type VarianceOptions } from './statistics.js'
+import { norm, type QuantileOptions, std, variance, type VarianceOptions } from './statistics.js'
 import type { Tensor } from './tensor.js'
 
 const typed = (op: string, options: boolean | TypedReduceOptions | undefined) =>
@@ -76,6 +78,54 @@ export function nanmedian(x: Tensor, axis?: number, options?: boolean | ReduceOp
   const shape = whole ? [] : reducedShape(x.shape, [a], keepdim)
   const both = [values, indices].map((v) => reshape(gather(v, a, middle), shape))
   return axis === undefined ? both[0]! : both
+}
+
+const betweenPlaces: Record<string, (place: Tensor) => Tensor> = {
+  linear: (place) => place,
+  lower: floor,
+  higher: ceil,
+  nearest: (place) => round(place),
+  midpoint: (place) => mul(add(floor(place), ceil(place)), 0.5),
+}
+/**
+ * As `quantile`, of what is a number; NaN where nothing is.
+ * @example nanquantile(tensor([1, NaN, 3]), 0.5) // 2
+ */
+export function nanquantile(
+  x: Tensor,
+  q: number | readonly number[] | Tensor,
+  axis?: number | null,
+  options?: boolean | QuantileOptions,
+): Tensor {
+  const { keepdim = false, interpolation = 'linear' } = readOptions<QuantileOptions>(
+    'nanquantile',
+    [options],
+    { keepdim: kinds.flag, interpolation: oneOf(...Object.keys(betweenPlaces)) },
+  )
+  const whole = axis === undefined || axis === null || x.rank === 0
+  const t = whole ? flatten(x) : x
+  const a = whole ? 0 : normAxis('nanquantile', axis, x.rank)
+  if (t.shape[a] === 0)
+    throw new ShapeError({
+      op: 'nanquantile',
+      rule: 'at least one element is needed',
+      got: show(x.shape),
+    })
+  const [values] = sort(t, a)
+  const last = sub(sum(toType(logicalNot(isnan(t)), t.dtype), a, { keepdim: true }), 1)
+  const shape = whole ? (keepdim ? x.shape.map(() => 1) : []) : reducedShape(x.shape, [a], keepdim)
+  const one = (v: number | Tensor) => {
+    const place = maximum(betweenPlaces[interpolation]!(mul(last, v)), 0)
+    const low = floor(place)
+    const pick = (at: Tensor) => gather(values, a, toType(at, 'int32'))
+    return reshape(lerp(pick(low), pick(ceil(place)), sub(place, low)), shape)
+  }
+  if (typeof q === 'number') return one(q)
+  if ('rank' in q) {
+    if (q.rank === 0) return one(q)
+    return stack(Array.from({ length: q.size }, (_, i) => one(select(q, 0, i))))
+  }
+  return stack(q.map(one))
 }
 
 /** The smallest and the largest over one axis or all, [min, max]. @example aminmax(tensor([3, 1, 2])) // [1, 3] */

@@ -65,6 +65,12 @@ export const reduce: Family = {
   dist: on('input other p', (a) => nabla.dist(a.input, a.other, a.p)),
   nanmean: typed(nabla.nanmean),
   nanmedian: over(nabla.nanmedian),
+  nanquantile: on('input q dim keepdim interpolation', (a) =>
+    nabla.nanquantile(a.input, a.q, a.dim, {
+      keepdim: a.keepdim,
+      interpolation: a.interpolation,
+    }),
+  ),
   nansum: typed(nabla.nansum),
   std_mean: on('input dim unbiased keepdim correction', (a) =>
     nabla.stdMean(a.input, axes(a), correction(a)),
