@@ -134,7 +134,7 @@ static void zeros() {
   int64_t a_rs, a_cs, b_rs, b_cs;
   const int64_t a_size = strides(m, k, &a_rs, &a_cs), b_size = strides(k, n, &b_rs, &b_cs), c_rs = n + below(20);
   const bool accumulate = below(2), biased = below(2);
-  Buffer a(a_size), b(b_size), bias(n), c(m * c_rs), full(m * c_rs), laid(gemm_laid_floats(n, k));
+  Buffer a(a_size), b(b_size), bias(n), c(m * c_rs), full(m * c_rs), laid(gemm_laid_reals(n, k));
   const int64_t side = below(3), density = below(70);
   for (int64_t i = 0; side != 1 && i < a_size; i++) a.p[i] *= below(100) < density;
   for (int64_t i = 0; side != 0 && i < b_size; i++) b.p[i] *= below(100) < density;
