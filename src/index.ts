@@ -3,7 +3,6 @@ import { state } from './ops/state.js'
 import { backend } from './backends/registry.js'
 import './tensor/methods.js'
 import '#methods'
-import './tensor/print.js'
 
 state.backend = backend
 

@@ -3,11 +3,12 @@
  * program to the next lies in storages of its own; the rest of the working memory is each program's.
  */
 import { bytesOf } from '../core/dtype.js'
+import { extra } from '../core/extras.js'
 import { sizeOf } from '../core/shape.js'
 import type { Backend, Executable, Storage } from './backend.js'
 import { hostArray } from './host.js'
 import { endCall, type Graph, type HostArray, type Node } from './ir.js'
-import { explain } from './lower/explain.js'
+import type {} from './lower/explain.js'
 import { place } from './lower/memory.js'
 import {
   type Block,
@@ -144,12 +145,21 @@ export class HostedExecutable implements Executable {
   }
 
   explain(): string {
-    return explain(this.plan)
+    return extra('explain')(this.plan)
   }
 
   free(): void {
     for (const p of this.parts) if ('program' in p) p.program.free()
     for (const s of this.shared.values()) s?.free()
     this.shared.clear()
+  }
+}
+
+export const hosted = (...args: ConstructorParameters<typeof HostedExecutable>): Executable =>
+  new HostedExecutable(...args)
+
+declare module '../core/extras.js' {
+  interface Extras {
+    hosted: typeof hosted
   }
 }

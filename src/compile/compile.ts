@@ -1,6 +1,7 @@
 import type { Backend, Executable, Storage } from '../backends/backend.js'
 import type { GraphOutput, Node, Prim } from '../backends/ir.js'
-import { show, TraceError } from '../core/errors.js'
+import { TraceError } from '../core/errors.js'
+import { extra } from '../core/extras.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { treeKey, treeMap } from '../core/tree.js'
@@ -9,7 +10,7 @@ import { runPending } from '../ops/pending.js'
 import { backendOf, onStorage, Tensor } from '../ops/tensor.js'
 import { nodeOf, reachable } from '../ops/trace.js'
 import { ended, state, withState } from '../ops/state.js'
-import { compareWithEager, compareTraces, type Traced } from './debug.js'
+import type { Described, Traced } from './debug.js'
 import { type Capture, FunctionRecorder, type Guard } from './recorder.js'
 
 export interface CompileOptions {
@@ -47,7 +48,7 @@ export interface Compiled<A extends unknown[], R> {
 const isTensor = (v: unknown): v is Tensor => v instanceof Tensor
 
 /** One traced program and what must hold for it to serve a call. */
-interface Variant {
+interface Variant extends Described {
   /** What was traced, for debug. */
   traced: Traced
   captures: Capture[]
@@ -208,34 +209,6 @@ function changed(v: Variant): string | undefined {
   return guard?.name?.()
 }
 
-/** A program as text: what comes in, what changes, what comes out, then its instructions. */
-function describe(v: Variant, title: string): string {
-  const kind = (t: { dtype: string; shape: Shape }) => `${t.dtype}${show(t.shape)}`
-  const list = (name: string, parts: readonly { dtype: string; shape: Shape }[]) => {
-    const counts = new Map<string, number>()
-    for (const p of parts) counts.set(kind(p), (counts.get(kind(p)) ?? 0) + 1)
-    const texts = [...counts].map(([text, n]) => (n === 1 ? text : `${n} × ${text}`))
-    return parts.length > 0 ? [`  ${name.padEnd(7)} ${texts.join(', ')}`] : []
-  }
-  const written = new Set(v.written)
-  return [
-    `${title}, backend ${v.backend.name}`,
-    ...list(
-      'reads',
-      v.captures.filter((b) => !written.has(b)).map((b) => b.tensor),
-    ),
-    ...list(
-      'updates',
-      v.written.map((b) => b.tensor),
-    ),
-    ...list(
-      'gives',
-      v.fresh.map((f) => f.node),
-    ),
-    v.executable?.explain() ?? 'nothing to compute',
-  ].join('\n')
-}
-
 const outputsOf = (v: Variant): Storage[] =>
   v.fresh.map((f) => f.keep ?? v.backend.alloc(f.node.dtype, sizeOf(f.shape)))
 
@@ -357,6 +330,7 @@ export function compile<A extends unknown[], R>(
     if (plain()) return fn(...args)
     const [variant, tensors] = find(args)
     if (!debug) return run(variant, tensors) as R
+    const { compareTraces, compareWithEager } = extra('compileTools')
     const again = record(fn as never, args, () => new OutputRef(0)).recorder
     compareTraces(variant.traced, tracedBy(again))
     const written = variant.written.map((b) => b.find(tensors)!)
@@ -384,7 +358,9 @@ export function compile<A extends unknown[], R>(
       [
         ...[...variants.values()]
           .flat()
-          .map((v, i, all) => describe(v, `program ${i + 1} of ${all.length}`)),
+          .map((v, i, all) =>
+            extra('compileTools').describe(v, `program ${i + 1} of ${all.length}`),
+          ),
         ...reasons,
       ].join('\n\n'),
     free() {

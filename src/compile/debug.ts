@@ -1,14 +1,26 @@
 /** Finds what a program has frozen: by comparing two traces, and a run of it with one of the function as it stands. */
+import type { Backend, Executable } from '../backends/backend.js'
 import type { Node } from '../backends/ir.js'
 import { show, TraceError } from '../core/errors.js'
 import { showValue } from '../core/options.js'
+import type { Shape } from '../core/shape.js'
 import { leaves } from '../core/tree.js'
 import { Tensor } from '../ops/tensor.js'
+import type { Capture } from './recorder.js'
 
 /** A trace as it was recorded. */
 export interface Traced {
   nodes: readonly Node[]
   captured: readonly Tensor[]
+}
+
+/** What a program tells of itself. */
+export interface Described {
+  captures: readonly Capture[]
+  written: readonly Capture[]
+  fresh: readonly { shape: Shape; node: Node }[]
+  executable: Executable | undefined
+  backend: Backend
 }
 
 const fix =
@@ -32,7 +44,7 @@ const text = ({ prim, shape, dtype }: Node): string =>
       : `${JSON.stringify(prim)} of ${dtype}${show(shape)}`
 
 /** @throws TraceError where the second trace is the first that is another than before */
-export function compareTraces(before: Traced, now: Traced): void {
+function compareTraces(before: Traced, now: Traced): void {
   const n = Math.max(before.nodes.length, now.nodes.length)
   let inputs = 0
   for (let i = 0; i < n; i++) {
@@ -78,7 +90,7 @@ const isTensor = (v: unknown): v is Tensor => v instanceof Tensor
  * Runs both from the same state and compares what they return, the tensors that they change, and gradients.
  * @throws TraceError at the first difference
  */
-export function compareWithEager<R>(
+function compareWithEager<R>(
   written: readonly Tensor[],
   graded: readonly Tensor[],
   program: () => R,
@@ -114,4 +126,39 @@ export function compareWithEager<R>(
     t.rawGrad = g ?? null
   })
   return result
+}
+
+/** A program as text: what comes in, what changes, what comes out, then its instructions. */
+function describe(v: Described, title: string): string {
+  const kind = (t: { dtype: string; shape: Shape }) => `${t.dtype}${show(t.shape)}`
+  const list = (name: string, parts: readonly { dtype: string; shape: Shape }[]) => {
+    const counts = new Map<string, number>()
+    for (const p of parts) counts.set(kind(p), (counts.get(kind(p)) ?? 0) + 1)
+    const texts = [...counts].map(([text, n]) => (n === 1 ? text : `${n} × ${text}`))
+    return parts.length > 0 ? [`  ${name.padEnd(7)} ${texts.join(', ')}`] : []
+  }
+  const written = new Set(v.written)
+  return [
+    `${title}, backend ${v.backend.name}`,
+    ...list(
+      'reads',
+      v.captures.filter((b) => !written.has(b)).map((b) => b.tensor),
+    ),
+    ...list(
+      'updates',
+      v.written.map((b) => b.tensor),
+    ),
+    ...list(
+      'gives',
+      v.fresh.map((f) => f.node),
+    ),
+    v.executable?.explain() ?? 'nothing to compute',
+  ].join('\n')
+}
+
+export const compileTools = { compareTraces, compareWithEager, describe }
+declare module '../core/extras.js' {
+  interface Extras {
+    compileTools: typeof compileTools
+  }
 }

@@ -1,95 +1,9 @@
 /** Options and positional arguments: what is not known is refused, with the name that was most likely meant. */
 import { ValueError } from './errors.js'
+import { extras } from './extras.js'
 
 /** The names of all options of a type; one that is missing or too many does not compile. */
 export type OptionNames<O> = { readonly [K in keyof O]-?: unknown }
-
-/** Names of PyTorch and Keras whose spelling does not lead to ours. */
-const renamed: Record<string, readonly string[]> = {
-  axis: ['axes'],
-  axes: ['axis'],
-  dim: ['axis', 'axes'],
-  startdim: ['startAxis'],
-  enddim: ['endAxis'],
-  unflattenedsize: ['shape'],
-  lambd: ['lambda'],
-  dims: ['axes', 'axis'],
-  keepdims: ['keepdim'],
-  unbiased: ['correction'],
-  learningrate: ['lr'],
-  decay: ['weightDecay', 'lrDecay'],
-  beta1: ['betas'],
-  beta2: ['betas'],
-  epsilon: ['eps'],
-  rate: ['p', 'lr'],
-  probability: ['p'],
-  prob: ['p'],
-  usebias: ['bias'],
-  strides: ['stride'],
-  pad: ['padding'],
-  filters: ['outChannels'],
-  units: ['outFeatures', 'hiddenSize'],
-  numworkers: ['workers'],
-  datadir: ['folder', 'root'],
-  nepochs: ['epochs'],
-  numepochs: ['epochs'],
-  maxepochs: ['epochs'],
-  device: ['backend'],
-  labels: ['classes', 'targets'],
-}
-/** Options that other frameworks have and nabla has no use for. */
-const needless: Record<string, string> = {
-  inplace: 'Operations give new tensors here, and compile reuses memory: leave it out.',
-  device: "setBackend('native') or setBackend('wasm') chooses where tensors live: leave it out.",
-  pinmemory: 'There is no device to copy to: leave it out.',
-  foreach: 'compile makes one program of the whole step: leave it out.',
-  fused: 'compile makes one program of the whole step: leave it out.',
-  capturable: 'compile makes one program of the whole step: leave it out.',
-  sizeaverage: "PyTorch has given it up: use reduction: 'mean' or 'sum'.",
-  reduce: "PyTorch has given it up: use reduction: 'none', 'mean' or 'sum'.",
-  dtype: 'Convert afterwards: t.to(dtype).',
-}
-
-const bare = (name: string) => name.replace(/[_\-\s]/g, '').toLowerCase()
-
-/** How many letters must be changed, added, left out or exchanged with their neighbours. */
-export function editDistance(a: string, b: string): number {
-  let before: number[] = []
-  let above = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1]
-      let d = Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + (same ? 0 : 1))
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        d = Math.min(d, before[j - 2]! + 1)
-      row.push(d)
-    }
-    ;[before, above] = [above, row]
-  }
-  return above[b.length]!
-}
-
-/**
- * The known name that was most likely meant: the same but for underscores and case (`batch_size`), another
- * framework's name for it (`dim`), or one that differs by a letter or two (`patiance`); undefined: none is near.
- */
-export function suggest(name: string, known: readonly string[]): string | undefined {
-  const own = bare(name)
-  const same = known.find((k) => bare(k) === own)
-  if (same) return same
-  const other = renamed[own]?.find((k) => known.includes(k))
-  if (other) return other
-  let best: string | undefined
-  let least = own.length <= 3 ? 1.5 : own.length / 3 + 0.5
-  for (const k of known) {
-    const d = editDistance(own, bare(k))
-    if (d < least && d < bare(k).length) [best, least] = [k, d]
-  }
-  if (best) return best
-  const begun = known.filter((k) => own.length > 2 && bare(k).startsWith(own))
-  return begun.length === 1 ? begun[0] : undefined
-}
 
 /** A value in a few words, for `got`. */
 export function showValue(value: unknown): string {
@@ -109,13 +23,12 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 }
 
 function refuse(op: string, name: string, known: readonly string[]): never {
-  const meant = suggest(name, known)
-  const advice = needless[bare(name)]
+  const fix = extras.advise?.(name, known)
   throw new ValueError({
     op,
     rule: known.length > 0 ? `the options are ${known.join(', ')}` : 'there are no options',
     got: name,
-    ...(meant ? { fix: `Did you mean ${meant}?` } : advice && { fix: advice }),
+    ...(fix && { fix }),
   })
 }
 

@@ -1,6 +1,8 @@
 import { hostArray } from '../backends/host.js'
+import { hosted } from '../backends/hosted.js'
 import { endCall, type HostArray, type HostCall } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
+import { extras } from '../core/extras.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { contiguous } from './movement.js'
 import { state } from './state.js'
@@ -20,6 +22,7 @@ export function hostCall(
   inputs: readonly Tensor[],
   gives: readonly { shape: Shape; dtype: DType }[] = [],
 ): Tensor[] {
+  extras.hosted = hosted
   if (state.recorder) {
     const first = prim({ op: 'host', call, gives }, inputs)
     return gives.map((_, i) => (i === 0 ? first : prim({ op: 'output', index: i }, [first])))

@@ -2,6 +2,7 @@
 import { backward, type BackwardOptions, detach } from '../autograd/backward.js'
 import { backend as findBackend } from '../backends/registry.js'
 import type { BackendName } from '../backends/backend.js'
+import { extras } from '../core/extras.js'
 import type { PlacesOr } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import {
@@ -35,6 +36,7 @@ import type { VarianceOptions } from '../ops/statistics.js'
 import * as statistics from '../ops/statistics.js'
 import { safe, Tensor } from '../ops/tensor.js'
 import { setRequiresGrad, toBackend } from './creation.js'
+import type {} from './print.js'
 import type { CloseOptions } from '../ops/composed.js'
 
 /** The methods of every day, which a page that imports `nabla` loads. The others: moreMethods.ts. */
@@ -537,3 +539,10 @@ export function defineMethods(functions: object): void {
 defineMethods(operations)
 for (const [name, value] of Object.entries(extra))
   Object.defineProperty(Tensor.prototype, name, { configurable: true, writable: true, value })
+
+/** A page without the printer gets the shape and the type. */
+function text(this: Tensor): string {
+  return extras.format?.(this) ?? `tensor(shape=[${this.shape.join(', ')}], dtype=${this.dtype})`
+}
+for (const key of ['toString', Symbol.for('nodejs.util.inspect.custom')])
+  Object.defineProperty(Tensor.prototype, key, { configurable: true, writable: true, value: text })

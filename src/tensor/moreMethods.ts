@@ -1,7 +1,12 @@
 /**
- * The methods of Tensor that few programs use. Node has them from the beginning; a page gets them by
+ * The methods of Tensor that few programs use, and the tools of development: texts of tensors and programs, `debug` of
+ * compile, suggestions of names. Node has them from the beginning; a page gets them by
  * `import 'nabla/methods'`, so that one which does not use them does not load their operations.
  */
+import { explain } from '../backends/lower/explain.js'
+import { compileTools } from '../compile/debug.js'
+import { extras } from '../core/extras.js'
+import { advise } from '../core/suggest.js'
 import * as atPlaces from '../ops/at.js'
 import * as compare from '../ops/compare.js'
 import * as elementwise from '../ops/elementwise.js'
@@ -18,6 +23,7 @@ import * as statistics from '../ops/statistics.js'
 import * as dynamic from './dynamic.js'
 import { defineAbsent } from './elsewhere.js'
 import { defineMethods } from './methods.js'
+import { format } from './print.js'
 
 export const moreMethods = {
   floorDivide: elementwise.floorDivide,
@@ -107,3 +113,4 @@ export const moreMethods = {
 }
 defineMethods(moreMethods)
 defineAbsent()
+Object.assign(extras, { advise, explain, format, compileTools })

@@ -1,8 +1,9 @@
 /** Tensors as text, as PyTorch prints them. */
 import { isFloat, readNumber } from '../core/dtype.js'
+import { extras } from '../core/extras.js'
 import { checkOptions } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
-import { Tensor } from '../ops/tensor.js'
+import type { Tensor } from '../ops/tensor.js'
 
 export interface PrintOptions {
   /** Digits after the point. */
@@ -21,6 +22,8 @@ const settings: Required<PrintOptions> = {
 }
 /** Changes how tensors print. */
 export function setPrintOptions(options: PrintOptions): void {
+  // Who asks for digits has the printer.
+  extras.format = format
   Object.assign(settings, checkOptions('setPrintOptions', options, settings))
 }
 
@@ -122,11 +125,8 @@ export function format(t: Tensor): string {
   return `tensor(${[body, ...notes].join(', ')})`
 }
 
-Tensor.prototype.toString = function (this: Tensor) {
-  return format(this)
+declare module '../core/extras.js' {
+  interface Extras {
+    format: typeof format
+  }
 }
-Object.defineProperty(Tensor.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-  value(this: Tensor) {
-    return format(this)
-  },
-})

@@ -2,7 +2,7 @@
 import { div, mul, where } from '../ops/arithmetic.js'
 import { isFloat } from '../core/dtype.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
-import { suggest } from '../core/options.js'
+import { suggest } from '../core/suggest.js'
 import { lt } from '../ops/compare.js'
 import { minimum } from '../ops/elementwise.js'
 import { exp, sqrt } from '../ops/functions.js'

@@ -1,14 +1,8 @@
 /** Names of options that are not known are refused, and the name that was meant is found. */
 import { ValueError } from 'nabla'
 import { describe, expect, test } from 'vitest'
-import {
-  checkOptions,
-  editDistance,
-  kinds,
-  type OptionNames,
-  readArguments,
-  suggest,
-} from '../../src/core/options.js'
+import { checkOptions, kinds, type OptionNames, readArguments } from '../../src/core/options.js'
+import { editDistance, suggest } from '../../src/core/suggest.js'
 
 interface LoaderOptions {
   batchSize?: number

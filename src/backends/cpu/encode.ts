@@ -1,10 +1,11 @@
 /** A plan as a program of the C++ core: its steps as words, its buffers as slots. See kernels/program.h. */
 import { BackendError } from '../../core/errors.js'
+import { extra } from '../../core/extras.js'
 import { type Shape, sizeOf } from '../../core/shape.js'
 import type { Backend, Executable } from '../backend.js'
 import type { Graph, Window } from '../ir.js'
-import { HostedExecutable } from '../hosted.js'
-import { explain } from '../lower/explain.js'
+import type {} from '../hosted.js'
+import type {} from '../lower/explain.js'
 import { MAX_VALUES } from '../lower/groups.js'
 import { lower } from '../lower/lower.js'
 import { type Access, type Block, KernelTooLarge, type Plan, type PrimCall } from '../lower/plan.js'
@@ -231,7 +232,7 @@ export function write(plan: Plan): Program {
     words[6 + 2 * i] = Math.floor(bytes / 2 ** 32)
   })
   words.set(out.words.subarray(0, out.length), header)
-  return { words, slots: buffers, arenaBytes, checks, explain: () => explain(plan) }
+  return { words, slots: buffers, arenaBytes, checks, explain: () => extra('explain')(plan) }
 }
 
 export const limits = { outer: MAX_OUTER, operands: MAX_IO }
@@ -263,5 +264,5 @@ export function executableOf(
 ): Executable {
   const plan = planFor(graph)
   if (!plan.steps.some((s) => s.kind === 'host')) return load(write(plan), graph)
-  return new HostedExecutable(plan, backend, (part, partGraph) => load(write(part), partGraph))
+  return extra('hosted')(plan, backend, (part, partGraph) => load(write(part), partGraph))
 }

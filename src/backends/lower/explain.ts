@@ -125,3 +125,9 @@ export function explain({ steps, arenaBytes }: Plan): string {
   )
   return lines.join('\n')
 }
+
+declare module '../../core/extras.js' {
+  interface Extras {
+    explain: typeof explain
+  }
+}
