@@ -1,4 +1,5 @@
 import { ShapeError, show, ValueError } from './errors.js'
+import { showValue } from './options.js'
 
 export type Shape = readonly number[]
 
@@ -85,6 +86,12 @@ export function normAxes(
   rank: number,
 ): number[] {
   if (axes === undefined || axes === null) return Array.from({ length: rank }, (_, i) => i)
+  if (typeof axes !== 'number' && !Array.isArray(axes))
+    throw new ShapeError({
+      op,
+      rule: 'axes are a number or a list of numbers',
+      got: showValue(axes),
+    })
   const list = (typeof axes === 'number' ? [axes] : [...axes]).map((a) => normAxis(op, a, rank))
   list.sort((a, b) => a - b)
   for (let i = 1; i < list.length; i++)
@@ -102,6 +109,8 @@ export const reducedAxes = (
 
 /** @throws ValueError unless every extent is a whole number from 0 up */
 export function checkShape(op: string, shape: Shape): void {
+  if (!Array.isArray(shape))
+    throw new ValueError({ op, rule: 'a shape is a list of numbers', got: showValue(shape) })
   for (const n of shape)
     if (!Number.isInteger(n) || n < 0)
       throw new ValueError({

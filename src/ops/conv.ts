@@ -4,6 +4,7 @@ import type { Window } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, type PlacesOr, readOptions } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
+import { operandThenOptions } from './arguments.js'
 import { alongChannels, sumToChannels } from './channels.js'
 import { defineOp, type Grads } from './define.js'
 import type { Tensor } from './tensor.js'
@@ -224,10 +225,11 @@ function conv(op: string, n: number) {
   return (
     x: Tensor,
     weight: Tensor,
-    bias?: Tensor | null,
-    ...rest: PlacesOr<ConvOptions>
+    biasOrOptions?: Tensor | null | ConvOptions,
+    ...places: PlacesOr<ConvOptions>
   ): Tensor =>
     batched(op, x, n, (x) => {
+      const [bias, rest] = operandThenOptions<ConvOptions>(biasOrOptions, places)
       const {
         stride = 1,
         padding = 0,
@@ -280,10 +282,11 @@ function convTranspose(op: string, n: number) {
   return (
     x: Tensor,
     weight: Tensor,
-    bias?: Tensor | null,
-    ...rest: PlacesOr<ConvTransposeOptions>
+    biasOrOptions?: Tensor | null | ConvTransposeOptions,
+    ...places: PlacesOr<ConvTransposeOptions>
   ): Tensor =>
     batched(op, x, n, (x) => {
+      const [bias, rest] = operandThenOptions<ConvTransposeOptions>(biasOrOptions, places)
       const {
         stride = 1,
         padding = 0,

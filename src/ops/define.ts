@@ -1,6 +1,7 @@
 /** The door: every operation is one `defineOp` block and every call goes through `apply`. */
 import { arrayFrom, type DType, isFloat, isHalf, resultType } from '../core/dtype.js'
 import { DTypeError } from '../core/errors.js'
+import { checkCount, misread } from './arguments.js'
 import { autocastTable } from './autocast.js'
 import type { Shape } from '../core/shape.js'
 import { type Move, moved, runCached } from './eager.js'
@@ -97,8 +98,15 @@ export function defineOp<F extends Signature, R extends Tensors>(
 ): Op<Parameters<F>, R> {
   if (registry.has(spec.name)) throw new Error(`there is an operation ${spec.name} already`)
   const call = (...args: Parameters<F>): R => {
-    const { inputs, attrs } = spec.args(...args)
-    return apply(spec as unknown as OpRule, inputs, attrs) as R
+    if (args.length > spec.args.length) checkCount(spec.name, spec.args, args)
+    let read: ReturnType<F>
+    try {
+      read = spec.args(...args) as ReturnType<F>
+    } catch (error) {
+      throw misread(spec.name, args, error)
+    }
+    for (const t of read.inputs) if (!(t instanceof Tensor)) throw misread(spec.name, args)
+    return apply(spec as unknown as OpRule, read.inputs, read.attrs) as R
   }
   const op = Object.assign(call, { spec }) as unknown as Op<Parameters<F>, R>
   Object.defineProperty(op, 'name', { value: spec.name })

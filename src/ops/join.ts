@@ -1,4 +1,5 @@
 /** Tensors joined, cut, padded and repeated. */
+import { misread } from './arguments.js'
 import { expand, reshape } from './broadcast.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { kinds, oneOf, type PlacesOr, readOptions } from '../core/options.js'
@@ -269,7 +270,8 @@ export function pad(x: Tensor, widths: readonly number[], ...rest: PlacesOr<PadO
 }
 
 /** The whole tensor `counts[a]` times along each axis (leading axes may be new). @example tile(tensor([1, 2]), [2]) // [1, 2, 1, 2] */
-export function tile(x: Tensor, counts: readonly number[]): Tensor {
+export function tile(x: Tensor, counts: readonly number[], ...more: never[]): Tensor {
+  if (!Array.isArray(counts)) throw misread('tile', [x, counts, ...more])
   const rank = Math.max(x.rank, counts.length)
   const shape = [...new Array<number>(rank - x.rank).fill(1), ...x.shape]
   const times = [...new Array<number>(rank - counts.length).fill(1), ...counts]
@@ -287,7 +289,8 @@ export function tile(x: Tensor, counts: readonly number[]): Tensor {
   )
 }
 /** PyTorch's name of `tile`: one count for each axis at least. @example repeat(tensor([1, 2]), [2]) // [1, 2, 1, 2] */
-export function repeat(x: Tensor, counts: readonly number[]): Tensor {
+export function repeat(x: Tensor, counts: readonly number[], ...more: never[]): Tensor {
+  if (!Array.isArray(counts)) throw misread('repeat', [x, counts, ...more])
   if (counts.length < x.rank)
     throw new ShapeError({
       op: 'repeat',

@@ -1,4 +1,5 @@
 /** Normalizations. */
+import { requireTensors } from './arguments.js'
 import { expand, reshape, sum } from './broadcast.js'
 import { add, div, mul, sub } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
@@ -19,6 +20,7 @@ function checkNormalized(
   shape: Shape,
   ...affine: (Tensor | null | undefined)[]
 ) {
+  requireTensors(op, x, ...affine)
   if (shape.length === 0 || !sameShape(x.shape.slice(-shape.length), shape))
     throw new ShapeError({ op, rule: `x must end in the axes ${show(shape)}`, got: show(x.shape) })
   for (const t of affine)
@@ -128,6 +130,7 @@ export const rmsNorm = defineOp({
 const allBut1 = (x: Tensor) => x.shape.map((_, a) => a).filter((a) => a !== 1)
 
 function checkChannels(op: string, x: Tensor, ...vectors: (Tensor | null | undefined)[]): void {
+  requireTensors(op, x, ...vectors)
   if (x.rank < 2) throw new ShapeError({ op, rule: 'x must be (N, C, ...)', got: show(x.shape) })
   for (const v of vectors)
     if (v && (v.rank !== 1 || v.size !== x.shape[1]))

@@ -4,7 +4,9 @@ import { expand, reshape, coordinates } from './broadcast.js'
 import { indexSelect, wrapIndex } from './indexing.js'
 import type { View } from '../backends/ir.js'
 import { ShapeError, ValueError } from '../core/errors.js'
+import { checkOptions } from '../core/options.js'
 import { normAxis, type Shape, show } from '../core/shape.js'
+import { checkCount, misread } from './arguments.js'
 import { defineMove, type Nested, operand, type SampleMaker, type TensorLike } from './define.js'
 import { placed } from './movement.js'
 import type { Tensor } from './tensor.js'
@@ -23,7 +25,11 @@ function viewOp<A extends unknown[]>(spec: {
     formula: spec.formula,
     args: (x: TensorLike, ...args: A) => {
       const t = operand(spec.name, x)
-      return { inputs: [t], attrs: { view: spec.plan(t.shape, ...args), from: t.shape } }
+      checkCount(spec.name, spec.plan, [t, ...args])
+      const view = spec.plan(t.shape, ...args)
+      if (![...view.shape, ...view.offset].every(Number.isInteger))
+        throw misread(spec.name, [t, ...args])
+      return { inputs: [t], attrs: { view, from: t.shape } }
     },
     move: (_, { view: v }) => ({ op: 'view', view: v }),
     vjp: (ct, _inputs, _y, { view: v, from }) => [placed(ct, v, from)],
@@ -74,6 +80,7 @@ export const slice = viewOp({
   name: 'slice',
   formula: 'y[i, ..] = x[start + step·i, ..]',
   plan: (shape, parts: readonly (number | null | readonly (number | null)[] | Range)[]): View => {
+    if (!Array.isArray(parts)) throw misread('slice', [parts])
     if (parts.length > shape.length)
       throw new ShapeError({
         op: 'slice',
@@ -96,7 +103,7 @@ export const slice = viewOp({
       }
       const range = Array.isArray(part)
         ? { start: part[0], end: part[1], step: part[2] ?? 1 }
-        : ((part ?? {}) as Range)
+        : checkOptions<Range>('slice', part as Range | null, ['start', 'end', 'step'])
       const [first, step, count] = resolveRange(n, range)
       out.offset.push(first)
       out.shape.push(count)

@@ -1,4 +1,5 @@
 /** What convolution and pooling share: numbers for each spatial axis, checks, and the batch axis. */
+import { requireTensors } from './arguments.js'
 import { reshape } from './broadcast.js'
 import type { Window } from '../backends/ir.js'
 import { isFloat } from '../core/dtype.js'
@@ -55,6 +56,7 @@ export function checkFits(op: string, spatial: readonly number[], w: Window): vo
 
 /** @throws DTypeError unless x is of a float type and the others of the same */
 export function checkFloats(op: string, x: Tensor, ...others: (Tensor | null | undefined)[]): void {
+  requireTensors(op, x, ...others)
   if (!isFloat(x.dtype))
     throw new DTypeError({
       op,
