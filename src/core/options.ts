@@ -10,7 +10,7 @@ export function showValue(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
   if (typeof value === 'function') return `the function ${value.name || '(without a name)'}`
   if (Array.isArray(value)) return `[${value.map(showValue).join(', ')}]`
-  if (typeof value !== 'object' || value === null) return `${value as number}`
+  if (typeof value !== 'object' || value === null) return String(value)
   const kind = value.constructor?.name
   return kind && kind !== 'Object' ? `a ${kind}` : `{ ${Object.keys(value).join(', ')} }`
 }

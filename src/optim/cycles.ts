@@ -1,7 +1,7 @@
 /** Schedules that move the learning rate up and down, and the momentum against it. */
 import { pow } from '../core/math.js'
 import { ValueError } from '../core/errors.js'
-import { checkOptions, type OptionNames } from '../core/options.js'
+import { type Kind, kinds, oneOf, orNull, type PlacesOr, readArguments } from '../core/options.js'
 import { type AnyOptimizer, Scheduler, wholeSteps } from './scheduler.js'
 
 export interface CyclicOptions {
@@ -17,16 +17,19 @@ export interface CyclicOptions {
   baseMomentum?: number | readonly number[]
   maxMomentum?: number | readonly number[]
 }
-const cyclicOptions: OptionNames<CyclicOptions> = {
-  stepSizeUp: true,
-  stepSizeDown: true,
-  mode: true,
-  gamma: true,
-  scaleFn: true,
-  scaleMode: true,
-  cycleMomentum: true,
-  baseMomentum: true,
-  maxMomentum: true,
+type Rates = number | readonly number[]
+const cyclicPlaces: Record<keyof CyclicOptions | 'baseLr' | 'maxLr', Kind> = {
+  baseLr: kinds.extents,
+  maxLr: kinds.extents,
+  stepSizeUp: kinds.count,
+  stepSizeDown: orNull(kinds.count),
+  mode: oneOf('triangular', 'triangular2', 'expRange'),
+  gamma: kinds.number,
+  scaleFn: orNull(kinds.function),
+  scaleMode: oneOf('cycle', 'iterations'),
+  cycleMomentum: kinds.flag,
+  baseMomentum: kinds.extents,
+  maxMomentum: kinds.extents,
 }
 /**
  * The rate goes from baseLr up to maxLr and back in straight lines, again and again; the momentum from maxMomentum down
@@ -41,19 +44,24 @@ export class CyclicLR extends Scheduler {
   private readonly momenta: { base: number[]; max: number[] } | null
   constructor(
     optimizer: AnyOptimizer,
-    baseLr: number | readonly number[],
-    maxLr: number | readonly number[],
-    options: CyclicOptions = {},
+    ...args:
+      | [
+          baseLr: number | readonly number[],
+          maxLr: number | readonly number[],
+          ...PlacesOr<CyclicOptions>,
+        ]
+      | [CyclicOptions & { baseLr: Rates; maxLr: Rates }]
   ) {
     super(optimizer)
-    checkOptions('CyclicLR', options, cyclicOptions)
+    const { baseLr, maxLr, ...options } = readArguments<
+      CyclicOptions & { baseLr: Rates; maxLr: Rates }
+    >('CyclicLR', args, cyclicPlaces, 2)
     const { stepSizeUp = 2000, mode = 'triangular', gamma = 1, cycleMomentum = true } = options
-    const up = wholeSteps('CyclicLR', 'stepSizeUp', stepSizeUp)
-    const down = wholeSteps('CyclicLR', 'stepSizeDown', options.stepSizeDown ?? up)
+    const down = options.stepSizeDown ?? stepSizeUp
     this.baseLrs = this.perGroup('baseLr', baseLr)
     this.maxLrs = this.perGroup('maxLr', maxLr)
-    this.total = up + down
-    this.ratio = up / this.total
+    this.total = stepSizeUp + down
+    this.ratio = stepSizeUp / this.total
     const { scaleFn, scaleMode = 'cycle' } = options
     this.height = scaleFn
       ? (cycle, step) => scaleFn(scaleMode === 'cycle' ? cycle : step)
@@ -105,18 +113,19 @@ export interface OneCycleOptions {
   threePhase?: boolean
 }
 
-const oneCycleOptions: OptionNames<OneCycleOptions> = {
-  totalSteps: true,
-  epochs: true,
-  stepsPerEpoch: true,
-  pctStart: true,
-  annealStrategy: true,
-  cycleMomentum: true,
-  baseMomentum: true,
-  maxMomentum: true,
-  divFactor: true,
-  finalDivFactor: true,
-  threePhase: true,
+const oneCyclePlaces: Record<keyof OneCycleOptions | 'maxLr', Kind> = {
+  maxLr: kinds.extents,
+  totalSteps: orNull(kinds.count),
+  epochs: orNull(kinds.count),
+  stepsPerEpoch: orNull(kinds.count),
+  pctStart: kinds.number,
+  annealStrategy: oneOf('cos', 'linear'),
+  cycleMomentum: kinds.flag,
+  baseMomentum: kinds.extents,
+  maxMomentum: kinds.extents,
+  divFactor: kinds.number,
+  finalDivFactor: kinds.number,
+  threePhase: kinds.flag,
 }
 
 interface Phase {
@@ -137,11 +146,15 @@ export class OneCycleLR extends Scheduler {
   private readonly momenta: { base: number[]; max: number[] } | null
   constructor(
     optimizer: AnyOptimizer,
-    maxLr: number | readonly number[],
-    options: OneCycleOptions,
+    ...args: [maxLr: Rates, ...PlacesOr<OneCycleOptions>] | [OneCycleOptions & { maxLr: Rates }]
   ) {
     super(optimizer)
-    checkOptions('OneCycleLR', options, oneCycleOptions)
+    const { maxLr, ...options } = readArguments<OneCycleOptions & { maxLr: Rates }>(
+      'OneCycleLR',
+      args,
+      oneCyclePlaces,
+      1,
+    )
     const { pctStart = 0.3, annealStrategy = 'cos', cycleMomentum = true } = options
     const { divFactor = 25, finalDivFactor = 1e4, threePhase = false } = options
     const steps = options.totalSteps ?? (options.epochs ?? 0) * (options.stepsPerEpoch ?? 0)

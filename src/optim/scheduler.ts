@@ -26,6 +26,12 @@ export abstract class Scheduler {
 
   /** A subclass calls `start()` when it is ready. */
   constructor(optimizer: AnyOptimizer) {
+    if (!Array.isArray(optimizer?.groups))
+      throw new ValueError({
+        op: new.target.name,
+        rule: 'the first argument must be an optimizer',
+        got: showValue(optimizer),
+      })
     this.optimizer = optimizer
     this.baseLrs = optimizer.groups.map((g) => {
       if (!initialLrs.has(g)) initialLrs.set(g, g.options.lr)
@@ -40,7 +46,14 @@ export abstract class Scheduler {
   getLastLr(): number[] {
     return this.optimizer.groups.map((g) => g.options.lr)
   }
+  /** @throws ValueError, before anything is changed, for a rate that is no finite number */
   protected setLrs(lrs: readonly number[]): void {
+    if (!lrs.every(Number.isFinite))
+      throw new ValueError({
+        op: this.constructor.name,
+        rule: 'a learning rate must be a finite number',
+        got: `${lrs.join(', ')} at step ${this.lastEpoch}`,
+      })
     this.optimizer.groups.forEach((g, i) => {
       this.optimizer.setLr(g, lrs[i]!)
     })

@@ -1,10 +1,34 @@
 /** Schedules of the learning rate; formulas with t, the steps made, and η₀, the rate of the optimizer. */
 import { pow } from '../core/math.js'
 import { ValueError } from '../core/errors.js'
-import { checkOptions, type OptionNames, readArguments, showValue } from '../core/options.js'
-import { type AnyOptimizer, Scheduler, type SchedulerState, wholeSteps } from './scheduler.js'
+import {
+  type Kind,
+  kinds,
+  oneOf,
+  type PlacesOr,
+  readArguments,
+  showValue,
+} from '../core/options.js'
+import { type AnyOptimizer, Scheduler, type SchedulerState } from './scheduler.js'
 
 type Factor = (epoch: number) => number
+interface LambdaOptions {
+  lrLambda?: Factor | readonly Factor[]
+}
+interface StepOptions extends GammaOptions {
+  stepSize?: number
+}
+interface MultiStepOptions extends GammaOptions {
+  milestones?: readonly number[]
+}
+interface CosineOptions {
+  tMax?: number
+  etaMin?: number
+}
+interface NoamOptions {
+  modelSize?: number
+  warmupSteps?: number
+}
 interface GammaOptions {
   gamma?: number
 }
@@ -22,8 +46,31 @@ interface PolynomialOptions {
   power?: number
 }
 interface RestartOptions {
+  t0?: number
   tMult?: number
   etaMin?: number
+}
+
+const factors: Kind = {
+  rule: 'a function, or one for each group',
+  holds: (v) => [v].flat().every((f) => typeof f === 'function'),
+}
+const epochs: Kind = {
+  rule: 'a list of whole numbers from 0 up',
+  holds: (v) => Array.isArray(v) && v.every(kinds.size.holds),
+}
+/** The arguments after the optimizer, in PyTorch's order. */
+const places = {
+  lambda: { lrLambda: factors },
+  step: { stepSize: kinds.count, gamma: kinds.number },
+  multiStep: { milestones: epochs, gamma: kinds.number },
+  constant: { factor: kinds.number, totalIters: kinds.size },
+  linear: { startFactor: kinds.number, endFactor: kinds.number, totalIters: kinds.size },
+  exponential: { gamma: kinds.number },
+  polynomial: { totalIters: kinds.count, power: kinds.number },
+  cosine: { tMax: kinds.count, etaMin: kinds.number },
+  restarts: { t0: kinds.count, tMult: kinds.count, etaMin: kinds.number },
+  noam: { modelSize: kinds.count, warmupSteps: kinds.count },
 }
 
 /**
@@ -32,9 +79,13 @@ interface RestartOptions {
  */
 export class LambdaLR extends Scheduler {
   private readonly lambdas: Factor[]
-  constructor(optimizer: AnyOptimizer, lambda: Factor | readonly Factor[]) {
+  constructor(
+    optimizer: AnyOptimizer,
+    ...args: [lrLambda: Factor | readonly Factor[] | LambdaOptions]
+  ) {
     super(optimizer)
-    this.lambdas = this.perGroup('lambda', lambda)
+    const { lrLambda } = readArguments<LambdaOptions>('LambdaLR', args, places.lambda, 1)
+    this.lambdas = this.perGroup('lrLambda', lrLambda!)
     this.start()
   }
   protected rates(): number[] {
@@ -45,9 +96,13 @@ export class LambdaLR extends Scheduler {
 /** η ← η f(t) at each step. */
 export class MultiplicativeLR extends Scheduler {
   private readonly lambdas: Factor[]
-  constructor(optimizer: AnyOptimizer, lambda: Factor | readonly Factor[]) {
+  constructor(
+    optimizer: AnyOptimizer,
+    ...args: [lrLambda: Factor | readonly Factor[] | LambdaOptions]
+  ) {
     super(optimizer)
-    this.lambdas = this.perGroup('lambda', lambda)
+    const { lrLambda } = readArguments<LambdaOptions>('MultiplicativeLR', args, places.lambda, 1)
+    this.lambdas = this.perGroup('lrLambda', lrLambda!)
     this.start()
   }
   protected rates(lrs: readonly number[]): number[] {
@@ -64,10 +119,13 @@ export class MultiplicativeLR extends Scheduler {
 export class StepLR extends Scheduler {
   private readonly stepSize: number
   private readonly gamma: number
-  constructor(optimizer: AnyOptimizer, stepSize: number, options: number | GammaOptions = {}) {
+  constructor(
+    optimizer: AnyOptimizer,
+    ...args: [StepOptions] | [stepSize: number, gamma?: number | GammaOptions]
+  ) {
     super(optimizer)
-    const { gamma = 0.1 } = readArguments<GammaOptions>('StepLR', [options], ['gamma'])
-    this.stepSize = wholeSteps('StepLR', 'stepSize', stepSize)
+    const { stepSize, gamma = 0.1 } = readArguments<StepOptions>('StepLR', args, places.step, 1)
+    this.stepSize = stepSize!
     this.gamma = gamma
     this.start()
   }
@@ -83,12 +141,16 @@ export class MultiStepLR extends Scheduler {
   private readonly gamma: number
   constructor(
     optimizer: AnyOptimizer,
-    milestones: readonly number[],
-    options: number | GammaOptions = {},
+    ...args: [MultiStepOptions] | [milestones: readonly number[], gamma?: number | GammaOptions]
   ) {
     super(optimizer)
-    const { gamma = 0.1 } = readArguments<GammaOptions>('MultiStepLR', [options], ['gamma'])
-    this.milestones = milestones
+    const { milestones, gamma = 0.1 } = readArguments<MultiStepOptions>(
+      'MultiStepLR',
+      args,
+      places.multiStep,
+      1,
+    )
+    this.milestones = milestones!
     this.gamma = gamma
     this.start()
   }
@@ -107,7 +169,7 @@ export class ConstantLR extends Scheduler {
     const { factor = 1 / 3, totalIters = 5 } = readArguments<ConstantOptions>(
       'ConstantLR',
       options,
-      ['factor', 'totalIters'],
+      places.constant,
     )
     if (!(factor > 0 && factor <= 1))
       throw new ValueError({
@@ -140,11 +202,7 @@ export class LinearLR extends Scheduler {
       startFactor = 1 / 3,
       endFactor = 1,
       totalIters = 5,
-    } = readArguments<LinearOptions>('LinearLR', options, [
-      'startFactor',
-      'endFactor',
-      'totalIters',
-    ])
+    } = readArguments<LinearOptions>('LinearLR', options, places.linear)
     if (!(startFactor > 0 && startFactor <= 1 && endFactor >= 0 && endFactor <= 1))
       throw new ValueError({
         op: 'LinearLR',
@@ -168,9 +226,10 @@ export class LinearLR extends Scheduler {
 /** η₀ γᵗ. */
 export class ExponentialLR extends Scheduler {
   private readonly gamma: number
-  constructor(optimizer: AnyOptimizer, gamma: number) {
+  constructor(optimizer: AnyOptimizer, ...args: [gamma: number | GammaOptions]) {
     super(optimizer)
-    this.gamma = gamma
+    const { gamma } = readArguments<GammaOptions>('ExponentialLR', args, places.exponential, 1)
+    this.gamma = gamma!
     this.start()
   }
   protected rates(lrs: readonly number[]): number[] {
@@ -187,9 +246,9 @@ export class PolynomialLR extends Scheduler {
     const { totalIters = 5, power = 1 } = readArguments<PolynomialOptions>(
       'PolynomialLR',
       options,
-      ['totalIters', 'power'],
+      places.polynomial,
     )
-    this.totalIters = wholeSteps('PolynomialLR', 'totalIters', totalIters)
+    this.totalIters = totalIters
     this.power = power
     this.start()
   }
@@ -205,14 +264,18 @@ export class PolynomialLR extends Scheduler {
 export class CosineAnnealingLR extends Scheduler {
   private readonly tMax: number
   private readonly etaMin: number
-  constructor(optimizer: AnyOptimizer, tMax: number, options: number | { etaMin?: number } = {}) {
+  constructor(
+    optimizer: AnyOptimizer,
+    ...args: [CosineOptions] | [tMax: number, etaMin?: number | Pick<CosineOptions, 'etaMin'>]
+  ) {
     super(optimizer)
-    const { etaMin = 0 } = readArguments<{ etaMin?: number }>(
+    const { tMax, etaMin = 0 } = readArguments<CosineOptions>(
       'CosineAnnealingLR',
-      [options],
-      ['etaMin'],
+      args,
+      places.cosine,
+      1,
     )
-    this.tMax = wholeSteps('CosineAnnealingLR', 'tMax', tMax)
+    this.tMax = tMax!
     this.etaMin = etaMin
     this.start()
   }
@@ -239,17 +302,19 @@ export class CosineAnnealingWarmRestarts extends Scheduler {
   private readonly etaMin: number
   constructor(
     optimizer: AnyOptimizer,
-    t0: number,
-    ...options: [RestartOptions?] | [number, number?]
+    ...args:
+      | [RestartOptions]
+      | [t0: number, RestartOptions?]
+      | [t0: number, tMult: number, etaMin?: number | RestartOptions]
   ) {
     super(optimizer)
-    const { tMult = 1, etaMin = 0 } = readArguments<RestartOptions>(
-      'CosineAnnealingWarmRestarts',
-      options,
-      ['tMult', 'etaMin'],
-    )
-    this.t0 = wholeSteps('CosineAnnealingWarmRestarts', 't0', t0)
-    this.tMult = wholeSteps('CosineAnnealingWarmRestarts', 'tMult', tMult)
+    const {
+      t0,
+      tMult = 1,
+      etaMin = 0,
+    } = readArguments<RestartOptions>('CosineAnnealingWarmRestarts', args, places.restarts, 1)
+    this.t0 = t0!
+    this.tMult = tMult
     this.etaMin = etaMin
     this.start()
   }
@@ -279,10 +344,19 @@ export class CosineAnnealingWarmRestarts extends Scheduler {
 export class NoamLR extends Scheduler {
   private readonly modelSize: number
   private readonly warmupSteps: number
-  constructor(optimizer: AnyOptimizer, modelSize: number, warmupSteps = 4000) {
+  constructor(
+    optimizer: AnyOptimizer,
+    ...args: [NoamOptions] | [modelSize: number, warmupSteps?: number | NoamOptions]
+  ) {
     super(optimizer)
-    this.modelSize = wholeSteps('NoamLR', 'modelSize', modelSize)
-    this.warmupSteps = wholeSteps('NoamLR', 'warmupSteps', warmupSteps)
+    const { modelSize, warmupSteps = 4000 } = readArguments<NoamOptions>(
+      'NoamLR',
+      args,
+      places.noam,
+      1,
+    )
+    this.modelSize = modelSize!
+    this.warmupSteps = warmupSteps
     this.start()
   }
   protected rates(): number[] {
@@ -307,14 +381,15 @@ export interface PlateauOptions {
   /** Smaller reductions are not made. */
   eps?: number
 }
-const plateauOptions: OptionNames<Omit<PlateauOptions, 'minLr'>> = {
-  mode: true,
-  factor: true,
-  patience: true,
-  threshold: true,
-  thresholdMode: true,
-  cooldown: true,
-  eps: true,
+const plateauPlaces: Record<keyof PlateauOptions, Kind> = {
+  mode: oneOf('min', 'max'),
+  factor: kinds.number,
+  patience: kinds.size,
+  threshold: kinds.number,
+  thresholdMode: oneOf('rel', 'abs'),
+  cooldown: kinds.size,
+  minLr: kinds.extents,
+  eps: kinds.number,
 }
 /**
  * η ← η factor when the metric given to `step` has not improved for more than `patience` steps.
@@ -328,8 +403,13 @@ export class ReduceLROnPlateau extends Scheduler {
   private best: number
   private bad = 0
   private cooling = 0
-  constructor(optimizer: AnyOptimizer, { minLr = 0, ...options }: PlateauOptions = {}) {
+  constructor(optimizer: AnyOptimizer, ...args: PlacesOr<PlateauOptions>) {
     super(optimizer)
+    const { minLr = 0, ...options } = readArguments<PlateauOptions>(
+      'ReduceLROnPlateau',
+      args,
+      plateauPlaces,
+    )
     this.options = {
       mode: 'min',
       factor: 0.1,
@@ -338,19 +418,13 @@ export class ReduceLROnPlateau extends Scheduler {
       thresholdMode: 'rel',
       cooldown: 0,
       eps: 1e-8,
-      ...checkOptions('ReduceLROnPlateau', options, plateauOptions),
+      ...options,
     }
     if (!(this.options.factor < 1))
       throw new ValueError({
         op: 'ReduceLROnPlateau',
         rule: 'factor must be below 1',
         got: `${this.options.factor}`,
-      })
-    if (this.options.mode !== 'min' && this.options.mode !== 'max')
-      throw new ValueError({
-        op: 'ReduceLROnPlateau',
-        rule: "mode must be 'min' or 'max'",
-        got: `${this.options.mode}`,
       })
     this.given = options.mode !== undefined
     this.minLrs = this.perGroup('minLr', minLr)
@@ -436,6 +510,11 @@ export class ReduceLROnPlateau extends Scheduler {
   }
 }
 
+const schedules: Kind = {
+  rule: 'a list of schedules',
+  holds: (v) => Array.isArray(v) && v.every((s) => s instanceof Scheduler),
+}
+
 /**
  * One schedule after the other: the i-th ends at milestones[i], where the next begins anew.
  * @throws ValueError unless there is one milestone fewer than schedules, all of one optimizer
@@ -449,6 +528,12 @@ export class SequentialLR extends Scheduler {
     milestones: readonly number[],
   ) {
     super(optimizer)
+    readArguments(
+      'SequentialLR',
+      [schedulers, milestones],
+      { schedulers: schedules, milestones: epochs },
+      2,
+    )
     if (schedulers.length !== milestones.length + 1)
       throw new ValueError({
         op: 'SequentialLR',
@@ -496,6 +581,7 @@ export class SequentialLR extends Scheduler {
 export class ChainedScheduler extends Scheduler {
   private readonly schedulers: readonly Scheduler[]
   constructor(schedulers: readonly Scheduler[]) {
+    readArguments('ChainedScheduler', [schedulers], { schedulers: schedules }, 1)
     if (schedulers.length === 0)
       throw new ValueError({ op: 'ChainedScheduler', rule: 'there must be schedules' })
     super(schedulers[0]!.optimizer)
