@@ -37,7 +37,7 @@ export interface Executable {
   ): Promise<void>
   /** The program as readable text: kernels, shapes, bytes, flops, what was fused. */
   explain(): string
-  /** Bytes of working memory, allocated once. */
+  /** Bytes of working memory, which the programs of a family share. */
   readonly arenaBytes: number
   /** Releases the program and its working memory. */
   free(): void
@@ -50,7 +50,11 @@ export interface Backend {
   alloc(dtype: DType, length: number): Storage
   /** Takes the array over when it can, otherwise copies it. */
   from(dtype: DType, data: TypedArray): Storage
-  compile(graph: Graph): Executable
+  /**
+   * `family`: programs made with the same object never run at once and share their working memory, which is then as
+   * large as the largest of them needs.
+   */
+  compile(graph: Graph, family?: object): Executable
   /** Instruction set, threads, versions: what `nabla info` prints. */
   info(): Record<string, string | number>
   threads: number

@@ -76,8 +76,9 @@ export class HostedExecutable implements Executable {
     }
     let bytes = 0
     for (const b of this.shared.keys()) bytes += b.bytes
-    for (const p of this.parts) if ('program' in p) bytes += p.program.arenaBytes
-    this.arenaBytes = bytes
+    let most = 0 // the parts are a family
+    for (const p of this.parts) if ('program' in p) most = Math.max(most, p.program.arenaBytes)
+    this.arenaBytes = bytes + most
   }
 
   /** Steps as a plan of their own: all memory but its own working memory comes in as inputs. */

@@ -1,6 +1,7 @@
 import type { Backend, Executable, Storage } from '../backends/backend.js'
 import type { GraphOutput, Node, Prim } from '../backends/ir.js'
-import { TraceError } from '../core/errors.js'
+import type { DType } from '../core/dtype.js'
+import { TraceError, ValueError } from '../core/errors.js'
 import { extra } from '../core/extras.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
@@ -10,7 +11,9 @@ import { runPending } from '../ops/pending.js'
 import { backendOf, onStorage, Tensor } from '../ops/tensor.js'
 import { nodeOf, reachable } from '../ops/trace.js'
 import { ended, state, withState } from '../ops/state.js'
+import { type Buckets, checkBuckets, cut, pad, type Padding } from './buckets.js'
 import type { Described, Traced } from './debug.js'
+import { Programs, Retraces } from './programs.js'
 import { type Capture, FunctionRecorder, type Guard } from './recorder.js'
 
 export interface CompileOptions {
@@ -21,11 +24,23 @@ export interface CompileOptions {
    * for finding what the program has frozen.
    */
   debug?: boolean
+  /** Programs that are kept in all, 64 unless given; beyond it the one that was used longest ago is given up. */
+  maxPrograms?: number
+  /**
+   * Pads an axis of arguments to the smallest of a few sizes, so that a program serves many lengths. `fn` sees the padded
+   * tensors and must see to it that the padding counts for nothing: by a mask that is an argument of the same axis, padded
+   * with 0 likewise. Results that have the size of the bucket along that axis are cut back to the size that came in.
+   */
+  buckets?: Buckets | readonly Buckets[]
 }
 
-const compileNames: OptionNames<CompileOptions> = { keepGrads: true, debug: true }
-/** Programs that are kept for one signature of the arguments; beyond it the oldest one is given up. */
-const MOST = 8
+const compileNames: OptionNames<CompileOptions> = {
+  keepGrads: true,
+  debug: true,
+  maxPrograms: true,
+  buckets: true,
+}
+const MAX_PROGRAMS = 64
 
 export interface Compiled<A extends unknown[], R> {
   (...args: A): R
@@ -49,14 +64,16 @@ const isTensor = (v: unknown): v is Tensor => v instanceof Tensor
 
 /** One traced program and what must hold for it to serve a call. */
 interface Variant extends Described {
-  /** What was traced, for debug. */
-  traced: Traced
+  /** The signature of the arguments. */
+  readonly key: string
+  /** What was traced, in debug. */
+  traced: Traced | undefined
   captures: Capture[]
   below: number[]
   guards: Guard[]
   executable: Executable | undefined
   /** Shapes and types of the outputs that get new memory, in order. */
-  fresh: { shape: Shape; node: Node; keep?: Storage }[]
+  fresh: Fresh[]
   /** The result tree: numbers stand for outputs, tensors for themselves. */
   finish: (outputs: Tensor[], args: readonly Tensor[]) => unknown
   /** Boxes whose memory changes. */
@@ -66,6 +83,13 @@ interface Variant extends Described {
   backend: Backend
   storages: Storage[]
   offsets: number[]
+}
+
+interface Fresh {
+  readonly shape: Shape
+  readonly dtype: DType
+  /** Memory that every run uses again. */
+  keep?: Storage
 }
 
 class OutputRef {
@@ -101,17 +125,18 @@ function trace(
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
   tensors: readonly Tensor[],
-  keepGrads: boolean,
+  key: string,
+  { keepGrads, debug, family }: { keepGrads: boolean; debug: boolean; family: object },
 ): Variant {
   const outputs: GraphOutput[] = []
-  const fresh: Variant['fresh'] = []
+  const fresh: Fresh[] = []
   const add = (node: Node): OutputRef => {
     outputs.push({ node })
-    fresh.push({ shape: node.shape, node })
+    fresh.push({ shape: node.shape, dtype: node.dtype })
     return new OutputRef(fresh.length - 1)
   }
   const { recorder, result } = record(fn, args, add)
-  const traced = tracedBy(recorder)
+  const traced = debug ? tracedBy(recorder) : undefined
   const written = recorder.captures.filter((b) => b.written && b.written !== b.node)
   if (written.length > 0) {
     const capturesOn = new Map<Storage | undefined, number>()
@@ -126,7 +151,7 @@ function trace(
         })
   }
   // What becomes of gradients: thrown away, or given back to their tensors.
-  const grads: { owner: (args: readonly Tensor[]) => Tensor; ref: OutputRef | null }[] = []
+  const grads: GradResult[] = []
   for (const entry of recorder.grads.values()) {
     const { current, initial, owner, cleared, capture } = entry
     if (current === initial && !(cleared && current === null)) continue
@@ -164,13 +189,18 @@ function trace(
   ])
   const executable =
     outputs.length > 0 || effects.length > 0
-      ? backend.compile({ inputs: captures.map((b) => b.node), nodes: order, outputs, effects })
+      ? backend.compile(
+          { inputs: captures.map((b) => b.node), nodes: order, outputs, effects },
+          family,
+        )
       : undefined
   // A written gradient that is kept lives in memory that every run uses again.
   const keptRefs = new Set(grads.flatMap((g) => (g.ref ? [g.ref.index] : [])))
-  for (const i of keptRefs)
-    fresh[i]!.keep = backend.alloc(fresh[i]!.node.dtype, sizeOf(fresh[i]!.shape))
+  for (const i of keptRefs) fresh[i]!.keep = backend.alloc(fresh[i]!.dtype, sizeOf(fresh[i]!.shape))
+  // From here on only what a run needs is held, not the graph.
+  if (!debug) recorder.release()
   return {
+    key,
     traced,
     captures,
     below: captures.map((b) => reach(b.tensor.shape, b.tensor.strides).below),
@@ -182,12 +212,21 @@ function trace(
     backend,
     storages: new Array(captures.length),
     offsets: new Array(captures.length),
-    finish(made, now) {
-      for (const { owner, ref } of grads) owner(now).rawGrad = ref ? made[ref.index]! : null
-      return treeMap(result, isOutputRef, (ref) => made[ref.index]!)
-    },
+    finish: finisher(grads, result),
   }
 }
+
+interface GradResult {
+  owner: (args: readonly Tensor[]) => Tensor
+  ref: OutputRef | null
+}
+/** A function of its own, so that it holds nothing else of the trace. */
+const finisher =
+  (grads: readonly GradResult[], result: unknown): Variant['finish'] =>
+  (made, now) => {
+    for (const { owner, ref } of grads) owner(now).rawGrad = ref ? made[ref.index]! : null
+    return treeMap(result, isOutputRef, (ref) => made[ref.index]!)
+  }
 
 /** Can the program be used for this call? Fills in where its captured tensors are. */
 function fits(v: Variant, args: readonly Tensor[]): boolean {
@@ -210,30 +249,43 @@ function changed(v: Variant): string | undefined {
 }
 
 const outputsOf = (v: Variant): Storage[] =>
-  v.fresh.map((f) => f.keep ?? v.backend.alloc(f.node.dtype, sizeOf(f.shape)))
+  v.fresh.map((f) => f.keep ?? v.backend.alloc(f.dtype, sizeOf(f.shape)))
 
-function run(v: Variant, args: readonly Tensor[]): unknown {
+function run(v: Variant, args: readonly Tensor[], padding: readonly Padding[]): unknown {
   const outputs = outputsOf(v)
   v.executable?.run(v.storages, outputs, v.offsets)
-  return done(v, args, outputs)
+  return done(v, args, outputs, padding)
 }
 
-async function runLater(v: Variant, args: readonly Tensor[]): Promise<unknown> {
+async function runLater(
+  v: Variant,
+  args: readonly Tensor[],
+  padding: readonly Padding[],
+): Promise<unknown> {
   const outputs = outputsOf(v)
   if (v.executable?.runLater) await v.executable.runLater([...v.storages], outputs, [...v.offsets])
   else v.executable?.run(v.storages, outputs, v.offsets)
-  return done(v, args, outputs)
+  return done(v, args, outputs, padding)
 }
 
 /** What follows a run. */
-function done(v: Variant, args: readonly Tensor[], storages: readonly Storage[]): unknown {
+function done(
+  v: Variant,
+  args: readonly Tensor[],
+  storages: readonly Storage[],
+  padding: readonly Padding[],
+): unknown {
   for (const capture of v.written) {
     const t = capture.find(args)
     if (t) t.version++
   }
   for (const f of v.after) f()
   return v.finish(
-    storages.map((s, i) => onStorage(s, v.fresh[i]!.shape)),
+    storages.map((s, i) => {
+      const t = onStorage(s, v.fresh[i]!.shape)
+      // Gradients have the size of their tensor.
+      return padding.length > 0 && !v.fresh[i]!.keep ? cut(t, padding) : t
+    }),
     args,
   )
 }
@@ -261,7 +313,17 @@ function done(v: Variant, args: readonly Tensor[], storages: readonly Storage[])
  * is no tensor; when a module that ran goes between `train()` and `eval()`, or one of its fields is another: a
  * parameter, buffer or layer that was replaced, added or taken out, an option such as the `p` of a dropout, an entry in a
  * list of options; when a parameter is frozen, and when an option of the optimizer changes. Fields that `fn` sets itself
- * (a kept attention map, a counter) are not watched; a counter is frozen. Eight programs are kept for each signature.
+ * (a kept attention map, a counter) are not watched; a counter is frozen.
+ *
+ * **What is kept.** Eight programs for each signature and `maxPrograms` in all; the one used longest ago goes. They never
+ * run at once and share one working memory, as large as the largest needs. Who traces often is told once what changes;
+ * `buckets` pads an axis to a few sizes:
+ * ```js
+ * const mean = compile((x, mask) => x.mul(mask).sum().div(mask.sum()), {
+ *   buckets: { argument: [0, 1], axis: 0, sizes: [8, 16, 32] },
+ * })
+ * mean(tensor([1, 2, 6]), ones([3])).item() // 3, by the program for 8 numbers
+ * ```
  *
  * **How to see.** `step.traces` counts, `step.explain()` prints the programs and why they were traced again, and
  * `compile(fn, { debug: true })` runs `fn` beside the program at every call and throws at the first difference, with the
@@ -278,11 +340,23 @@ export function compile<A extends unknown[], R>(
   fn: (...args: A) => R,
   options: CompileOptions = {},
 ): Compiled<A, R> {
-  const { keepGrads = false, debug = false } = checkOptions('compile', options, compileNames)
-  const variants = new Map<string, Variant[]>()
-  let traces = 0
-  let warned = false
+  const {
+    keepGrads = false,
+    debug = false,
+    maxPrograms = MAX_PROGRAMS,
+    buckets: given,
+  } = checkOptions('compile', options, compileNames)
+  if (!Number.isInteger(maxPrograms) || maxPrograms < 1)
+    throw new ValueError({
+      op: 'compile',
+      rule: 'maxPrograms must be a whole number from 1 up',
+      got: `${maxPrograms}`,
+    })
+  const buckets = checkBuckets(given)
+  const programs = new Programs<Variant>(maxPrograms)
+  const retraces = new Retraces(maxPrograms)
   const reasons: string[] = []
+  const how = { keepGrads, debug, family: programs }
   /** The program for these arguments. */
   const find = (args: A): [Variant, Tensor[]] => {
     // What the run before has found wrong is told before the next one.
@@ -295,27 +369,15 @@ export function compile<A extends unknown[], R>(
       }) +
       (state.gradEnabled ? '' : '~') +
       (state.autocast ?? '')
-    let list = variants.get(key)
-    if (!list) {
-      list = []
-      variants.set(key, list)
-    }
+    const list = programs.of(key)
     let variant = list.find((v) => fits(v, tensors))
-    if (!variant) {
+    if (variant) programs.use(variant)
+    else {
       const reason = list[0] && changed(list[0])
-      variant = trace(fn as never, args, tensors, keepGrads)
-      traces++
+      variant = trace(fn as never, args, tensors, key, how)
       if (reason) reasons.push(`traced again: ${reason} has changed`)
-      list.unshift(variant)
-      if (list.length > MOST) {
-        list.pop()!.executable?.free()
-        if (!warned) {
-          warned = true
-          console.warn(
-            `nabla: a compiled function is traced again and again${reason ? `, since ${reason} changes` : ''}. Pass what changes as an argument, or write it into a tensor with assign().`,
-          )
-        }
-      }
+      if (reasons.length > maxPrograms) reasons.shift()
+      retraces.add(args, reason, programs.add(variant))
       if (!fits(variant, tensors))
         throw new TraceError({
           op: 'compile',
@@ -326,20 +388,35 @@ export function compile<A extends unknown[], R>(
   }
   // Inside of another traced function it is part of that program; while results are inspected it runs eagerly.
   const plain = () => Boolean(state.recorder ?? state.inspect ?? state.profile)
+  const none: readonly Padding[] = []
+  /** Brings the arguments to their buckets, and finds the program. */
+  const ready = (args: A): [A, Variant, Tensor[], readonly Padding[]] => {
+    if (buckets.length === 0) return [args, ...find(args), none]
+    const { args: now, padding, tensors: copies } = pad(args, buckets)
+    const [variant, tensors] = find(now)
+    for (const capture of variant.written)
+      if (copies.has(capture.find(tensors)!))
+        throw new TraceError({
+          op: 'compile',
+          rule: 'an argument that is padded to a bucket is a copy, which must not be changed',
+          got: `one of shape [${capture.tensor.shape}]`,
+        })
+    return [now, variant, tensors, padding]
+  }
   const call = (...args: A): R => {
     if (plain()) return fn(...args)
-    const [variant, tensors] = find(args)
-    if (!debug) return run(variant, tensors) as R
+    const [now, variant, tensors, padding] = ready(args)
+    if (!debug) return run(variant, tensors, padding) as R
     const { compareTraces, compareWithEager } = extra('compileTools')
-    const again = record(fn as never, args, () => new OutputRef(0)).recorder
-    compareTraces(variant.traced, tracedBy(again))
+    const again = record(fn as never, now, () => new OutputRef(0)).recorder
+    compareTraces(variant.traced!, tracedBy(again))
     const written = variant.written.map((b) => b.find(tensors)!)
     const graded = variant.captures.map((b) => b.tensor)
     return compareWithEager(
       written,
       graded,
-      () => run(variant, tensors) as R,
-      () => fn(...args),
+      () => run(variant, tensors, padding) as R,
+      () => treeMap(fn(...now), isTensor, (t) => cut(t, padding)) as R,
     )
   }
   const compiled = Object.assign(call, {
@@ -348,25 +425,23 @@ export function compile<A extends unknown[], R>(
       const { gradEnabled, autocast } = state
       const { inTurn } = await import('../backends/cpu/later.js')
       return inTurn(() => {
-        const [variant, tensors] = withState('autocast', autocast, () =>
-          withState('gradEnabled', gradEnabled, () => find(args)),
+        const [, variant, tensors, padding] = withState('autocast', autocast, () =>
+          withState('gradEnabled', gradEnabled, () => ready(args)),
         )
-        return runLater(variant, tensors) as Promise<R>
+        return runLater(variant, tensors, padding) as Promise<R>
       })
     },
     explain: () =>
       [
-        ...[...variants.values()]
-          .flat()
-          .map((v, i, all) =>
-            extra('compileTools').describe(v, `program ${i + 1} of ${all.length}`),
-          ),
+        ...programs.all.map((v, i, all) =>
+          extra('compileTools').describe(v, `program ${i + 1} of ${all.length}`),
+        ),
         ...reasons,
       ].join('\n\n'),
     free() {
-      for (const list of variants.values()) for (const v of list) v.executable?.free()
-      variants.clear()
+      programs.clear()
+      retraces.restart()
     },
   })
-  return Object.defineProperty(compiled, 'traces', { get: () => traces }) as Compiled<A, R>
+  return Object.defineProperty(compiled, 'traces', { get: () => retraces.count }) as Compiled<A, R>
 }

@@ -1,6 +1,7 @@
 /** Finds what a program has frozen: by comparing two traces, and a run of it with one of the function as it stands. */
 import type { Backend, Executable } from '../backends/backend.js'
 import type { Node } from '../backends/ir.js'
+import type { DType } from '../core/dtype.js'
 import { show, TraceError } from '../core/errors.js'
 import { showValue } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
@@ -18,7 +19,7 @@ export interface Traced {
 export interface Described {
   captures: readonly Capture[]
   written: readonly Capture[]
-  fresh: readonly { shape: Shape; node: Node }[]
+  fresh: readonly { shape: Shape; dtype: DType }[]
   executable: Executable | undefined
   backend: Backend
 }
@@ -148,10 +149,7 @@ function describe(v: Described, title: string): string {
       'updates',
       v.written.map((b) => b.tensor),
     ),
-    ...list(
-      'gives',
-      v.fresh.map((f) => f.node),
-    ),
+    ...list('gives', v.fresh),
     v.executable?.explain() ?? 'nothing to compute',
   ].join('\n')
 }

@@ -18,7 +18,7 @@ export interface Capture {
   written?: Node
   tensor: Tensor
   /** The traced tensor that represents it, when it is an argument. */
-  standIn?: Tensor
+  standIn?: Tensor | undefined
 }
 
 const isView = ({ prim }: Node) => prim.op === 'view' || prim.op === 'reshape'
@@ -193,6 +193,22 @@ export class FunctionRecorder implements Recorder {
   readonly waiting: (() => void)[] = []
   whenTraced(f: () => void): void {
     this.waiting.push(f)
+  }
+
+  /** Lets go of the graph: what stays of a trace are its captured tensors and its guards. */
+  release(): void {
+    for (const capture of this.captures) {
+      if (capture.standIn) capture.standIn.node = undefined
+      capture.standIn = undefined
+      capture.node = { ...capture.node, inputs: [] }
+      if (capture.written) capture.written = capture.node
+    }
+    this.nodes.length = 0
+    this.grads.clear()
+    this.byTensor.clear()
+    this.argIndex.clear()
+    this.owners.clear()
+    this.waiting.length = 0
   }
 
   afterRun(f: () => void): void {

@@ -111,6 +111,8 @@ function everywhere(n: Node): number | undefined {
 
 const caches = new WeakMap<Backend, Map<string, Plan>>()
 const MAX_PLANS = 4096
+/** Operations run one after the other: their programs share working memory. */
+const family = {}
 
 function makePlan(
   backend: Backend,
@@ -152,11 +154,14 @@ function makePlan(
     plan.below.push(reach(inputs[i]!.shape, inputs[i]!.strides).below)
     ;(n as { prim: Prim }).prim = { ...n.prim, index } as Prim
   })
-  plan.executable = backend.compile({
-    inputs: graphInputs,
-    nodes: order,
-    outputs: computed.map((n) => ({ node: n })),
-  })
+  plan.executable = backend.compile(
+    {
+      inputs: graphInputs,
+      nodes: order,
+      outputs: computed.map((n) => ({ node: n })),
+    },
+    family,
+  )
   return plan
 }
 

@@ -1,5 +1,6 @@
 /** One instance of the WebAssembly core with its memory, heap and worker threads. */
 import { canStartWorkers, startWorker } from '#platform'
+import { Arena, Arenas } from './arena.js'
 import { wasmModule } from './files.js'
 import { Heap, type HeapBlock } from './memory.js'
 import { type WasmFile, type WasmVariant, wasmParts } from './variant.js'
@@ -47,6 +48,7 @@ export class Core {
   readonly shared: boolean
   readonly exports: CoreExports
   readonly heap: Heap
+  readonly arenas: Arenas<HeapBlock>
   /** Changes with the number of threads: programs are then validated anew. */
   generation = 0
   private readonly module: WebAssembly.Module
@@ -74,7 +76,16 @@ export class Core {
     })
     this.exports = instance.exports as unknown as CoreExports
     const end = this.exports.__heap_base.value as number
-    this.heap = new Heap(memory, Math.max(end, this.exports.nabla_reserved()))
+    const heap = new Heap(memory, Math.max(end, this.exports.nabla_reserved()))
+    this.heap = heap
+    this.arenas = new Arenas(() => {
+      const arena = new Arena<HeapBlock>(
+        (bytes) => heap.take(bytes),
+        (block) => heap.give(block),
+      )
+      giveWith(arena, heap, arena.blocks)
+      return arena
+    })
   }
 
   /** The part of that number, loaded when the first program needs it. */

@@ -8,6 +8,7 @@ import { BackendError } from '../../core/errors.js'
 import type { Backend, Executable, Storage } from '../backend.js'
 import { fillHost, type HostStorage, readHost, writeHost } from '../host.js'
 import type { Graph } from '../ir.js'
+import { Arena, Arenas } from './arena.js'
 import { executableOf } from './encode.js'
 import {
   type Binding,
@@ -161,11 +162,11 @@ class NativeExecutable implements Executable {
   /** The address of each slot, read by the addon. */
   private readonly table: Float64Array
   private handle: object | undefined
-  /** What the constant addresses of the table point into: the arena, from the first run on. */
-  private readonly blocks: Block[] = []
-  private ready = false
+  private readonly arena: Arena<Block>
+  /** The block into which the addresses of the table point, from the first run on. */
+  private bound: Block | undefined
 
-  constructor(backend: NativeBackend, program: Program, graph: Graph) {
+  constructor(backend: NativeBackend, program: Program, graph: Graph, family: object) {
     this.backend = backend
     this.program = program
     this.bindings = bindSlots(program, graph)
@@ -179,26 +180,26 @@ class NativeExecutable implements Executable {
     const handle = backend.addon.load(program.words, this.table)
     if (typeof handle === 'string') throw rejected(handle)
     this.handle = handle
+    this.arena = backend.arenas.of(family)
+    if (this.bindings.arena.length > 0) this.arena.join(this, this.arenaBytes)
   }
 
+  /** Follows the arena to the block that it has now. */
   private prepare(): void {
-    const take = (bytes: number): Block => {
-      const block = this.backend.blocks.take(bytes)
-      this.blocks.push(block)
-      return block
-    }
-    if (this.bindings.arena.length > 0) {
-      const { ptr } = take(this.arenaBytes)
-      for (const { slot, offset } of this.bindings.arena) this.table[slot] = ptr + offset
-    }
-    this.ready = true
+    const block = this.arena.room(this.arenaBytes)
+    for (const { slot, offset } of this.bindings.arena) this.table[slot] = block.ptr + offset
+    this.bound = block
   }
 
   run(inputs: readonly Storage[], outputs: readonly Storage[], offsets?: readonly number[]): void {
     const { handle, table, backend } = this
     if (!handle)
       throw new BackendError({ op: 'run', rule: 'the program must live', got: 'a freed one' })
-    if (!this.ready) this.prepare()
+    if (
+      this.bindings.arena.length > 0 &&
+      (this.bound === undefined || this.bound !== this.arena.blocks[0])
+    )
+      this.prepare()
     const ins = this.bindings.inputs
     for (let i = 0; i < ins.length; i++) {
       const b = ins[i]!
@@ -257,8 +258,8 @@ class NativeExecutable implements Executable {
     if (!this.handle) return
     this.backend.addon.free(this.handle)
     this.handle = undefined
-    for (const block of this.blocks) this.backend.blocks.give(block)
-    this.blocks.length = 0
+    this.arena.leave(this)
+    this.bound = undefined
   }
 }
 
@@ -278,13 +279,22 @@ export class NativeBackend implements Backend {
   readonly dtypes: readonly DType[] = dtypes
   readonly addon: Addon
   readonly blocks: Blocks
+  readonly arenas: Arenas<Block>
   readonly isa: string
   private count: number
 
   constructor(addon: Addon, isa: string) {
     this.addon = addon
     this.isa = isa
-    this.blocks = new Blocks(addon)
+    const blocks = new Blocks(addon)
+    this.blocks = blocks
+    this.arenas = new Arenas(
+      () =>
+        new Arena(
+          (bytes) => blocks.take(bytes),
+          (block) => blocks.give(block),
+        ),
+    )
     addon.start(isa)
     this.count = addon.setThreads(checkThreads(Number(env('NABLA_THREADS') ?? cores())))
   }
@@ -315,11 +325,11 @@ export class NativeBackend implements Backend {
     return storage
   }
 
-  compile(graph: Graph): Executable {
-    return executableOf(graph, this, (program, part) => this.load(program, part))
+  compile(graph: Graph, family: object = {}): Executable {
+    return executableOf(graph, this, (program, part) => this.load(program, part, family))
   }
-  load(program: Program, graph: Graph): Executable {
-    return new NativeExecutable(this, program, graph)
+  load(program: Program, graph: Graph, family: object = {}): Executable {
+    return new NativeExecutable(this, program, graph, family)
   }
 
   /** For a worker of later.ts. */

@@ -9,6 +9,14 @@ const line = (bytes) => Math.ceil(Math.max(1, bytes) / 64) * 64
 const programs = new Map()
 const kept = new Map()
 let engine
+// The working memory of all programs, which run one after the other.
+let room
+const roomFor = (bytes) => {
+  if (room && room.size >= bytes) return room
+  const before = room
+  if (before) engine.give(before)
+  return (room = engine.take(before ? Math.max(bytes, Math.ceil(1.5 * before.size)) : bytes))
+}
 
 function wasmEngine({ core }) {
   const memory = new WebAssembly.Memory({ initial: 64 })
@@ -59,18 +67,20 @@ function wasmEngine({ core }) {
         for (const b of [handle, table, place]) give(b)
         return missing ? { missing } : { problem: text(error) }
       }
-      const room = take(arenaBytes)
-      for (const { slot, offset } of arena) words()[table.at / 4 + slot] = room.at + offset
+      let bound
       const scratchBytes = x.nabla_scratch_bytes(handle.at)
       return {
         bind(slot, { at }, offset) { words()[table.at / 4 + slot] = at + offset },
         run() {
+          const own = roomFor(arenaBytes)
+          if (bound !== own) for (const { slot, offset } of arena) words()[table.at / 4 + slot] = own.at + offset
+          bound = own
           const scratch = take(scratchBytes)
           const fault = x.nabla_run(handle.at, table.at, scratch.at)
           give(scratch)
           return fault ? [...words().subarray(handle.at / 4 + 1, handle.at / 4 + 5)] : undefined
         },
-        free() { for (const b of [handle, table, place, room]) give(b) },
+        free() { for (const b of [handle, table, place]) give(b) },
       }
     },
   }
@@ -101,12 +111,16 @@ function nativeEngine({ file, isa, threads }) {
       const table = new Float64Array(new ArrayBuffer(8 * Math.max(1, slots)), 0, slots)
       const handle = addon.load(code, table)
       if (typeof handle === 'string') return { problem: handle }
-      const room = take(arenaBytes)
-      for (const { slot, offset } of arena) table[slot] = room.at + offset
+      let bound
       return {
         bind(slot, { at }, offset) { table[slot] = at + offset },
-        run: () => addon.run(handle),
-        free() { addon.free(handle), give(room) },
+        run() {
+          const own = roomFor(arenaBytes)
+          if (bound !== own) for (const { slot, offset } of arena) table[slot] = own.at + offset
+          bound = own
+          return addon.run(handle)
+        },
+        free() { addon.free(handle) },
       }
     },
   }

@@ -16,6 +16,7 @@ import { BackendError, ValueError } from '../../core/errors.js'
 import type { Backend, Executable, Storage } from '../backend.js'
 import { fillHost, type HostStorage, readHost, writeHost } from '../host.js'
 import type { Graph } from '../ir.js'
+import type { Arena } from './arena.js'
 import { Core, giveNow, giveWith } from './core.js'
 import { executableOf } from './encode.js'
 import {
@@ -159,14 +160,19 @@ class WasmExecutable implements Executable {
   private core: Core
   private generation = -1
   private freed = false
-  /** The program's memory in the core: first its words, then its arena from the first run on. */
+  /** The program's own memory in the core: its words and its table. */
   private readonly blocks: HeapBlock[] = []
   private handle = 0
   private table = 0
   private scratchBytes = 0
+  private readonly family: object
+  private arena: Arena<HeapBlock> | undefined
+  /** The block of the arena into which the table points, from the first run on. */
+  private bound: HeapBlock | undefined
 
-  constructor(backend: WasmBackend, program: Program, graph: Graph) {
+  constructor(backend: WasmBackend, program: Program, graph: Graph, family: object) {
     this.backend = backend
+    this.family = family
     this.program = program
     this.bindings = bindSlots(program, graph)
     this.arenaBytes = program.arenaBytes
@@ -206,20 +212,26 @@ class WasmExecutable implements Executable {
     }
     this.scratchBytes = exports.nabla_scratch_bytes(this.handle)
     this.generation = this.core.generation
+    this.arena = this.core.arenas.of(this.family)
+    if (this.bindings.arena.length > 0) this.arena.join(this, this.arenaBytes)
   }
 
-  /** Follows the backend to another core or number of threads, and gets the memory of a first run. */
+  /** Follows the backend to another core or number of threads, and the arena to the block that it has now. */
   private prepare(): void {
     const { core } = this.backend
     if (this.core !== core) {
       giveNow(this, this.core.heap, this.blocks)
+      this.arena!.leave(this)
+      this.bound = undefined
       this.core = core
       this.load()
     } else if (this.generation !== core.generation) this.load()
-    if (this.blocks.length > 1) return
-    const ptr = this.take(line(this.arenaBytes))
+    if (this.bindings.arena.length === 0) return
+    const block = this.arena!.room(this.arenaBytes)
     const table = this.table / 4
-    for (const { slot, offset } of this.bindings.arena) core.heap.u32[table + slot] = ptr + offset
+    for (const { slot, offset } of this.bindings.arena)
+      core.heap.u32[table + slot] = block.ptr + offset
+    this.bound = block
   }
 
   run(inputs: readonly Storage[], outputs: readonly Storage[], offsets?: readonly number[]): void {
@@ -229,7 +241,7 @@ class WasmExecutable implements Executable {
     if (
       this.core !== backend.core ||
       this.generation !== this.core.generation ||
-      this.blocks.length < 2
+      (bindings.arena.length > 0 && (!this.bound || this.bound !== this.arena!.blocks[0]))
     )
       this.prepare()
     const { core } = this
@@ -300,6 +312,8 @@ class WasmExecutable implements Executable {
     if (this.freed) return
     this.freed = true
     giveNow(this, this.core.heap, this.blocks)
+    this.arena!.leave(this)
+    this.bound = undefined
   }
 }
 
@@ -348,11 +362,11 @@ class WasmBackend implements Backend {
     return new WasmStorage(this, dtype, data.length, covers ? data : data.slice())
   }
 
-  compile(graph: Graph): Executable {
-    return executableOf(graph, this, (program, part) => this.load(program, part))
+  compile(graph: Graph, family: object = {}): Executable {
+    return executableOf(graph, this, (program, part) => this.load(program, part, family))
   }
-  load(program: Program, graph: Graph): Executable {
-    return new WasmExecutable(this, program, graph)
+  load(program: Program, graph: Graph, family: object = {}): Executable {
+    return new WasmExecutable(this, program, graph, family)
   }
 
   info(): Record<string, string | number> {
