@@ -21,7 +21,6 @@ import { eq, isfinite, isnan, logicalAnd, logicalOr, ne } from './compare.js'
 import { defineOp, type Grads, operand, type TensorLike, toType } from './define.js'
 import { map } from './forms.js'
 import { exp, log } from './functions.js'
-import { scatterAdd } from './indexing.js'
 import { concat } from './join.js'
 import { flip } from './movement.js'
 import { narrow } from './slice.js'
@@ -264,8 +263,8 @@ function extremeAlong(name: 'maxAlong' | 'minAlong', fn: 'max' | 'min', result: 
     vjp: ([ct], [x], [, index], { axis, from }) => {
       if (!ct) return [null]
       if (from.length === 0) return [ct]
-      const kept = reducedShape(from, [axis], true)
-      return [scatterAdd(zerosOf(x!), axis, reshape(index!, kept), reshape(ct, kept))]
+      const hit = eq(coordinates(x!, axis), unreduce(index!, [axis], from))
+      return [where(hit, unreduce(ct, [axis], from), 0)]
     },
     example: (m) => [
       [

@@ -6,8 +6,8 @@ import { Tensor } from '../ops/tensor.js'
 export const moreNames =
   'floorDivide remainder fmod atan2 hypot copysign logaddexp lerp exp2 expm1 log2 log10 tan asin acos atan sinh ' +
   'cosh asinh acosh atanh erf erfc erfinv ndtr trunc frac logicalXor isinf nanToNum countNonzero logsumexp cumsum ' +
-  'cumprod cummax cummin norm median quantile argsort sort topk searchsorted bucketize unflatten flip unfold ' +
-  'diagonal diag split chunk roll rot90 pad tile repeat repeatInterleave at indexPut indexSelect indexAdd indexCopy gather ' +
+  'cumprod cummax cummin prod var std norm median quantile argsort sort topk searchsorted bucketize unflatten flip unfold ' +
+  'diagonal diag split chunk roll rot90 pad tile repeat repeatInterleave narrow movedim at indexPut indexSelect indexAdd indexCopy gather ' +
   'takeAlongDim take scatter scatterAdd scatterReduce maskedFill oneHot dot outer addmm baddbmm tensordot cross ' +
   'kron trace triu tril nonzero maskedSelect unique allclose'
 

@@ -33,7 +33,6 @@ import type { Range } from '../ops/slice.js'
 import * as slice from '../ops/slice.js'
 import type { SortOptions } from '../ops/sort.js'
 import type { VarianceOptions } from '../ops/statistics.js'
-import * as statistics from '../ops/statistics.js'
 import { safe, Tensor } from '../ops/tensor.js'
 import { setRequiresGrad, toBackend } from './creation.js'
 import type {} from './print.js'
@@ -83,7 +82,6 @@ const operations = {
   isfinite: compare.isfinite,
   sum: broadcast.sum,
   mean: reduce.mean,
-  prod: reduce.prod,
   amax: reduce.amax,
   amin: reduce.amin,
   argmax: reduce.argmax,
@@ -92,18 +90,14 @@ const operations = {
   min: reduce.min,
   all: reduce.all,
   any: reduce.any,
-  var: statistics.variance,
-  std: statistics.std,
   reshape: broadcast.reshape,
   expand: broadcast.expand,
   permute: broadcast.permute,
   transpose: movement.transpose,
-  movedim: movement.movedim,
   squeeze: movement.squeeze,
   unsqueeze: movement.unsqueeze,
   flatten: movement.flatten,
   slice: slice.slice,
-  narrow: slice.narrow,
   select: slice.select,
   matmul: linalg.matmul,
 }
