@@ -157,12 +157,16 @@ function edited(code, edits) {
     result = result.slice(0, start) + text + result.slice(end)
   return result
 }
+/** Whether an expression reads properties of others while it is made. */
+const reads = (node) =>
+  /^(Spread|Member)/.test(node.type) ||
+  (!/Function|Class/.test(node.type) && [...childrenOf(node)].some(reads))
 const ours = (id) => id.startsWith(`${root}/${modules}/`)
 
 /**
  * Makes what users bundle and minify fit for it. Classes carry their names as data, so that errors, summaries and saved
- * files name them alike, whatever a minifier calls them. And constants that a call makes are marked as free of effects,
- * so that an operation or a layer that nobody uses is left out.
+ * files name them alike, whatever a minifier calls them. And constants that a call makes, or that are made from others,
+ * are marked as free of effects, so that an operation, a layer or a table that nobody uses is left out.
  */
 export const forBundlers = {
   name: 'for-bundlers',
@@ -199,7 +203,16 @@ export const forBundlers = {
       const declared =
         statement.type === 'ExportNamedDeclaration' ? statement.declaration : statement
       if (declared?.type === 'VariableDeclaration' && declared.kind === 'const')
-        for (const { init } of declared.declarations) if (init) free(init)
+        for (const { init } of declared.declarations) {
+          if (!init) continue
+          free(init)
+          // Bundlers keep an object that reads or spreads another, since a getter might do something.
+          if (/^(Object|Array)Expression$/.test(init.type) && reads(init))
+            edits.push(
+              [init.start, init.start, '/*#__PURE__*/ (() => ('],
+              [init.end, init.end, '))()'],
+            )
+        }
     }
     // What package.json says of effects is said of built files.
     return { code: edited(code, edits), map: null, moduleSideEffects: true }
