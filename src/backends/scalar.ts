@@ -1,14 +1,12 @@
-/** The elementwise functions, one element at a time, in double precision. */
-import { pow } from '../core/math.js'
+/** The elementwise functions, one element at a time, in double precision: those by which constants are folded. */
 import type { DType } from '../core/dtype.js'
-import { isFloat, isInteger, toBigInt } from '../core/dtype.js'
-import { BackendError } from '../core/errors.js'
-import { erf, erfc, erfinv, roundHalfEven } from '../core/special.js'
+import { isFloat, isInteger } from '../core/dtype.js'
+import { roundHalfEven } from '../core/special.js'
 
-type Fn = (a: number, b: number, c: number) => number
+export type Fn = (a: number, b: number, c: number) => number
 
 const bool = (v: boolean) => (v ? 1 : 0)
-const floorMod = (a: number, b: number) => {
+export const floorMod = (a: number, b: number) => {
   const r = a % b
   return r !== 0 && r < 0 !== b < 0 ? r + b : r
 }
@@ -17,7 +15,6 @@ const maxNaN = (a: number, b: number) => (Number.isNaN(a) ? a : Math.max(a, b))
 
 const floats = {
   exp: Math.exp,
-  exp2: (x) => pow(2, x),
   expm1: Math.expm1,
   log: Math.log,
   log2: Math.log2,
@@ -39,10 +36,6 @@ const floats = {
   acosh: Math.acosh,
   atanh: Math.atanh,
   sigmoid: (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))),
-  erf,
-  erfc,
-  erfinv,
-  ndtr: (x) => erfc(-x * Math.SQRT1_2) / 2,
   floor: Math.floor,
   ceil: Math.ceil,
   round: roundHalfEven,
@@ -69,24 +62,10 @@ const floats = {
   fmod: (a, b) => a % b,
   minimum: minNaN,
   maximum: maxNaN,
-  // C's rules: 1 to anything is 1, −1 to an infinity is 1.
-  pow: (a, b) => (a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : pow(a, b)),
   atan2: (a, b) => Math.atan2(a, b),
   hypot: (a, b) => Math.hypot(a, b),
   copysign: (a, b) => (b < 0 || Object.is(b, -0) ? -Math.abs(a) : Math.abs(a)),
 } satisfies Record<string, Fn>
-
-/** Whole-number power with wrap-around; a negative exponent gives 0 except for bases 1 and −1. */
-function powInt(a: number, b: number): number {
-  if (b < 0) return a === 1 ? 1 : a === -1 ? (b % 2 === 0 ? 1 : -1) : 0
-  let r = 1
-  let base = a
-  for (let e = b; e > 0; e = Math.floor(e / 2)) {
-    if (e % 2 === 1) r = Math.imul(r, base)
-    base = Math.imul(base, base)
-  }
-  return r
-}
 
 /** int32: results wrap around, division by 0 gives 0. */
 const ints = {
@@ -103,7 +82,6 @@ const ints = {
   fmod: (a, b) => (b === 0 ? 0 : a % b),
   minimum: (a, b) => Math.min(a, b),
   maximum: (a, b) => Math.max(a, b),
-  pow: powInt,
   and: (a, b) => a & b,
   or: (a, b) => a | b,
   xor: (a, b) => a ^ b,
@@ -132,18 +110,21 @@ const any = {
   where: (c, a, b) => (c ? a : b),
 } satisfies Record<string, Fn>
 
+/** Those that take more code than to fold a constant is worth. */
+export type RareFn = 'exp2' | 'pow' | 'erf' | 'erfc' | 'erfinv' | 'ndtr'
 /** The elementwise functions. cast: to the node's dtype; float to int truncates; to bool is != 0. */
 export type MapFn =
   | keyof typeof floats
   | keyof typeof ints
   | keyof typeof bools
   | keyof typeof any
+  | RareFn
   | 'cast'
 /** Those whose result is a bool, whatever they are given; all others but casts keep the type of their last operand. */
 export const tests: ReadonlySet<MapFn> = new Set<MapFn>(
   ['isnan', 'isinf', 'isfinite', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'],
 ) // biome-ignore format: a list
-type Table = { readonly [name in MapFn]?: Fn }
+export type Table = { readonly [name in MapFn]?: Fn }
 
 /** A float as int32: toward 0, NaN and what does not fit as the smallest one (what processors do). */
 const toInt = (x: number) => {
@@ -152,67 +133,14 @@ const toInt = (x: number) => {
 }
 
 /**
- * int64, on bigints: results wrap around when they are stored, division by 0 gives 0. They are typed as functions of
- * numbers, as BigInt64Array passes for an array of numbers.
+ * The function of one element, for operands of type `from` and a result of type `to`; undefined for what constants are
+ * not folded by. reference/scalar.ts has all of them.
  */
-type BigFn = (a: bigint, b: bigint) => bigint
-const floorModBig: BigFn = (a, b) => {
-  const r = a % b
-  return r !== 0n && r < 0n !== b < 0n ? r + b : r
-}
-function powBig(a: bigint, b: bigint): bigint {
-  if (b < 0n) return a === 1n ? 1n : a === -1n ? (b % 2n === 0n ? 1n : -1n) : 0n
-  let r = 1n
-  let base = a
-  for (let e = b; e > 0n; e >>= 1n) {
-    if (e & 1n) r = BigInt.asIntN(64, r * base)
-    base = BigInt.asIntN(64, base * base)
-  }
-  return r
-}
-const bigs = {
-  neg: (x) => -x,
-  abs: (x) => (x < 0n ? -x : x),
-  sign: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n),
-  square: (x) => x * x,
-  add: (a, b) => a + b,
-  sub: (a, b) => a - b,
-  mul: (a, b) => a * b,
-  div: (a, b) => (b === 0n ? 0n : a / b),
-  floordiv: (a, b) => (b === 0n ? 0n : (a - floorModBig(a, b)) / b),
-  remainder: (a, b) => (b === 0n ? 0n : floorModBig(a, b)),
-  fmod: (a, b) => (b === 0n ? 0n : a % b),
-  // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigints
-  minimum: (a, b) => (a < b ? a : b),
-  // biome-ignore lint/complexity/useMathMinMax: Math.max takes no bigints
-  maximum: (a, b) => (a > b ? a : b),
-  pow: powBig,
-  and: (a, b) => a & b,
-  or: (a, b) => a | b,
-  xor: (a, b) => a ^ b,
-  shr: (a, b) => BigInt.asUintN(64, a) >> (b & 63n),
-} satisfies { [name in MapFn]?: BigFn }
-const asNumbers = bigs as unknown as { [name in MapFn]?: Fn }
-
-const lowBits = (x: bigint) => Number(BigInt.asIntN(32, x))
-
-/** The function of one element, for operands of type `from` and a result of type `to`. */
-export function mapFunction(fn: MapFn, from: DType, to: DType): Fn {
+export function plainFunction(fn: MapFn, from: DType, to: DType): Fn | undefined {
   if (fn === 'cast') {
-    if (to === 'bool') return (x) => bool(Number(x) !== 0)
-    if (from === 'int64')
-      return isFloat(to) ? (x) => Number(x) : to === 'int64' ? (x) => x : (lowBits as unknown as Fn)
-    if (to === 'int64') return toBigInt as unknown as Fn
+    if (to === 'bool') return (x) => bool(x !== 0)
     return isInteger(to) && isFloat(from) ? toInt : (x) => x
   }
-  const own: Table = isFloat(from)
-    ? floats
-    : from === 'int64'
-      ? asNumbers
-      : from === 'bool'
-        ? bools
-        : ints
-  const f = (any as Table)[fn] ?? own[fn]
-  if (!f) throw new BackendError({ op: fn, rule: 'no such function of this type', got: from })
-  return f
+  const own: Table = isFloat(from) ? floats : from === 'bool' ? bools : from === 'int64' ? {} : ints
+  return (any as Table)[fn] ?? own[fn]
 }

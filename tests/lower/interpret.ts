@@ -19,7 +19,7 @@ import {
 } from '../../src/backends/ir.js'
 import { compute } from '../../src/backends/reference/compute.js'
 import { each, place } from '../../src/backends/reference/coordinates.js'
-import { mapFunction } from '../../src/backends/scalar.js'
+import { mapFunction } from '../../src/backends/reference/scalar.js'
 
 const header = readFileSync(new URL('../../kernels/program.h', import.meta.url), 'utf8')
 

@@ -25,7 +25,7 @@ import {
 } from '../../src/backends/lower/plan.js'
 import { compute } from '../../src/backends/reference/compute.js'
 import { each, place } from '../../src/backends/reference/coordinates.js'
-import { mapFunction } from '../../src/backends/scalar.js'
+import { mapFunction } from '../../src/backends/reference/scalar.js'
 
 function must(truth: boolean, rule: string): void {
   if (!truth) throw new Error(`plan: ${rule}`)

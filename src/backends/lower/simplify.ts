@@ -3,7 +3,7 @@ import { arrayFrom, type DType, isFloat, readNumber } from '../../core/dtype.js'
 import { type Shape, sameShape } from '../../core/shape.js'
 import type { Graph, Prim } from '../ir.js'
 import { infer } from '../prims.js'
-import { mapFunction } from '../scalar.js'
+import { plainFunction } from '../scalar.js'
 import { kindOf, Value } from './value.js'
 
 /** A graph's values, producers first, in the order of tracing. */
@@ -136,9 +136,9 @@ class Simplifier {
           inputs.every((x) => isConst(x) && x.dtype !== 'int64') &&
           dtype !== 'int64'
         ) {
-          const f = mapFunction(prim.fn, inputs[inputs.length - 1]!.dtype, dtype)
+          const f = plainFunction(prim.fn, inputs[inputs.length - 1]!.dtype, dtype)
           const v = inputs.map(numberOf)
-          return this.constant(rounded(f(v[0]!, v[1] ?? 0, v[2] ?? 0), dtype), dtype)
+          if (f) return this.constant(rounded(f(v[0]!, v[1] ?? 0, v[2] ?? 0), dtype), dtype)
         }
         switch (prim.fn) {
           case 'cast':
