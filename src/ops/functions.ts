@@ -1,5 +1,4 @@
 /** Functions of one argument; see elementwise.ts. */
-import { pow } from '../core/math.js'
 import { kinds, readOptions } from '../core/options.js'
 import { zerosOf } from './broadcast.js'
 import { add, div, mul, sub, where, neg } from './arithmetic.js'
@@ -437,7 +436,7 @@ export function round(x: TensorLike, options?: { decimals?: number }): Tensor {
     { decimals: kinds.integer },
   )
   if (decimals === 0) return roundWhole(x)
-  const power = pow(10, Math.abs(decimals))
+  const power = Number(`1e${Math.abs(decimals)}`)
   return decimals > 0
     ? div(roundWhole(mul(x, power)), power)
     : mul(roundWhole(div(x, power)), power)

@@ -80,16 +80,12 @@ export function mapFunction(fn: MapFn, from: DType, to: DType): Fn {
     if (to === 'int64') return toBigInt as unknown as Fn
     if (from === 'int64') return (x) => (Number(x) !== 0 ? 1 : 0)
   }
-  const f =
-    from === 'int64'
-      ? (asNumbers[fn] ?? plainFunction(fn, 'bool', to))
-      : plainFunction(fn, from, to)
   const rare = isFloat(from)
     ? floats[fn as RareFn]
     : fn === 'pow' && from !== 'bool'
       ? powInt
       : undefined
-  const found = f ?? rare
+  const found = plainFunction(fn, from, to) ?? (from === 'int64' ? asNumbers[fn] : rare)
   if (!found) throw new BackendError({ op: fn, rule: 'no such function of this type', got: from })
   return found
 }
