@@ -51,6 +51,15 @@ const info = {
 } as const
 
 export const dtypes = Object.keys(info) as DType[]
+const otherNames =
+  'float float32 double float64 half float16 long int64 int int32 short int32 byte uint8 char int8 boolean bool number float32'.split(
+    ' ',
+  )
+/** The element type that PyTorch's (or C's) other name for it means. */
+export function suggestType(name: unknown): DType | undefined {
+  const at = otherNames.indexOf(`${String(name)}`.replace('torch.', ''))
+  return at < 0 || at % 2 ? undefined : (otherNames[at + 1] as DType)
+}
 export const bytesOf = (dtype: DType): number => info[dtype].bytes
 export const isFloat = (dtype: DType): boolean => info[dtype].kind === 'float'
 export const isInteger = (dtype: DType): boolean => info[dtype].kind === 'int'

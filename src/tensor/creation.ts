@@ -1,6 +1,7 @@
 import { state, withState } from '../ops/state.js'
 import type { Backend } from '../backends/backend.js'
 import {
+  suggestType,
   type AnyTypedArray,
   bigints,
   type DType,
@@ -14,7 +15,7 @@ import {
   writeNumber,
 } from '../core/dtype.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
-import { checkOptions, type OptionNames } from '../core/options.js'
+import { checkOptions, type OptionNames, showValue } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { arangeOp, eyeOp, full as fullOp, linspaceOp } from '../ops/creation.js'
 import type { Nested } from '../ops/define.js'
@@ -31,7 +32,12 @@ const tensorOptions = { ...creation, shape: true }
 function known(op: string, options: TensorOptions): TensorOptions {
   const { dtype } = checkOptions(op, options, creation)
   if (dtype !== undefined && !dtypes.includes(dtype))
-    throw new ValueError({ op, rule: `dtype must be ${dtypes.join(', ')}`, got: `'${dtype}'` })
+    throw new ValueError({
+      op,
+      rule: `dtype must be ${dtypes.join(', ')}`,
+      got: showValue(dtype),
+      ...(suggestType(dtype) && { fix: `Did you mean ${suggestType(dtype)}?` }),
+    })
   return options
 }
 
@@ -140,7 +146,7 @@ export function tensor(
           : 'float32')
   const array = newArray(dtype, flat.length)
   for (let i = 0; i < flat.length; i++) {
-    const v = flat[i]
+    const v: unknown = flat[i]
     if (typeof v === 'bigint' && dtype === 'int64') bigints(array)[i] = v
     else if (typeof v === 'number' || typeof v === 'boolean' || typeof v === 'bigint')
       writeNumber(dtype, array, i, Number(v))
@@ -148,7 +154,10 @@ export function tensor(
       throw new ValueError({
         op: 'tensor',
         rule: 'elements must be numbers or booleans',
-        got: v === null ? 'null' : typeof v,
+        got: showValue(v),
+        ...(v instanceof Tensor && { fix: 'stack(list) joins tensors, x.clone() copies one.' }),
+        ...(v instanceof ArrayBuffer && { fix: 'new Float32Array(buffer) reads its numbers.' }),
+        ...(typeof v === 'string' && { fix: 'Number(text) makes a number of a text.' }),
       })
     put(array, dtype, i, typeof v === 'boolean' ? Number(v) : v)
   }

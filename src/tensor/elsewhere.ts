@@ -20,8 +20,21 @@ export const methodNames: { readonly [name: string]: string } = {
   cpu: "x.to('native') or x.to('wasm')",
   cuda: "x.to('native'): there is no CUDA here",
   double: "x.to('float64')",
-  half: "x.to('float32')",
-  long: "x.to('int32')",
+  half: "x.to('float16')",
+  bfloat16: "x.to('bfloat16')",
+  long: "x.to('int64')",
+  short: "x.to('int32')",
+  byte: "x.to('uint8')",
+  char: "x.to('int8')",
+  astype: 'x.to(dtype)',
+  toFixed: 'x.item().toFixed(digits)',
+  forEach: 'x.toArray().forEach(f)',
+  map: 'x.toArray().map(f), or an operation of tensors',
+  copy: 'x.clone()',
+  stride: 'x.strides',
+  is_floating_point: "x.dtype.startsWith('float')",
+  register_hook: 'gradients(loss, [x]) for the gradient of x',
+  retain_grad: 'gradients(loss, [x]) for the gradient of x',
   type: 'x.dtype, or x.to(dtype)',
   mm: 'x.matmul(other)',
   bmm: 'x.matmul(other)',
@@ -55,6 +68,16 @@ export const methodNames: { readonly [name: string]: string } = {
   print: 'console.log(x)',
 }
 
+/** Properties, which a program reads without calling them. */
+const propertyNames: { readonly [name: string]: string } = {
+  T: 'x.transpose(0, 1)',
+  mT: 'x.transpose(-2, -1)',
+  H: 'x.transpose(0, 1)',
+  is_cuda: 'x.backend',
+  device: 'x.backend',
+  grad_fn: 'x.gradNode',
+}
+
 const snake = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
 
 function absent(name: string, instead: string): void {
@@ -75,6 +98,18 @@ function absent(name: string, instead: string): void {
 /** To be called when tensors have all of their methods. */
 export function defineAbsent(): void {
   for (const [name, instead] of Object.entries(methodNames)) absent(name, instead)
+  for (const [name, instead] of Object.entries(propertyNames))
+    if (!(name in Tensor.prototype))
+      Object.defineProperty(Tensor.prototype, name, {
+        configurable: true,
+        get() {
+          throw new ValueError({
+            op: name,
+            rule: `tensors have no property ${name} here`,
+            fix: `Write ${instead}.`,
+          })
+        },
+      })
   // Python's spelling of each method, and the form that changes its tensor.
   for (const name of Object.getOwnPropertyNames(Tensor.prototype)) {
     const own = Object.getOwnPropertyDescriptor(Tensor.prototype, name)!
@@ -104,7 +139,7 @@ declare module '../ops/tensor.js' {
     cpu(...args: never[]): never
     /** @deprecated There is no CUDA here: `x.to('native')`. */
     cuda(...args: never[]): never
-    /** @deprecated PyTorch's name: `x.to('int32')`. */
+    /** @deprecated PyTorch's name: `x.to('int64')`. */
     long(...args: never[]): never
     /** @deprecated PyTorch's name: `x.to('float64')`. */
     double(...args: never[]): never

@@ -3,6 +3,7 @@ import { backward, type BackwardOptions, detach } from '../autograd/backward.js'
 import { backend as findBackend } from '../backends/registry.js'
 import type { BackendName } from '../backends/backend.js'
 import { extras } from '../core/extras.js'
+import { ValueError } from '../core/errors.js'
 import type { PlacesOr } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import {
@@ -12,6 +13,7 @@ import {
   type HostArray,
   type NumberArray,
   readNumber,
+  suggestType,
 } from '../core/dtype.js'
 import type { Index, IndexPutOptions } from '../ops/at.js'
 import type { SoftmaxOptions } from '../ops/activation.js'
@@ -116,6 +118,14 @@ const extra = {
     return this.isContiguous ? this : movement.contiguous(this)
   },
   to(this: Tensor, target: DType | BackendName): Tensor {
+    const meant = suggestType(target)
+    if (meant)
+      throw new ValueError({
+        op: 'to',
+        rule: `a dtype is ${dtypes.join(', ')}`,
+        got: `'${target}'`,
+        fix: `Did you mean ${meant}?`,
+      })
     return (dtypes as string[]).includes(target)
       ? toType(this, target as DType)
       : toBackend(this, findBackend(target as BackendName))
@@ -135,6 +145,9 @@ const extra = {
   assign(this: Tensor, value: Tensor): Tensor {
     assign(this, value)
     return this
+  },
+  toJSON(this: Tensor): NestedArray {
+    return this.toArray()
   },
   toArray(this: Tensor): NestedArray {
     const { dtype } = this
@@ -510,6 +523,8 @@ declare module '../ops/tensor.js' {
      * `const rows: number[][] = x.toArray()`, or said: `x.toArray<number[][]>()`.
      */
     toArray<T extends NestedArray = NestedArray>(): T
+    /** What `JSON.stringify` writes: the elements as nested lists. */
+    toJSON(): NestedArray
     /** The elements as a typed array, on every backend. */
     read<A extends HostArray = NumberArray>(): Promise<A>
     /** The transposed matrix. */

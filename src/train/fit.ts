@@ -1,7 +1,15 @@
 /** The training loop: epochs of compiled steps, with callbacks, checkpoints and resumption. */
 import { readBytes } from '#host'
 import { TrainingError, ValueError } from '../core/errors.js'
-import { checkOptions, isPlainObject, type OptionNames } from '../core/options.js'
+import {
+  isPlainObject,
+  type Kind,
+  kinds,
+  oneOf,
+  orNull,
+  readArguments,
+  showValue,
+} from '../core/options.js'
 import { crossEntropy } from '../ops/loss/index.js'
 import type { Tensor } from '../ops/tensor.js'
 import { type Callback, Callbacks, type Trainer } from './callback.js'
@@ -69,31 +77,43 @@ export interface FitOptions<Out = Tensor> extends StepOptions {
   /** A checkpoint to resume from, or its path: the run then ends with the same bits as one that was never interrupted. */
   resume?: Uint8Array | string
 }
-const fitOptions: OptionNames<FitOptions> = {
-  data: true,
-  validation: true,
-  validationSplit: true,
-  optimizer: true,
-  epochs: true,
-  loss: true,
-  metrics: true,
-  inputs: true,
-  classWeight: true,
-  callbacks: true,
-  verbose: true,
-  schedule: true,
-  scheduleEvery: true,
-  scheduleMetric: true,
-  accumulate: true,
-  overfitBatches: true,
-  fastDevRun: true,
-  resume: true,
-  clipNorm: true,
-  clipValue: true,
-  accuracy: true,
-  penalty: true,
-  transform: true,
-  compiled: true,
+const has = (rule: string, ...methods: string[]): Kind => ({
+  rule,
+  holds: (v) =>
+    methods.every((m) => typeof (v as Record<string, unknown> | null)?.[m] === 'function'),
+})
+const batches = has('a DataLoader, or another source of batches with from()', 'from')
+const fitKinds: { [K in keyof Required<FitOptions>]: Kind } = {
+  data: batches,
+  validation: orNull(batches),
+  validationSplit: kinds.number,
+  optimizer: has('an optimizer: new Adam(model.parameters())', 'step', 'zeroGrad'),
+  epochs: kinds.count,
+  loss: kinds.function,
+  metrics: {
+    rule: 'an object of metrics by name: { auc: new AUC() }',
+    holds: (v) => isPlainObject(v) && Object.values(v).every(has('', 'update', 'compute').holds),
+  },
+  inputs: kinds.count,
+  classWeight: kinds.any,
+  callbacks: kinds.any,
+  verbose: kinds.flag,
+  schedule: orNull(has('a schedule of nabla/optim, or another with step()', 'step')),
+  scheduleEvery: oneOf('epoch', 'step'),
+  scheduleMetric: kinds.text,
+  accumulate: kinds.count,
+  overfitBatches: kinds.count,
+  fastDevRun: kinds.flag,
+  resume: {
+    rule: 'the bytes of a checkpoint, or its path',
+    holds: (v) => typeof v === 'string' || v instanceof Uint8Array,
+  },
+  clipNorm: kinds.number,
+  clipValue: kinds.number,
+  accuracy: kinds.flag,
+  penalty: kinds.function,
+  transform: kinds.function,
+  compiled: kinds.flag,
 }
 
 interface Saved {
@@ -126,26 +146,19 @@ function isSaved(v: unknown): v is Saved {
 const refuse = (rule: string, got: string, fix?: string): never => {
   throw new ValueError({ op: 'fit', rule, got, ...(fix && { fix }) })
 }
-function positive(name: string, n: number | undefined): void {
-  if (n !== undefined && !(Number.isInteger(n) && n > 0))
-    refuse(`${name} is a whole number above 0`, `${n}`)
-}
 
 /** Checks the options before training begins. */
 function checkFit(model: AnyModel, o: FitOptions): void {
   // The model may be named once more: fit(task.model, { ...task, epochs: 3 }).
   const { model: same, ...named } = o as FitOptions & { model?: unknown }
-  checkOptions('fit', same === model ? named : o, fitOptions)
-  for (const name of ['epochs', 'accumulate', 'overfitBatches', 'inputs'] as const)
-    if (name === 'epochs' || o[name] !== undefined) positive(name, o[name] ?? Number.NaN)
-  if (typeof o.data?.from !== 'function')
-    refuse(
-      'data are batches',
-      'none',
-      'Pass a DataLoader: fit(model, { data: new DataLoader(...), ... }).',
-    )
-  if (!o.optimizer)
-    refuse('an optimizer must be given', 'none', 'Pass optimizer: new Adam(model.parameters()).')
+  if (!isPlainObject(o)) refuse('the second argument is an object of options', showValue(o))
+  for (const [name, fix] of [
+    ['data', 'Pass a DataLoader: fit(model, { data: new DataLoader(...), ... }).'],
+    ['optimizer', 'Pass optimizer: new Adam(model.parameters()).'],
+    ['epochs', 'Pass epochs: 10.'],
+  ] as const)
+    if (o[name] === undefined || o[name] === null) refuse(`${name} must be given`, 'none', fix)
+  readArguments('fit', [same === model ? named : o], {}, 0, fitKinds)
   if (o.validation && o.validationSplit !== undefined)
     refuse('validation data are given once', 'validation and validationSplit')
   if (
@@ -159,8 +172,6 @@ function checkFit(model: AnyModel, o: FitOptions): void {
       'none',
       'Pass validation or validationSplit.',
     )
-  if (o.scheduleEvery !== undefined && !['epoch', 'step'].includes(o.scheduleEvery))
-    refuse("scheduleEvery is 'epoch' or 'step'", `${o.scheduleEvery}`)
   for (const name of ['clipNorm', 'clipValue'] as const)
     if (o[name] !== undefined && !(o[name] > 0)) refuse(`${name} must be above 0`, `${o[name]}`)
   const own = new Set<Tensor>(model.parameters())

@@ -259,3 +259,42 @@ describe('tidy', () => {
     expect(f(ones([2])).toArray()).toEqual([4, 4])
   })
 })
+
+describe('names and values from elsewhere', () => {
+  const t = ones([2, 2]) as unknown as Record<string, (...a: unknown[]) => unknown>
+  test.each([
+    ['half', 'float16'],
+    ['long', 'int64'],
+    ['byte', 'uint8'],
+    ['double', 'float64'],
+    ['torch.float', 'float32'],
+  ])('the dtype %s is answered with %s', (name, meant) => {
+    expect(() => tensor([1], { dtype: name as DType })).toThrow(`Did you mean ${meant}?`)
+    expect(() => t.to!(name)).toThrow(`Did you mean ${meant}?`)
+  })
+  test('methods and properties of PyTorch and of numbers say what to write', () => {
+    expect(() => t.long!()).toThrow("x.to('int64')")
+    expect(() => t.half!()).toThrow("x.to('float16')")
+    expect(() => t.toFixed!(2)).toThrow('x.item().toFixed')
+    for (const name of ['T', 'mT', 'device', 'grad_fn'])
+      expect(() => t[name]).toThrow(`no property ${name} here. Write x.`)
+  })
+  test('values that are no numbers say what to write', () => {
+    const make = (v: unknown) => () => tensor(v as number)
+    expect(make([ones([2]), ones([2])])).toThrow('stack(list)')
+    expect(make(new ArrayBuffer(8))).toThrow('new Float32Array(buffer)')
+    expect(make(['1'])).toThrow('Number(text)')
+    expect(make(new Set([1]))).toThrow('got a Set')
+  })
+  test('JSON has the numbers, not the memory', () => {
+    expect(JSON.stringify({ loss: tensor(0.5), y: tensor([[1, 2]]) })).toBe(
+      '{"loss":0.5,"y":[[1,2]]}',
+    )
+  })
+  test('a disposed tensor says so', () => {
+    const x = ones([2])
+    x.dispose()
+    expect(() => x.add(1)).toThrow('disposed')
+    expect(() => x.toArray()).toThrow('can no longer be used')
+  })
+})

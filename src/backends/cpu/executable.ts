@@ -101,8 +101,8 @@ export function bindingError(
     return error(`the storage for ${place} must hold ${b.dtype}`, storage.dtype)
   if (freed)
     return error(
-      'the memory of a tensor must live while it is used',
-      `a tensor that was disposed of, or whose ArrayBuffer was transferred, for ${place}`,
+      'this tensor was disposed, or its ArrayBuffer was transferred, and can no longer be used',
+      place,
     )
   return error(
     `the storage for ${place} must reach ${b.length} elements past the offset`,
@@ -113,8 +113,8 @@ export function bindingError(
 export function disposed(): BackendError {
   return new BackendError({
     op: 'tensor',
-    rule: 'the memory of a tensor must live while it is used',
-    got: 'a tensor that was disposed of',
+    rule: 'this tensor was disposed and can no longer be used',
+    fix: 'Dispose of a tensor after its last use; return from tidy what must live longer.',
   })
 }
 
