@@ -6,6 +6,7 @@ type Absent = new (...args: never[]) => never
 
 const absent = (name: string, instead: string): Absent =>
   class {
+    static readonly name = name
     constructor() {
       throw new ValueError({
         op: `nn.${name}`,

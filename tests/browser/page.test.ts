@@ -154,7 +154,12 @@ describe.skipIf(without)('in Chromium', () => {
   })
 
   test('200 predictions in a worker leave the page its time', async () => {
-    const { value, said } = await inPage<{ same: boolean; worst: number; turns: number }>(
+    const { value, said } = await inPage<{
+      same: boolean
+      least: number
+      idle: number
+      turns: number
+    }>(
       '/plain.html',
       `await n.ready()
        const nn = await import('nabla/nn')
@@ -164,27 +169,41 @@ describe.skipIf(without)('in Chromium', () => {
        const inputs = Array.from({ length: 200 }, () => n.normal([32, 64]))
        const want = inputs.map((x) => predict(x).toArray())
        await predict.async(inputs[0])
-       let worst = 0, turns = 0, last = performance.now(), on = true
-       const channel = new MessageChannel()
-       channel.port1.onmessage = () => {
-         const now = performance.now()
-         worst = Math.max(worst, now - last); last = now; turns++
-         if (on) channel.port2.postMessage(0)
+       /** The longest wait of the loop until the work is done. */
+       const longest = async (work) => {
+         let worst = 0, last = performance.now(), on = true
+         const channel = new MessageChannel()
+         channel.port1.onmessage = () => {
+           const now = performance.now()
+           worst = Math.max(worst, now - last); last = now; turns++
+           if (on) channel.port2.postMessage(0)
+         }
+         channel.port2.postMessage(0)
+         const start = performance.now()
+         await work()
+         on = false
+         return { worst, took: performance.now() - start }
        }
-       channel.port2.postMessage(0)
-       const got = await Promise.all(inputs.map((x) => predict.async(x)))
-       on = false
-       return { same: JSON.stringify(got.map((t) => t.toArray())) === JSON.stringify(want), worst, turns }`,
+       let turns = 0, got = [], least = Infinity, idle = Infinity
+       // Others use the machine too: the best of several tries counts, beside a loop that does nothing for as long.
+       for (let i = 0; i < 12 && least > 10; i++) {
+         const { worst, took } = await longest(async () => {
+           got = await Promise.all(inputs.map((x) => predict.async(x)))
+         })
+         least = Math.min(least, worst)
+         const rest = await longest(() => new Promise((done) => setTimeout(done, took)))
+         idle = Math.min(idle, rest.worst)
+       }
+       return { same: JSON.stringify(got.map((t) => t.toArray())) === JSON.stringify(want), least, idle, turns }`,
     )
     expect(said).toEqual([])
     expect(value.same).toBe(true)
     console.log(
-      `the longest wait of the loop: ${value.worst.toFixed(1)} ms in ${value.turns} turns`,
+      `the longest wait of the loop: ${value.least.toFixed(1)} ms, without work ${value.idle.toFixed(1)} ms`,
     )
     expect(value.turns).toBeGreaterThan(100)
-    // 10 ms on a machine that does nothing else.
-    expect(value.worst).toBeLessThan(60)
-  }, 30_000)
+    expect(value.least).toBeLessThan(10 + value.idle)
+  }, 60_000)
 
   test('fitAsync takes about as long as fit', async () => {
     const { value } = await inPage<{ ratio: number; same: boolean }>(
@@ -208,17 +227,19 @@ describe.skipIf(without)('in Chromium', () => {
        await run(false)
        const times = [[], []]
        const results = new Set()
-       for (let i = 0; i < 4; i++)
+       const ratio = () => Math.min(...times[1]) / Math.min(...times[0])
+       // In turns, and the best of each: others use the machine too.
+       for (let i = 0; i < 4 || (i < 16 && ratio() > 1.1); i++)
          for (const later of [0, 1]) {
            const [ms, weights] = await run(later === 1)
            times[later].push(ms); results.add(weights)
          }
-       return { ratio: Math.min(...times[1]) / Math.min(...times[0]), same: results.size === 1 }`,
+       return { ratio: ratio(), same: results.size === 1 }`,
     )
     console.log(`fitAsync takes ${value.ratio.toFixed(2)} times fit`)
     expect(value.same).toBe(true)
-    // 1.1 on a machine that does nothing else; waiting by timers took 2.6 times and more.
-    expect(value.ratio).toBeLessThan(1.5)
+    // Waiting by timers took 2.6 times and more.
+    expect(value.ratio).toBeLessThan(1.1)
   }, 60_000)
 
   test('what a page trains in a worker is what Node trains', async () => {
