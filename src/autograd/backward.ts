@@ -33,20 +33,13 @@ type Cotangents = (Tensor | null)[]
 /** Marks what gradients of half types compute; checkpoints count from 1. */
 const HALVES = -1
 
-/** The gradients of one node's inputs; null where none is needed. */
-function vjpOf(node: GradNode, cts: Cotangents, createGraph: boolean): (Tensor | null)[] {
-  const { op, inputs, outputs, attrs } = node
-  const needed = inputs.map((t) => t.requiresGrad)
-  // Half types are computed with in float32, as forward, and the gradients rounded once. What the rule needs it makes of
-  // the half types again: float32 that forward has made must not be kept for it.
-  const halves = op.halves !== true && [...inputs, ...outputs].some((t) => isHalf(t.dtype))
+/** The gradient rule of a node, over tensors that stand for its own. */
+function ruleOf(
+  { op, attrs }: GradNode,
+  needed: readonly boolean[],
+  halves: boolean,
+): (ct: Cotangents, ins: readonly Tensor[], outs: readonly Tensor[]) => (Tensor | null)[] {
   const seen = halves ? unhalved : (t: Tensor) => t
-  const body = (ct: Cotangents, ins: readonly Tensor[], outs: readonly Tensor[]) =>
-    withState('autocast', undefined, () =>
-      halves && state.fence === 0
-        ? withState('fence', HALVES, () => rule(ct, ins, outs))
-        : rule(ct, ins, outs),
-    )
   const rule = (ct: Cotangents, ins: readonly Tensor[], outs: readonly Tensor[]) => {
     const single = outs.length === 1
     const call = op.vjp as (...args: unknown[]) => readonly (Tensor | null | undefined)[]
@@ -58,15 +51,42 @@ function vjpOf(node: GradNode, cts: Cotangents, createGraph: boolean): (Tensor |
       return g && needed[i] ? toType(sumTo(g, t.shape), t.dtype) : null
     })
   }
-  if (createGraph || state.recorder || op.dynamic) return body(cts, inputs, outputs)
-  const present = cts.filter((t): t is Tensor => t !== null)
-  const mask = cts.length > 1 ? cts.map((t) => (t ? 1 : 0)).join('') : ''
-  const key = `${op.name}~|${attrKey(attrs)}|${needed.map((b) => (b ? 1 : 0)).join('')}|${mask}`
-  return runCached(key, [...present, ...inputs, ...outputs], (all) => {
+  return (ct, ins, outs) =>
+    withState('autocast', undefined, () =>
+      halves && state.fence === 0
+        ? withState('fence', HALVES, () => rule(ct, ins, outs))
+        : rule(ct, ins, outs),
+    )
+}
+
+const half = (t: Tensor) => isHalf(t.dtype)
+const needsGrad = (t: Tensor) => t.requiresGrad
+
+/** The gradients of one node's inputs; null where none is needed. */
+function vjpOf(node: GradNode, cts: Cotangents, createGraph: boolean): (Tensor | null)[] {
+  const { op, inputs, outputs, attrs } = node
+  // Half types are computed with in float32, as forward, and the gradients rounded once. What the rule needs it makes of
+  // the half types again: float32 that forward has made must not be kept for it.
+  const halves = op.halves !== true && (inputs.some(half) || outputs.some(half))
+  const needed = inputs.map(needsGrad)
+  if (createGraph || state.recorder || op.dynamic)
+    return ruleOf(node, needed, halves)(cts, inputs, outputs)
+  const all: Tensor[] = []
+  let key = `${op.name}~|${attrKey(attrs)}|`
+  for (let i = 0; i < needed.length; i++) key += needed[i] ? '1' : '0'
+  key += '|'
+  for (let i = 0; i < cts.length; i++) {
+    const t = cts[i]
+    if (t) all.push(t)
+    if (cts.length > 1) key += t ? '1' : '0'
+  }
+  for (let i = 0; i < inputs.length; i++) all.push(inputs[i]!)
+  for (let i = 0; i < outputs.length; i++) all.push(outputs[i]!)
+  return runCached(key, all, (given) => {
     let i = 0
-    const ct = cts.map((t) => (t ? all[i++]! : null))
-    const ins = all.slice(i, i + inputs.length)
-    return body(ct, ins, all.slice(i + inputs.length))
+    const ct = cts.map((t) => (t ? given[i++]! : null))
+    const ins = given.slice(i, i + inputs.length)
+    return ruleOf(node, needed, halves)(ct, ins, given.slice(i + inputs.length))
   })
 }
 

@@ -61,7 +61,9 @@ export function suggestType(name: unknown): DType | undefined {
   return at < 0 || at % 2 ? undefined : (otherNames[at + 1] as DType)
 }
 export const bytesOf = (dtype: DType): number => info[dtype].bytes
-export const isFloat = (dtype: DType): boolean => info[dtype].kind === 'float'
+// The commonest first: every operation asks.
+export const isFloat = (dtype: DType): boolean =>
+  dtype === 'float32' || info[dtype].kind === 'float'
 export const isInteger = (dtype: DType): boolean => info[dtype].kind === 'int'
 /** float16 and bfloat16: types of memory, computed with in float32. */
 export const isHalf = (dtype: DType): boolean => dtype === 'float16' || dtype === 'bfloat16'
@@ -125,6 +127,8 @@ export function promote(a: DType, b: DType): DType {
 /** bool < integers < floats. */
 const category = { bool: 0, int: 1, float: 2 } as const
 
+const isSingle = (v: { readonly dtype: DType } | number | boolean): boolean =>
+  typeof v === 'number' || (typeof v === 'object' && v.dtype === 'float32')
 /**
  * The type of a result: tensors with axes decide; those of shape [] and then numbers count only where they are of a
  * higher kind (bool < integers < floats). A whole number beside integers is one; alone it is float32. As
@@ -133,6 +137,7 @@ const category = { bool: 0, int: 1, float: 2 } as const
 export function resultType(
   values: readonly ({ readonly dtype: DType; readonly rank: number } | number | boolean)[],
 ): DType {
+  if (values.every(isSingle)) return 'float32'
   /** With axes, of shape [], numbers. */
   const found: (DType | undefined)[] = [undefined, undefined, undefined]
   const see = (i: number, d: DType) => {

@@ -3,7 +3,7 @@ import { ValueError } from '../core/errors.js'
 import { isPlainObject, readArguments, showValue } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 import { shown } from './copy.js'
-import { type Field, fields, Module } from './module.js'
+import { type Field, fields, held, Module } from './module.js'
 
 /** A module that takes one tensor and gives one. */
 export type Layer = Module & { forward(x: Tensor): Tensor }
@@ -13,11 +13,8 @@ function noForward(op: string): never {
   throw new ValueError({ op, rule: 'a list of modules has no forward', fix: 'Call its modules.' })
 }
 
-/** The modules of a container, under names of any kind. */
-const held: unique symbol = Symbol('nabla.held')
-
 abstract class Container<M extends Module> extends Module {
-  readonly [held] = new Map<string, M>()
+  override readonly [held] = new Map<string, M>()
 
   override *[fields](): Generator<Field> {
     for (const field of super[fields]())

@@ -48,6 +48,8 @@ interface Inside {
 }
 /** The fields of a module: as they are called in the program, and in saved files. */
 export const fields: unique symbol = Symbol('nabla.fields')
+/** Modules under names of their own, beside the properties: those of containers. */
+export const held: unique symbol = Symbol('nabla.held')
 export type Field = readonly [key: string, name: string, value: unknown]
 
 /** The modules whose forward is running, outermost first. */
@@ -160,6 +162,7 @@ function begin(m: Module, inputs: readonly unknown[]): void {
     watch(
       walk(m, 0),
       (part) => [...part[fields]()].map(([key, , value]) => [key, value]),
+      (part) => part[held],
       state.recorder,
     )
   const mine = new Set<unknown>([...tensorsOf(m)].map(([, t]) => t))
@@ -216,6 +219,7 @@ const strictly: OptionNames<{ strict?: boolean }> = { strict: true }
  */
 export abstract class Module {
   declare readonly [inside]: Inside
+  declare readonly [held]?: ReadonlyMap<string, Module>
 
   abstract forward(...inputs: never[]): unknown
 

@@ -6,27 +6,104 @@ import { Tensor } from '../ops/tensor.js'
 /** One value that was read: what it is called, how to read it again, and what it was. */
 type Fact = { name: string; read: () => unknown; value: unknown }
 type Parts = readonly (readonly [string, unknown])[]
+type Open = Record<string, unknown>
+type Held = ReadonlyMap<string, unknown>
+
+/** What is known of one module. */
+interface Watched {
+  module: Open
+  /** The number of fields, and each of them. */
+  facts: Fact[]
+  /** The same in one comparison, where the fields are the properties: their names and values in order. */
+  fields: { names: string[]; values: unknown[] } | undefined
+  /** The modules of a container. */
+  held: Held | undefined
+  parts: Parts
+  /** What lies in lists, plain objects, Maps and Sets. */
+  deep: Fact[]
+}
+
 /** Longer lists are data: they are known by identity and length. */
 const LONGEST = 256
+/** Stands for the value of a field that the function sets itself. */
+const any: unique symbol = Symbol('any')
 
-const watched = new WeakMap<Recorder, WeakSet<object>>()
+const seenBy = new WeakMap<Recorder, WeakSet<object>>()
 
-function factsOf<M extends object>(
+const holds = (f: Fact) => Object.is(f.read(), f.value)
+function allHold(facts: readonly Fact[]): boolean {
+  for (let i = 0; i < facts.length; i++) if (!holds(facts[i]!)) return false
+  return true
+}
+
+/** Engines keep the order of the properties with the class of an object, so that this is a few loads a field. */
+function sameFields(m: Open, values: readonly unknown[]): boolean {
+  let i = 0
+  for (const name in m) {
+    const value = values[i++]
+    if (value !== any && !Object.is(m[name], value)) return false
+  }
+  return i === values.length
+}
+const sameNames = (m: object, names: readonly string[]): boolean => {
+  const now: string[] = []
+  for (const name in m) now.push(name)
+  return now.length === names.length && now.every((name, i) => name === names[i])
+}
+
+function sameParts(held: Held, parts: Parts): boolean {
+  if (held.size !== parts.length) return false
+  let i = 0
+  for (const [name, part] of held) {
+    const before = parts[i++]!
+    if (name !== before[0] || part !== before[1]) return false
+  }
+  return true
+}
+
+function unchanged({ module, facts, fields, held, parts, deep }: Watched): boolean {
+  if (!fields) return allHold(facts) && allHold(deep)
+  return sameFields(module, fields.values) && (!held || sameParts(held, parts)) && allHold(deep)
+}
+
+function look<M extends object>(
   m: M,
   name: string,
   fieldsOf: (m: M) => Parts,
-  facts: Fact[],
-): void {
-  const open = m as Record<string, unknown>
+  heldBy: (m: M) => Held | undefined,
+): Watched {
+  const module = m as Open
   const parts = fieldsOf(m)
-  const own = Object.keys(m).length
-  // The modules of a container are in no field.
-  const count = parts.length === own ? () => Object.keys(m).length : () => fieldsOf(m).length
-  facts.push({ name: `the number of fields of ${name}`, read: count, value: parts.length })
+  const held = heldBy(m)
+  const own = held ? parts.filter(([key, value]) => held.get(key) !== value) : parts
+  const names = own.map(([key]) => key)
+  const facts: Fact[] = [
+    {
+      name: `the number of fields of ${name}`,
+      read: () => fieldsOf(m).length,
+      value: parts.length,
+    },
+  ]
+  const deep: Fact[] = []
   for (const [key, value] of parts) {
-    if (key in m) facts.push({ name: `${name}.${key}`, read: () => open[key], value })
-    within(value, `${name}.${key}`, facts, [m])
+    if (key in m) facts.push({ name: `${name}.${key}`, read: () => module[key], value })
+    within(value, `${name}.${key}`, deep, [m])
   }
+  const fields = sameNames(m, names) ? { names, values: own.map(([, v]) => v) } : undefined
+  return { module, facts, fields, held, parts: held ? [...held] : [], deep }
+}
+
+/** Leaves out what the function has changed itself while it was traced. */
+function settle(w: Watched): void {
+  w.facts = w.facts.filter(holds)
+  w.deep = w.deep.filter(holds)
+  const { module, fields, held, parts } = w
+  if (!fields) return
+  if (!sameNames(module, fields.names) || (held && !sameParts(held, parts))) w.fields = undefined
+  else
+    fields.names.forEach((name, i) => {
+      if (!Object.is(module[name], fields.values[i])) fields.values[i] = any
+    })
 }
 
 /** The entries of lists, plain objects, Maps and Sets. */
@@ -53,25 +130,28 @@ function within(value: unknown, name: string, facts: Fact[], above: readonly obj
 export function watch<M extends object>(
   modules: Iterable<readonly [string, M]>,
   fieldsOf: (m: M) => Parts,
+  heldBy: (m: M) => Held | undefined,
   recorder: Recorder,
 ): void {
-  const seen = watched.get(recorder) ?? new WeakSet()
-  watched.set(recorder, seen)
-  let facts: Fact[] = []
+  const seen = seenBy.get(recorder) ?? new WeakSet()
+  seenBy.set(recorder, seen)
+  const watched: Watched[] = []
   let root = ''
   for (const [path, m] of modules) {
     if (path === '') root = m.constructor.name
     if (seen.has(m)) continue
     seen.add(m)
-    factsOf(m, path === '' ? root : `${root}.${path}`, fieldsOf, facts)
+    watched.push(look(m, path === '' ? root : `${root}.${path}`, fieldsOf, heldBy))
   }
-  if (facts.length === 0) return
-  const holds = (f: Fact) => Object.is(f.read(), f.value)
+  if (watched.length === 0) return
   recorder.guard(
-    () => facts.every(holds),
-    () => facts.find((f) => !holds(f))?.name,
+    () => {
+      for (let i = 0; i < watched.length; i++) if (!unchanged(watched[i]!)) return false
+      return true
+    },
+    () => watched.flatMap((w) => [...w.facts, ...w.deep]).find((f) => !holds(f))?.name,
   )
   recorder.whenTraced?.(() => {
-    facts = facts.filter(holds)
+    for (const w of watched) settle(w)
   })
 }

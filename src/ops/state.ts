@@ -137,6 +137,8 @@ export function ended<T>(op: string, result: T): T {
   if (typeof result !== 'object' || result === null) return result
   const { then } = result as { then?: unknown }
   const promise = typeof then === 'function'
+  // Asked first, since the look at the kind takes longer and every call comes here.
+  if (!promise && typeof (result as { next?: unknown }).next !== 'function') return result
   if (!promise && !/Generator\]$/.test(Object.prototype.toString.call(result))) return result
   // It is refused here; that it may also fail later is of no interest.
   if (promise) (then as Promise<T>['then']).call(result, undefined, () => {})

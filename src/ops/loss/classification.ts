@@ -42,6 +42,7 @@ const labelPlaces = {
   reduce: kinds.givenUp,
   reduction: reductions,
 }
+const crossEntropyPlaces = { ...labelPlaces, labelSmoothing: kinds.number }
 
 /** Row-wise −log softmax(x)[label], 0 where ignored, and the log of each row's normalizer. */
 const labelLoss = defineOp({
@@ -155,10 +156,7 @@ export function crossEntropy(
     ignoreIndex = -100,
     reduction = 'mean',
     labelSmoothing = 0,
-  } = readOptions<CrossEntropyOptions>('crossEntropy', [options], {
-    ...labelPlaces,
-    labelSmoothing: kinds.number,
-  })
+  } = readOptions<CrossEntropyOptions>('crossEntropy', [options], crossEntropyPlaces)
   const op = 'crossEntropy'
   const classes = classesOf(op, x, weight)
   if (isFloat(target.dtype)) {
