@@ -1,4 +1,4 @@
-/** Activations that are computed again in the backward walk instead of being kept. */
+/** Activations that are computed again in the backward pass instead of being kept. */
 import { type GradNode, type OpRecord, Tensor } from '../ops/tensor.js'
 import { type Replay, state, withState } from '../ops/state.js'
 import { collect, detach, walk } from './backward.js'
@@ -42,7 +42,7 @@ let fences = 0
 const listOf = (r: Tensor | readonly Tensor[]): readonly Tensor[] => (r instanceof Tensor ? [r] : r)
 
 /**
- * `fn(...inputs)`, of which only inputs and results are kept for the backward walk: what lies between is computed again
+ * `fn(...inputs)`, of which only inputs and results are kept for the backward pass: what lies between is computed again
  * when the walk comes there, which saves memory for one more forward pass. Gradients, also those of parameters that
  * `fn` uses, are the same bits; random numbers repeat; what `fn` writes (running statistics) it writes once.
  * In `compile` the second computation stays apart from the first. Chen et al., 2016; PyTorch: torch.utils.checkpoint.

@@ -5,7 +5,7 @@ import { ended, state, withState } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
 import { hooks } from './backward.js'
 
-/** One operation that ran, or one step of the backward walk. */
+/** One operation that ran, or one step of the backward pass. */
 export interface ProfileEvent {
   /** `linear`, or `linear backward`. */
   op: string

@@ -1,7 +1,16 @@
 /** Measures of how well predictions fit, from plain numbers, in float64. */
 import { IndexError, ShapeError, ValueError } from '../core/errors.js'
+import { showValue } from '../core/options.js'
 
 export function sameLength(op: string, x: ArrayLike<unknown>, y: ArrayLike<unknown>): void {
+  for (const v of [x, y])
+    if (typeof v !== 'object' || v === null || !Number.isInteger(v.length))
+      throw new ValueError({
+        op,
+        rule: 'predictions and targets are lists or typed arrays',
+        got: showValue(v),
+        fix: 'Of a tensor: t.toTypedArray().',
+      })
   if (x.length !== y.length)
     throw new ShapeError({
       op,
@@ -134,12 +143,20 @@ export function topKAccuracy(
 /**
  * Area under the ROC curve: the probability that a positive scores above a negative, ties half. NaN when all examples
  * are of one class, for which it is not defined.
- * @throws ShapeError for lists of different lengths, ValueError for a score that is NaN
+ * @throws ShapeError for lists of different lengths, ValueError for a score that is NaN and a target that is not 0 or 1
  * @example auc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]) // 0.75
  */
 export function auc(scores: ArrayLike<number>, positive: ArrayLike<number | boolean>): number {
   sameLength('auc', scores, positive)
   refuseNaN('auc', scores)
+  for (let i = 0; i < positive.length; i++)
+    if (Number(positive[i]) !== 0 && Number(positive[i]) !== 1)
+      throw new ValueError({
+        op: 'auc',
+        rule: 'targets must be 0 or 1, false or true',
+        got: `${showValue(positive[i])} at ${i}`,
+        fix: 'Say which class is positive: labels.map((l) => l === 1).',
+      })
   const order = Array.from({ length: scores.length }, (_, i) => i).sort((a, b) =>
     scores[a]! < scores[b]! ? -1 : scores[a]! > scores[b]! ? 1 : 0,
   )

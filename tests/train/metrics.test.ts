@@ -226,3 +226,19 @@ test('class metrics take (N, C), (N, L, C), (N, C, L) and (N, C, H, W), and leav
   expect(() => new TopKAccuracy(0)).toThrow('whole number above 0')
   expect(() => new F1({ average: 'weighted' as never })).toThrow('average must be')
 })
+
+test('measures refuse tensors and targets that they would misread', () => {
+  const t = tensor([0.1, 0.9]) as unknown as number[]
+  for (const measure of [auc, meanSquaredError, r2])
+    expect(() => measure(t, t)).toThrow('Of a tensor: t.toTypedArray().')
+  for (const labels of [
+    [0, 2],
+    [-1, 1],
+    [0.5, 1],
+    ['a', 'b'],
+    [0, Number.NaN],
+    [0, undefined],
+  ])
+    expect(() => auc([0.1, 0.9], labels as number[])).toThrow('0 or 1, false or true')
+  expect(auc([0.1, 0.9], [false, true])).toBe(1)
+})
