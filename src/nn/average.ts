@@ -51,6 +51,13 @@ export class AveragedModel<
   constructor(model: M, options: AveragedModelOptions = {}) {
     super()
     const op = 'AveragedModel'
+    if (!(model instanceof Module))
+      throw new ValueError({
+        op,
+        rule: 'the first argument must be a model',
+        got: showValue(model),
+        fix: 'Of a list of parameters there is ExponentialMovingAverage of nabla/optim.',
+      })
     const { decay = null, warmup = false, useBuffers = false } = checkOptions(op, options, names)
     if (decay !== null && !(decay >= 0 && decay <= 1))
       throw new ValueError({ op, rule: 'decay must lie from 0 to 1', got: showValue(decay) })

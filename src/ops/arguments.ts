@@ -79,6 +79,11 @@ export function requireTensors(op: string, ...tensors: unknown[]): void {
     if (t !== null && t !== undefined && !(t instanceof Tensor)) throw misread(op, tensors)
 }
 
+/** @throws ValueError unless all are tensors */
+export function requireOperands(op: string, ...tensors: unknown[]): void {
+  if (!tensors.every((t) => t instanceof Tensor)) throw misread(op, tensors)
+}
+
 /** The error for arguments of another kind than the operation reads; its own errors are left as they are. */
 export function misread(op: string, args: readonly unknown[], cause?: unknown): unknown {
   if (cause !== undefined && (cause instanceof NablaError || !isKindError(cause))) return cause

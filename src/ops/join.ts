@@ -134,7 +134,8 @@ export function roll(
 
 /** Turned by 90° from the first axis toward the second, `times` times. @example rot90(tensor([[1, 2], [3, 4]])) // [[2, 4], [1, 3]] */
 export function rot90(x: Tensor, times = 1, axes: readonly [number, number] = [0, 1]): Tensor {
-  const [a, b] = axes
+  if (!Number.isInteger(times) || !Array.isArray(axes)) throw misread('rot90', [x, times, axes])
+  const [a, b] = axes as readonly [number, number]
   const k = ((times % 4) + 4) % 4
   if (k === 0) return x
   if (k === 2) return flip(x, [a, b])

@@ -1,4 +1,5 @@
 /** Linear algebra: matrix products and what is made of them. */
+import { requireOperands } from './arguments.js'
 import { isFloat } from '../core/dtype.js'
 import { coordinates, zerosOf } from './broadcast.js'
 import { expand, permute, reshape, sum, swap } from './broadcast.js'
@@ -99,6 +100,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 
 /** The sum of products of two vectors. @example dot(tensor([1, 2]), tensor([3, 4])) // 11 */
 export function dot(a: Tensor, b: Tensor): Tensor {
+  requireOperands('dot', a, b)
   if (a.rank !== 1 || b.rank !== 1 || a.size !== b.size)
     throw new ShapeError({
       op: 'dot',
@@ -110,6 +112,7 @@ export function dot(a: Tensor, b: Tensor): Tensor {
 
 /** All products of two vectors. @example outer(tensor([1, 2]), tensor([3, 4])) // [[3, 4], [6, 8]] */
 export function outer(a: Tensor, b: Tensor): Tensor {
+  requireOperands('outer', a, b)
   if (a.rank !== 1 || b.rank !== 1)
     throw new ShapeError({
       op: 'outer',

@@ -1,4 +1,5 @@
 /** Operations that move elements: shapes, axes, slices, joins. Eagerly most of them are views without a copy. */
+import { misread } from './arguments.js'
 import { permute, reshape } from './broadcast.js'
 import type { View } from '../backends/ir.js'
 import { injective, viewLayout } from '../backends/layout.js'
@@ -164,6 +165,7 @@ export function flatten(x: Tensor, startAxis = 0, endAxis = -1): Tensor {
 
 /** One axis as several. @example unflatten(zeros([2, 12]), 1, [3, -1]).shape // [2, 3, 4] */
 export function unflatten(x: Tensor, axis: number, shape: Shape): Tensor {
+  if (!Array.isArray(shape)) throw misread('unflatten', [x, axis, shape])
   const a = normAxis('unflatten', axis, x.rank)
   const parts = resolveShape('unflatten', shape, x.shape[a]!, [x.shape[a]!])
   return reshape(x, [...x.shape.slice(0, a), ...parts, ...x.shape.slice(a + 1)])

@@ -45,6 +45,21 @@ test('a shape written as separate numbers is answered with the list', () => {
     expect(() => x[name]!(3, 2), name).toThrow(/one argument: \[3, 2\]/)
 })
 
+test('functions made of operations refuse likewise', () => {
+  const [x, v] = [ones([2, 2]), ones([2])] as unknown as [never, never]
+  for (const call of [
+    () => nabla.outer(v, undefined as never),
+    () => nabla.dot(v, 'junk' as never),
+    () => nabla.rot90(x, 'junk' as never),
+    () => nabla.rot90(x, 1, { axes: [0, 1] } as never),
+    () => nabla.unflatten(x, 1, 2 as never),
+    () => nabla.squeeze(x, { dim: 0 } as never),
+    () => nabla.instanceNorm(ones([2, 4, 3]), { eps: 1 } as never),
+    () => nabla.layerNorm(x, [2], { eps: 1 } as never),
+  ])
+    expect(call, `${call}`).toThrow(NablaError)
+})
+
 test('options may follow the weight, where the bias is left out', () => {
   const options = { padding: 1, stride: 2 }
   const shapes = [conv1d, conv2d, conv3d, convTranspose1d].map((f, i) => {

@@ -144,6 +144,8 @@ describe('averages of weights', () => {
   test('another model is refused', () => {
     const ema = new nn.AveragedModel(new nn.Linear(2, 2))
     expect(() => ema.update(new nn.Linear(2, 3))).toThrow(/\[AveragedModel.update\] weight must be/)
+    for (const wrong of [undefined, linear().parameters()])
+      expect(() => new nn.AveragedModel(wrong as never)).toThrow('must be a model')
     expect(() => new nn.AveragedModel(linear(), { decay: 2 })).toThrow(/from 0 to 1/)
     expect(() => new nn.AveragedModel(linear(), { use_buffers: true } as never)).toThrow(
       'Did you mean useBuffers?',
