@@ -18,7 +18,7 @@ export interface Buckets {
 const names: OptionNames<Buckets> = { argument: true, axis: true, sizes: true, value: true }
 
 /** @throws ValueError for buckets that do not say what to pad to what */
-export function checkBuckets(given: Buckets | readonly Buckets[] | undefined): readonly Buckets[] {
+function checkBuckets(given: Buckets | readonly Buckets[] | undefined): readonly Buckets[] {
   const list = given === undefined ? [] : Array.isArray(given) ? given : [given as Buckets]
   const whole = (v: unknown, least: number) => Number.isInteger(v) && (v as number) >= least
   for (const b of list as readonly Buckets[]) {
@@ -74,7 +74,7 @@ export interface Padding {
  * @throws ShapeError for an axis that is missing, longer than the largest size, or of another size in another argument
  * @throws GradError for a tensor that requires a gradient, ValueError for an argument that is no tensor
  */
-export function pad<A extends readonly unknown[]>(
+function pad<A extends readonly unknown[]>(
   args: A,
   buckets: readonly Buckets[],
 ): { args: A; padding: Padding[]; tensors: Set<Tensor> } {
@@ -134,11 +134,18 @@ export function pad<A extends readonly unknown[]>(
 }
 
 /** A result without the padding: cut along every axis that has the size of the bucket. A view. */
-export function cut(t: Tensor, padding: readonly Padding[]): Tensor {
+function cut(t: Tensor, padding: readonly Padding[]): Tensor {
   let { shape } = t
   for (const p of padding) {
     const axis = p.axis < 0 ? p.axis + shape.length : p.axis
     if (shape[axis] === p.bucket) shape = resized(shape, axis, p.size)
   }
   return shape === t.shape || !t.storage ? t : onStorage(t.storage, shape, [...t.strides])
+}
+
+export const bucketing = { check: checkBuckets, pad, cut }
+declare module '../core/extras.js' {
+  interface Extras {
+    buckets: typeof bucketing
+  }
 }

@@ -11,7 +11,7 @@ import { runPending } from '../ops/pending.js'
 import { backendOf, onStorage, Tensor } from '../ops/tensor.js'
 import { nodeOf, reachable } from '../ops/trace.js'
 import { ended, state, withState } from '../ops/state.js'
-import { type Buckets, checkBuckets, cut, pad, type Padding } from './buckets.js'
+import type { Buckets, Padding } from './buckets.js'
 import type { Described, Traced } from './debug.js'
 import { Programs, Retraces } from './programs.js'
 import { type Capture, FunctionRecorder, type Guard } from './recorder.js'
@@ -284,7 +284,7 @@ function done(
     storages.map((s, i) => {
       const t = onStorage(s, v.fresh[i]!.shape)
       // Gradients have the size of their tensor.
-      return padding.length > 0 && !v.fresh[i]!.keep ? cut(t, padding) : t
+      return padding.length > 0 && !v.fresh[i]!.keep ? extra('buckets').cut(t, padding) : t
     }),
     args,
   )
@@ -317,7 +317,7 @@ function done(
  *
  * **What is kept.** Eight programs for each signature and `maxPrograms` in all; the one used longest ago goes. They never
  * run at once and share one working memory, as large as the largest needs. Who traces often is told once what changes;
- * `buckets` pads an axis to a few sizes:
+ * `buckets` pads an axis to a few sizes (in a page, `import 'nabla/methods'` adds it):
  * ```js
  * const mean = compile((x, mask) => x.mul(mask).sum().div(mask.sum()), {
  *   buckets: { argument: [0, 1], axis: 0, sizes: [8, 16, 32] },
@@ -352,7 +352,7 @@ export function compile<A extends unknown[], R>(
       rule: 'maxPrograms must be a whole number from 1 up',
       got: `${maxPrograms}`,
     })
-  const buckets = checkBuckets(given)
+  const buckets = given === undefined ? [] : extra('buckets').check(given)
   const programs = new Programs<Variant>(maxPrograms)
   const retraces = new Retraces(maxPrograms)
   const reasons: string[] = []
@@ -392,7 +392,7 @@ export function compile<A extends unknown[], R>(
   /** Brings the arguments to their buckets, and finds the program. */
   const ready = (args: A): [A, Variant, Tensor[], readonly Padding[]] => {
     if (buckets.length === 0) return [args, ...find(args), none]
-    const { args: now, padding, tensors: copies } = pad(args, buckets)
+    const { args: now, padding, tensors: copies } = extra('buckets').pad(args, buckets)
     const [variant, tensors] = find(now)
     for (const capture of variant.written)
       if (copies.has(capture.find(tensors)!))
@@ -416,7 +416,7 @@ export function compile<A extends unknown[], R>(
       written,
       graded,
       () => run(variant, tensors, padding) as R,
-      () => treeMap(fn(...now), isTensor, (t) => cut(t, padding)) as R,
+      () => treeMap(fn(...now), isTensor, (t) => extra('buckets').cut(t, padding)) as R,
     )
   }
   const compiled = Object.assign(call, {

@@ -4,6 +4,7 @@
  * `import 'nabla/methods'`, so that one which does not use them does not load their operations.
  */
 import { explain } from '../backends/lower/explain.js'
+import { bucketing } from '../compile/buckets.js'
 import { compileTools } from '../compile/debug.js'
 import { extras } from '../core/extras.js'
 import { advise } from '../core/suggest.js'
@@ -118,4 +119,4 @@ export const moreMethods = {
 }
 defineMethods(moreMethods)
 defineAbsent()
-Object.assign(extras, { advise, explain, format, compileTools })
+Object.assign(extras, { advise, explain, format, compileTools, buckets: bucketing })
