@@ -107,6 +107,9 @@ export function readTable(content: string | Uint8Array, options: CsvOptions = {}
     return fail(
       'there must be at least one row of data',
       columns ? 'a line of names only' : 'an empty file',
+      columns?.length === 1 && /[\\/]|\.[ct]sv$/.test(columns[0]!)
+        ? 'This looks like a path: csvFile(path) reads a file.'
+        : undefined,
     )
   const twice = columns.find((c, i) => columns.indexOf(c) !== i)
   if (twice !== undefined)

@@ -135,6 +135,7 @@ describe('CSV', () => {
     ['a,a\n1,2\n', {}, "columns must have different names; got 'a' twice"],
     ['', {}, 'got an empty file'],
     ['a,b\n', {}, 'got a line of names only'],
+    ['data/iris.csv', {}, 'csvFile(path) reads a file'],
     ['a,b\n1,2\n', { target: 'c' }, 'a column must be one of a, b; got c'],
     ['a,b\n1,2\n', { features: [2] }, 'a column must be one of a, b; got 2'],
     [
