@@ -22,6 +22,9 @@ export {
   gradients,
   valueAndGrad,
 } from './autograd/backward.js'
+export type { RemovableHandle, TensorHook } from './autograd/hooks.js'
+export { type FunctionalOptions, hessian, jacobian, jvp, vjp } from './autograd/functional.js'
+export { vmap } from './autograd/vmap.js'
 export { gradCheck, type GradCheckOptions } from './autograd/check.js'
 export { checkpoint } from './autograd/checkpoint.js'
 export type { Backend, BackendName } from './backends/backend.js'

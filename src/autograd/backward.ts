@@ -6,6 +6,7 @@ import { checkOptions, kinds, readOptions } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { attrKey, scalar, toType, unhalved } from '../ops/define.js'
 import { runCached } from '../ops/eager.js'
+import { hooked } from './hooks.js'
 import { type GradNode, Tensor } from '../ops/tensor.js'
 import { nodeOf, tracedTensor } from '../ops/trace.js'
 import { ended, state, withState } from '../ops/state.js'
@@ -160,6 +161,13 @@ export function walk(
             fix: 'Call backward before the optimizer step, or change a copy.',
           })
       })
+      // Everything that reads the node's results has been walked: their gradients are whole.
+      node.outputs.forEach((t, i) => {
+        const g = ct[i]
+        if (!g) return
+        ct[i] = hooked(t, g)
+        if (ct[i] !== g && found.has(t)) found.set(t, ct[i])
+      })
       const grads = vjpOf(node, ct, createGraph)
       hooks.afterNode?.(node, grads, ct)
       node.inputs.forEach((t, i) => {
@@ -168,6 +176,8 @@ export function walk(
       })
       if (!retainGraph) free(node)
     }
+    for (const [t, g] of found)
+      if (!t.gradNode || t.gradNode.order < since) found.set(t, hooked(t, g))
     return found
   })
 }

@@ -2,7 +2,7 @@
 import { partsOf } from '../core/tree.js'
 import { state, withState } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
-import { inside, Module, Parameter, prepare } from './module.js'
+import { inside, Module, Parameter, prepare, noHooks } from './module.js'
 
 /**
  * A copy of a model (or of a list, object or tensor) that shares nothing with it: parameters, buffers, options, modes.
@@ -44,7 +44,7 @@ function copied(value: unknown, done: Map<object, unknown>): unknown {
     const { training, buffers } = value[inside]
     prepare(made as Module, {
       training,
-      hooks: [],
+      hooks: noHooks,
       buffers: new Map(buffers),
       places: new WeakMap(),
       checked: false,

@@ -6,6 +6,7 @@ export * from './conv.js'
 export * from './dropout.js'
 export * from './elsewhere.js'
 export * from './embedding.js'
+export { functionalCall } from './functionalCall.js'
 export * as init from './init.js'
 export * from './layers.js'
 export {

@@ -4,6 +4,7 @@ import { NablaError, ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { leaves } from '../core/tree.js'
+import { type RemovableHandle, watchBackward } from '../autograd/hooks.js'
 import { assign } from '../ops/assign.js'
 import { nameTensor } from '../ops/names.js'
 import { keep, Tensor } from '../ops/tensor.js'
@@ -21,7 +22,23 @@ export class Parameter extends Tensor {
   }
 }
 
-export type ForwardHook = (module: Module, inputs: readonly unknown[], output: unknown) => void
+export type { RemovableHandle } from '../autograd/hooks.js'
+/** Called after forward; what it returns, unless nothing, takes the output's place. */
+export type ForwardHook = (module: Module, inputs: readonly unknown[], output: unknown) => unknown
+/** Called before forward; what it returns, unless nothing, takes the inputs' place: a list, or the one input. */
+export type ForwardPreHook = (module: Module, inputs: readonly unknown[]) => unknown
+/** Called with gradients by place, null where there is none; a list that it returns replaces those of the inputs. */
+export type BackwardHook = (
+  module: Module,
+  gradInput: readonly (Tensor | null)[],
+  gradOutput: readonly (Tensor | null)[],
+) => readonly (Tensor | null)[] | undefined
+interface Hooks {
+  pre: readonly ForwardPreHook[]
+  post: readonly ForwardHook[]
+  backward: readonly BackwardHook[]
+}
+export const noHooks: Hooks = { pre: [], post: [], backward: [] }
 
 /**
  * Property names as PyTorch writes them: runningMean becomes running_mean, selfAttn becomes self_attn, toQKV to_qkv;
@@ -36,7 +53,7 @@ const snake = (name: string) =>
 export const inside: unique symbol = Symbol('nabla.module')
 interface Inside {
   training: boolean
-  hooks: readonly ForwardHook[]
+  hooks: Hooks
   /** Fields that are buffers, and whether they are saved. */
   buffers: Map<string, boolean>
   /** Where modules below have been found, for messages. */
@@ -142,8 +159,7 @@ function run(m: Module, forward: (...inputs: unknown[]) => unknown, inputs: unkn
   running.push(m)
   state.path.push(name)
   try {
-    const output = forward.apply(m, inputs)
-    for (const hook of m[inside].hooks) hook(m, inputs, output)
+    const output = withHooks(m, forward, inputs)
     if (check && state.gradEnabled) m[inside].checked = true
     return output
   } catch (error) {
@@ -153,6 +169,57 @@ function run(m: Module, forward: (...inputs: unknown[]) => unknown, inputs: unkn
     state.path.pop()
     running.pop()
     state.met = met
+  }
+}
+
+/** Forward with the hooks around it, in PyTorch's order. */
+function withHooks(
+  m: Module,
+  forward: (...inputs: unknown[]) => unknown,
+  given: unknown[],
+): unknown {
+  const kept = m[inside]
+  state.recorder?.guard(() => kept.hooks)
+  const { hooks } = kept
+  if (hooks === noHooks) return forward.apply(m, given)
+  let inputs = given
+  for (const hook of hooks.pre) {
+    const now = hook(m, inputs)
+    if (now !== undefined && now !== null) inputs = Array.isArray(now) ? now : [now]
+  }
+  const whole = (own: unknown[]) => {
+    let output = forward.apply(m, own)
+    for (const hook of hooks.post) output = hook(m, own, output) ?? output
+    return output
+  }
+  if (hooks.backward.length === 0) return whole(inputs)
+  return watchBackward(inputs, whole, (gradInput, gradOutput) => {
+    let now = gradInput
+    for (const hook of hooks.backward) now = hook(m, now, gradOutput) ?? now
+    return now
+  })
+}
+
+/** Adds a hook; lists are replaced, never changed, so that compiled programs can tell. */
+function addHook<K extends keyof Hooks>(
+  m: Module,
+  kind: K,
+  hook: Hooks[K][number],
+): RemovableHandle {
+  if (typeof hook !== 'function')
+    throw new ValueError({ op: m.constructor.name, rule: 'a hook is a function', got: typeof hook })
+  const kept = m[inside]
+  // A function of its own: what is registered twice is called twice, and removed once.
+  const own = ((...args: never[]) =>
+    (hook as (...args: never[]) => unknown)(...args)) as Hooks[K][number]
+  kept.hooks = { ...kept.hooks, [kind]: [...kept.hooks[kind], own] }
+  return {
+    remove() {
+      const left = (kept.hooks[kind] as readonly unknown[]).filter((h) => h !== own)
+      const now = { ...kept.hooks, [kind]: left }
+      const empty = now.pre.length + now.post.length + now.backward.length === 0
+      kept.hooks = empty ? noHooks : now
+    },
   }
 }
 
@@ -226,7 +293,7 @@ export abstract class Module {
   constructor() {
     prepare(this, {
       training: true,
-      hooks: [],
+      hooks: noHooks,
       buffers: new Map(),
       places: new WeakMap(),
       checked: false,
@@ -388,11 +455,32 @@ export abstract class Module {
   }
   /** Calls `hook` after each forward of this module. Returns a function that removes the hook. */
   onForward(hook: ForwardHook): () => void {
-    const kept = this[inside]
-    kept.hooks = [...kept.hooks, hook]
-    return () => {
-      kept.hooks = kept.hooks.filter((h) => h !== hook)
-    }
+    const handle = addHook(this, 'post', (m, inputs, output) => {
+      hook(m, inputs, output)
+    })
+    return () => handle.remove()
+  }
+  /**
+   * Calls `hook(module, inputs)` before each forward; what it returns takes the inputs' place. Compiled programs are
+   * traced again when a hook comes or goes, and hold what it computed. PyTorch: register_forward_pre_hook.
+   */
+  registerForwardPreHook(hook: ForwardPreHook): RemovableHandle {
+    return addHook(this, 'pre', hook)
+  }
+  /**
+   * Calls `hook(module, inputs, output)` after each forward; what it returns takes the output's place.
+   * PyTorch: register_forward_hook.
+   */
+  registerForwardHook(hook: ForwardHook): RemovableHandle {
+    return addHook(this, 'post', hook)
+  }
+  /**
+   * Calls `hook(module, gradInput, gradOutput)` when the gradients of the inputs have been computed; a list that it
+   * returns takes their place. Gradients stand by the place of the argument, null for what has none.
+   * PyTorch: register_full_backward_hook.
+   */
+  registerFullBackwardHook(hook: BackwardHook): RemovableHandle {
+    return addHook(this, 'backward', hook)
   }
 
   /** One line about the module itself, without its children. */

@@ -10,7 +10,8 @@ import { nodeOf, replaying } from './trace.js'
  * eagerly and in compiled programs. Views of the target see the change.
  * @throws ShapeError, DTypeError when they differ; GradError for a tensor with a history while gradients are recorded
  */
-export function assign(target: Tensor, value: Tensor): void {
+export function assign(given: Tensor, value: Tensor): void {
+  const target = state.replaced?.get(given) ?? given
   if (!sameShape(target.shape, value.shape))
     throw new ShapeError({
       op: 'assign',

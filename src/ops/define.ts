@@ -183,8 +183,11 @@ function autocasted(spec: OpRule, inputs: Tensor[]): Tensor[] {
   return inputs.map((t) => (t.dtype === 'float32' || isHalf(t.dtype) ? toType(t, to) : t))
 }
 
-function apply(spec: OpRule, given: Tensor[], attrs: object): Tensors {
-  const inputs = state.autocast ? autocasted(spec, given) : given
+/** Runs an operation, eagerly or while tracing, and records it for gradients. */
+export function apply(spec: OpRule, given: Tensor[], attrs: object): Tensors {
+  const { replaced } = state
+  const own = replaced ? given.map((t) => replaced.get(t) ?? t) : given
+  const inputs = state.autocast ? autocasted(spec, own) : own
   if (state.met) for (const t of inputs) if (t.requiresGrad) state.met(t)
   const track = state.gradEnabled && spec.differentiable !== false && inputs.some(needsGrad)
   // Composed operations leave the gradient to the operations inside.

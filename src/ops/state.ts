@@ -13,6 +13,8 @@ export interface Recorder {
   readonly nodes: Node[]
   /** The node that stands for a tensor holding data. */
   input(t: Tensor): Node
+  /** The node that stands for a tensor of another recorder, which runs around this one. */
+  foreign?(t: Tensor): Node
   /** The tensor's value from now on. */
   assign(t: Tensor, value: Node): void
   readGrad(t: Tensor, now: Tensor | null): Tensor | null
@@ -52,6 +54,8 @@ export const state: {
   /** Told of every input of an operation that wants a gradient, while a model runs for the first time. */
   met: ((t: Tensor) => void) | undefined
   replay: Replay | undefined
+  /** What operations read and write in the place of other tensors; see nn/functionalCall.ts. */
+  replaced: ReadonlyMap<Tensor, Tensor> | undefined
   /** Marks the nodes of a second computation, which must not be merged with the first; 0: none. */
   fence: number
   /** The half type of products; see autocast.ts. */
@@ -69,6 +73,7 @@ export const state: {
   profile: undefined,
   met: undefined,
   replay: undefined,
+  replaced: undefined,
   fence: 0,
   autocast: undefined,
 }
@@ -78,6 +83,7 @@ const scopes: { readonly [key in keyof typeof state]?: string } = {
   scope: 'tidy',
   inspect: 'detectAnomaly',
   replay: 'checkpoint',
+  replaced: 'functionalCall',
   autocast: 'autocast',
 }
 

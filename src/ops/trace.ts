@@ -15,6 +15,7 @@ function recording(): Recorder {
 export function nodeOf(t: Tensor): Node {
   const r = recording()
   if (t.recorder === undefined) return r.input(t)
+  if (t.recorder !== r && t.node && r.foreign) return r.foreign(t)
   if (t.recorder !== r || !t.node)
     throw new TraceError({
       op: state.path.join('/') || 'compile',

@@ -1,5 +1,6 @@
 /** The methods of Tensor: every operation whose first argument is a tensor. */
 import { backward, type BackwardOptions, detach } from '../autograd/backward.js'
+import { registerHook, type RemovableHandle, type TensorHook } from '../autograd/hooks.js'
 import { backend as findBackend } from '../backends/registry.js'
 import type { BackendName } from '../backends/backend.js'
 import { extras } from '../core/extras.js'
@@ -107,6 +108,9 @@ const operations = {
 const extra = {
   backward(this: Tensor, ct?: Tensor | null, options?: BackwardOptions): void {
     backward(this, ct, options)
+  },
+  registerHook(this: Tensor, hook: TensorHook): RemovableHandle {
+    return registerHook(this, hook)
   },
   detach(this: Tensor): Tensor {
     return detach(this)
@@ -504,6 +508,8 @@ declare module '../ops/tensor.js' {
     /** Adds the gradient of this tensor to `grad` of every leaf that it was computed from; see autograd. */
     backward(ct?: Tensor | null, options?: BackwardOptions): void
     /** The same elements without history. */
+    /** Calls `hook` with the gradient of this tensor; what it returns takes its place. PyTorch: register_hook. */
+    registerHook(hook: TensorHook): RemovableHandle
     detach(): Tensor
     /** A copy with its own memory, through which gradients flow. */
     clone(): Tensor
