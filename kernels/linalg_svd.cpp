@@ -109,21 +109,24 @@ void bidiagonalize(double* a, int64_t ld, int64_t m, int64_t n, Bidiagonal& b) {
   }
 }
 
-// Rows of q (k x n) that are nearly orthonormal made so: q = (3 - q q^T) q / 2, until nothing is left to mend.
+// Rows of q (k x n) that are nearly orthonormal made so: q = (3 - q q^T) q / 2, until nothing is left to mend. Each round
+// squares what is off.
 void straighten(double* q, int64_t k, int64_t n, double* gram, double* made, void* scratch) {
   for (int round = 0; round < 6; round++) {
-    add_product(k, k, n, q, n, 1, q, 1, n, gram, k, scratch, false);
+    // The lower triangle in strips of columns; the rest is its mirror.
+    for (int64_t c = 0; c < k; c += 128)
+      add_product(k - c, least(128, k - c), n, q + c * n, n, 1, q + c * n, 1, n, gram + c * k + c, k, scratch, false);
     double off = 0;
     for (int64_t i = 0; i < k; i++)
-      for (int64_t j = 0; j < k; j++) {
-        double& g = gram[i * k + j];
-        const double w = size_of(g - (i == j));
+      for (int64_t j = 0; j <= i; j++) {
+        const double g = gram[i * k + j], w = size_of(g - (i == j));
         if (w > off) off = w;
-        g = (i == j ? 1.5 : 0) - g / 2;
+        gram[j * k + i] = gram[i * k + j] = (i == j ? 1.5 : 0) - g / 2;
       }
     if (off <= 32 * EPS) return;
     add_product(k, n, k, gram, k, 1, q, n, 1, made, n, scratch, false);
     for (int64_t i = 0; i < k * n; i++) q[i] = made[i];
+    if (off * off * (double)k <= EPS) return;
   }
 }
 
@@ -144,8 +147,10 @@ void jacobi(double* p, int64_t k, int64_t n, double* v, int64_t w) {
     for (int64_t i = 0; i + 1 < k; i++)
       for (int64_t j = i + 1; j < k; j++) {
         double *x = p + i * n, *y = p + j * n;
-        const double a = dot(x, x, n), b = dot(y, y, n), g = dot(x, y, n);
-        if (g == 0 || size_of(g) <= 4 * EPS * root(a) * root(b)) continue;
+        const double g = dot(x, y, n);
+        if (g == 0) continue;
+        const double a = dot(x, x, n), b = dot(y, y, n);
+        if (size_of(g) <= 4 * EPS * root(a) * root(b)) continue;
         still = false;
         const double zeta = (b - a) / (2 * g), t = (zeta < 0 ? -1 : 1) / (size_of(zeta) + root(1 + zeta * zeta));
         const double c = 1 / root(1 + t * t), s = c * t;
@@ -222,7 +227,7 @@ bool bidiagonal_svd(const double* d, const double* e, int64_t n, double* s, doub
   double* const between = h.made;  // (k, k): in the basis of u
   add_product(k, k, n, p, n, 1, u + large * n, 1, n, between, k, h.scratch, false);
   for (int64_t i = 0; i < k * k; i++)
-    if (size_of(between[i]) <= EPS / 16 * top) between[i] = 0;
+    if (size_of(between[i]) <= 2 * EPS * top) between[i] = 0;
   jacobi(between, k, k, v + large * n, n);
   // Lengths of its rows are the values, their directions tell how u turns; rows of length 0 take what is left.
   for (int64_t i = 0; i < k; i++) {
