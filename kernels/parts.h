@@ -10,8 +10,8 @@
 
 namespace nabla {
 
-enum Part : int32_t { CORE = 0, ORDER = 1, RECURRENT_LAYERS = 2, WIDE = 3 };
-constexpr int PARTS = 4;
+enum Part : int32_t { CORE = 0, ORDER = 1, RECURRENT_LAYERS = 2, WIDE = 3, LINEAR_ALGEBRA = 4 };
+constexpr int PARTS = 5;
 constexpr int64_t PARTS_BEGIN = 1 << 20, PART_BYTES = 1 << 19;
 
 constexpr Part part_of(const int32_t* w) {
@@ -22,6 +22,14 @@ constexpr Part part_of(const int32_t* w) {
     case OP_SEARCHSORTED: return ORDER;
     case OP_RECURRENT:
     case OP_RECURRENT_BACK: return RECURRENT_LAYERS;
+    case OP_LU:
+    case OP_CHOLESKY:
+    case OP_SOLVE_TRIANGULAR:
+    case OP_QR:
+    case OP_HOUSEHOLDER:
+    case OP_EIGH:
+    case OP_SVD:
+    case OP_FFT: return LINEAR_ALGEBRA;
   }
   return CORE;
 }

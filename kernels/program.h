@@ -69,7 +69,15 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
   X(SUM_POOL, 18)    /* dtype, WINDOW, bits of a factor, X, Y (sums times the factor) */ \
   X(SUM_POOL_INPUT, 19) /* dtype, WINDOW, bits of a factor, Y (times it), X (written) */ \
   X(RECURRENT, 20)      /* dtype, LAYER, X (rows, gates H), W (gates H, H), H0 (b, H), LSTM: C0 (b, H), GRU: BIAS (H; slot -1: none), KEPT (rows, keeps H; written) */ \
-  X(RECURRENT_BACK, 21) /* dtype, LAYER, KEPT, CT (rows, H), LSTM: CT_C (rows, H; slot -1: none), W, H0, LSTM: C0, GIVEN (rows, gives H; written) */
+  X(RECURRENT_BACK, 21) /* dtype, LAYER, KEPT, CT (rows, H), LSTM: CT_C (rows, H; slot -1: none), W, H0, LSTM: C0, GIVEN (rows, gives H; written) */ \
+  X(LU, 22)          /* dtype (F32 or F64, as all that follow), batch, m, n, A (batch, m, n), OUT (L below the diagonal, U on and above it), PIVOT (batch, least(m, n); int32: the row that each was exchanged with), INFO (batch; int32: number of the first pivot that is 0, or 0); outputs here and below may have slot -1 where there are several */ \
+  X(CHOLESKY, 23)    /* dtype, batch, n, A (batch, n, n; its lower triangle), OUT (L; NaN where A is not positive definite), INFO (batch; int32: order of the first minor that is not positive, or 0) */ \
+  X(SOLVE_TRIANGULAR, 24) /* dtype, batch, n, columns, upper, transposed, unit, T (batch, n, n), B (batch, n, columns), OUT (X of T X = B, or T^T X = B) */ \
+  X(QR, 25)          /* dtype, batch, m, n, A (batch, m, n), OUT (R on and above the diagonal, reflections below it), TAU (batch, least(m, n)) */ \
+  X(HOUSEHOLDER, 26) /* dtype, batch, m, n, k, columns, A (batch, m, n; as QR gives it), TAU (batch, k), OUT (batch, m, columns) */ \
+  X(EIGH, 27)        /* F64, batch, n, A (batch, n, n; its lower triangle), W (batch, n; ascending), V (batch, n, n; slot -1: none); NaN where A is not finite */ \
+  X(SVD, 28)         /* F64, batch, m, n (<= m), A (batch, m, n), S (batch, n; descending), U (batch, m, n), VT (batch, n, n); slots -1: none */ \
+  X(FFT, 29)         /* dtype, batch, n, sign (-1 or 1), X (batch, n, 2), Y: sums of x exp(sign 2 pi i j k / n) */
 // GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come
 // first and have extent 1). X is (n, c, in), W (o, c/groups, kernel), Y (n, o, out).
 // LAYER: cell, reverse, steps, H, rows of each step (never growing; b is that of the first). Rows lie step by step.

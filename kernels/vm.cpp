@@ -4,6 +4,7 @@
 #include "conv.h"
 #include "gemm.h"
 #include "index.h"
+#include "linalg_run.h"
 #include "parts.h"
 #include "recurrent.h"
 
@@ -96,6 +97,9 @@ bool validate_instruction(Check& c) {
     case OP_RECURRENT_BACK: return recurrent_back_validate(c);
   }
 #endif
+#if NABLA_LANES == 64 || NABLA_HAS(4)
+  if (c.w[0] >= OP_LU && c.w[0] <= OP_FFT) return linalg_validate(c);
+#endif
 #if NABLA_LANES == 32 && defined(NABLA_PARTS_ELSEWHERE)
   if (const int part = part_of(c.w)) return nabla_part_validate(part, &c);
 #endif
@@ -149,6 +153,9 @@ void run_instruction(const Exec& e) {
     case OP_RECURRENT: return recurrent_run(e);
     case OP_RECURRENT_BACK: return recurrent_back_run(e);
   }
+#endif
+#if NABLA_LANES == 64 || NABLA_HAS(4)
+  if (e.w[0] >= OP_LU && e.w[0] <= OP_FFT) return linalg_run(e);
 #endif
 #if NABLA_LANES == 32 && defined(NABLA_PARTS_ELSEWHERE)
   nabla_part_run(part_of(e.w), &e);

@@ -23,6 +23,7 @@ const once = {
 export const wide = [
   'conv.cpp',
   'copy.cpp',
+  'fft.cpp',
   'fused.cpp',
   'fused_lanes.cpp',
   'fused_ports.cpp',
@@ -32,6 +33,11 @@ export const wide = [
   'gemm_zeros.cpp',
   'gemv.cpp',
   'index.cpp',
+  'linalg_eigen.cpp',
+  'linalg_factor.cpp',
+  'linalg_qr.cpp',
+  'linalg_run.cpp',
+  'linalg_svd.cpp',
   'matmul.cpp',
   'order.cpp',
   'pool.cpp',
@@ -126,7 +132,7 @@ const threadsLink = [
 
 export const wasmFolder = 'src/backends/cpu/wasm'
 /** The parts of kernels/parts.h after the core, in its order, and the memory for the data and the stack of each. */
-export const wasmParts = ['order', 'recurrent', 'wide']
+export const wasmParts = ['order', 'recurrent', 'wide', 'linalg']
 const partsBegin = 1 << 20
 const partBytes = 1 << 19
 /** Where a part's memory ends; `__heap_base` of its file may not lie after it. */

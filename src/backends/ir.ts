@@ -117,6 +117,25 @@ export type Prim =
   /** Running sum, product, maximum or minimum along an axis; argmax and argmin give the int32 index of the running extreme (last one on ties, as torch.cummax). */
   | { op: 'scan'; fn: ReduceFn | 'argmax' | 'argmin'; axis: number }
   /** Stable; NaN last (first when descending); int32 indices along the last axis. */
+  /**
+   * Of matrices (batch, m, n), floating point. Outputs: L below the diagonal with U on and above it; int32 rows that each
+   * row was exchanged with (batch, min(m, n)); int32 number of the first pivot that is 0, from 1, or 0 (batch).
+   */
+  | { op: 'lu' }
+  /** Of (batch, n, n), the lower triangle. Outputs: L, NaN where there is none; int32 order of the first minor that is not positive, or 0. */
+  | { op: 'cholesky' }
+  /** X of T X = B, or Tᵀ X = B: T (batch, n, n), B (batch, n, columns). */
+  | { op: 'solveTriangular'; upper: boolean; transposed: boolean; unit: boolean }
+  /** Of (batch, m, n) by Householder reflections. Outputs: R on and above the diagonal, the reflections below it; their factors (batch, min(m, n)). */
+  | { op: 'qr' }
+  /** The first columns of the product of reflections as 'qr' gives them: packed (batch, m, n), factors (batch, k). */
+  | { op: 'householderProduct'; columns: number }
+  /** Of (batch, n, n) float64, the lower triangle. Outputs: values ascending (batch, n); vectors in columns. */
+  | { op: 'eigh' }
+  /** Of (batch, m, n) float64, m >= n. Outputs: U (batch, m, n); Vᵀ (batch, n, n); values descending (batch, n). */
+  | { op: 'svd' }
+  /** Rows (rows, n, 2) of complex numbers: sums of x exp(sign 2πi jk/n). */
+  | { op: 'fft'; sign: 1 | -1 }
   | { op: 'argsort'; descending: boolean }
   /** sorted (B..., n), values (B..., m): insertion places, int32. */
   | { op: 'searchsorted'; right: boolean }

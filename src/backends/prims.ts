@@ -140,6 +140,65 @@ export const prims: { readonly [K in Op]: PrimRecord<K> } = {
     flops: sizeOfFirst,
     as: 'call',
   },
+  lu: {
+    gives: same,
+    more: (_, { shape: [batch, m, n] }) => [indices([batch!, Math.min(m!, n!)]), indices([batch!])],
+    flops: (_, [x]) => {
+      const [batch, m, n] = x!.shape as [number, number, number]
+      const k = Math.min(m, n)
+      return Math.round(batch * (2 * m * n * k - (m + n) * k * k + (2 / 3) * k ** 3))
+    },
+    as: 'call',
+  },
+  cholesky: {
+    gives: same,
+    more: (_, { shape }) => [indices([shape[0]!])],
+    flops: (_, [x]) => Math.round((x!.shape[0]! * x!.shape[1]! ** 3) / 3),
+    as: 'call',
+  },
+  solveTriangular: {
+    gives: (_, [, b]) => b!,
+    flops: (_, [t], out) => sizeOf(out) * t!.shape[1]!,
+    as: 'call',
+  },
+  qr: {
+    gives: same,
+    more: (_, { shape: [batch, m, n], dtype }) => [{ shape: [batch!, Math.min(m!, n!)], dtype }],
+    flops: (_, [x]) => {
+      const [batch, m, n] = x!.shape as [number, number, number]
+      const k = Math.min(m, n)
+      return Math.round(batch * (4 * m * n * k - 2 * (m + n) * k * k + (4 / 3) * k ** 3))
+    },
+    as: 'call',
+  },
+  householderProduct: {
+    gives: ({ columns }, [x]) => ({
+      shape: [x!.shape[0]!, x!.shape[1]!, columns],
+      dtype: x!.dtype,
+    }),
+    flops: (_, [, tau], out) => 4 * sizeOf(out) * tau!.shape[1]!,
+    as: 'call',
+  },
+  eigh: {
+    gives: (_, [x]) => ({ shape: [x!.shape[0]!, x!.shape[1]!], dtype: x!.dtype }),
+    more: (_, { shape: [batch, n], dtype }) => [{ shape: [batch!, n!, n!], dtype }],
+    flops: (_, [x]) => 9 * x!.shape[0]! * x!.shape[1]! ** 3,
+    as: 'call',
+  },
+  svd: {
+    gives: same,
+    more: (_, { shape: [batch, , n], dtype }) => [
+      { shape: [batch!, n!, n!], dtype },
+      { shape: [batch!, n!], dtype },
+    ],
+    flops: (_, [x]) => 16 * sizeOf(x!.shape) * x!.shape[2]!,
+    as: 'call',
+  },
+  fft: {
+    gives: same,
+    flops: (_, [x]) => Math.round(2.5 * sizeOf(x!.shape) * Math.log2(Math.max(2, x!.shape[1]!))),
+    as: 'call',
+  },
   argsort: { gives: (_, [x]) => indices(x!.shape), as: 'call' },
   searchsorted: { gives: (_, [, values]) => indices(values!.shape), as: 'call' },
   conv: {

@@ -146,6 +146,34 @@ class Writer {
         ]) // biome-ignore format: operands in the order of program.h
         return
       }
+      case 'lu':
+      case 'qr': {
+        const code = prim.op === 'lu' ? opcodes.LU : opcodes.QR
+        this.op(code, [dtypeCodes[a.dtype], ...a.shape, a, ...outputs])
+        return
+      }
+      case 'cholesky':
+        this.op(opcodes.CHOLESKY, [dtypeCodes[a.dtype], ...a.shape.slice(1), a, ...outputs])
+        return
+      case 'solveTriangular': {
+        const flags = [prim.upper, prim.transposed, prim.unit].map(Number)
+        this.op(opcodes.SOLVE_TRIANGULAR, [type, ...to.shape, ...flags, a, b, to])
+        return
+      }
+      case 'householderProduct':
+        this.op(opcodes.HOUSEHOLDER, [type, ...a.shape, b.shape[1]!, prim.columns, a, b, to])
+        return
+      case 'eigh':
+        this.op(opcodes.EIGH, [dtypeCodes[a.dtype], ...a.shape.slice(1), a, ...outputs])
+        return
+      case 'svd': {
+        const [u, vt, s] = outputs
+        this.op(opcodes.SVD, [dtypeCodes[a.dtype], ...a.shape, a, s, u, vt])
+        return
+      }
+      case 'fft':
+        this.op(opcodes.FFT, [type, ...a.shape.slice(0, 2), prim.sign, a, to])
+        return
       case 'searchsorted': {
         const [batch, extent] = a.shape as [number, number]
         this.op(opcodes.SEARCHSORTED, [

@@ -15,6 +15,8 @@ const places: { readonly [file in WasmFile]: () => URL } = {
   'relaxed-recurrent': () => new URL('./wasm/nabla-relaxed-recurrent.wasm', import.meta.url),
   'simd-wide': () => new URL('./wasm/nabla-simd-wide.wasm', import.meta.url),
   'relaxed-wide': () => new URL('./wasm/nabla-relaxed-wide.wasm', import.meta.url),
+  'simd-linalg': () => new URL('./wasm/nabla-simd-linalg.wasm', import.meta.url),
+  'relaxed-linalg': () => new URL('./wasm/nabla-relaxed-linalg.wasm', import.meta.url),
   'simd-threads': () => new URL('./wasm/nabla-simd-threads.wasm', import.meta.url),
   'relaxed-threads': () => new URL('./wasm/nabla-relaxed-threads.wasm', import.meta.url),
 }

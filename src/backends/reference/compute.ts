@@ -15,6 +15,7 @@ import { type Shape, sizeOf, stridesOf } from '../../core/shape.js'
 import type { Node, Prim, ReduceFn } from '../ir.js'
 import { mapFunction } from './scalar.js'
 import { each, place } from './coordinates.js'
+import { factorize } from './linalg.js'
 import { recurrent, recurrentBack } from './recurrent.js'
 import { windowed } from './windows.js'
 
@@ -318,6 +319,16 @@ function fill(
       }
       return out
     }
+    case 'lu':
+    case 'cholesky':
+    case 'solveTriangular':
+    case 'qr':
+    case 'householderProduct':
+    case 'eigh':
+    case 'svd':
+    case 'fft':
+      out.set(factorize(n, args)[which] ?? [])
+      return out
     case 'searchsorted': {
       const [batch, extent] = inShape(0) as [number, number]
       const m = inShape(1)[1]!
