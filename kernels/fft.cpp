@@ -303,9 +303,9 @@ void fft(const real* x, real* y, int64_t rows, int64_t n, int sign, Pool64 pool)
   real* const kernel = pool.take<real>(2 * m);
   real* const chirp = pool.take<real>(2 * n);
   for (int64_t i = 0; i < 2 * m; i++) b[i] = 0;
-  for (int64_t k = 0; k < n; k++) {
-    // exp(sign pi i k^2 / n), k^2 taken modulo 2n in integers.
-    const int64_t e = (int64_t)((unsigned __int128)k * (unsigned __int128)k % (unsigned __int128)(2 * n));
+  for (int64_t k = 0, e = 0; k < n; k++) {
+    // exp(sign pi i k^2 / n): e is k^2 modulo 2n.
+    if (k) e = (e + 2 * k - 1) % (2 * n);
     const Root f = unit_root(e, 2 * n);
     chirp[2 * k] = (real)f.c, chirp[2 * k + 1] = (real)(sign * f.s);
     const real c = chirp[2 * k], t = -chirp[2 * k + 1];

@@ -1,34 +1,31 @@
 /** Factorizations with their gradients; names and order of the parts are those of torch.linalg. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
-import { type Shape, sizeOf } from '../core/shape.js'
-import { add, cast, div, mul, neg, sub, where } from '../ops/arithmetic.js'
+import { add, cast, div, mul, sub, where } from '../ops/arithmetic.js'
 import { coordinates, sum } from '../ops/broadcast.js'
 import { eq, lt } from '../ops/compare.js'
 import { defineOp, type Grads } from '../ops/define.js'
-import { gather, indexSelect } from '../ops/indexing.js'
+import { gather } from '../ops/indexing.js'
 import { concat } from '../ops/join.js'
 import { abs } from '../ops/functions.js'
 import { matmul, tril, triu } from '../ops/linalg.js'
 import { unsqueeze } from '../ops/movement.js'
 import { argmax } from '../ops/reduce.js'
-import { diagonal, narrow } from '../ops/slice.js'
+import { narrow } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
-import { prim } from '../ops/trace.js'
+import { iota, prim } from '../ops/trace.js'
 import { checked } from './checked.js'
 import { aligned, flat, matrices, outputs, t, unflat, wide } from './matrices.js'
 
 /** Of the last two axes: is this place on the diagonal? */
-export const onDiagonal = (shape: Shape): Tensor => {
-  const square = shape.slice(-2)
-  return eq(coordinates(square, 0), coordinates(square, 1))
-}
+export const onDiagonal = (x: Tensor): Tensor => eq(coordinates(x, -2), coordinates(x, -1))
 const or0 = (ct: Tensor | null, like: Tensor): Tensor => ct ?? mul(like, 0)
 /** B diag(d). */
 const scaled = (b: Tensor, d: Tensor): Tensor => mul(b, unsqueeze(d, -2))
 const skew = (x: Tensor): Tensor => sub(x, t(x))
 /** Vectors in the last axis but one have their largest element positive, so that every backend gives the same ones. */
 function signs(vectors: Tensor): Tensor {
+  if (vectors.size === 0) return cast(eq(sum(vectors, -2, { keepdim: true }), 0), 'float64')
   const at = argmax(abs(vectors), -2, { keepdim: true })
   const largest = gather(vectors, -2, at)
   return where(lt(largest, 0), -1, 1)
@@ -63,13 +60,19 @@ export const solveTri = defineOp({
     return [mul(part, -1), db]
   },
   example: (m) => [
-    [m.of([[2, 0], [1, 4]]), m.of([[2], [9]])],
+    [
+      m.of([
+        [2, 0],
+        [1, 4],
+      ]),
+      m.of([[2], [9]]),
+    ],
     [[1], [2]],
   ],
   samples: (m) => {
     const lower = (...batch: number[]) => {
       const x = m.float([...batch, 3, 3])
-      return add(mul(x, 0.2), mul(cast(onDiagonal([3, 3]), x.dtype), 2))
+      return add(mul(x, 0.2), mul(cast(onDiagonal(x), x.dtype), 2))
     }
     return [
       [lower(), m.float([3, 2])],
@@ -112,7 +115,8 @@ export function solveTriangular(a: Tensor, b: Tensor, options: TriangularOptions
 /** L and, int32, the order of the first leading minor that is not positive definite, or 0. */
 export const choleskyEx = defineOp({
   name: 'choleskyEx',
-  formula: 'A = L Lᵀ,  dA = L⁻ᵀ Φ(Lᵀ dL) L⁻¹ made symmetric, Φ the lower triangle with half of the diagonal',
+  formula:
+    'A = L Lᵀ,  dA = L⁻ᵀ Φ(Lᵀ dL) L⁻¹ made symmetric, Φ the lower triangle with half of the diagonal',
   source: 'https://arxiv.org/abs/1602.07527',
   args: (a: Tensor) => ({ inputs: [matrices('cholesky', a, true)], attrs: {} }),
   forward: ([a]) => {
@@ -122,18 +126,37 @@ export const choleskyEx = defineOp({
   },
   vjp: ([dl], _inputs, [l]): Grads => {
     const low = tril(matmul(t(l!), or0(dl!, l!)))
-    const half = where(onDiagonal(low.shape), mul(low, 0.5), low)
+    const half = where(onDiagonal(low), mul(low, 0.5), low)
     const y = solveTri(l!, half, false, true)
     const s = t(solveTri(l!, t(y), false, true))
     return [mul(add(s, t(s)), 0.5)]
   },
-  example: (m) => [[m.of([[4, 2], [2, 5]])], [[[2, 0], [1, 2]], 0]] as never,
+  example: (m) =>
+    [
+      [
+        m.of([
+          [4, 2],
+          [2, 5],
+        ]),
+      ],
+      [
+        [
+          [2, 0],
+          [1, 2],
+        ],
+        0,
+      ],
+    ] as never,
   samples: (m) => {
     const definite = (...shape: number[]) => {
       const x = m.float(shape)
-      return add(matmul(x, t(x)), cast(onDiagonal(shape), x.dtype))
+      return add(matmul(x, t(x)), cast(onDiagonal(x), x.dtype))
     }
     return [[definite(3, 3)], [definite(2, 4, 4)], [m.float([0, 0])]]
+  },
+  except: {
+    gradient: 'one triangle is read, the gradient is that of symmetric matrices, as in PyTorch',
+    secondGradient: 'as above',
   },
 })
 
@@ -178,12 +201,10 @@ export const luFactorEx = defineOp({
     let grad: Tensor
     if (m === n) grad = phi
     else if (m > n) {
-      // [L1; L2]: what L2 gets goes through U alone.
-      const top = sub(phi, tril(matmul(t(l), dl), -1))
-      const inner = add(tril(matmul(t(narrow(l, -2, 0, k)), narrow(dl, -2, 0, k)), -1), triu(matmul(du, t(u))))
-      const below = narrow(dl, -2, k, m - k)
+      // L = [L1; L2]: what L2 gets goes through U alone.
+      const [top, below] = [narrow(dl, -2, 0, k), narrow(dl, -2, k, m - k)]
       const l2 = narrow(l, -2, k, m - k)
-      void top
+      const inner = add(tril(matmul(t(narrow(l, -2, 0, k)), top), -1), triu(matmul(du, t(u))))
       const s = sub(inner, triu(matmul(t(l2), below)))
       const g1 = solveTri(l1, s, false, true, true)
       const all = concat([g1, below], -2)
@@ -204,44 +225,64 @@ export const luFactorEx = defineOp({
     const right = t(solveTri(u, t(grad), true, false))
     return [permuted(solveTri(l, right, false, true, true), pivots!, m, true)]
   },
-  example: (m) => [[m.of([[1, 2], [4, 4]])], [[[4, 4], [0.25, 1]], [1, 1], 0]] as never,
+  example: (m) =>
+    [
+      [
+        m.of([
+          [1, 2],
+          [4, 4],
+        ]),
+      ],
+      [
+        [
+          [4, 4],
+          [0.25, 1],
+        ],
+        [1, 1],
+        0,
+      ],
+    ] as never,
   samples: (m) => [[m.float([3, 3])], [m.float([2, 4, 3])], [m.float([2, 3])], [m.float([0, 3])]],
 })
 
 function unitLower(lu: Tensor, k: number): Tensor {
   const part = narrow(lu, -1, 0, k)
-  return where(onDiagonal(part.shape), 1, tril(part, -1))
+  return where(onDiagonal(part), 1, tril(part, -1))
 }
 
 /** int32 places of the rows after the exchanges: row i of P A is row places[i] of A. */
 export const permutationOf = defineOp({
   name: 'permutationOf',
-  formula: 'the permutation of row exchanges one after the other',
+  formula: 'the permutation that row exchanges make one after the other',
   args: (pivots: Tensor, m: number) => ({ inputs: [pivots], attrs: { m } }),
   differentiable: false,
   forward: ([pivots], { m }) => {
     const k = pivots!.shape.at(-1)!
-    const batch = pivots!.shape.slice(0, -1)
-    let order = add(mul(narrow(pivots!, -1, 0, Math.min(1, k)), 0), coordinates([...batch, m], batch.length))
-    if (k === 0) order = coordinates([...batch, m], batch.length)
-    const place = coordinates([m], 0)
+    const start = iota([...pivots!.shape.slice(0, -1), m], pivots!.rank - 1)
+    let order = start
     for (let i = 0; i < k; i++) {
       const p = narrow(pivots!, -1, i, 1)
       const here = narrow(order, -1, i, 1)
       const there = gather(order, -1, p)
-      order = where(eq(place, i), there, where(eq(place, p), here, order))
+      order = where(eq(start, i), there, where(eq(start, p), here, order))
     }
     return order
   },
-  example: (m) => [[m.int([2], 1, 1), 3], [1, 0, 2]] as never,
-  samples: (m) => [[m.int([2], 1, 1), 3]],
+  example: (m) => [
+    [m.of([1, 1], 'int32'), 3],
+    [1, 0, 2],
+  ],
+  samples: (m) => [[m.of([1, 1], 'int32'), 3]],
 })
 
+/** P as a matrix, for row exchanges: a product with it is exact. */
+const permutationMatrix = (pivots: Tensor, m: number, like: Tensor): Tensor => {
+  const order = permutationOf(pivots, m)
+  return cast(eq(unsqueeze(order, -1), unsqueeze(coordinates(order, -1), -2)), like.dtype)
+}
 /** P B, or Pᵀ B, for the row exchanges of an LU factorization. */
 export function permuted(b: Tensor, pivots: Tensor, m: number, inverse = false): Tensor {
-  const order = permutationOf(pivots, m)
-  // One where row j of the result is row order[j] of b; a product of it is exact.
-  const p = cast(eq(unsqueeze(order, -1), coordinates([m], 0)), b.dtype)
+  const p = permutationMatrix(pivots, m, b)
   return matmul(inverse ? t(p) : p, b)
 }
 
@@ -267,9 +308,11 @@ export function lu(a: Tensor): [p: Tensor, l: Tensor, u: Tensor] {
   return unpack(packed!, pivots!, m, Math.min(m, n))
 }
 function unpack(packed: Tensor, pivots: Tensor, m: number, k: number): [Tensor, Tensor, Tensor] {
-  const order = permutationOf(pivots, m)
-  const p = t(cast(eq(unsqueeze(order, -1), coordinates([m], 0)), packed.dtype))
-  return [p, unitLower(packed, k), triu(narrow(packed, -2, 0, k))]
+  return [
+    t(permutationMatrix(pivots, m, packed)),
+    unitLower(packed, k),
+    triu(narrow(packed, -2, 0, k)),
+  ]
 }
 /** The same from what `luFactor` gives. @example linalg.luUnpack(...linalg.luFactor(tensor([[1, 2], [4, 4]])))[1] // [[1, 0], [0.25, 1]] */
 export function luUnpack(packed: Tensor, pivots: Tensor): [p: Tensor, l: Tensor, u: Tensor] {
@@ -303,7 +346,10 @@ const reflected = defineOp({
     const product = prim({ op: 'householderProduct', columns: count }, [x, flat(tau!, 1).x])
     return unflat(product, batch)
   },
-  example: (m) => [[m.of([[-5], [0.5]]), m.of([1.6]), 1], [[-0.6], [-0.8]]],
+  example: (m) => [
+    [m.of([[-5], [0.5]]), m.of([1.6]), 1],
+    [[-0.6], [-0.8]],
+  ],
   samples: (m) => [[m.float([3, 2]), m.float([2]), 2]],
 })
 
@@ -333,7 +379,7 @@ const qrParts = defineOp({
       })
     const square = (q: Tensor, r: Tensor, dq: Tensor, dr: Tensor) => {
       const mm = tril(sub(matmul(r, t(dr)), matmul(t(dq), q)))
-      const sym = sub(add(mm, t(mm)), where(onDiagonal(mm.shape), mm, 0))
+      const sym = sub(add(mm, t(mm)), where(onDiagonal(mm), mm, 0))
       return t(solveTri(r, t(add(dq, matmul(q, sym))), true, false))
     }
     const [gq, gr] = [or0(dq!, q!), or0(dr!, r!)]
@@ -344,8 +390,31 @@ const qrParts = defineOp({
     const gx = square(q!, u, add(gq, matmul(y, t(gv))), gu)
     return [concat([gx, matmul(q!, gv)], -1)]
   },
-  example: (m) => [[m.of([[3, 1], [4, 2]])], [[[-0.6, -0.8], [-0.8, 0.6]], [[-5, -2.2], [0, 0.4]]]] as never,
-  samples: (m) => [[m.float([4, 3])], [m.float([2, 3, 3])], [m.float([2, 3])], [m.float([3, 3]), true]],
+  example: (m) =>
+    [
+      [
+        m.of([
+          [3, 1],
+          [4, 2],
+        ]),
+      ],
+      [
+        [
+          [-0.6, -0.8],
+          [-0.8, 0.6],
+        ],
+        [
+          [-5, -2.2],
+          [0, 0.4],
+        ],
+      ],
+    ] as never,
+  samples: (m) => [
+    [m.float([4, 3])],
+    [m.float([2, 3, 3])],
+    [m.float([2, 3])],
+    [m.float([3, 3]), true],
+  ],
 })
 
 /**
@@ -360,9 +429,13 @@ export function qr(
   a: Tensor,
   options: { mode?: 'reduced' | 'complete' | 'r' } = {},
 ): [q: Tensor, r: Tensor] {
-  const { mode = 'reduced' } = readOptions<{ mode?: 'reduced' | 'complete' | 'r' }>('qr', [options], {
-    mode: kinds.text,
-  })
+  const { mode = 'reduced' } = readOptions<{ mode?: 'reduced' | 'complete' | 'r' }>(
+    'qr',
+    [options],
+    {
+      mode: kinds.text,
+    },
+  )
   if (!['reduced', 'complete', 'r'].includes(mode))
     throw new ValueError({ op: 'qr', rule: "mode is 'reduced', 'complete' or 'r'", got: `${mode}` })
   if (mode === 'r') {
@@ -390,10 +463,10 @@ export function householderProduct(a: Tensor, tau: Tensor): Tensor {
     })
   if (!a.requiresGrad && !tau.requiresGrad) return reflected(a, tau, n)
   // With a gradient: one reflection after the other.
-  let q: Tensor = cast(eq(coordinates([m, n], 0), coordinates([m, n], 1)), a.dtype)
+  let q: Tensor = cast(onDiagonal(a), a.dtype)
   for (let i = k - 1; i >= 0; i--) {
     const column = narrow(a, -1, i, 1)
-    const place = coordinates([m, 1], 0)
+    const place = coordinates(column, -2)
     const v = where(lt(place, i), 0, where(eq(place, i), 1, column))
     const factor = unsqueeze(narrow(tau, -1, i, 1), -1)
     q = sub(q, mul(factor, matmul(v, matmul(t(v), q))))
@@ -416,13 +489,28 @@ const eighParts = defineOp({
     let inner: Tensor | null = null
     if (dv) {
       const gap = sub(unsqueeze(w!, -2), unsqueeze(w!, -1))
-      inner = div(matmul(t(v!), dv), where(onDiagonal(gap.shape), 1, gap))
-      inner = where(onDiagonal(gap.shape), dw ? unsqueeze(dw, -2) : 0, inner)
+      inner = div(matmul(t(v!), dv), where(onDiagonal(gap), 1, gap))
+      inner = where(onDiagonal(gap), dw ? unsqueeze(dw, -2) : 0, inner)
       return [matmul(v!, matmul(inner, t(v!)))]
     }
     return [matmul(scaled(v!, or0(dw!, w!)), t(v!))]
   },
-  example: (m) => [[m.of([[2, 1], [1, 2]])], [[1, 3], [[Math.SQRT1_2, Math.SQRT1_2], [-Math.SQRT1_2, Math.SQRT1_2]]]] as never,
+  example: (m) =>
+    [
+      [
+        m.of([
+          [2, 1],
+          [1, 2],
+        ]),
+      ],
+      [
+        [1, 3],
+        [
+          [Math.SQRT1_2, Math.SQRT1_2],
+          [-Math.SQRT1_2, Math.SQRT1_2],
+        ],
+      ],
+    ] as never,
   samples: (m) => {
     const symmetric = (...shape: number[]) => {
       const x = m.float(shape)
@@ -430,7 +518,10 @@ const eighParts = defineOp({
     }
     return [[symmetric(3, 3)], [symmetric(2, 4, 4)], [m.float([0, 0])]]
   },
-  except: { secondGradient: 'only one triangle is read; the law moves single elements' },
+  except: {
+    gradient: 'one triangle is read, the gradient is that of symmetric matrices, as in PyTorch',
+    secondGradient: 'as above',
+  },
 })
 
 const ofTriangle = (a: Tensor, uplo: 'L' | 'U' = 'L'): Tensor => {
@@ -454,7 +545,8 @@ export const eigvalsh = (a: Tensor, UPLO: 'L' | 'U' = 'L'): Tensor => eigh(a, UP
 /** U, the singular values and Vᵀ, reduced, of matrices with at least as many rows as columns; computed in float64. */
 const svdTall = defineOp({
   name: 'svdTall',
-  formula: 'A = U diag(s) Vᵀ,  dA = U [(skew(Uᵀ dU)/E) S + S (skew(Vᵀ dV)/E) + diag ds] Vᵀ + …,  Eᵢⱼ = sⱼ² − sᵢ²',
+  formula:
+    'A = U diag(s) Vᵀ,  dA = U [(skew(Uᵀ dU)/E) S + S (skew(Vᵀ dV)/E) + diag ds] Vᵀ + …,  Eᵢⱼ = sⱼ² − sᵢ²',
   source: 'https://j-towns.github.io/papers/svd-derivative.pdf',
   args: (a: Tensor) => ({ inputs: [matrices('svd', a)], attrs: {} }),
   forward: ([a]) => {
@@ -469,8 +561,8 @@ const svdTall = defineOp({
     const [m, n] = a!.shape.slice(-2) as [number, number]
     const s2 = mul(s!, s!)
     const gap = sub(unsqueeze(s2, -2), unsqueeze(s2, -1))
-    const e = where(onDiagonal(gap.shape), 1, gap)
-    let inner = where(onDiagonal(gap.shape), unsqueeze(or0(ds!, s!), -2), 0)
+    const e = where(onDiagonal(gap), 1, gap)
+    let inner = where(onDiagonal(gap), unsqueeze(or0(ds!, s!), -2), 0)
     if (du) inner = add(inner, scaled(div(skew(matmul(t(u!), du)), e), s!))
     if (dvt) inner = add(inner, mul(unsqueeze(s!, -1), div(skew(matmul(vt!, t(dvt))), e)))
     let grad = matmul(u!, matmul(inner, vt!))
@@ -480,7 +572,28 @@ const svdTall = defineOp({
     }
     return [grad]
   },
-  example: (m) => [[m.of([[0, 2], [1, 0], [0, 0]])], [[[1, 0], [0, 1], [0, 0]], [2, 1], [[0, 1], [1, 0]]]] as never,
+  example: (m) =>
+    [
+      [
+        m.of([
+          [0, 2],
+          [1, 0],
+          [0, 0],
+        ]),
+      ],
+      [
+        [
+          [1, 0],
+          [0, 1],
+          [0, 0],
+        ],
+        [2, 1],
+        [
+          [0, 1],
+          [1, 0],
+        ],
+      ],
+    ] as never,
   samples: (m) => [[m.float([3, 3])], [m.float([2, 4, 3])], [m.float([3, 0])]],
 })
 
@@ -511,9 +624,18 @@ const completeBasis = defineOp({
   args: (q: Tensor) => ({ inputs: [q], attrs: {} }),
   forward: ([q]) => completed(q!),
   vjp: (ct, [q]): Grads => [narrow(ct, -1, 0, q!.shape.at(-1)!)],
-  example: (m) => [[m.of([[0], [1]])], [[0, -1], [1, 0]]],
+  example: (m) => [
+    [m.of([[0], [1]])],
+    [
+      [0, 1],
+      [1, 0],
+    ],
+  ],
   samples: (m) => [[m.of([[0], [1]])]],
-  except: { gradient: 'the added columns depend on Q and have no gradient, as in PyTorch', secondGradient: 'as above' },
+  except: {
+    gradient: 'the added columns depend on Q and have no gradient, as in PyTorch',
+    secondGradient: 'as above',
+  },
 })
 
 /**
@@ -535,5 +657,3 @@ export function svd(
 }
 /** The singular values alone, descending. @example linalg.svdvals(tensor([[0, 2], [1, 0]])) // [2, 1] */
 export const svdvals = (a: Tensor): Tensor => svdReduced(a)[1]
-
-export { diagonal, indexSelect, neg, sizeOf, sum }

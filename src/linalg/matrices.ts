@@ -50,10 +50,7 @@ export const wide = (x: Tensor): Tensor => (x.dtype === 'float64' ? x : cast(x, 
 /** Matrices and right-hand sides under the batch axes that they broadcast to. */
 export function aligned(op: string, a: Tensor, b: Tensor): [Tensor, Tensor] {
   const batch = broadcastShapes(op, a.shape.slice(0, -2), b.shape.slice(0, -2))
-  return [
-    expand(a, [...batch, ...a.shape.slice(-2)]),
-    expand(b, [...batch, ...b.shape.slice(-2)]),
-  ]
+  return [expand(a, [...batch, ...a.shape.slice(-2)]), expand(b, [...batch, ...b.shape.slice(-2)])]
 }
 
 /** Transposed matrices. */
