@@ -22,6 +22,14 @@ export const opcodes = {
   SUM_POOL_INPUT: 19,
   RECURRENT: 20,
   RECURRENT_BACK: 21,
+  LU: 22,
+  CHOLESKY: 23,
+  SOLVE_TRIANGULAR: 24,
+  QR: 25,
+  HOUSEHOLDER: 26,
+  EIGH: 27,
+  SVD: 28,
+  FFT: 29,
 } as const
 
 /** Instructions of fused kernels. */
