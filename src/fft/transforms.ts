@@ -2,11 +2,9 @@
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
 import { normAxis, sizeOf } from '../core/shape.js'
-import { add, mul, sub, where } from '../ops/arithmetic.js'
-import { coordinates, permute, reshape } from '../ops/broadcast.js'
-import { eq } from '../ops/compare.js'
+import { mul } from '../ops/arithmetic.js'
+import { permute, reshape } from '../ops/broadcast.js'
 import { defineOp, type Grads, operand, type TensorLike } from '../ops/define.js'
-import { cos, sin } from '../ops/functions.js'
 import { concat, pad, stack } from '../ops/join.js'
 import { flip } from '../ops/movement.js'
 import { narrow } from '../ops/slice.js'
@@ -94,11 +92,6 @@ const imag2 = (x: Tensor): Tensor => narrow(x, -1, 1, 1)
 export const real = (x: Tensor): Tensor => reshape(real2(x), x.shape.slice(0, -1))
 /** The imaginary parts of pairs. @example fft.imag(tensor([[1, 2]])) // [2] */
 export const imag = (x: Tensor): Tensor => reshape(imag2(x), x.shape.slice(0, -1))
-const timesPairs = (x: Tensor, c: Tensor, s: Tensor): Tensor => {
-  const [a, b] = [real2(x), imag2(x)]
-  return concat([sub(mul(a, c), mul(b, s)), add(mul(a, s), mul(b, c))], -1)
-}
-
 /** The factor of a transform of n elements. */
 function factor(op: string, norm: FftNorm | undefined, n: number, inverse: boolean): number {
   const name = norm ?? 'backward'
@@ -154,46 +147,21 @@ export const fft = (x: Tensor, options: FftOptions = {}): Tensor =>
 export const ifft = (x: Tensor, options: FftOptions = {}): Tensor =>
   one('ifft', pairs('ifft', x), readOptions<FftOptions>('ifft', [options], oneKinds), true)
 
-/** cos and sin of 2π k/n for k places of an axis, as columns beside pairs. */
-function turns(like: Tensor, n: number): [c: Tensor, s: Tensor] {
-  const k = mul(coordinates(real2(like), -2), (2 * Math.PI) / n).to(like.dtype)
-  return [cos(k), sin(k)]
-}
-
 function realForward(op: string, x: Tensor, n: number): Tensor {
   const y = fit(op, x, x.rank - 1, n)
-  if (n % 2 || n < 2) return narrow(dft(complex(y), -1), -2, 0, Math.floor(n / 2) + 1)
-  // Two neighbours as one complex number: half the length, then taken apart.
-  const m = n / 2
-  const z = dft(reshape(y, [...y.shape.slice(0, -1), m, 2]), -1)
-  const whole = concat([z, narrow(z, -2, 0, 1)], -2)
-  const mirror = conj(flip(whole, -2))
-  const [even, odd] = [add(whole, mirror), sub(whole, mirror)]
-  // −i exp(−2πi k/n) (c, −s): re·c − ..., written out.
-  const [c, s] = turns(whole, n)
-  const turned = timesPairs(odd, mul(s, -1), mul(c, -1))
-  return mul(add(even, turned), 0.5)
+  return narrow(dft(complex(y), -1), -2, 0, Math.floor(n / 2) + 1)
 }
+/** Of the first n/2 + 1 pairs; the imaginary parts of frequency 0 and, where n is even, of the last one do not count. */
 function realInverse(op: string, x: Tensor, n: number): Tensor {
   const half = Math.floor(n / 2) + 1
   const y = fit(op, x, x.rank - 2, half)
-  if (n % 2 || n < 2) {
-    const rest = conj(flip(narrow(y, -2, 1, n - half), -2))
-    const first = concat([mul(imagZero(narrow(y, -2, 0, 1)), 1), narrow(y, -2, 1, half - 1)], -2)
-    return mul(real(dft(concat([first, rest], -2), 1)), 1 / n)
-  }
-  const m = n / 2
-  const k = coordinates(real2(y), -2)
-  const lone = where(eq(k, 0), true, eq(k, m))
-  const clean = concat([real2(y), where(lone, 0, imag2(y))], -1)
-  const [a, b] = [narrow(clean, -2, 0, m), conj(flip(narrow(clean, -2, 1, m), -2))]
-  const [c, s] = turns(a, n)
-  // i exp(2πi k/n).
-  const turned = timesPairs(sub(a, b), mul(s, -1), c)
-  const z = dft(add(a, b).add(turned), 1)
-  return mul(reshape(z, [...z.shape.slice(0, -2), n]), 0.5 / m)
+  const alone = (t: Tensor) => concat([real2(t), mul(imag2(t), 0)], -1)
+  const between = narrow(y, -2, 1, n - half)
+  const parts = [alone(narrow(y, -2, 0, 1)), between]
+  if (n % 2 === 0) parts.push(alone(narrow(y, -2, half - 1, 1)))
+  const whole = concat([...parts, conj(flip(between, -2))], -2)
+  return mul(real(dft(whole, 1)), 1 / n)
 }
-const imagZero = (x: Tensor): Tensor => concat([real2(x), mul(imag2(x), 0)], -1)
 
 function oneReal(op: string, x: Tensor, o: FftOptions): Tensor {
   const t = operand(op, x, true)

@@ -15,7 +15,7 @@ import { narrow } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
 import { iota, prim } from '../ops/trace.js'
 import { checked } from './checked.js'
-import { aligned, flat, matrices, outputs, t, unflat, wide } from './matrices.js'
+import { aligned, flat, matrices, noFault, outputs, t, unflat, wide } from './matrices.js'
 
 /** Of the last two axes: is this place on the diagonal? */
 export const onDiagonal = (x: Tensor): Tensor => eq(coordinates(x, -2), coordinates(x, -1))
@@ -120,6 +120,7 @@ export const choleskyEx = defineOp({
   source: 'https://arxiv.org/abs/1602.07527',
   args: (a: Tensor) => ({ inputs: [matrices('cholesky', a, true)], attrs: {} }),
   forward: ([a]) => {
+    if (a!.size === 0) return [mul(a!, 1), noFault(a!)] as const
     const { x, batch } = flat(a!)
     const [l, info] = outputs({ op: 'cholesky' }, [x], 2, batch)
     return [l!, info!] as const
@@ -178,6 +179,12 @@ export function cholesky(a: Tensor, options: { upper?: boolean } = {}): Tensor {
   return upper ? t(sound) : sound
 }
 
+/** No row exchanges: (..., min(m, n)) of matrices without elements. */
+function noPivots(a: Tensor): Tensor {
+  const [m, n] = a.shape.slice(-2) as [number, number]
+  return cast(m < n ? sum(a, -1) : sum(a, -2), 'int32')
+}
+
 /** L and U in one matrix, int32 row exchanges (from 0), int32 number of the first pivot that is 0, or 0. */
 export const luFactorEx = defineOp({
   name: 'luFactorEx',
@@ -185,6 +192,7 @@ export const luFactorEx = defineOp({
   source: 'https://pytorch.org/docs/stable/generated/torch.linalg.lu_factor.html',
   args: (a: Tensor) => ({ inputs: [matrices('luFactor', a)], attrs: {} }),
   forward: ([a]) => {
+    if (a!.size === 0) return [mul(a!, 1), noPivots(a!), noFault(a!)] as const
     const { x, batch } = flat(a!)
     const [lu, pivots, info] = outputs({ op: 'lu' }, [x], 3, batch)
     return [lu!, pivots!, info!] as const
@@ -477,11 +485,12 @@ export function householderProduct(a: Tensor, tau: Tensor): Tensor {
 /** Values and vectors of symmetric matrices, of which the lower triangle is read; computed in float64. */
 const eighParts = defineOp({
   name: 'eighParts',
-  formula: 'A = V diag(w) Vᵀ,  dA = V (diag(dw) + (Vᵀ dV) / (wⱼ − wᵢ)) Vᵀ',
+  formula: 'A = V diag(w) Vᵀ,  dA = V (diag(dw) + skew(Vᵀ dV)/2(wⱼ − wᵢ)) Vᵀ',
   source: 'https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html',
-  args: (a: Tensor) => ({ inputs: [matrices('eigh', a, true)], attrs: {} }),
-  forward: ([a]) => {
-    const { x, batch } = flat(a!)
+  args: (a: Tensor, upper = false) => ({ inputs: [matrices('eigh', a, true)], attrs: { upper } }),
+  forward: ([a], { upper }) => {
+    if (a!.size === 0) return [sum(a!, -1), mul(a!, 1)] as const
+    const { x, batch } = flat(upper ? t(a!) : a!)
     const [w, v] = outputs({ op: 'eigh' }, [wide(x)], 2, batch)
     return [cast(w!, a!.dtype), cast(mul(v!, cast(signs(v!), 'float64')), a!.dtype)] as const
   },
@@ -489,7 +498,9 @@ const eighParts = defineOp({
     let inner: Tensor | null = null
     if (dv) {
       const gap = sub(unsqueeze(w!, -2), unsqueeze(w!, -1))
-      inner = div(matmul(t(v!), dv), where(onDiagonal(gap), 1, gap))
+      // What turns vectors into each other is skew.
+      const turn = mul(skew(matmul(t(v!), dv)), 0.5)
+      inner = div(turn, where(onDiagonal(gap), 1, gap))
       inner = where(onDiagonal(gap), dw ? unsqueeze(dw, -2) : 0, inner)
       return [matmul(v!, matmul(inner, t(v!)))]
     }
@@ -524,11 +535,6 @@ const eighParts = defineOp({
   },
 })
 
-const ofTriangle = (a: Tensor, uplo: 'L' | 'U' = 'L'): Tensor => {
-  if (uplo !== 'L' && uplo !== 'U')
-    throw new ValueError({ op: 'eigh', rule: "UPLO is 'L' or 'U'", got: `${uplo}` })
-  return uplo === 'U' ? t(a) : a
-}
 /**
  * `[w, V]`: eigenvalues, ascending, and eigenvectors (columns) of symmetric matrices. One triangle is read, the lower
  * one unless UPLO is 'U'. A vector's sign is such that its largest element is positive.
@@ -536,7 +542,9 @@ const ofTriangle = (a: Tensor, uplo: 'L' | 'U' = 'L'): Tensor => {
  * @example linalg.eigh(tensor([[2, 1], [1, 2]]))[0] // [1, 3]
  */
 export function eigh(a: Tensor, UPLO: 'L' | 'U' = 'L'): [w: Tensor, v: Tensor] {
-  const [w, v] = eighParts(ofTriangle(matrices('eigh', a, true), UPLO))
+  if (UPLO !== 'L' && UPLO !== 'U')
+    throw new ValueError({ op: 'eigh', rule: "UPLO is 'L' or 'U'", got: `${UPLO}` })
+  const [w, v] = eighParts(a, UPLO === 'U')
   return [w!, v!]
 }
 /** The eigenvalues alone. @example linalg.eigvalsh(tensor([[2, 1], [1, 2]])) // [1, 3] */
@@ -550,6 +558,12 @@ const svdTall = defineOp({
   source: 'https://j-towns.github.io/papers/svd-derivative.pdf',
   args: (a: Tensor) => ({ inputs: [matrices('svd', a)], attrs: {} }),
   forward: ([a]) => {
+    if (a!.size === 0) {
+      const [, n] = a!.shape.slice(-2) as [number, number]
+      const square = matmul(t(a!), a!)
+      const vt = n === 0 ? square : add(mul(square, 0), cast(onDiagonal(square), a!.dtype))
+      return [mul(a!, 1), sum(a!, -2), vt] as const
+    }
     const { x, batch } = flat(a!)
     const [u, vt, s] = outputs({ op: 'svd' }, [wide(x)], 3, batch)
     const turn = cast(signs(t(vt!)), 'float64')

@@ -3,7 +3,7 @@ import { DTypeError, ShapeError } from '../core/errors.js'
 import { isFloat } from '../core/dtype.js'
 import { broadcastShapes, type Shape, show, sizeOf } from '../core/shape.js'
 import { cast } from '../ops/arithmetic.js'
-import { expand, reshape, swap } from '../ops/broadcast.js'
+import { expand, reshape, sum, swap } from '../ops/broadcast.js'
 import { operand, type TensorLike } from '../ops/define.js'
 import type { Tensor } from '../ops/tensor.js'
 import { prim } from '../ops/trace.js'
@@ -43,6 +43,9 @@ export function outputs(p: Prim, inputs: readonly Tensor[], count: number, batch
     unflat(index === 0 ? first : prim({ op: 'output', index }, [first]), batch),
   )
 }
+
+/** What a factorization of matrices without elements says of itself: 0 for each. */
+export const noFault = (x: Tensor): Tensor => cast(sum(x, [-2, -1]), 'int32')
 
 /** In float64, for what is computed in that alone. */
 export const wide = (x: Tensor): Tensor => (x.dtype === 'float64' ? x : cast(x, 'float64'))

@@ -339,10 +339,15 @@ export function matrixRank(a: Tensor, options: PinvOptions = {}): Tensor {
 export interface LstsqOptions {
   /** Singular values at most this times the largest count as 0; eps max(m, n) unless given. */
   rcond?: number
+  /**
+   * What is told beside the solution, as PyTorch's drivers do: 'gelsy' (the default) the rank, 'gelsd' and 'gelss' the rank,
+   * the singular values and the residuals, 'gels' the residuals. The solution is the same.
+   */
+  driver?: 'gelsy' | 'gels' | 'gelsd' | 'gelss'
 }
 /**
  * The least-squares solution of A X = B, of least norm where there are many: `[solution, residuals, rank, singularValues]`.
- * residuals (sums of squares) is empty unless every matrix has full column rank and more rows than columns.
+ * What the driver does not tell is empty; residuals (sums of squares) are there where there are more rows than columns.
  * https://pytorch.org/docs/stable/generated/torch.linalg.lstsq.html
  * @example linalg.lstsq(tensor([[1, 0], [0, 1], [0, 0]]), tensor([[1], [2], [3]]))[0] // [[1], [2]]
  */
@@ -351,7 +356,16 @@ export function lstsq(
   b: Tensor,
   options: LstsqOptions = {},
 ): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor] {
-  const { rcond } = readOptions<LstsqOptions>('lstsq', [options], { rcond: kinds.number })
+  const { rcond, driver = 'gelsy' } = readOptions<LstsqOptions>('lstsq', [options], {
+    rcond: kinds.number,
+    driver: kinds.text,
+  })
+  if (!['gelsy', 'gels', 'gelsd', 'gelss'].includes(driver))
+    throw new ValueError({
+      op: 'lstsq',
+      rule: "the driver is 'gelsy', 'gels', 'gelsd' or 'gelss'",
+      got: `${driver}`,
+    })
   const [m, n] = matrices('lstsq', a).shape.slice(-2) as [number, number]
   const vectors = isVectors(a, b)
   const y = vectors ? unsqueeze(b, -1) : b
@@ -359,10 +373,18 @@ export function lstsq(
   const rtol = rcond ?? Math.max(m, n) * epsOf(a)
   const s = svdReduced(x.detach())[1]
   const solution = matmul(pinv(x, { rtol }), z)
-  const rank = sum(cast(gt(s, bound(x, s, { rtol })), 'int32'), -1)
+  const none = narrow(reshape(s, [-1]), 0, 0, 0)
+  const counted = sum(cast(gt(s, bound(x, s, { rtol })), 'int32'), -1)
+  const rank = driver === 'gels' ? cast(none, 'int32') : counted
   const off = sub(matmul(x, solution), z)
-  const residuals = m > n ? sum(mul(off, off), -2) : mul(narrow(reshape(s, [-1]), 0, 0, 0), 1)
-  return [vectors ? reshape(solution, solution.shape.slice(0, -1)) : solution, residuals, rank, s]
+  const residuals = m > n && driver !== 'gelsy' ? sum(mul(off, off), -2) : none
+  const told = driver === 'gelsd' || driver === 'gelss'
+  return [
+    vectors ? reshape(solution, solution.shape.slice(0, -1)) : solution,
+    residuals,
+    rank,
+    told ? s : none,
+  ]
 }
 
 /**
@@ -456,7 +478,8 @@ export function tensorinv(a: Tensor, ind = 2): Tensor {
  * Powers 0, 1, ... of each element as columns. https://pytorch.org/docs/stable/generated/torch.linalg.vander.html
  * @example linalg.vander(tensor([2, 3])) // [[1, 2], [1, 3]]
  */
-export function vander(x: Tensor, options: { N?: number } = {}): Tensor {
+export function vander(values: Tensor, options: { N?: number } = {}): Tensor {
+  const x = values.rank === 0 ? unsqueeze(values, 0) : values
   const { N = x.shape.at(-1)! } = readOptions<{ N?: number }>('vander', [options], {
     N: kinds.count,
   })

@@ -153,7 +153,7 @@ class Writer {
         return
       }
       case 'cholesky':
-        this.op(opcodes.CHOLESKY, [dtypeCodes[a.dtype], ...a.shape.slice(1), a, ...outputs])
+        this.op(opcodes.CHOLESKY, [dtypeCodes[a.dtype], ...a.shape.slice(0, 2), a, ...outputs])
         return
       case 'solveTriangular': {
         const flags = [prim.upper, prim.transposed, prim.unit].map(Number)
@@ -164,7 +164,7 @@ class Writer {
         this.op(opcodes.HOUSEHOLDER, [type, ...a.shape, b.shape[1]!, prim.columns, a, b, to])
         return
       case 'eigh':
-        this.op(opcodes.EIGH, [dtypeCodes[a.dtype], ...a.shape.slice(1), a, ...outputs])
+        this.op(opcodes.EIGH, [dtypeCodes[a.dtype], ...a.shape.slice(0, 2), a, ...outputs])
         return
       case 'svd': {
         const [u, vt, s] = outputs

@@ -181,7 +181,7 @@ class Lowering {
   private changed(into: number): Block {
     const { prim, dtype, shape } = this.graph.inputs[into]!
     const { index, length, offset, strides } = prim as Extract<Prim, { op: 'input' }>
-    if (!injective(shape, strides))
+    if (sizeOf(shape) > 0 && !injective(shape, strides))
       throw new BackendError({
         op: 'compile',
         rule: 'every element of a tensor that is changed in place must have a place of its own',
