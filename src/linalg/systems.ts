@@ -220,12 +220,41 @@ export function logdet(a: Tensor): Tensor {
   return where(eq(s, -1), Number.NaN, l)
 }
 
-/** X of A X = B from the Cholesky factor of A. @example linalg.choleskySolve(tensor([[4]]), tensor([[2]])) // [[1]] */
+/** X of L Lᵀ X = B (Uᵀ U X = B); the other triangle of the factor is not read, but has PyTorch's gradient. */
+const bothFactors = defineOp({
+  name: 'bothFactors',
+  formula: 'L Lᵀ X = B,  dB = A⁻¹ dX,  dL = −(dB Xᵀ + X dBᵀ) L',
+  args: (l: Tensor, b: Tensor, upper = false) => ({
+    inputs: aligned(
+      'choleskySolve',
+      matrices('choleskySolve', l, true),
+      matrices('choleskySolve', b),
+    ),
+    attrs: { upper },
+  }),
+  forward: ([l, b], { upper }) => solveTri(l!, solveTri(l!, b!, upper, upper), upper, !upper),
+  vjp: (ct, [l], x, { upper }): Grads => {
+    const db = bothFactors(l!, ct, upper)
+    const da = matmul(db, t(x))
+    const both = mul(add(da, t(da)), -1)
+    return [upper ? matmul(l!, both) : matmul(both, l!), db]
+  },
+  example: (m) => [[m.of([[2]]), m.of([[8]])], [[2]]],
+  samples: (m) => {
+    const x = m.float([3, 3])
+    return [[add(mul(x, 0.2), mul(identity(x), 2)), m.float([3, 2])]]
+  },
+  except: {
+    gradient: 'the gradient is that of both factors whole, as in PyTorch',
+    secondGradient: 'as above',
+  },
+})
+/** X of A X = B from the Cholesky factor of A. @example linalg.choleskySolve(tensor([[8]]), tensor([[2]])) // [[2]] */
 export function choleskySolve(b: Tensor, l: Tensor, options: { upper?: boolean } = {}): Tensor {
   const { upper = false } = readOptions<{ upper?: boolean }>('choleskySolve', [options], {
     upper: kinds.flag,
   })
-  return solveTri(l, solveTri(l, b, upper, upper), upper, !upper)
+  return bothFactors(l, b, upper)
 }
 /** The inverse of A from its Cholesky factor. @example linalg.choleskyInverse(tensor([[2]])) // [[0.25]] */
 export const choleskyInverse = (l: Tensor, options: { upper?: boolean } = {}): Tensor =>
