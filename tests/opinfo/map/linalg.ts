@@ -39,12 +39,18 @@ export const linalgMap: Family = {
   geqrf: on('input', (a) => linalg.geqrf(a.input), { noGrads: 'PyTorch has none' }),
   'linalg.cond': on('input p', (a) => linalg.cond(a.input, a.p ?? 2)),
   'linalg.det': on('input', (a) => linalg.det(a.input)),
+  'linalg.det:singular': on('input', (a) => linalg.det(a.input), {
+    noSecond: 'at singular matrices it depends on how a pivot of 0 is moved (0003)',
+  }),
   'linalg.eigh': on('input UPLO', (a) => {
     const [w, v] = linalg.eigh(a.input, a.UPLO)
     return [w, v.abs()]
   }),
   'linalg.eigvalsh': on('input UPLO', (a) => linalg.eigvalsh(a.input, a.UPLO)),
-  'linalg.householder_product': on('input tau', (a) => linalg.householderProduct(a.input, a.tau)),
+  'linalg.householder_product': on('input tau', (a) => linalg.householderProduct(a.input, a.tau), {
+    noSecond:
+      'the samples are no reflections, and float32 loses the digits of their second derivatives',
+  }),
   'linalg.inv': on('input', (a) => linalg.inv(a.input)),
   'linalg.inv_ex': on('input check_errors', (a) => {
     void a.check_errors
@@ -83,6 +89,11 @@ export const linalgMap: Family = {
     }),
   ),
   'linalg.norm': on('input ord dim keepdim dtype', (a) => linalg.norm(a.input, order(a), norms(a))),
+  'linalg.norm:subgradients_at_zero': on(
+    'input ord dim keepdim dtype',
+    (a) => linalg.norm(a.input, order(a), norms(a)),
+    { noSecond: 'at 0 PyTorch gives NaN, nabla 0 (0003)' },
+  ),
   'linalg.pinv': on('input rcond hermitian atol rtol', (a) => linalg.pinv(a.input, cuts(a))),
   'linalg.qr': on('input mode', (a) => linalg.qr(a.input, { mode: a.mode })),
   'linalg.slogdet': on('input', (a) => linalg.slogdet(a.input)),
