@@ -1,5 +1,6 @@
 /** How each primitive computes many examples at once: the first axis of a batched operand counts the examples. */
 import type { Node, Prim, View } from '../backends/ir.js'
+import { outputsOf } from '../backends/prims.js'
 import { TraceError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
 import { add, mul } from '../ops/arithmetic.js'
@@ -77,6 +78,19 @@ const asRows =
     const made =
       (p as Prim).op === 'maxPool' ? [first, prim({ op: 'output', index: 1 }, [first])] : [first]
     return made.map((t) => reshape(t, [size, ...n.shape]))
+  }
+
+/** Examples as more of axis 0, for what works on stacks of matrices or rows, with all its outputs. */
+const asStack =
+  <K extends Op>(): Rule<K> =>
+  (p, xs, size, n) => {
+    const first = prim(
+      p,
+      all(xs, size).map((t) => joined(t, 0)),
+    )
+    return outputsOf(n).map(({ shape }, index) =>
+      reshape(index === 0 ? first : prim({ op: 'output', index }, [first]), [size, ...shape]),
+    )
   }
 
 /** (size, N, C, ...) as (N, size · C, ...): examples as groups of channels. */
@@ -213,6 +227,14 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   maxPoolInput: asRows(),
   recurrent: unrolled(),
   recurrentBack: unrolled(),
+  lu: asStack(),
+  cholesky: asStack(),
+  solveTriangular: asStack(),
+  qr: asStack(),
+  householderProduct: asStack(),
+  eigh: asStack(),
+  svd: asStack(),
+  fft: asStack(),
 }
 
 /** All outputs of a primitive over many examples. At least one operand is batched. */
