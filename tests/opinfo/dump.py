@@ -175,6 +175,7 @@ def unsigned_svd(usv):
 FREE = {
     "linalg.eigh": lambda out: (out[0], out[1].abs()),
     "linalg.svd": lambda out: (*unsigned_svd(out)[:2], out[2][..., : out[1].shape[-1], :].abs()),
+    "symeig": lambda out: (out[0], out[1].abs()),
     "svd": lambda out: (*unsigned_svd(out)[:2], out[2][..., : out[1].shape[-1]].abs()),
 }
 

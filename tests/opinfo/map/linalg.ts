@@ -141,4 +141,40 @@ export const linalgMap: Family = {
     })
     return [x, a.A]
   }),
+  svd_lowrank: on('a b q M niter', (a) =>
+    linalg.svdLowrank(nabla.matmul(a.a, swapped(a.b)), {
+      q: a.q,
+      M: a.M ?? undefined,
+      niter: a.niter,
+    }),
+  ),
+  pca_lowrank: on('a b q center niter', (a) =>
+    linalg.pcaLowrank(nabla.matmul(a.a, swapped(a.b)), {
+      q: a.q,
+      center: a.center,
+      niter: a.niter,
+    }),
+  ),
+  ormqr: on('input tau other left transpose', (a) =>
+    linalg.ormqr(a.input, a.tau, a.other, { left: a.left, transpose: a.transpose }),
+  ),
+  lu: on('input pivot get_infos', (a) => {
+    void a.pivot
+    const [lu, pivots, info] = linalg.luFactorEx(a.input)
+    const from1 = nabla.add(pivots!, 1)
+    return a.get_infos ? [lu!, from1, info!] : [lu!, from1]
+  }),
+  lu_solve: on('b LU pivots', (a) => linalg.luSolve(a.LU, a.pivots, a.b)),
+  lu_unpack: on('LU pivots unpack_data unpack_pivots', (a) => {
+    const [p, l, u] = linalg.luUnpack(a.LU, a.pivots)
+    const none = nabla.zeros([0])
+    const data = a.unpack_data ?? true
+    return [(a.unpack_pivots ?? true) ? p : none, data ? l : none, data ? u : none]
+  }),
+  symeig: on('input eigenvectors upper', (a) => {
+    const uplo = (a.upper ?? true) ? 'U' : 'L'
+    if (!a.eigenvectors) return [linalg.eigvalsh(a.input, uplo), nabla.zeros([0])]
+    const [w, v] = linalg.eigh(a.input, uplo)
+    return [w, v.abs()]
+  }),
 }

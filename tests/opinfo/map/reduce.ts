@@ -79,4 +79,13 @@ export const reduce: Family = {
   var_mean: on('input dim unbiased keepdim correction', (a) =>
     nabla.varMean(a.input, axes(a), correction(a)),
   ),
+  segment_reduce: on('input reduce axis unsafe initial lengths offsets', (a) =>
+    nabla.segmentReduce(a.input, a.reduce, {
+      lengths: a.lengths,
+      offsets: a.offsets,
+      axis: a.axis,
+      initial: a.initial,
+      unsafe: a.unsafe,
+    }),
+  ),
 }
