@@ -25,7 +25,7 @@ const x = tensor([-2, 0, 2])
 console.log(show(sigmoid(x))) //> 0.119  0.500  0.881
 console.log(show(tanh(x))) //> -0.964  0.000  0.964
 console.log(show(relu(x))) //> 0.000  0.000  2.000
-console.log(show(leakyRelu(x, 0.1))) //> -0.020  0.000  2.000
+console.log(show(leakyRelu(x, 0.1))) //> -0.200  0.000  2.000
 // #endregion values
 
 // #region slopes
