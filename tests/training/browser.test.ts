@@ -38,6 +38,7 @@ describe.skipIf(without)('in Chromium', () => {
           ['nabla', 'nabla/nn', 'nabla/optim', 'nabla/models'].map((name) => import(name)))
         const data = await (await fetch('/digits.json')).json()
         const losses = (${twentySteps})({ nabla, nn, optim, models }, data, true)
+        await import('nabla/methods')
         return { losses, backend: nabla.backend().name, printed: String(nabla.tensor([1, 2.5])) }
       })()`)
     expect(problems).toEqual([])
