@@ -127,7 +127,12 @@ const given = refuse('inputs and constants have no operands')
 
 /** One rule a primitive; the table is exhaustive by type. */
 const rules: { readonly [K in Op]: Rule<K> } = {
-  host: refuse('the host cannot be called for each example'),
+  host: (p, xs, size) => {
+    if (!p.call.elementwise) return refuse('the host cannot be called for each example')()
+    const gives = p.gives.map(({ shape, dtype }) => ({ shape: [size, ...shape], dtype }))
+    const first = prim({ ...p, gives }, all(xs, size))
+    return gives.map((_, index) => (index === 0 ? first : prim({ op: 'output', index }, [first])))
+  },
   // Rules give all outputs of a node; see replay in vmap.ts.
   output: given,
   input: given,

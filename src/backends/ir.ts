@@ -65,6 +65,8 @@ export interface HostArray {
  */
 export interface HostCall {
   readonly name: string
+  /** All inputs and outputs have one shape, and each element depends on those at its place only: vmap may add axes. */
+  readonly elementwise?: true
   /** Gives the function that ends the work, or nothing. */
   start(inputs: readonly HostArray[], outputs: readonly HostArray[]): unknown
 }

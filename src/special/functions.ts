@@ -29,6 +29,7 @@ function byElement(name: string, f: (...x: number[]) => number, given: readonly 
   const inputs = given.map((t) => contiguous(expand(cast(t, inner), shape)))
   const call = {
     name,
+    elementwise: true as const,
     start(
       from: readonly { data(): ArrayLike<number | bigint> }[],
       [to]: readonly { data(): unknown }[],
