@@ -131,6 +131,7 @@ export {
 export * from './ops/places.js'
 export * from './ops/products.js'
 export * from './ops/scan.js'
+export * from './ops/renorm.js'
 export * from './ops/segments.js'
 export * from './ops/slice.js'
 export * from './ops/sort.js'

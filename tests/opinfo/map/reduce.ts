@@ -79,6 +79,7 @@ export const reduce: Family = {
   var_mean: on('input dim unbiased keepdim correction', (a) =>
     nabla.varMean(a.input, axes(a), correction(a)),
   ),
+  renorm: on('input p dim maxnorm', (a) => nabla.renorm(a.input, a.p, a.dim, a.maxnorm)),
   segment_reduce: on('input reduce axis unsafe initial lengths offsets', (a) =>
     nabla.segmentReduce(a.input, a.reduce, {
       lengths: a.lengths,
