@@ -46,6 +46,7 @@ const along = (x: Typed, axes: readonly number[], n: number): Shape =>
 const same = (_: unknown, [x]: Inputs): Typed => x!
 const shaped = ({ shape }: { shape: Shape }, [x]: Inputs): Typed => ({ shape, dtype: x!.dtype })
 const indices = (shape: Shape): Typed => ({ shape, dtype: 'int32' })
+const cube = (n: number): number => n * n * n
 const sizeOfFirst = (_: unknown, [x]: readonly { shape: Shape }[]) => sizeOf(x!.shape)
 const pooled = ({ window }: PrimOf<'maxPool' | 'sumPool'>, [x]: Inputs): Typed => ({
   shape: [...x!.shape.slice(0, 2), ...windowShape(x!.shape.slice(2), window)],
@@ -146,14 +147,14 @@ export const prims: { readonly [K in Op]: PrimRecord<K> } = {
     flops: (_, [x]) => {
       const [batch, m, n] = x!.shape as [number, number, number]
       const k = Math.min(m, n)
-      return Math.round(batch * (2 * m * n * k - (m + n) * k * k + (2 / 3) * k ** 3))
+      return Math.round(batch * (2 * m * n * k - (m + n) * k * k + (2 / 3) * k * k * k))
     },
     as: 'call',
   },
   cholesky: {
     gives: same,
     more: (_, { shape }) => [indices([shape[0]!])],
-    flops: (_, [x]) => Math.round((x!.shape[0]! * x!.shape[1]! ** 3) / 3),
+    flops: (_, [x]) => Math.round((x!.shape[0]! * cube(x!.shape[1]!)) / 3),
     as: 'call',
   },
   solveTriangular: {
@@ -167,7 +168,7 @@ export const prims: { readonly [K in Op]: PrimRecord<K> } = {
     flops: (_, [x]) => {
       const [batch, m, n] = x!.shape as [number, number, number]
       const k = Math.min(m, n)
-      return Math.round(batch * (4 * m * n * k - 2 * (m + n) * k * k + (4 / 3) * k ** 3))
+      return Math.round(batch * (4 * m * n * k - 2 * (m + n) * k * k + (4 / 3) * k * k * k))
     },
     as: 'call',
   },
@@ -182,7 +183,7 @@ export const prims: { readonly [K in Op]: PrimRecord<K> } = {
   eigh: {
     gives: (_, [x]) => ({ shape: [x!.shape[0]!, x!.shape[1]!], dtype: x!.dtype }),
     more: (_, { shape: [batch, n], dtype }) => [{ shape: [batch!, n!, n!], dtype }],
-    flops: (_, [x]) => 9 * x!.shape[0]! * x!.shape[1]! ** 3,
+    flops: (_, [x]) => 9 * x!.shape[0]! * cube(x!.shape[1]!),
     as: 'call',
   },
   svd: {

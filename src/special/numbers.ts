@@ -1,4 +1,5 @@
 /** Special functions of numbers in double precision; functions.ts makes operations of them. */
+import { pow } from '../core/math.js'
 import { erf, erfc, erfinv } from '../core/special.js'
 
 const EULER = 0.5772156649015329
@@ -61,11 +62,11 @@ export function zeta(s: number, q: number): number {
   let sum = 0
   let y = q
   for (let k = 0; k < 1e5 && y < 12 + s; k++, y++) {
-    const term = y ** -s
+    const term = pow(y, -s)
     sum += term
     if (y > 0 && Math.abs(term) < 1e-17 * Math.abs(sum)) return sum
   }
-  const head = y ** -s
+  const head = pow(y, -s)
   sum += (head * y) / (s - 1) + 0.5 * head
   let factor = (head * s) / y
   for (let k = 1; k <= 11; k++) {
