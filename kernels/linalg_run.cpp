@@ -35,6 +35,8 @@ bool linalg_validate(Check& c) {
   r.real_dtype();
   constexpr int W = sizeof(real);
   const int32_t batch = r.extent();
+  // Nothing to compute needs no scratch, however large the other extents are.
+  bool empty = batch == 0;
   switch (c.w[0]) {
     case OP_LU: {
       const int32_t m = r.extent(), n = r.extent();
@@ -42,7 +44,8 @@ bool linalg_validate(Check& c) {
       const Range pivot = r.operand(4, r.count(batch, (int32_t)least(m, n)), true), info = r.operand(4, batch, true);
       r.apart(out, a), r.apart(pivot, a), r.apart(info, a);
       r.apart(out, pivot), r.apart(out, info), r.apart(pivot, info);
-      c.per_thread = lu_bytes(m, n) + spare((int64_t)m * n) + spare(m);
+      empty |= m == 0 || n == 0;
+      c.per_thread = empty ? 0 : lu_bytes(m, n) + spare((int64_t)m * n) + spare(m);
       break;
     }
     case OP_CHOLESKY: {
@@ -50,7 +53,8 @@ bool linalg_validate(Check& c) {
       const Range a = r.operand(W, r.count(batch, n, n)), out = r.operand(W, r.count(batch, n, n), true);
       const Range info = r.operand(4, batch, true);
       r.apart(out, a), r.apart(info, a), r.apart(out, info);
-      c.per_thread = cholesky_bytes(n) + spare((int64_t)n * n);
+      empty |= n == 0;
+      c.per_thread = empty ? 0 : cholesky_bytes(n) + spare((int64_t)n * n);
       break;
     }
     case OP_SOLVE_TRIANGULAR: {
@@ -59,7 +63,8 @@ bool linalg_validate(Check& c) {
       const Range t = r.operand(W, r.count(batch, n, n)), b = r.operand(W, r.count(batch, n, columns));
       const Range out = r.operand(W, r.count(batch, n, columns));
       r.apart(out, t), r.apart(out, b);
-      c.per_thread = triangular_bytes(n, columns);
+      empty |= n == 0 || columns == 0;
+      c.per_thread = empty ? 0 : triangular_bytes(n, columns);
       break;
     }
     case OP_QR: {
@@ -67,7 +72,8 @@ bool linalg_validate(Check& c) {
       const Range a = r.operand(W, r.count(batch, m, n)), out = r.operand(W, r.count(batch, m, n), true);
       const Range tau = r.operand(W, r.count(batch, (int32_t)least(m, n)), true);
       r.apart(out, a), r.apart(tau, a), r.apart(out, tau);
-      c.per_thread = qr_bytes(m, n) + spare((int64_t)m * n) + spare(m);
+      empty |= m == 0 || n == 0;
+      c.per_thread = empty ? 0 : qr_bytes(m, n) + spare((int64_t)m * n) + spare(m);
       break;
     }
     case OP_HOUSEHOLDER: {
@@ -77,7 +83,8 @@ bool linalg_validate(Check& c) {
       const Range a = r.operand(W, r.count(batch, m, n)), tau = r.operand(W, r.count(batch, k));
       const Range out = r.operand(W, r.count(batch, m, columns));
       r.apart(out, a), r.apart(out, tau);
-      c.per_thread = qr_bytes(m, most(n, columns));
+      empty |= m == 0 || columns == 0 || k == 0;
+      c.per_thread = empty ? 0 : qr_bytes(m, most(n, columns));
       break;
     }
 #if NABLA_LANES == 64
@@ -86,7 +93,8 @@ bool linalg_validate(Check& c) {
       const Range a = r.operand(W, r.count(batch, n, n)), w = r.operand(W, r.count(batch, n), true);
       const Range v = r.operand(W, r.count(batch, n, n), true);
       r.apart(w, a), r.apart(v, a), r.apart(w, v);
-      c.per_thread = eigh_bytes(n, v.slot >= 0) + spare((int64_t)n * n) + spare(n);
+      empty |= n == 0;
+      c.per_thread = empty ? 0 : eigh_bytes(n, v.slot >= 0) + spare((int64_t)n * n) + spare(n);
       break;
     }
     case OP_SVD: {
@@ -96,7 +104,8 @@ bool linalg_validate(Check& c) {
       const Range u = r.operand(W, r.count(batch, m, n), true), vt = r.operand(W, r.count(batch, n, n), true);
       r.apart(s, a), r.apart(u, a), r.apart(vt, a);
       r.apart(s, u), r.apart(s, vt), r.apart(u, vt);
-      c.per_thread = svd_bytes(m, n, u.slot >= 0 || vt.slot >= 0) + spare((int64_t)m * n) + spare((int64_t)n * n) + spare(n);
+      empty |= n == 0;
+      c.per_thread = empty ? 0 : svd_bytes(m, n, u.slot >= 0 || vt.slot >= 0) + spare((int64_t)m * n) + spare((int64_t)n * n) + spare(n);
       break;
     }
 #endif
@@ -106,7 +115,8 @@ bool linalg_validate(Check& c) {
       if (sign != 1 && sign != -1) r.fail("a sign is 1 or -1");
       const Range x = r.operand(W, r.count(batch, n, 2)), y = r.operand(W, r.count(batch, n, 2));
       r.apart(y, x);
-      c.per_thread = fft_bytes(n);
+      empty |= n == 0;
+      c.per_thread = empty ? 0 : fft_bytes(n);
       break;
     }
     default: r.fail("the instruction has no such dtype");
