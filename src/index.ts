@@ -64,6 +64,7 @@ export {
   type TypedReduceOptions,
 } from './ops/broadcast.js'
 export { at, type Index, indexPut, type IndexPutOptions } from './ops/at.js'
+export { col2im, type ColumnOptions, im2col } from './ops/columns.js'
 export * from './ops/compare.js'
 export * from './ops/composed.js'
 export {
@@ -78,6 +79,7 @@ export {
 } from './ops/conv.js'
 export { defineOp, type Op, type OpSpec, registry as operations } from './ops/define.js'
 export * from './ops/differences.js'
+export * from './ops/distance.js'
 export * from './ops/elementwise.js'
 export {
   type BagMode,
@@ -88,6 +90,7 @@ export {
 } from './ops/embedding.js'
 export * from './ops/functions.js'
 export { hostCall } from './ops/host.js'
+export * from './ops/histogram.js'
 export * from './ops/indexing.js'
 export * from './ops/join.js'
 export * from './ops/linalg.js'

@@ -23,7 +23,7 @@ function drop(
   byBits: ByBits,
   x: Tensor,
   p: number,
-  mask: Shape,
+  mask: () => Shape,
   options: boolean | DropoutOptions | undefined,
 ): Tensor {
   const { training = true, generator = defaultGenerator } = readOptions<DropoutOptions>(
@@ -33,7 +33,7 @@ function drop(
     { generator: kinds.any },
   )
   checkDropout(op, x, p)
-  return training && p > 0 ? byBits(x, generator.bits(mask), p) : x
+  return training && p > 0 ? byBits(x, generator.bits(mask()), p) : x
 }
 
 /**
@@ -43,7 +43,7 @@ function drop(
  * @example dropout(ones([2]), 0.5, { training: false }) // [1, 1]
  */
 export const dropout = (x: Tensor, p = 0.5, options?: boolean | DropoutOptions): Tensor =>
-  drop('dropout', dropoutByBits, x, p, x.shape, options)
+  drop('dropout', dropoutByBits, x, p, () => x.shape, options)
 
 /** One draw for each channel: (N, C, 1, ..), or (C, 1, ..) for `n` spatial axes without a batch. */
 function channelMask(op: string, x: Tensor, n: number): Shape {
@@ -59,7 +59,7 @@ function channelMask(op: string, x: Tensor, n: number): Shape {
 const channelDropout =
   (op: string, n: number) =>
   (x: Tensor, p = 0.5, options?: boolean | DropoutOptions): Tensor =>
-    drop(op, dropoutByBits, x, p, channelMask(op, x, n), options)
+    drop(op, dropoutByBits, x, p, () => channelMask(op, x, n), options)
 
 /** Whole channels 0 with probability p, else scaled by 1/(1 − p). Shapes: x (N, C, L) or (C, L). */
 export const dropout1d = channelDropout('dropout1d', 1)
@@ -70,7 +70,7 @@ export const dropout3d = channelDropout('dropout3d', 3)
 
 /** Dropout for nets of SELU: elements fall to its lower limit, and mean 0 and variance 1 stay. */
 export const alphaDropout = (x: Tensor, p = 0.5, options?: boolean | DropoutOptions): Tensor =>
-  drop('alphaDropout', alphaDropoutByBits, x, p, x.shape, options)
+  drop('alphaDropout', alphaDropoutByBits, x, p, () => x.shape, options)
 
 /** alphaDropout of whole channels. Shapes: x (N, C, ...). */
 export const featureAlphaDropout = (
@@ -78,7 +78,7 @@ export const featureAlphaDropout = (
   p = 0.5,
   options?: boolean | DropoutOptions,
 ): Tensor => {
-  const mask = channelMask('featureAlphaDropout', x, Math.max(0, x.rank - 2))
+  const mask = () => channelMask('featureAlphaDropout', x, Math.max(0, x.rank - 2))
   return drop('featureAlphaDropout', alphaDropoutByBits, x, p, mask, options)
 }
 

@@ -34,6 +34,7 @@ export const within: Record<string, string> = {
   maxUnpool: 'maxUnpool2d',
   adaptivePlaces: 'adaptiveMaxPool2d',
   adaptiveWeights: 'adaptiveAvgPool2d',
+  windowPlaces: 'im2col',
   linearWeights: 'interpolate',
   cubicWeights: 'interpolate',
   nearestPlaces: 'interpolate',

@@ -53,6 +53,10 @@ const pad = on('input pad mode value', (a) =>
 const soft = (f: (x: never, axis: never, options: never) => unknown) =>
   on('input dim _stacklevel dtype', (a) => f(a.input, a.dim, { dtype: a.dtype } as never))
 
+/** `training` is PyTorch's default where the record says nothing. */
+const dropped = (f: (x: never, p: never, options: never) => unknown, training = true) =>
+  on('input p training', (a) => f(a.input, a.p, { training: a.training ?? training } as never))
+
 const running = { changes: 'running statistics are changed in place' }
 const renorm = { changes: 'maxNorm changes the rows of the weight in place' }
 
@@ -187,6 +191,20 @@ export const nn: Family = {
   ),
   'nn.functional.cosine_similarity': on('x1 x2 dim eps', (a) =>
     nabla.cosineSimilarity(a.x1, a.x2, a.dim, a.eps),
+  ),
+  'nn.functional.unfold': on('input kernel_size dilation padding stride', (a) =>
+    nabla.im2col(a.input, a.kernel_size, {
+      dilation: a.dilation,
+      padding: a.padding,
+      stride: a.stride,
+    }),
+  ),
+  'nn.functional.dropout': dropped(nabla.dropout),
+  'nn.functional.dropout2d': dropped(nabla.dropout2d),
+  'nn.functional.dropout3d': dropped(nabla.dropout3d),
+  'nn.functional.feature_alpha_dropout': dropped(nabla.featureAlphaDropout, false),
+  'nn.functional.rrelu': on('input lower upper training', (a) =>
+    nabla.rrelu(a.input, { lower: a.lower, upper: a.upper, training: a.training }),
   ),
   'nn.functional.one_hot': on(
     'input num_classes',
