@@ -71,12 +71,12 @@ export interface HistcOptions {
   min?: number
   max?: number
 }
-/** The range, or that of the data where it is empty: tensors. One value: from 1 below to 1 above. */
-function rangeOf(x: Tensor, lo: number, hi: number): [lo: Tensor, hi: Tensor] {
+/** The range, or that of the data where it is empty: tensors. One value: from `around` below to as much above. */
+function rangeOf(x: Tensor, lo: number, hi: number, around: number): [lo: Tensor, hi: Tensor] {
   const given = lo !== hi || x.size === 0
   let a = given ? scalar(lo, x.dtype, [x]) : amin(x)
   let b = given ? scalar(hi, x.dtype, [x]) : amax(x)
-  const one = toType(eq(a, b), x.dtype)
+  const one = mul(toType(eq(a, b), x.dtype), around)
   a = sub(a, one)
   b = add(b, one)
   return [a, b]
@@ -106,7 +106,7 @@ export function histc(x: Tensor, ...rest: (number | HistcOptions)[]): Tensor {
   if (!(min <= max && Number.isFinite(max - min)))
     throw new ValueError({ op, rule: 'min ≤ max, both finite', got: `${min} and ${max}` })
   const t = flatten(x.detach())
-  const [lo, hi] = rangeOf(t, min, max)
+  const [lo, hi] = rangeOf(t, min, max, 1)
   const place = clamp(floor(div(mul(sub(t, lo), bins), sub(hi, lo))), 0, bins - 1)
   const inside = logicalAnd(ge(t, lo), le(t, hi))
   const index = toType(where(inside, place, bins), 'int32')
@@ -158,9 +158,10 @@ function binsOf(op: string, x: Tensor, bins: number | Tensor, range: readonly nu
         rule: 'bins is a whole number from 1 up, or a vector of edges',
         got: `${bins}`,
       })
-    const [lo = 0, hi = 0] = range ?? []
+    // Without data from 0 to 1.
+    const [lo = 0, hi = x.size === 0 ? 1 : 0] = range ?? []
     if (lo > hi) throw new ValueError({ op, rule: 'a range rises', got: `${lo} and ${hi}` })
-    edges = evenEdges(bins, ...rangeOf(x, lo, hi))
+    edges = evenEdges(bins, ...rangeOf(x, lo, hi, 0.5))
   }
   const count = edges.size - 1
   const [lo, hi] = [select(edges, 0, 0), select(edges, 0, count)]
