@@ -260,7 +260,7 @@ describe('a program for Node', () => {
 })
 
 // 45 KB is the aim. What it holds: docs/decisions/0002-browser-files.md.
-test('a page that trains is at most 58.5 KB of JavaScript and 150 KB of WebAssembly, gzipped', async () => {
+test('a page that trains is at most 60 KB of JavaScript and 150 KB of WebAssembly, gzipped', async () => {
   const bundle = await rolldown({
     input: at('page.js'),
     platform: 'browser',
@@ -270,7 +270,7 @@ test('a page that trains is at most 58.5 KB of JavaScript and 150 KB of WebAssem
   const { output } = await bundle.generate({ format: 'esm', minify: true })
   const size = (code: string | Buffer) => gzipSync(code, { level: 9 }).length
   const script = output.find((f) => f.type === 'chunk' && f.isEntry)
-  expect(size((script as { code: string }).code)).toBeLessThan(58_500)
+  expect(size((script as { code: string }).code)).toBeLessThan(60_000)
   for (const isa of ['simd', 'relaxed'])
     expect(size(readFileSync(join(wasmFolder, `nabla-${isa}.wasm`)))).toBeLessThan(150_000)
 })

@@ -335,10 +335,14 @@ function fill(
       for (let b = 0; b < batch; b++)
         for (let j = 0; j < m; j++) {
           const v = y![b * m + j]!
-          let count = 0
-          for (let k = 0; k < extent; k++) {
-            const s = x![b * extent + k]!
-            if (prim.right ? !(s > v) : s < v || (Number.isNaN(v) && !Number.isNaN(s))) count++
+          // By halves, which is defined for what is not sorted too, as PyTorch does.
+          let [count, end] = [0, extent]
+          while (count < end) {
+            const half = (count + end) >> 1
+            const s = x![b * extent + half]!
+            const before = prim.right ? !(s > v) : s < v || (Number.isNaN(v) && !Number.isNaN(s))
+            if (before) count = half + 1
+            else end = half
           }
           out[b * m + j] = count
         }

@@ -15,12 +15,12 @@ import { pool } from './pool.js'
 import { random } from './random.js'
 import { reduce } from './reduce.js'
 import { scan } from './scan.js'
-import { special } from './special.js'
+import { specialMap } from './special.js'
 import { statistics } from './statistics.js'
 
 export const families: readonly Family[] = [
   create, elementwise, fft, indexing, linalgMap, loss, masked, movement, nn, outside, pool, products, random, reduce, scan,
-  special, statistics,
+  specialMap, statistics,
 ] // biome-ignore format: a list
 
 /** The entry of a record: by its whole name, or by the name of all variants. */
