@@ -185,7 +185,7 @@ function histogramOf(
       got: show(range),
     })
   const parts = bins.map((b, d) =>
-    binsOf(op, coordinates[d]!, b, range?.slice(2 * d, 2 * d + 2)),
+    binsOf(op, coordinates[d]!, b, range?.slice(2 * d, 2 * d + 2) ?? null),
   )
   const size = parts.reduce((n, part) => n * part.count, 1)
   let { place: index, inside } = parts[0]!
