@@ -15,7 +15,7 @@ import { narrow } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
 import { iota, prim } from '../ops/trace.js'
 import { checked } from './checked.js'
-import { aligned, flat, matrices, noFault, outputs, t, unflat, wide } from './matrices.js'
+import { aligned, flat, matrices, noFault, outputs, t, unflat, wide, unit } from './matrices.js'
 
 /** Of the last two axes: is this place on the diagonal? */
 export const onDiagonal = (x: Tensor): Tensor => eq(coordinates(x, -2), coordinates(x, -1))
@@ -72,7 +72,7 @@ export const solveTri = defineOp({
   samples: (m) => {
     const lower = (...batch: number[]) => {
       const x = m.float([...batch, 3, 3])
-      return add(mul(x, 0.2), mul(cast(onDiagonal(x), x.dtype), 2))
+      return x.mul(0.2).add(unit(m, 3).mul(2))
     }
     return [
       [lower(), m.float([3, 2])],
@@ -151,7 +151,7 @@ export const choleskyEx = defineOp({
   samples: (m) => {
     const definite = (...shape: number[]) => {
       const x = m.float(shape)
-      return add(matmul(x, t(x)), cast(onDiagonal(x), x.dtype))
+      return x.matmul(x.transpose(-2, -1)).add(unit(m, shape.at(-1)!))
     }
     return [[definite(3, 3)], [definite(2, 4, 4)], [m.float([0, 0])]]
   },
@@ -525,7 +525,7 @@ const eighParts = defineOp({
   samples: (m) => {
     const symmetric = (...shape: number[]) => {
       const x = m.float(shape)
-      return add(x, t(x))
+      return x.add(x.transpose(-2, -1))
     }
     return [[symmetric(3, 3)], [symmetric(2, 4, 4)], [m.float([0, 0])]]
   },

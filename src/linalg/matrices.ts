@@ -4,7 +4,7 @@ import { isFloat } from '../core/dtype.js'
 import { broadcastShapes, type Shape, show, sizeOf } from '../core/shape.js'
 import { cast } from '../ops/arithmetic.js'
 import { expand, reshape, sum, swap } from '../ops/broadcast.js'
-import { operand, type TensorLike } from '../ops/define.js'
+import { operand, type SampleMaker, type TensorLike } from '../ops/define.js'
 import type { Tensor } from '../ops/tensor.js'
 import { prim } from '../ops/trace.js'
 import type { Prim } from '../backends/ir.js'
@@ -58,3 +58,7 @@ export function aligned(op: string, a: Tensor, b: Tensor): [Tensor, Tensor] {
 
 /** Transposed matrices. */
 export const t = swap
+
+/** The identity for samples, made of what the laws give alone: they run on the built package too. */
+export const unit = (m: SampleMaker, n: number): Tensor =>
+  m.of(Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => Number(i === j))))

@@ -15,7 +15,7 @@ import { diagonal, narrow } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
 import { checked } from './checked.js'
 import { eigh, luFactorEx, onDiagonal, permuted, solveTri, svdReduced } from './factorize.js'
-import { aligned, matrices, t } from './matrices.js'
+import { aligned, matrices, t, unit } from './matrices.js'
 
 const singular = 'the number of the first pivot that is 0 (a singular matrix has one)'
 /** The identity of the size of x, under its batch axes. */
@@ -58,7 +58,7 @@ const solved = defineOp({
   samples: (m) => {
     const square = (...shape: number[]) => {
       const x = m.float(shape)
-      return add(mul(x, 0.3), mul(identity(x), 2))
+      return x.mul(0.3).add(unit(m, shape.at(-1)!).mul(2))
     }
     return [
       [square(3, 3), m.float([3, 2])],
@@ -192,7 +192,7 @@ const determinant = defineOp({
   samples: (m) => {
     const square = (...shape: number[]) => {
       const x = m.float(shape)
-      return add(mul(x, 0.3), mul(identity(x), 2))
+      return x.mul(0.3).add(unit(m, shape.at(-1)!).mul(2))
     }
     return [[square(3, 3)], [square(2, 2, 2)], [m.float([0, 0])]]
   },
@@ -242,7 +242,7 @@ const bothFactors = defineOp({
   example: (m) => [[m.of([[2]]), m.of([[8]])], [[2]]],
   samples: (m) => {
     const x = m.float([3, 3])
-    return [[add(mul(x, 0.2), mul(identity(x), 2)), m.float([3, 2])]]
+    return [[x.mul(0.2).add(unit(m, 3).mul(2)), m.float([3, 2])]]
   },
   except: {
     gradient: 'the gradient is that of both factors whole, as in PyTorch',
