@@ -48,7 +48,7 @@ interface Unary {
   name: string
   formula: string
   f: (x: number) => number
-  /** dy/dx of x and y; without it there is no gradient, as in PyTorch. */
+  /** dy/dx of x and y; without it there is no gradient. */
   slope?: (x: Tensor, y: Tensor) => Tensor
   example: readonly [x: readonly number[], y: readonly number[]]
   domain?: readonly [number, number]
@@ -72,7 +72,7 @@ interface Binary {
   f: (x: number, y: number) => number
   example: readonly [x: number, y: number, result: number]
 }
-/** Without a gradient, as in PyTorch. */
+/** Without a gradient. (PyTorch has one for zeta by q and for igamma by x.) */
 const binary = ({ name, formula, f, example: [x, y, result] }: Binary) =>
   defineOp({
     name,

@@ -1,4 +1,4 @@
-/** Hooks on tensors and modules, eager and compiled. The numbers are PyTorch 1.13's for the same calls. */
+/** Hooks on tensors and modules, eager and compiled, by PyTorch's definitions; the numbers are worked out by hand. */
 import { compile, gradients, ones, type Tensor, tensor } from 'nabla'
 import * as nn from 'nabla/nn'
 import { describe, expect, test } from 'vitest'
