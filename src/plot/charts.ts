@@ -17,10 +17,10 @@ import {
 } from './axes.js'
 import { allOf, note } from './common.js'
 import { el, px } from './svg.js'
-import { type Numbers, numbersOf } from './values.js'
+import { type Numbers, numbersOf } from '../tensor/values.js'
 
 export type { ChartOptions } from './axes.js'
-export type { Matrix, Numbers } from './values.js'
+export type { Matrix, Numbers } from '../tensor/values.js'
 
 /** A line: its y values, at 1, 2, 3 ... unless x values are given. What is not finite leaves a gap. */
 export type Series = Numbers | { x: Numbers; y: Numbers }

@@ -16,7 +16,7 @@ import {
 } from './axes.js'
 import { allOf, note } from './common.js'
 import { el, px } from './svg.js'
-import { type Numbers, numbersOf } from './values.js'
+import { type Numbers, numbersOf } from '../tensor/values.js'
 
 export interface HistogramOptions extends Omit<ChartOptions, 'logX'> {
   /** Bins of equal width; by the rule of Freedman and Diaconis when not given. */

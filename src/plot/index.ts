@@ -8,5 +8,6 @@ export {
   matrixChart,
   type MatrixChartOptions,
 } from './matrices.js'
+export * from './pairs.js'
 export * from './pictures.js'
 export { saveChart, svgToPng, type SvgToPngOptions } from './png.js'

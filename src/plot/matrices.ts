@@ -5,7 +5,7 @@ import { ValueError } from '../core/errors.js'
 import { grouped } from '../core/text.js'
 import { type Area, bandAxis, type ChartOptions, drawable, frame, numberAxis } from './axes.js'
 import { el, text, widthOf } from './svg.js'
-import { type Matrix, requireNames, rowsOf } from './values.js'
+import { type Matrix, requireNames, rowsOf } from '../tensor/values.js'
 
 type RGB = readonly [number, number, number]
 

@@ -12,6 +12,7 @@ import * as special from 'nabla/special'
 import * as nabla from 'nabla'
 import * as optim from 'nabla/optim'
 import * as plot from 'nabla/plot'
+import * as stats from 'nabla/stats'
 import * as train from 'nabla/train'
 import * as vision from 'nabla/vision'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -33,6 +34,7 @@ const scope: Record<string, unknown> = {
   linalg,
   masked,
   special,
+  stats,
   vision,
   models,
   nn,

@@ -1,4 +1,4 @@
-/** What charts take: lists of numbers, typed arrays and tensors. */
+/** What charts, statistics and estimators take: lists of numbers, typed arrays and tensors. */
 import { asNumbers } from '../core/dtype.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { Tensor } from '../ops/tensor.js'
@@ -46,3 +46,25 @@ export function requireNames(
       got: `${names.length} names`,
     })
 }
+
+/** A matrix in float64, row by row. */
+export interface Table {
+  data: Float64Array
+  rows: number
+  columns: number
+}
+
+/** A matrix in float64, row by row, as a copy. @throws ShapeError unless there are rows, of one length above 0 */
+export function tableOf(op: string, matrix: Matrix): Table {
+  const list = rowsOf(op, matrix)
+  const columns = list[0]!.length
+  const data = new Float64Array(list.length * columns)
+  list.forEach((row, i) => {
+    data.set(row, i * columns)
+  })
+  return { data, rows: list.length, columns }
+}
+
+/** One column of a table. */
+export const columnOf = ({ data, rows, columns }: Table, c: number): Float64Array =>
+  Float64Array.from({ length: rows }, (_, i) => data[i * columns + c]!)
