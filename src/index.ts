@@ -38,6 +38,7 @@ export {
 } from './backends/registry.js'
 export { setWasmFiles, type WasmSource } from './backends/cpu/source.js'
 export type { WasmPart } from './backends/cpu/variant.js'
+export { CallGraph, type CallRecord, type CallValue, symbolicTrace } from './compile/calls.js'
 export { type Compiled, compile, type CompileOptions } from './compile/compile.js'
 export type { DType } from './core/dtype.js'
 export { type AutocastOptions, autocast, isAutocastEnabled } from './ops/autocast.js'

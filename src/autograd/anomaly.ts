@@ -51,7 +51,7 @@ export function detectAnomaly<T>(f: () => T): T {
         got,
         fix: 'Look at the values there: a root or logarithm at 0, an overflow, or too large a learning rate.',
       })
-      throw node.path ? error.addPath(node.path) : error
+      throw error.addPath(node.call?.layer ?? '')
     })
   }
   try {

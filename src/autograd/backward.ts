@@ -1,4 +1,5 @@
 import { sumTo, expand } from '../ops/broadcast.js'
+import { Call } from '../backends/call.js'
 import { add } from '../ops/arithmetic.js'
 import { isFloat, isHalf } from '../core/dtype.js'
 import { GradError, ShapeError, show } from '../core/errors.js'
@@ -36,7 +37,7 @@ const HALVES = -1
 
 /** The gradient rule of a node, over tensors that stand for its own. */
 function ruleOf(
-  { op, attrs }: GradNode,
+  { op, attrs, call }: GradNode,
   needed: readonly boolean[],
   halves: boolean,
 ): (ct: Cotangents, ins: readonly Tensor[], outs: readonly Tensor[]) => (Tensor | null)[] {
@@ -44,19 +45,26 @@ function ruleOf(
   const rule = (ct: Cotangents, ins: readonly Tensor[], outs: readonly Tensor[]) => {
     const single = outs.length === 1
     const call = op.vjp as (...args: unknown[]) => readonly (Tensor | null | undefined)[]
+    const log = state.recorder?.calls
+    log?.begin(frame, op, attrs, [...ct, ...ins, ...outs])
     const given = ct.map((t) => t && seen(t))
     const made = outs.map(seen)
     const grads = call(single ? given[0] : given, ins.map(seen), single ? made[0] : made, attrs)
-    return ins.map((t, i) => {
+    const back = ins.map((t, i) => {
       const g = grads[i]
       return g && needed[i] ? toType(sumTo(g, t.shape), t.dtype) : null
     })
+    log?.end(frame, back)
+    return back
   }
+  const frame = new Call(`${op.name} backward`, call)
   return (ct, ins, outs) =>
-    withState('autocast', undefined, () =>
-      halves && state.fence === 0
-        ? withState('fence', HALVES, () => rule(ct, ins, outs))
-        : rule(ct, ins, outs),
+    withState('call', frame, () =>
+      withState('autocast', undefined, () =>
+        halves && state.fence === 0
+          ? withState('fence', HALVES, () => rule(ct, ins, outs))
+          : rule(ct, ins, outs),
+      ),
     )
 }
 

@@ -80,7 +80,7 @@ export function checkpoint<A extends Tensor[], R extends Tensor | readonly Tenso
     versions: listed.map((t) => t.version),
     outputs: results.filter((_, i) => cut[i]),
     order: state.order++,
-    path: state.path.join('.'),
+    call: state.call,
     freed: false,
   }
   for (const t of node.outputs) {

@@ -135,9 +135,7 @@ export function profile(step: () => unknown, options: ProfileOptions = {}): Prof
   }
   const watcher = {
     begin(op: string) {
-      // Names of operations around it are no part of the layer.
-      const layer = state.path.slice(0, state.path.length - open.length).join('.')
-      open.push({ op, layer, start: now(), inner: 0 })
+      open.push({ op, layer: state.call?.layer ?? '', start: now(), inner: 0 })
     },
     end(outputs: readonly Tensor[]) {
       const { op, layer, start, inner } = open.pop()!
@@ -155,7 +153,7 @@ export function profile(step: () => unknown, options: ProfileOptions = {}): Prof
       const bytes = sizeInBytes(grads.filter((g): g is Tensor => g !== null && g !== undefined))
       add({
         op: `${node.op.name} backward`,
-        layer: node.path,
+        layer: node.call?.layer ?? '',
         start,
         duration,
         self: duration,

@@ -1,4 +1,5 @@
 /** A function of one example, over many at once: traced, then every primitive computes all examples. */
+import { callOf } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
 import { ShapeError, show, TraceError, ValueError } from '../core/errors.js'
 import { treeMap } from '../core/tree.js'
@@ -28,7 +29,7 @@ class ExampleRecorder implements Recorder {
       inputs: [],
       shape: t.shape.slice(1),
       dtype: t.dtype,
-      label: 'input',
+      label: callOf('input'),
     }
     this.nodes.push(own)
     return tracedTensor(own, this)
@@ -38,7 +39,7 @@ class ExampleRecorder implements Recorder {
     if (!own) {
       own = t.storage
         ? inputNode(0, t)
-        : { prim: t.node!.prim, inputs: [], shape: t.shape, dtype: t.dtype, label: 'input' }
+        : { prim: t.node!.prim, inputs: [], shape: t.shape, dtype: t.dtype, label: callOf('input') }
       this.known.set(t, own)
       this.nodes.push(own)
       this.captures.push(t)

@@ -6,6 +6,7 @@ import { bytesOf } from '../core/dtype.js'
 import { extra } from '../core/extras.js'
 import { sizeOf } from '../core/shape.js'
 import type { Backend, Executable, Storage } from './backend.js'
+import { callOf } from './call.js'
 import { hostArray } from './host.js'
 import { endCall, type Graph, type HostArray, type Node } from './ir.js'
 import type {} from './lower/explain.js'
@@ -104,7 +105,7 @@ export class HostedExecutable implements Executable {
     const inputs = bound.map((b, index): Node => {
       const length = Math.ceil(b.bytes / bytesOf(b.dtype))
       const prim = { op: 'input', index, strides: [1], offset: 0, length } as const
-      return { prim, inputs: [], shape: [length], dtype: b.dtype, label: 'input' }
+      return { prim, inputs: [], shape: [length], dtype: b.dtype, label: callOf('input') }
     })
     const outputs = bound.flatMap((b, into) =>
       changed.has(b) ? [{ node: inputs[into]!, into }] : [],

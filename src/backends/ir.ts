@@ -5,6 +5,7 @@
  */
 import type { DType, TypedArray } from '../core/dtype.js'
 import type { Shape } from '../core/shape.js'
+import type { Call } from './call.js'
 import type { MapFn } from './scalar.js'
 
 export type { MapFn } from './scalar.js'
@@ -167,8 +168,8 @@ export interface Node {
   readonly inputs: readonly Node[]
   readonly shape: Shape
   readonly dtype: DType
-  /** The operation that asked for it, for explain and errors: "crossEntropy/exp". */
-  label: string
+  /** The call that asked for it. */
+  label: Call
   /** Nodes with different fences stay apart: what is computed again later must not be computed early and kept. */
   fence?: number
   /** Its place among the nodes that are being walked over; of no meaning afterwards. */

@@ -5,6 +5,7 @@
 import type { DType } from '../core/dtype.js'
 import { BackendError } from '../core/errors.js'
 import { broadcastShapes, type Shape, sizeOf } from '../core/shape.js'
+import { type Call, callOf } from './call.js'
 import { type Node, type Prim, recurrentCells, windowShape } from './ir.js'
 import { tests } from './scalar.js'
 
@@ -269,11 +270,18 @@ export function node(
   prim: Prim,
   inputs: readonly Node[],
   dtype?: DType,
-  label: string = prim.op,
+  label: Call = callOf(prim.op),
 ): Node {
   const { shape, dtype: type } = infer(prim, inputs, dtype)
   return { prim, inputs, shape, dtype: type, label, index: 0 }
 }
 export function constNode(value: number, dtype: DType): Node {
-  return { prim: { op: 'const', value }, inputs: [], shape: [], dtype, label: 'const', index: 0 }
+  return {
+    prim: { op: 'const', value },
+    inputs: [],
+    shape: [],
+    dtype,
+    label: callOf('const'),
+    index: 0,
+  }
 }

@@ -101,15 +101,17 @@ class OutputRef {
 const isOutputRef = (v: unknown): v is OutputRef => v instanceof OutputRef
 
 /** Runs the function with a recorder instead of the backend; `add` takes the tensors that it returns. */
-function record(
+export function record(
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
-  add: (node: Node) => OutputRef,
+  add: (node: Node) => unknown,
+  begun?: (recorder: FunctionRecorder) => void,
 ): { recorder: FunctionRecorder; result: unknown } {
   const recorder = new FunctionRecorder()
   const result = withState('recorder', recorder, () => {
     let i = 0
     const standIns = treeMap(args, isTensor, (t) => recorder.argument(t, i++)) as never[]
+    begun?.(recorder)
     const value = ended('compile', fn(...standIns))
     return treeMap(value, isTensor, (t) => (t.recorder === recorder ? add(nodeOf(t)) : t))
   })

@@ -1,5 +1,6 @@
 /** Finds what a program has frozen: by comparing two traces, and a run of it with one of the function as it stands. */
 import type { Backend, Executable } from '../backends/backend.js'
+import type { Call } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { show, TraceError } from '../core/errors.js'
@@ -27,11 +28,11 @@ export interface Described {
 const fix =
   'Numbers, lists, Math.random() and if are frozen when compile traces: pass what changes as an argument, keep it in a tensor, or draw it with rand().'
 
-function differs(label: string, before: string, now: string): never {
+function differs(label: Call | string, before: string, now: string): never {
   throw new TraceError({
     op: 'compile',
     rule: 'the function must compute what it computed when it was traced',
-    got: `at ${label || 'the start'}: traced ${before}, now ${now}`,
+    got: `at ${`${label}` || 'the start'}: traced ${before}, now ${now}`,
     fix,
   })
 }

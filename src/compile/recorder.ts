@@ -1,9 +1,10 @@
+import { callOf } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
 import { node } from '../backends/prims.js'
 import { TraceError } from '../core/errors.js'
 import { inputPrim, signature } from '../ops/eager.js'
 import type { Tensor } from '../ops/tensor.js'
-import type { Recorder } from '../ops/state.js'
+import type { CallLog, Recorder } from '../ops/state.js'
 import { tracedTensor } from '../ops/trace.js'
 
 /** A tensor outside of the function that the program reads or writes in place. */
@@ -45,6 +46,7 @@ export interface Guard {
 export class FunctionRecorder implements Recorder {
   readonly tracesUser = true
   readonly nodes: Node[] = []
+  calls: CallLog | undefined
   readonly captures: Capture[] = []
   readonly grads = new Map<Tensor, GradEntry>()
   readonly guards: Guard[] = []
@@ -62,7 +64,7 @@ export class FunctionRecorder implements Recorder {
       inputs: [],
       shape: tensor.shape,
       dtype: tensor.dtype,
-      label: 'input',
+      label: callOf('input'),
     }
     this.nodes.push(own)
     const capture: Capture = {
@@ -119,7 +121,7 @@ export class FunctionRecorder implements Recorder {
     let own = value
     if (owner && owner !== capture) {
       // Views of the two must be told apart.
-      own = node({ op: 'map', fn: 'copy' }, [value], undefined, 'assign')
+      own = node({ op: 'map', fn: 'copy' }, [value], undefined, callOf('assign'))
       this.nodes.push(own)
     }
     capture.written = own
@@ -136,9 +138,9 @@ export class FunctionRecorder implements Recorder {
             { op: 'place', shape: base.shape, view: prim.view, fill: 0, accumulate: false },
             [value, base],
             undefined,
-            'assign',
+            callOf('assign'),
           )
-        : node({ op: 'reshape', shape: base.shape }, [value], undefined, 'assign')
+        : node({ op: 'reshape', shape: base.shape }, [value], undefined, callOf('assign'))
     this.nodes.push(whole)
     const capture = this.owners.get(base)
     if (capture && (capture.written ?? capture.node) === base) {

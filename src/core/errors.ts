@@ -29,6 +29,7 @@ export class NablaError extends Error {
   }
   /** Called by modules as the error passes: puts the module's name before the message. */
   addPath(name: string): this {
+    if (name === '') return this
     this.path = this.path ? `${name}.${this.path}` : name
     this.message = render(this.complaint, this.path)
     this.#writeStack()

@@ -1,4 +1,5 @@
 import type { BackendName } from '../backends/backend.js'
+import { Call } from '../backends/call.js'
 import { backend } from '../backends/registry.js'
 import { NablaError, ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
@@ -157,16 +158,21 @@ function run(m: Module, forward: (...inputs: unknown[]) => unknown, inputs: unkn
   const met = state.met
   if (check) begin(m, inputs)
   running.push(m)
-  state.path.push(name)
+  const { call } = state
+  const own = new Call(name, call, true)
+  state.call = own
+  const log = state.recorder?.calls
   try {
+    log?.begin(own, m, {}, inputs)
     const output = withHooks(m, forward, inputs)
+    log?.end(own, [output])
     if (check && state.gradEnabled) m[inside].checked = true
     return output
   } catch (error) {
     if (error instanceof NablaError) error.addPath(name)
     throw error
   } finally {
-    state.path.pop()
+    state.call = call
     running.pop()
     state.met = met
   }

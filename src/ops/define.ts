@@ -1,4 +1,5 @@
 /** The door: every operation is one `defineOp` block and every call goes through `apply`. */
+import { Call } from '../backends/call.js'
 import { arrayFrom, type DType, isFloat, isHalf, resultType } from '../core/dtype.js'
 import { DTypeError } from '../core/errors.js'
 import { checkCount, misread } from './arguments.js'
@@ -199,22 +200,26 @@ export function apply(spec: OpRule, given: Tensor[], attrs: object): Tensors {
   let outputs: Tensors
   const profile = state.recorder ? undefined : state.profile
   profile?.begin(spec.name)
-  state.path.push(spec.name)
-  const { gradEnabled, autocast } = state
+  const { gradEnabled, autocast, call } = state
+  const frame = new Call(spec.name, call)
+  state.call = frame
+  const log = state.recorder?.calls
   if (!inner) {
     state.gradEnabled = false
     state.autocast = undefined
   }
   try {
+    log?.begin(frame, spec, attrs, inputs)
     if (inner) outputs = spec.forward(inputs, attrs)
     else if (state.recorder) outputs = fresh(rule.forward(inputs, attrs), inputs)
     else outputs = rule.eager?.(inputs, attrs) ?? byProgram(spec, rule.forward, inputs, attrs)
+    log?.end(frame, [outputs])
     if (state.inspect && !state.recorder)
       state.inspect(spec.name, inputs, isList(outputs) ? outputs : [outputs])
   } finally {
     state.gradEnabled = gradEnabled
     state.autocast = autocast
-    state.path.pop()
+    state.call = call
     profile?.end(outputs! === undefined ? [] : isList(outputs) ? outputs : [outputs])
   }
   if (track && !inner) record(spec as never, inputs, outputs, attrs)
@@ -246,7 +251,7 @@ function record(spec: GradNode['op'], inputs: Tensor[], out: Tensors, attrs: obj
     versions: inputs.map((t) => t.version),
     outputs,
     order: state.order++,
-    path: state.path.join('.'),
+    call: state.call,
     freed: false,
   }
   for (const t of outputs) {

@@ -3,6 +3,7 @@
  * There is one executor, the backend's; what differs from `compile` is only who decides what one program holds.
  */
 import type { Backend, Executable, Storage } from '../backends/backend.js'
+import { callOf } from '../backends/call.js'
 import type { Node, Prim } from '../backends/ir.js'
 import { node } from '../backends/prims.js'
 import type { DType } from '../core/dtype.js'
@@ -39,7 +40,13 @@ export function inputPrim(index: number, t: Tensor): Prim {
 }
 
 export function inputNode(index: number, t: Tensor): Node {
-  return { prim: inputPrim(index, t), inputs: [], shape: t.shape, dtype: t.dtype, label: 'input' }
+  return {
+    prim: inputPrim(index, t),
+    inputs: [],
+    shape: t.shape,
+    dtype: t.dtype,
+    label: callOf('input'),
+  }
 }
 
 /** A primitive that moves elements and computes nothing. */
@@ -63,7 +70,7 @@ class OpRecorder implements Recorder {
   readonly nodes: Node[] = []
   input(): Node {
     throw new TraceError({
-      op: state.path.join('/'),
+      op: state.call?.operation ?? 'eager',
       rule: 'the body of an operation may use only the inputs that args() names',
     })
   }
@@ -116,19 +123,23 @@ const family = {}
 
 function makePlan(
   backend: Backend,
+  name: string,
   inputs: readonly Tensor[],
   body: (inputs: Tensor[]) => readonly (Tensor | null | undefined)[],
 ): Plan {
   const recorder = new OpRecorder()
   const nodes = inputs.map((t, i) => inputNode(i, t))
-  const outputs = withState('recorder', recorder, () =>
-    withState('gradEnabled', false, () => body(nodes.map((n) => tracedTensor(n, recorder)))),
+  // Not the modules that happen to run now: the program serves others too.
+  const outputs = withState('call', callOf(name), () =>
+    withState('recorder', recorder, () =>
+      withState('gradEnabled', false, () => body(nodes.map((n) => tracedTensor(n, recorder)))),
+    ),
   )
   const computed: Node[] = []
   const results = outputs.map((t): Result | null => {
     if (!t) return null
     const { shape, dtype } = t
-    checkDType(state.path.join('/'), backend, dtype)
+    checkDType(name, backend, dtype)
     const view = affine(t.node!)
     const strides = view ? view.strides : stridesOf(shape)
     const signature = isContiguous(shape, strides)
@@ -165,6 +176,9 @@ function makePlan(
   return plan
 }
 
+/** The operation that a key begins with. */
+const nameIn = (key: string): string => /^[^|~]*/.exec(key)![0]
+
 /** Runs `body` over the inputs as one program, traced once for each key and signature of the inputs. */
 export function runCached(
   key: string,
@@ -177,7 +191,7 @@ export function runCached(
     const t = inputs[i]!
     if (!t.storage)
       throw new TraceError({
-        op: key.split('|')[0]!,
+        op: nameIn(key),
         rule: 'a tensor made while tracing lives only in the program being traced',
         fix: 'Return it from the compiled function instead of keeping it in a variable.',
       })
@@ -195,7 +209,7 @@ export function runCached(
       old.executable?.free()
       cache.delete(oldest)
     }
-    plan = makePlan(backend, inputs, body)
+    plan = makePlan(backend, nameIn(key), inputs, body)
     cache.set(full, plan)
   }
   const { results, used, below } = plan
@@ -248,7 +262,7 @@ export function assignEager(to: Tensor, value: Tensor): void {
   if (!plan) {
     const target = inputNode(0, to)
     const source = inputNode(1, value)
-    const copy = node({ op: 'map', fn: 'copy' }, [source], undefined, 'assign')
+    const copy = node({ op: 'map', fn: 'copy' }, [source], undefined, callOf('assign'))
     plan = {
       results: [],
       used: [],

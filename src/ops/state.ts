@@ -1,9 +1,16 @@
 /** What holds for the whole process at this moment: who records, whether gradients are recorded, names for messages. */
 import type { Backend } from '../backends/backend.js'
+import { Call } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { TraceError, ValueError } from '../core/errors.js'
 import type { Tensor } from './tensor.js'
+
+/** Told of every call that is traced: an operation, a module's forward, an operation's gradient. */
+export interface CallLog {
+  begin(call: Call, target: object, attrs: object, inputs: readonly unknown[]): void
+  end(call: Call, outputs: readonly unknown[]): void
+}
 
 /** Collects the nodes of a program: of one operation (eager.ts) or of a user's function (compile). */
 export interface Recorder {
@@ -11,6 +18,8 @@ export interface Recorder {
   readonly tracesUser: boolean
   /** Every node, in the order of tracing. */
   readonly nodes: Node[]
+  /** Set while somebody wants to know the calls; see compile/calls.ts. */
+  calls?: CallLog | undefined
   /** The node that stands for a tensor holding data. */
   input(t: Tensor): Node
   /** The node that stands for a tensor of another recorder, which runs around this one. */
@@ -44,8 +53,8 @@ export const state: {
   scope: Tensor[] | undefined
   /** The backend of new tensors; set by the registry's users. */
   backend: () => Backend
-  /** Names of the operations and modules being run, outermost first. */
-  path: string[]
+  /** The innermost operation or module that is being run. */
+  call: Call | undefined
   order: number
   /** Looks at what every operation gives; see autograd/anomaly.ts. */
   inspect: ((op: string, inputs: readonly Tensor[], outputs: readonly Tensor[]) => void) | undefined
@@ -67,7 +76,7 @@ export const state: {
   backend: () => {
     throw new TraceError({ op: 'backend', rule: 'no backend has been chosen' })
   },
-  path: [],
+  call: undefined,
   order: 0,
   inspect: undefined,
   profile: undefined,
@@ -82,6 +91,7 @@ const scopes: { readonly [key in keyof typeof state]?: string } = {
   gradEnabled: 'noGrad',
   scope: 'tidy',
   inspect: 'detectAnomaly',
+  call: 'named',
   replay: 'checkpoint',
   replaced: 'functionalCall',
   autocast: 'autocast',
@@ -102,15 +112,9 @@ export function withState<K extends keyof typeof state, T>(
   }
 }
 
-/** Runs `f` under a name, which nodes and messages then carry. */
-export function named<T>(name: string, f: () => T): T {
-  state.path.push(name)
-  try {
-    return ended('named', f())
-  } finally {
-    state.path.pop()
-  }
-}
+/** Runs `f` as a call of that name, which nodes and messages then carry. */
+export const named = <T>(name: string, f: () => T): T =>
+  withState('call', new Call(name, state.call), f)
 
 /**
  * `f` without recording gradients. It must be synchronous: what an async function does after its first await would

@@ -1,4 +1,5 @@
 import type { Backend, Storage } from '../backends/backend.js'
+import type { Call } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
 import type { ArrayOf, DType, HostArray, NumberArray, TypedArray } from '../core/dtype.js'
 import { bigints, isHalf, newArray, numbersOf, readNumber } from '../core/dtype.js'
@@ -25,8 +26,8 @@ export interface GradNode {
   readonly outputs: readonly Tensor[]
   /** Grows with time, so that larger comes later. */
   readonly order: number
-  /** Module path at the time of the call, for messages. */
-  readonly path: string
+  /** The call inside of which it ran. */
+  readonly call: Call | undefined
   freed: boolean
 }
 

@@ -18,7 +18,7 @@ export function nodeOf(t: Tensor): Node {
   if (t.recorder !== r && t.node && r.foreign) return r.foreign(t)
   if (t.recorder !== r || !t.node)
     throw new TraceError({
-      op: state.path.join('/') || 'compile',
+      op: state.call?.operation ?? 'compile',
       rule: 'a tensor made while tracing lives only in the program being traced',
       fix: 'Return it from the compiled function instead of keeping it in a variable.',
     })
@@ -33,7 +33,7 @@ function traced(n: Node): Tensor {
 
 /** Records a primitive; the only way in which an operation does anything. */
 export function prim(p: Prim, inputs: readonly Tensor[] = [], dtype?: DType): Tensor {
-  const n = node(p, inputs.map(nodeOf), dtype, state.path.join('/'))
+  const n = node(p, inputs.map(nodeOf), dtype, state.call)
   if (state.fence !== 0) n.fence = state.fence
   return traced(n)
 }

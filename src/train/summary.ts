@@ -1,12 +1,11 @@
 /** A model as a table: layers, output shapes, parameters, floating-point operations. */
-import { flopsOf } from '../backends/prims.js'
-import { compile } from '../compile/compile.js'
+import { type CallRecord, symbolicTrace } from '../compile/calls.js'
 import { show } from '../core/errors.js'
 import { grouped } from '../core/text.js'
 import type { Shape } from '../core/shape.js'
 import type { Module } from '../nn/module.js'
 import { Tensor } from '../ops/tensor.js'
-import { noGrad, state } from '../ops/state.js'
+import { noGrad } from '../ops/state.js'
 import { zeros } from '../tensor/creation.js'
 import { untouched } from './untouched.js'
 
@@ -61,24 +60,14 @@ export function summary(
       if (out instanceof Tensor && m.namedChildren().next().done) activationBytes += out.size * 4
     }),
   )
-  const run = compile((...xs: Tensor[]) =>
-    noGrad(() => {
-      const out = (model.forward as (...xs: Tensor[]) => unknown)(...xs)
-      for (const n of state.recorder!.nodes) {
-        const flops = flopsOf(n)
-        if (flops > 0)
-          for (const m of owners(model, n.label)) work.set(m, (work.get(m) ?? 0) + flops)
-      }
-      return out
-    }),
-  )
+  const forward = (...xs: Tensor[]) =>
+    noGrad(() => (model.forward as (...xs: Tensor[]) => unknown)(...xs))
   try {
     untouched(model, () => {
       model.eval()
-      run(...tensors)
+      addWork(symbolicTrace(forward, ...tensors).calls, work)
     })
   } finally {
-    run.free()
     for (const stop of stops) stop()
   }
   const seen = new Set<Tensor>()
@@ -101,18 +90,20 @@ export function summary(
   return { ...result, toString: () => table(result) }
 }
 
-/** The modules that a node's label lies in: `SimpleCNN/conv1/conv2d` is in the model and in its conv1. */
-function owners(model: Module, label: string): Module[] {
-  const list: Module[] = [model]
-  for (const name of label.split('/').slice(1)) {
-    const inner: Module = list[list.length - 1]!
-    const before = list.length
-    // `blocks.0` is in the list `blocks` too.
-    for (const [path, m] of inner.namedModules())
-      if (path !== '' && `${name}.`.startsWith(`${path}.`)) list.push(m)
-    if (list.length === before) break
+/** Adds the work of each module's forward, and that of modules to the containers which hold them: `blocks` of `blocks.0`. */
+function addWork(calls: readonly CallRecord[], work: Map<Module, number>, around?: Module): void {
+  const add = (m: Module, flops: number) => work.set(m, (work.get(m) ?? 0) + flops)
+  for (const { kind, name, target, inner, flops } of calls) {
+    if (kind !== 'module') {
+      addWork(inner, work, around)
+      continue
+    }
+    const own = target as Module
+    add(own, flops)
+    for (const [path, m] of around?.namedModules() ?? [])
+      if (path !== '' && m !== own && name.startsWith(`${path}.`)) add(m, flops)
+    addWork(inner, work, own)
   }
-  return list
 }
 
 const units = ['', ' k', ' M', ' G', ' T']

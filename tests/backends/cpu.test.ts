@@ -1,4 +1,5 @@
 /** The CPU backends below the encoder: programs written by hand, memory, threads, errors. */
+import { callOf } from '../../src/backends/call.js'
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -23,7 +24,7 @@ const input = (index: number, dtype: DType, length: number): Node => ({
   inputs: [],
   shape: [length],
   dtype,
-  label: 'input',
+  label: callOf('input'),
 })
 
 /** A program of the instructions; `fresh` are the types of its outputs, `into` the inputs it updates. */
@@ -44,11 +45,11 @@ function load(
     words,
     slots,
     arenaBytes: Math.max(0, ...arena),
-    checks: [{ op: 'take', what: 'index' }],
+    checks: [{ call: callOf('take'), what: 'index' }],
     explain: () => 'by hand',
   }
   const outputs: GraphOutput[] = [
-    ...fresh.map((dtype) => ({ node: { ...input(0, dtype, 0), label: 'output' } })),
+    ...fresh.map((dtype) => ({ node: { ...input(0, dtype, 0), label: callOf('output') } })),
     ...into.map((i) => ({ node: inputs[i]!, into: i })),
   ]
   return (backend as Loader).load(program, { inputs, nodes: inputs, outputs })

@@ -170,7 +170,7 @@ describe('debug compares with the function as it stands', () => {
     const f = compile((t: Tensor) => net.forward(t), { debug: true })
     f(x)
     scale = 3
-    expect(() => f(x)).toThrow(/at Outer\/inner\/mul/)
+    expect(() => f(x)).toThrow(/at Outer\.inner\/mul/)
   })
   test('a number in plain arithmetic that only the result shows', () => {
     let bias = tensor([1, 1])

@@ -1,4 +1,5 @@
 /** Graphs for tests of the lowering: a short way of writing them, and random ones from a seed. */
+import { callOf } from '../../src/backends/call.js'
 import { type DType, newArray, type TypedArray } from '../../src/core/dtype.js'
 import { isContiguous, sameShape, type Shape, sizeOf, stridesOf } from '../../src/core/shape.js'
 import type {
@@ -18,7 +19,7 @@ export class Builder {
   readonly nodes: Node[] = []
   readonly inputs: Node[] = []
   add(prim: Prim, inputs: readonly Node[], dtype?: DType, label?: string): Node {
-    const n = node(prim, inputs, dtype, label)
+    const n = node(prim, inputs, dtype, label === undefined ? undefined : callOf(label))
     this.nodes.push(n)
     return n
   }
@@ -26,7 +27,7 @@ export class Builder {
     const reach = shape.reduce((sum, n, a) => sum + Math.max(0, strides[a]! * (n - 1)), 0)
     const length = sizeOf(shape) === 0 ? 0 : offset + 1 + reach
     const prim: Prim = { op: 'input', index: this.inputs.length, strides, offset, length }
-    const n: Node = { prim, inputs: [], shape, dtype, label: 'input' }
+    const n: Node = { prim, inputs: [], shape, dtype, label: callOf('input') }
     this.inputs.push(n)
     this.nodes.push(n)
     return n
@@ -37,7 +38,7 @@ export class Builder {
     return n
   }
   leaf(prim: Extract<Prim, { op: 'iota' }>): Node {
-    const n: Node = { prim, inputs: [], shape: prim.shape, dtype: 'int32', label: 'iota' }
+    const n: Node = { prim, inputs: [], shape: prim.shape, dtype: 'int32', label: callOf('iota') }
     this.nodes.push(n)
     return n
   }

@@ -3,6 +3,7 @@
  * come from that file itself. Rules that the core relies on (no overlap, operands inside their slots, classes of
  * registers) are asserted, and working memory starts as rubbish, so that a bad plan shows.
  */
+import { callOf } from '../../src/backends/call.js'
 import { readFileSync } from 'node:fs'
 import { arrayOn, bytesOf, type DType, type TypedArray } from '../../src/core/dtype.js'
 import { IndexError } from '../../src/core/errors.js'
@@ -368,7 +369,7 @@ class Core {
     const c = this.program.checks[check]
     must(c !== undefined, 'a check has its text')
     throw new IndexError({
-      op: c!.op,
+      op: c!.call.operation,
       rule: `${c!.what} must lie in [${lo}, ${hi})`,
       got: `${value}`,
     })
@@ -417,12 +418,12 @@ class Core {
           inputs: [],
           shape: s,
           dtype: d,
-          label: '',
+          label: callOf(''),
         }),
       )
       try {
         return compute(
-          { prim, inputs: nodes, shape, dtype, label: name },
+          { prim, inputs: nodes, shape, dtype, label: callOf(name) },
           args.map((a) => a[2]),
           [],
           [],

@@ -3,6 +3,7 @@
  * is in it. Working memory starts as rubbish, and what a plan promises (operands inside their buffers, no overlap, values
  * of the classes that are said) is asserted, so that a bad plan shows.
  */
+import { callOf } from '../../src/backends/call.js'
 import { arrayOn, bytesOf, type TypedArray } from '../../src/core/dtype.js'
 import { IndexError } from '../../src/core/errors.js'
 import { philox } from '../../src/core/philox.js'
@@ -262,8 +263,8 @@ class Runner {
   }
 
   private fault(check: number, got: string): never {
-    const { op, what } = this.plan.checks[check]!
-    throw new IndexError({ op, rule: `${what} must lie in its range`, got })
+    const { call, what } = this.plan.checks[check]!
+    throw new IndexError({ op: call.operation, rule: `${what} must lie in its range`, got })
   }
 
   /** The elements of a block, in row-major order. */
@@ -324,12 +325,18 @@ class Runner {
         inputs: [],
         shape,
         dtype,
-        label: '',
+        label: callOf(''),
       }),
     )
     outputs.forEach((to, which) => {
       if (!to) return
-      const node: Node = { prim, inputs: nodes, shape: to.shape, dtype: to.dtype, label: prim.op }
+      const node: Node = {
+        prim,
+        inputs: nodes,
+        shape: to.shape,
+        dtype: to.dtype,
+        label: callOf(prim.op),
+      }
       let result: TypedArray
       try {
         const data = args.map((a) => a.data)

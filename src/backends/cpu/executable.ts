@@ -2,6 +2,7 @@
 import { bytesOf, type DType } from '../../core/dtype.js'
 import { BackendError, IndexError } from '../../core/errors.js'
 import type { Backend, Storage } from '../backend.js'
+import { callOf } from '../call.js'
 import type { Graph } from '../ir.js'
 import type { Program } from './program.js'
 
@@ -125,8 +126,9 @@ export function indexError(
   lo: number,
   hi: number,
 ): IndexError {
-  const { op, what } = program.checks[check] ?? { op: 'run', what: 'index' }
-  return new IndexError({ op, rule: `${what} must lie in [${lo}, ${hi})`, got: `${value}` })
+  const { call, what } = program.checks[check] ?? { call: callOf('run'), what: 'index' }
+  const rule = `${what} must lie in [${lo}, ${hi})`
+  return new IndexError({ op: call.operation, rule, got: `${value}` }).addPath(call.layer)
 }
 
 export function checkLength(length: number): void {

@@ -2,6 +2,7 @@
 import { pow } from '../../core/math.js'
 import { bytesOf } from '../../core/dtype.js'
 import { show, sizeOf } from '../../core/shape.js'
+import type { Call } from '../call.js'
 import {
   type Block,
   type Buffer,
@@ -22,15 +23,15 @@ function amount(n: number, unit: string): string {
 /** Whose a kernel is: the modules and operations around what was fused. */
 function owners({ body, labels }: FusedKernel): string[] {
   const names = new Set(body.names)
-  const found = new Set<string>()
+  const found = new Map<string, Call>()
   for (const label of labels) {
-    const parts = label.split('/')
-    if (names.has(parts.at(-1)!)) parts.pop()
-    if (parts.length > 0 && parts[0] !== '') found.add(parts.join('/'))
+    const whose = names.has(label.name) ? label.outer : label
+    if (whose) found.set(`${whose}`, whose)
   }
-  for (const label of found)
-    for (const outer of found) if (label.startsWith(`${outer}/`)) found.delete(label)
-  return [...found]
+  // Only the outermost: what is inside of another one is told by that.
+  for (const [text, { outer }] of found)
+    for (let c = outer; c; c = c.outer) if (found.has(`${c}`)) found.delete(text)
+  return [...found.keys()]
 }
 
 function kernelText(k: FusedKernel): [string, string] {
@@ -52,26 +53,26 @@ function callText({ prim, inputs, outputs, bias, label, inPlace }: PrimCall): [s
   const out = outputs.find((o) => o !== undefined)!
   switch (prim.op) {
     case 'fill':
-      return [`fill ${sizeOf(out.shape)} ${out.dtype}`, label]
+      return [`fill ${sizeOf(out.shape)} ${out.dtype}`, `${label}`]
     case 'copy': {
       const add = prim.accumulate ? ' added' : ''
-      return [`copy ${show(out.shape)} ${out.dtype}${add}${more}`, label]
+      return [`copy ${show(out.shape)} ${out.dtype}${add}${more}`, `${label}`]
     }
     case 'matmul': {
       const [m, n] = out.shape.slice(-2)
       const k = inputs[0]!.shape.at(-1)
       const batch = out.shape.slice(0, -2)
       const many = batch.length > 0 ? `${show(batch)} of ` : ''
-      return [`matmul ${many}${m}×${k} by ${k}×${n}${more}`, label]
+      return [`matmul ${many}${m}×${k} by ${k}×${n}${more}`, `${label}`]
     }
     case 'recurrent':
     case 'recurrentBack': {
       const back = prim.op === 'recurrentBack' ? 'back ' : ''
       const { cell, steps } = prim.run
-      return [`${cell} ${back}over ${steps.length} steps ${show(out.shape)}`, label]
+      return [`${cell} ${back}over ${steps.length} steps ${show(out.shape)}`, `${label}`]
     }
     default:
-      return [`${prim.op} ${show(out.shape)}${more}`, label]
+      return [`${prim.op} ${show(out.shape)}${more}`, `${label}`]
   }
 }
 
@@ -107,7 +108,7 @@ export function explain({ steps, arenaBytes }: Plan): string {
         : step.kind === 'list'
           ? listText(step)
           : step.kind === 'host'
-            ? [`host ${step.phase} ${step.call.name}`, step.label]
+            ? [`host ${step.phase} ${step.call.name}`, `${step.label}`]
             : callText(step)
     return [`${i}`, amount(step.flops, 'FLOP'), amount(moved(step), 'B'), kernel, whose]
   })

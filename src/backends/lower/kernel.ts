@@ -5,6 +5,7 @@
  */
 import { type DType, dtypes } from '../../core/dtype.js'
 import { type Shape, sameShape, sizeOf, stridesOf } from '../../core/shape.js'
+import { type Call, callOf } from '../call.js'
 import { Builder, classOf, mergeAxes, type Output, type Port } from './body.js'
 import { type Group, rowLift, rowStrides } from './groups.js'
 import {
@@ -177,7 +178,7 @@ export class Kernels {
       for (let a = 0; a < strides.length; a++) key.push(strides[a]!)
     }
     const body = this.body(() => new Builder(g, this.limits, inputs, outputs, key).body())
-    const labels: string[] = []
+    const labels: Call[] = []
     for (const n of g.values) if (labels[labels.length - 1] !== n.label) labels.push(n.label)
     return {
       kind: 'fused',
@@ -227,7 +228,7 @@ export class Kernels {
       inputs: [{ buffer: null, offset }],
       outputs: [to],
       checks: [],
-      labels: ['indices'],
+      labels: [callOf('indices')],
       flops: 0,
     }
   }

@@ -2,6 +2,7 @@
 import { type DType, rangeOf } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
+import { type Call, callOf } from '../call.js'
 import type { Graph, Prim } from '../ir.js'
 import { flopsOf, outputsOf, recordOf } from '../prims.js'
 import { injective, viewLayout } from '../layout.js'
@@ -59,7 +60,13 @@ function separateOutputs(graph: Values): void {
       continue
     }
     const { value } = o
-    o.value = new Value({ op: 'map', fn: 'copy' }, [value], value.shape, value.dtype, 'output')
+    o.value = new Value(
+      { op: 'map', fn: 'copy' },
+      [value],
+      value.shape,
+      value.dtype,
+      callOf('output'),
+    )
     o.value.id = graph.all.length
     graph.all.push(o.value)
   }
@@ -162,7 +169,7 @@ class Lowering {
       else this.single(g)
     })
     for (const { from, to } of finals)
-      this.copy(this.block({ buffer: from, offset: 0 }, to.dtype, to.shape), to, 'assign')
+      this.copy(this.block({ buffer: from, offset: 0 }, to.dtype, to.shape), to, callOf('assign'))
     const { checks } = this
     const { buffers } = this.memory
     const arenaBytes = place(this.steps, buffers)
@@ -271,7 +278,7 @@ class Lowering {
   }
 
   private checkId(n: Value, what: string): number {
-    this.checks.push({ op: n.label.split('/')[0] || n.prim.op, what })
+    this.checks.push({ call: n.label, what })
     return this.checks.length - 1
   }
 
@@ -281,7 +288,7 @@ class Lowering {
     prim: CallPrim,
     inputs: readonly (Block | undefined)[],
     outputs: readonly (Block | undefined)[],
-    label: string,
+    label: Call,
     more: { bias?: Access | undefined; check?: number; flops?: number; inPlace?: boolean } = {},
   ): void {
     const { bias, check = -1, flops = 0, inPlace = false } = more
@@ -290,13 +297,13 @@ class Lowering {
   private copy(
     from: Block,
     to: Block,
-    label: string,
+    label: Call,
     { accumulate = false, inPlace = false } = {},
   ): void {
     if (sizeOf(from.shape) === 0) return
     this.call({ op: 'copy', accumulate }, [from], [to], label, { inPlace })
   }
-  private fill(to: Block, value: number, label: string): void {
+  private fill(to: Block, value: number, label: Call): void {
     this.call({ op: 'fill', value }, [], [to], label)
   }
   private block({ buffer, offset }: Access, dtype: DType, shape: Shape): Block {
@@ -345,7 +352,7 @@ class Lowering {
     return { buffer, offset, dtype, shape, strides }
   }
   /** The result starts as a value. Says whether that is there already: see `continued`. */
-  private startAs(x: Value, to: Block, label: string): boolean {
+  private startAs(x: Value, to: Block, label: Call): boolean {
     const c = x.constant
     if (c !== undefined) {
       this.fill(to, c, label)

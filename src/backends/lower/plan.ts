@@ -4,6 +4,7 @@
  */
 import type { DType } from '../../core/dtype.js'
 import type { Shape } from '../../core/shape.js'
+import type { Call } from '../call.js'
 import type { HostCall, MapFn, Prim, ReduceFn } from '../ir.js'
 
 /** A run of memory. */
@@ -109,7 +110,7 @@ export interface FusedKernel {
   readonly outputs: readonly Access[]
   /** By number of the check: its place in the plan's `checks`. */
   readonly checks: readonly number[]
-  readonly labels: readonly string[]
+  readonly labels: readonly Call[]
   readonly flops: number
 }
 
@@ -159,7 +160,7 @@ export interface PrimCall {
   readonly bias?: Access | undefined
   /** The place in the plan's `checks` of its check of indices. */
   readonly check: number
-  readonly label: string
+  readonly label: Call
   readonly flops: number
   /** It changes some elements of a value in that value's own memory. */
   readonly inPlace: boolean
@@ -177,7 +178,7 @@ export interface HostStep {
   readonly number: number
   readonly inputs: readonly Block[]
   readonly outputs: readonly Block[]
-  readonly label: string
+  readonly label: Call
   readonly flops: number
 }
 
@@ -195,8 +196,8 @@ export function eachBuffer(step: PlanStep, f: (b: Buffer) => void): void {
 }
 
 export interface Check {
-  /** The operation and what is checked, for the error message. */
-  readonly op: string
+  /** Who checks, and what is checked: for the error message. */
+  readonly call: Call
   readonly what: string
 }
 

@@ -1,6 +1,7 @@
 /** Rewrites a graph into equal, fewer values: dead code, repeated work, constants, no-ops. */
 import { arrayFrom, type DType, isFloat, readNumber } from '../../core/dtype.js'
 import { type Shape, sameShape } from '../../core/shape.js'
+import { type Call, callOf } from '../call.js'
 import type { Graph, Prim } from '../ir.js'
 import { infer } from '../prims.js'
 import { plainFunction } from '../scalar.js'
@@ -63,7 +64,7 @@ class Simplifier {
     inputs: readonly Value[],
     shape: Shape,
     dtype: DType,
-    label: string,
+    label: Call,
     fence: number | undefined,
   ): Value {
     const kind = kindOf(prim, dtype)
@@ -100,7 +101,7 @@ class Simplifier {
     inputs: readonly Value[],
     shape: Shape,
     dtype: DType,
-    label: string,
+    label: Call,
     fence: number | undefined,
   ): Value {
     return (
@@ -108,12 +109,12 @@ class Simplifier {
       this.intern(prim, inputs, shape, dtype, label, fence)
     )
   }
-  private derived(prim: Prim, inputs: readonly Value[], label: string, to?: DType): Value {
+  private derived(prim: Prim, inputs: readonly Value[], label: Call, to?: DType): Value {
     const { shape, dtype } = infer(prim, inputs, to)
     return this.make(prim, inputs, shape, dtype, label, undefined)
   }
   private constant(value: number, dtype: DType): Value {
-    return this.intern({ op: 'const', value }, [], [], dtype, 'const', undefined)
+    return this.intern({ op: 'const', value }, [], [], dtype, callOf('const'), undefined)
   }
 
   /** An equal value that is had for less. */
@@ -122,7 +123,7 @@ class Simplifier {
     inputs: readonly Value[],
     shape: Shape,
     dtype: DType,
-    label: string,
+    label: Call,
     fence: number | undefined,
   ): Value | undefined {
     const [a, b] = inputs

@@ -1,6 +1,7 @@
 /** The values of a graph that is being lowered: nodes with a number, and with the place where their elements lie. */
 import { type DType, dtypes } from '../../core/dtype.js'
 import { type Shape, sizeOf, stridesOf } from '../../core/shape.js'
+import type { Call } from '../call.js'
 import type { Prim } from '../ir.js'
 import { reshapeStrides, viewLayout } from '../layout.js'
 import type { Group } from './groups.js'
@@ -31,7 +32,7 @@ export class Value implements Operand {
   readonly inputs: readonly Value[]
   readonly shape: Shape
   readonly dtype: DType
-  readonly label: string
+  readonly label: Call
   readonly fence: number | undefined
   readonly size: number
   /** Primitive (of a family, the function) and type as a number. */
@@ -53,7 +54,7 @@ export class Value implements Operand {
     inputs: readonly Value[],
     shape: Shape,
     dtype: DType,
-    label: string,
+    label: Call,
     fence?: number,
   ) {
     this.prim = prim

@@ -68,7 +68,7 @@ const beats = (fn: 'max' | 'min', a: number, b: number) =>
 function checkIndex(n: Node, value: number, extent: number): number {
   if (!(value >= 0 && value < extent))
     throw new IndexError({
-      op: n.label || n.prim.op,
+      op: n.label.operation,
       rule: `an index must lie from 0 to ${extent - 1}`,
       got: `${value}`,
     })
@@ -149,7 +149,7 @@ function fill(
       for (const v of x!)
         if (!(v >= prim.lo && v < prim.hi) && v !== prim.except)
           throw new IndexError({
-            op: n.label || 'check',
+            op: n.label.operation,
             rule: `${prim.what} must lie from ${prim.lo} to ${prim.hi - 1}`,
             got: `${v}`,
           })

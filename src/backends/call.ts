@@ -1,0 +1,50 @@
+/**
+ * Who asked for a node: the operations and modules that were running, each inside of the one that called it. Plans, errors
+ * and gradients keep these frames; what went in and came out of a call is kept by those who ask for it (compile/calls.ts).
+ */
+export class Call {
+  /** Of an operation, or the path of a module in the one around it: `crossEntropy`, `blocks.0`. */
+  readonly name: string
+  readonly outer: Call | undefined
+  readonly module: boolean
+
+  constructor(name: string, outer?: Call, module = false) {
+    this.name = name
+    this.outer = outer
+    this.module = module
+  }
+
+  /** The path of the innermost module: `SimpleCNN.conv1`; '' outside of modules. */
+  get layer(): string {
+    let path = ''
+    for (let c: Call | undefined = this; c; c = c.outer)
+      if (c.module) path = path === '' ? c.name : `${c.name}.${path}`
+    return path
+  }
+
+  /** The operation of which all below it is a part: the outermost one inside of the innermost module. */
+  get operation(): string {
+    let { name } = this as Call
+    for (let c: Call | undefined = this; c && !c.module; c = c.outer) name = c.name
+    return name
+  }
+
+  /** Modules, a slash, operations: `SimpleCNN.conv1/conv2d`. */
+  toString(): string {
+    const parts: string[] = []
+    for (let c: Call | undefined = this; c; c = c.outer) if (!c.module) parts.unshift(c.name)
+    const { layer } = this
+    return layer === '' ? parts.join('/') : [layer, ...parts].join('/')
+  }
+}
+
+const made = new Map<string, Call>()
+/** A call of that name outside of all others; one for each name. */
+export function callOf(name: string): Call {
+  let call = made.get(name)
+  if (!call) {
+    call = new Call(name)
+    made.set(name, call)
+  }
+  return call
+}
