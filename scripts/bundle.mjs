@@ -1,9 +1,10 @@
 // The package's files from its modules in build/js: few, since to load a module takes Node about a millisecond. The
 // entries of package.json keep their places in dist/, what they share is in dist/parts; dist/browser has the same for
 // pages, minified and without what needs Node.
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { rolldown } from 'rolldown'
+import { hash } from './cxx.mjs'
 import { bundleCommonJs, writeDeclarations } from './bundle-commonjs.mjs'
 import { root } from './targets.mjs'
 
@@ -139,7 +140,7 @@ export const declareEntries = () =>
 const wasmPlace = {
   name: 'wasm-place',
   transform: (code, id) =>
-    id.endsWith('platform.browser.js')
+    /\/(platform|texts)\.browser\.js$/.test(id)
       ? code.replaceAll("'./wasm/", "'../backends/cpu/wasm/")
       : undefined,
 }
@@ -219,12 +220,19 @@ export const forBundlers = {
   },
 }
 
-/** OpLaws of src/ops/define.ts: what operations carry for readers and for the laws. */
-const laws = new Set(['formula', 'source', 'example', 'samples', 'except'])
-const defines = new Set(['defineOp', 'defineMove'])
+/** OpLaws of src/ops/define.ts: what operations carry for readers and for the laws, and what makers of operations draw it from. */
+const laws = new Set(['formula', 'source', 'example', 'samples', 'except', 'domain', 'domainB'])
+const rules = ['args', 'forward', 'lower', 'plan']
+/** The description of an operation: its name, and how it computes. */
+function describesOperation({ type, properties }) {
+  if (type !== 'ObjectExpression') return false
+  const names = new Set(properties.map((p) => p.key?.name))
+  return names.has('name') && rules.some((rule) => names.has(rule))
+}
 /**
- * Leaves that out of the object literals that are the argument of `defineOp` and `defineMove`, where the types let
- * nothing that computes read it. A property of the same name anywhere else stays: it means something else.
+ * Leaves that out of the descriptions of operations, the object literals that `defineOp`, `defineMove` and the makers of
+ * src/ops/forms.ts take, where the types let nothing that computes read it. A property of the same name anywhere else
+ * stays: it means something else.
  */
 export const withoutLaws = {
   name: 'without-laws',
@@ -233,18 +241,108 @@ export const withoutLaws = {
     if (!['ops', 'linalg', 'fft', 'masked', 'special'].includes(room)) return undefined
     const edits = []
     const visit = (node) => {
-      if (node.type === 'CallExpression' && defines.has(node.callee.name)) {
-        const [spec] = node.arguments
-        if (spec?.type === 'ObjectExpression')
-          for (const { type, computed, key, start, end } of spec.properties)
-            if (type === 'Property' && !computed && laws.has(key.name))
-              edits.push([start, end + /^\s*,?/.exec(code.slice(end))[0].length, ''])
+      if (describesOperation(node))
+        for (const { type, computed, key, start, end } of node.properties)
+          if (type === 'Property' && !computed && laws.has(key.name))
+            edits.push([start, end + /^\s*,?/.exec(code.slice(end))[0].length, ''])
+      for (const child of childrenOf(node)) visit(child)
+    }
+    visit(this.parse(code))
+    return { code: edited(code, edits), map: null }
+  },
+}
+
+/**
+ * Leaves out the declarations of fields that the constructor sets anyway: JavaScript would set them to undefined before.
+ */
+export const withoutDeclarations = {
+  name: 'without-declarations',
+  transform(code, id) {
+    if (!ours(id)) return undefined
+    const edits = []
+    const visit = (node) => {
+      if (node.type === 'ClassBody') {
+        const constructor = node.body.find((m) => m.kind === 'constructor')
+        const set = new Set()
+        for (const { expression } of constructor?.value.body.body ?? []) {
+          const { type, operator, left } = expression ?? {}
+          if (type === 'AssignmentExpression' && operator === '=' && left.object?.type === 'ThisExpression' && left.property.type === 'Identifier')
+            set.add(left.property.name)
+        }
+        for (const { type, key, value, computed, static: ofClass, start, end } of node.body)
+          if (type === 'PropertyDefinition' && key.type === 'Identifier' && !value && !computed && !ofClass && set.has(key.name))
+            edits.push([start, end, ''])
       }
       for (const child of childrenOf(node)) visit(child)
     }
     visit(this.parse(code))
     return { code: edited(code, edits), map: null }
   },
+}
+
+/** Modules whose errors must be readable when no file is. */
+const selfReliant = /\/backends\/cpu\/(files|source|texts\.browser|platform\.browser)\.js$/
+const hole = '\u0001'
+const wordy = (text) => text.length >= 16 && text.includes(' ')
+/**
+ * The texts of errors, in a file that a page reads when the first error is made (src/backends/cpu/texts.browser.ts): nothing
+ * else reads them, and they are a tenth of what a page would load.
+ */
+export function textsApart() {
+  const numbers = new Map()
+  const numberOf = (text) => {
+    if (!numbers.has(text)) numbers.set(text, numbers.size + 1)
+    return numbers.get(text)
+  }
+  const lines = () => [...numbers.keys()].map((text) => JSON.stringify(text)).join('\n')
+  const edition = () => hash(lines()).slice(0, 8)
+  return {
+    file: () => `${edition()}\n${lines()}`,
+    plugin: {
+      name: 'texts-apart',
+      renderChunk: (code) => ({ code: code.replace('edition of nabla-texts.txt', edition()), map: null }),
+      transform(code, id) {
+        if (!ours(id) || selfReliant.test(id)) return undefined
+        const edits = []
+        /** Edits in an expression, beginning at `from`. */
+        const call = (number, values) => `$text(${[number, ...values].join(', ')})`
+        const inside = (node) => {
+          const own = []
+          const look = (n) => {
+            const text = replaced(n)
+            if (text !== undefined) own.push([n.start - node.start, n.end - node.start, text])
+            else for (const child of childrenOf(n)) look(child)
+          }
+          look(node)
+          return edited(code.slice(node.start, node.end), own)
+        }
+        const replaced = (node) => {
+          if (node.type === 'Literal' && typeof node.value === 'string' && wordy(node.value))
+            return call(numberOf(node.value), [])
+          if (node.type !== 'TemplateLiteral') return undefined
+          const parts = node.quasis.map((q) => q.value.cooked)
+          if (!wordy(parts.join(''))) return undefined
+          return call(numberOf(parts.join(hole)), node.expressions.map(inside))
+        }
+        const visit = (node) => {
+          const complaint =
+            node.type === 'ObjectExpression' &&
+            ['op', 'rule'].every((name) => node.properties.some((p) => p.key?.name === name))
+          if (!complaint) {
+            for (const child of childrenOf(node)) visit(child)
+            return
+          }
+          for (const property of node.properties)
+            if (property.value?.type) edits.push([property.value.start, property.value.end, inside(property.value)])
+            else if (property.argument) edits.push([property.argument.start, property.argument.end, inside(property.argument)])
+        }
+        visit(this.parse(code))
+        if (edits.length === 0) return undefined
+        const from = JSON.stringify(`${root}/${modules}/backends/cpu/texts.browser.js`)
+        return { code: `import { text as $text } from ${from};\n${edited(code, edits)}`, map: null }
+      },
+    },
+  }
 }
 
 /** The entries that have a "browser" condition. */
@@ -258,10 +356,16 @@ export async function bundleBrowser() {
       moduleOf(file),
     ])
   const alias = importsFor('default')
+  const texts = textsApart()
   rmSync(`${root}/dist/browser`, { recursive: true, force: true })
   await write(
     input,
-    { platform: 'browser', resolve: { alias }, plugins: [wasmPlace, withoutLaws, forBundlers] },
+    {
+      platform: 'browser',
+      resolve: { alias },
+      optimization: { inlineConst: true },
+      plugins: [wasmPlace, withoutLaws, withoutDeclarations, texts.plugin, forBundlers],
+    },
     {
       dir: 'dist/browser',
       minify: { compress: false, mangle: true, codegen: true },
@@ -270,4 +374,7 @@ export async function bundleBrowser() {
       codeSplitting: { groups: [{ name: 'core', test: (id) => core.has(relative(id)) }] },
     },
   )
+  const folder = `${root}/dist/backends/cpu/wasm`
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(`${folder}/nabla-texts.txt`, texts.file())
 }

@@ -10,27 +10,36 @@ function table(header, macro) {
   return [...text.matchAll(/X\((\w+), (\d+)[,)]/g)].map(([, name, value]) => [name, Number(value)])
 }
 
-export function opcodesFile() {
+
+const head = '// Made from kernels/program.h by scripts/opcodes.mjs; not to be changed by hand.\n'
+/** The files, by their names in src/backends/cpu. */
+export function opcodesFiles() {
   const header = readFileSync(`${root}/kernels/program.h`, 'utf8')
-  const object = (name, entries) =>
-    `export const ${name} = {\n${entries.map(([key, value]) => `  ${key}: ${value},\n`).join('')}} as const\n`
-  return `// Made from kernels/program.h by scripts/opcodes.mjs; not to be changed by hand.
-/** Instructions. */
-${object('opcodes', table(header, 'NABLA_OPCODES'))}
-/** Instructions of fused kernels. */
-${object('fusedOps', table(header, 'NABLA_FUSED_OPS'))}`
+  const constant = ([name, value]) => `export const ${name} = ${value}\n`
+  const fused = table(header, 'NABLA_FUSED_OPS')
+  if (fused.some(([, value], i) => value !== i + 1))
+    throw new Error('kernels/program.h: the instructions of fused kernels are numbered 1, 2, 3 and so on')
+  const names = fused.map(([name]) => name).join(' ')
+  return {
+    // A constant each: bundlers put the numbers where they are read, and the names go.
+    'instructions.ts': `${head}${table(header, 'NABLA_OPCODES').map(constant).join('')}`,
+    'numbers.ts': `${head}/** Instructions of fused kernels, in the order of their numbers, from 1 up. */
+export const fusedNames =
+  ${names.match(/.{1,90}(?: |$)/g).map((line) => `'${line}'`).join(' +\n  ')}
+`,
+  }
 }
 
-const path = `${root}/src/backends/cpu/numbers.ts`
-
-/** Writes the file when it is not what the header gives. */
+/** Writes the files that are not what the header gives. */
 export function writeOpcodes() {
-  const text = opcodesFile()
-  let before
-  try {
-    before = readFileSync(path, 'utf8')
-  } catch {}
-  if (before !== text) writeFileSync(path, text)
+  for (const [name, text] of Object.entries(opcodesFiles())) {
+    const path = `${root}/src/backends/cpu/${name}`
+    let before
+    try {
+      before = readFileSync(path, 'utf8')
+    } catch {}
+    if (before !== text) writeFileSync(path, text)
+  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) writeOpcodes()

@@ -1,9 +1,11 @@
-/** The numbers of kernels/program.h; those of its instructions are written by the build, see numbers.ts. */
-export { opcodes } from './numbers.js'
-import { fusedOps as numbered } from './numbers.js'
+/** The numbers of kernels/program.h; those of its instructions are written by the build. */
+export * as opcodes from './instructions.js'
+import { fusedNames } from './numbers.js'
 
 /** Instructions of fused kernels by name. */
-export const fusedOps: Readonly<Record<string, number>> = numbered
+export const fusedOps: Readonly<Record<string, number>> = Object.fromEntries(
+  fusedNames.split(' ').map((name, i) => [name, i + 1]),
+)
 
 export const MAGIC = 0x414c424e
 export const VERSION = 1

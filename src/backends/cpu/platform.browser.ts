@@ -29,7 +29,7 @@ export async function fetchBytes(place: string | URL): Promise<ArrayBuffer> {
 }
 
 /** Reads at once, by the only call of browsers that waits; a page that must not stop uses `await ready()` before. */
-export function readBytesNow(place: string | URL, file: WasmFile): Uint8Array<ArrayBuffer> {
+export function readBytesNow(place: string | URL, file: string): Uint8Array<ArrayBuffer> {
   const part = /^(simd|relaxed)-(?!threads)(.*)$/.exec(file)?.[2]
   const fix = part ? `await ready({ parts: ['${part}'] })` : 'await ready()'
   if (typeof XMLHttpRequest === 'undefined')
