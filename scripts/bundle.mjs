@@ -266,11 +266,23 @@ export const withoutDeclarations = {
         const set = new Set()
         for (const { expression } of constructor?.value.body.body ?? []) {
           const { type, operator, left } = expression ?? {}
-          if (type === 'AssignmentExpression' && operator === '=' && left.object?.type === 'ThisExpression' && left.property.type === 'Identifier')
+          if (
+            type === 'AssignmentExpression' &&
+            operator === '=' &&
+            left.object?.type === 'ThisExpression' &&
+            left.property.type === 'Identifier'
+          )
             set.add(left.property.name)
         }
         for (const { type, key, value, computed, static: ofClass, start, end } of node.body)
-          if (type === 'PropertyDefinition' && key.type === 'Identifier' && !value && !computed && !ofClass && set.has(key.name))
+          if (
+            type === 'PropertyDefinition' &&
+            key.type === 'Identifier' &&
+            !value &&
+            !computed &&
+            !ofClass &&
+            set.has(key.name)
+          )
             edits.push([start, end, ''])
       }
       for (const child of childrenOf(node)) visit(child)
@@ -300,7 +312,10 @@ export function textsApart() {
     file: () => `${edition()}\n${lines()}`,
     plugin: {
       name: 'texts-apart',
-      renderChunk: (code) => ({ code: code.replace('edition of nabla-texts.txt', edition()), map: null }),
+      renderChunk: (code) => ({
+        code: code.replace('edition of nabla-texts.txt', edition()),
+        map: null,
+      }),
       transform(code, id) {
         if (!ours(id) || selfReliant.test(id)) return undefined
         const edits = []
@@ -333,8 +348,14 @@ export function textsApart() {
             return
           }
           for (const property of node.properties)
-            if (property.value?.type) edits.push([property.value.start, property.value.end, inside(property.value)])
-            else if (property.argument) edits.push([property.argument.start, property.argument.end, inside(property.argument)])
+            if (property.value?.type)
+              edits.push([property.value.start, property.value.end, inside(property.value)])
+            else if (property.argument)
+              edits.push([
+                property.argument.start,
+                property.argument.end,
+                inside(property.argument),
+              ])
         }
         visit(this.parse(code))
         if (edits.length === 0) return undefined

@@ -119,7 +119,11 @@ async function ensureDist() {
   await bundleBrowser()
   for (const file of filesUnder('dist')) {
     const path = file.slice(`${root}/dist/`.length).replace(/^cjs\/(.*\.d\.ts)$/, '$1')
-    if (/^(browser|cjs)\/|\.wasm$|nabla-texts\.txt$|^globals\.d\.ts$/.test(path) || written.has(path)) continue
+    if (
+      /^(browser|cjs)\/|\.wasm$|nabla-texts\.txt$|^globals\.d\.ts$/.test(path) ||
+      written.has(path)
+    )
+      continue
     const source = path.startsWith('examples/') ? sourceOf(path) : `src/${sourceOf(path)}`
     if (!existsSync(`${root}/${source}`) || (path.endsWith('.js') && source.startsWith('src/')))
       rmSync(file)

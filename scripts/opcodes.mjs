@@ -10,7 +10,6 @@ function table(header, macro) {
   return [...text.matchAll(/X\((\w+), (\d+)[,)]/g)].map(([, name, value]) => [name, Number(value)])
 }
 
-
 const head = '// Made from kernels/program.h by scripts/opcodes.mjs; not to be changed by hand.\n'
 /** The files, by their names in src/backends/cpu. */
 export function opcodesFiles() {
@@ -18,14 +17,19 @@ export function opcodesFiles() {
   const constant = ([name, value]) => `export const ${name} = ${value}\n`
   const fused = table(header, 'NABLA_FUSED_OPS')
   if (fused.some(([, value], i) => value !== i + 1))
-    throw new Error('kernels/program.h: the instructions of fused kernels are numbered 1, 2, 3 and so on')
+    throw new Error(
+      'kernels/program.h: the instructions of fused kernels are numbered 1, 2, 3 and so on',
+    )
   const names = fused.map(([name]) => name).join(' ')
   return {
     // A constant each: bundlers put the numbers where they are read, and the names go.
     'instructions.ts': `${head}${table(header, 'NABLA_OPCODES').map(constant).join('')}`,
     'numbers.ts': `${head}/** Instructions of fused kernels, in the order of their numbers, from 1 up. */
 export const fusedNames =
-  ${names.match(/.{1,90}(?: |$)/g).map((line) => `'${line}'`).join(' +\n  ')}
+  ${names
+    .match(/.{1,90}(?: |$)/g)
+    .map((line) => `'${line}'`)
+    .join(' +\n  ')}
 `,
   }
 }
