@@ -262,9 +262,9 @@ export const withoutDeclarations = {
     const edits = []
     const visit = (node) => {
       if (node.type === 'ClassBody') {
-        const constructor = node.body.find((m) => m.kind === 'constructor')
+        const maker = node.body.find((m) => m.kind === 'constructor')
         const set = new Set()
-        for (const { expression } of constructor?.value.body.body ?? []) {
+        for (const { expression } of maker?.value.body.body ?? []) {
           const { type, operator, left } = expression ?? {}
           if (
             type === 'AssignmentExpression' &&
