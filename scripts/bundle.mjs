@@ -366,10 +366,45 @@ export function textsApart() {
   }
 }
 
+const records = '/backends/prims/'
+/**
+ * Records of primitives hold the plain loops of the reference backend, which pages do not load: they are left out where
+ * records are loaded, and the reference backend's file gets records of its own, with them.
+ */
+export const withoutReference = {
+  name: 'without-reference',
+  async resolveId(source, importer, options) {
+    const forReference = importer?.includes('/backends/reference/') || importer?.endsWith('?whole')
+    if (!forReference || !source.startsWith('.')) return null
+    const found = await this.resolve(source, importer.replace('?whole', ''), options)
+    if (!found?.id.includes(records) && !found?.id.endsWith('/backends/prims.js')) return found
+    return { ...found, id: `${found.id}?whole` }
+  },
+  load: (id) =>
+    id.endsWith('?whole') ? readFileSync(id.replace('?whole', ''), 'utf8') : undefined,
+  transform(code, id) {
+    if (!id.includes(records) || id.endsWith('?whole')) return undefined
+    const edits = []
+    const visit = (node) => {
+      if (node.type === 'ImportDeclaration' && node.source.value.includes('/reference/'))
+        edits.push([node.start, node.end, ''])
+      else if (node.type === 'Property' && !node.computed && node.key.name === 'reference')
+        edits.push([node.start, node.end + /^\s*,?/.exec(code.slice(node.end))[0].length, ''])
+      else for (const child of childrenOf(node)) visit(child)
+    }
+    visit(this.parse(code))
+    return { code: edited(code, edits), map: null }
+  },
+}
+
 /** The entries that have a "browser" condition. */
 export async function bundleBrowser() {
-  const { exports } = manifest()
+  const { exports, imports } = manifest()
   const core = reach('index.js')
+  // Named by what pages leave out.
+  for (const file of core)
+    if (file.startsWith('backends/reference/') && file !== moduleOf(imports['#reference'].default))
+      core.delete(file)
   const input = Object.values(exports)
     .filter((e) => e.browser)
     .map(({ browser, default: file }) => [
@@ -385,7 +420,14 @@ export async function bundleBrowser() {
       platform: 'browser',
       resolve: { alias },
       optimization: { inlineConst: true },
-      plugins: [wasmPlace, withoutLaws, withoutDeclarations, texts.plugin, forBundlers],
+      plugins: [
+        wasmPlace,
+        withoutLaws,
+        withoutDeclarations,
+        withoutReference,
+        texts.plugin,
+        forBundlers,
+      ],
     },
     {
       dir: 'dist/browser',

@@ -1,6 +1,10 @@
-/** How each primitive computes many examples at once: the first axis of a batched operand counts the examples. */
+/**
+ * How primitives compute many examples at once: the first axis of a batched operand counts the examples. Most records
+ * name one of the common rules.
+ */
 import type { Node, Prim, View } from '../backends/ir.js'
-import { outputsOf } from '../backends/prims.js'
+import { type OwnRule, outputsOf, recordOf } from '../backends/prims.js'
+import type { Batching, Op, PrimOf } from '../backends/prims/record.js'
 import { TraceError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
 import { add, mul } from '../ops/arithmetic.js'
@@ -13,8 +17,6 @@ export interface Operand {
   readonly t: Tensor
   readonly batched: boolean
 }
-type Op = Prim['op']
-type PrimOf<K extends Op> = Extract<Prim, { op: K }>
 /** `n` is the node of one example, `size` how many examples there are. All outputs are batched. */
 type Rule<K extends Op> = (
   p: PrimOf<K>,
@@ -57,41 +59,9 @@ const outer = (view: View, size: number): View => ({
   axes: [[[0, 1]], ...view.axes.map((list) => list.map(([a, step]) => [a + 1, step] as const))],
 })
 
-/** Nothing of one example reaches another, and the axes that the primitive names come one later. */
-const later =
-  <K extends 'argreduce' | 'concat' | 'gather' | 'scatter' | 'scan'>(): Rule<K> =>
-  (p, xs, size) => [prim({ ...p, axis: (p as { axis: number }).axis + 1 } as Prim, all(xs, size))]
-/** The primitive works along its last axes only. */
-const leading =
-  <K extends Op>(): Rule<K> =>
-  (p, xs, size) => [prim(p, all(xs, size))]
-
-/** Examples as more rows of axis 0: for what treats each of these alone. */
-const asRows =
-  <K extends 'maxPool' | 'sumPool' | 'sumPoolInput' | 'maxPoolInput'>(): Rule<K> =>
-  (p, xs, size, n) => {
-    const more = 'shape' in p ? { shape: [size * p.shape[0]!, ...p.shape.slice(1)] } : {}
-    const first = prim(
-      { ...p, ...more } as Prim,
-      all(xs, size).map((t) => joined(t, 0)),
-    )
-    const made =
-      (p as Prim).op === 'maxPool' ? [first, prim({ op: 'output', index: 1 }, [first])] : [first]
-    return made.map((t) => reshape(t, [size, ...n.shape]))
-  }
-
-/** Examples as more of axis 0, for what works on stacks of matrices or rows, with all its outputs. */
-const asStack =
-  <K extends Op>(): Rule<K> =>
-  (p, xs, size, n) => {
-    const first = prim(
-      p,
-      all(xs, size).map((t) => joined(t, 0)),
-    )
-    return outputsOf(n).map(({ shape }, index) =>
-      reshape(index === 0 ? first : prim({ op: 'output', index }, [first]), [size, ...shape]),
-    )
-  }
+/** All outputs of a node whose first one is `first`. */
+const outputs = (n: Node, first: Tensor): Tensor[] =>
+  outputsOf(n).map((_, index) => (index === 0 ? first : prim({ op: 'output', index }, [first])))
 
 /** (size, N, C, ...) as (N, size · C, ...): examples as groups of channels. */
 const asGroups = (t: Tensor) => joined(movedAxis(t, 0, 1), 1)
@@ -104,29 +74,13 @@ function placesOfAll(index: Tensor, count: number): Tensor {
   return joined(add(checked, of), 0)
 }
 
-/** One example after the other. */
-const unrolled =
-  <K extends Op>(): Rule<K> =>
-  (p, xs, size, n) => {
-    const one = (t: Tensor, i: number) => {
-      const shape: Shape = t.shape.slice(1)
-      const axes = shape.map((_, a) => [[a + 1, 1]] as const)
-      return prim({ op: 'view', view: { shape, offset: [i, ...shape.map(() => 0)], axes } }, [t])
-    }
-    const parts = Array.from({ length: size }, (_, i) => {
-      const own = xs.map(({ t, batched }) => (batched ? one(t, i) : t))
-      return reshape(prim(p, own), [1, ...n.shape])
-    })
-    return [parts.length === 1 ? parts[0]! : prim({ op: 'concat', axis: 0 }, parts)]
-  }
-
 const refuse = (rule: string) => (): never => {
   throw new TraceError({ op: 'vmap', rule })
 }
 const given = refuse('inputs and constants have no operands')
 
-/** One rule a primitive; the table is exhaustive by type. */
-const rules: { readonly [K in Op]: Rule<K> } = {
+/** The primitives whose record names no common rule; exhaustive by type. */
+const own: { readonly [K in OwnRule]: Rule<K> } = {
   host: (p, xs, size) => {
     if (!p.call.elementwise) return refuse('the host cannot be called for each example')()
     const gives = p.gives.map(({ shape, dtype }) => ({ shape: [size, ...shape], dtype }))
@@ -151,16 +105,12 @@ const rules: { readonly [K in Op]: Rule<K> } = {
       n.dtype,
     ),
   ],
-  check: leading(),
   reduce: (p, xs, size) => [prim({ ...p, axes: p.axes.map((a) => a + 1) }, all(xs, size))],
-  argreduce: later(),
   reshape: (p, xs, size) => [prim({ ...p, shape: [size, ...p.shape] }, all(xs, size))],
   view: (p, xs, size) => [prim({ ...p, view: outer(p.view, size) }, all(xs, size))],
   place: (p, xs, size) => [
     prim({ ...p, shape: [size, ...p.shape], view: outer(p.view, size) }, all(xs, size)),
   ],
-  concat: later(),
-  matmul: leading(),
   take(p, [x, index], size, n) {
     if (!index!.batched) return [prim({ ...p, axis: p.axis + 1 }, [x!.t, index!.t])]
     const rows = movedAxis(spread(x!, size), p.axis + 1, 1)
@@ -181,10 +131,6 @@ const rules: { readonly [K in Op]: Rule<K> } = {
     ])
     return [movedAxis(reshape(made, rows.shape), 1, p.axis + 1)]
   },
-  gather: later(),
-  scatter: later(),
-  scan: later(),
-  argsort: leading(),
   // Of rows, each with values of its own.
   searchsorted: (p, xs, size, n) => [
     reshape(
@@ -226,23 +172,44 @@ const rules: { readonly [K in Op]: Rule<K> } = {
     const made = prim({ ...p, groups: p.groups * size, shape }, all(xs, size).map(asGroups))
     return [reshape(made, [size, ...n.shape])]
   },
-  maxPool: asRows(),
-  sumPool: asRows(),
-  sumPoolInput: asRows(),
-  maxPoolInput: asRows(),
-  recurrent: unrolled(),
-  recurrentBack: unrolled(),
-  lu: asStack(),
-  cholesky: asStack(),
-  solveTriangular: asStack(),
-  qr: asStack(),
-  householderProduct: asStack(),
-  eigh: asStack(),
-  svd: asStack(),
-  fft: asStack(),
+}
+
+/** The rules that records name. */
+const common: { readonly [name in Exclude<Batching, 'own'>]: Rule<Op> } = {
+  leading: (p, xs, size, n) => outputs(n, prim(p, all(xs, size))),
+  later: (p, xs, size, n) => {
+    const axis = (p as { axis: number }).axis + 1
+    return outputs(n, prim({ ...p, axis } as Prim, all(xs, size)))
+  },
+  rows: (p, xs, size, n) => {
+    const more = 'shape' in p ? { shape: [size * p.shape[0]!, ...p.shape.slice(1)] } : {}
+    const first = prim(
+      { ...p, ...more } as Prim,
+      all(xs, size).map((t) => joined(t, 0)),
+    )
+    const shapes = outputsOf(n)
+    return outputs(n, first).map((t, i) => reshape(t, [size, ...shapes[i]!.shape]))
+  },
+  unrolled: (p, xs, size, n) => {
+    const one = (t: Tensor, i: number) => {
+      const shape: Shape = t.shape.slice(1)
+      const axes = shape.map((_, a) => [[a + 1, 1]] as const)
+      return prim({ op: 'view', view: { shape, offset: [i, ...shape.map(() => 0)], axes } }, [t])
+    }
+    const parts = Array.from({ length: size }, (_, i) => {
+      const given = xs.map(({ t, batched }) => (batched ? one(t, i) : t))
+      return outputs(n, prim(p, given))
+    })
+    return outputsOf(n).map(({ shape }, k) => {
+      const rows = parts.map((list) => reshape(list[k]!, [1, ...shape]))
+      return rows.length === 1 ? rows[0]! : prim({ op: 'concat', axis: 0 }, rows)
+    })
+  },
 }
 
 /** All outputs of a primitive over many examples. At least one operand is batched. */
 export function batch(n: Node, xs: readonly Operand[], size: number): readonly Tensor[] {
-  return (rules[n.prim.op] as Rule<Op>)(n.prim as never, xs, size, n)
+  const { batch } = recordOf(n.prim)
+  const rule = batch === 'own' ? own[n.prim.op as OwnRule] : common[batch]
+  return (rule as Rule<Op>)(n.prim as never, xs, size, n)
 }

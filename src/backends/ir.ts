@@ -1,12 +1,20 @@
 /**
  * The primitives: all that a backend can be asked to do. Everything else is composed from them in ops/. What each is,
- * to the compiler and the backends, stands in its record in prims.ts.
+ * to the compiler, the backends and vmap, stands in its record in prims/.
  * A graph is a list of nodes in the order of tracing; inputs of a node stand before it.
  */
 import type { DType, TypedArray } from '../core/dtype.js'
 import type { Shape } from '../core/shape.js'
 import type { Call } from './call.js'
-import type { MapFn } from './scalar.js'
+import type { ElementwisePrims } from './prims/elementwise.js'
+import type { GivenPrims } from './prims/given.js'
+import type { IndexingPrims } from './prims/indexing.js'
+import type { LinalgPrims } from './prims/linalg.js'
+import type { MovePrims } from './prims/move.js'
+import type { OrderPrims } from './prims/order.js'
+import type { ProductPrims } from './prims/products.js'
+import type { RecurrentPrims } from './prims/recurrent.js'
+import type { WindowPrims } from './prims/windows.js'
 
 export type { MapFn } from './scalar.js'
 
@@ -77,91 +85,21 @@ export function endCall(wait: unknown): void {
   if (typeof wait === 'function') wait()
 }
 
-export type Prim =
-  /** Runs for its effect too, in the order of tracing. `gives` are its outputs; without any it ends at once. */
-  | { op: 'host'; call: HostCall; gives: readonly { shape: Shape; dtype: DType }[] }
+/** Their attributes by name; each family of primitives says its own, beside its records. */
+interface Attributes
+  extends GivenPrims,
+    ElementwisePrims,
+    MovePrims,
+    ProductPrims,
+    IndexingPrims,
+    OrderPrims,
+    LinalgPrims,
+    WindowPrims,
+    RecurrentPrims {
   /** One more output of a node that has several: the node itself is its first. */
-  | { op: 'output'; index: number }
-  /** A value given from outside: slot `index` of the executable's inputs, read through a layout. */
-  | { op: 'input'; index: number; strides: readonly number[]; offset: number; length: number }
-  /** One number; shape []. */
-  | { op: 'const'; value: number }
-  /** Elementwise; the inputs broadcast to the node's shape. */
-  | { op: 'map'; fn: MapFn }
-  /** As 'copy', but the run fails with an index error unless lo <= x < hi (or x == except). int32. */
-  | { op: 'check'; lo: number; hi: number; except?: number; what: string }
-  /** int32: the coordinate along `axis`. */
-  | { op: 'iota'; axis: number; shape: Shape }
-  /** int32 random bits by Philox4x32-10; the input is int32[3]: key low, key high, counter block. See core/philox.ts. */
-  | { op: 'random'; shape: Shape }
-  /** Reduced axes stay with extent 1. Sum of float32 is accurate as pairwise summation at least. max and min propagate NaN. */
-  | { op: 'reduce'; fn: ReduceFn; axes: readonly number[] }
-  /** First index of the largest or smallest (NaN wins); int32; the axis stays with extent 1. */
-  | { op: 'argreduce'; fn: 'max' | 'min'; axis: number }
-  /** Same elements in row-major order, other shape. */
-  | { op: 'reshape'; shape: Shape }
-  | { op: 'view'; view: View }
-  /**
-   * The adjoint of a view: a tensor of `shape`, where out[view(i)] = x[i] (or += with accumulate), all else
-   * `fill`, or base when there is a second input. Inputs: x [, base].
-   */
-  | { op: 'place'; shape: Shape; view: View; fill: number; accumulate: boolean }
-  | { op: 'concat'; axis: number }
-  /** (..., M, K) x (..., K, N) with equal batch axes (expand them before); float. */
-  | { op: 'matmul' }
-  /** x, index (int32, one axis): the slices of x at index along the axis. Out of range fails the run. */
-  | { op: 'take'; axis: number }
-  /** base, index (one axis), src: base with its slices at index set to, or combined with, those of src. */
-  | { op: 'put'; axis: number; mode: 'set' | 'add' | 'mul' | 'max' | 'min' }
-  /** torch.gather: x, index of the same rank (extents may be smaller off the axis). */
-  | { op: 'gather'; axis: number }
-  /** torch.scatter_reduce with include_self: base, index, src. 'set' is torch.scatter. */
-  | { op: 'scatter'; axis: number; mode: 'set' | 'add' | 'mul' | 'max' | 'min' }
-  /** Running sum, product, maximum or minimum along an axis; argmax and argmin give the int32 index of the running extreme (last one on ties, as torch.cummax). */
-  | { op: 'scan'; fn: ReduceFn | 'argmax' | 'argmin'; axis: number }
-  /** Stable; NaN last (first when descending); int32 indices along the last axis. */
-  /**
-   * Of matrices (batch, m, n), floating point. Outputs: L below the diagonal with U on and above it; int32 rows that each
-   * row was exchanged with (batch, min(m, n)); int32 number of the first pivot that is 0, from 1, or 0 (batch).
-   */
-  | { op: 'lu' }
-  /** Of (batch, n, n), the lower triangle. Outputs: L, NaN where there is none; int32 order of the first minor that is not positive, or 0. */
-  | { op: 'cholesky' }
-  /** X of T X = B, or Tᵀ X = B: T (batch, n, n), B (batch, n, columns). */
-  | { op: 'solveTriangular'; upper: boolean; transposed: boolean; unit: boolean }
-  /** Of (batch, m, n) by Householder reflections. Outputs: R on and above the diagonal, the reflections below it; their factors (batch, min(m, n)). */
-  | { op: 'qr' }
-  /** The first columns of the product of reflections as 'qr' gives them: packed (batch, m, n), factors (batch, k). */
-  | { op: 'householderProduct'; columns: number }
-  /** Of (batch, n, n) float64, the lower triangle. Outputs: values ascending (batch, n); vectors in columns. */
-  | { op: 'eigh' }
-  /** Of (batch, m, n) float64, m >= n. Outputs: U (batch, m, n); Vᵀ (batch, n, n); values descending (batch, n). */
-  | { op: 'svd' }
-  /** Rows (rows, n, 2) of complex numbers: sums of x exp(sign 2πi jk/n). */
-  | { op: 'fft'; sign: 1 | -1 }
-  | { op: 'argsort'; descending: boolean }
-  /** sorted (B..., n), values (B..., m): insertion places, int32. */
-  | { op: 'searchsorted'; right: boolean }
-  /** x (N, C, spatial), w (O, C/groups, kernel): cross-correlation. One to three spatial axes. */
-  | { op: 'conv'; window: Window; groups: number }
-  /** Gradient of conv by x: ct (N, O, out), w. shape is x's. (Also the transposed convolution.) */
-  | { op: 'convInput'; window: Window; groups: number; shape: Shape }
-  /** Gradient of conv by w: ct, x. shape is w's. */
-  | { op: 'convWeight'; window: Window; groups: number; shape: Shape }
-  /**
-   * Max over windows of x (N, C, spatial); padding never wins. Second output, int32: the flat index into the spatial
-   * axes of the first maximum of each window.
-   */
-  | { op: 'maxPool'; window: Window }
-  /** Sum over windows, times a factor; padding counts zero. Its adjoint is sumPoolInput. */
-  | { op: 'sumPool'; window: Window; factor: number }
-  | { op: 'sumPoolInput'; window: Window; shape: Shape; factor: number }
-  /** ct (N, C, out), index (N, C, out) flat spatial indices: zeros of `shape` with ct added at index. */
-  | { op: 'maxPoolInput'; shape: Shape }
-  /** x (rows, gates · H), weight (gates · H, H), h0 (B, H) [, LSTM: c0 (B, H)] [, GRU: bias (H)]: what each row saves for backward, its state first, (rows, saved · H). See ops/recurrence.ts. */
-  | { op: 'recurrent'; run: RecurrentRun }
-  /** What each row saved, ct of h (rows, H), weight, h0 [, LSTM: c0] [, LSTM: ct of c]: the gradients of each row, (rows, grads · H). */
-  | { op: 'recurrentBack'; run: RecurrentRun }
+  output: { index: number }
+}
+export type Prim = { [K in keyof Attributes]: { op: K } & Attributes[K] }[keyof Attributes]
 
 export interface Node {
   readonly prim: Prim

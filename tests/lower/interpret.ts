@@ -410,7 +410,7 @@ class Core {
       shape: Shape,
       dtype: DType,
       check?: number,
-      which?: number,
+      which = 0,
     ) => {
       const nodes = args.map(
         ([s, d]): Node => ({
@@ -427,8 +427,7 @@ class Core {
           args.map((a) => a[2]),
           [],
           [],
-          which,
-        )
+        )[which]!
       } catch (e) {
         if (!(e instanceof IndexError) || check === undefined) throw e
         return this.fault(check, Number(e.complaint.got), 0, 0)
@@ -706,7 +705,7 @@ class Core {
         must(value !== undefined || index !== undefined, 'MAX_POOL gives something')
         value?.flat.set(run({ op: 'maxPool', window }, [[x, 'float32', from.flat]], y, 'float32'))
         index?.flat.set(
-          run({ op: 'maxPool', window }, [[x, 'float32', from.flat]], y, 'int32', undefined, 1),
+          run({ op: 'maxPool', window }, [[x, 'float32', from.flat]], y, 'float32', undefined, 1),
         )
         return
       }

@@ -24,6 +24,7 @@ import {
   SCALAR,
   type Step,
 } from '../../src/backends/lower/plan.js'
+import { infer } from '../../src/backends/prims.js'
 import { compute } from '../../src/backends/reference/compute.js'
 import { each, place } from '../../src/backends/reference/coordinates.js'
 import { mapFunction } from '../../src/backends/reference/scalar.js'
@@ -328,23 +329,19 @@ class Runner {
         label: callOf(''),
       }),
     )
+    const { shape, dtype } = infer(prim, nodes)
+    const node: Node = { prim, inputs: nodes, shape, dtype, label: callOf(prim.op) }
+    let results: TypedArray[]
+    try {
+      const data = args.map((a) => a.data)
+      results = compute(node, data, [], [])
+    } catch (e) {
+      if (!(e instanceof IndexError) || check < 0) throw e
+      this.fault(check, `${e.complaint.got}`)
+    }
     outputs.forEach((to, which) => {
       if (!to) return
-      const node: Node = {
-        prim,
-        inputs: nodes,
-        shape: to.shape,
-        dtype: to.dtype,
-        label: callOf(prim.op),
-      }
-      let result: TypedArray
-      try {
-        const data = args.map((a) => a.data)
-        result = compute(node, data, [], [], which)
-      } catch (e) {
-        if (!(e instanceof IndexError) || check < 0) throw e
-        this.fault(check, `${e.complaint.got}`)
-      }
+      const result = results[which]!
       if (bias) {
         const axis = prim.op === 'conv' ? 1 : to.shape.length - 1
         const b = this.array(bias.buffer)

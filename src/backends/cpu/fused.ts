@@ -1,12 +1,5 @@
 /** A kernel as words: operators by name and type, registers for values. What is alike is written once. */
-import {
-  arrayOn,
-  type DType,
-  dtypes,
-  isFloat,
-  type TypedArray,
-  writeNumber,
-} from '../../core/dtype.js'
+import { type DType, isFloat } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import {
   type Class,
@@ -16,19 +9,9 @@ import {
   SCALAR,
   type Step,
 } from '../lower/plan.js'
+import { storedWords } from './stored.js'
 import type { Words } from './words.js'
 import { dtypeCodes, fusedOps, MAX_REGS, modes, opcodes } from './opcodes.js'
-
-/** A number as a type stores it: two words, the low one first. */
-export function storedWords(value: number, dtype: DType): [low: number, high: number] {
-  scratch.fill(0)
-  writeNumber(dtype, scratchOf[dtype], 0, value)
-  return [scratch[0]!, scratch[1]!]
-}
-const scratch = new Int32Array(2)
-const scratchOf = Object.fromEntries(
-  dtypes.map((d) => [d, arrayOn(d, scratch.buffer, 0, 1)]),
-) as Record<DType, TypedArray>
 
 /** A number as a lane holds it: lanes compute half types in float32 and small integers in int32; a bool is a mask. */
 function laneWords(value: number, dtype: DType, wide: boolean): [low: number, high: number] {

@@ -392,16 +392,16 @@ class Grouping {
     for (let i = 0; i < 2; i++) {
       const product = n.inputs[i]!
       const { base } = product
-      const { op } = base.prim
-      const rank = base.shape.length
-      // The axis along which the bias runs.
-      const axis = op === 'matmul' ? rank - 1 : op === 'conv' ? 1 : -1
+      const record = recordOf(base.prim)
       const g = base.group
-      if (axis < 0 || !g || g.bias || g.last !== base) continue
+      if (record.as !== 'call' || record.biasAxis === undefined) continue
+      if (!g || g.bias || g.last !== base) continue
+      const fromEnd = record.biasAxis < 0
+      const axis = fromEnd ? base.shape.length + record.biasAxis : record.biasAxis
       if (this.uses[base.id] !== 1 || this.outputs.has(base)) continue
       if (base.size !== n.size || n.size === 0 || product.offset !== 0) continue
       if (!rowMajor(n.shape, operandAt(product, n.shape).strides)) continue
-      const own = op === 'matmul' ? n.shape.length - 1 : axis
+      const own = fromEnd ? n.shape.length + record.biasAxis : axis
       if (base.shape[axis] !== n.shape[own]) continue
       const bias = operandAt(n.inputs[1 - i]!, n.shape)
       if (bias.base.prim.op === 'const' || bias.base.prim.op === 'iota') continue

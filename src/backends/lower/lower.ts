@@ -36,9 +36,8 @@ function identity(fn: 'sum' | 'prod' | 'max' | 'min', dtype: DType): number {
 
 /** The value that a primitive changes some elements of, if it lies as the result does: it may be done in its memory. */
 function overwrites(n: Value): Value | undefined {
-  const { op } = n.prim
-  const x =
-    op === 'put' || op === 'scatter' ? n.inputs[0] : op === 'place' ? n.inputs[1] : undefined
+  const at = recordOf(n.prim).mayOverwrite
+  const x = at === undefined ? undefined : n.inputs[at]
   if (!x || x.base.prim.op === 'const' || x.base.prim.op === 'iota') return undefined
   return x.plain && x.base.size === n.size ? x.base : undefined
 }
@@ -411,7 +410,7 @@ class Lowering {
   private single(g: Group): void {
     const n = g.values[0]!
     const { prim, label } = n
-    const [a, b, c] = n.inputs as [Value, Value, Value]
+    const [a, b] = n.inputs as [Value, Value]
     if (n.size === 0) return
     switch (prim.op) {
       case 'reshape': {
@@ -444,42 +443,34 @@ class Lowering {
         }
         return
       }
-      case 'put':
-      case 'scatter': {
-        const to = this.result(n)
-        // Written as if it were zeros, and not filled with them first.
-        const fresh = prim.op === 'put' && Object.is(a.constant, 0) && c.size > 0
-        const inPlace = !fresh && this.startAs(a, to, label)
-        if (b.size === 0 || c.size === 0) return
-        const operands = [fresh ? undefined : to, this.contiguous(b), this.contiguous(c)]
-        const check = this.checkId(n, recordOf(prim).checks!)
-        this.call(prim, operands, [to], label, { check, inPlace })
-        return
-      }
-      case 'matmul':
-      case 'conv': {
-        const last = g.last
-        const read = (x: Value) => (recordOf(prim).strided ? this.strided(x) : this.contiguous(x))
-        const inputs = [read(a), read(b)]
-        const to = this.block(this.own(last), n.dtype, n.shape)
-        const bias = g.bias && {
-          buffer: this.place(g.bias.base).buffer,
-          offset: g.bias.offset,
-        }
-        this.call(prim, inputs, [to], last.label, { bias, flops: flopsOf(n) })
-        return
-      }
-      default: {
-        const { checks, strided } = recordOf(prim)
-        const inputs = n.inputs.map((x) => (strided ? this.strided(x) : this.contiguous(x)))
-        const outputs = outputsOf(n).map((_, i) => {
-          const o = i === 0 ? n : g.values.find((v) => isOutput(v, i))
-          return o && this.schedule.needed[o.id] ? this.result(o) : undefined
-        })
-        const check = checks === undefined ? -1 : this.checkId(n, checks)
-        this.call(prim as CallPrim, inputs, outputs, label, { check, flops: flopsOf(n) })
-      }
     }
+    const record = recordOf(prim)
+    if (record.as !== 'call')
+      throw new BackendError({ op: 'lower', rule: 'no step of its own', got: prim.op })
+    const { mayOverwrite: base, checks } = record
+    // With a bias the last value of the group is the result.
+    const end = g.bias ? g.last : n
+    const results = outputsOf(n).map(({ dtype, shape }, i) => {
+      const o = i === 0 ? end : g.values.find((v) => isOutput(v, i))
+      return o && this.schedule.needed[o.id] ? this.block(this.own(o), dtype, shape) : undefined
+    })
+    const read = (x: Value) => (record.strided ? this.strided(x) : this.contiguous(x))
+    let inPlace = false
+    let fresh = false
+    if (base !== undefined) {
+      const rest = n.inputs.filter((_, i) => i !== base)
+      const nothing = rest.some((x) => x.size === 0)
+      fresh = record.fresh === true && Object.is(n.inputs[base]!.constant, 0) && !nothing
+      if (!fresh) inPlace = this.startAs(n.inputs[base]!, results[0]!, label)
+      if (nothing) return
+    }
+    const inputs = n.inputs.map((x, i) => (i !== base ? read(x) : fresh ? undefined : results[0]))
+    this.call(prim as CallPrim, inputs, results, end.label, {
+      check: checks === undefined ? -1 : this.checkId(n, checks),
+      bias: g.bias && { buffer: this.place(g.bias.base).buffer, offset: g.bias.offset },
+      flops: flopsOf(n),
+      inPlace,
+    })
   }
 }
 

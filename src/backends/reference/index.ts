@@ -52,9 +52,9 @@ export function runGraph(
   offsets: readonly number[] = [],
 ): TypedArray[] {
   const values = new Map<Node, TypedArray>()
-  const hosts = new Map<Node, TypedArray[]>()
+  const several = new Map<Node, TypedArray[]>()
   for (const n of graph.nodes) {
-    const { prim, shape, dtype } = n
+    const { prim } = n
     if (prim.op === 'host') {
       const outputs = outputsOf(n).map((o) => newArray(o.dtype, sizeOf(o.shape)))
       const array = (data: TypedArray, of: Typed): HostArray => ({ ...of, data: () => data })
@@ -63,19 +63,18 @@ export function runGraph(
         prim.gives.map((o, i) => array(outputs[i]!, o)),
       )
       endCall(wait)
-      hosts.set(n, outputs)
+      several.set(n, outputs)
       values.set(n, outputs[0]!)
       continue
     }
-    const host = prim.op === 'output' ? hosts.get(n.inputs[0]!) : undefined
-    if (host && prim.op === 'output') {
-      values.set(n, host[prim.index]!)
+    if (prim.op === 'output') {
+      values.set(n, several.get(n.inputs[0]!)![prim.index]!)
       continue
     }
-    const from = prim.op === 'output' ? n.inputs[0]! : n
-    const args = from.inputs.map((x) => values.get(x)!)
-    const which = prim.op === 'output' ? prim.index : 0
-    values.set(n, compute({ ...from, shape, dtype }, args, inputs, offsets, which))
+    const args = n.inputs.map((x) => values.get(x)!)
+    const outputs = compute(n, args, inputs, offsets)
+    if (outputs.length > 1) several.set(n, outputs)
+    values.set(n, outputs[0]!)
   }
   return graph.outputs.map((o) => values.get(o.node)!)
 }

@@ -1,10 +1,10 @@
 /** Factorizations and transforms as the plainest loops: one matrix, row by row, in double precision. */
-import type { Node } from '../ir.js'
+import type { Computed, Op, Reference, Several } from '../prims/record.js'
 
 type Numbers = ArrayLike<number>
 type Rows = number[][]
 
-export const toRows = (x: Numbers, at: number, m: number, n: number): Rows =>
+const toRows = (x: Numbers, at: number, m: number, n: number): Rows =>
   Array.from({ length: m }, (_, i) => Array.from({ length: n }, (_, j) => x[at + i * n + j]!))
 
 /** P A = L U by Gaussian elimination with the largest pivot of each column. */
@@ -203,74 +203,40 @@ export function svd(a: Rows, n: number): { u: Rows; s: number[]; vt: Rows } {
   }
 }
 
-/** The sums as they stand. */
-export function fft(x: Numbers, at: number, n: number, sign: 1 | -1): number[] {
-  const out = new Array<number>(2 * n).fill(0)
-  for (let k = 0; k < n; k++)
-    for (let j = 0; j < n; j++) {
+/** The sums as they stand, of rows of real and imaginary parts. */
+export function fft(x: Rows, sign: 1 | -1): Rows {
+  const n = x.length
+  return x.map((_, k) => {
+    let [re, im] = [0, 0]
+    x.forEach(([a, b], j) => {
       const angle = ((sign * 2 * Math.PI) / n) * ((j * k) % n)
       const [c, s] = [Math.cos(angle), Math.sin(angle)]
-      const [re, im] = [x[at + 2 * j]!, x[at + 2 * j + 1]!]
-      out[2 * k]! += re * c - im * s
-      out[2 * k + 1]! += re * s + im * c
-    }
-  return out
+      re += a! * c - b! * s
+      im += a! * s + b! * c
+    })
+    return [re, im]
+  })
 }
 
-/** Every output of a primitive of linear algebra, flat, matrix after matrix. */
-export function factorize(n: Node, args: readonly Numbers[]): number[][] {
-  const { prim } = n
-  const [x, y] = args as [Numbers, Numbers]
-  const [batch, rows, cols] = n.inputs[0]!.shape as [number, number, number]
-  const outputs: number[][] = []
-  const give = (...parts: readonly (readonly number[] | Rows)[]) => {
-    parts.forEach((part, k) => {
-      outputs[k] ??= []
-      outputs[k].push(...(part.flat() as number[]))
-    })
-  }
-  for (let b = 0; b < batch; b++) {
-    const a = () => toRows(x, b * rows * cols, rows, cols)
-    switch (prim.op) {
-      case 'lu': {
-        const f = lu(a(), cols)
-        give(f.a, f.pivots, [f.zero])
-        break
-      }
-      case 'cholesky': {
-        const f = cholesky(a())
-        give(f.l, [f.minor])
-        break
-      }
-      case 'solveTriangular': {
-        const width = n.inputs[1]!.shape[2]!
-        give(solveTriangular(a(), toRows(y, b * rows * width, rows, width), prim))
-        break
-      }
-      case 'qr': {
-        const f = qr(a(), cols)
-        give(f.a, f.tau)
-        break
-      }
-      case 'householderProduct': {
-        const k = n.inputs[1]!.shape[1]!
-        const tau = Array.from({ length: k }, (_, i) => y[b * k + i]!)
-        give(householderProduct(a(), tau, prim.columns))
-        break
-      }
-      case 'eigh': {
-        const f = eigh(a())
-        give(f.values, f.vectors)
-        break
-      }
-      case 'svd': {
-        const f = svd(a(), cols)
-        give(f.u, f.vt, f.s)
-        break
-      }
-      case 'fft':
-        give(fft(x, b * rows * 2, rows, prim.sign))
+/**
+ * One matrix after the other: `f` gets functions that give those of the inputs, and gives the parts of all outputs. An
+ * input of vectors is given as matrices of one row.
+ */
+export const eachMatrix =
+  <K extends Op>(
+    f: (n: Computed<K>, matrices: Several<() => Rows>) => readonly (readonly number[] | Rows)[],
+  ): Reference<K> =>
+  (n, args, outputs) => {
+    const batch = n.inputs[0]!.shape[0]!
+    for (let b = 0; b < batch; b++) {
+      const matrices = n.inputs.map(({ shape }, i) => {
+        const [rows, cols] = shape.length === 3 ? shape.slice(1) : [1, shape[1]!]
+        return () => toRows(args[i]!, b * rows! * cols!, rows!, cols!)
+      })
+      const parts = f(n, matrices as unknown as Several<() => Rows>)
+      parts.forEach((part, i) => {
+        const flat = part.flat() as number[]
+        outputs[i]!.set(flat, b * flat.length)
+      })
     }
   }
-  return outputs
-}
