@@ -9,7 +9,9 @@ namespace NABLA_ISA {
 
 namespace {
 
-NABLA_INLINE void copy(const real* from, int64_t n, real* to) { __builtin_memcpy(to, from, n * sizeof(real)); }
+NABLA_INLINE void copy(const real* from, int64_t n, real* to) {
+  if (n > 0) __builtin_memcpy(to, from, n * sizeof(real));  // of nothing there may be no place
+}
 NABLA_INLINE void all_nan(real* to, int64_t n) {
   for (int64_t i = 0; i < n; i++) to[i] = __builtin_nan("");
 }
@@ -35,7 +37,7 @@ bool linalg_validate(Check& c) {
   r.real_dtype();
   constexpr int W = sizeof(real);
   const int32_t batch = r.extent();
-  // Nothing to compute needs no scratch, however large the other extents are.
+  // Nothing to compute needs no scratch, however large the other extents are; nor has what was refused a size.
   bool empty = batch == 0;
   switch (c.w[0]) {
     case OP_LU: {
@@ -45,7 +47,7 @@ bool linalg_validate(Check& c) {
       r.apart(out, a), r.apart(pivot, a), r.apart(info, a);
       r.apart(out, pivot), r.apart(out, info), r.apart(pivot, info);
       empty |= m == 0 || n == 0;
-      c.per_thread = empty ? 0 : lu_bytes(m, n) + spare((int64_t)m * n) + spare(m);
+      c.per_thread = empty || !r.ok ? 0 : lu_bytes(m, n) + spare((int64_t)m * n) + spare(m);
       break;
     }
     case OP_CHOLESKY: {
@@ -54,7 +56,7 @@ bool linalg_validate(Check& c) {
       const Range info = r.operand(4, batch, true);
       r.apart(out, a), r.apart(info, a), r.apart(out, info);
       empty |= n == 0;
-      c.per_thread = empty ? 0 : cholesky_bytes(n) + spare((int64_t)n * n);
+      c.per_thread = empty || !r.ok ? 0 : cholesky_bytes(n) + spare((int64_t)n * n);
       break;
     }
     case OP_SOLVE_TRIANGULAR: {
@@ -64,7 +66,7 @@ bool linalg_validate(Check& c) {
       const Range out = r.operand(W, r.count(batch, n, columns));
       r.apart(out, t), r.apart(out, b);
       empty |= n == 0 || columns == 0;
-      c.per_thread = empty ? 0 : triangular_bytes(n, columns);
+      c.per_thread = empty || !r.ok ? 0 : triangular_bytes(n, columns);
       break;
     }
     case OP_QR: {
@@ -73,7 +75,7 @@ bool linalg_validate(Check& c) {
       const Range tau = r.operand(W, r.count(batch, (int32_t)least(m, n)), true);
       r.apart(out, a), r.apart(tau, a), r.apart(out, tau);
       empty |= m == 0 || n == 0;
-      c.per_thread = empty ? 0 : qr_bytes(m, n) + spare((int64_t)m * n) + spare(m);
+      c.per_thread = empty || !r.ok ? 0 : qr_bytes(m, n) + spare((int64_t)m * n) + spare(m);
       break;
     }
     case OP_HOUSEHOLDER: {
@@ -84,7 +86,7 @@ bool linalg_validate(Check& c) {
       const Range out = r.operand(W, r.count(batch, m, columns));
       r.apart(out, a), r.apart(out, tau);
       empty |= m == 0 || columns == 0 || k == 0;
-      c.per_thread = empty ? 0 : qr_bytes(m, most(n, columns));
+      c.per_thread = empty || !r.ok ? 0 : qr_bytes(m, most(n, columns));
       break;
     }
 #if NABLA_LANES == 64
@@ -94,7 +96,7 @@ bool linalg_validate(Check& c) {
       const Range v = r.operand(W, r.count(batch, n, n), true);
       r.apart(w, a), r.apart(v, a), r.apart(w, v);
       empty |= n == 0;
-      c.per_thread = empty ? 0 : eigh_bytes(n, v.slot >= 0) + spare((int64_t)n * n) + spare(n);
+      c.per_thread = empty || !r.ok ? 0 : eigh_bytes(n, v.slot >= 0) + spare((int64_t)n * n) + spare(n);
       break;
     }
     case OP_SVD: {
@@ -105,7 +107,7 @@ bool linalg_validate(Check& c) {
       r.apart(s, a), r.apart(u, a), r.apart(vt, a);
       r.apart(s, u), r.apart(s, vt), r.apart(u, vt);
       empty |= n == 0;
-      c.per_thread = empty ? 0 : svd_bytes(m, n, u.slot >= 0 || vt.slot >= 0) + spare((int64_t)m * n) + spare((int64_t)n * n) + spare(n);
+      c.per_thread = empty || !r.ok ? 0 : svd_bytes(m, n, u.slot >= 0 || vt.slot >= 0) + spare((int64_t)m * n) + spare((int64_t)n * n) + spare(n);
       break;
     }
 #endif
@@ -116,7 +118,7 @@ bool linalg_validate(Check& c) {
       const Range x = r.operand(W, r.count(batch, n, 2)), y = r.operand(W, r.count(batch, n, 2));
       r.apart(y, x);
       empty |= n == 0;
-      c.per_thread = empty ? 0 : fft_bytes(n);
+      c.per_thread = empty || !r.ok ? 0 : fft_bytes(n);
       break;
     }
     default: r.fail("the instruction has no such dtype");
@@ -161,6 +163,7 @@ void linalg_run(const Exec& e) {
       const bool upper = w[3], transposed = w[4], unit = w[5];
       const real *const t = operand<real>(e, w + 6), *const b = operand<real>(e, w + 8);
       real* const out = operand<real>(e, w + 10);
+      if (columns == 0) return;  // no scratch was counted
       each(e, batch, n * n * columns, [&](int64_t i, Pool64 pool) {
         copy(b + i * n * columns, n * columns, out + i * n * columns);
         solve_triangular(t + i * n * n, transposed ? 1 : n, transposed ? n : 1, n, upper != transposed, unit,
@@ -183,6 +186,7 @@ void linalg_run(const Exec& e) {
       const int64_t m = w[1], n = w[2], k = w[3], columns = w[4];
       const real *const a = operand<real>(e, w + 5), *const tau = operand<real>(e, w + 7);
       real* const out = operand<real>(e, w + 9);
+      if (columns == 0) return;  // no scratch was counted
       each(e, batch, m * columns * k, [&](int64_t b, Pool64 pool) {
         householder_product(a + b * m * n, n, m, k, tau + b * k, out + b * m * columns, columns, columns, pool);
       });

@@ -195,6 +195,30 @@ struct Maker {
     program.add(back ? OP_RECURRENT_BACK : OP_RECURRENT, w);
   }
 
+  void linear_algebra() {
+    const int32_t op = r.in(OP_LU, OP_FFT), d = op == OP_EIGH || op == OP_SVD ? (int32_t)F64 : real(), w = DTYPE_BYTES[d];
+    const int32_t batch = r.below(4), n = extent(), m = op == OP_SVD ? n + r.below(4) : extent(), k = m < n ? m : n, columns = extent();
+    const auto of = [&](int32_t a, int32_t b) { return room((int64_t)batch * a * b, w); };
+    const auto perhaps = [&](int32_t a, int32_t b, int width) { return maybe((int64_t)batch * a * b, width); };
+    switch (op) {
+      case OP_LU: return program.add(op, Words{d, batch, m, n} + of(m, n) + perhaps(m, n, w) + perhaps(k, 1, 4) + perhaps(1, 1, 4));
+      case OP_CHOLESKY: return program.add(op, Words{d, batch, n} + of(n, n) + perhaps(n, n, w) + perhaps(1, 1, 4));
+      case OP_SOLVE_TRIANGULAR:
+        return program.add(op, Words{d, batch, n, columns, r.below(2), r.below(2), r.below(2)} + of(n, n) + of(n, columns) + of(n, columns));
+      case OP_QR: return program.add(op, Words{d, batch, m, n} + of(m, n) + perhaps(m, n, w) + perhaps(k, 1, w));
+      case OP_HOUSEHOLDER: {
+        const int32_t used = r.in(0, k), out = r.in(0, m);
+        return program.add(op, Words{d, batch, m, n, used, out} + of(m, n) + of(used, 1) + of(m, out));
+      }
+      case OP_EIGH: return program.add(op, Words{d, batch, n} + of(n, n) + perhaps(n, 1, w) + perhaps(n, n, w));
+      case OP_SVD: return program.add(op, Words{d, batch, m, n} + of(m, n) + perhaps(n, 1, w) + perhaps(m, n, w) + perhaps(n, n, w));
+      default: {
+        const int32_t length = r.one_in(8) ? r.in(0, 600) : n;
+        return program.add(op, Words{d, batch, length, r.one_in(2) ? 1 : -1} + of(length, 2) + of(length, 2));
+      }
+    }
+  }
+
   static Words dense_strides(const Words& e) {
     Words s(e.size());
     int32_t n = 1;
@@ -359,7 +383,8 @@ struct Maker {
   }
 
   void instruction() {
-    switch (r.below(13)) {
+    switch (r.below(14)) {
+      case 13: return linear_algebra();
       case 12: return recurrent(r.one_in(2));
       case 0: return copy();
       case 1: return fill();
