@@ -159,6 +159,7 @@ export {
   zeros,
   zerosLike,
 } from './tensor/creation.js'
+export { type AttentionOptions, scaledDotProductAttention } from './tensor/attention.js'
 export * from './tensor/dropout.js'
 export * from './tensor/dynamic.js'
 export * from './tensor/likes.js'

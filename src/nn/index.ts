@@ -1,4 +1,5 @@
 export * from './activations.js'
+export * from './attention.js'
 export { AveragedModel, type AveragedModelOptions } from './average.js'
 export { copy } from './copy.js'
 export { clipGradNorm, clipGradValue, gradNorm } from './clip.js'
@@ -6,6 +7,7 @@ export * from './conv.js'
 export * from './dropout.js'
 export * from './elsewhere.js'
 export * from './embedding.js'
+export * from './feedForward.js'
 export { functionalCall } from './functionalCall.js'
 export * as init from './init.js'
 export * from './layers.js'
@@ -23,5 +25,15 @@ export * from './losses.js'
 export * from './norm.js'
 export * from './pool.js'
 export * from './residual.js'
+export * from './positions.js'
 export * from './shape.js'
+export * from './transformer.js'
+export {
+  type DecoderCall,
+  type EncoderLayerCall,
+  type TransformerActivation,
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+} from './transformerLayers.js'
 export { type ForwardHook, Module, Parameter } from './module.js'

@@ -154,17 +154,21 @@ def filled(module):
     return module
 
 
-def layer(kind, note, args, module, inputs, train=True):
+def layer(kind, note, args, module, inputs, train=True, call=None, evaluate=True):
     """A case of a layer: nabla's class and the arguments of its constructor, PyTorch's module; state before and after
-    a step of training with gradients of inputs and parameters, and the result in evaluation."""
+    a step of training with gradients of inputs and parameters, and the result in evaluation. `call` are options of
+    forward, in nabla's names; results that are None are left out."""
     filled(module)
     before = {k: v.clone() for k, v in module.state_dict().items()}
     case = {"kind": kind, "name": "%s, %s" % (kind, note), "args": args, "state": before, "inputs": inputs}
-    listed = lambda out: list(out) if isinstance(out, (list, tuple)) else [out]
+    if call:
+        case["call"] = call
+    named = {snake(k) if type(module).__module__.startswith("torch") else k: v for k, v in (call or {}).items()}
+    listed = lambda out: [t for t in (out if isinstance(out, (list, tuple)) else [out]) if t is not None]
     if train:
         leaves = [x.clone().requires_grad_(True) if x.is_floating_point() else x for x in inputs]
         module.train()
-        outs = listed(module(*leaves))
+        outs = listed(module(*leaves, **named))
         roots = [t for t in outs if t.requires_grad]
         cts = [values(*t.shape, seed=1 + i, lo=-1, hi=1) for i, t in enumerate(roots)]
         torch.autograd.backward(roots, cts)
@@ -176,6 +180,8 @@ def layer(kind, note, args, module, inputs, train=True):
             "state": {k: v.clone() for k, v in module.named_buffers()},
         }
     module.eval()
-    with torch.no_grad():
-        case["eval"] = listed(module(*inputs))
+    case["eval"] = []
+    if evaluate:
+        with torch.no_grad():
+            case["eval"] = listed(module(*inputs, **named))
     return case

@@ -20,6 +20,7 @@ export const within: Record<string, string> = {
   bmm: 'matmul',
   labelLoss: 'crossEntropy',
   classIndex: 'crossEntropy',
+  safeSoftmax: 'scaledDotProductAttention',
   binaryTerms: 'binaryCrossEntropyWithLogits',
   convolution: 'conv2d',
   convolutionInput: 'convTranspose2d',

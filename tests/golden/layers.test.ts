@@ -13,6 +13,8 @@ interface Golden {
   args: unknown[]
   state: Record<string, Tensor>
   inputs: Tensor[]
+  /** Options of forward. */
+  call?: object
   train?: {
     outs: Tensor[]
     cts: Tensor[]
@@ -44,13 +46,14 @@ describe.each([false, true])('compiled: %s', (compiled) => {
     const c = revive(raw) as unknown as Golden
     const module = build({ kind: c.kind, args: raw.args }) as Runnable
     module.loadStateDict(c.state)
+    const more = c.call ? [c.call] : []
     const call = <R>(f: (...inputs: Tensor[]) => R) => (compiled ? compile(f) : f)(...c.inputs)
     if (c.train) {
       const { outs, cts, grads, weightGrads, state } = c.train
       const leaves = c.inputs.filter((t) => isFloat(t.dtype))
       for (const t of leaves) t.requiresGrad = true
       const [got, found] = call((...inputs) => {
-        const results = tensorsOf(module.forward(...inputs))
+        const results = tensorsOf(module.forward(...inputs, ...more))
         const wanted = [...inputs.filter((t) => isFloat(t.dtype)), ...module.parameters()]
         const roots = results.filter((t) => t.requiresGrad)
         return [results, wanted.length > 0 ? gradients(roots, wanted, cts) : []]
@@ -68,12 +71,13 @@ describe.each([false, true])('compiled: %s', (compiled) => {
         if (w) expectClose(found[i]!, w, 5e-5, what)
         else expect(found[i], what).toBeNull()
       })
-      const buffers = Object.fromEntries(module.namedBuffers())
+      const saved = module.stateDict()
+      const buffers = Object.fromEntries(module.namedBuffers().filter(([n]) => n in saved))
       expect(Object.keys(buffers)).toEqual(Object.keys(state))
       for (const [n, w] of Object.entries(state)) expectClose(buffers[n]!, w, 1e-5, n)
     }
     module.eval()
-    const evaluated = call((...inputs) => tensorsOf(module.forward(...inputs)))
+    const evaluated = call((...inputs) => tensorsOf(module.forward(...inputs, ...more)))
     c.eval.forEach((w, i) => {
       expectClose(evaluated[i]!, w, 2e-5, `result ${i} in evaluation`)
     })

@@ -95,6 +95,36 @@ const cell = (
   ...refuses(2, 4),
 })
 
+/** Parameters of layers of width 8 with 12 units inside. */
+const attention = 4 * 64 + 4 * 8
+const encoderLayer = attention + 2 * 96 + 20 + 2 * 16
+const decoderLayer = encoderLayer + attention + 16
+/** Attention of three queries on five keys, two sequences of width 8. */
+const attends = (
+  make: () => nn.Module,
+  parameters: number,
+  more: Partial<LayerEntry> = {},
+): LayerEntry => ({
+  make,
+  inputs: (m) => [m.float([3, 2, 8]), m.float([5, 2, 8]), m.float([5, 2, 8])],
+  output: [3, 2, 8],
+  parameters,
+  bad: (m) => [m.float([3, 2, 8]), m.float([5, 3, 8]), m.float([5, 3, 8])],
+  ...more,
+})
+const decodes = (
+  make: () => nn.Module,
+  parameters: number,
+  output: Shape = [3, 2, 8],
+): LayerEntry => ({
+  make,
+  inputs: (m) => [m.float([3, 2, 8]), m.float([5, 2, 8])],
+  output,
+  parameters,
+  random: true,
+  bad: (m) => [m.float([3, 2, 4]), m.float([5, 2, 8])],
+})
+
 export const layers: Record<string, LayerEntry | LayerEntry[]> = {
   // ---- affine ----
   Linear: [
@@ -584,6 +614,70 @@ export const layers: Record<string, LayerEntry | LayerEntry[]> = {
     (m) => [m.float([2, 4]), m.float([2, 4])],
   ),
   GRUCell: cell(() => new nn.GRUCell(3, 4), 108),
+
+  // ---- attention ----
+  MultiheadAttention: [
+    attends(() => new nn.MultiheadAttention(8, 2, { dropout: 0.25 }), 3 * 64 + 24 + 72, random),
+    attends(
+      () => new nn.MultiheadAttention(8, 4, { numKvHeads: 2, bias: false, addBiasKv: true }),
+      16 * 8 + 8 + 64,
+    ),
+  ],
+  TransformerEncoderLayer: layer(
+    () => new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 12 }),
+    [5, 2, 8],
+    [5, 2, 8],
+    encoderLayer,
+    { ...random, ...refuses(5, 2, 4) },
+  ),
+  TransformerDecoderLayer: decodes(
+    () => new nn.TransformerDecoderLayer(8, 2, { dimFeedforward: 12, normFirst: true }),
+    decoderLayer,
+  ),
+  TransformerEncoder: layer(
+    () => new nn.TransformerEncoder(new nn.TransformerEncoderLayer(8, 2, 12), 2),
+    [5, 2, 8],
+    [5, 2, 8],
+    2 * encoderLayer,
+    { ...random, ...refuses(5, 2, 4) },
+  ),
+  TransformerDecoder: decodes(
+    () => new nn.TransformerDecoder((_i) => new nn.TransformerDecoderLayer(8, 2, 12), 2),
+    2 * decoderLayer,
+  ),
+  Transformer: decodes(
+    () =>
+      new nn.Transformer(8, 2, {
+        numEncoderLayers: 1,
+        numDecoderLayers: 1,
+        dimFeedforward: 12,
+        activation: 'gelu',
+      }),
+    encoderLayer + decoderLayer + 32,
+    [5, 2, 8],
+  ),
+  SwiGLU: layer(() => new nn.SwiGLU(4, 6), [3, 4], [3, 4], 72, refuses(3, 3)),
+  PositionalEncoding: layer(() => new nn.PositionalEncoding(4, 5, 0.25), [2, 3, 4], [2, 3, 4], 0, {
+    ...random,
+    ...refuses(2, 6, 4),
+  }),
+  LearnedPositions: layer(
+    () => new nn.LearnedPositions(3, 4),
+    [2, 3, 4],
+    [2, 3, 4],
+    12,
+    refuses(2, 4, 4),
+  ),
+  RotaryEmbedding: [
+    layer(
+      () => new nn.RotaryEmbedding(4, { maxLen: 3 }),
+      [2, 3, 4],
+      [2, 3, 4],
+      0,
+      refuses(2, 4, 4),
+    ),
+    layer(() => new nn.RotaryEmbedding(4, { interleaved: true }), [3, 4], [3, 4], 0, refuses(2, 3)),
+  ],
 }
 
 /** Classes that are no layers, each with its reason. */

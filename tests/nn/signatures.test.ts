@@ -37,6 +37,25 @@ const camel = (name: string) =>
 
 /** A value that is not the default, for every parameter; a function where it depends on the class. */
 const values: Record<string, unknown> = {
+  activation: 'gelu',
+  add_bias_kv: true,
+  add_zero_attn: true,
+  custom_decoder: () => new nn.TransformerDecoder(new nn.TransformerDecoderLayer(8, 2, 6), 1),
+  custom_encoder: () => new nn.TransformerEncoder(new nn.TransformerEncoderLayer(8, 2, 6), 1),
+  d_model: 8,
+  decoder_layer: () => new nn.TransformerDecoderLayer(8, 2, 6),
+  dim_feedforward: 6,
+  embed_dim: 8,
+  encoder_layer: () => new nn.TransformerEncoderLayer(8, 2, 6),
+  kdim: 3,
+  layer_norm_eps: 0.01,
+  nhead: 2,
+  norm: () => new nn.LayerNorm(8),
+  norm_first: true,
+  num_decoder_layers: 1,
+  num_encoder_layers: 2,
+  num_heads: 2,
+  vdim: 5,
   affine: false,
   align_corners: true,
   alpha: 0.7,
@@ -138,7 +157,14 @@ const fallback: Record<string, unknown> = {
   _weight: () => ones([5, 3]),
 }
 /** What nabla has no use for, and what PyTorch has given up. */
-const dropped = new Set(['device', 'dtype', 'min_value', 'max_value'])
+const dropped = new Set([
+  'device',
+  'dtype',
+  'min_value',
+  'max_value',
+  'enable_nested_tensor',
+  'mask_check',
+])
 
 function valueFor(name: string, p: Parameter): unknown {
   const v = special[name]?.[p.name] ?? (p.name in values ? values[p.name] : fallback[p.name])
@@ -148,7 +174,12 @@ function valueFor(name: string, p: Parameter): unknown {
 
 /** What a module was made as: its text, its fields, the shapes of its tensors. */
 function facts(m: nn.Module): unknown {
-  const fields = Object.entries(m).map(([k, v]) => [k, v instanceof Tensor ? v.shape : v])
+  const shown = (v: unknown): unknown => {
+    if (v instanceof Tensor) return v.shape
+    if (v instanceof nn.Module) return `${v}`
+    return Array.isArray(v) ? v.map(shown) : v
+  }
+  const fields = Object.entries(m).map(([k, v]) => [k, shown(v)])
   return [`${m}`, fields, m.namedBuffers().map(([n, t]) => [n, t.shape])]
 }
 

@@ -65,7 +65,8 @@ function examplesOf(file: string): Example[] {
       code += `\n${more[1]}`
       if (lines[k]!.includes('*/')) break
     }
-    const cut = code.trim().lastIndexOf('//')
+    code = code.trim()
+    const cut = code.lastIndexOf('//')
     found.push({
       file,
       line: i + 1,
