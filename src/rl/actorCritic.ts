@@ -45,7 +45,12 @@ const names: OptionNames<A2COptions> = {
 export class A2C extends OnPolicyAgent {
   readonly optimizer: Adam
   private readonly lr: Schedule
-  private readonly train: (x: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor) => Tensor[]
+  private readonly train: (
+    x: Tensor,
+    actions: Tensor,
+    advantages: Tensor,
+    returns: Tensor,
+  ) => Tensor[]
 
   constructor(env: EnvironmentLike, options: A2COptions = {}) {
     const given = checkOptions('A2C', options, names)

@@ -15,7 +15,7 @@ export type Schedule = number | ((remaining: number) => number)
 export const at = (s: Schedule, remaining: number): number =>
   typeof s === 'number' ? s : s(remaining)
 /** A schedule that falls from a value to 0 in a straight line. */
-export const linear =
+export const linearSchedule =
   (first: number): Schedule =>
   (remaining) =>
     first * remaining
@@ -35,7 +35,7 @@ export interface LearnOptions {
   /** Steps in the environment, of all worlds together. */
   steps: number
   /** Called after every update; false ends the training. */
-  onUpdate?: (progress: Progress) => boolean | undefined | void
+  onUpdate?: (progress: Progress) => unknown
 }
 
 export interface AgentOptions {
@@ -63,7 +63,11 @@ export function demand(op: string, name: string, value: number, low: number, hig
 /** @throws ValueError unless the number is whole and at least `low` */
 export function demandWhole(op: string, name: string, value: number, low = 1): void {
   if (!Number.isInteger(value) || value < low)
-    throw new ValueError({ op, rule: `${name} must be a whole number from ${low}`, got: `${value}` })
+    throw new ValueError({
+      op,
+      rule: `${name} must be a whole number from ${low}`,
+      got: `${value}`,
+    })
 }
 
 const LAST = 100
@@ -88,7 +92,8 @@ export abstract class Agent {
   constructor(env: EnvironmentLike, { numEnvs = 1, gamma = 0.99, seed = 0 }: AgentOptions) {
     this.name = this.constructor.name
     demand(this.name, 'gamma', gamma, 0, 1)
-    const vector = typeof env === 'object' ? env : makeVector(env as string, { numEnvs })
+    const vector =
+      typeof env === 'string' || typeof env === 'function' ? makeVector(env, { numEnvs }) : env
     if (typeof vector?.numEnvs !== 'number')
       throw new ValueError({
         op: this.name,
@@ -167,7 +172,10 @@ export abstract class Agent {
    * The action for an observation: the one that scores highest, or one drawn by its probability.
    * @throws ValueError for an observation of another size
    */
-  predict(observation: Observation, { deterministic = true }: { deterministic?: boolean } = {}): number {
+  predict(
+    observation: Observation,
+    { deterministic = true }: { deterministic?: boolean } = {},
+  ): number {
     const { features, observationSpace: space } = this.env
     const size = typeof observation === 'number' ? 1 : observation.length
     if (!(typeof observation === 'number' ? space.contains(observation) : size === features))

@@ -56,12 +56,7 @@ export class CartPole implements Dynamics {
     state[at + 2] = lean
     state[at + 3] = turn + STEP * turning
     // A state that is not finite ends as well.
-    return !(
-      place >= -MAX_PLACE &&
-      place <= MAX_PLACE &&
-      lean >= -MAX_ANGLE &&
-      lean <= MAX_ANGLE
-    )
+    return !(place >= -MAX_PLACE && place <= MAX_PLACE && lean >= -MAX_ANGLE && lean <= MAX_ANGLE)
   }
   observe(state: Float64Array, at: number, out: Float32Array, to: number): void {
     out[to] = state[at]!

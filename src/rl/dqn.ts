@@ -4,10 +4,10 @@ import { checkOptions, type OptionNames } from '../core/options.js'
 import { clipGradNorm } from '../nn/clip.js'
 import type { Sequential } from '../nn/layers.js'
 import { Adam } from '../optim/adam.js'
-import { add, mul, sub } from '../ops/arithmetic.js'
+import { add, mul } from '../ops/arithmetic.js'
 import { assign } from '../ops/assign.js'
 import { smoothL1Loss } from '../ops/loss/index.js'
-import { argmax, max } from '../ops/reduce.js'
+import { amax, argmax } from '../ops/reduce.js'
 import { noGrad } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
@@ -95,7 +95,13 @@ export class ReplayBuffer {
       goesOn[i] = 1 - this.ends[k]!
     }
     const shape = [n, f]
-    return [tensor(x, { shape }), tensor(actions), tensor(rewards), tensor(y, { shape }), tensor(goesOn)]
+    return [
+      tensor(x, { shape }),
+      tensor(actions),
+      tensor(rewards),
+      tensor(y, { shape }),
+      tensor(goesOn),
+    ]
   }
 }
 
@@ -198,7 +204,9 @@ export class DQN extends Agent {
     this.train = compile((x: Tensor, a: Tensor, r: Tensor, y: Tensor, goesOn: Tensor) => {
       const wanted = noGrad(() => {
         const values = target.forward(y) as Tensor
-        const next = o.double ? picked(values, argmax(policy.forward(y) as Tensor, 1)) : max(values, 1)
+        const next = o.double
+          ? picked(values, argmax(policy.forward(y) as Tensor, 1))
+          : amax(values, 1)
         return add(r, mul(mul(next, goesOn), gamma))
       })
       const loss = smoothL1Loss(picked(policy.forward(x) as Tensor, a), wanted)
@@ -248,13 +256,13 @@ export class DQN extends Agent {
           step.terminated[i] === 1,
         )
       }
-      const passed = (every: number) =>
-        Math.floor(this.steps / every) > Math.floor(count / every)
+      const passed = (every: number) => Math.floor(this.steps / every) > Math.floor(count / every)
       if (passed(o.targetUpdateInterval)) this.copy()
       if (this.steps <= o.learningStarts || !passed(o.trainFreq)) continue
       this.optimizer.lr = at(o.lr, 1 - done)
       let loss: Tensor | undefined
-      for (let k = 0; k < o.gradientSteps; k++) loss = this.train(...buffer.sample(o.batchSize, random))
+      for (let k = 0; k < o.gradientSteps; k++)
+        loss = this.train(...buffer.sample(o.batchSize, random))
       if (onUpdate?.(this.progress({ loss: loss!.item(), epsilon })) === false) break
     }
     return this

@@ -1,5 +1,12 @@
 /** Worlds whose state is a few numbers: written once, run alone or many at a time. */
-import { type Environment, type Info, type ResetOptions, requireAction, requireEpisode, type StepResult } from './environment.js'
+import {
+  type Environment,
+  type Info,
+  type ResetOptions,
+  requireAction,
+  requireEpisode,
+  type StepResult,
+} from './environment.js'
 import { RandomStream } from './random.js'
 import type { Box, Discrete } from './spaces.js'
 

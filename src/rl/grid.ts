@@ -125,7 +125,8 @@ export class GridWorld implements Environment<number> {
       const c = Math.min(Math.max((s % columns) + dc, 0), columns - 1)
       const to = squares[r * columns + c] === '#' ? s : r * columns + c
       const square = squares[to]
-      if (square === 'C') return { probability, next: start, reward: cliffReward, terminated: false }
+      if (square === 'C')
+        return { probability, next: start, reward: cliffReward, terminated: false }
       const terminated = square === 'G' || square === 'H'
       const reward = square === 'G' ? goalReward : square === 'H' ? holeReward : stepReward
       return { probability, next: to, reward, terminated }
@@ -135,7 +136,8 @@ export class GridWorld implements Environment<number> {
         if (square === 'G' || square === 'H')
           return [{ probability: 1, next: s, reward: 0, terminated: true }]
         if (straight === 1) return [go(s, action, 1)]
-        const aside = (1 - straight) / 2
+        // Thirds are thirds.
+        const aside = straight === 1 / 3 ? straight : (1 - straight) / 2
         return [
           go(s, (action + 3) % 4, aside),
           go(s, action, straight),
@@ -201,7 +203,10 @@ export class GridWorld implements Environment<number> {
         }),
       ),
     )
-    const [cx, cy] = [(this.state % this.columns) * 60 + 30, Math.floor(this.state / this.columns) * 60 + 30]
+    const [cx, cy] = [
+      (this.state % this.columns) * 60 + 30,
+      Math.floor(this.state / this.columns) * 60 + 30,
+    ]
     return squares.join('') + el('circle', { cx, cy, r: 18, fill: '#d97706' })
   }
 }

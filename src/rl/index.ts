@@ -6,7 +6,7 @@ export {
   type AgentOptions,
   type EnvironmentLike,
   type LearnOptions,
-  linear,
+  linearSchedule,
   type Progress,
   type Schedule,
 } from './agent.js'
@@ -27,8 +27,21 @@ export {
 } from './grid.js'
 export { type EnvironmentId, environmentIds, make } from './make.js'
 export { MountainCar } from './mountainCar.js'
-export { generalizedAdvantages, OnPolicyAgent, type OnPolicyOptions, type Rollout } from './onPolicy.js'
-export { type Actor, animate, type Evaluation, evaluate, type Played, play, type PlayOptions } from './play.js'
+export {
+  generalizedAdvantages,
+  OnPolicyAgent,
+  type OnPolicyOptions,
+  type Rollout,
+} from './onPolicy.js'
+export {
+  type Actor,
+  animate,
+  type Evaluation,
+  evaluatePolicy,
+  type Played,
+  play,
+  type PlayOptions,
+} from './play.js'
 export { ActorCritic } from './policies.js'
 export { PPO, type PPOOptions } from './ppo.js'
 export { RandomStream } from './random.js'
@@ -44,4 +57,9 @@ export {
   tdPrediction,
   valueIteration,
 } from './tabular.js'
-export { makeVector, type VectorEnvironment, type VectorOptions, type VectorStep } from './vector.js'
+export {
+  makeVector,
+  type VectorEnvironment,
+  type VectorOptions,
+  type VectorStep,
+} from './vector.js'

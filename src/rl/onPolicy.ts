@@ -42,7 +42,12 @@ export function sampleActions(logits: Tensor, generator: Agent['generator']): Te
  * generalizedAdvantages(lists, { gamma: 0.5, lambda: 0.5 }) // [0.875, 0.5]
  */
 export function generalizedAdvantages(
-  { rewards, values, ends, last }: Record<'rewards' | 'values' | 'ends' | 'last', ArrayLike<number>>,
+  {
+    rewards,
+    values,
+    ends,
+    last,
+  }: Record<'rewards' | 'values' | 'ends' | 'last', ArrayLike<number>>,
   { gamma, lambda }: { gamma: number; lambda: number },
 ): Float32Array {
   const n = last.length
@@ -90,10 +95,17 @@ export abstract class OnPolicyAgent extends Agent {
   private readonly rewards: Float32Array
   private readonly ends: Uint8Array
 
-  constructor(env: EnvironmentLike, options: OnPolicyOptions, defaults: { nSteps: number; gaeLambda: number }) {
+  constructor(
+    env: EnvironmentLike,
+    options: OnPolicyOptions,
+    defaults: { nSteps: number; gaeLambda: number },
+  ) {
     super(env, options)
-    const { hidden = [64, 64], nSteps = defaults.nSteps, gaeLambda = defaults.gaeLambda } =
-      checkOptions(this.name, options, names)
+    const {
+      hidden = [64, 64],
+      nSteps = defaults.nSteps,
+      gaeLambda = defaults.gaeLambda,
+    } = checkOptions(this.name, options, names)
     demandWhole(this.name, 'nSteps', nSteps)
     demand(this.name, 'gaeLambda', gaeLambda, 0, 1)
     this.nSteps = nSteps
@@ -105,7 +117,11 @@ export abstract class OnPolicyAgent extends Agent {
       noGrad(() => {
         const [logits, values] = policy.forward(x)
         const actions = sampleActions(logits, this.generator)
-        return [actions, logProbabilities(logSoftmax(logits, 1), actions), values] as [Tensor, Tensor, Tensor]
+        return [actions, logProbabilities(logSoftmax(logits, 1), actions), values] as [
+          Tensor,
+          Tensor,
+          Tensor,
+        ]
       }),
     )
     const n = nSteps * numEnvs
@@ -169,7 +185,8 @@ export abstract class OnPolicyAgent extends Agent {
     while (this.steps - first < steps) {
       const rollout = this.collect()
       const remaining = Math.max(0, 1 - (this.steps - first) / steps)
-      if (onUpdate?.(this.progress(this.update(rollout, remaining))) === false) break
+      const measures = this.update(rollout, remaining)
+      if (onUpdate?.(this.progress(measures)) === false) break
     }
     return this
   }

@@ -35,7 +35,12 @@ export interface PlayOptions {
  * @example play({ predict: () => 1 }, make('CartPole-v1'), { seed: 1 }).terminated // true
  */
 export function play(actor: Actor, env: Environment, options: PlayOptions = {}): Played {
-  const given = checkOptions('play', options, { seed: true, deterministic: true, maxSteps: true, onFrame: true })
+  const given = checkOptions('play', options, {
+    seed: true,
+    deterministic: true,
+    maxSteps: true,
+    onFrame: true,
+  })
   const { seed, deterministic = true, maxSteps = 10_000, onFrame } = given
   const played: Played = { return: 0, length: 0, terminated: false, texts: [], frames: [] }
   const look = () => {
@@ -50,7 +55,9 @@ export function play(actor: Actor, env: Environment, options: PlayOptions = {}):
   let [observation] = env.reset(seed === undefined ? {} : { seed })
   look()
   for (let over = false; !over && played.length < maxSteps; ) {
-    const [next, reward, terminated, truncated] = env.step(actor.predict(observation, { deterministic }))
+    const [next, reward, terminated, truncated] = env.step(
+      actor.predict(observation, { deterministic }),
+    )
     observation = next
     played.return += reward
     played.length++
@@ -74,22 +81,32 @@ export interface Evaluation {
  * Plays episodes with seeds from `seed` on and gives the mean return.
  * @throws ValueError unless there is a whole number of episodes
  */
-export function evaluate(
+export function evaluatePolicy(
   actor: Actor,
   env: Environment,
   options: { episodes?: number; seed?: number; deterministic?: boolean } = {},
 ): Evaluation {
-  const given = checkOptions('evaluate', options, { episodes: true, seed: true, deterministic: true })
+  const given = checkOptions('evaluatePolicy', options, {
+    episodes: true,
+    seed: true,
+    deterministic: true,
+  })
   const { episodes = 10, seed = 0, deterministic = true } = given
   if (!Number.isInteger(episodes) || episodes < 1)
-    throw new ValueError({ op: 'evaluate', rule: 'episodes must be a whole number from 1', got: `${episodes}` })
+    throw new ValueError({
+      op: 'evaluatePolicy',
+      rule: 'episodes must be a whole number from 1',
+      got: `${episodes}`,
+    })
   const blind: Environment = {
     observationSpace: env.observationSpace,
     actionSpace: env.actionSpace,
     reset: (o) => env.reset(o),
     step: (a) => env.step(a),
   }
-  const list = Array.from({ length: episodes }, (_, i) => play(actor, blind, { seed: seed + i, deterministic }))
+  const list = Array.from({ length: episodes }, (_, i) =>
+    play(actor, blind, { seed: seed + i, deterministic }),
+  )
   const returns = list.map((e) => e.return)
   const mean = returns.reduce((a, b) => a + b, 0) / episodes
   const std = Math.sqrt(returns.reduce((a, b) => a + (b - mean) ** 2, 0) / episodes)
@@ -105,7 +122,10 @@ export function animate(
   [width, height]: readonly [number, number],
   options: { fps?: number; title?: string } = {},
 ): string {
-  const { fps = 30, title = 'an episode' } = checkOptions('animate', options, { fps: true, title: true })
+  const { fps = 30, title = 'an episode' } = checkOptions('animate', options, {
+    fps: true,
+    title: true,
+  })
   if (frames.length === 0)
     throw new ValueError({
       op: 'animate',

@@ -5,7 +5,7 @@ import { type Layer, Linear, Sequential } from '../nn/layers.js'
 import { Module } from '../nn/module.js'
 import { reshape } from '../ops/broadcast.js'
 import type { Tensor } from '../ops/tensor.js'
-import { Generator, withGenerator } from '../tensor/random.js'
+import { type Generator, withGenerator } from '../tensor/random.js'
 
 /** Affine maps with an activation after each but the last, orthogonal at the start. */
 function network(

@@ -68,7 +68,7 @@ type Update = (
  * Defaults are those of Stable-Baselines3.
  * @throws ValueError for options out of bounds
  * @example
- * const agent = new PPO('CartPole-v1', { numEnvs: 8, nSteps: 32, batchSize: 256, nEpochs: 20, lr: linear(1e-3), seed: 1 })
+ * const agent = new PPO('CartPole-v1', { numEnvs: 8, nSteps: 32, batchSize: 256, nEpochs: 20, lr: linearSchedule(1e-3), seed: 1 })
  * agent.learn({ steps: 100_000 }).meanReturn
  */
 export class PPO extends OnPolicyAgent {
@@ -91,32 +91,39 @@ export class PPO extends OnPolicyAgent {
     super(env, rest, { nSteps: 2048, gaeLambda: 0.95 })
     demandWhole('PPO', 'batchSize', batchSize, 2)
     demandWhole('PPO', 'nEpochs', nEpochs)
-    this.options = { lr, batchSize, nEpochs, clipRange, entCoef, vfCoef, maxGradNorm, normalizeAdvantage }
+    this.options = {
+      lr,
+      batchSize,
+      nEpochs,
+      clipRange,
+      entCoef,
+      vfCoef,
+      maxGradNorm,
+      normalizeAdvantage,
+    }
     const { policy } = this
     const parameters = policy.parameters()
     const optimizer = new Adam(parameters, { lr: at(lr, 1), eps: 1e-5 })
     this.optimizer = optimizer
-    this.train = compile<Parameters<Update>, Tensor[]>(
-      (x, actions, old, given, returns, clip) => {
-        const advantages = normalizeAdvantage
-          ? div(sub(given, mean(given)), add(std(given), 1e-8))
-          : given
-        const [logits, values] = policy.forward(x)
-        const logs = logSoftmax(logits, 1)
-        const ratio = exp(sub(logProbabilities(logs, actions), old))
-        const near = minimum(maximum(ratio, sub(1, clip)), add(1, clip))
-        const policyLoss = neg(mean(minimum(mul(ratio, advantages), mul(near, advantages))))
-        const valueLoss = mseLoss(values, returns)
-        let loss = add(policyLoss, mul(valueLoss, vfCoef))
-        const entropy = neg(mean(sum(mul(exp(logs), logs), 1)))
-        if (entCoef !== 0) loss = sub(loss, mul(entropy, entCoef))
-        optimizer.zeroGrad()
-        loss.backward()
-        clipGradNorm(parameters, maxGradNorm)
-        optimizer.step()
-        return [policyLoss, valueLoss, entropy]
-      },
-    )
+    this.train = compile<Parameters<Update>, Tensor[]>((x, actions, old, given, returns, clip) => {
+      const advantages = normalizeAdvantage
+        ? div(sub(given, mean(given)), add(std(given), 1e-8))
+        : given
+      const [logits, values] = policy.forward(x)
+      const logs = logSoftmax(logits, 1)
+      const ratio = exp(sub(logProbabilities(logs, actions), old))
+      const near = minimum(maximum(ratio, sub(1, clip)), add(1, clip))
+      const policyLoss = neg(mean(minimum(mul(ratio, advantages), mul(near, advantages))))
+      const valueLoss = mseLoss(values, returns)
+      let loss = add(policyLoss, mul(valueLoss, vfCoef))
+      const entropy = neg(mean(sum(mul(exp(logs), logs), 1)))
+      if (entCoef !== 0) loss = sub(loss, mul(entropy, entCoef))
+      optimizer.zeroGrad()
+      loss.backward()
+      clipGradNorm(parameters, maxGradNorm)
+      optimizer.step()
+      return [policyLoss, valueLoss, entropy]
+    })
   }
 
   protected override update(rollout: Rollout, remaining: number): Record<string, number> {
@@ -156,6 +163,11 @@ export class PPO extends OnPolicyAgent {
       }
     }
     const [policyLoss, valueLoss, entropy] = measures.map((t) => t.item())
-    return { policyLoss: policyLoss!, valueLoss: valueLoss!, entropy: entropy!, lr: this.optimizer.lr }
+    return {
+      policyLoss: policyLoss!,
+      valueLoss: valueLoss!,
+      entropy: entropy!,
+      lr: this.optimizer.lr,
+    }
   }
 }

@@ -6,7 +6,7 @@ const WORDS = 256
 
 /**
  * Numbers that follow from a seed and a stream alone, drawn one after the other (Philox4x32-10).
- * @example new RandomStream(7).integer(10) // 0
+ * @example new RandomStream(7).integer(10) // 9
  */
 export class RandomStream {
   private readonly words = new Int32Array(WORDS)
@@ -31,7 +31,13 @@ export class RandomStream {
   uniform(low = 0, high = 1): number {
     if (this.next === WORDS) {
       const { seed } = this
-      philox(seed | 0, Math.floor(seed / 2 ** 32) ^ (this.stream << 21), this.block++, 0, this.words)
+      philox(
+        seed | 0,
+        Math.floor(seed / 2 ** 32) ^ (this.stream << 21),
+        this.block++,
+        0,
+        this.words,
+      )
       this.next = 0
     }
     return low + (high - low) * ((this.words[this.next++]! >>> 0) / 2 ** 32)

@@ -90,7 +90,11 @@ export class Reinforce extends Agent {
       optimizer.step()
       return objective
     })
-    this.open = Array.from({ length: numEnvs }, () => ({ observations: [], actions: [], rewards: [] }))
+    this.open = Array.from({ length: numEnvs }, () => ({
+      observations: [],
+      actions: [],
+      rewards: [],
+    }))
   }
   protected override scores(x: Tensor): Tensor {
     return this.policy.forward(x) as Tensor
@@ -147,7 +151,11 @@ export class Reinforce extends Agent {
         scaled[k] = weights[k]! / episodes.length
         k++
       })
-    const objective = this.train(tensor(x, { shape: [size, features] }), tensor(actions), tensor(scaled))
+    const objective = this.train(
+      tensor(x, { shape: [size, features] }),
+      tensor(actions),
+      tensor(scaled),
+    )
     return { objective: objective.item() }
   }
 }

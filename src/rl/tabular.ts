@@ -46,11 +46,22 @@ function statesOf(op: string, env: Environment): number {
 
 /** @throws ValueError for options outside of their bounds */
 function settings(op: string, options: ControlOptions) {
-  const { episodes = 1000, lr = 0.1, gamma = 0.99, seed = 0, epsilon = 0.1, initialValue = 0 } = options
+  const {
+    episodes = 1000,
+    lr = 0.1,
+    gamma = 0.99,
+    seed = 0,
+    epsilon = 0.1,
+    initialValue = 0,
+  } = options
   const demand = (ok: boolean, rule: string, got: unknown) => {
     if (!ok) throw new ValueError({ op, rule, got: String(got) })
   }
-  demand(Number.isInteger(episodes) && episodes >= 1, 'episodes must be a whole number from 1', episodes)
+  demand(
+    Number.isInteger(episodes) && episodes >= 1,
+    'episodes must be a whole number from 1',
+    episodes,
+  )
   demand(lr > 0 && lr <= 1, 'lr must be above 0 and at most 1', lr)
   demand(gamma >= 0 && gamma <= 1, 'gamma must be from 0 to 1', gamma)
   const [first, last] = typeof epsilon === 'number' ? [epsilon, epsilon] : epsilon

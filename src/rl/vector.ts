@@ -93,9 +93,18 @@ abstract class Vector implements VectorEnvironment {
   protected check(actions: ArrayLike<number>): void {
     const { id: op, numEnvs, actionSpace } = this
     if (!this.running)
-      throw new ValueError({ op, rule: 'episodes must be running', got: 'none', fix: 'Call reset() first.' })
+      throw new ValueError({
+        op,
+        rule: 'episodes must be running',
+        got: 'none',
+        fix: 'Call reset() first.',
+      })
     if (actions.length !== numEnvs)
-      throw new ValueError({ op, rule: `there must be ${numEnvs} actions`, got: `${actions.length}` })
+      throw new ValueError({
+        op,
+        rule: `there must be ${numEnvs} actions`,
+        got: `${actions.length}`,
+      })
     const n = actionSpace.n
     for (let i = 0; i < numEnvs; i++) {
       const a = actions[i]!

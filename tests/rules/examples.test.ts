@@ -12,6 +12,7 @@ import * as special from 'nabla/special'
 import * as nabla from 'nabla'
 import * as optim from 'nabla/optim'
 import * as plot from 'nabla/plot'
+import * as rl from 'nabla/rl'
 import * as stats from 'nabla/stats'
 import * as train from 'nabla/train'
 import * as vision from 'nabla/vision'
@@ -20,6 +21,7 @@ import { sources, src } from './sources.js'
 
 /** What an example may name: everything public, and the entries by their names. */
 const scope: Record<string, unknown> = {
+  ...rl,
   ...io,
   ...plot,
   ...data,
@@ -39,6 +41,7 @@ const scope: Record<string, unknown> = {
   models,
   nn,
   optim,
+  rl,
   train,
   nabla,
 }

@@ -8,7 +8,7 @@ import { importsOf, resolve, root, sources } from './sources.js'
 const floors = [
   ['cli'],
   ['index.ts'],
-  ['models', 'classic'],
+  ['models', 'classic', 'rl'],
   ['train'],
   ['nn', 'optim', 'data', 'vision', 'text', 'graph', 'stats', 'io', 'plot'],
   ['linalg', 'fft', 'masked', 'special'],
