@@ -2,7 +2,7 @@ import type { Backend, Executable, Storage } from '../backends/backend.js'
 import type { GraphOutput, Node, Prim } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { TraceError, ValueError } from '../core/errors.js'
-import { extra } from '../core/extras.js'
+import { extra, extras } from '../core/extras.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { treeKey, treeMap } from '../core/tree.js'
@@ -13,7 +13,7 @@ import { nodeOf, reachable } from '../ops/trace.js'
 import { ended, state, withState } from '../ops/state.js'
 import type { Buckets, Padding } from './buckets.js'
 import type { Described, Traced } from './debug.js'
-import { Programs, Retraces } from './programs.js'
+import { Programs } from './programs.js'
 import { type Capture, FunctionRecorder, type Guard } from './recorder.js'
 
 export interface CompileOptions {
@@ -356,7 +356,8 @@ export function compile<A extends unknown[], R>(
     })
   const buckets = given === undefined ? [] : extra('buckets').check(given)
   const programs = new Programs<Variant>(maxPrograms)
-  const retraces = new Retraces(maxPrograms)
+  const advice = extras.retraces?.(maxPrograms)
+  let traces = 0
   const reasons: string[] = []
   const how = { keepGrads, debug, family: programs }
   /** The program for these arguments. */
@@ -379,7 +380,9 @@ export function compile<A extends unknown[], R>(
       variant = trace(fn as never, args, tensors, key, how)
       if (reason) reasons.push(`traced again: ${reason} has changed`)
       if (reasons.length > maxPrograms) reasons.shift()
-      retraces.add(args, reason, programs.add(variant))
+      traces++
+      const surplus = programs.add(variant)
+      advice?.add(args, reason, surplus)
       if (!fits(variant, tensors))
         throw new TraceError({
           op: 'compile',
@@ -442,8 +445,8 @@ export function compile<A extends unknown[], R>(
       ].join('\n\n'),
     free() {
       programs.clear()
-      retraces.restart()
+      advice?.restart()
     },
   })
-  return Object.defineProperty(compiled, 'traces', { get: () => retraces.count }) as Compiled<A, R>
+  return Object.defineProperty(compiled, 'traces', { get: () => traces }) as Compiled<A, R>
 }

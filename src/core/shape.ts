@@ -110,13 +110,44 @@ export const reducedAxes = (
 /** @throws ValueError unless every extent is a whole number from 0 up */
 export function checkShape(op: string, shape: Shape): void {
   if (!Array.isArray(shape))
-    throw new ValueError({ op, rule: 'a shape is a list of numbers', got: showValue(shape) })
+    throw new ValueError({
+      op,
+      rule: 'a shape is a list of numbers',
+      got: showValue(shape),
+      ...(typeof shape === 'number' && { fix: `A shape is one argument: [${shape}, ...].` }),
+    })
   for (const n of shape)
     if (!Number.isInteger(n) || n < 0)
       throw new ValueError({
         op,
         rule: 'extents must be whole numbers from 0 up',
-        got: show(shape),
+        got: showValue(shape),
       })
+}
+
+/** A shape as a list or as numbers one by one, then options. */
+export type ShapeThen<O> =
+  | [shape: Shape, options?: O]
+  | number[]
+  | [...extents: number[], options: O]
+/** @throws ValueError without a shape, for extents that are none, and for more arguments */
+export function readShape<O extends object>(op: string, args: ShapeThen<O>): [Shape, O] {
+  const list: unknown[] = [...args]
+  while (list.length > 0 && list[list.length - 1] === undefined) list.pop()
+  const [first] = list
+  const listed = Array.isArray(first)
+  const last = list[list.length - 1]
+  // What stands behind a list is read as options, whatever it is.
+  const given = listed ? list[1] : typeof last === 'object' && list.length > 1 ? last : undefined
+  const own = (listed ? first : given ? list.slice(0, -1) : list) as Shape
+  if (listed ? list.length > 2 : list.length === 0)
+    throw new ValueError({
+      op,
+      rule: 'a shape is a list of numbers, or numbers one by one, and options come after it',
+      got: showValue(list),
+      ...(list.length === 0 && { fix: `${op}([]) makes a tensor of one value.` }),
+    })
+  checkShape(op, own)
+  return [own, (given ?? {}) as O]
 }
 export { show } from './errors.js'

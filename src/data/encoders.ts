@@ -1,4 +1,5 @@
 /** Categories as numbers. */
+import { asNumbers } from '../core/dtype.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -47,7 +48,7 @@ export class LabelEncoder {
     return this.fit(y).transform(y)
   }
   inverseTransform(y: Tensor | ArrayLike<number>): Category[] {
-    const list = 'toTypedArray' in y ? (y.toTypedArray() as ArrayLike<number>) : y
+    const list = 'toTypedArray' in y ? asNumbers(y.toTypedArray()) : y
     return Array.from(list, (k) => {
       const v = this.classes[k]
       if (v === undefined)
@@ -176,7 +177,7 @@ export class OneHotEncoder {
     const { categories } = this
     const width = this.featureNames().length
     checkColumns('OneHotEncoder', y, width)
-    const data = y.toTypedArray()
+    const data = asNumbers(y.toTypedArray())
     return Array.from({ length: y.shape[0]! }, (_, i) => {
       let at = i * width
       return categories.map((list, c) => {

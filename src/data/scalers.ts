@@ -1,6 +1,6 @@
 /** Numbers scaled, and multiplied with each other, by columns. */
 import { add, div, mul, sub } from '../ops/arithmetic.js'
-import { isFloat, type NumberArray } from '../core/dtype.js'
+import { asNumbers, isFloat } from '../core/dtype.js'
 import { FileError, ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { clamp } from '../ops/elementwise.js'
@@ -43,7 +43,7 @@ function rowsOf(op: string, x: Tensor): { data: Float64Array; rows: number; colu
   checkColumns(op, x)
   const [rows, columns] = x.shape as [number, number]
   if (rows === 0) throw new ValueError({ op, rule: 'there must be rows to learn from', got: '0' })
-  const data = Float64Array.from(x.toTypedArray<NumberArray>())
+  const data = Float64Array.from(asNumbers(x.toTypedArray()))
   const bad = data.findIndex((v) => !Number.isFinite(v))
   if (bad >= 0)
     throw new ValueError({

@@ -1,10 +1,11 @@
 /** Advanced indexing: numbers, ranges, lists, tensors of places and masks together, as PyTorch's x[...] has them. */
 import { add, mul } from './arithmetic.js'
 import { expand, permute, reshape } from './broadcast.js'
-import { DTypeError, ShapeError, show } from '../core/errors.js'
+import { ShapeError, show } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
 import { broadcastShapes, type Shape, sizeOf } from '../core/shape.js'
 import { scalar, type TensorLike, toType } from './define.js'
+import { asIndices } from './indices.js'
 import { indexAdd, indexCopy, indexSelect, wrapIndex } from './indexing.js'
 import { unsqueeze } from './movement.js'
 import { type Range, select, slice } from './slice.js'
@@ -12,7 +13,7 @@ import { fromData, Tensor } from './tensor.js'
 
 /**
  * One entry for an axis: a number picks a place, and the axis goes; `null` keeps the axis; `{ start, end, step }` cuts;
- * a list or an int32 tensor takes these places, in any order and shape; a bool tensor, which stands for as many axes as
+ * a list or a tensor of integers takes these places, in any order and shape; a bool tensor, which stands for as many axes as
  * it has, takes the places where it holds; '...' keeps all axes that are not named; 'newaxis' puts an axis of extent 1.
  */
 export type Index = number | null | Range | readonly number[] | Tensor | '...' | 'newaxis'
@@ -44,14 +45,7 @@ function entriesOf(op: string, x: Tensor, indices: readonly Index[]): Entry[] {
     if (Array.isArray(v)) return [vector(v as readonly number[], x)]
     if (!(v instanceof Tensor)) return [v as Entry | '...']
     if (v.dtype === 'bool') return placesOf(v)
-    if (v.dtype !== 'int32')
-      throw new DTypeError({
-        op,
-        rule: 'tensors of places are int32, masks bool',
-        got: v.dtype,
-        fix: "index.to('int32') converts.",
-      })
-    return [v]
+    return [asIndices(op, v)]
   })
   const named = entries.filter((v) => v !== '...' && v !== 'newaxis').length
   if (named > x.rank || entries.filter((v) => v === '...').length > 1)

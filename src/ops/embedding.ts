@@ -1,14 +1,15 @@
 /** Vectors looked up by number. */
 import { expand, reshape, sum, zerosOf } from './broadcast.js'
 import { add, div, mul, sub, where } from './arithmetic.js'
-import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
+import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, orNull, readOptions } from '../core/options.js'
 import { assign } from './assign.js'
 import { arangeOp } from './creation.js'
 import { eq, gt, lt, ne } from './compare.js'
-import { defineOp, type Grads, requireType, scalar, toType } from './define.js'
+import { defineOp, type Grads, scalar, toType } from './define.js'
 import { maximum, minimum } from './elementwise.js'
 import { gather, indexAdd, indexCopy, indexSelect, scatterReduce } from './indexing.js'
+import { asIndices } from './indices.js'
 import { unsqueeze } from './movement.js'
 import { max } from './reduce.js'
 import { searchsorted } from './sort.js'
@@ -17,9 +18,8 @@ import type { Tensor } from './tensor.js'
 import { noGrad } from './state.js'
 import { prim } from './trace.js'
 
-/** @throws ShapeError, DTypeError, ValueError unless index, weight and padding index fit */
-function check(op: string, index: Tensor, weight: Tensor, padding: number | null): number | null {
-  requireType(op, index, 'int32')
+/** @throws ShapeError, ValueError unless weight and padding index fit */
+function check(op: string, weight: Tensor, padding: number | null): number | null {
   if (weight.rank !== 2)
     throw new ShapeError({ op, rule: 'weight must be (count, dim)', got: show(weight.shape) })
   const count = weight.shape[0]!
@@ -43,8 +43,7 @@ const lookup = defineOp({
     padding: number | null = null,
     byFrequency: boolean = false,
   ) => {
-    requireType('embedding', index, 'int32')
-    return { inputs: [index, weight], attrs: { padding, byFrequency } }
+    return { inputs: [asIndices('embedding', index), weight], attrs: { padding, byFrequency } }
   },
   forward: ([index, weight]) => {
     const flat = prim({ op: 'reshape', shape: [index!.size] }, [index!])
@@ -125,12 +124,12 @@ function limitRows(weight: Tensor, index: Tensor, most: number, p: number): void
 /**
  * The rows of a weight at indices.
  *
- * Shapes: index (...) int32, weight (count, dim), result (..., dim).
+ * Shapes: index (...) of an integer type, weight (count, dim), result (..., dim).
  * @throws DTypeError, ShapeError, ValueError when the arguments do not fit; IndexError for an index out of range
  * @example embedding(tensor([1, 0], { dtype: 'int32' }), tensor([[1, 2], [3, 4]])) // [[3, 4], [1, 2]]
  */
 export function embedding(
-  index: Tensor,
+  places: Tensor,
   weight: Tensor,
   options?: number | null | EmbeddingOptions,
 ): Tensor {
@@ -140,7 +139,8 @@ export function embedding(
     normType = 2,
     scaleGradByFreq = false,
   } = readOptions<EmbeddingOptions>('embedding', [options], embeddingPlaces)
-  const padding = check('embedding', index, weight, paddingIdx)
+  const index = asIndices('embedding', places)
+  const padding = check('embedding', weight, paddingIdx)
   if (maxNorm !== null) limitRows(weight, index, maxNorm, normType)
   return lookup(index, weight, padding, scaleGradByFreq)
 }
@@ -164,10 +164,14 @@ export interface EmbeddingBagOptions extends EmbeddingOptions {
  * @throws DTypeError, ShapeError, ValueError when the arguments do not fit; IndexError for an index out of range
  * @example embeddingBag(tensor([[1, 0]], { dtype: 'int32' }), tensor([[1, 2], [3, 4]])) // [[2, 3]]
  */
-export function embeddingBag(index: Tensor, weight: Tensor, options?: EmbeddingBagOptions): Tensor {
+export function embeddingBag(
+  places: Tensor,
+  weight: Tensor,
+  options?: EmbeddingBagOptions,
+): Tensor {
   const {
     mode = 'mean',
-    offsets = null,
+    offsets: starts = null,
     perSampleWeights = null,
     includeLastOffset = false,
     paddingIdx = null,
@@ -176,7 +180,9 @@ export function embeddingBag(index: Tensor, weight: Tensor, options?: EmbeddingB
     scaleGradByFreq = false,
   } = readOptions<EmbeddingBagOptions>('embeddingBag', [options], {}, bagNames)
   const op = 'embeddingBag'
-  const padding = check(op, index, weight, paddingIdx)
+  const index = asIndices(op, places)
+  const offsets = starts && asIndices(op, starts)
+  const padding = check(op, weight, paddingIdx)
   if (mode !== 'sum' && mode !== 'mean' && mode !== 'max')
     throw new ValueError({ op, rule: "mode is 'sum', 'mean' or 'max'", got: `'${mode}'` })
   if (perSampleWeights && mode !== 'sum')
@@ -193,12 +199,8 @@ export function embeddingBag(index: Tensor, weight: Tensor, options?: EmbeddingB
       rule: 'index must be (bags, length), or have one axis and offsets',
       got: show(index.shape),
     })
-  if (offsets && (offsets.rank !== 1 || offsets.dtype !== 'int32'))
-    throw new DTypeError({
-      op,
-      rule: 'offsets must be an int32 vector',
-      got: `${offsets.dtype} ${show(offsets.shape)}`,
-    })
+  if (offsets && offsets.rank !== 1)
+    throw new ShapeError({ op, rule: 'offsets must be a vector', got: show(offsets.shape) })
   if (maxNorm !== null) limitRows(weight, index, maxNorm, normType)
   let rows = lookup(index, weight, padding, scaleGradByFreq)
   if (perSampleWeights) rows = mul(rows, unsqueeze(perSampleWeights, -1))

@@ -6,9 +6,10 @@ import { kinds, type Kind, orNull, readOptions } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { eq, ge, le, lt, logicalAnd } from './compare.js'
 import { isFloat } from '../core/dtype.js'
-import { requireType, scalar, toType } from './define.js'
+import { scalar, toType } from './define.js'
 import { clamp } from './elementwise.js'
 import { floor } from './functions.js'
+import { asIndices } from './indices.js'
 import { indexAdd } from './indexing.js'
 import { flatten } from './movement.js'
 import { amax, amin } from './reduce.js'
@@ -46,14 +47,13 @@ export function bincount(
     weights?: Tensor | null
     minlength?: number
   }>(op, rest, { weights: tensorOrNull, minlength: kinds.size })
-  requireType(op, x, 'int32', 'int64', 'uint8', 'int8')
   if (x.rank !== 1 || (weights && !sameShape(weights.shape, x.shape)))
     throw new ShapeError({
       op,
       rule: 'x is a vector, and there is a weight for each element',
       got: weights ? `${show(x.shape)} and ${show(weights.shape)}` : show(x.shape),
     })
-  const index = toType(x, 'int32')
+  const index = asIndices(op, x)
   let [least, most] = [0, -1]
   for (const v of index.toTypedArray()) {
     least = Math.min(least, Number(v))

@@ -1,29 +1,17 @@
-/** Reading and writing at indices that are data. Indices are int32; a wrong one fails the run with an IndexError. */
+/** Reading and writing at indices that are data. Indices are whole numbers of any integer type; a wrong one fails the run with an IndexError. */
 import { expand, reshape, zerosOf } from './broadcast.js'
 import { type AlphaOptions, add, div, mul, where } from './arithmetic.js'
 import { DTypeError, ShapeError, ValueError } from '../core/errors.js'
 import { kinds, oneOf, readOptions } from '../core/options.js'
 import { broadcastShapes, normAxis, type Shape, sameShape, show } from '../core/shape.js'
 import { eq, ne } from './compare.js'
-import {
-  defineOp,
-  type Grads,
-  operand,
-  operands,
-  requireType,
-  type TensorLike,
-  toType,
-} from './define.js'
+import { defineOp, type Grads, operand, operands, type TensorLike, toType } from './define.js'
+import { asIndices } from './indices.js'
 import { flatten } from './movement.js'
 import type { Tensor } from './tensor.js'
 import { constant, prim } from './trace.js'
 
 type Mode = 'set' | 'add' | 'mul' | 'max' | 'min'
-
-/** Indices: int32, those of float32 that are whole numbers are refused like any float. */
-function requireIndex(op: string, index: Tensor): void {
-  requireType(op, index, 'int32')
-}
 
 /** Counts negative indices from the end. */
 function wrap(index: Tensor, extent: number): Tensor {
@@ -35,9 +23,9 @@ const ltZero = (t: Tensor) => prim({ op: 'map', fn: 'lt' }, [t, constant(0, 'int
 export const indexSelect = defineOp({
   name: 'indexSelect',
   formula: 'y[.., i, ..] = x[.., index[i], ..]; the gradient adds up where an index repeats',
-  args: (x: TensorLike, axis: number, index: Tensor) => {
+  args: (x: TensorLike, axis: number, places: Tensor) => {
     const t = operand('indexSelect', x)
-    requireIndex('indexSelect', index)
+    const index = asIndices('indexSelect', places)
     if (index.rank > 1 || (t.rank === 0 && index.size !== 1))
       throw new ShapeError({
         op: 'indexSelect',
@@ -92,14 +80,14 @@ function put(
     args: (
       x: TensorLike,
       axis: number,
-      index: Tensor,
+      places: Tensor,
       source: TensorLike,
       options?: AlphaOptions,
     ) => {
       const named = mode === 'add' ? { alpha: kinds.number } : undefined
       const { alpha = 1 } = readOptions<AlphaOptions>(name, [options], {}, named)
       const [t, src] = operands(name, [x, alpha === 1 ? source : mul(source, alpha)])
-      requireIndex(name, index)
+      const index = asIndices(name, places)
       const a = normAxis(name, axis, t!.rank)
       const expected = t!.shape.map((n, i) => (i === a ? index.size : n))
       if (index.rank > 1 || (t!.rank === 0 && index.size !== 1))
@@ -158,7 +146,6 @@ export const indexCopy = put(
 
 /** @throws ShapeError unless the index fits: same rank, no longer than x off the axis */
 function checkGather(op: string, x: Tensor, axis: number, index: Tensor, source?: Tensor): number {
-  requireIndex(op, index)
   const a = normAxis(op, axis, x.rank)
   // A scalar counts as a vector of one place.
   if (x.rank === 0 && index.rank <= 1 && index.size === 1) return a
@@ -194,8 +181,9 @@ export const gather = defineOp({
   name: 'gather',
   formula: 'y[i][j] = x[i][index[i][j]] (axis 1)',
   source: 'https://pytorch.org/docs/stable/generated/torch.gather.html',
-  args: (x: TensorLike, axis: number, index: Tensor) => {
+  args: (x: TensorLike, axis: number, places: Tensor) => {
     const t = operand('gather', x)
+    const index = asIndices('gather', places)
     return { inputs: [t, index], attrs: { axis: checkGather('gather', t, axis, index) } }
   },
   forward: ([x, index], { axis }) => {
@@ -242,17 +230,17 @@ export function takeAlongDim(x: Tensor, index: Tensor, axis?: number): Tensor {
 }
 /** Elements of the flat tensor at the indices; negative ones count from the end. @example take(tensor([[1, 2], [3, 4]]), tensor([3, 0], { dtype: 'int32' })) // [4, 1] */
 export function take(x: Tensor, index: Tensor): Tensor {
-  requireIndex('take', index)
-  return reshape(indexSelect(flatten(x), 0, flatten(wrapIndex(index, x.size))), index.shape)
+  const places = wrapIndex(asIndices('take', index), x.size)
+  return reshape(indexSelect(flatten(x), 0, flatten(places)), index.shape)
 }
 /** Negative indices counted from the end. @throws IndexError outside of the axis */
 export const wrapIndex = defineOp({
   name: 'wrapIndex',
   formula: 'y = i < 0 ? i + n : i',
-  args: (index: Tensor, extent: number) => {
-    requireIndex('wrapIndex', index)
-    return { inputs: [index], attrs: { extent } }
-  },
+  args: (index: Tensor, extent: number) => ({
+    inputs: [asIndices('wrapIndex', index)],
+    attrs: { extent },
+  }),
   forward: ([index], { extent }) =>
     prim({ op: 'check', lo: 0, hi: extent, what: 'an index' }, [wrap(index!, extent)]),
   differentiable: false,
@@ -271,8 +259,9 @@ function scatterOp(name: string, mode: Mode, formula: string, result: number[]) 
     name,
     formula,
     source: 'https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html',
-    args: (x: TensorLike, axis: number, index: Tensor, source: TensorLike) => {
+    args: (x: TensorLike, axis: number, places: Tensor, source: TensorLike) => {
       const [t, src] = operands(name, [x, source])
+      const index = asIndices(name, places)
       const full = src!.rank === 0 && index.rank > 0 ? expand(src!, index.shape) : src!
       return {
         inputs: [t!, index, full],
@@ -501,8 +490,8 @@ export function maskedFill(x: Tensor, mask: Tensor, value: TensorLike): Tensor {
 export const oneHot = defineOp({
   name: 'oneHot',
   formula: 'y[.., c] = [index = c]',
-  args: (index: Tensor, numClasses: number = -1) => {
-    requireIndex('oneHot', index)
+  args: (labels: Tensor, numClasses: number = -1) => {
+    const index = asIndices('oneHot', labels)
     const classes = numClasses === -1 ? Math.max(...index.toTypedArray(), -1) + 1 : numClasses
     if (!(Number.isInteger(classes) && classes > 0))
       throw new ValueError({

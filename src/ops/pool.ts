@@ -2,7 +2,7 @@
 import { expand, reshape, type ReduceOptions } from './broadcast.js'
 import { neg, div, mul } from './arithmetic.js'
 import { type Window, windowShape } from '../backends/ir.js'
-import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
+import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, orNull, type PlacesOr, readOptions } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { constant, iota, prim } from './trace.js'
@@ -10,6 +10,7 @@ import { defineOp, type Grads, type SampleMaker, toType } from './define.js'
 import { abs, relu, sign } from './functions.js'
 import { pow } from './elementwise.js'
 import { map } from './forms.js'
+import { asIndices } from './indices.js'
 import { gather } from './indexing.js'
 import { amax, mean } from './reduce.js'
 import type { Tensor } from './tensor.js'
@@ -71,7 +72,7 @@ export const maxPoolInput = defineOp({
   name: 'maxPoolInput',
   formula: 'x[index[i]] += y[i]',
   args: (y: Tensor, index: Tensor, shape: Shape) => ({
-    inputs: [y, index],
+    inputs: [y, asIndices('maxPoolInput', index)],
     attrs: { shape: [...shape] },
   }),
   forward: ([y, index], { shape }) => prim({ op: 'maxPoolInput', shape }, [y!, index!]),
@@ -411,7 +412,7 @@ const unpool = defineOp({
   formula: 'y[index[i]] = x[i],  dx = dy[index]',
   source: 'https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html',
   args: (x: Tensor, index: Tensor, shape: Shape) => ({
-    inputs: [x, index],
+    inputs: [x, asIndices('maxUnpool', index)],
     attrs: { shape: [...shape] },
   }),
   forward: ([x, index], { shape }) => {
@@ -458,13 +459,12 @@ export interface UnpoolOptions {
 function maxUnpool(op: string, n: number) {
   return (
     x: Tensor,
-    indices: Tensor,
+    places: Tensor,
     kernelSize: Extents,
     ...rest: PlacesOr<UnpoolOptions>
   ): Tensor => {
     const { stride, padding = 0, outputSize } = readOptions<UnpoolOptions>(op, rest, unpoolPlaces)
-    if (indices.dtype !== 'int32')
-      throw new DTypeError({ op, rule: 'indices must be int32', got: indices.dtype })
+    const indices = asIndices(op, places)
     if (show(indices.shape) !== show(x.shape))
       throw new ShapeError({
         op,

@@ -16,7 +16,7 @@ import {
 } from '../core/dtype.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames, showValue } from '../core/options.js'
-import { type Shape, sizeOf } from '../core/shape.js'
+import { checkShape, readShape, type Shape, type ShapeThen, sizeOf } from '../core/shape.js'
 import { arangeOp, eyeOp, full as fullOp, linspaceOp } from '../ops/creation.js'
 import type { Nested } from '../ops/define.js'
 import { fromData, Tensor } from '../ops/tensor.js'
@@ -172,17 +172,24 @@ export function tensor(
 
 /** A tensor of one value. @example full([2], 7) // [7, 7] */
 export function full(shape: Shape, value: number | boolean, options: TensorOptions = {}): Tensor {
+  checkShape('full', shape)
   const { dtype = typeof value === 'boolean' ? 'bool' : 'float32' } = known('full', options)
   if (!holds(dtype, Number(value)))
     throw new ValueError({ op: 'full', rule: `${dtype} must be able to hold it`, got: `${value}` })
   return made(fullOp(shape, value, dtype), options)
 }
-/** @example zeros([2]) // [0, 0] */
-export const zeros = (shape: Shape, options: TensorOptions = {}): Tensor => full(shape, 0, options)
-/** @example ones([2]) // [1, 1] */
-export const ones = (shape: Shape, options: TensorOptions = {}): Tensor => full(shape, 1, options)
+const filledWith =
+  (op: string, value: number) =>
+  (...args: ShapeThen<TensorOptions>): Tensor => {
+    const [shape, options] = readShape(op, args)
+    return full(shape, value, known(op, options))
+  }
+/** Zeros; the extents may be a list or come one by one. @example zeros(2, 1) // [[0], [0]] */
+export const zeros = filledWith('zeros', 0)
+/** Ones; the extents may be a list or come one by one. @example ones([2]) // [1, 1] */
+export const ones = filledWith('ones', 1)
 /** Values of any kind, to be overwritten; they are zeros here, so that nothing depends on chance. */
-export const empty = zeros
+export const empty = filledWith('empty', 0)
 /** Runs a creation on the backend of a tensor. */
 const beside = (t: Tensor, f: () => Tensor): Tensor =>
   t.storage && !state.recorder ? withState('backend', () => t.backend, f) : f()

@@ -1,7 +1,7 @@
 /** Tensors beside another one (its type and backend), and those that follow from numbers alone. */
 import type { DType } from '../core/dtype.js'
 import { kinds, readOptions } from '../core/options.js'
-import type { Shape } from '../core/shape.js'
+import { readShape, type Shape, type ShapeThen } from '../core/shape.js'
 import { toType } from '../ops/define.js'
 import { pow } from '../ops/elementwise.js'
 import { fromData, type Tensor } from '../ops/tensor.js'
@@ -22,14 +22,18 @@ export const newFull = (
   value: number | boolean,
   options?: TensorOptions,
 ): Tensor => beside(x, () => full(shape, value, { dtype: x.dtype, ...options }))
+const newFilled =
+  (op: string, value: number) =>
+  (x: Tensor, ...args: ShapeThen<TensorOptions>): Tensor => {
+    const [shape, options] = readShape(op, args)
+    return newFull(x, shape, value, options)
+  }
 /** @example newZeros(tensor([1]), [2]) // [0, 0] */
-export const newZeros = (x: Tensor, shape: Shape, options?: TensorOptions): Tensor =>
-  newFull(x, shape, 0, options)
-/** @example newOnes(tensor([1]), [2]) // [1, 1] */
-export const newOnes = (x: Tensor, shape: Shape, options?: TensorOptions): Tensor =>
-  newFull(x, shape, 1, options)
+export const newZeros = newFilled('newZeros', 0)
+/** @example newOnes(tensor([1]), 2, 1) // [[1], [1]] */
+export const newOnes = newFilled('newOnes', 1)
 /** Values of any kind, to be overwritten; zeros here. @example newEmpty(tensor([1]), [2]).shape // [2] */
-export const newEmpty = newZeros
+export const newEmpty = newFilled('newEmpty', 0)
 
 /** Uniform numbers in [0, 1) of x's shape and type. @example randLike(tensor([1, 2])).shape // [2] */
 export const randLike = (x: Tensor, options?: RandomOptions): Tensor =>

@@ -1,11 +1,12 @@
 /**
  * The methods of Tensor that few programs use, and the tools of development: texts of tensors and programs, `debug` of
- * compile, suggestions of names. Node has them from the beginning; a page gets them by
+ * compile and its advice, suggestions of names. Node has them from the beginning; a page gets them by
  * `import 'nabla/methods'`, so that one which does not use them does not load their operations.
  */
 import { explain } from '../backends/lower/explain.js'
 import { bucketing } from '../compile/buckets.js'
 import { compileTools } from '../compile/debug.js'
+import { retraces } from '../compile/retraces.js'
 import { extras } from '../core/extras.js'
 import { advise } from '../core/suggest.js'
 import * as atPlaces from '../ops/at.js'
@@ -119,4 +120,4 @@ export const moreMethods = {
 }
 defineMethods(moreMethods)
 defineAbsent()
-Object.assign(extras, { advise, explain, format, compileTools, buckets: bucketing })
+Object.assign(extras, { advise, explain, format, compileTools, retraces, buckets: bucketing })

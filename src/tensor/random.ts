@@ -3,7 +3,7 @@ import { sum, coordinates } from '../ops/broadcast.js'
 import { add, div, mul, sub, neg } from '../ops/arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, kinds, type OptionNames, readOptions, showValue } from '../core/options.js'
-import { normAxis, type Shape } from '../core/shape.js'
+import { checkShape, normAxis, readShape, type Shape, type ShapeThen } from '../core/shape.js'
 import { assign } from '../ops/assign.js'
 import { eq, lt } from '../ops/compare.js'
 import { bitsToNormal, randomBits, randomUniform } from '../ops/creation.js'
@@ -146,19 +146,24 @@ export function uniform(shape: Shape, lo = 0, hi = 1, options: RandomOptions = {
     )
   })
 }
-/** Uniform numbers in [0, 1). */
-export const rand = (shape: Shape, options: RandomOptions = {}): Tensor =>
-  uniform(shape, 0, 1, options)
+/** Uniform numbers in [0, 1); the extents may be a list or come one by one. @example rand(2, 3).shape // [2, 3] */
+export function rand(...args: ShapeThen<RandomOptions>): Tensor {
+  const [shape, options] = readShape('rand', args)
+  return uniform(shape, 0, 1, options)
+}
 /** Normal numbers. @example normal([2], 0, 1).shape // [2] */
 export function normal(shape: Shape, mean = 0, std = 1, options: RandomOptions = {}): Tensor {
+  checkShape('normal', shape)
   return noGrad(() => {
     const z = bitsToNormal(source('normal', options).bits([2, ...shape]))
     return done(mean === 0 && std === 1 ? z : add(mul(z, std), mean), options)
   })
 }
-/** Standard normal numbers. */
-export const randn = (shape: Shape, options: RandomOptions = {}): Tensor =>
-  normal(shape, 0, 1, options)
+/** Standard normal numbers; the extents may be a list or come one by one. @example randn(2, 3).shape // [2, 3] */
+export function randn(...args: ShapeThen<RandomOptions>): Tensor {
+  const [shape, options] = readShape('randn', args)
+  return normal(shape, 0, 1, options)
+}
 /** 1 with probability p (a number, or a tensor of probabilities), else 0, as float32. */
 export function bernoulli(p: Tensor, options?: RandomOptions): Tensor
 export function bernoulli(p: number, shape: Shape, options?: RandomOptions): Tensor

@@ -1,7 +1,7 @@
 /** Evaluation of a model: loss, metrics, predictions. */
 import { sum } from '../ops/broadcast.js'
 import { compile } from '../compile/compile.js'
-import { isFloat } from '../core/dtype.js'
+import { asNumbers, isFloat } from '../core/dtype.js'
 import { pacer } from '../core/pause.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
@@ -265,7 +265,7 @@ export function predictions(
   }
 }
 
-const finite = (t: Tensor) => (t.toTypedArray() as Float32Array).every(Number.isFinite)
+const finite = (t: Tensor) => asNumbers(t.toTypedArray()).every(Number.isFinite)
 
 /** The name of the first parameter or buffer with a value that is not finite. */
 export function nonFiniteState(model: Module): string | undefined {

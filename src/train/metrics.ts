@@ -1,6 +1,6 @@
 /** Metrics: measures that collect values over batches. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
-import type { TypedArray } from '../core/dtype.js'
+import { asNumbers, type TypedArray } from '../core/dtype.js'
 import type { Tensor } from '../ops/tensor.js'
 import {
   auc,
@@ -91,7 +91,7 @@ export function classAxis(
 
 /** The class of each target; rows with NaN have none. */
 function classesOf(op: string, out: Tensor, target: Tensor, threshold: number): Int32Array {
-  const values = out.toTypedArray() as Float32Array
+  const values = asNumbers(out.toTypedArray())
   refuseNaN(op, values)
   const axis = classAxis(out, target)
   if (axis !== undefined && out.shape[axis]! > 1) {
@@ -137,7 +137,7 @@ abstract class ClassMetric implements Metric {
   }
   update(output: Tensor, target: Tensor): void {
     const classes = classesOf(this.op, output, target, this.threshold)
-    const labels = target.toTypedArray()
+    const labels = asNumbers(target.toTypedArray())
     for (let i = 0; i < classes.length; i++) {
       if (labels[i] === this.ignoreIndex) continue
       this.predicted.push(classes[i]!)
@@ -234,7 +234,7 @@ export class TopKAccuracy implements Metric {
         rule: 'outputs must be (N, C) and targets (N)',
         got: `${show(output.shape)} and ${show(target.shape)}`,
       })
-    const labels = [...target.toTypedArray()] as number[]
+    const labels = Array.from(asNumbers(target.toTypedArray()))
     const rows = (output.toArray() as number[][]).filter((_, i) => labels[i] !== this.ignoreIndex)
     const counted = labels.filter((label) => label !== this.ignoreIndex)
     if (rows.length === 0) return
@@ -265,8 +265,8 @@ abstract class Paired implements Metric {
         rule: 'outputs and targets must have the same shape',
         got: `${show(output.shape)} and ${show(target.shape)}`,
       })
-    append(this.outputs, output.toTypedArray())
-    append(this.targets, target.toTypedArray())
+    append(this.outputs, asNumbers(output.toTypedArray()))
+    append(this.targets, asNumbers(target.toTypedArray()))
   }
   compute(): number {
     return this.measure(this.outputs, this.targets)

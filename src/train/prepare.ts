@@ -1,4 +1,5 @@
 /** Preparation of the options of `fit`: validation data, and the loss with class weights. */
+import { asNumbers } from '../core/dtype.js'
 import { ValueError } from '../core/errors.js'
 import { showValue } from '../core/options.js'
 import { Subset } from '../data/dataset.js'
@@ -55,8 +56,8 @@ function countLabels(data: BatchSource, inputs: number | undefined): number[] {
   const source = data.from(0, 0)
   for (let next = source.next(); !next.done; next = source.next()) {
     const [, [y]] = splitBatch('fit', next.value, inputs)
-    for (const label of y!.toTypedArray())
-      if (Number(label) >= 0) counts[Number(label)] = (counts[Number(label)] ?? 0) + 1
+    for (const label of asNumbers(y!.toTypedArray()))
+      if (label >= 0) counts[label] = (counts[label] ?? 0) + 1
     data.release?.(next.value)
   }
   return Array.from(counts, (n) => n ?? 0)

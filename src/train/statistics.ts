@@ -1,7 +1,7 @@
 /** Norms of gradients, weights and activations by layer: they tell vanishing from exploding. */
 import { pow } from '../core/math.js'
 import { gradients } from '../autograd/backward.js'
-import { isFloat } from '../core/dtype.js'
+import { asNumbers, isFloat } from '../core/dtype.js'
 import { crossEntropy } from '../ops/loss/index.js'
 import { Tensor } from '../ops/tensor.js'
 import {
@@ -29,7 +29,7 @@ export interface LayerStatistics {
 
 /** The statistics of one tensor, in float64. */
 export function statisticsOf(name: string, t: Tensor): LayerStatistics {
-  const v = t.toTypedArray() as Float32Array
+  const v = asNumbers(t.toTypedArray())
   let sum = 0
   let squares = 0
   let zeros = 0

@@ -7,10 +7,11 @@ import { kinds, readOptions } from '../../core/options.js'
 import { sameShape, sizeOf } from '../../core/shape.js'
 import { logSoftmax } from '../activation.js'
 import { eq, ne } from '../compare.js'
-import { defineOp, requireType, toType } from '../define.js'
+import { defineOp, toType } from '../define.js'
 import { maximum } from '../elementwise.js'
 import { map } from '../forms.js'
 import { abs, exp, log, log1p } from '../functions.js'
+import { asIndices } from '../indices.js'
 import { gather } from '../indexing.js'
 import { movedim, unsqueeze } from '../movement.js'
 import type { Tensor } from '../tensor.js'
@@ -111,9 +112,9 @@ export function rowsOf(x: Tensor): Tensor {
   return reshape(movedim(x, 1, -1), [-1, x.shape[1]!])
 }
 
-/** The labels as one list. @throws DTypeError, ShapeError unless they are int32, one for each row of classes */
-export function flatLabels(op: string, x: Tensor, labels: Tensor): Tensor {
-  requireType(op, labels, 'int32')
+/** The labels as one list. @throws DTypeError, ShapeError unless they are integers, one for each row of classes */
+export function flatLabels(op: string, x: Tensor, target: Tensor): Tensor {
+  const labels = asIndices(op, target)
   const expected = x.rank === 1 ? [] : [x.shape[0]!, ...x.shape.slice(2)]
   if (!sameShape(labels.shape, expected))
     throw new ShapeError({
@@ -140,7 +141,7 @@ export function classesOf(op: string, x: Tensor, weight: Tensor | null): number 
 }
 
 /**
- * Cross-entropy of logits (N, C, ...) or (C) with labels (N, ...) of int32, −ln softmax(x)[label], or with class
+ * Cross-entropy of logits (N, C, ...) or (C) with labels (N, ...) of an integer type, −ln softmax(x)[label], or with class
  * probabilities of the logits' shape, −Σ y ln softmax(x). `mean` divides by the weights of the labels that count.
  * Label smoothing ε: Szegedy et al., 2016, section 7. https://pytorch.org/docs/1.13/generated/torch.nn.CrossEntropyLoss.html
  * @throws IndexError for a label outside [0, C) that is not ignoreIndex; ShapeError, DTypeError for a target that does not fit
@@ -165,7 +166,7 @@ export function crossEntropy(
         op,
         rule: `float targets are probabilities of the logits' shape ${show(x.shape)}`,
         got: show(target.shape),
-        fix: "Class labels must be int32: labels.to('int32').",
+        fix: "Class labels are integers: labels.to('int32').",
       })
     const spread =
       labelSmoothing > 0 ? add(mul(target, 1 - labelSmoothing), labelSmoothing / classes) : target
@@ -203,7 +204,7 @@ export function crossEntropy(
 }
 
 /**
- * −x[label] of log-probabilities (N, C, ...) or (C) with labels (N, ...) of int32, weighted by class; `mean` divides by
+ * −x[label] of log-probabilities (N, C, ...) or (C) with labels (N, ...) of an integer type, weighted by class; `mean` divides by
  * the weights of the labels that count. https://pytorch.org/docs/1.13/generated/torch.nn.NLLLoss.html
  * @throws as crossEntropy
  * @example nllLoss(tensor([[-1, -2]]), tensor([1], { dtype: 'int32' })) // 2

@@ -5,9 +5,10 @@ import { add, div, mul, sub, where, neg } from '../arithmetic.js'
 import { ShapeError, show, ValueError } from '../../core/errors.js'
 import { kinds, readOptions } from '../../core/options.js'
 import { eq, gt, logicalAnd, logicalOr, lt, ne } from '../compare.js'
-import { requireType, toType } from '../define.js'
+import { toType } from '../define.js'
 import { maximum } from '../elementwise.js'
 import { exp, log } from '../functions.js'
+import { asIndices } from '../indices.js'
 import { gather } from '../indexing.js'
 import { pad, stack } from '../join.js'
 import { unsqueeze } from '../movement.js'
@@ -17,7 +18,7 @@ import { fromData, Tensor } from '../tensor.js'
 import { withState } from '../state.js'
 import { reductions, type LossOptions, reduceLoss, requireFloat } from './common.js'
 
-/** Numbers known now, or an int32 tensor (N) that may change from call to call of a compiled function. */
+/** Numbers known now, or a tensor (N) of integers that may change from call to call of a compiled function. */
 type Lengths = readonly number[] | Tensor
 
 export interface CTCOptions extends LossOptions {
@@ -42,7 +43,7 @@ const NEVER = -1e30
  */
 export function ctcLoss(
   logProbs: Tensor,
-  targets: Tensor,
+  given: Tensor,
   inputLengths: Lengths,
   targetLengths: Lengths,
   options?: number | CTCOptions,
@@ -58,7 +59,7 @@ export function ctcLoss(
   })
   const op = 'ctcLoss'
   requireFloat(op, logProbs)
-  requireType(op, targets, 'int32')
+  const targets = asIndices(op, given)
   if (logProbs.rank === 2) {
     const one = ctcLoss(
       unsqueeze(logProbs, 1),
@@ -114,13 +115,12 @@ export function ctcLoss(
   return reduceLoss(op, reduction === 'mean' ? perLabel(loss, wanted) : loss, reduction)
 }
 
-/** The lengths as a tensor (N) int32; those known are checked. */
+/** The lengths as an int32 tensor (N); those known are checked. */
 function lengthsOf(op: string, what: string, lengths: Lengths, n: number, most: number): Tensor {
   if (lengths instanceof Tensor) {
-    requireType(op, lengths, 'int32')
     if (lengths.size !== n)
       throw new ShapeError({ op, rule: `${what} must be [${n}]`, got: show(lengths.shape) })
-    return reshape(lengths, [n])
+    return reshape(asIndices(op, lengths), [n])
   }
   if (lengths.length !== n || lengths.some((l) => !(Number.isInteger(l) && l >= 0 && l <= most)))
     throw new ValueError({

@@ -7,9 +7,10 @@ import { ShapeError, show, ValueError } from '../../core/errors.js'
 import { kinds, readOptions } from '../../core/options.js'
 import { sameShape } from '../../core/shape.js'
 import { eq, gt, lt, ne } from '../compare.js'
-import { requireType, toType } from '../define.js'
+import { toType } from '../define.js'
 import { clamp, maximum, minimum } from '../elementwise.js'
 import { abs, exp, log1p, relu, sqrt, square } from '../functions.js'
+import { asIndices } from '../indices.js'
 import { gather, oneHot } from '../indexing.js'
 import { unsqueeze } from '../movement.js'
 import { mean } from '../reduce.js'
@@ -101,7 +102,7 @@ function requireRows(op: string, x: Tensor): void {
 }
 
 /**
- * Multi-class margin: Σ_{j≠y} w[y] max(0, margin − x[y] + x[j])ᵖ / C. Input (N, C) or (C), labels (N) or () of int32.
+ * Multi-class margin: Σ_{j≠y} w[y] max(0, margin − x[y] + x[j])ᵖ / C. Input (N, C) or (C), labels (N) or () of an integer type.
  * @throws IndexError for a label outside [0, C); ShapeError, DTypeError, ValueError for arguments that do not fit
  * @example multiMarginLoss(tensor([[0.5, 1, 0]]), tensor([1], { dtype: 'int32' })) // 0.1667
  */
@@ -140,7 +141,7 @@ export function multiMarginLoss(
 }
 
 /**
- * Multi-label margin: Σ_{j in labels} Σ_{i not in labels} max(0, 1 − x[j] + x[i]) / C. Input (N, C) or (C); the int32
+ * Multi-label margin: Σ_{j in labels} Σ_{i not in labels} max(0, 1 − x[j] + x[i]) / C. Input (N, C) or (C); the integer
  * target has the same shape, each row listing its labels up to the first negative entry.
  * @throws IndexError for a label of C or more; ShapeError, DTypeError for arguments that do not fit
  * @example multiLabelMarginLoss(tensor([0.1, 0.2, 0.4, 0.8]), tensor([3, 0, -1, 1], { dtype: 'int32' })) // 0.85
@@ -150,10 +151,9 @@ export function multiLabelMarginLoss(x: Tensor, target: Tensor, options?: LossOp
   const op = 'multiLabelMarginLoss'
   if (x.rank === 0) return multiLabelMarginLoss(reshape(x, [1]), reshape(target, [1]), options)
   requireRows(op, x)
-  requireType(op, target, 'int32')
   requireSame(op, x, target)
   const rows = rowsOf(x) // (N, C)
-  const labels = reshape(target, rows.shape)
+  const labels = reshape(asIndices(op, target), rows.shape)
   const c = rows.shape[1]!
   const ends = toType(lt(labels, 0), 'int32')
   const counts = eq(cumsum(ends, 1), 0) // (N, C): before the first negative entry
