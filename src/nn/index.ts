@@ -1,6 +1,6 @@
 export * from './activations.js'
 export * from './attention.js'
-export { AveragedModel, type AveragedModelOptions } from './average.js'
+export * from './average.js'
 export { copy } from './copy.js'
 export { clipGradNorm, clipGradValue, gradNorm } from './clip.js'
 export * from './conv.js'

@@ -1,5 +1,4 @@
 export { Adam, type AdamOptions, Adamax, AdamW, NAdam, type NAdamOptions, RAdam } from './adam.js'
-export { type AverageOptions, ExponentialMovingAverage } from './average.js'
 export {
   Adadelta,
   type AdadeltaOptions,

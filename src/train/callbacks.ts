@@ -2,9 +2,12 @@
 import { ValueError } from '../core/errors.js'
 import { checkOptions, isPlainObject, showValue } from '../core/options.js'
 import { removeFile, writeAtomic } from '../io/files.js'
+import { assign } from '../ops/assign.js'
+import { noGrad } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
 import type { Callback, EpochLog, Trainer } from './callback.js'
-import { type AverageOptions, ExponentialMovingAverage } from '../optim/average.js'
+import type { Model } from './evaluate.js'
+import { AveragedModel, getEmaMultiAvgFn, type MultiAverageFunction } from '../nn/average.js'
 import { directionOf } from './metrics.js'
 import { type Inspection, inspectGradients } from './statistics.js'
 
@@ -333,47 +336,74 @@ export class GradientMonitor implements Callback {
   }
 }
 
+export interface WeightAveragingOptions {
+  /** How much of the average stays at each step. */
+  decay?: number
+  /** The decay is at most (1 + n)/(10 + n) after n steps, so that the first weights are soon forgotten. */
+  warmup?: boolean
+  /** The model has the averaged weights at the end of training. */
+  applyAtEnd?: boolean
+}
 /**
- * Keeps an exponential moving average of the weights beside them, by `ExponentialMovingAverage` of nabla/optim, with its
- * warm-up unless it is turned off. At the end of training the model has the averaged weights (unless `applyAtEnd` is
- * false; `average.apply` and `average.restore` exchange them at any time).
+ * Keeps an exponential moving average of the weights beside them, by `AveragedModel` of nabla/nn, with its warm-up unless
+ * it is turned off. At the end of training the model has the averaged weights, unless `applyAtEnd` is false;
+ * `useTrained` and `useAverage` exchange them at any time.
  */
 export class WeightAveraging implements Callback {
   readonly name = 'weightAveraging'
-  private readonly options: AverageOptions
+  private readonly multiAvgFn: MultiAverageFunction
   private readonly atEnd: boolean
   private saved: Record<string, Tensor> | undefined
+  private model: Model | undefined
+  /** The weights as trained, while the model has the average. */
+  private trained: Tensor[] | undefined
   /** There from the start of training on. */
-  average: ExponentialMovingAverage | undefined
+  average: AveragedModel<Model> | undefined
   /** @throws ValueError for options that do not exist or make no sense */
-  constructor(options: AverageOptions & { applyAtEnd?: boolean } = {}) {
-    const { applyAtEnd = true, ...average } = checkOptions('WeightAveraging', options, [
-      'decay',
-      'warmup',
-      'applyAtEnd',
-    ])
-    this.options = { warmup: true, ...average }
-    this.atEnd = applyAtEnd
-    const { decay = 0.999 } = average
+  constructor(options: WeightAveragingOptions = {}) {
+    const {
+      decay = 0.999,
+      warmup = true,
+      applyAtEnd = true,
+    } = checkOptions('WeightAveraging', options, ['decay', 'warmup', 'applyAtEnd'])
     if (!(decay >= 0 && decay <= 1))
       throw new ValueError({
         op: 'WeightAveraging',
         rule: 'decay must be from 0 to 1',
         got: `${decay}`,
       })
+    this.multiAvgFn = getEmaMultiAvgFn(decay, { warmup })
+    this.atEnd = applyAtEnd
   }
   onTrainStart(t: Trainer): void {
-    this.average ??= new ExponentialMovingAverage(t.model.parameters(), this.options)
+    this.useTrained()
+    if (!this.average || this.model !== t.model) {
+      this.average = new AveragedModel(t.model, { multiAvgFn: this.multiAvgFn })
+      // The average begins with the weights before the first step.
+      this.average.updateParameters(t.model)
+    }
+    this.model = t.model
     if (this.saved) this.average.loadStateDict(this.saved)
     this.saved = undefined
-    this.average.restore()
   }
   onBatchEnd(t: Trainer): void {
     // Between the batches of an accumulation nothing has moved.
-    if (t.moved) this.average?.update()
+    if (t.moved) this.average?.updateParameters(t.model)
   }
   onTrainEnd(): void {
-    if (this.atEnd) this.average?.apply()
+    if (this.atEnd) this.useAverage()
+  }
+  /** Gives the model the averaged weights, until `useTrained`. */
+  useAverage(): void {
+    if (!this.average || this.trained) return
+    const own = this.model!.parameters()
+    this.trained = noGrad(() => own.map((p) => p.detach().clone()))
+    write(own, this.average.module.parameters())
+  }
+  /** Gives the model back the weights that it had before `useAverage`. */
+  useTrained(): void {
+    if (this.trained) write(this.model!.parameters(), this.trained)
+    this.trained = undefined
   }
   state(): unknown {
     return this.average?.stateDict() ?? this.saved ?? {}
@@ -389,4 +419,11 @@ export class WeightAveraging implements Callback {
     if (this.average && Object.keys(saved).length > 0) this.average.loadStateDict(saved)
     else this.saved = Object.keys(saved).length > 0 ? saved : undefined
   }
+}
+function write(tensors: readonly Tensor[], values: readonly Tensor[]): void {
+  noGrad(() => {
+    tensors.forEach((t, i) => {
+      assign(t, values[i]!)
+    })
+  })
 }

@@ -97,11 +97,11 @@ describe('copy', () => {
 
 describe('averages of weights', () => {
   const weights = [1, 4, 10]
-  const shown = (average: { update(m: nn.Linear): void; module: nn.Linear }) => {
+  const shown = (average: { updateParameters(m: nn.Linear): void; module: nn.Linear }) => {
     const model = new nn.Linear(1, 1, { bias: false }) as unknown as nn.Linear
     return weights.map((w) => {
       model.weight.assign(tensor([[w]]))
-      average.update(model)
+      average.updateParameters(model)
       return average.module.weight.item()
     })
   }
@@ -111,21 +111,42 @@ describe('averages of weights', () => {
   })
   test('an exponential moving average starts with the first weights', () => {
     // 1, 0.9 · 1 + 0.1 · 4 = 1.3, 0.9 · 1.3 + 0.1 · 10 = 2.17
-    const got = shown(new nn.AveragedModel(linear(), { decay: 0.9 }))
+    const got = shown(new nn.AveragedModel(linear(), { multiAvgFn: nn.getEmaMultiAvgFn(0.9) }))
     ;[1, 1.3, 2.17].forEach((w, i) => {
       expect(got[i]).toBeCloseTo(w, 5)
     })
   })
+  test('a function of your own; the program follows replaced layers; copies stand alone', () => {
+    // The first update copies, the others take the larger one.
+    const largest = new nn.AveragedModel(linear(), { avgFn: (a, w) => a.maximum(w) })
+    expect(shown(largest)).toEqual([1, 4, 10])
+    const model = new nn.Sequential(new nn.Linear(1, 1, false))
+    const mean = new nn.AveragedModel(model)
+    const set = (w: number) => (model.at(0) as nn.Linear).weight.assign(tensor([[w]]))
+    set(2)
+    mean.updateParameters(model)
+    const before = nn.copy(mean)
+    ;(model as unknown as nn.Module[])[0] = new nn.Linear(1, 1, false)
+    set(6)
+    mean.updateParameters(model)
+    expect((mean.module.at(0) as nn.Linear).weight.item()).toBe(4)
+    expect((before.module.at(0) as nn.Linear).weight.item()).toBe(2)
+    before.updateParameters(model)
+    expect((before.module.at(0) as nn.Linear).weight.item()).toBe(4)
+    expect(mean.nAveraged.item()).toBe(2)
+  })
   test('in a compiled step, saved and loaded; buffers follow', () => {
     const model = new nn.Sequential(new nn.Linear(2, 3), new nn.BatchNorm1d(3))
-    const ema = new nn.AveragedModel(model, { decay: 0.5, warmup: true })
+    const ema = new nn.AveragedModel(model, {
+      multiAvgFn: nn.getEmaMultiAvgFn(0.5, { warmup: true }),
+    })
     const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 })
     const body = (x: Tensor) => {
       const loss = model.forward(x).square().mean()
       optimizer.zeroGrad()
       loss.backward()
       optimizer.step()
-      ema.update(model)
+      ema.updateParameters(model)
     }
     const step = compile(body)
     const x = normal([8, 2])
@@ -137,16 +158,24 @@ describe('averages of weights', () => {
     expect(ema.parameters().every((p) => !p.requiresGrad)).toBe(true)
     const buffers = Object.fromEntries(ema.module.namedBuffers())
     for (const [n, t] of model.namedBuffers()) expect(buffers[n]!.toArray()).toEqual(t.toArray())
-    const other = new nn.AveragedModel(model, { decay: 0.9 })
+    const other = new nn.AveragedModel(model)
     other.loadStateDict(ema.stateDict())
     expect(other.eval().forward(x).toArray()).toEqual(ema.eval().forward(x).toArray())
   })
   test('another model is refused', () => {
     const ema = new nn.AveragedModel(new nn.Linear(2, 2))
-    expect(() => ema.update(new nn.Linear(2, 3))).toThrow(/\[AveragedModel.update\] weight must be/)
+    expect(() => ema.updateParameters(new nn.Linear(2, 3))).toThrow(
+      /\[AveragedModel.updateParameters\] weight must be/,
+    )
     for (const wrong of [undefined, linear().parameters()])
       expect(() => new nn.AveragedModel(wrong as never)).toThrow('must be a model')
-    expect(() => new nn.AveragedModel(linear(), { decay: 2 })).toThrow(/from 0 to 1/)
+    for (const make of [nn.getEmaAvgFn, nn.getEmaMultiAvgFn])
+      expect(() => make(2)).toThrow(/from 0 to 1/)
+    const both = { avgFn: nn.getSwaAvgFn(), multiAvgFn: nn.getSwaMultiAvgFn() }
+    expect(() => new nn.AveragedModel(linear(), both)).toThrow('got both')
+    expect(() => new nn.AveragedModel(linear(), { avgFn: 0.9 } as never)).toThrow(
+      'getEmaMultiAvgFn',
+    )
     expect(() => new nn.AveragedModel(linear(), { use_buffers: true } as never)).toThrow(
       'Did you mean useBuffers?',
     )

@@ -1,7 +1,7 @@
 import { compile, manualSeed, setBackend, tensor, uniform } from 'nabla'
 import { DataLoader, TensorDataset } from 'nabla/data'
 import * as nn from 'nabla/nn'
-import { ExponentialMovingAverage, SGD } from 'nabla/optim'
+import { SGD } from 'nabla/optim'
 import { fit, WeightAveraging } from 'nabla/train'
 import { expect, test } from 'vitest'
 
@@ -12,43 +12,32 @@ test.each(['native', 'wasm', 'reference'] as const)('the average by hand, %s', (
   try {
     for (const warmup of [false, true])
       for (const compiled of [false, true]) {
-        const w = tensor([1, -2], { requiresGrad: true })
-        const ema = new ExponentialMovingAverage([w], { decay: 0.6, warmup })
-        const update = compiled ? compile(() => ema.update()) : () => ema.update()
-        const want = [1, -2]
+        const model = new nn.Linear(2, 1, { bias: false })
+        const ema = new nn.AveragedModel(model, {
+          multiAvgFn: nn.getEmaMultiAvgFn(0.6, { warmup }),
+        })
+        const update = () => ema.updateParameters(model)
+        const step = compiled ? compile(update) : update
+        const want = [1, 1]
         for (let n = 1; n <= 5; n++) {
           const now = [n, n * n]
-          w.storage!.write(Float32Array.from(now))
-          update()
-          const beta = warmup ? Math.min(0.6, (1 + n) / (10 + n)) : 0.6
+          model.weight.assign(tensor([now]))
+          step()
+          const decay = n === 1 ? 0 : warmup ? Math.min(0.6, n / (9 + n)) : 0.6
           now.forEach((v, i) => {
-            want[i] = beta * want[i]! + (1 - beta) * v
+            want[i] = decay * want[i]! + (1 - decay) * v
           })
         }
-        expect(w.toArray()).toEqual([5, 25])
-        ema.apply()
-        ema.apply()
-        ;(w.toArray() as number[]).forEach((v, i) => void expect(v).toBeCloseTo(want[i]!, 4))
-        expect(() => ema.update()).toThrow('Call restore()')
-        ema.restore()
-        expect(w.toArray()).toEqual([5, 25])
-        const again = new ExponentialMovingAverage([w], { decay: 0.6, warmup })
-        again.loadStateDict(ema.stateDict())
-        again.update()
-        ema.update()
-        expect(again.averages[0]!.toArray()).toEqual(ema.averages[0]!.toArray())
-        const { count: _, ...less } = ema.stateDict()
-        expect(() => again.loadStateDict(less)).toThrow('of 1 parameters')
-        expect(() => again.loadStateDict({ ...ema.stateDict(), 0: tensor([1]) })).toThrow(
-          'must be float32 [2]',
-        )
+        expect(model.weight.toArray()).toEqual([[5, 25]])
+        ;(ema.module.weight.toArray() as number[][])[0]!.forEach((v, i) => {
+          expect(v).toBeCloseTo(want[i]!, 4)
+        })
       }
   } finally {
     setBackend('native')
   }
-  expect(() => new ExponentialMovingAverage([], {})).toThrow('Pass model.parameters()')
-  expect(() => new ExponentialMovingAverage([tensor([1])], { decay: 2 })).toThrow('from 0 to 1')
-  expect(() => new ExponentialMovingAverage([tensor([1])], { decai: 1 } as object)).toThrow('decay')
+  expect(() => new WeightAveraging({ decay: 2 })).toThrow('from 0 to 1')
+  expect(() => new WeightAveraging({ decai: 1 } as object)).toThrow('decay')
 })
 
 test('the callback averages after each step of the optimizer and leaves the average at the end', () => {
@@ -79,7 +68,12 @@ test('the callback averages after each step of the optimizer and leaves the aver
     )
     const { model, average } = run(accumulate, { decay: 0.9, warmup: false })
     bits(model)[0]!.forEach((v, i) => void expect(v).toBeCloseTo(want[i]!, 5))
-    average!.average!.restore()
+    const averaged = bits(model)
+    average!.useTrained()
+    average!.useTrained()
     expect(bits(model)).toEqual(bits(plain.model))
+    average!.useAverage()
+    average!.useAverage()
+    expect(bits(model)).toEqual(averaged)
   }
 })
