@@ -54,6 +54,7 @@ export {
   adaptiveMaxPool3d,
 } from './ops/adaptive.js'
 export * from './ops/arithmetic.js'
+export * from './ops/bitwise.js'
 export { assign } from './ops/assign.js'
 export {
   type Axes,
@@ -78,6 +79,7 @@ export {
   convTranspose3d,
   type ConvTransposeOptions,
 } from './ops/conv.js'
+export * from './ops/covariance.js'
 export { defineOp, type Op, type OpSpec, registry as operations } from './ops/define.js'
 export * from './ops/differences.js'
 export * from './ops/distance.js'
@@ -90,6 +92,7 @@ export {
   type EmbeddingOptions,
 } from './ops/embedding.js'
 export * from './ops/functions.js'
+export { affineGrid, gridSample, type SampleOptions } from './ops/gridSample.js'
 export { hostCall } from './ops/host.js'
 export * from './ops/histogram.js'
 export * from './ops/indexing.js'
@@ -100,6 +103,7 @@ export * from './ops/loss/index.js'
 export * from './ops/movement.js'
 export * from './ops/nans.js'
 export * from './ops/norm.js'
+export * from './ops/norms.js'
 export { gruCell, lstmCell, type RecurrentWeights, rnnCell } from './ops/recurrent.js'
 export {
   avgPool1d,
@@ -140,6 +144,7 @@ export * from './ops/segments.js'
 export * from './ops/slice.js'
 export * from './ops/sort.js'
 export * from './ops/stacks.js'
+export * from './ops/strided.js'
 export { noGrad } from './ops/state.js'
 export * from './ops/statistics.js'
 export { keep } from './ops/tensor.js'
@@ -162,6 +167,7 @@ export {
 export { type AttentionOptions, scaledDotProductAttention } from './tensor/attention.js'
 export * from './tensor/dropout.js'
 export * from './tensor/dynamic.js'
+export * from './tensor/fractionalPool.js'
 export * from './tensor/likes.js'
 export { debugPrint } from './tensor/debug.js'
 export { setPrintOptions } from './tensor/print.js'

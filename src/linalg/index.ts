@@ -16,6 +16,7 @@ export {
   svdvals,
   type TriangularOptions,
 } from './factorize.js'
+export { ldlFactor, ldlFactorEx, ldlSolve } from './ldl.js'
 export * from './lowrank.js'
 export * from './norms.js'
 export * from './products.js'

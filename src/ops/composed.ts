@@ -16,7 +16,7 @@ import {
   lt,
 } from './compare.js'
 import { operand, operands, type TensorLike } from './define.js'
-import { clamp, logaddexp } from './elementwise.js'
+import { clamp, logaddexp, pow } from './elementwise.js'
 import { abs, exp2, floor, log, log2, sin, square } from './functions.js'
 import { noGrad } from './state.js'
 import type { Tensor } from './tensor.js'
@@ -167,4 +167,9 @@ export function logit(x: TensorLike, options?: number | { eps?: number }): Tenso
   const t = operand('logit', x, true)
   const p = eps === undefined ? t : clamp(t, eps, 1 - eps)
   return log(div(p, sub(1, p)))
+}
+/** aᵇ in float64, whatever the types: what overflows or would be cut off in smaller ones does not here. @example floatPower(tensor([2, 3]), 2) // [4, 9] */
+export function floatPower(a: TensorLike, b: TensorLike): Tensor {
+  const wide = (v: TensorLike) => (typeof v === 'object' ? cast(v, 'float64') : v)
+  return pow(cast(operand('floatPower', wide(a)), 'float64'), wide(b))
 }

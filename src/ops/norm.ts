@@ -296,6 +296,9 @@ export function batchNorm(
     momentum: kinds.any,
     eps: kinds.number,
   })
+  requireTensors('batchNorm', x)
+  // Nothing to normalize: as in PyTorch no statistic moves, and a vector without elements passes.
+  if (x.size === 0 && x.rank < 2) return mul(x, 1)
   if (!training && runningMean && runningVar)
     return batchNormEval(x, runningMean, runningVar, weight ?? null, bias ?? null, eps)
   if (!training && (runningMean || runningVar))
@@ -304,7 +307,8 @@ export function batchNorm(
   if (training && runningMean && runningVar) {
     checkChannels('batchNorm', x, runningMean, runningVar)
     const count = x.size / x.shape[1]!
-    follow({ mean: runningMean, variance: runningVar }, mu!, variance!, count, momentum)
+    if (count > 0)
+      follow({ mean: runningMean, variance: runningVar }, mu!, variance!, count, momentum)
   }
   return y!
 }

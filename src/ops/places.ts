@@ -1,17 +1,18 @@
 /** Parts of tensors changed, in copies: what PyTorch's functions of indices and slices give. */
-import { sub, where } from './arithmetic.js'
-import { expand, reshape, zerosOf } from './broadcast.js'
-import { ShapeError, show } from '../core/errors.js'
+import { mul, sub, where } from './arithmetic.js'
+import { coordinates, expand, reshape, zerosOf } from './broadcast.js'
+import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
 import { broadcastShapes, normAxis, sameShape } from '../core/shape.js'
-import { eq, gt } from './compare.js'
+import { eq, gt, ne } from './compare.js'
 import { requireType, scalar, type TensorLike, toType } from './define.js'
 import { at, type Index, indexPut } from './at.js'
-import { indexAdd, indexCopy, indexSelect, wrapIndex } from './indexing.js'
-import { flatten, flip, movedim, placed, transpose, unsqueeze } from './movement.js'
-import { any } from './reduce.js'
-import { cumsum } from './scan.js'
-import { type Range, diag } from './slice.js'
+import { gather, indexAdd, indexCopy, indexSelect, scatterReduce, wrapIndex } from './indexing.js'
+import { concat } from './join.js'
+import { flatten, flip, movedim, placed, squeeze, transpose, unsqueeze } from './movement.js'
+import { any, argmax } from './reduce.js'
+import { cummax, cumsum } from './scan.js'
+import { type Range, diag, narrow } from './slice.js'
 import { sort } from './sort.js'
 import { Tensor } from './tensor.js'
 
@@ -176,4 +177,76 @@ export function isin(
   const list = among.rank === 0 ? reshape(among, [1]) : among
   const found = list.size === 0 ? gt(zerosOf(t), 0) : any(eq(unsqueeze(t, -1), list), -1)
   return invert ? eq(found, gt(zerosOf(t), 0)) : found
+}
+
+/**
+ * The value that is found most often along the axis, the smallest of several, and where it stands last,
+ * [values, indices].
+ * https://pytorch.org/docs/stable/generated/torch.mode.html
+ * @example mode(tensor([3, 1, 3, 1, 2]))[0] // 1
+ */
+export function mode(
+  x: Tensor,
+  axis = -1,
+  options?: boolean | { keepdim?: boolean },
+): [values: Tensor, indices: Tensor] {
+  const { keepdim = false } = readOptions<{ keepdim?: boolean }>('mode', [options], {
+    keepdim: kinds.flag,
+  })
+  const a = normAxis('mode', axis, x.rank)
+  if (x.rank === 0) return sort(x, 0)
+  const n = x.shape[a]!
+  if (n === 0)
+    throw new ShapeError({ op: 'mode', rule: 'at least one element is needed', got: show(x.shape) })
+  const [values, indices] = sort(x, a)
+  // In order, equal elements stand together: where a run began, the largest place so far says.
+  const at = coordinates(values, a)
+  const begins =
+    n === 1 ? at : pad0(ne(narrow(values, a, 1, n - 1), narrow(values, a, 0, n - 1)), a)
+  const start = cummax(mul(at, begins), a)[0]
+  // The first of the longest runs is that of the smallest value.
+  const place = argmax(sub(at, start!), a, { keepdim: true })
+  const pick = (t: Tensor) => {
+    const one = gather(t, a, place)
+    return keepdim ? one : squeeze(one, a)
+  }
+  return [pick(values), pick(indices)]
+}
+/** A whole number for each place along the axis: 0 at the first, 1 where `begins` holds. */
+const pad0 = (begins: Tensor, axis: number): Tensor => {
+  const t = toType(begins, 'int32')
+  return concat([mul(narrow(t, axis, 0, 1), 0), t], axis)
+}
+
+/**
+ * x with slices of `source` combined with it at the indices along the axis: prod, mean, amax or amin. Without `includeSelf`
+ * the slices that are hit start anew.
+ * https://pytorch.org/docs/1.13/generated/torch.Tensor.index_reduce_.html
+ * @throws ValueError for another `reduce`; ShapeError unless the index has one entry for each slice
+ * @example indexReduce(tensor([1, 2]), 0, tensor([0, 0], { dtype: 'int32' }), tensor([5, 6]), 'prod') // [30, 2]
+ */
+export function indexReduce(
+  x: Tensor,
+  axis: number,
+  index: Tensor,
+  source: Tensor,
+  reduce: 'prod' | 'mean' | 'amax' | 'amin',
+  options?: { includeSelf?: boolean },
+): Tensor {
+  const op = 'indexReduce'
+  const a = normAxis(op, axis, x.rank)
+  if (!['prod', 'mean', 'amax', 'amin'].includes(reduce))
+    throw new ValueError({ op, rule: 'reduce is prod, mean, amax or amin', got: `${reduce}` })
+  const rank0 = x.rank === 0
+  const from = rank0 ? reshape(source, [1]) : source
+  if (index.size !== from.shape[a])
+    throw new ShapeError({
+      op,
+      rule: 'the index has one entry for each slice of source',
+      got: `${index.size} and ${show(source.shape)}`,
+    })
+  const shape = from.shape.map((n, i) => (i === a ? n : 1))
+  const places = expand(reshape(index, shape), from.shape)
+  const y = scatterReduce(rank0 ? reshape(x, [1]) : x, a, places, from, reduce, options)
+  return reshape(y, x.shape)
 }

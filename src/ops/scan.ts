@@ -4,8 +4,19 @@ import { mul, where } from './arithmetic.js'
 import type { DType } from '../core/dtype.js'
 import { kinds, readOptions } from '../core/options.js'
 import { normAxis } from '../core/shape.js'
-import { defineOp, type Grads, type SampleMaker, type TensorLike, toType } from './define.js'
+import {
+  defineOp,
+  type Grads,
+  operand,
+  type SampleMaker,
+  type TensorLike,
+  toType,
+} from './define.js'
 import { eq, ge } from './compare.js'
+import { logaddexp } from './elementwise.js'
+import { concat } from './join.js'
+import { narrow } from './slice.js'
+import type { Tensor } from './tensor.js'
 import { map } from './forms.js'
 import { scatterAdd } from './indexing.js'
 import { flip, unsqueeze } from './movement.js'
@@ -104,3 +115,35 @@ function runningExtreme(
 export const cummax = runningExtreme('cummax', 'max', [1, 3, 3], [0, 1, 1])
 /** The running minimum along the axis and its index, [values, indices]. @example cummin(tensor([1, 3, 2]), 0) // [[1, 1, 1], [0, 0, 0]] */
 export const cummin = runningExtreme('cummin', 'min', [1, 1, 1], [0, 0, 0])
+
+/** log Σ_{j≤i} e^{xⱼ} in log n steps, each of which takes twice as many elements together. */
+function doubled(x: Tensor, axis: number): Tensor {
+  const n = x.shape[axis] ?? 0
+  let y = x
+  for (let step = 1; step < n; step *= 2) {
+    const part = (from: number, count: number) => narrow(y, axis, from, count)
+    y = concat([part(0, step), logaddexp(part(step, n - step), part(0, n - step))], axis)
+  }
+  return y
+}
+/** The running logarithm of the sum of exponentials along the axis, without overflow. @example logcumsumexp(tensor([0, 0, 1000]), 0) // [0, 0.6931472, 1000] */
+export const logcumsumexp = defineOp({
+  name: 'logcumsumexp',
+  formula: 'yᵢ = log Σ_{j≤i} exp xⱼ,  dxⱼ = Σ_{i≥j} dyᵢ exp(xⱼ − yᵢ)',
+  source: 'https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html',
+  args: (x: TensorLike, axis: number) => {
+    const t = operand('logcumsumexp', x, true)
+    return { inputs: [t], attrs: { axis: normAxis('logcumsumexp', axis, t.rank) } }
+  },
+  forward: ([x], { axis }) => (x!.rank === 0 ? mul(x!, 1) : doubled(x!, axis)),
+  example: (m) => [
+    [m.of([0, 0, 1000]), 0],
+    [0, 0.6931471805599453, 1000],
+  ],
+  samples: (m) => [
+    [m.float([2, 3]), 0],
+    [m.float([2, 5]), -1],
+    [m.float([]), 0],
+    [m.float([2, 0]), 1],
+  ],
+})

@@ -29,7 +29,7 @@ export interface SegmentOptions {
 const tensorOrNull = orNull({ rule: 'a tensor', holds: (v) => v instanceof Tensor } satisfies Kind)
 const names = { sum: 'sum', mean: 'sum', prod: 'prod', max: 'amax', min: 'amin' } as const
 /** x, where lo ≤ x < hi; otherwise the run fails with an error that names `what`. */
-const within = defineOp({
+export const within = defineOp({
   name: 'within',
   formula: 'y = x, when lo ≤ x < hi',
   args: (x: Tensor, lo: number, hi: number, what: string) => ({

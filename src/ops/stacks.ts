@@ -2,7 +2,7 @@
 import { expand, reshape } from './broadcast.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
-import { broadcastShapes, normAxis, type Shape, show } from '../core/shape.js'
+import { broadcastShapes as commonShape, normAxis, type Shape, show } from '../core/shape.js'
 import { concat, meshgrid, pad, split, stack } from './join.js'
 import { flatten, unsqueeze } from './movement.js'
 import { narrow, select } from './slice.js'
@@ -158,7 +158,7 @@ export function combinations(
 
 /** The tensors expanded to their common shape. @example broadcastTensors(tensor([[1], [2]]), tensor([3, 4]))[0] // [[1, 1], [2, 2]] */
 export function broadcastTensors(...list: Tensor[]): Tensor[] {
-  const shape = broadcastShapes('broadcastTensors', ...list.map((t) => t.shape))
+  const shape = commonShape('broadcastTensors', ...list.map((t) => t.shape))
   return list.map((t) => expand(t, shape))
 }
 /** PyTorch's other name of `expand`. @example broadcastTo(tensor([1, 2]), [2, 2]) // [[1, 2], [1, 2]] */
@@ -171,3 +171,12 @@ export const reshapeAs = (x: Tensor, other: Tensor): Tensor => reshape(x, other.
 export const viewAs = reshapeAs
 /** All elements as a vector. @example ravel(tensor([[1, 2], [3, 4]])) // [1, 2, 3, 4] */
 export const ravel = (x: Tensor): Tensor => flatten(x)
+
+/**
+ * The shape to which all shapes broadcast; a number stands for a vector's.
+ * @throws ShapeError when they do not
+ * @example broadcastShapes([2, 1], [3]) // [2, 3]
+ */
+export const broadcastShapes = (...shapes: (Shape | number)[]): number[] => [
+  ...commonShape('broadcastShapes', ...shapes.map((s) => (typeof s === 'number' ? [s] : s))),
+]

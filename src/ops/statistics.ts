@@ -1,8 +1,16 @@
 /** Statistics composed of reductions and sorting. */
-import { reshape, type Axes, type ReduceOptions, sum, reducedShape } from './broadcast.js'
+import {
+  reshape,
+  type Axes,
+  type ReduceOptions,
+  reduceOperand,
+  sum,
+  reducedShape,
+  type TypedReduceOptions,
+} from './broadcast.js'
 import { div, mul, sub, where } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
-import { kinds, readOptions } from '../core/options.js'
+import { kinds, readOptions, showValue } from '../core/options.js'
 import { normAxis, reducedAxes, type Shape, sizeOf } from '../core/shape.js'
 import { roundHalfEven } from '../core/special.js'
 import { defineOp, operand, type TensorLike, toType } from './define.js'
@@ -79,11 +87,27 @@ export const norm = defineOp({
   name: 'norm',
   formula: 'y = (Σ |x|ᵖ)^(1/p)',
   source: 'https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html',
-  args: (x: TensorLike, p: number = 2, axes?: Axes, options?: boolean | ReduceOptions) => {
-    const { keepdim = false } = readOptions<ReduceOptions>('norm', [options], {
-      keepdim: kinds.flag,
-    })
-    const t = operand('norm', x, true)
+  args: (
+    x: TensorLike,
+    order: number | 'fro' | null = 'fro',
+    axes?: Axes,
+    options?: boolean | TypedReduceOptions,
+  ) => {
+    const { keepdim = false, dtype } = readOptions<TypedReduceOptions>(
+      'norm',
+      [options],
+      { keepdim: kinds.flag },
+      { dtype: kinds.text },
+    )
+    const p = order === 'fro' || order === null ? 2 : order
+    if (typeof p !== 'number')
+      throw new ValueError({
+        op: 'norm',
+        rule: "the order is a number or 'fro'",
+        got: showValue(p),
+        fix: "matrixNorm of nabla/linalg has 'nuc'.",
+      })
+    const t = reduceOperand('norm', x, dtype, true)
     return { inputs: [t], attrs: { p, axes: reducedAxes('norm', axes, t.rank), keepdim } }
   },
   forward: ([x], { p, axes, keepdim }) => {

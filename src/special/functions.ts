@@ -2,10 +2,8 @@
  * Special functions by element. The host computes each element in double precision (numbers.ts), on every backend and
  * inside of compiled programs alike; gradients are operations.
  */
-import { broadcastShapes } from '../core/shape.js'
-import { add, cast, div, mul, sub, where } from '../ops/arithmetic.js'
-import { contiguous } from '../ops/movement.js'
-import { expand } from '../ops/broadcast.js'
+import { add, div, mul, sub, where } from '../ops/arithmetic.js'
+import { byElement } from '../ops/byElement.js'
 import { eq } from '../ops/compare.js'
 import {
   defineOp,
@@ -16,33 +14,9 @@ import {
   type TensorLike,
 } from '../ops/define.js'
 import { exp, reciprocal, sign, square } from '../ops/functions.js'
-import { hostCall } from '../ops/host.js'
 import type { Tensor } from '../ops/tensor.js'
 import { ValueError } from '../core/errors.js'
 import * as numbers from './numbers.js'
-
-/** f of every element, in float64 or rounded once to float32; half types by float32. */
-function byElement(name: string, f: (...x: number[]) => number, given: readonly Tensor[]): Tensor {
-  const { dtype } = given[0]!
-  const inner = dtype === 'float64' ? dtype : 'float32'
-  const shape = broadcastShapes(name, ...given.map((t) => t.shape))
-  const inputs = given.map((t) => contiguous(expand(cast(t, inner), shape)))
-  const call = {
-    name,
-    elementwise: true as const,
-    start(
-      from: readonly { data(): ArrayLike<number | bigint> }[],
-      [to]: readonly { data(): unknown }[],
-    ) {
-      const xs = from.map((x) => x.data() as ArrayLike<number>)
-      const y = to!.data() as Float64Array
-      const [first, second] = [xs[0]!, xs[1]]
-      if (second) for (let i = 0; i < y.length; i++) y[i] = f(first[i]!, second[i]!)
-      else for (let i = 0; i < y.length; i++) y[i] = f(first[i]!)
-    },
-  }
-  return cast(hostCall(call, inputs, [{ shape, dtype: inner }])[0]!, dtype)
-}
 
 interface Unary {
   name: string
@@ -206,6 +180,17 @@ export const i1e = unary({
   example: [
     [0, 2],
     [0.0, 0.21526929],
+  ],
+})
+
+/** Airy's function, which oscillates below 0 and falls above. @example special.airyAi(tensor([0, 2])) // [0.35502806, 0.034924131] */
+export const airyAi = unary({
+  name: 'airyAi',
+  formula: 'y″ = x y',
+  f: numbers.airyAi,
+  example: [
+    [0, 2],
+    [0.35502806, 0.034924131],
   ],
 })
 

@@ -300,3 +300,37 @@ export const legendreP = recurrent(
   (x) => x,
   (k, x, p, before) => ((2 * k + 1) * x * p - k * before) / (k + 1),
 )
+
+/**
+ * Ai(x): its power series near 0 (DLMF 9.4.1), K_{1/3} above (9.6.2), the oscillating expansion far below 0 (9.7.9); NaN at
+ * infinities, as in PyTorch.
+ */
+export function airyAi(x: number): number {
+  if (!Number.isFinite(x)) return Number.NaN
+  const zeta = (2 / 3) * Math.abs(x) ** 1.5
+  if (x > 1) return (Math.sqrt(x / 3) / Math.PI) * scaledK(1 / 3, zeta) * Math.exp(-zeta)
+  if (x < -7) {
+    let [even, odd, term] = [0, 0, 1]
+    for (let k = 0; k < 40; k++) {
+      const sign = k % 4 < 2 ? 1 : -1
+      if (k % 2 === 0) even += sign * term
+      else odd += sign * term
+      const j = k + 1
+      const next =
+        (term * ((6 * j - 5) * (6 * j - 3) * (6 * j - 1))) / ((2 * j - 1) * 216 * j) / zeta
+      if (next > term || next < 1e-18) break
+      term = next
+    }
+    const angle = zeta - Math.PI / 4
+    return (Math.cos(angle) * even + Math.sin(angle) * odd) / (Math.sqrt(Math.PI) * (-x) ** 0.25)
+  }
+  // Ai(0) and −Ai′(0).
+  let [f, g] = [0.3550280538878172, 0.2588194037928068 * x]
+  let sum = f - g
+  for (let k = 1; k < 90; k++) {
+    f *= (x * x * x) / ((3 * k - 1) * (3 * k))
+    g *= (x * x * x) / (3 * k * (3 * k + 1))
+    sum += f - g
+  }
+  return sum
+}

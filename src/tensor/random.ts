@@ -3,7 +3,14 @@ import { sum, coordinates } from '../ops/broadcast.js'
 import { add, div, mul, sub, neg } from '../ops/arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, kinds, type OptionNames, readOptions, showValue } from '../core/options.js'
-import { checkShape, normAxis, readShape, type Shape, type ShapeThen } from '../core/shape.js'
+import {
+  broadcastShapes,
+  checkShape,
+  normAxis,
+  readShape,
+  type Shape,
+  type ShapeThen,
+} from '../core/shape.js'
 import { assign } from '../ops/assign.js'
 import { eq, lt } from '../ops/compare.js'
 import { bitsToNormal, randomBits, randomUniform } from '../ops/creation.js'
@@ -12,7 +19,7 @@ import { remainder } from '../ops/elementwise.js'
 import { log } from '../ops/functions.js'
 import { cumsum } from '../ops/scan.js'
 import { argsort, searchsorted, topk } from '../ops/sort.js'
-import { fromData, type Tensor } from '../ops/tensor.js'
+import { fromData, Tensor } from '../ops/tensor.js'
 import { drawn, nodeOf, tracedTensor } from '../ops/trace.js'
 import { ended, noGrad, state, withState } from '../ops/state.js'
 import { setRequiresGrad, type TensorOptions } from './creation.js'
@@ -151,9 +158,31 @@ export function rand(...args: ShapeThen<RandomOptions>): Tensor {
   const [shape, options] = readShape('rand', args)
   return uniform(shape, 0, 1, options)
 }
-/** Normal numbers. @example normal([2], 0, 1).shape // [2] */
-export function normal(shape: Shape, mean = 0, std = 1, options: RandomOptions = {}): Tensor {
-  checkShape('normal', shape)
+/**
+ * Normal numbers, z · std + mean: of a shape, or of the shape to which mean and std broadcast when one of them is a tensor;
+ * gradients then go to neither, as in PyTorch.
+ * @throws ValueError for a negative deviation
+ * @example normal([2], 0, 1).shape // [2]
+ */
+export function normal(shape: Shape, mean?: number, std?: number, options?: RandomOptions): Tensor
+export function normal(mean: Tensor, std?: Tensor | number, options?: RandomOptions): Tensor
+export function normal(mean: number, std: Tensor, options?: RandomOptions): Tensor
+export function normal(
+  a: Shape | Tensor | number,
+  b: Tensor | number = a instanceof Tensor ? 1 : 0,
+  c?: number | RandomOptions,
+  d?: RandomOptions,
+): Tensor {
+  const listed = typeof a === 'object' && !(a instanceof Tensor)
+  if (listed) checkShape('normal', a)
+  const [mean, std] = listed
+    ? [b as number, (c as number | undefined) ?? 1]
+    : [a as Tensor | number, b]
+  const options = (listed ? d : (c as RandomOptions | undefined)) ?? {}
+  if (typeof std === 'number' && !(std >= 0))
+    throw new ValueError({ op: 'normal', rule: 'std must be 0 or more', got: `${std}` })
+  const shapeOf = (v: Tensor | number) => (typeof v === 'number' ? [] : v.shape)
+  const shape = listed ? a : broadcastShapes('normal', shapeOf(mean), shapeOf(std))
   return noGrad(() => {
     const z = bitsToNormal(source('normal', options).bits([2, ...shape]))
     return done(mean === 0 && std === 1 ? z : add(mul(z, std), mean), options)

@@ -100,12 +100,12 @@ describe('values that are one of a few', () => {
   test.each([
     [() => vision.resize(2, { mode: 'bilnear' as 'bilinear' }), 'Did you mean bilinear?'],
     [
-      () => vision.gridSample(x, rand([2, 2, 2, 2]), { mode: 'bicubic' as 'nearest' }),
-      'bilinear, nearest; got bicubic',
+      () => vision.gridSample(x, rand([2, 2, 2, 2]), { mode: 'cubic' as 'nearest' }),
+      "'bilinear', 'nearest' or 'bicubic'; got 'cubic'",
     ],
     [
       () => vision.gridSample(x, rand([2, 2, 2, 2]), { paddingMode: 'zero' as 'zeros' }),
-      'Did you mean zeros?',
+      "'zeros', 'border' or 'reflection'; got 'zero'",
     ],
     [() => vision.affine(x, {}, { mode: 'linear' as 'nearest' }), 'mode must be one of'],
     [() => vision.randomResizedCrop(2, { mode: 'linear' as 'nearest' }), 'mode must be one of'],

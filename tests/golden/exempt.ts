@@ -4,6 +4,7 @@
 export const within: Record<string, string> = {
   placed: 'diagonal',
   viewed: 'slice',
+  overlaid: 'diagonalScatter',
   wrapIndex: 'take',
   firstPlaces: 'scatterAdd',
   padEnd: 'scatterAdd',
@@ -42,6 +43,7 @@ export const within: Record<string, string> = {
 
 /** Numbers from another source, in another test. */
 export const provedElsewhere: Record<string, string> = {
+  affineGrid: 'tests/vision/transforms.test.ts, by the numbers of tests/golden/topics/vision.py',
   autocast: 'tests/tensor/autocast.test.ts; changes what others compute',
   isAutocastEnabled: 'tests/tensor/autocast.test.ts; gives a boolean',
   randomBits:

@@ -93,6 +93,6 @@ describe('no operation goes without golden numbers', () => {
       expect(proved.has(name), `${name} has cases, so that it needs no excuse`).toBe(false)
     }
     for (const name of Object.values(within))
-      expect(proved.has(name), `${name} has cases`).toBe(true)
+      expect(proved.has(name) || recorded.has(name), `${name} has cases`).toBe(true)
   })
 })

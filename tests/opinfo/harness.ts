@@ -24,6 +24,8 @@ export interface Entry {
   noGrads?: string
   /** As `noGrads`, for gradients of gradients only. */
   noSecond?: string
+  /** As `differs`, for gradients of gradients only. */
+  differsSecond?: (a: Bound) => string | undefined
   /** Why an expanded view cannot take part: something is changed in place. */
   changes?: string
   /** Adds to the tolerance of the records, with the reason. */
@@ -263,7 +265,9 @@ export function runCase(record: Record_, c: Case, entry: Entry, mode: Mode): Out
       why: entry.noGrads ?? entry.noSecond ?? 'PyTorch has no second derivative',
     }
   try {
-    const reason = entry.differs?.(bind(entry, ...materials(record, c, 'contiguous').call).bound)
+    const given = () => bind(entry, ...materials(record, c, 'contiguous').call).bound
+    const reason =
+      entry.differs?.(given()) ?? (mode === 'second' ? entry.differsSecond?.(given()) : undefined)
     if (reason) return { status: 'differs', why: reason }
     const why =
       mode === 'expanded' ? runExpanded(record, c, entry) : attempt(record, c, entry, mode)

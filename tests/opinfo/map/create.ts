@@ -45,6 +45,7 @@ export const create: Family = {
     return dtype ? (a.input as Tensor).to(dtype) : a.input
   }),
   zeros: on('size dtype', (a) => nabla.zeros(a.size, typed(a))),
+  zero_: on('input', (a) => nabla.zerosLike(a.input)),
   zeros_like: on('input dtype', (a) => nabla.zerosLike(a.input, typed(a))),
   empty: { ...on('size dtype', (a) => nabla.empty(a.size, typed(a))) },
   empty_like: on('input dtype', (a) => nabla.emptyLike(a.input, typed(a))),

@@ -29,6 +29,37 @@ const several = (f: (x: Tensor, o: never) => Tensor, pairs: boolean) =>
 export const fft: Family = {
   'fft.fftshift': on('input dim', (a) => fftRoom.fftshift(a.input, a.dim)),
   'fft.ifftshift': on('input dim', (a) => fftRoom.ifftshift(a.input, a.dim)),
+  stft: on(
+    'input n_fft hop_length win_length window center pad_mode normalized onesided return_complex',
+    (a) => {
+      void a.return_complex // Pairs always.
+      return fftRoom.stft(a.input, a.n_fft, {
+        hopLength: a.hop_length,
+        winLength: a.win_length,
+        window: a.window,
+        center: a.center,
+        padMode: a.pad_mode,
+        normalized: a.normalized,
+        onesided: a.onesided,
+      })
+    },
+    { complex: true },
+  ),
+  istft: on(
+    'input n_fft hop_length win_length window center normalized onesided length return_complex',
+    (a) =>
+      fftRoom.istft(a.input, a.n_fft, {
+        hopLength: a.hop_length,
+        winLength: a.win_length,
+        window: a.window,
+        center: a.center,
+        normalized: a.normalized,
+        onesided: a.onesided,
+        length: a.length,
+        returnComplex: a.return_complex,
+      }),
+    { complex: true },
+  ),
   'fft.fft': single(fftRoom.fft, true),
   'fft.ifft': single(fftRoom.ifft, true),
   'fft.hfft': single(fftRoom.hfft, true),

@@ -16,6 +16,26 @@ export const indexing: Family = {
   kthvalue: on('input k dim keepdim', (a) =>
     nabla.kthvalue(a.input, a.k, a.dim, { keepdim: a.keepdim }),
   ),
+  mode: on('input dim keepdim', (a) => nabla.mode(a.input, a.dim, { keepdim: a.keepdim })),
+  index_reduce: on(
+    'input dim index source reduce include_self',
+    (a) =>
+      nabla.indexReduce(a.input, a.dim, a.index, a.source, a.reduce, {
+        includeSelf: a.include_self,
+      }),
+    { loose: { rtol: 1e-5, why: 'products of many factors are multiplied in another order' } },
+  ),
+  as_strided: on('input size stride storage_offset', (a) =>
+    nabla.asStrided(a.input, a.size, a.stride, a.storage_offset),
+  ),
+  as_strided_scatter: on(
+    'input src size stride storage_offset',
+    (a) => nabla.asStridedScatter(a.input, a.src, a.size, a.stride, a.storage_offset),
+    { noGrads: 'that of PyTorch 1.13 reads memory that nobody wrote (0003)' },
+  ),
+  diagonal_scatter: on('input src offset dim1 dim2', (a) =>
+    nabla.diagonalScatter(a.input, a.src, a.offset, a.dim1, a.dim2),
+  ),
   masked_scatter: on('input mask source', (a) => nabla.maskedScatter(a.input, a.mask, a.source)),
   msort: on('input', (a) => nabla.msort(a.input)),
   put: on('input index source accumulate', (a) =>

@@ -22,6 +22,19 @@ const cuts = (a: Bound) => ({
 })
 
 export const linalgMap: Family = {
+  'linalg.ldl_factor': on('input hermitian', (a) => {
+    void a.hermitian // Real numbers have no other.
+    return linalg.ldlFactor(a.input)
+  }),
+  'linalg.ldl_factor_ex': on('input hermitian check_errors', (a) => {
+    void a.hermitian
+    void a.check_errors
+    return linalg.ldlFactorEx(a.input)
+  }),
+  'linalg.ldl_solve': on('input pivots b hermitian', (a) => {
+    void a.hermitian
+    return linalg.ldlSolve(a.input, a.pivots, a.b)
+  }),
   'linalg.cross': on('input other dim', (a) => linalg.cross(a.input, a.other, a.dim)),
   'linalg.multi_dot': on('tensors', (a) => linalg.multiDot(a.tensors)),
   'linalg.vecdot': on('input other dim', (a) => linalg.vecdot(a.input, a.other, a.dim)),

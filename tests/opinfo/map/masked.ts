@@ -42,7 +42,18 @@ export const masked: Family = {
   'masked.normalize': on('input ord dim eps', (a) =>
     masks.normalize(a.input, a.ord, a.dim, { eps: a.eps, dtype: a.dtype, mask: a.mask }),
   ),
-  'masked.logaddexp': on('input other', (a) =>
-    masks.logaddexp(a.input, a.other, { inputMask: a.input_mask, otherMask: a.other_mask }),
+  'masked.logaddexp': on(
+    'input other',
+    (a) => masks.logaddexp(a.input, a.other, { inputMask: a.input_mask, otherMask: a.other_mask }),
+    {
+      differsSecond: (a) => {
+        const [p, q] = [a.input_mask, a.other_mask].map((m) =>
+          (m as nabla.Tensor | undefined)?.toTypedArray(),
+        )
+        return p && q && p.some((v, i) => v === 0 && q[i] === 0)
+          ? 'where both operands are masked out the second derivative is 0; PyTorch gives NaN (0003)'
+          : undefined
+      },
+    },
   ),
 }

@@ -46,6 +46,9 @@ export const movement: Family = {
   atleast_3d: on('input *others', (a) => spread(a, nabla.atleast3d)),
   block_diag: on('input *others', (a) => nabla.blockDiag(all(a))),
   broadcast_tensors: on('input *others', (a) => nabla.broadcastTensors(...all(a))),
+  broadcast_shapes: on('input *other', (a) =>
+    nabla.broadcastShapes(...([a.input, ...(a.other as unknown[])] as never[])),
+  ),
   broadcast_to: on('input size', (a) => nabla.broadcastTo(a.input, a.size)),
   cartesian_prod: on('input *others', (a) => nabla.cartesianProd(...all(a))),
   cat: on('tensors dim', (a) => nabla.cat(a.tensors, a.dim)),

@@ -168,6 +168,34 @@ export const nn: Family = {
     renorm,
   ),
   'nn.functional.interpolate': interpolate,
+  'nn.functional.grid_sample': on('input grid mode padding_mode align_corners', (a) =>
+    nabla.gridSample(a.input, a.grid, {
+      mode: a.mode,
+      paddingMode: a.padding_mode,
+      alignCorners: a.align_corners,
+    }),
+  ),
+  'nn.functional.local_response_norm': on('input size alpha beta k', (a) =>
+    nabla.localResponseNorm(a.input, a.size, { alpha: a.alpha, beta: a.beta, k: a.k }),
+  ),
+  native_layer_norm: on('input normalized_shape weight bias eps', (a) =>
+    nabla.nativeLayerNorm(a.input, a.normalized_shape, a.weight, a.bias, a.eps),
+  ),
+  native_batch_norm: on(
+    'input weight bias running_mean running_var training momentum eps',
+    (a) =>
+      nabla.nativeBatchNorm(
+        a.input,
+        a.weight ?? null,
+        a.bias ?? null,
+        a.running_mean ?? null,
+        a.running_var ?? null,
+        a.training,
+        a.momentum,
+        a.eps,
+      ),
+    { changes: 'running statistics are changed in place' },
+  ),
   'nn.functional.upsample_nearest': on('input size scale_factor', (a) =>
     nabla.interpolate(a.input, { size: a.size, scaleFactor: a.scale_factor, mode: 'nearest' }),
   ),

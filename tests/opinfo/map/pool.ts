@@ -29,6 +29,16 @@ const adaptiveMax = (f: (x: never, size: never, options: never) => unknown) =>
     f(a.input, a.output_size, { returnIndices: a.return_indices } as never),
   )
 
+const fractional = (f: (x: never, kernel: never, options: never) => unknown) =>
+  on('input kernel_size output_size output_ratio return_indices _random_samples', (a) =>
+    f(a.input, a.kernel_size, {
+      outputSize: a.output_size,
+      outputRatio: a.output_ratio,
+      returnIndices: a.return_indices,
+      randomSamples: a._random_samples,
+    } as never),
+  )
+
 export const pool: Family = {
   'nn.functional.max_pool1d': on(maxNames, (a) =>
     nabla.maxPool1d(a.input, a.kernel_size, maxOptions(a)),
@@ -57,6 +67,8 @@ export const pool: Family = {
   'nn.functional.max_unpool3d': on(unpoolNames, (a) =>
     nabla.maxUnpool3d(a.input, a.indices, a.kernel_size, unpoolOptions(a)),
   ),
+  'nn.functional.fractional_max_pool2d': fractional(nabla.fractionalMaxPool2d),
+  'nn.functional.fractional_max_pool3d': fractional(nabla.fractionalMaxPool3d),
   'nn.functional.adaptive_avg_pool1d': on('input output_size', (a) =>
     nabla.adaptiveAvgPool1d(a.input, a.output_size),
   ),

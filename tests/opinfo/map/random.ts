@@ -6,6 +6,9 @@ const given = (a: Bound) => (a.dtype === undefined ? {} : { dtype: a.dtype as na
 
 export const random: Family = {
   rand_like: on('input dtype', (a) => nabla.randLike(a.input, given(a))),
+  normal: on('mean std', (a) => nabla.normal(a.mean, a.std)),
+  'normal:number_mean': on('std mean', (a) => nabla.normal(a.mean, a.std)),
+  uniform: on('input from to', (a) => nabla.uniform((a.input as nabla.Tensor).shape, a.from, a.to)),
   randn: on('size dtype', (a) => nabla.randn(a.size, given(a))),
   randn_like: on('input dtype', (a) => nabla.randnLike(a.input, given(a))),
   randint_like: on('input low high dtype', (a) =>

@@ -1,4 +1,5 @@
 import * as nabla from 'nabla'
+import * as linalg from 'nabla/linalg'
 import { type Bound, type Family, on } from '../harness.js'
 
 const keep = (a: Bound) => ({ keepdim: a.keepdim, dtype: a.dtype })
@@ -40,6 +41,10 @@ export const reduce: Family = {
   median: over(nabla.median),
   'min:reduction_no_dim': on('input', (a) => nabla.min(a.input)),
   'min:reduction_with_dim': over(nabla.min),
+  norm: on('input p dim keepdim dtype', (a) =>
+    nabla.norm(a.input, a.p, a.dim, { keepdim: a.keepdim, dtype: a.dtype }),
+  ),
+  'norm:nuc': on('input p dim', (a) => linalg.matrixNorm(a.input, a.p, { axis: a.dim })),
   prod: typed(nabla.prod),
   quantile: on(
     'input q dim keepdim interpolation',

@@ -18,6 +18,10 @@ export const scan: Family = {
   diff: on('input n dim prepend append', (a) =>
     nabla.diff(a.input, { n: a.n, axis: a.dim, prepend: a.prepend, append: a.append }),
   ),
+  gradient: on('input spacing dim edge_order', (a) =>
+    nabla.gradient(a.input, { spacing: a.spacing, axis: a.dim, edgeOrder: a.edge_order }),
+  ),
+  logcumsumexp: on('input dim', (a) => nabla.logcumsumexp(a.input, a.dim)),
   trapezoid: area(nabla.trapezoid),
   trapz: area(nabla.trapezoid),
 }

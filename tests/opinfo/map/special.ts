@@ -18,6 +18,7 @@ export const specialMap: Family = {
   i0: one(special.i0),
   igamma: two(special.igamma),
   igammac: two(special.igammac),
+  'special.airy_ai': one(special.airyAi),
   'special.entr': one(special.entr),
   'special.ndtr': one(nabla.ndtr),
   'special.xlog1py': two(special.xlog1py),

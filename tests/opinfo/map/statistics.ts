@@ -17,6 +17,10 @@ export const statistics: Family = {
   cdist: on('x1 x2 p compute_mode', (a) =>
     nabla.cdist(a.x1, a.x2, { p: a.p, computeMode: modes[a.compute_mode as string] as never }),
   ),
+  corrcoef: on('input', (a) => nabla.corrcoef(a.input)),
+  cov: on('input correction fweights aweights', (a) =>
+    nabla.cov(a.input, { correction: a.correction, fweights: a.fweights, aweights: a.aweights }),
+  ),
   histc: on('input bins min max', (a) =>
     nabla.histc(a.input, { bins: a.bins, min: a.min, max: a.max }),
   ),
