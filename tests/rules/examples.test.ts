@@ -14,6 +14,7 @@ import * as optim from 'nabla/optim'
 import * as plot from 'nabla/plot'
 import * as rl from 'nabla/rl'
 import * as stats from 'nabla/stats'
+import * as text from 'nabla/text'
 import * as train from 'nabla/train'
 import * as vision from 'nabla/vision'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -26,6 +27,7 @@ const scope: Record<string, unknown> = {
   ...plot,
   ...data,
   ...vision,
+  ...text,
   ...models,
   ...train,
   ...optim,
@@ -37,6 +39,7 @@ const scope: Record<string, unknown> = {
   masked,
   special,
   stats,
+  text,
   vision,
   models,
   nn,

@@ -1,0 +1,671 @@
+/** Text to ids and back, as tokenizer.json describes it. */
+import { readBytes, writeAtomic } from '#host'
+import { FileError, ValueError } from '../core/errors.js'
+import { checkOptions } from '../core/options.js'
+import {
+  type AddedToken,
+  AddedTokens,
+  type FullToken,
+  fullToken,
+  readAdded,
+  writtenAdded,
+} from './added.js'
+import { type Decode, makeDecoder } from './decoders.js'
+import { type Direction, Encoding, mergeEncodings } from './encoding.js'
+import {
+  type Config,
+  fields,
+  isObject,
+  type Json,
+  readFields,
+  readType,
+  refuse,
+  type Written,
+  writeJson,
+} from './json.js'
+import { bpeKind } from './models/bpe.js'
+import { type Model, type ModelKind, readModel, WordCache } from './models/model.js'
+import { unigramKind } from './models/unigram.js'
+import { wordLevelKind } from './models/wordLevel.js'
+import { wordPieceKind } from './models/wordPiece.js'
+import { makeNormalizer, type Normalize } from './normalizers.js'
+import { type Piece, pieceOf } from './piece.js'
+import { makePreTokenizer, preTokenize, type Stage } from './preTokenizers.js'
+import { makeProcessor, type Process } from './processors.js'
+import { fromUtf8, toByteChars } from './unicode.js'
+
+/** How texts that are too long are cut. */
+export interface TruncationOptions {
+  maxLength: number
+  /** Which text of a pair is cut; `LongestFirst` when not given. */
+  strategy?: 'LongestFirst' | 'OnlyFirst' | 'OnlySecond'
+  /** Tokens that the parts of a text share. */
+  stride?: number
+  /** The side that is cut. */
+  direction?: Direction
+}
+/** How texts that are too short are filled. */
+export interface PaddingOptions {
+  /** All to this length; to the longest of the batch when not given. */
+  length?: number | null
+  direction?: Direction
+  padToMultipleOf?: number | null
+  padId?: number
+  padTypeId?: number
+  padToken?: string
+}
+export interface EncodeOptions {
+  /** Adds the post-processor's tokens; on when not given. */
+  addSpecialTokens?: boolean
+  /** Offsets by characters (code points), as the Rust library has them, or by code units for `text.slice`. */
+  offsetType?: 'chars' | 'utf16'
+}
+/** Learns a model from words and how often each comes. */
+export interface Trainer {
+  readonly specialTokens: readonly (string | AddedToken)[]
+  train(counts: ReadonlyMap<string, number>): Model
+}
+/** A text, or its words. */
+export type TextInput = string | readonly string[]
+
+const modelKinds: Readonly<Record<string, ModelKind>> = {
+  BPE: bpeKind,
+  WordPiece: wordPieceKind,
+  WordLevel: wordLevelKind,
+  Unigram: unigramKind,
+}
+/** The model of a file without `type`: by the fields that only one of them has. */
+function guessModel(value: { readonly [name: string]: Json }): string | undefined {
+  if (value.merges !== undefined) return 'BPE'
+  if (value.max_input_chars_per_word !== undefined) return 'WordPiece'
+  if (Array.isArray(value.vocab)) return 'Unigram'
+  return isObject(value.vocab) ? 'WordLevel' : undefined
+}
+function makeModel(value: Json): Model {
+  if (!isObject(value)) refuse('model', 'must be an object', value)
+  const type = value.type ?? guessModel(value)
+  const config = readType(
+    'model',
+    type === undefined ? value : { ...value, type },
+    Object.keys(modelKinds),
+  )
+  return readModel('model', config, modelKinds[config.type]!)
+}
+
+/** The parts of a tokenizer. Parts other than the model are as they stand in tokenizer.json, with defaults filled in. */
+export interface TokenizerParts {
+  normalizer?: Json
+  preTokenizer?: Json
+  postProcessor?: Json
+  decoder?: Json
+}
+
+/**
+ * Turns text into ids and ids into text: normalizer, pre-tokenizer, model, post-processor and decoder, as in the Rust
+ * library of Hugging Face. Its file is tokenizer.json; the same ids come from the same file.
+ * @example
+ * const t = new Tokenizer(new WordLevel(new Map([['[UNK]', 0], ['hello', 1], ['world', 2]]), '[UNK]'), { preTokenizer: { type: 'Whitespace' } })
+ * t.encode('hello big world').ids // [1, 0, 2]
+ */
+export class Tokenizer {
+  private currentModel: Model
+  private normalizerPart: { config: Config; apply: Normalize } | undefined
+  private preTokenizerPart: { config: Config; stages: Stage[] } | undefined
+  private processorPart:
+    | { config: Config | ReadonlyMap<string, Written>; process: Process }
+    | undefined
+  private decoderPart: { config: Config; decode: Decode } | undefined
+  private readonly added = new AddedTokens()
+  private truncationOptions: Required<TruncationOptions> | undefined
+  private paddingOptions: Required<PaddingOptions> | undefined
+  private cache: WordCache
+  private readonly bounds: number[] = []
+  private readonly nameOf = (id: number) => this.idToToken(id)
+
+  /** @throws FileError for parts that are not as in tokenizer.json */
+  constructor(model: Model, parts: TokenizerParts = {}) {
+    checkOptions('Tokenizer', parts, ['normalizer', 'preTokenizer', 'postProcessor', 'decoder'])
+    this.currentModel = model
+    this.setNormalizer(parts.normalizer ?? null)
+    this.preTokenizerPart = parts.preTokenizer ? makePreTokenizer(parts.preTokenizer) : undefined
+    this.setPostProcessor(parts.postProcessor ?? null)
+    this.setDecoder(parts.decoder ?? null)
+    this.cache = this.newCache()
+  }
+  private newCache(): WordCache {
+    return new WordCache(this.currentModel, this.preTokenizerPart?.stages.at(-1)?.bytes === true)
+  }
+
+  /**
+   * A tokenizer from the text, or the parsed content, of tokenizer.json.
+   * @throws FileError that names the place in the file
+   */
+  static fromJSON(source: string | object): Tokenizer {
+    let file: Json
+    try {
+      file = typeof source === 'string' ? (JSON.parse(source) as Json) : (source as Json)
+    } catch (error) {
+      throw new FileError(
+        { op: 'tokenizer.json', rule: 'the file must be JSON', got: (error as Error).message },
+        { cause: error },
+      )
+    }
+    if (!isObject(file)) refuse('', 'the file must hold an object', file)
+    if (file.version !== undefined && file.version !== '1.0')
+      refuse('version', "must be '1.0'", file.version)
+    if (file.model === undefined) refuse('model', 'must be given')
+    const tokenizer = new Tokenizer(makeModel(file.model), {
+      normalizer: file.normalizer ?? null,
+      preTokenizer: file.pre_tokenizer ?? null,
+      postProcessor: file.post_processor ?? null,
+      decoder: file.decoder ?? null,
+    })
+    const list = file.added_tokens ?? []
+    if (!Array.isArray(list)) refuse('added_tokens', 'must be a list', list)
+    // As in the Rust library, ids follow from the order: the model's own, then those after its vocabulary.
+    tokenizer.addAll(list.map((t: Json, i: number) => readAdded(`added_tokens[${i}]`, t)))
+    tokenizer.readLengths(file.truncation ?? null, file.padding ?? null)
+    return tokenizer
+  }
+  /** A tokenizer from a file. @throws FileError */
+  static fromFile(path: string | URL): Tokenizer {
+    try {
+      return Tokenizer.fromJSON(fromUtf8(readBytes(path)))
+    } catch (error) {
+      if (error instanceof FileError && error.complaint.op === 'tokenizer.json')
+        error.addPath(`${path}`)
+      throw error
+    }
+  }
+  private readLengths(truncation: Json, padding: Json): void {
+    if (truncation !== null) {
+      if (!isObject(truncation)) refuse('truncation', 'must be an object or null', truncation)
+      const t = readFields('truncation', truncation, {
+        direction: fields.oneOf(['Left', 'Right'], 'Right'),
+        max_length: fields.whole(),
+        strategy: fields.oneOf(['LongestFirst', 'OnlyFirst', 'OnlySecond']),
+        stride: fields.whole(),
+      })
+      this.truncationOptions = {
+        maxLength: t.max_length as number,
+        strategy: t.strategy as 'LongestFirst',
+        stride: t.stride as number,
+        direction: t.direction as Direction,
+      }
+    }
+    if (padding === null) return
+    if (!isObject(padding)) refuse('padding', 'must be an object or null', padding)
+    const p = readFields('padding', padding, {
+      strategy: {
+        rule: "must be 'BatchLongest' or { Fixed }",
+        holds: (v) =>
+          v === 'BatchLongest' ||
+          (isObject(v) && Number.isInteger(v.Fixed) && (v.Fixed as number) >= 0),
+      },
+      direction: fields.oneOf(['Left', 'Right']),
+      pad_to_multiple_of: fields.wholeOrNull,
+      pad_id: fields.whole(),
+      pad_type_id: fields.whole(),
+      pad_token: fields.text(),
+    })
+    this.paddingOptions = {
+      length: isObject(p.strategy!) ? (p.strategy.Fixed as number) : null,
+      direction: p.direction as Direction,
+      padToMultipleOf: p.pad_to_multiple_of as number | null,
+      padId: p.pad_id as number,
+      padTypeId: p.pad_type_id as number,
+      padToken: p.pad_token as string,
+    }
+  }
+
+  get model(): Model {
+    return this.currentModel
+  }
+  setModel(model: Model): this {
+    this.currentModel = model
+    this.cache = this.newCache()
+    return this
+  }
+  /** As in tokenizer.json: `{ type: 'NFC' }`; null for none. */
+  setNormalizer(value: Json): this {
+    this.normalizerPart = value === null ? undefined : makeNormalizer(value)
+    this.added.refresh(this.normalizerPart?.apply)
+    return this
+  }
+  /** As in tokenizer.json: `{ type: 'Whitespace' }`; null for none. */
+  setPreTokenizer(value: Json): this {
+    this.preTokenizerPart = value === null ? undefined : makePreTokenizer(value)
+    this.cache = this.newCache()
+    return this
+  }
+  /**
+   * As in tokenizer.json; null for none. A template may be texts:
+   * `{ type: 'TemplateProcessing', single: '[CLS] $A [SEP]', pair: '[CLS] $A [SEP] $B:1 [SEP]:1', special_tokens: [['[CLS]', 1], ['[SEP]', 2]] }`.
+   */
+  setPostProcessor(value: Json): this {
+    this.processorPart = value === null ? undefined : makeProcessor(value, this.nameOf)
+    return this
+  }
+  /** As in tokenizer.json: `{ type: 'ByteLevel' }`; null: tokens with spaces between them. */
+  setDecoder(value: Json): this {
+    this.decoderPart = value === null ? undefined : makeDecoder(value)
+    return this
+  }
+  /** @throws ValueError unless the stride is below the length; null: texts are not cut */
+  setTruncation(options: TruncationOptions | null): this {
+    if (options === null) {
+      this.truncationOptions = undefined
+      return this
+    }
+    const o = checkOptions('setTruncation', options, [
+      'maxLength',
+      'strategy',
+      'stride',
+      'direction',
+    ])
+    const { maxLength, strategy = 'LongestFirst', stride = 0, direction = 'Right' } = o
+    if (!(Number.isInteger(maxLength) && maxLength >= 0 && Number.isInteger(stride) && stride >= 0))
+      throw new ValueError({
+        op: 'setTruncation',
+        rule: 'maxLength and stride must be whole numbers from 0',
+        got: `${maxLength} and ${stride}`,
+      })
+    const room = maxLength - (this.processorPart?.process.added(false) ?? 0)
+    if (maxLength > 0 && stride >= Math.max(1, room))
+      throw new ValueError({
+        op: 'setTruncation',
+        rule: 'the stride must be below the length without the special tokens',
+        got: `a stride of ${stride} and ${room} tokens`,
+      })
+    this.truncationOptions = { maxLength, strategy, stride, direction }
+    return this
+  }
+  /** Null: texts are not padded. */
+  setPadding(options: PaddingOptions | null): this {
+    const o =
+      options &&
+      checkOptions('setPadding', options, [
+        'length',
+        'direction',
+        'padToMultipleOf',
+        'padId',
+        'padTypeId',
+        'padToken',
+      ])
+    this.paddingOptions = o
+      ? {
+          length: o.length ?? null,
+          direction: o.direction ?? 'Right',
+          padToMultipleOf: o.padToMultipleOf ?? null,
+          padToken: o.padToken ?? '[PAD]',
+          padId: o.padId ?? this.tokenToId(o.padToken ?? '[PAD]') ?? 0,
+          padTypeId: o.padTypeId ?? 0,
+        }
+      : undefined
+    return this
+  }
+  get truncation(): Readonly<Required<TruncationOptions>> | null {
+    return this.truncationOptions ?? null
+  }
+  get padding(): Readonly<Required<PaddingOptions>> | null {
+    return this.paddingOptions ?? null
+  }
+
+  /** Tokens that are found in the text before the model. @returns how many were new */
+  addTokens(tokens: readonly (string | AddedToken)[]): number {
+    return this.addAll(tokens.map((t) => fullToken(t)))
+  }
+  /** The same for tokens that `decode` leaves out. */
+  addSpecialTokens(tokens: readonly (string | AddedToken)[]): number {
+    return this.addAll(tokens.map((t) => fullToken(t, true)))
+  }
+  private addAll(tokens: readonly FullToken[]): number {
+    const { vocab } = this.currentModel
+    const added = this.added.add(tokens, (t) => vocab.get(t), vocab.size)
+    this.added.refresh(this.normalizerPart?.apply)
+    return added
+  }
+
+  tokenToId(token: string): number | undefined {
+    return this.added.ids.get(token) ?? this.currentModel.vocab.get(token)
+  }
+  idToToken(id: number): string | undefined {
+    return this.added.byId.get(id)?.content ?? this.currentModel.idToToken(id)
+  }
+  /** Ids of all tokens. */
+  getVocab(withAddedTokens = true): Map<string, number> {
+    const vocab = new Map(this.currentModel.vocab)
+    if (withAddedTokens) for (const [token, id] of this.added.ids) vocab.set(token, id)
+    return vocab
+  }
+  /** The number of tokens. */
+  getVocabSize(withAddedTokens = true): number {
+    return withAddedTokens ? this.getVocab().size : this.currentModel.vocab.size
+  }
+
+  /** A text as the model gets it. */
+  normalize(text: string): string {
+    return this.normalizerPart ? this.normalizerPart.apply(pieceOf(text)).text : text
+  }
+  /** The words of a text, normalized and split: those that trainers count. */
+  words(text: string): string[] {
+    const piece = pieceOf(text)
+    const out: string[] = []
+    this.eachWord(
+      this.normalizerPart ? this.normalizerPart.apply(piece) : piece,
+      (p, start, end) => {
+        out.push(p.text.slice(start, end))
+      },
+    )
+    return out
+  }
+  /** Gives the words of a piece as stretches of it, or of others that were made from it. */
+  private eachWord(piece: Piece, take: (p: Piece, start: number, end: number) => void): void {
+    if (piece.text === '') return
+    const stages = this.preTokenizerPart?.stages
+    if (!stages) take(piece, 0, piece.text.length)
+    else if (stages.length === 1) {
+      // The usual case, without an object for each word.
+      const { before, cut } = stages[0]!
+      const p = before ? before(piece) : piece
+      if (!cut) {
+        take(p, 0, p.text.length)
+        return
+      }
+      const { bounds } = this
+      bounds.length = 0
+      cut(p.text, bounds)
+      for (let i = 0; i < bounds.length; i += 2)
+        if (bounds[i]! < bounds[i + 1]!) take(p, bounds[i]!, bounds[i + 1]!)
+    } else for (const p of preTokenize(stages, piece).words) take(p, 0, p.text.length)
+  }
+  /**
+   * Learns the model's vocabulary from texts: each is normalized and split, then the trainer gets the words with their
+   * counts. The trainer's special tokens are added.
+   */
+  train(texts: Iterable<string>, trainer: Trainer): this {
+    const counts = new Map<string, number>()
+    for (const text of texts) this.count(text, counts)
+    return this.learn(counts, trainer)
+  }
+  /** The same for texts that come one after the other: the lines of a file that is larger than memory. */
+  async trainAsync(
+    texts: AsyncIterable<string> | Iterable<string>,
+    trainer: Trainer,
+  ): Promise<this> {
+    const counts = new Map<string, number>()
+    for await (const text of texts) this.count(text, counts)
+    return this.learn(counts, trainer)
+  }
+  private count(text: string, counts: Map<string, number>): void {
+    const piece = pieceOf(text)
+    this.eachWord(
+      this.normalizerPart ? this.normalizerPart.apply(piece) : piece,
+      (p, start, end) => {
+        const word = p.text.slice(start, end)
+        counts.set(word, (counts.get(word) ?? 0) + 1)
+      },
+    )
+  }
+  private learn(counts: ReadonlyMap<string, number>, trainer: Trainer): this {
+    let words = counts
+    if (this.preTokenizerPart?.stages.at(-1)?.bytes === true)
+      words = new Map(Array.from(counts, ([word, n]) => [toByteChars(word), n]))
+    this.setModel(trainer.train(words))
+    this.addSpecialTokens(trainer.specialTokens)
+    return this
+  }
+
+  /**
+   * The ids of a text, or of a pair of texts, with all that is known about each. A list of strings is taken as words that
+   * are already split.
+   * @throws ValueError when a word is unknown and the model has no token for that
+   * @example trainBpe(['low lower lowest'], { vocabSize: 265 }).encode('lower low').tokens // ['low', 'e', 'r', 'Ġlow']
+   */
+  encode(text: TextInput, pair?: TextInput | null, options: EncodeOptions = {}): Encoding {
+    return this.padAll([this.encodeBare(text, pair, options)])[0]!
+  }
+  /** Many texts, or pairs as `[first, second]` by `pairs`; padded to the same length where padding is set. */
+  encodeBatch(
+    texts: readonly TextInput[],
+    pairs?: readonly TextInput[] | null,
+    options: EncodeOptions = {},
+  ): Encoding[] {
+    if (pairs && pairs.length !== texts.length)
+      throw new ValueError({
+        op: 'encodeBatch',
+        rule: 'there must be a second text for each first',
+        got: `${texts.length} and ${pairs.length}`,
+      })
+    return this.padAll(texts.map((text, i) => this.encodeBare(text, pairs?.[i], options)))
+  }
+  private encodeBare(
+    text: TextInput,
+    pair: TextInput | null | undefined,
+    options: EncodeOptions,
+  ): Encoding {
+    const { addSpecialTokens = true, offsetType = 'chars' } = checkOptions('encode', options, [
+      'addSpecialTokens',
+      'offsetType',
+    ])
+    const byChars = offsetType === 'chars'
+    const list = [this.encodeText(text, 0, byChars)]
+    if (pair !== undefined && pair !== null) list.push(this.encodeText(pair, 1, byChars))
+    const cut = this.truncate(list, addSpecialTokens)
+    cut.forEach((e, i) => {
+      for (const part of [e, ...e.overflowing]) part.ranges.set(i, [0, part.length])
+    })
+    const done = this.processorPart ? this.processorPart.process.apply(cut, addSpecialTokens) : cut
+    return mergeEncodings(done)
+  }
+  private encodeText(text: TextInput, typeId: number, byChars: boolean): Encoding {
+    if (typeof text === 'string') return this.encodeSections(text, typeId, undefined, byChars)
+    if (!Array.isArray(text) || text.some((word) => typeof word !== 'string'))
+      throw new ValueError({
+        op: 'encode',
+        rule: 'a text is a string, or a list of words',
+        got: typeof text,
+      })
+    const parts = text.map((word: string, i: number) =>
+      this.encodeSections(word, typeId, i, byChars),
+    )
+    return parts.length > 0
+      ? mergeEncodings(parts)
+      : this.encodeSections('', typeId, undefined, byChars)
+  }
+  private encodeSections(
+    text: string,
+    typeId: number,
+    wordIndex: number | undefined,
+    byChars: boolean,
+  ): Encoding {
+    const ids: number[] = []
+    const starts: number[] = []
+    const ends: number[] = []
+    const words: number[] = []
+    let texts: Map<number, string> | undefined
+    let word = 0
+    for (const { piece, id } of this.added.sections(text, this.normalizerPart?.apply)) {
+      if (id !== undefined) {
+        if (piece.text !== this.idToToken(id)) {
+          texts ??= new Map()
+          texts.set(ids.length, piece.text)
+        }
+        ids.push(id)
+        starts.push(piece.from ? piece.from[0]! : piece.base)
+        ends.push(piece.to ? piece.to.at(-1)! : piece.base + piece.text.length)
+        words.push(wordIndex ?? word)
+        word++
+        continue
+      }
+      this.eachWord(piece, (p, start, end) => {
+        const tokens = this.cache.get(p.text.slice(start, end))
+        const { from, to } = p
+        const at = p.base + start
+        if (tokens.texts) {
+          texts ??= new Map()
+          for (const [i, t] of tokens.texts) texts.set(ids.length + i, t)
+        }
+        for (let i = 0; i < tokens.ids.length; i++) {
+          ids.push(tokens.ids[i]!)
+          const a = tokens.starts[i]!
+          const b = tokens.ends[i]!
+          starts.push(from ? from[start + a]! : at + a)
+          ends.push(to ? to[start + b - 1]! : at + b)
+          words.push(wordIndex ?? word)
+        }
+        word++
+      })
+    }
+    const n = ids.length
+    const out = new Encoding(
+      {
+        ids: Int32Array.from(ids),
+        starts: Int32Array.from(starts),
+        ends: Int32Array.from(ends),
+        words: Int32Array.from(words),
+        typeIds: typeId === 0 ? new Int32Array(n) : new Int32Array(n).fill(typeId),
+        special: new Uint8Array(n),
+        attention: new Uint8Array(n).fill(1),
+        texts,
+      },
+      this.nameOf,
+    )
+    if (byChars && n > 0 && /[\ud800-\udbff]/.test(text)) toChars(text, out)
+    return out
+  }
+
+  private truncate(list: Encoding[], addSpecial: boolean): Encoding[] {
+    const t = this.truncationOptions
+    if (!t) return list
+    const added = addSpecial ? (this.processorPart?.process.added(list.length === 2) ?? 0) : 0
+    const maxLength = Math.max(0, t.maxLength - added)
+    const cut = (e: Encoding, n: number) => e.truncate(n, t.stride, t.direction)
+    if (maxLength === 0) return list.map((e) => cut(e, 0))
+    const lengths = list.map((e) => e.length)
+    const total = lengths.reduce((n, l) => n + l, 0)
+    if (total <= maxLength) return list
+    if (t.strategy === 'LongestFirst') {
+      if (list.length === 1) return [cut(list[0]!, maxLength)]
+      const swap = lengths[0]! > lengths[1]!
+      let [short, long] = swap ? [lengths[1]!, lengths[0]!] : [lengths[0]!, lengths[1]!]
+      long = short > maxLength ? short : Math.max(short, maxLength - short)
+      if (short + long > maxLength) {
+        short = Math.floor(maxLength / 2)
+        long = short + (maxLength % 2)
+      }
+      const [first, second] = swap ? [long, short] : [short, long]
+      return [cut(list[0]!, first), cut(list[1]!, second)]
+    }
+    const which = t.strategy === 'OnlyFirst' ? 0 : 1
+    const target = list[which]
+    const remove = total - maxLength
+    if (!target || target.length <= remove)
+      throw new ValueError({
+        op: 'encode',
+        rule: `the ${which === 0 ? 'first' : 'second'} text must be longer than what truncation takes away`,
+        got: target ? `${target.length} tokens, of which ${remove} are too many` : 'no second text',
+        fix: "Use the strategy 'LongestFirst'.",
+      })
+    return list.map((e, i) => (i === which ? cut(e, e.length - remove) : e))
+  }
+  private padAll(list: Encoding[]): Encoding[] {
+    const p = this.paddingOptions
+    if (!p || list.length === 0) return list
+    let length = p.length ?? Math.max(...list.map((e) => e.length))
+    if (p.padToMultipleOf) length = Math.ceil(length / p.padToMultipleOf) * p.padToMultipleOf
+    return list.map((e) => e.pad(length, p.padId, p.padTypeId, p.padToken, p.direction))
+  }
+
+  /**
+   * The text of ids. Ids that are not in the vocabulary are left out.
+   * @example
+   * const t = trainBpe(['low lower lowest'], { vocabSize: 265 })
+   * t.decode(t.encode('slower now').ids) // 'slower now'
+   */
+  decode(ids: ArrayLike<number>, options: { skipSpecialTokens?: boolean } = {}): string {
+    const { skipSpecialTokens = true } = checkOptions('decode', options, ['skipSpecialTokens'])
+    const tokens: string[] = []
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!
+      const token = this.idToToken(id)
+      if (token === undefined || (skipSpecialTokens && this.added.isSpecial(id))) continue
+      tokens.push(token)
+    }
+    return this.decoderPart ? this.decoderPart.decode(tokens).join('') : tokens.join(' ')
+  }
+  /** The texts of many lists of ids. */
+  decodeBatch(
+    lists: readonly ArrayLike<number>[],
+    options: { skipSpecialTokens?: boolean } = {},
+  ): string[] {
+    return lists.map((ids) => this.decode(ids, options))
+  }
+
+  /** The content of tokenizer.json, byte for byte as the Rust library writes it. */
+  toJSONString(pretty = true): string {
+    const t = this.truncationOptions
+    const p = this.paddingOptions
+    const written = new Map<string, Written>([
+      ['version', '1.0'],
+      [
+        'truncation',
+        t
+          ? {
+              direction: t.direction,
+              max_length: t.maxLength,
+              strategy: t.strategy,
+              stride: t.stride,
+            }
+          : null,
+      ],
+      [
+        'padding',
+        p
+          ? {
+              strategy: p.length === null ? 'BatchLongest' : { Fixed: p.length },
+              direction: p.direction,
+              pad_to_multiple_of: p.padToMultipleOf,
+              pad_id: p.padId,
+              pad_type_id: p.padTypeId,
+              pad_token: p.padToken,
+            }
+          : null,
+      ],
+      [
+        'added_tokens',
+        [...this.added.byId]
+          .sort((a, b) => a[0] - b[0])
+          .map(([id, token]) => writtenAdded(id, token)),
+      ],
+      ['normalizer', this.normalizerPart?.config ?? null],
+      ['pre_tokenizer', this.preTokenizerPart?.config ?? null],
+      ['post_processor', (this.processorPart?.config as Written) ?? null],
+      ['decoder', this.decoderPart?.config ?? null],
+      ['model', this.currentModel.written() as Written],
+    ])
+    return writeJson(written, pretty)
+  }
+  /** Writes tokenizer.json. @throws FileError */
+  save(path: string, pretty = true): void {
+    writeAtomic(path, this.toJSONString(pretty))
+  }
+}
+
+/** Offsets by characters instead of code units. */
+function toChars(text: string, e: Encoding): void {
+  const place = new Int32Array(text.length + 1)
+  let n = 0
+  for (let i = 0; i < text.length; i++) {
+    place[i] = n
+    if (text.codePointAt(i)! > 0xffff) {
+      place[++i] = n + 1
+    }
+    n++
+  }
+  place[text.length] = n
+  for (let i = 0; i < e.length; i++) {
+    e.starts[i] = place[e.starts[i]!]!
+    e.ends[i] = place[e.ends[i]!]!
+  }
+}

@@ -1,0 +1,40 @@
+/** Texts in many languages, and texts of the kinds that go wrong. */
+export const languages: Record<string, string> = {
+  english: "The quick brown fox doesn't jump over 13 lazy dogs; they've met before, haven't they?",
+  spanish:
+    '¿Dónde está el niño? ¡Mañana será otro día! El pingüino Wenceslao hizo kilómetros bajo exhaustiva lluvia.',
+  chinese: '人工智能正在改变世界。我们今天去北京大学，好吗？2024年第1次会议！',
+  japanese: 'こんにちは、世界！カタカナとひらがなと漢字を混ぜます。コンピューターは速いです。',
+  korean: '안녕하세요, 세계! 오늘은 날씨가 정말 좋네요. 한국어를 공부합니다.',
+  arabic: 'مرحبا بالعالم! كيف حالك اليوم؟ اللُّغَةُ العَرَبِيَّةُ جميلة.',
+  hindi: 'नमस्ते दुनिया! आज मौसम कैसा है? हिन्दी एक सुंदर भाषा है।',
+  russian: 'Привет, мир! Как дела? Ёжик в тумане шёл по лесу №5.',
+  german: 'Straßenbahn fährt über die Brücke; Übermäßig viele Äpfel kosten 3,50 €.',
+  thai: 'สวัสดีชาวโลก ภาษาไทยไม่มีช่องว่างระหว่างคำ',
+  greek: 'ΟΔΥΣΣΕΥΣ: Γειά σου Κόσμε! Ὀδυσσεύς ἄνδρα μοι ἔννεπε.',
+  turkish: 'İstanbul’da ılık bir gün. IŞIK İĞNE çok güzel.',
+  vietnamese: 'Xin chào thế giới! Tiếng Việt có nhiều dấu.',
+}
+export const oddities: readonly string[] = [
+  '',
+  ' ',
+  '   ',
+  'a',
+  ' leading and trailing  ',
+  'two  spaces   three\ttab\nline\r\nwindows\u00a0nbsp\u3000wide',
+  'emoji 😀👍🏽👨‍👩‍👧‍👦 flags 🇪🇸🇨🇳 end',
+  'e\u0301 cafe\u0301 café ﬁne ① Ⅷ ½ ﬀ ㍿ Å Å',
+  'zero\u200bwidth\u200djoin\ufeffbom\u00adsoft',
+  'control\u0001\u0007\u007f\u0085chars\ufffd',
+  "we'll I'm you're she'd it's 'tis 's",
+  'snake_case camelCase kebab-case 3.14159 1e-9 v2.0',
+  'http://example.com/a?b=c&d=%20 user@mail.org #tag $5 <b>x</b>',
+  'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',
+  '\u{20000}\u{2f800}𝔘𝔫𝔦 𝟙𝟚 ƵǅǇ',
+  '가\u1100\u1161\u11a8 ꙮ ݐ',
+  '[CLS] hello [SEP] <mask> world<mask>! [MASK]s',
+  'x [UNK] y[PAD]z  [MASK]  q',
+  "don't do not n't 's 've 'm",
+  'ｆｕｌｌ　ｗｉｄｔｈ １２３ ﾊﾝｶｸ ｶﾞ',
+]
+export const allTexts: readonly string[] = [...Object.values(languages), ...oddities]
