@@ -43,6 +43,7 @@ export const course = [
   ['recurrent', 'Recurrent networks', '循环神经网络'],
   ['lstm', 'LSTM and GRU', 'LSTM 与 GRU'],
   ['embeddings', 'Embeddings', '词嵌入'],
+  ['reinforcement', 'Reinforcement learning', '强化学习'],
 ]
 
 // Made by scripts/reference.mjs from the built package.

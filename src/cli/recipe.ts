@@ -11,6 +11,7 @@ import type { ImageOptions } from '../data/images.js'
 import type { ImageSets, MnistOptions } from '../data/mnist.js'
 import { parseChecked, serializeChecked } from '../io/checksum.js'
 import { appendBytes, readBytes, writeAtomic } from '../io/files.js'
+import type { Module } from '../nn/module.js'
 import type { Tensor } from '../ops/tensor.js'
 import { manualSeed } from '../tensor/random.js'
 import { PeriodicCheckpoint } from '../train/callbacks.js'
@@ -378,7 +379,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
 
   /** Saves the weights into the run's folder, and with them what `nabla predict` must know; `config` made the model. */
   save(
-    model: Model,
+    model: Module,
     { file = 'model.safetensors', config = {} }: { file?: string; config?: object } = {},
   ): void {
     const bad = nonFiniteState(model)
