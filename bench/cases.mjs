@@ -47,6 +47,30 @@ function trainStep({ nabla }, model, optimizer, loss, { eager = false, silent = 
   return eager ? step : nabla.compile(step)
 }
 
+// ---- reinforcement learning ----
+
+/** The passes over one round of CartPole; nothing is learned, so that every call does the same. */
+function ppo({ rl }, { envs, steps, hidden, epochs, batch }) {
+  const n = envs * steps
+  const agent = new rl.PPO('CartPole-v1', {
+    numEnvs: envs,
+    nSteps: steps,
+    hidden: [hidden, hidden],
+    nEpochs: epochs,
+    batchSize: batch,
+    lr: 1e-12,
+  })
+  const rollout = {
+    observations: values(4 * n),
+    actions: Int32Array.from({ length: n }, (_, i) => i % 2),
+    logProbs: new Float32Array(n).fill(-0.7),
+    values: values(n),
+    advantages: values(n),
+    returns: values(n),
+  }
+  return () => void agent.update(rollout, 1)
+}
+
 // ---- matmul ----
 
 /** form: n as it is, t transposed; 'nt' is A·Bᵀ. */
@@ -393,6 +417,13 @@ export const cases = [
     args: { count: 10_000, dim: 256, shape: [64, 128] },
     nabla: embedding,
     goal: { native: 1.5 },
+  },
+  {
+    name: 'ppo update',
+    torch: 'ppo',
+    args: { envs: 4, steps: 128, hidden: 64, epochs: 10, batch: 128 },
+    nabla: ppo,
+    goal: { native: 5 },
   },
   ...[2, 6, 12, 24, 48, 96].map(compiling),
   { name: 'startup', torch: 'mlp', args: wide, nabla: mlp, measure: 'start', goalMs: 250 },

@@ -4,12 +4,13 @@ import * as nabla from 'nabla'
 import * as models from 'nabla/models'
 import * as nn from 'nabla/nn'
 import * as optim from 'nabla/optim'
+import * as rl from 'nabla/rl'
 import { createInterface } from 'node:readline'
 import { cases } from './cases.mjs'
 
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`)
 const find = (name) => cases.find((c) => c.name === name)
-const build = ({ name, args }) => find(name).nabla({ nabla, nn, optim, models }, args)
+const build = ({ name, args }) => find(name).nabla({ nabla, nn, optim, models, rl }, args)
 const MB = 2 ** 20
 
 /** Median milliseconds of a call, in batches long enough for the clock. */

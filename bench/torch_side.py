@@ -61,6 +61,41 @@ def matmul(m, n, k, form="nn", batch=0):
 
 
 @case
+def ppo(envs, steps, hidden, epochs, batch):
+    """The passes over one round of CartPole, as Stable-Baselines3 writes them."""
+
+    def network(outputs):
+        return nn.Sequential(
+            nn.Linear(4, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, outputs)
+        )
+
+    actor, critic = network(2), network(1)
+    parameters = [*actor.parameters(), *critic.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-12, eps=1e-5)
+    n = envs * steps
+    x, actions, old = random(n, 4), labels(n, 2), torch.full((n,), -0.7)
+    advantages, returns = random(n), random(n)
+
+    def update():
+        for _ in range(epochs):
+            order = torch.randperm(n)
+            for i in range(0, n, batch):
+                k = order[i : i + batch]
+                a = advantages[k]
+                a = (a - a.mean()) / (a.std() + 1e-8)
+                logs = F.log_softmax(actor(x[k]), 1)
+                ratio = torch.exp(logs.gather(1, actions[k, None]).squeeze(1) - old[k])
+                loss = -torch.min(ratio * a, torch.clamp(ratio, 0.8, 1.2) * a).mean()
+                loss = loss + 0.5 * F.mse_loss(critic(x[k]).squeeze(1), returns[k])
+                optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(parameters, 0.5)
+                optimizer.step()
+
+    return update
+
+
+@case
 def mlp(sizes, activation, optimizer, lr, batch):
     layers = []
     for i, (before, after) in enumerate(zip(sizes, sizes[1:])):

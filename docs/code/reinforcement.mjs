@@ -1,8 +1,16 @@
-import { evaluatePolicy, make, makeVector, PPO, qLearning, tdPrediction, valueIteration } from 'nabla/rl'
+import {
+  evaluatePolicy,
+  make,
+  makeVector,
+  PPO,
+  qLearning,
+  tdPrediction,
+  valueIteration,
+} from 'nabla/rl'
 
 // #region world
 const env = make('FrozenLake-v1')
-let [state] = env.reset({ seed: 1 })
+const [state] = env.reset({ seed: 1 })
 const [next, reward, terminated, truncated] = env.step(2) // left 0, down 1, right 2, up 3
 console.log(state, next, reward, terminated, truncated) //> 0 0 0 false false
 console.log(env.render())
@@ -23,7 +31,15 @@ console.log(evaluatePolicy(actor, env, { episodes: 1000, seed: 5 }).mean > 0.6) 
 // #endregion q
 
 // #region ppo
-const agent = new PPO('CartPole-v1', { numEnvs: 8, nSteps: 32, batchSize: 256, gaeLambda: 0.8, gamma: 0.98, lr: 1e-3, seed: 1 })
+const agent = new PPO('CartPole-v1', {
+  numEnvs: 8,
+  nSteps: 32,
+  batchSize: 256,
+  gaeLambda: 0.8,
+  gamma: 0.98,
+  lr: 1e-3,
+  seed: 1,
+})
 agent.learn({ steps: 30000 })
 console.log(evaluatePolicy(agent, make('CartPole-v1')).mean > 150) //> true
 // #endregion ppo
