@@ -1,14 +1,20 @@
 /** Where the time and the memory of a step go: by operation and by layer. */
+import type { Executable } from '../backends/backend.js'
+import { HostedExecutable } from '../backends/hosted.js'
+import { callsOf, stepText } from '../backends/lower/explain.js'
+import type { PlanStep } from '../backends/lower/plan.js'
 import { bytesOf } from '../core/dtype.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { ended, state, withState } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
 import { hooks } from './backward.js'
 
-/** One operation that ran, or one step of the backward pass. */
+/** One operation that ran, one step of the backward pass, or one instruction of a compiled function. */
 export interface ProfileEvent {
-  /** `linear`, or `linear backward`. */
+  /** `linear`, or `linear backward`; of an instruction all that it computes: `relu + linear backward`. */
   op: string
+  /** What an instruction is: `matmul 32×64 by 64×128 + bias`; '' for what runs by itself. */
+  kernel: string
   /** The module path, `Net.fc`; '' outside of modules. */
   layer: string
   /** Milliseconds since the profile began. */
@@ -36,8 +42,13 @@ export interface ProfileOptions {
   runs?: number
   /** Runs before that, in which programs are made. */
   warmup?: number
+  /**
+   * Compiled functions run as their programs, and each instruction is measured; false: they run eagerly, so that
+   * operations are told apart that a program fuses. On the reference backend, which has no instructions, they always do.
+   */
+  compiled?: boolean
 }
-const names: OptionNames<ProfileOptions> = { runs: true, warmup: true }
+const names: OptionNames<ProfileOptions> = { runs: true, warmup: true, compiled: true }
 
 export class Profile {
   readonly events: readonly ProfileEvent[]
@@ -52,6 +63,10 @@ export class Profile {
   /** By operation, the longest first. */
   byOperation(): ProfileRow[] {
     return this.rows((e) => e.op)
+  }
+  /** By instruction of compiled functions, the longest first. */
+  byKernel(): ProfileRow[] {
+    return this.rows((e) => e.kernel || '(operations by themselves)')
   }
   /** By layer, the longest first. */
   byLayer(): ProfileRow[] {
@@ -71,7 +86,7 @@ export class Profile {
     }
     return [...rows.values()].sort((a, b) => b.time - a.time)
   }
-  /** Two tables: time, share, calls and memory by operation and by layer. */
+  /** Tables of time, share, calls and memory: by operation, by layer, and by instruction where programs ran. */
   toString(): string {
     const table = (title: string, rows: readonly ProfileRow[]) => {
       const width = Math.max(title.length, ...rows.map((r) => r.name.length))
@@ -89,11 +104,13 @@ export class Profile {
         ),
       ].join('\n')
     }
-    return `${table('operation', this.byOperation())}\n\n${table('layer', this.byLayer())}`
+    const tables = [table('operation', this.byOperation()), table('layer', this.byLayer())]
+    if (this.events.some((e) => e.kernel)) tables.push(table('instruction', this.byKernel()))
+    return tables.join('\n\n')
   }
   /** The events as Chrome's trace format, for chrome://tracing, Perfetto or the profiler of the browser. */
   chromeTrace(): string {
-    const traceEvents = this.events.map(({ op, layer, start, duration, bytes }) => ({
+    const traceEvents = this.events.map(({ op, kernel, layer, start, duration, bytes }) => ({
       name: op,
       cat: op.endsWith(' backward') ? 'backward' : 'forward',
       ph: 'X',
@@ -101,7 +118,7 @@ export class Profile {
       dur: Math.round(duration * 1e6) / 1e3,
       pid: 1,
       tid: 1,
-      args: { layer, bytes },
+      args: { layer, bytes, ...(kernel && { kernel }) },
     }))
     return JSON.stringify({ traceEvents, displayTimeUnit: 'ms' })
   }
@@ -113,15 +130,28 @@ export class Profile {
 const sizeInBytes = (tensors: readonly Tensor[]) =>
   tensors.reduce((n, t) => n + t.size * bytesOf(t.dtype), 0)
 
+const MOST = 3
+/** All different texts, the first few by name. */
+function joined(texts: readonly string[]): string {
+  const all = [...new Set(texts)].filter((t) => t !== '')
+  return `${all.slice(0, MOST).join(' + ')}${all.length > MOST ? ` + ${all.length - MOST} more` : ''}`
+}
+const bytesGiven = (step: PlanStep): number =>
+  step.kind === 'list'
+    ? step.kernels.reduce((n, k) => n + bytesGiven(k), 0)
+    : step.outputs.reduce((n, o) => n + (o ? o.buffer.bytes : 0), 0)
+
 /**
  * Runs a step and measures every operation: how long it took, which layer asked for it, how much memory its results
- * take. Compiled functions run eagerly, so that their operations can be told apart; compiled they are faster, since
- * operations are then fused, but the shares show what costs. PyTorch: torch.profiler.
+ * take. A compiled function runs as its program, instruction by instruction: what was fused is one event, and each has a
+ * few microseconds more than within one run. PyTorch: torch.profiler.
  * @throws ValueError when the step is async or an option is not known
  * @example profile(() => ones([64]).exp().sum()).byOperation().map((r) => r.name).sort() // ['exp', 'full', 'sum']
  */
 export function profile(step: () => unknown, options: ProfileOptions = {}): Profile {
-  const { runs = 1, warmup = 1 } = checkOptions('profile', options, names)
+  const { runs = 1, warmup = 1, compiled = true } = checkOptions('profile', options, names)
+  const programs = compiled && state.backend().name !== 'reference'
+  const timed = new Map<Executable, HostedExecutable>()
   const events: ProfileEvent[] = []
   const open: { op: string; layer: string; start: number; inner: number }[] = []
   let zero = 0
@@ -140,8 +170,35 @@ export function profile(step: () => unknown, options: ProfileOptions = {}): Prof
     end(outputs: readonly Tensor[]) {
       const { op, layer, start, inner } = open.pop()!
       const duration = now() - start
-      add({ op, layer, start, duration, self: duration - inner, bytes: sizeInBytes(outputs) })
+      const bytes = sizeInBytes(outputs)
+      add({ op, kernel: '', layer, start, duration, self: duration - inner, bytes })
     },
+    run: programs
+      ? (program: Executable, ...args: Parameters<Executable['run']>) => {
+          const { source } = program
+          if (!source) return program.run(...args)
+          const [inputs, outputs, offsets] = args
+          let own = timed.get(program)
+          if (!own) {
+            const backend = (inputs[0] ?? outputs[0])?.backend ?? state.backend()
+            own = new HostedExecutable(source, backend, true)
+            timed.set(program, own)
+          }
+          own.run(inputs, outputs, offsets, ([step], from, to) => {
+            const duration = to - from
+            const calls = callsOf(step!)
+            add({
+              op: joined(calls.map((c) => c.operation)),
+              kernel: stepText(step!)[0],
+              layer: joined(calls.map((c) => c.layer)),
+              start: from - zero,
+              duration,
+              self: duration,
+              bytes: bytesGiven(step!),
+            })
+          })
+        }
+      : undefined,
   }
   const before = hooks.afterNode
   const measured = () => {
@@ -153,7 +210,7 @@ export function profile(step: () => unknown, options: ProfileOptions = {}): Prof
       const bytes = sizeInBytes(grads.filter((g): g is Tensor => g !== null && g !== undefined))
       add({
         op: `${node.op.name} backward`,
-        layer: node.call?.layer ?? '',
+        kernel: '',        layer: node.call?.layer ?? '',
         start,
         duration,
         self: duration,
@@ -166,10 +223,14 @@ export function profile(step: () => unknown, options: ProfileOptions = {}): Prof
       hooks.afterNode = before
     }
   }
-  for (let i = 0; i < warmup; i++) measured()
-  events.length = 0
-  zero = performance.now()
-  last = 0
-  for (let i = 0; i < runs; i++) measured()
-  return new Profile(events, now() / runs, runs)
+  try {
+    for (let i = 0; i < warmup; i++) measured()
+    events.length = 0
+    zero = performance.now()
+    last = 0
+    for (let i = 0; i < runs; i++) measured()
+    return new Profile(events, now() / runs, runs)
+  } finally {
+    for (const program of timed.values()) program.free()
+  }
 }

@@ -1,5 +1,6 @@
 import type { DType, TypedArray } from '../core/dtype.js'
 import type { Graph } from './ir.js'
+import type { Plan } from './lower/plan.js'
 
 export type BackendName = 'reference' | 'native' | 'wasm'
 
@@ -21,6 +22,11 @@ export interface Storage {
   free(): void
 }
 
+export interface Source {
+  readonly plan: Plan
+  readonly load: (part: Plan, graph: Graph) => Executable
+}
+
 /** A graph made ready to run. */
 export interface Executable {
   /**
@@ -37,6 +43,8 @@ export interface Executable {
   ): Promise<void>
   /** The program as readable text: kernels, shapes, bytes, flops, what was fused. */
   explain(): string
+  /** The steps that it runs, and how some of them become a program of their own: what measures them needs it. */
+  readonly source?: Source
   /** Bytes of working memory, which the programs of a family share. */
   readonly arenaBytes: number
   /** Releases the program and its working memory. */

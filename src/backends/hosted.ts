@@ -5,7 +5,7 @@
 import { bytesOf } from '../core/dtype.js'
 import { extra } from '../core/extras.js'
 import { sizeOf } from '../core/shape.js'
-import type { Backend, Executable, Storage } from './backend.js'
+import type { Backend, Executable, Source, Storage } from './backend.js'
 import { callOf } from './call.js'
 import { hostArray } from './host.js'
 import { endCall, type Graph, type HostArray, type Node } from './ir.js'
@@ -24,6 +24,7 @@ import {
 /** A program, and the memory behind each of its inputs. */
 interface Part {
   program: Executable
+  steps: readonly PlanStep[]
   bound: readonly Buffer[]
 }
 
@@ -52,12 +53,13 @@ export class HostedExecutable implements Executable {
   /** The storage of what lives from part to part, there from the first run on. */
   private readonly shared = new Map<Buffer, Storage | undefined>()
 
-  constructor(plan: Plan, backend: Backend, load: (part: Plan, graph: Graph) => Executable) {
+  /** `each`: every step is a program of its own. */
+  constructor({ plan, load }: Source, backend: Backend, each = false) {
     this.plan = plan
     this.backend = backend
     const runs: PlanStep[][] = [[]]
     for (const step of plan.steps) {
-      if (step.kind === 'host') runs.push([step], [])
+      if (each || step.kind === 'host') runs.push([step], [])
       else runs[runs.length - 1]!.push(step)
     }
     const users = new Map<Buffer, Set<PlanStep[]>>()
@@ -110,13 +112,14 @@ export class HostedExecutable implements Executable {
     const outputs = bound.flatMap((b, into) =>
       changed.has(b) ? [{ node: inputs[into]!, into }] : [],
     )
-    return { program: load(plan, { inputs, nodes: inputs, outputs }), bound }
+    return { program: load(plan, { inputs, nodes: inputs, outputs }), bound, steps }
   }
 
   run(
     inputs: readonly Storage[],
     outputs: readonly Storage[],
     offsets: readonly number[] = [],
+    tell?: (steps: readonly PlanStep[], start: number, end: number) => void,
   ): void {
     const storage = (b: Buffer): Storage => {
       if (b.kind === 'input') return inputs[b.index]!
@@ -139,10 +142,12 @@ export class HostedExecutable implements Executable {
     })
     const waits: unknown[] = []
     for (const p of this.parts) {
+      const start = tell ? performance.now() : 0
       if ('program' in p) p.program.run(p.bound.map(storage), [], p.bound.map(offset))
       else if (p.phase === 'start')
         waits[p.number] = p.call.start(p.inputs.map(array), p.outputs.map(array))
       else endCall(waits[p.number])
+      tell?.('program' in p ? p.steps : [p], start, performance.now())
     }
   }
 

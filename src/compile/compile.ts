@@ -255,7 +255,9 @@ const outputsOf = (v: Variant): Storage[] =>
 
 function run(v: Variant, args: readonly Tensor[], padding: readonly Padding[]): unknown {
   const outputs = outputsOf(v)
-  v.executable?.run(v.storages, outputs, v.offsets)
+  if (state.profile?.run && v.executable)
+    state.profile.run(v.executable, v.storages, outputs, v.offsets)
+  else v.executable?.run(v.storages, outputs, v.offsets)
   return done(v, args, outputs, padding)
 }
 
@@ -392,7 +394,7 @@ export function compile<A extends unknown[], R>(
     return [variant, tensors]
   }
   // Inside of another traced function it is part of that program; while results are inspected it runs eagerly.
-  const plain = () => Boolean(state.recorder ?? state.inspect ?? state.profile)
+  const plain = () => Boolean(state.recorder ?? state.inspect ?? (state.profile && !state.profile.run))
   const none: readonly Padding[] = []
   /** Brings the arguments to their buckets, and finds the program. */
   const ready = (args: A): [A, Variant, Tensor[], readonly Padding[]] => {

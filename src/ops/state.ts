@@ -1,10 +1,19 @@
 /** What holds for the whole process at this moment: who records, whether gradients are recorded, names for messages. */
-import type { Backend } from '../backends/backend.js'
+import type { Backend, Executable } from '../backends/backend.js'
 import { Call } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { TraceError, ValueError } from '../core/errors.js'
 import type { Tensor } from './tensor.js'
+
+/** Measures what runs; see autograd/profile.ts. */
+export interface Watcher {
+  /** An operation that is run by itself begins and ends. */
+  begin(op: string): void
+  end(outputs: readonly Tensor[]): void
+  /** Runs the program of a compiled function; undefined: compiled functions run eagerly. */
+  run: ((program: Executable, ...args: Parameters<Executable['run']>) => void) | undefined
+}
 
 /** Told of every call that is traced: an operation, a module's forward, an operation's gradient. */
 export interface CallLog {
@@ -58,8 +67,7 @@ export const state: {
   order: number
   /** Looks at what every operation gives; see autograd/anomaly.ts. */
   inspect: ((op: string, inputs: readonly Tensor[], outputs: readonly Tensor[]) => void) | undefined
-  /** Told when an operation begins and ends; see autograd/profile.ts. */
-  profile: { begin(op: string): void; end(outputs: readonly Tensor[]): void } | undefined
+  profile: Watcher | undefined
   /** Told of every input of an operation that wants a gradient, while a model runs for the first time. */
   met: ((t: Tensor) => void) | undefined
   replay: Replay | undefined

@@ -1,5 +1,16 @@
 /** profile: every operation once, with its layer, and a trace that Chrome reads. */
-import { compile, normal, profile, randint, crossEntropy } from 'nabla'
+import {
+  compile,
+  crossEntropy,
+  hostCall,
+  manualSeed,
+  normal,
+  ones,
+  profile,
+  randint,
+  setBackend,
+  type Tensor,
+} from 'nabla'
 import * as nn from 'nabla/nn'
 import * as optim from 'nabla/optim'
 import { expect, test } from 'vitest'
@@ -23,7 +34,7 @@ test.each([false, true])('a training step, compiled %s', (compiled) => {
     loss.backward()
     optimizer.step()
   }
-  const p = profile(compiled ? compile(body) : body, { runs: 3 })
+  const p = profile(compiled ? compile(body) : body, { runs: 3, compiled: false })
   const rows = p.byOperation()
   const linear = rows.find((r) => r.name === 'linear')!
   expect(linear.calls).toBeCloseTo(2)
@@ -48,6 +59,75 @@ test.each([false, true])('a training step, compiled %s', (compiled) => {
   }
 })
 
+test.each(['native', 'wasm'] as const)('a compiled step runs as its program, %s', (name) => {
+  setBackend(name)
+  try {
+    const make = () => {
+      manualSeed(3)
+      const net = new Net()
+      const optimizer = new optim.Adam(net.parameters(), { lr: 0.1 })
+      const step = compile((x: Tensor, y: Tensor) => {
+        const loss = crossEntropy(net.forward(x), y)
+        optimizer.zeroGrad()
+        loss.backward()
+        optimizer.step()
+        return loss
+      })
+      return { net, step }
+    }
+    const [a, b] = [make(), make()]
+    const [x, y] = [normal([32, 64]), randint(0, 10, [32])]
+    const losses: number[] = []
+    const p = profile(() => losses.push(a.step(x, y).item()), { runs: 3 })
+    for (const loss of losses) expect(b.step(x, y).item()).toBe(loss)
+    expect(losses).toHaveLength(4)
+    const bits = (net: Net) => net.parameters().map((t) => t.toArray())
+    expect(bits(a.net)).toEqual(bits(b.net))
+
+    // An event for each instruction of each run, named by what it computes and whose it is.
+    const instructions = /(\d+) instructions/.exec(a.step.explain())![1]
+    const kernels = p.events.filter((e) => e.kernel !== '')
+    expect(kernels).toHaveLength(3 * Number(instructions))
+    const forward = kernels.filter((e) => e.kernel === 'matmul 32×64 by 64×128 + bias')
+    expect(forward.map((e) => [e.op, e.layer, e.bytes])).toEqual(
+      [1, 2, 3].map(() => ['linear', 'Net.fc1', 32 * 128 * 4]),
+    )
+    expect(kernels.some((e) => e.op.includes('linear backward'))).toBe(true)
+    expect(p.byKernel().reduce((t, r) => t + r.share, 0)).toBeCloseTo(1)
+    expect(p.byLayer().map((r) => r.name)).toContain('Net.fc1')
+    expect(`${p}`).toMatch(/instruction .*ms[\s\S]*matmul 32×64/)
+    const { traceEvents } = JSON.parse(p.chromeTrace()) as {
+      traceEvents: { ts: number; dur: number; args: { kernel?: string } }[]
+    }
+    expect(traceEvents.filter((e) => e.args.kernel).length).toBe(kernels.length)
+    // In order, one after the other.
+    for (let i = 1; i < traceEvents.length; i++)
+      expect(traceEvents[i]!.ts).toBeGreaterThanOrEqual(traceEvents[i - 1]!.ts)
+    a.step(x, y)
+    b.step(x, y)
+    expect(bits(a.net)).toEqual(bits(b.net))
+  } finally {
+    setBackend('native')
+  }
+})
+test('a program with work of the host in the middle', () => {
+  const double: Parameters<typeof hostCall>[0] = {
+    name: 'double',
+    start: ([v], [out]) => {
+      out!.data().set(v!.data().map((n) => 2 * n))
+    },
+  }
+  const twice = compile((x: Tensor) =>
+    hostCall(double, [x.add(1)], [{ shape: [2], dtype: 'float32' }])[0]!.add(1),
+  )
+  let got: unknown
+  const p = profile(() => {
+    got = twice(ones([2])).toArray()
+  })
+  expect(got).toEqual([5, 5])
+  expect(p.events.some((e) => e.kernel === 'host start double')).toBe(true)
+})
+
 test('what is inside of an operation is counted once', () => {
   const p = profile(() => normal([8, 8], 0, 1, {}).matmul(normal([8, 8])), { warmup: 0 })
   for (const e of p.events) expect(e.self).toBeLessThanOrEqual(e.duration + 1e-9)
@@ -56,6 +136,6 @@ test('what is inside of an operation is counted once', () => {
 test('refusals', () => {
   expect(() => profile(async () => {})).toThrow(/must be synchronous/)
   expect(() => profile(() => {}, { iterations: 2 } as never)).toThrow(
-    /the options are runs, warmup/,
+    /the options are runs, warmup, compiled/,
   )
 })

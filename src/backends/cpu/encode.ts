@@ -127,6 +127,9 @@ export function executableOf(
   load: (program: Program, graph: Graph) => Executable,
 ): Executable {
   const plan = planFor(graph)
-  if (!plan.steps.some((s) => s.kind === 'host')) return load(write(plan), graph)
-  return extra('hosted')(plan, backend, (part, partGraph) => load(write(part), partGraph))
+  const source = { plan, load: (part: Plan, own: Graph) => load(write(part), own) }
+  const executable = plan.steps.some((s) => s.kind === 'host')
+    ? extra('hosted')(source, backend)
+    : source.load(plan, graph)
+  return Object.assign(executable, { source })
 }

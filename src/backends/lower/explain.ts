@@ -100,16 +100,30 @@ function moved(step: PlanStep): number {
   return bytes
 }
 
+/** What a step computes, and whose it is. */
+export function stepText(step: PlanStep): [kernel: string, whose: string] {
+  switch (step.kind) {
+    case 'fused':
+      return kernelText(step)
+    case 'list':
+      return listText(step)
+    case 'host':
+      return [`host ${step.phase} ${step.call.name}`, `${step.label}`]
+    case 'prim':
+      return callText(step)
+  }
+}
+/** The calls that a step computes for. */
+export const callsOf = (step: PlanStep): readonly Call[] =>
+  step.kind === 'fused'
+    ? step.labels
+    : step.kind === 'list'
+      ? step.kernels.flatMap((k) => k.labels)
+      : [step.label]
+
 export function explain({ steps, arenaBytes }: Plan): string {
   const rows = steps.map((step, i) => {
-    const [kernel, whose] =
-      step.kind === 'fused'
-        ? kernelText(step)
-        : step.kind === 'list'
-          ? listText(step)
-          : step.kind === 'host'
-            ? [`host ${step.phase} ${step.call.name}`, `${step.label}`]
-            : callText(step)
+    const [kernel, whose] = stepText(step)
     return [`${i}`, amount(step.flops, 'FLOP'), amount(moved(step), 'B'), kernel, whose]
   })
   const widths = [0, 1, 2, 3].map((c) => Math.max(0, ...rows.map((row) => row[c]!.length)))
