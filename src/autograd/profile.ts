@@ -210,7 +210,8 @@ export function profile(step: () => unknown, options: ProfileOptions = {}): Prof
       const bytes = sizeInBytes(grads.filter((g): g is Tensor => g !== null && g !== undefined))
       add({
         op: `${node.op.name} backward`,
-        kernel: '',        layer: node.call?.layer ?? '',
+        kernel: '',
+        layer: node.call?.layer ?? '',
         start,
         duration,
         self: duration,

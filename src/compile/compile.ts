@@ -394,7 +394,8 @@ export function compile<A extends unknown[], R>(
     return [variant, tensors]
   }
   // Inside of another traced function it is part of that program; while results are inspected it runs eagerly.
-  const plain = () => Boolean(state.recorder ?? state.inspect ?? (state.profile && !state.profile.run))
+  const plain = () =>
+    Boolean(state.recorder ?? state.inspect ?? (state.profile && !state.profile.run))
   const none: readonly Padding[] = []
   /** Brings the arguments to their buckets, and finds the program. */
   const ready = (args: A): [A, Variant, Tensor[], readonly Padding[]] => {
