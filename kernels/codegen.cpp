@@ -17,14 +17,18 @@
 #undef NABLA_ISA
 #ifdef __AVX512F__
 #define NABLA_TARGET avx512
-#define NABLA_ISA codegen_avx512
 #else
 #define NABLA_TARGET avx2
-#define NABLA_ISA codegen_avx2
+#endif
+#define NABLA_JOIN2(a, b) a##b
+#define NABLA_JOIN(a, b) NABLA_JOIN2(a, b)
+#if NABLA_LANES == 32
+#define NABLA_ISA NABLA_JOIN(codegen_, NABLA_TARGET)
+#else
+#define NABLA_ISA NABLA_JOIN(codegen_wide_, NABLA_TARGET)
 #endif
 #define NABLA_TRACE
 #include "codegen_x86.h"
-#include "fused.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -204,7 +208,7 @@ struct Plan {
       const int v = last[p.reg];
       if (k.cls[p.reg] == FULL && p.mode == SET && is_plain(p.dtype) && p.col == 1)
         direct[o] = code.by_row || k.rows == 1 || p.row == k.cols;
-      if (k.cls[p.reg] == FULL && p.mode == ADD && p.dtype == F32 && code.by_row) {
+      if (k.cls[p.reg] == FULL && p.mode == ADD && p.dtype == (LONG ? F64 : F32) && code.by_row) {
         summed[o] = p.col == 1;
         folded[o] = p.col == 0;
       }
@@ -244,6 +248,9 @@ struct Plan {
     return sum;
   }
 
+  static word constant_of(const int32_t* w) {
+    return LONG ? (word)((uint64_t)(uint32_t)w[2] << 32 | (uint32_t)w[5]) : (word)w[5];
+  }
   bool ok = true;
   int add(NodeOp op, int a, int b = -1, int imm = 0) { return trace->add(op, a, b, -1, imm); }
 
@@ -251,7 +258,7 @@ struct Plan {
   int build(int v, int block) {
     if (node[v] >= 0) return node[v];
     const int now = block / 2;
-    if (is_constant(v)) return node[v] = constant(ins(v)[5]);
+    if (is_constant(v)) return node[v] = constant(constant_of(ins(v)));
     if (cls(v) == SCALAR) return node[v] = add(N_SCALAR, v < k.n_in ? v : tile[v]);
     if (cls(v) == ROW) {
       if (v < k.n_in) return node[v] = add(N_ROW, v);
@@ -338,7 +345,7 @@ struct Plan {
   // Large inputs are asked for before their turn, in the loop that computes most. A single loop reads them evenly, which
   // the processor sees by itself.
   void fetch_ahead() {
-    if (loops < 2 || k.outer_count * k.rows * (int64_t)k.cols * 4 < LARGE) return;
+    if (loops < 2 || k.outer_count * k.rows * (int64_t)k.cols * LANE < LARGE) return;
     int most = 0;
     for (int l = 1; l < loops; l++)
       if (blocks[2 * l + 1].trace.count > blocks[2 * most + 1].trace.count) most = l;
@@ -347,8 +354,8 @@ struct Plan {
       if (code.stream[s].kind != FusedCode::INPUT) continue;
       const Port& p = k.in[code.stream[s].port];
       if (p.slot < 0 || !is_plain(p.dtype) || p.col != 1) continue;
-      const int64_t row = 4 * (int64_t)p.row;
-      if (row < 4 * (int64_t)k.cols || row > 16 * AHEAD) continue;
+      const int64_t row = LANE * (int64_t)p.row;
+      if (row < LANE * (int64_t)k.cols || row > 16 * AHEAD) continue;
       b.ahead[b.ahead_count++] = {s, (int32_t)((AHEAD + row - 1) / row * row)};
     }
   }
@@ -392,7 +399,7 @@ void release(FusedCode* c) {
   free(c);
 }
 
-FusedCode* compile(const int32_t* w) {
+FusedCode* make(const int32_t* w) {
   Kernel k;
   decode(w, k);
   // Little work is not worth it. Neither is a single walk over the lanes, unless it is over so much memory that the
@@ -405,10 +412,10 @@ FusedCode* compile(const int32_t* w) {
   bool masks = false;
   for (int i = 0; i < k.n_in; i++) masks |= !is_plain(k.in[i].dtype);
   for (int o = 0; o < k.n_out; o++) masks |= !is_plain(k.out[o].dtype);
-  if (size * walks < 2048 || (walks < 2 && (masks || 4 * size < LARGE))) return nullptr;
+  if (size * walks < 2048 || (walks < 2 && (masks || LANE * size < LARGE))) return nullptr;
   // Places in tiles are displacements of 32 bits.
   const int lanes = tiling(k, true).lanes;
-  if (4 * (int64_t)lanes * (k.n_regs + CODE_TILES) > INT32_MAX) return nullptr;
+  if (LANE * (int64_t)lanes * (k.n_regs + CODE_TILES) > INT32_MAX) return nullptr;
   FusedCode* c = (FusedCode*)calloc(1, sizeof(FusedCode));
   if (!c) return nullptr;
   void* const room = malloc(sizeof(Plan));
@@ -427,14 +434,14 @@ FusedCode* compile(const int32_t* w) {
     const int64_t at = (first.count + 63) & ~(int64_t)63;
     c->bytes = at + second.count;
     const int n = any_past ? second.n_constants : first.n_constants;
-    // One float each, or on AVX2 a whole vector.
+    // One lane each, or on AVX2 a whole vector.
     constexpr int COPIES = WIDE ? 1 : VW;
-    c->constants = malloc(4 * COPIES * (size_t)n + 4);
+    c->constants = malloc(LANE * COPIES * (size_t)n + LANE);
     void* p = mmap(nullptr, (size_t)c->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ok = c->constants && p != MAP_FAILED;
     if (ok) {
       c->memory = p;
-      for (int i = 0; i < n * COPIES; i++) ((float*)c->constants)[i] = (any_past ? second : first).constants[i / COPIES];
+      for (int i = 0; i < n * COPIES; i++) ((real*)c->constants)[i] = (any_past ? second : first).constants[i / COPIES];
       memcpy(p, first.bytes, (size_t)first.count);
       if (any_past) memcpy((char*)p + at, second.bytes, (size_t)second.count);
       ok = mprotect(p, (size_t)c->bytes, PROT_READ | PROT_EXEC) == 0;
@@ -448,6 +455,23 @@ FusedCode* compile(const int32_t* w) {
   release(c);
   return nullptr;
 }
+
+}  // namespace
+
+// The code of one instruction, or null.
+FusedCode* compile(const int32_t* w) { return make(w); }
+
+}  // namespace NABLA_ISA
+
+#if NABLA_LANES == 32
+
+// Of lanes with 64 bits: the second copy of this file.
+namespace NABLA_JOIN(codegen_wide_, NABLA_TARGET) {
+FusedCode* compile(const int32_t* w);
+}
+
+namespace NABLA_ISA {
+namespace {
 
 // Kernels that differ only in where their memory is have the same code: the layers of a network, the parameters of an
 // optimizer. Compared are all words but slots and offsets, and of the slots which are the same.
@@ -547,9 +571,9 @@ FusedCode** codegen(const int32_t* words, const ProgramInfo* info) {
   bool any = false;
   NABLA_ISA::Alike alike(info->instructions);
   for (int64_t i = 0; i < info->instructions; i++, w += w[1]) {
-    if (w[0] != OP_FUSED || w[2] != F32) continue;
+    if (w[0] != OP_FUSED) continue;
     const int64_t first = alike.find(w, i);
-    list[i] = first == i ? NABLA_ISA::compile(w) : list[first];
+    list[i] = first != i ? list[first] : w[2] == F32 ? NABLA_ISA::compile(w) : NABLA_JOIN(codegen_wide_, NABLA_TARGET)::compile(w);
     if (list[i]) list[i]->uses++, any = true;
   }
   if (any) return list;
@@ -563,9 +587,10 @@ void codegen_free(FusedCode** list, const ProgramInfo* info) {
 }
 
 }  // namespace NABLA_TARGET
+#endif  // lanes of 32 bits
 }  // namespace nabla
 
-#else
+#elif NABLA_LANES == 32
 
 namespace nabla {
 namespace NABLA_ISA {

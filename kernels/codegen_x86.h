@@ -8,7 +8,12 @@
 #include <string.h>
 
 #include "codegen.h"
+#if NABLA_LANES == 32
 #include "math.h"
+#else
+#include "math64.h"
+#endif
+#include "fused.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -36,11 +41,11 @@ enum Gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R
 constexpr Gpr STREAM_GPR[CodeArgs::STREAMS] = {RBX, RBP, R8, R10, R11, R12, R13, R14, R15};
 // RAX is the byte offset of the vector, RSI the tiles, RDX the row values, RCX the scalars, R9 the constants.
 
-constexpr bool WIDE = VW == 16;
+constexpr int VECTOR = LANE * VW;
+constexpr bool WIDE = VECTOR == 64, LONG = LANE == 8;
 constexpr int REGISTERS = WIDE ? 32 : 16;
-constexpr int VECTOR = 4 * VW;  // bytes
 
-// A register, or memory at base + index + disp; one float for all lanes with `broadcast`.
+// A register, or memory at base + index + disp; one lane's value for all with `broadcast`.
 struct Rm {
   bool memory;
   int reg;
@@ -51,51 +56,62 @@ struct Rm {
 Rm in_register(int r) { return {false, r, 0, -1, 0, false}; }
 Rm at(int base, int index, int64_t disp, bool broadcast = false) { return {true, 0, base, index, (int32_t)disp, broadcast}; }
 
-// pp: 0 none, 1 66, 2 F3. map: 1 0F, 2 0F38, 3 0F3A.
+// pp: 0 none, 1 66, 2 F3, 3 F2. map: 1 0F, 2 0F38, 3 0F3A. The bit W of AVX-512 tells the size of lanes; `w` is the one
+// that AVX2 wants, and -1 where AVX-512 has none either.
 struct Form {
   uint8_t map, pp, opcode;
+  int8_t w = 0;
 };
+constexpr uint8_t P = LONG ? 1 : 0, S = LONG ? 3 : 2;  // of packed reals, and of one
+// The opcode for lanes of 32 bits, or of 64.
+constexpr uint8_t of_lane(int32_t of_32, int32_t of_64) { return (uint8_t)(LONG ? of_64 : of_32); }
 Form form_of(NodeOp op) {
   switch (op) {
-    case N_ADD: return {1, 0, 0x58};
-    case N_SUB: return {1, 0, 0x5c};
-    case N_MUL: return {1, 0, 0x59};
-    case N_DIV: return {1, 0, 0x5e};
-    case N_MIN: return {1, 0, 0x5d};
-    case N_MAX: return {1, 0, 0x5f};
+    case N_ADD: return {1, P, 0x58};
+    case N_SUB: return {1, P, 0x5c};
+    case N_MUL: return {1, P, 0x59};
+    case N_DIV: return {1, P, 0x5e};
+    case N_MIN: return {1, P, 0x5d};
+    case N_MAX: return {1, P, 0x5f};
     case N_AND: return {1, 1, 0xdb};
     case N_OR: return {1, 1, 0xeb};
     case N_XOR: return {1, 1, 0xef};
-    case N_ADDI: return {1, 1, 0xfe};
-    case N_SUBI: return {1, 1, 0xfa};
+    case N_ADDI: return {1, 1, of_lane(0xfe, 0xd4)};
+    case N_SUBI: return {1, 1, of_lane(0xfa, 0xfb)};
     case N_MULI: return {2, 1, 0x40};
     case N_SCALEF: return {2, 1, 0x2c};
-    case N_SHRV: return {2, 1, 0x45};
-    case N_SQRT: return {1, 0, 0x51};
-    case N_ROUND: return {3, 1, 0x08};
-    case N_TO_INT: return {1, 2, 0x5b};
-    case N_TO_FLOAT: return {1, 0, 0x5b};
+    case N_MULU: return {1, 1, 0xf4};
+    case N_SHRV: return {2, 1, 0x45, LONG};
+    case N_SQRT: return {1, P, 0x51};
+    case N_ROUND: return {3, 1, of_lane(0x08, 0x09)};
+    case N_TO_INT: return {1, of_lane(2, 1), of_lane(0x5b, 0x7a)};
+    case N_TO_FLOAT: return {1, of_lane(0, 2), of_lane(0x5b, 0xe6)};
+    case N_SHORTEN: return {1, 1, 0x5a};
     default: return {0, 0, 0};
   }
 }
 bool commutes(NodeOp op) {
-  return op == N_ADD || op == N_MUL || op == N_AND || op == N_OR || op == N_XOR || op == N_ADDI || op == N_MULI;
+  return op == N_ADD || op == N_MUL || op == N_AND || op == N_OR || op == N_XOR || op == N_ADDI || op == N_MULI || op == N_MULU;
 }
-constexpr Form VMOVUPS = {1, 0, 0x10}, VMOVUPS_TO = {1, 0, 0x11}, VMOVNTPS = {1, 0, 0x2b}, VMOVAPS = {1, 0, 0x28},
-               VBROADCASTSS = {2, 1, 0x18}, VMOVSS_TO = {1, 2, 0x11}, VADDSS = {1, 2, 0x58}, VADDPS = {1, 0, 0x58},
-               VMAXPS = {1, 0, 0x5f}, VMINPS = {1, 0, 0x5d}, VPAND = {1, 1, 0xdb}, VPXOR = {1, 1, 0xef}, VCMPPS = {1, 0, 0xc2},
-               VPSHIFTD = {1, 1, 0x72}, VPERMILPS = {3, 1, 0x04}, VFMADD231PS = {2, 1, 0xb8};
+// R and I stand for lanes of reals and of integers: VMOVUR is VMOVUPS or VMOVUPD, VPCMPI is VPCMPD or VPCMPQ.
+constexpr Form VMOVUR = {1, P, 0x10}, VMOVUR_TO = {1, P, 0x11}, VMOVNTR = {1, P, 0x2b}, VMOVAR = {1, P, 0x28},
+               VBROADCASTR = {2, 1, of_lane(0x18, 0x19)}, VMOVONE_TO = {1, S, 0x11}, VADDONE = {1, S, 0x58}, VADDR = {1, P, 0x58},
+               VMAXR = {1, P, 0x5f}, VMINR = {1, P, 0x5d}, VPAND = {1, 1, 0xdb}, VPXOR = {1, 1, 0xef}, VCMPR = {1, P, 0xc2},
+               VPERMILR = {3, 1, of_lane(0x04, 0x05)}, VFMADD231R = {2, 1, 0xb8, LONG}, VCVTPS2PD = {1, 0, 0x5a, -1};
 // Of AVX-512 and of AVX2 only.
-constexpr Form VPCMPD = {3, 1, 0x1f}, VBLENDMPS = {2, 1, 0x65}, VPMOVD2M = {2, 2, 0x39}, VPMOVM2D = {2, 2, 0x38},
+constexpr Form VPCMPI = {3, 1, 0x1f}, VBLENDMR = {2, 1, 0x65}, VPMOVI2M = {2, 2, 0x39}, VPMOVM2I = {2, 2, 0x38},
                VSHUFF32X4 = {3, 1, 0x23};
-constexpr Form VPCMPEQD = {1, 1, 0x76}, VPCMPGTD = {1, 1, 0x66}, VBLENDVPS = {3, 1, 0x4a}, VPERM2F128 = {3, 1, 0x06},
-               VMASKMOVPS = {2, 1, 0x2c}, VMASKMOVPS_TO = {2, 1, 0x2e};
+constexpr Form VPCMPEQI = {(uint8_t)(LONG ? 2 : 1), 1, of_lane(0x76, 0x29)}, VPCMPGTI = {(uint8_t)(LONG ? 2 : 1), 1, of_lane(0x66, 0x37)},
+               VBLENDVR = {3, 1, of_lane(0x4a, 0x4b)}, VPERM2F128 = {3, 1, 0x06}, VMASKMOVR = {2, 1, of_lane(0x2c, 0x2d)},
+               VMASKMOVR_TO = {2, 1, of_lane(0x2e, 0x2f)};
+// By a number: to the left, to the right, to the right with the sign.
+Form shift_of(NodeOp op) { return {1, 1, of_lane(0x72, op == N_SAR ? 0x72 : 0x73)}; }
 
 struct Code {
   uint8_t* bytes = nullptr;
   int64_t count = 0, room = 0;
   bool ok = true;
-  float constants[400];
+  real constants[400];
   int n_constants = 0;
   ~Code() { free(bytes); }
 
@@ -114,17 +130,17 @@ struct Code {
   void list(std::initializer_list<int> l) {
     for (int x : l) byte(x);
   }
-  void word(int32_t x) {
+  void int32(int32_t x) {
     for (int i = 0; i < 4; i++) byte(x >> 8 * i & 255);
   }
 
-  // A whole vector, or a single float in memory with `narrow`. imm below 0: none.
+  // A whole vector, or a single lane in memory with `narrow`. imm below 0: none.
   void op(Form f, int reg, int v, Rm rm, int imm = -1, bool narrow = false) {
     if constexpr (WIDE) masked(f, reg, v, rm, 0, false, imm, narrow);
     else {
       byte(0xc4);
       byte((reg & 8 ? 0 : 0x80) | (rm.memory && rm.index >= 8 ? 0 : 0x40) | ((rm.memory ? rm.base : rm.reg) & 8 ? 0 : 0x20) | f.map);
-      byte((~v & 15) << 3 | (narrow && f.map == 1 ? 0 : 4) | f.pp);
+      byte((f.w == 1 ? 0x80 : 0) | (~v & 15) << 3 | (narrow && f.map == 1 ? 0 : 4) | f.pp);
       byte(f.opcode);
       operand(reg, rm, 1);
       if (imm >= 0) byte(imm);
@@ -136,11 +152,11 @@ struct Code {
     const int x = rm.memory ? rm.index >= 8 : rm.reg >> 4 & 1;
     byte(0x62);
     byte((reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | (reg & 16 ? 0 : 0x10) | f.map);
-    byte((~v & 15) << 3 | 4 | f.pp);
+    byte((LONG && f.w >= 0 ? 0x80 : 0) | (~v & 15) << 3 | 4 | f.pp);
     byte((zero ? 0x80 : 0) | 0x40 | (rm.memory && rm.broadcast ? 0x10 : 0) | (v & 16 ? 0 : 8) | k);
     byte(f.opcode);
     // Eight bits of displacement count whole operands.
-    operand(reg, rm, rm.broadcast || narrow ? 4 : 64);
+    operand(reg, rm, rm.broadcast || narrow ? LANE : 64);
     if (imm >= 0) byte(imm);
   }
   void operand(int reg, Rm rm, int unit) {
@@ -150,23 +166,23 @@ struct Code {
     byte((near ? 0x40 : 0x80) | (reg & 7) << 3 | (sib ? 4 : rm.base & 7));
     if (sib) byte((rm.index >= 0 ? rm.index & 7 : 4) << 3 | (rm.base & 7));
     if (near) byte(rm.disp / unit);
-    else word(rm.disp);
+    else int32(rm.disp);
   }
 
-  int constant(int32_t bits) {
+  int constant(word bits) {
     for (int i = 0; i < n_constants; i++)
-      if (__builtin_bit_cast(int32_t, constants[i]) == bits) return i;
+      if (__builtin_bit_cast(word, constants[i]) == bits) return i;
     if (n_constants == 400) {
       ok = false;
       return 0;
     }
-    constants[n_constants] = __builtin_bit_cast(float, bits);
+    constants[n_constants] = __builtin_bit_cast(real, bits);
     return n_constants++;
   }
 
   void load_gpr(int reg, int64_t offset) {  // from the arguments, at RDI
     list({0x48 | (reg >> 3) << 2, 0x8b, 0x80 | (reg & 7) << 3 | RDI});
-    word((int32_t)offset);
+    int32((int32_t)offset);
   }
   void enter(int streams) {
     for (int r : {RBX, RBP}) byte(0x50 | r);
@@ -188,12 +204,12 @@ struct Code {
   void prefetch(int base, int32_t disp) {
     if (base & 8) byte(0x41);
     list({0x0f, 0x18, 0x80 | 2 << 3 | RSP, RAX << 3 | (base & 7)});
-    word(disp);
+    int32(disp);
   }
   // A jump whose target is set later, or is `to`.
   int64_t jump(int condition, int64_t to = 0) {  // 0x8c: less, 0x8d: not less, 0x84: zero
     list({0x0f, condition});
-    word((int32_t)(to - (count + 4)));
+    int32((int32_t)(to - (count + 4)));
     return count;
   }
   void land(int64_t from) {
@@ -263,16 +279,16 @@ struct BlockEmitter {
   Rm memory_of(int i) {
     const Node& n = node(i);
     switch (n.op) {
-      case N_CONST: return at(R9, -1, (WIDE ? 4 : VECTOR) * (int64_t)out.constant(n.imm), WIDE);
-      case N_ROW: return at(RDX, -1, 4 * (int64_t)lanes * n.a, WIDE);
-      default: return at(RCX, -1, 4 * (int64_t)lanes * n.a, WIDE);
+      case N_CONST: return at(R9, -1, (WIDE ? LANE : VECTOR) * (int64_t)out.constant(n.imm), WIDE);
+      case N_ROW: return at(RDX, -1, LANE * (int64_t)lanes * n.a, WIDE);
+      default: return at(RCX, -1, LANE * (int64_t)lanes * n.a, WIDE);
     }
   }
   bool in_memory(int i) const { return spread(node(i).op) && !hoisted[i]; }
   void fetch(int i, int r) {
     Rm m = memory_of(i);
     m.broadcast = false;
-    out.op(VBROADCASTSS, r, 0, m, -1, true);
+    out.op(VBROADCASTR, r, 0, m, -1, true);
   }
   // A value in a register; one in memory gets `temporary`, to drop after use.
   int get(int i, int* temporary) {
@@ -295,7 +311,7 @@ struct BlockEmitter {
   void compare(const Node& n) {  // into k1
     int t;
     const int a = get(n.a, &t);
-    out.op(n.op == N_CMP ? VCMPPS : VPCMPD, K1, a, get_rm(n.b), n.imm);
+    out.op(n.op == N_CMP ? VCMPR : VPCMPI, K1, a, get_rm(n.b), (int)n.imm);
     if (t >= 0) drop(t);
   }
   // The same into a vector.
@@ -308,22 +324,22 @@ struct BlockEmitter {
     if (t >= 0) drop(t);
     release(i);
     const int r = grab();
-    if (n.op == N_CMP) out.op(VCMPPS, r, a, b, n.imm);
+    if (n.op == N_CMP) out.op(VCMPR, r, a, b, (int)n.imm);
     else {
       // a = b, a > b and b > a are there; the others are what these are not.
-      out.op(equal ? VPCMPEQD : VPCMPGTD, r, a, b);
+      out.op(equal ? VPCMPEQI : VPCMPGTI, r, a, b);
       if (n.imm == CMP_NE || n.imm == CMP_LE || n.imm == CMP_NLT) out.op(VPXOR, r, r, at(R9, -1, VECTOR * (int64_t)out.constant(-1)));
     }
     reg[i] = (int8_t)r;
   }
   // dst = mask ? yes : no
-  void blend(int dst, int no, Rm yes, int mask) { out.op(VBLENDVPS, dst, no, yes, mask << 4); }
+  void blend(int dst, int no, Rm yes, int mask) { out.op(VBLENDVR, dst, no, yes, mask << 4); }
 
   // a b + c into a register: the form that overwrites an operand which is not needed again, and has in memory what is there.
   void fma(int i) {
     const Node& n = node(i);
     const int sign = n.imm == 0 ? 0x08 : n.imm == 1 ? 0x0c : n.imm == 2 ? 0x0a : 0x0e;
-    const auto form = [&](int order) { return Form{2, 1, (uint8_t)(order | sign)}; };
+    const auto form = [&](int order) { return Form{2, 1, (uint8_t)(order | sign), LONG}; };
     constexpr int A_B_PLUS_C = 0xa0, A_C_PLUS_B = 0x90, B_C_PLUS_A = 0xb0;  // of the operands in their order
     int a = n.a, b = n.b, spare_a, spare_c = -1;
     if (in_memory(a)) a = n.b, b = n.a;
@@ -346,7 +362,7 @@ struct BlockEmitter {
       out.op(form(A_C_PLUS_B), dst, rc, memory_of(b));
     } else {
       dst = grab();
-      out.op(VMOVAPS, dst, 0, in_register(far_c ? ra : rc));
+      out.op(VMOVAR, dst, 0, in_register(far_c ? ra : rc));
       if (far_c) out.op(form(A_B_PLUS_C), dst, reg[b], memory_of(n.c));
       else out.op(form(B_C_PLUS_A), dst, ra, get_rm(b));
     }
@@ -362,14 +378,14 @@ struct BlockEmitter {
 
   // What the last lanes of a row hold, and nothing in the others: of memory, into r.
   void load(int r, Rm from, bool part) {
-    if (!part) out.op(VMOVUPS, r, 0, from);
-    else if (WIDE) out.masked(VMOVUPS, r, 0, from, K7, true);
-    else out.op(VMASKMOVPS, r, tail, from);
+    if (!part) out.op(VMOVUR, r, 0, from);
+    else if (WIDE) out.masked(VMOVUR, r, 0, from, K7, true);
+    else out.op(VMASKMOVR, r, tail, from);
   }
-  void store(int x, Rm to, bool part, Form whole = VMOVUPS_TO) {
+  void store(int x, Rm to, bool part, Form whole = VMOVUR_TO) {
     if (!part) out.op(whole, x, 0, to);
-    else if (WIDE) out.masked(VMOVUPS_TO, x, 0, to, K7);
-    else out.op(VMASKMOVPS_TO, x, tail, to);
+    else if (WIDE) out.masked(VMOVUR_TO, x, 0, to, K7);
+    else out.op(VMASKMOVR_TO, x, tail, to);
   }
   // A vector's lanes into an accumulator.
   void accumulate(int i, int acc, bool part) {
@@ -386,15 +402,15 @@ struct BlockEmitter {
     if (part && !WIDE) {
       // Products of what is not there may be NaN, so both factors are cleared.
       out.op(VPAND, t = grab(), tail, get_rm(n.a));
-      if (n.op == N_DOT) out.op(VPAND, u = grab(), tail, get_rm(n.b)), out.op(VFMADD231PS, acc, t, in_register(u)), drop(u);
-      else out.op(VADDPS, acc, acc, in_register(t));
+      if (n.op == N_DOT) out.op(VPAND, u = grab(), tail, get_rm(n.b)), out.op(VFMADD231R, acc, t, in_register(u)), drop(u);
+      else out.op(VADDR, acc, acc, in_register(t));
       return drop(t);
     }
     const auto add = [&](Form f, int v, Rm rm) { part ? out.masked(f, acc, v, rm, K7) : out.op(f, acc, v, rm); };
-    if (n.op == N_SUM) return add(VADDPS, acc, get_rm(n.a));
+    if (n.op == N_SUM) return add(VADDR, acc, get_rm(n.a));
     const bool swap = in_memory(n.a);
     const int x = get(swap ? n.b : n.a, &t);
-    add(VFMADD231PS, x, get_rm(swap ? n.a : n.b));
+    add(VFMADD231R, x, get_rm(swap ? n.a : n.b));
     if (t >= 0) drop(t);
   }
 
@@ -404,7 +420,7 @@ struct BlockEmitter {
     int t, s;
     const int64_t here = VECTOR * (int64_t)u;
     const bool part = masking == TAIL;
-    const auto tile = [&](int number) { return at(RSI, RAX, 4 * (int64_t)lanes * number + here); };
+    const auto tile = [&](int number) { return at(RSI, RAX, LANE * (int64_t)lanes * number + here); };
     const auto stream = [&](int number) { return at(STREAM_GPR[number], RAX, here); };
     switch (n.op) {
       case N_CONST: case N_ROW: case N_SCALAR: return;
@@ -419,14 +435,14 @@ struct BlockEmitter {
       case N_STREAM:
       case N_STORE_TILE: {
         const int x = get(n.a, &t);
-        store(x, n.op == N_STORE_TILE ? tile(n.imm) : stream(n.imm), part, n.op == N_STREAM && past ? VMOVNTPS : VMOVUPS_TO);
+        store(x, n.op == N_STORE_TILE ? tile(n.imm) : stream(n.imm), part, n.op == N_STREAM && past ? VMOVNTR : VMOVUR_TO);
         if (t >= 0) drop(t);
         return release(i);
       }
       case N_ADD_TO: {
         const int x = get(n.a, &t), r = grab();
         load(r, stream(n.imm), part);
-        out.op(VADDPS, r, x, in_register(r));
+        out.op(VADDR, r, x, in_register(r));
         store(r, stream(n.imm), part);
         drop(r);
         if (t >= 0) drop(t);
@@ -434,7 +450,7 @@ struct BlockEmitter {
       }
       case N_STORE_ROW: {
         const int x = get(n.a, &t);
-        out.op(VMOVSS_TO, x, 0, at(RDX, -1, 4 * (int64_t)lanes * n.imm), -1, true);
+        out.op(VMOVONE_TO, x, 0, at(RDX, -1, LANE * (int64_t)lanes * n.imm), -1, true);
         if (t >= 0) drop(t);
         return release(i);
       }
@@ -448,7 +464,7 @@ struct BlockEmitter {
         compare(n);
         release(i);
         const int r = grab();
-        out.op(VPMOVM2D, r, 0, in_register(K1));
+        out.op(VPMOVM2I, r, 0, in_register(K1));
         reg[i] = (int8_t)r;
         return;
       }
@@ -458,7 +474,7 @@ struct BlockEmitter {
         else if (compares(n.a)) compare(node(n.a));
         else {
           m = get(n.a, &t);
-          out.op(VPMOVD2M, K1, 0, in_register(m));
+          out.op(VPMOVI2M, K1, 0, in_register(m));
           if (t >= 0) drop(t);
         }
         const int no = get(n.c, &t);
@@ -467,7 +483,7 @@ struct BlockEmitter {
         if (spare >= 0) drop(spare);
         release(i);
         const int r = grab();
-        if (WIDE) out.masked(VBLENDMPS, r, no, yes, K1);
+        if (WIDE) out.masked(VBLENDMR, r, no, yes, K1);
         else blend(r, no, yes, m);
         reg[i] = (int8_t)r;
         return;
@@ -478,15 +494,16 @@ struct BlockEmitter {
         if (t >= 0) drop(t);
         release(i);
         const int r = grab();
-        out.op(VPSHIFTD, n.op == N_SHL ? 6 : n.op == N_SHR ? 2 : 4, r, in_register(x), n.imm);
+        out.op(shift_of(n.op), n.op == N_SHL ? 6 : n.op == N_SHR ? 2 : 4, r, in_register(x), (int)n.imm);
         reg[i] = (int8_t)r;
         return;
       }
-      case N_SQRT: case N_ROUND: case N_TO_INT: case N_TO_FLOAT: {
+      case N_SQRT: case N_ROUND: case N_TO_INT: case N_TO_FLOAT: case N_SHORTEN: {
         const Rm x = get_rm(n.a);
         release(i);
         const int r = grab();
-        out.op(form_of(n.op), r, 0, x, n.op == N_ROUND ? n.imm : -1);
+        out.op(form_of(n.op), r, 0, x, n.op == N_ROUND ? (int)n.imm : -1);
+        if (n.op == N_SHORTEN) out.op(VCVTPS2PD, r, 0, in_register(r));
         reg[i] = (int8_t)r;
         return;
       }
@@ -504,27 +521,27 @@ struct BlockEmitter {
   }
   // acc = v_max(acc, x) or v_min, in the lanes of mask k: a NaN in either is kept.
   void extreme(NodeOp op, int acc, Rm x, int k) {
-    const Form f = op == N_GREATEST ? VMAXPS : VMINPS;
+    const Form f = op == N_GREATEST ? VMAXR : VMINR;
     if constexpr (WIDE) {
-      out.masked(VCMPPS, K1, acc, in_register(acc), k, false, CMP_ORD);
+      out.masked(VCMPR, K1, acc, in_register(acc), k, false, CMP_ORD);
       out.masked(f, acc, acc, x, K1);
     } else {
       const int t = grab(), m = grab();
       out.op(f, t, acc, x);
-      out.op(VCMPPS, m, acc, in_register(acc), CMP_ORD);
+      out.op(VCMPR, m, acc, in_register(acc), CMP_ORD);
       blend(acc, acc, in_register(t), m);
       drop(t), drop(m);
     }
   }
-  static int32_t neutral(NodeOp op) { return op == N_GREATEST ? (int32_t)0xff800000 : 0x7f800000; }
-  void fetch_constant(int32_t bits, int r) {
-    out.op(VBROADCASTSS, r, 0, at(R9, -1, (WIDE ? 4 : VECTOR) * (int64_t)out.constant(bits)), -1, true);
+  static word neutral(NodeOp op) { return __builtin_bit_cast(word, op == N_GREATEST ? -INF : INF); }
+  void fetch_constant(word bits, int r) {
+    out.op(VBROADCASTR, r, 0, at(R9, -1, (WIDE ? LANE : VECTOR) * (int64_t)out.constant(bits)), -1, true);
   }
 
   // The vectors from u on, their instructions in turn.
   void body(int u, Masking masking, int vectors = 1) {
     const uint32_t before = taken;
-    if (!WIDE && masking == TAIL) out.op(VMOVUPS, tail = grab(), 0, at(RDI, -1, offsetof(CodeArgs, lanes)));
+    if (!WIDE && masking == TAIL) out.op(VMOVUR, tail = grab(), 0, at(RDI, -1, offsetof(CodeArgs, lanes)));
     if (masking == WHOLE)
       for (int v = u; v < u + vectors; v++)
         for (int i = 0; i < b.ahead_count; i++) out.prefetch(STREAM_GPR[b.ahead[i].stream], b.ahead[i].bytes + VECTOR * v);
@@ -557,7 +574,7 @@ struct BlockEmitter {
       const bool sums = op == N_SUM || op == N_DOT;
       const int a = accumulator(i, 0);
       const auto join = [&](int x, int y) {
-        if (sums) out.op(VADDPS, x, x, in_register(y));
+        if (sums) out.op(VADDR, x, x, in_register(y));
         else extreme(op, x, in_register(y), 0);
       };
       join(a, accumulator(i, 1));
@@ -567,12 +584,12 @@ struct BlockEmitter {
       if (WIDE) out.op(VSHUFF32X4, other, a, in_register(a), 0x4e), join(a, other);
       if (WIDE) out.op(VSHUFF32X4, other, a, in_register(a), 0xb1), join(a, other);
       else out.op(VPERM2F128, other, a, in_register(a), 1), join(a, other);
-      out.op(VPERMILPS, other, 0, in_register(a), 0x4e), join(a, other);
-      out.op(VPERMILPS, other, 0, in_register(a), 0xb1), join(a, other);
+      if (!LONG) out.op(VPERMILR, other, 0, in_register(a), 0x4e), join(a, other);
+      out.op(VPERMILR, other, 0, in_register(a), LONG ? 0x55 : 0xb1), join(a, other);
       const int s = b.reduction[i].stream;
-      const Rm to = s < 0 ? at(RDX, -1, 4 * (int64_t)lanes * b.reduction[i].tile) : at(STREAM_GPR[s], -1, 0);
-      if (s >= 0) out.op(VADDSS, a, a, to, -1, true);
-      out.op(VMOVSS_TO, a, 0, to, -1, true);
+      const Rm to = s < 0 ? at(RDX, -1, LANE * (int64_t)lanes * b.reduction[i].tile) : at(STREAM_GPR[s], -1, 0);
+      if (s >= 0) out.op(VADDONE, a, a, to, -1, true);
+      out.op(VMOVONE_TO, a, 0, to, -1, true);
     }
   }
 
@@ -591,7 +608,7 @@ struct BlockEmitter {
       const int64_t top = out.count;
       for (int u = 0; u < vectors; u += together) body(u, WHOLE, together);
       out.list({0x48, 0x05});  // add rax, bytes
-      out.word(VECTOR * vectors);
+      out.int32(VECTOR * vectors);
       out.list({0x48, 0x3b, 0x47, (int)limit});
       out.jump(0x8c, top);
       out.land(skip);

@@ -7,7 +7,7 @@ namespace nabla {
 namespace NABLA_ISA {
 
 constexpr int MAX_IO = 40;
-constexpr int64_t CODE_LANES = 8192;       // of a tile, for machine code
+constexpr int64_t CODE_LANES = 262144 / NABLA_LANES;  // of a tile, for machine code
 constexpr int CODE_TILES = 12;             // that machine code has beside those of the registers
 constexpr int64_t TILE_BYTES = 24 * 1024;  // of all registers, to stay within the L1 cache
 constexpr int LANE = NABLA_LANES / 8;      // bytes of a lane

@@ -2,7 +2,11 @@
 // evaluates a polynomial that was fitted at Chebyshev's points with 50 digits; special values are PyTorch's. Error bounds
 // are held by tests/math64_test.cpp.
 #pragma once
+#ifdef NABLA_TRACE
+#include "trace.h"
+#else
 #include "simd.h"
+#endif
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -48,10 +52,7 @@ NABLA_INLINE vf to_short(vf x, int dropped, double least, double step, double mo
   const vf normal = select(from_bits(r) > most, splat(INF), from_bits(r));
   return select(x != x, x, copysign_bits(select(m < least, (m + step) - step, normal), x));
 }
-NABLA_INLINE vf v_float(vf x) {
-  typedef float short_vf __attribute__((vector_size(NABLA_BYTES / 2)));
-  return __builtin_convertvector(__builtin_convertvector(x, short_vf), vf);
-}
+NABLA_INLINE vf v_float(vf x) { return shorten(x); }
 NABLA_INLINE vf v_half(vf x) { return to_short(x, 42, 0x1p-14, 0x1p28, 65504.0); }
 NABLA_INLINE vf v_bhalf(vf x) { return to_short(x, 45, 0x1p-126, 0x1p-81, 0x1.fep127); }
 
@@ -59,8 +60,8 @@ NABLA_INLINE vf v_bhalf(vf x) { return to_short(x, 45, 0x1p-126, 0x1p-81, 0x1.fe
 
 // p * 2^n for integral n in [-2100, 2100], rounding once where the result is denormal.
 NABLA_INLINE vf scale2(vf p, vf n) {
-#if defined(__AVX512F__)
-  return (vf)_mm512_maskz_scalef_pd(ALL_LANES, (__m512d)p, (__m512d)n);
+#ifdef NABLA_HAS_SCALEF
+  return scalef_hw(p, n);
 #else
   // The first factor is 2^1023, 1 or 2^-969 (after which p is not denormal yet), and the second what is left.
   const vf first = select(n > 1022.0, splat(1022.0), select(n < -1021.0, splat(-969.0), splat(0.0))), rest = n - first;
@@ -68,7 +69,8 @@ NABLA_INLINE vf scale2(vf p, vf n) {
   return p * from_bits((whole(first) + 1023) << 52) * from_bits((whole(second) + 1023) << 52);
 #endif
 }
-NABLA_INLINE vf limit(vf x, double lo, double hi) { return select(x < lo, splat(lo), select(x > hi, splat(hi), x)); }
+// x limited to [lo, hi], NaN kept.
+NABLA_INLINE vf limit(vf x, double lo, double hi) { return max_hw(splat(lo), min_hw(splat(hi), x)); }
 // e^r - 1 over r, |r| <= ln2/2, as 1 + r * this.
 NABLA_INLINE vf exp_tail(vf r) {
   return poly(r, 0.5, 0.16666666666666669, 0.041666666666624164, 0.008333333333330065, 0.0013888888917196719,
@@ -182,6 +184,9 @@ NABLA_INLINE vf v_atanh(vf x) {
   const vf a = abs_bits(x);
   return copysign_bits(select(a < 0x1p-28, a, 0.5 * v_log1p((a + a) / (1.0 - a))), x);
 }
+
+// Machine code leaves these to the interpreter, which takes single lanes apart.
+#ifndef NABLA_TRACE
 
 // ---- circular functions ----
 
@@ -374,6 +379,8 @@ NABLA_INLINE vf v_pow(vf a, vf b) {
   return select((b == 0.0) | (a == 1.0), splat(1.0), r);
 }
 
+#endif
+
 // ---- error function ----
 
 NABLA_INLINE vf erf_small(vf x) {  // |x| <= 1
@@ -425,6 +432,7 @@ NABLA_INLINE vf v_erfinv(vf x) {
   return select(a == 1.0, x * INF, select(a < 0x1p-30, x * 0.88622692545275801, copysign_bits(y, x)));
 }
 
+#ifndef NABLA_TRACE
 // ---- remainders: exact, lane by lane ----
 
 inline double fmod_of(double a, double b) {
@@ -504,6 +512,7 @@ NABLA_INLINE vi vi_pow(vi va, vi vb) {
   }
   return r;
 }
+#endif
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

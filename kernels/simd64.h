@@ -21,6 +21,17 @@ NABLA_INLINE vf fma(vf a, vf b, vf c) {
 #endif
 }
 
+#if defined(__AVX512F__)
+// x * 2^n, n integral.
+#define NABLA_HAS_SCALEF 1
+NABLA_INLINE vf scalef_hw(vf x, vf n) { return (vf)_mm512_maskz_scalef_pd(ALL_LANES, (__m512d)x, (__m512d)n); }
+#endif
+// Rounded to float32.
+NABLA_INLINE vf shorten(vf x) {
+  typedef float short_vf __attribute__((vector_size(NABLA_BYTES / 2)));
+  return __builtin_convertvector(__builtin_convertvector(x, short_vf), vf);
+}
+
 // Truncation toward zero, for lanes that fit.
 NABLA_INLINE vi to_int(vf x) {
 #if defined(__AVX512DQ__)

@@ -21,6 +21,7 @@ const once = {
  * the instructions of float64, int64 and the other dtypes that the core does not serve.
  */
 export const wide = [
+  'codegen.cpp',
   'conv.cpp',
   'copy.cpp',
   'fft.cpp',
@@ -83,6 +84,8 @@ export const readSources = (folder, pattern) =>
 
 /** Makes machine code of programs when they are loaded: in the addon -O1 is as fast there, and compiles in half the time. */
 const lighter = { 'codegen.cpp': ['-O1'] }
+/** Lanes of 64 bits compute what is written and nothing fused beside it, so that machine code gives the same bits. */
+const asWritten = { 'fused_lanes.cpp': ['-ffp-contract=off'] }
 
 export const cxxFlags = [
   '-std=c++20',
@@ -197,7 +200,8 @@ export function steps(kind, isaFlags, part) {
             ],
           })
         add(isa, 32, [`-DNABLA_WIDE=${isa}_wide`])
-        if (wide.includes(file)) add(`${isa}_wide`, 64, [`-DNABLA_CORE=${isa}`])
+        if (wide.includes(file))
+          add(`${isa}_wide`, 64, [`-DNABLA_CORE=${isa}`, ...(asWritten[file] ?? [])])
       }
     } else if (once[file].includes(kind))
       list.push({ source, name: stem, flags: [...have, ...partFlags] })

@@ -1,6 +1,6 @@
 // Compiles and runs the C++ tests, kernels/tests/*.cpp, each a main() that exits non-zero on failure.
 // The first line of a test says what it is made of:
-//   // test: isa [sources=gemm.cpp,...] [args=...]    once for each instruction set, with NABLA_ISA
+//   // test: isa [sources=gemm.cpp,...] [args=...]    once for each instruction set, with NABLA_ISA [and flags=-f,...]
 //   // test: core [sources=...] [args=...] [threads]  once, with the core linked for all of them, or
 //                                                     with the named sources only
 // Each also runs under the address and undefined-behaviour sanitizers, those marked `threads` under
@@ -34,6 +34,7 @@ export function directive(file, text) {
     args,
     slowArgs: option('args-slow') ?? args,
     sources: option('sources'),
+    flags: option('flags') ?? [],
     threads: /\sthreads\b/.test(rest),
   }
 }
@@ -80,7 +81,8 @@ function stepsOf(test, variant) {
   )
   const have = variant.isas.map((isa) => `-DNABLA_HAVE_${isa.toUpperCase()}=1`)
   const [isa] = variant.isas
-  const own = test.scope === 'isa' ? [`-DNABLA_ISA=${isa}`, ...isas[isa].flags] : have
+  const own =
+    test.scope === 'isa' ? [`-DNABLA_ISA=${isa}`, ...isas[isa].flags, ...test.flags] : have
   return [{ source: `${folder}/${test.file}`, name: test.file.slice(0, -4), flags: own }, ...parts]
 }
 

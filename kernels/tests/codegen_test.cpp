@@ -7,8 +7,16 @@
 
 #include "maker.h"
 
-// The first word of a slot that differs, or -1.
-static int64_t difference(const Memory& a, const Memory& b, bool summed) {
+// The first word of a slot that differs, or -1. `wide`: sums are of doubles.
+static int64_t difference(const Memory& a, const Memory& b, bool summed, bool wide) {
+  if (summed && wide) {
+    for (size_t i = 0; i < a.bytes / 8; i++) {
+      const double x = ((double*)a.p)[i], y = ((double*)b.p)[i];
+      if (!memcmp(&x, &y, 8) || (x != x && y != y) || !std::isfinite(x * y)) continue;
+      if (!(std::fabs(x - y) <= 1e-12 * (std::fabs(x) + std::fabs(y)) + 1e-10)) return (int64_t)(2 * i);
+    }
+    return -1;
+  }
   for (size_t i = 0; i < a.bytes / 4; i++) {
     const float x = a.f()[i], y = b.f()[i];
     if (a.i()[i] == b.i()[i] || (x != x && y != y)) continue;
@@ -49,11 +57,11 @@ int main(int argc, char** argv) {
   }
   Pool* pool = pool_create(2);
   const auto start = std::chrono::steady_clock::now();
-  int kernels = 0, with_code = 0, bad = 0;
+  int kernels[2] = {}, with_code[2] = {}, bad = 0;
   for (; bad < 10; seed++) {
     const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     // A busy machine gets longer for the least number that says something.
-    if (spent > seconds && (kernels >= 100 || spent > 20 * seconds)) break;
+    if (spent > seconds && (std::min(kernels[0], kernels[1]) >= 100 || spent > 20 * seconds)) break;
     const Core* const compiled = able[seed % able.size()];
     const Core* const interpreted = compiled - 1;
     Random r(seed);
@@ -63,8 +71,13 @@ int main(int argc, char** argv) {
     maker.fused();
     maker.bind();
     const Words words = maker.program.words();
-    for (Memory& m : maker.program.slots)
-      for (size_t i = 0; i < m.bytes / 4; i++) m.f()[i] = maker.special && !maker.summed && maker.longest == 128 ? r.special() : (float)r.in(-9, 9) / 4;
+    const auto value = [&] { return maker.special && !maker.summed && maker.longest == 128 ? r.special() : (float)r.in(-9, 9) / 4; };
+    for (Memory& m : maker.program.slots) {
+      if (maker.wide)
+        for (size_t i = 0; i < m.bytes / 8; i++) ((double*)m.p)[i] = (double)value() * (r.one_in(3) ? 1.0 / 3 : 1);
+      else
+        for (size_t i = 0; i < m.bytes / 4; i++) m.f()[i] = value();
+    }
     std::vector<Memory> want = maker.program.slots, got = maker.program.slots;
     const Outcome o = execute(*interpreted, words, want, nullptr);
     if (o.info.error) {
@@ -72,21 +85,24 @@ int main(int argc, char** argv) {
       continue;
     }
     const Outcome c = execute(*compiled, words, got, seed % 3 ? pool : nullptr);
-    kernels++, with_code += c.info.code != nullptr;
+    kernels[maker.wide]++, with_code[maker.wide] += c.info.code != nullptr;
     for (size_t s = 0; s < got.size() && c.info.code; s++) {
-      const int64_t at = difference(want[s], got[s], maker.summed || maker.longest > 128);
+      const int64_t at = difference(want[s], got[s], maker.summed || maker.longest > 128, maker.wide);
       if (at < 0) continue;
-      printf("FAIL %s, seed %u: slot %d, word %d: %g (%08x) by the interpreter, %g (%08x) by the code\n", compiled->name, seed, (int)s, (int)at,
+      printf("FAIL %s, seed %u, lanes of %d bits: slot %d, word %d: %g (%08x) by the interpreter, %g (%08x) by the code\n", compiled->name, seed,
+             maker.wide ? 64 : 32, (int)s, (int)at,
              want[s].f()[at], want[s].i()[at], got[s].f()[at], got[s].i()[at]);
       bad++;
       break;
     }
     if (once) break;
   }
-  printf("%d kernels, %d of them compiled\n", kernels, with_code);
+  for (int wide = 0; wide < 2; wide++) {
+    printf("%d kernels of %d bits, %d of them compiled\n", kernels[wide], 32 << wide, with_code[wide]);
+    if (!once && (kernels[wide] < 100 || with_code[wide] < kernels[wide] / 4)) printf("FAIL: too few\n"), bad++;
+  }
   for (const Core* core : able)
     if (!refuses_far_tiles(*core)) printf("FAIL %s: far tiles\n", core->name), bad++;
-  if (!once && (kernels < 100 || with_code < kernels / 4)) printf("FAIL: too few\n"), bad++;
   pool_destroy(pool);
   return bad != 0;
 }

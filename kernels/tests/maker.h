@@ -16,7 +16,7 @@ struct Maker {
 
   std::vector<size_t> wanted;  // bytes, of the slots
   int32_t extent() { return r.one_in(15) ? 0 : r.one_in(12) ? r.in(17, 70) : r.in(1, 6); }
-  int32_t dtype() { return r.below(usual ? 3 : DTYPES); }
+  int32_t dtype() { return r.below(usual && !wide ? 3 : DTYPES); }
   int32_t number() {  // a dtype that is computed with
     const int32_t d = dtype();
     return d == F16 || d == BF16 ? F64 : d;
@@ -237,10 +237,12 @@ struct Maker {
   int32_t longest = 128;  // row, in units of 16
   bool special = true;  // the inputs hold NaNs and infinities
   bool summed = false;  // an output of the last fused kernel combines
+  bool wide = false;    // the last fused kernel has lanes of 64 bits
   // A fused kernel of random operations. Registers of the three kinds of lane are kept apart, as a backend does.
   void fused() {
     // Lanes of 64 bits have the same operations, but for random bits.
-    const int32_t lanes = usual || r.one_in(2) ? F32 : F64;
+    const int32_t lanes = r.one_in(2) ? F32 : F64;
+    wide = lanes == F64;
     const int32_t outer = r.in(0, usual ? 1 : 3), rows = usual ? r.in(1, 90) : extent(),
                   cols = usual ? (r.one_in(3) ? 16 * r.in(1, longest) : r.in(1, 400)) : r.one_in(4) ? r.in(100, 700) : extent();
     Words extents, space;
@@ -256,7 +258,7 @@ struct Maker {
     Words in, ins, out;
     const int32_t inputs = r.in(1, 4);
     for (int i = 0; i < inputs; i++) {
-      const int32_t d = usual && !r.one_in(4) ? (int32_t)F32 : dtype(), cls = r.one_in(4) ? r.in(ROW, SCALAR) : FULL;
+      const int32_t d = usual && !r.one_in(4) ? lanes : dtype(), cls = r.one_in(4) ? r.in(ROW, SCALAR) : FULL;
       const bool iota = r.one_in(usual ? 10 : 6);
       Words e = space, strides;
       if (cls >= ROW) e.back() = 1;
@@ -352,10 +354,10 @@ struct Maker {
     for (int i = 0; i < outputs; i++) {
       const int32_t reg = usual && !r.one_in(6) && count ? (int32_t)regs.size() - 1 - r.below(std::min(3, (int32_t)regs.size() - inputs ? (int32_t)regs.size() - inputs : 1)) : r.below((int32_t)regs.size());
       const Reg& g = regs[(size_t)reg];
-      static const int32_t floats[] = {F32, F64, F16, BF16}, ints[] = {I32, I64, I8, U8};
+      const int32_t floats[] = {lanes, wide ? F32 : F64, F16, BF16}, ints[] = {wide ? I64 : I32, wide ? I32 : I64, I8, U8};
       const int32_t d = g.kind == MASK ? BOOL : g.kind == FLOAT ? floats[usual && (special || longest > 128 || !r.one_in(6)) ? 0 : r.below(4)] : ints[usual && (longest > 128 || !r.one_in(6)) ? 0 : r.below(4)];
       // The order of sums, and the sign of a NaN, differ between machine code and the interpreter, and are told for floats alone.
-      const bool plain = d == F32 || d == I32;
+      const bool plain = d == lanes || d == ints[0];
       const bool combine = d != BOOL && g.cls != SCALAR && (!usual || plain) && r.one_in(3);
       Words e = space, strides;
       if (g.cls >= ROW) e.back() = 1;

@@ -1,4 +1,4 @@
-// test: isa args-slow=30
+// test: isa args-slow=30 flags=-ffp-contract=off
 // Compares math64.h with libm in long double: numbers spread over all exponents, over the ranges where things happen, and
 // the special values. Prints the largest error of each function in units in the last place and fails beyond the bound
 // stated in its row. Half types: every one of them, and numbers between them. The argument divides how many numbers are tried.
