@@ -56,6 +56,16 @@ export interface Table {
 
 /** A matrix in float64, row by row, as a copy. @throws ShapeError unless there are rows, of one length above 0 */
 export function tableOf(op: string, matrix: Matrix): Table {
+  if (
+    matrix instanceof Tensor &&
+    matrix.rank === 2 &&
+    matrix.shape[1]! > 0 &&
+    matrix.shape[0]! > 0
+  ) {
+    const flat = asNumbers(matrix.toTypedArray())
+    const data = flat instanceof Float64Array ? flat : Float64Array.from(flat)
+    return { data, rows: matrix.shape[0]!, columns: matrix.shape[1]! }
+  }
   const list = rowsOf(op, matrix)
   const columns = list[0]!.length
   const data = new Float64Array(list.length * columns)

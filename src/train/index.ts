@@ -27,7 +27,7 @@ export {
   meanSquaredError,
   r2,
   topKAccuracy,
-} from './measures.js'
+} from '../data/measures.js'
 export * from './metrics.js'
 export type { ClassWeight } from './prepare.js'
 export { ProgressBars } from './progress.js'

@@ -10,7 +10,7 @@ import {
   r2,
   refuseNaN,
   topKAccuracy,
-} from './measures.js'
+} from '../data/measures.js'
 
 /** Whether small or large values of a measure are good. */
 export type Direction = 'min' | 'max'

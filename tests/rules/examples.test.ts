@@ -1,6 +1,7 @@
 /** The examples of docstrings run, and give the numbers that stand after `//`. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as classic from 'nabla/classic'
 import * as data from 'nabla/data'
 import * as io from 'nabla/io'
 import * as models from 'nabla/models'
@@ -26,6 +27,7 @@ const scope: Record<string, unknown> = {
   ...io,
   ...plot,
   ...data,
+  ...classic,
   ...vision,
   ...text,
   ...models,
@@ -33,6 +35,7 @@ const scope: Record<string, unknown> = {
   ...optim,
   ...nn,
   ...nabla,
+  classic,
   data,
   fft,
   linalg,
