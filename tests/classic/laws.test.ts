@@ -303,7 +303,7 @@ test('softmax by SGD comes near L-BFGS', () => {
     solver: 'sgd',
     lr: 0.2,
     batchSize: 24,
-    maxIter: 4000,
+    maxIter: 20000,
     tol: 0,
   }).fit(x, labels)
   near(sgd.predictProba(x), exact.predictProba(x).toArray(), 1e-3, 'proba')
