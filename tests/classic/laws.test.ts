@@ -371,7 +371,10 @@ test('clusters do not move when all rows do', () => {
 
 test('k-means skips only what changes nothing: as the naive iterations', () => {
   let s = 7
-  const random = () => (s = (s * 16807) % 2147483647) / 2147483647
+  const random = () => {
+    s = (s * 16807) % 2147483647
+    return s / 2147483647
+  }
   const rows = Array.from({ length: 400 }, () => Array.from({ length: 5 }, random))
   let centers = rows.slice(0, 7)
   let labels: number[] = []
