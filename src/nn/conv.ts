@@ -34,6 +34,30 @@ export interface ConvTransposeLayerOptions<B extends boolean = boolean>
   extends ConvTransposeOptions,
     BiasOption<B> {}
 
+/** By place as in PyTorch, with options from any place on. */
+type ConvArguments<B extends boolean> = [
+  inChannels: number,
+  outChannels: number,
+  kernelSize: Extents | (ConvLayerOptions<B> & { kernelSize: Extents }),
+  stride?: Extents | ConvLayerOptions<B>,
+  padding?: ConvOptions['padding'] | ConvLayerOptions<B>,
+  dilation?: Extents | ConvLayerOptions<B>,
+  groups?: number,
+  bias?: B,
+  paddingMode?: PaddingMode,
+]
+type ConvTransposeArguments<B extends boolean> = [
+  inChannels: number,
+  outChannels: number,
+  kernelSize: Extents | (ConvTransposeLayerOptions<B> & { kernelSize: Extents }),
+  stride?: Extents | ConvTransposeLayerOptions<B>,
+  padding?: Extents | ConvTransposeLayerOptions<B>,
+  outputPadding?: Extents | ConvTransposeLayerOptions<B>,
+  groups?: number,
+  bias?: B,
+  dilation?: Extents,
+]
+
 /** What all six are made with; see the arguments of Conv2d. */
 interface Sizes {
   inChannels: number
@@ -171,52 +195,19 @@ abstract class ConvNd<B extends boolean> extends Convolution<B> {
  * @throws ValueError when the groups do not divide the channels
  */
 export class Conv1d<B extends boolean = true> extends ConvNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvLayerOptions<B>,
-    padding?: ConvOptions['padding'] | ConvLayerOptions<B>,
-    dilation?: Extents | ConvLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    paddingMode?: PaddingMode,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ConvArguments<B>) {
     super(1, args)
   }
 }
 /** Cross-correlation over two axes; see Conv1d. Shapes: x (N, in, H, W), weight (out, in/groups, KH, KW), bias (out). */
 export class Conv2d<B extends boolean = true> extends ConvNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvLayerOptions<B>,
-    padding?: ConvOptions['padding'] | ConvLayerOptions<B>,
-    dilation?: Extents | ConvLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    paddingMode?: PaddingMode,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ConvArguments<B>) {
     super(2, args)
   }
 }
 /** Cross-correlation over three axes; see Conv1d. Shapes: x (N, in, D, H, W), weight (out, in/groups, KD, KH, KW). */
 export class Conv3d<B extends boolean = true> extends ConvNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvLayerOptions<B>,
-    padding?: ConvOptions['padding'] | ConvLayerOptions<B>,
-    dilation?: Extents | ConvLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    paddingMode?: PaddingMode,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ConvArguments<B>) {
     super(3, args)
   }
 }
@@ -274,52 +265,19 @@ abstract class ConvTransposeNd<B extends boolean> extends Convolution<B> {
  * Shapes: x (N, in, L) or (in, L), weight (in, out/groups, K), bias (out).
  */
 export class ConvTranspose1d<B extends boolean = true> extends ConvTransposeNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvTransposeLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvTransposeLayerOptions<B>,
-    padding?: Extents | ConvTransposeLayerOptions<B>,
-    outputPadding?: Extents | ConvTransposeLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    dilation?: Extents,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ConvTransposeArguments<B>) {
     super(1, args)
   }
 }
 /** The transpose of a convolution over two axes. Shapes: x (N, in, H, W), weight (in, out/groups, KH, KW), bias (out). */
 export class ConvTranspose2d<B extends boolean = true> extends ConvTransposeNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvTransposeLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvTransposeLayerOptions<B>,
-    padding?: Extents | ConvTransposeLayerOptions<B>,
-    outputPadding?: Extents | ConvTransposeLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    dilation?: Extents,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ConvTransposeArguments<B>) {
     super(2, args)
   }
 }
 /** The transpose of a convolution over three axes. Shapes: x (N, in, D, H, W), weight (in, out/groups, KD, KH, KW). */
 export class ConvTranspose3d<B extends boolean = true> extends ConvTransposeNd<B> {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Extents | (ConvTransposeLayerOptions<B> & { kernelSize: Extents }),
-    stride?: Extents | ConvTransposeLayerOptions<B>,
-    padding?: Extents | ConvTransposeLayerOptions<B>,
-    outputPadding?: Extents | ConvTransposeLayerOptions<B>,
-    groups?: number,
-    bias?: B,
-    dilation?: Extents,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ConvTransposeArguments<B>) {
     super(3, args)
   }
 }

@@ -25,6 +25,14 @@ export interface ChannelNormOptions<A extends boolean = boolean, T extends boole
   trackRunningStats?: T
 }
 
+/** By place as in PyTorch, with options from any place on. */
+type ChannelNormArguments<A extends boolean, T extends boolean> = [
+  numFeatures: number,
+  eps?: number | ChannelNormOptions<A, T>,
+  momentum?: number | null | ChannelNormOptions<A, T>,
+  affine?: A,
+  trackRunningStats?: T,
+]
 const channelPlaces = {
   numFeatures: kinds.count,
   eps: kinds.number,
@@ -123,14 +131,7 @@ export class BatchNorm1d<A extends boolean = true, T extends boolean = true> ext
   A,
   T
 > {
-  constructor(
-    numFeatures: number,
-    eps?: number | ChannelNormOptions<A, T>,
-    momentum?: number | null | ChannelNormOptions<A, T>,
-    affine?: A,
-    trackRunningStats?: T,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ChannelNormArguments<A, T>) {
     super(1, [2, 3], args)
   }
 }
@@ -139,14 +140,7 @@ export class BatchNorm2d<A extends boolean = true, T extends boolean = true> ext
   A,
   T
 > {
-  constructor(
-    numFeatures: number,
-    eps?: number | ChannelNormOptions<A, T>,
-    momentum?: number | null | ChannelNormOptions<A, T>,
-    affine?: A,
-    trackRunningStats?: T,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ChannelNormArguments<A, T>) {
     super(2, [4], args)
   }
 }
@@ -155,14 +149,7 @@ export class BatchNorm3d<A extends boolean = true, T extends boolean = true> ext
   A,
   T
 > {
-  constructor(
-    numFeatures: number,
-    eps?: number | ChannelNormOptions<A, T>,
-    momentum?: number | null | ChannelNormOptions<A, T>,
-    affine?: A,
-    trackRunningStats?: T,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ChannelNormArguments<A, T>) {
     super(3, [5], args)
   }
 }
@@ -195,14 +182,7 @@ export class InstanceNorm1d<
   A extends boolean = false,
   T extends boolean = false,
 > extends InstanceNorm<A, T> {
-  constructor(
-    numFeatures: number,
-    eps?: number | ChannelNormOptions<A, T>,
-    momentum?: number | null | ChannelNormOptions<A, T>,
-    affine?: A,
-    trackRunningStats?: T,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ChannelNormArguments<A, T>) {
     super(1, [2, 3], args)
   }
 }
@@ -211,14 +191,7 @@ export class InstanceNorm2d<
   A extends boolean = false,
   T extends boolean = false,
 > extends InstanceNorm<A, T> {
-  constructor(
-    numFeatures: number,
-    eps?: number | ChannelNormOptions<A, T>,
-    momentum?: number | null | ChannelNormOptions<A, T>,
-    affine?: A,
-    trackRunningStats?: T,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ChannelNormArguments<A, T>) {
     super(2, [3, 4], args)
   }
 }
@@ -227,14 +200,7 @@ export class InstanceNorm3d<
   A extends boolean = false,
   T extends boolean = false,
 > extends InstanceNorm<A, T> {
-  constructor(
-    numFeatures: number,
-    eps?: number | ChannelNormOptions<A, T>,
-    momentum?: number | null | ChannelNormOptions<A, T>,
-    affine?: A,
-    trackRunningStats?: T,
-  )
-  constructor(...args: unknown[]) {
+  constructor(...args: ChannelNormArguments<A, T>) {
     super(3, [4, 5], args)
   }
 }

@@ -54,6 +54,7 @@ interface Memory {
  * @throws ValueError without a closure or with several groups; TraceError inside of compile, since it looks at values
  */
 export class LBFGS extends Optimizer<LBFGSOptions> {
+  override readonly needsClosure = true
   private memory: Memory = empty()
 
   constructor(params: readonly Tensor[], options: Partial<LBFGSOptions> = {}) {

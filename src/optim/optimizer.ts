@@ -87,6 +87,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   readonly groups: Group<Required<O>>[] = []
   readonly state = new Map<Tensor, State>()
   private readonly defaults: Required<O>
+  /** Does `step` need a closure that computes the loss? Of optimizers that do so several times. */
+  readonly needsClosure: boolean = false
   private readonly program: Compiled<[when?: Tensor], void>
 
   /** `defaults` names every option that the optimizer has. */

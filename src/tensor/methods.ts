@@ -4,7 +4,7 @@ import { registerHook, type RemovableHandle, type TensorHook } from '../autograd
 import { backend as findBackend } from '../backends/registry.js'
 import type { BackendName } from '../backends/backend.js'
 import { extras } from '../core/extras.js'
-import { ValueError } from '../core/errors.js'
+import { show, ValueError } from '../core/errors.js'
 import type { PlacesOr } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import {
@@ -555,9 +555,13 @@ defineMethods(operations)
 for (const [name, value] of Object.entries(extra))
   Object.defineProperty(Tensor.prototype, name, { configurable: true, writable: true, value })
 
-/** A page without the printer gets the shape and the type. */
+/** A page without the printer gets the shape and the type, and is told of it. */
 function text(this: Tensor): string {
-  return extras.format?.(this) ?? `tensor(shape=[${this.shape.join(', ')}], dtype=${this.dtype})`
+  const { shape, dtype } = this
+  return (
+    extras.format?.(this) ??
+    `tensor(shape=${show(shape)}, dtype=${dtype}); import 'nabla/methods' to see the elements`
+  )
 }
 for (const key of ['toString', Symbol.for('nodejs.util.inspect.custom')])
   Object.defineProperty(Tensor.prototype, key, { configurable: true, writable: true, value: text })

@@ -6,6 +6,8 @@ import { remember } from '../ops/conditional.js'
 import { add, where } from '../ops/arithmetic.js'
 import type { Tensor } from '../ops/tensor.js'
 import { noGrad } from '../ops/state.js'
+import { ValueError } from '../core/errors.js'
+import { fromData } from '../ops/tensor.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import {
   callLoss,
@@ -77,7 +79,58 @@ export function makeStep(
       return [own.detach(), right, found]
     })
   }
+  if (optimizer.needsClosure) return closureStep(model, options, loss, share, changed)
   if (options.compiled === false) return { run, free: () => {} }
   const program = compile(run, { keepGrads: share > 1 })
   return { run: program, free: program.free }
+}
+
+/**
+ * The step of an optimizer that computes the loss several times, such as LBFGS: one program for loss and gradients, which
+ * the optimizer calls. What is counted is of the first evaluation.
+ * @throws ValueError with accumulation, where no batch alone has the loss
+ */
+function closureStep(
+  model: AnyModel,
+  options: StepOptions,
+  loss: LossFunction<never>,
+  share: number,
+  changed: (xs: Batch, ys: Batch) => [Batch, Batch],
+) {
+  const { optimizer, penalty } = options
+  if (share !== 1)
+    throw new ValueError({
+      op: 'fit',
+      rule: `${optimizer.constructor.name} computes the loss several times in a step, of one batch: accumulate must be 1`,
+      got: `${share}`,
+      fix: 'Use larger batches.',
+    })
+  const evaluate = (x0: Batch, y0: Batch) => {
+    const [xs, ys] = changed(x0, y0)
+    const out = callModel(model, xs)
+    const own = callLoss(loss, out, ys)
+    const whole = penalty ? own.add((penalty as (m: unknown) => Tensor)(model)) : own
+    optimizer.zeroGrad()
+    whole.backward()
+    return noGrad(() => {
+      const params = optimizer.groups.flatMap((g) => g.params)
+      if (options.clipValue !== undefined) clipGradValue(params, options.clipValue)
+      if (options.clipNorm !== undefined) clipGradNorm(params, options.clipNorm)
+      const right = options.accuracy !== false ? rightAnswers(out, ys, loss) : null
+      return [whole.detach(), own.detach(), right] as const
+    })
+  }
+  const program = options.compiled === false ? undefined : compile(evaluate, { keepGrads: true })
+  const run = (xs: Batch, ys: Batch): StepResult => {
+    let first: ReturnType<typeof evaluate> | undefined
+    optimizer.step(() => {
+      const now = (program ?? evaluate)(xs, ys)
+      first ??= now
+      return now[0]
+    })
+    const [, own, right] = first!
+    // It throws itself where something is not finite.
+    return [own, right, fromData(Float32Array.of(0), [], 'float32', own.backend)]
+  }
+  return { run, free: () => program?.free() }
 }

@@ -40,7 +40,7 @@ export function train() {
   for (let i = 0; i < 300; i++) last = step(x, y).item()
   let refused
   try { model.forward(tensor([[1, 2, 3]])) } catch (e) { refused = e.message }
-  return { first, last, refused, names: [loss.constructor.name, model.toString().split('\\n')[1]?.trim()] }
+  return { first, last, refused, shown: String(x), names: [loss.constructor.name, model.toString().split('\\n')[1]?.trim()] }
 }
 `
 const files: Record<string, string> = {
@@ -72,6 +72,7 @@ interface Result {
   first: number
   last: number
   refused: string
+  shown: string
   names: string[]
   error?: string
   backend?: string
@@ -82,6 +83,10 @@ function expectTrained(result: Result | undefined) {
   expect(result!.last).toBeLessThan(result!.first)
   // Its text lies in a file of its own.
   expect(result!.refused).toBe('Sequential.0: [linear] the last axis of x must be 2; got [1, 3]')
+  if (result!.backend === undefined)
+    expect(result!.shown).toBe(
+      "tensor(shape=[4, 2], dtype=float32); import 'nabla/methods' to see the elements",
+    )
   expect(result!.names[0]).toBe('MSELoss')
   expect(result!.names[1]).toMatch(/Linear/)
 }
