@@ -1,5 +1,5 @@
 /** Pooling that is told the shape of its result: window i covers the places from ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉. */
-import { reshape, swap } from './broadcast.js'
+import { reshape } from './broadcast.js'
 import { add, div, mul } from './arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
@@ -9,7 +9,7 @@ import { defineOp, toType } from './define.js'
 import { floorDivide, remainder } from './elementwise.js'
 import { map } from './forms.js'
 import { indexSelect } from './indexing.js'
-import { matmul } from './linalg.js'
+import { mixLocally } from './local.js'
 import { flatten } from './movement.js'
 import { averagePool, maxPool, maxPoolIndices, type Pooled, type ReturnIndices } from './pool.js'
 import type { Tensor } from './tensor.js'
@@ -73,23 +73,29 @@ const adaptivePlaces = defineOp({
   ],
 })
 
-/** The matrix (m, n) of adaptive averages. */
+/** The matrices (m, n) of adaptive averages: weights, and their codes; see local.ts. */
 const adaptiveWeights = defineOp({
   name: 'adaptiveWeights',
-  formula: 'y[i][j] = [j in window i] / (places of window i)',
+  formula: 'y[i][j] = [j in window i] / (places of window i), [j in window i]',
   args: (n: number, m: number) => ({ inputs: [], attrs: { n, m } }),
   forward: (_inputs, { n, m }) => {
     const [start, end] = bounds([m, n], 0, n, m)
     const j = iota([m, n], 1)
-    const inside = logicalAnd(ge(j, start), lt(j, end))
-    return div(toType(inside, 'float32'), toType(map('sub', end, start), 'float32'))
+    const inside = toType(logicalAnd(ge(j, start), lt(j, end)), 'float32')
+    return [div(inside, toType(map('sub', end, start), 'float32')), inside]
   },
   differentiable: false,
   example: () => [
     [3, 2],
     [
-      [0.5, 0.5, 0],
-      [0, 0.5, 0.5],
+      [
+        [0.5, 0.5, 0],
+        [0, 0.5, 0.5],
+      ],
+      [
+        [1, 1, 0],
+        [0, 1, 1],
+      ],
     ],
   ],
   samples: () => [
@@ -97,19 +103,6 @@ const adaptiveWeights = defineOp({
     [2, 5],
   ],
 })
-
-/** y = M x along one axis: sums over its places weighted by the rows of M. */
-export function mixAlong(x: Tensor, axis: number, m: Tensor): Tensor {
-  const [out, n] = m.shape as [number, number]
-  const before = x.shape.slice(0, axis)
-  const after = x.shape.slice(axis + 1)
-  const shape = [...before, out, ...after]
-  const rows = before.reduce((a, b) => a * b, 1)
-  const cols = after.reduce((a, b) => a * b, 1)
-  const weights = toType(m, x.dtype)
-  if (cols === 1) return reshape(matmul(reshape(x, [rows, n]), swap(weights)), shape)
-  return reshape(matmul(weights, reshape(x, [rows, n, cols])), shape)
-}
 
 /** A window for each place of the result, when they do not overlap. */
 function evenWindow(spatial: Shape, out: Shape) {
@@ -130,7 +123,7 @@ function adaptiveAvg(op: string, n: number) {
         return averagePool(x, { window, padding, includePad: true, divisor: null })
       }
       return spatial.reduce<Tensor>(
-        (t, m, a) => (m === out[a] ? t : mixAlong(t, a + 2, adaptiveWeights(m, out[a]!))),
+        (t, m, a) => (m === out[a] ? t : mixLocally(t, a + 2, adaptiveWeights(m, out[a]!))),
         x,
       )
     })

@@ -6,13 +6,14 @@ import { kinds, oneOf, type PlacesOr, readOptions } from '../core/options.js'
 import { sizeOf } from '../core/shape.js'
 import { full } from './creation.js'
 import { ge, gt, isfinite, le, logicalAnd, lt } from './compare.js'
-import { toType } from './define.js'
+import { defineOp, type Grads, toType } from './define.js'
 import { remainder } from './elementwise.js'
-import { abs, floor, round, trunc } from './functions.js'
+import { abs, ceil, floor, round, trunc } from './functions.js'
 import { gather } from './indexing.js'
 import { stack } from './join.js'
 import { matmul } from './linalg.js'
 import { transpose } from './movement.js'
+import { cubicKernel } from './resize.js'
 import { select } from './slice.js'
 import { noGrad } from './state.js'
 import type { Tensor } from './tensor.js'
@@ -27,10 +28,26 @@ export interface SampleOptions {
 }
 
 /** A place limited to 0 .. last; without a slope there, as PyTorch has it. NaN becomes 0 in images, `last` in volumes. */
-function limited(p: Tensor, last: number, volume: boolean): Tensor {
-  const edge = volume ? where(le(p, 0), 0, last) : where(ge(p, last), last, 0)
-  return where(logicalAnd(gt(p, 0), lt(p, last)), p, toType(edge, p.dtype))
-}
+const limited = defineOp({
+  name: 'limited',
+  formula: 'y = min(max(p, 0), last),  dp = dy where 0 < p < last, else 0 · dy',
+  args: (p: Tensor, last: number, volume: boolean) => ({ inputs: [p], attrs: { last, volume } }),
+  forward: ([p], { last, volume }) => {
+    const edge = volume ? where(le(p!, 0), 0, last) : where(ge(p!, last), last, 0)
+    return where(logicalAnd(gt(p!, 0), lt(p!, last)), p!, toType(edge, p!.dtype))
+  },
+  vjp: (ct, [p], _y, { last }): Grads => [
+    mul(ct, toType(logicalAnd(gt(p!, 0), lt(p!, last)), ct.dtype)),
+  ],
+  example: (m) => [
+    [m.of([-1, 1.5, 9]), 3, false],
+    [0, 1.5, 3],
+  ],
+  samples: (m) => [
+    [m.float([2, 3]), 1, false],
+    [m.float([3]), 1, true],
+  ],
+})
 /** A place reflected at the centers of the first and last one, or at their outer edges, by PyTorch's two formulas. */
 function reflected(p: Tensor, n: number, alignCorners: boolean, volume: boolean): Tensor {
   const lo = alignCorners ? 0 : -0.5
@@ -47,14 +64,9 @@ function reflected(p: Tensor, n: number, alignCorners: boolean, volume: boolean)
   return add(where(lt(back, rest), back, rest), lo)
 }
 
-/** Keys' kernel of cubic convolution (1981), a = −3/4: the weights of the four places around. */
-function cubic(t: Tensor): Tensor[] {
-  const a = -0.75
-  const near = (x: Tensor) => add(mul(mul(sub(mul(x, a + 2), a + 3), x), x), 1)
-  const distant = (x: Tensor) => sub(mul(add(mul(sub(mul(x, a), 5 * a), x), 8 * a), x), 4 * a)
-  const u = sub(1, t)
-  return [distant(add(t, 1)), near(t), near(u), distant(add(u, 1))]
-}
+/** The nearest place; from the middle PyTorch goes to the even one in images, away from 0 in volumes. */
+const nearest = (p: Tensor, volume: boolean): Tensor =>
+  volume ? where(lt(p, 0), ceil(sub(p, 0.5)), floor(add(p, 0.5))) : round(p)
 
 /** What is read along one axis: places, which of them exist, and their weights (null: 1). */
 interface Tap {
@@ -117,7 +129,7 @@ export function gridSample(x: Tensor, grid: Tensor, ...rest: PlacesOr<SampleOpti
   const taps = spatial.map((m, a): Tap[] => {
     const g = reshape(select(grid, n + 1, n - 1 - a), [batch, 1, count])
     const p = alignCorners ? mul(div(add(g, 1), 2), m - 1) : div(sub(mul(add(g, 1), m), 1), 2)
-    if (mode === 'nearest') return [tap(round(inBounds(p, m)), m, null)]
+    if (mode === 'nearest') return [tap(nearest(inBounds(p, m), volume), m, null)]
     if (mode === 'bilinear') {
       const q = inBounds(p, m)
       const low = floor(q)
@@ -126,7 +138,7 @@ export function gridSample(x: Tensor, grid: Tensor, ...rest: PlacesOr<SampleOpti
       return [tap(low, m, sub(1, share)), tap(add(low, 1), m, share)]
     }
     const low = floor(p)
-    return cubic(sub(p, low)).map((w, i) => tap(inBounds(add(low, i - 1), m), m, w))
+    return cubicKernel(sub(p, low)).map((w, i) => tap(inBounds(add(low, i - 1), m), m, w))
   })
 
   const flat = reshape(x, [batch, channels, sizeOf(spatial)])

@@ -1,46 +1,94 @@
 /** Images of another size: interpolation, and channels turned into places and back. */
-import { permute, reshape } from './broadcast.js'
-import { add, mul, sub, where } from './arithmetic.js'
+import { permute, reshape, zerosOf } from './broadcast.js'
+import { add, mul, neg, sub, where } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
-import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d, mixAlong } from './adaptive.js'
-import { eq } from './compare.js'
-import { defineOp, toType } from './define.js'
-import { clamp } from './elementwise.js'
-import { abs, floor, relu } from './functions.js'
+import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from './adaptive.js'
+import { eq, gt, lt } from './compare.js'
+import { defineOp, type Grads, toType } from './define.js'
+import { clamp, minimum } from './elementwise.js'
+import { floor } from './functions.js'
 import { indexSelect } from './indexing.js'
+import { mixLocally, POISON } from './local.js'
 import { sumPoolInput } from './pool.js'
 import type { Tensor } from './tensor.js'
 import { iota } from './trace.js'
 import { checkFloats, type Extents, windowOf } from './window.js'
 
-/** The places in x, as fractions, of the places of the result. */
-function sourcePlaces(shape: Shape, scale: number, corners: boolean): Tensor {
+/**
+ * For each place of the result (axis 0) the one of x before it, at most `last`, and how far behind that it lies, t.
+ * Its rounding decides which places are read: as in PyTorch that of fused products, but for the places of cubic convolution
+ * (`least` −1). The scale comes in two parts, whose products with whole numbers are exact.
+ */
+function sourcePlaces(
+  shape: Shape,
+  scale: number,
+  corners: boolean,
+  least: number,
+): [Tensor, Tensor] {
+  const whole = new Float32Array([scale])
+  const high = new Float32Array(whole)
+  new Int32Array(high.buffer)[0]! &= ~0xfff
   const i = toType(iota(shape, 0), 'float32')
-  return corners ? mul(i, scale) : sub(mul(add(i, 0.5), scale), 0.5)
+  const at = corners ? i : add(i, 0.5)
+  const first = corners ? mul(at, high[0]!) : sub(mul(at, high[0]!), 0.5)
+  const second = mul(at, whole[0]! - high[0]!)
+  const place = add(first, second)
+  // The sum may have been rounded up to a whole number.
+  const rounded = floor(place)
+  const before = sub(rounded, toType(lt(add(sub(first, rounded), second), 0), 'float32'))
+  const low = clamp(corners || least < 0 ? rounded : before, least, shape[1]! - 1)
+  const t = corners || least === 0 ? add(sub(first, low), second) : sub(place, low)
+  return [low, clamp(t, 0, 1)]
+}
+const weightArgs = (n: number, m: number, scale: number, corners: boolean) => ({
+  inputs: [],
+  attrs: { n, m, scale, corners },
+})
+type WeightAttrs = ReturnType<typeof weightArgs>['attrs']
+
+/** The matrices (m, n) of taps: the weights, and the codes of those above 0 (or 0) and below 0; see local.ts. */
+function matricesOf(taps: readonly (readonly [here: Tensor, weight: Tensor])[], signed: boolean) {
+  const total = (f: (weight: Tensor) => Tensor | number) =>
+    taps.map(([here, w]) => where(here, f(w), 0)).reduce((a, b) => add(a, b))
+  const upper = (w: Tensor) => where(gt(w, 0), 1, where(eq(w, 0), POISON, zerosOf(w)))
+  const matrices = [total((w) => w), total(upper)]
+  return signed ? [...matrices, total((w) => toType(lt(w, 0), 'float32'))] : matrices
 }
 
-/** The matrix (m, n) of linear interpolation from n to m places. */
+/** Linear interpolation from n to m places, [weights, codes], each (m, n). */
 const linearWeights = defineOp({
   name: 'linearWeights',
   formula:
-    'y[i][j] = max(0, 1 − |s_i − j|),  s_i = scale · i, or scale (i + ½) − ½, within 0 to n − 1',
-  args: (n: number, m: number, scale: number, corners: boolean) => ({
-    inputs: [],
-    attrs: { n, m, scale, corners },
-  }),
-  forward: (_inputs, { n, m, scale, corners }) => {
-    const at = clamp(sourcePlaces([m, n], scale, corners), 0, n - 1)
-    return relu(sub(1, abs(sub(at, toType(iota([m, n], 1), 'float32')))))
+    'y[i][⌊s_i⌋] = 1 − t, y[i][⌊s_i⌋ + 1] = t,  t = s_i − ⌊s_i⌋,  s_i = scale · i, or scale (i + ½) − ½',
+  args: weightArgs,
+  forward: (_inputs, { n, m, scale, corners }: WeightAttrs) => {
+    const [low, t] = sourcePlaces([m, n], scale, corners, 0)
+    const j = toType(iota([m, n], 1), 'float32')
+    return matricesOf(
+      [
+        [eq(low, j), sub(1, t)],
+        [eq(minimum(add(low, 1), n - 1), j), t],
+      ],
+      false,
+    )
   },
   differentiable: false,
   example: () => [
     [2, 3, 0.5, true],
     [
-      [1, 0],
-      [0.5, 0.5],
-      [0, 1],
+      [
+        [1, 0],
+        [0.5, 0.5],
+        [0, 1],
+      ],
+      // A place of weight 0 is read too; at the end it is the last one again.
+      [
+        [1, POISON],
+        [1, 1],
+        [0, 1 + POISON],
+      ],
     ],
   ],
   samples: () => [
@@ -52,32 +100,57 @@ const linearWeights = defineOp({
 
 /** Keys' constant, as in PyTorch. */
 const A = -0.75
-/** The weight of a place at the distance 0 ≤ d < 1, and at 1 ≤ d < 2. */
+/** The weight of a place at the distance 0 ≤ d < 1, and at 1 ≤ d < 2; their slopes. */
 const near = (d: Tensor) => add(mul(mul(sub(mul(d, A + 2), A + 3), d), d), 1)
 const far = (d: Tensor) => sub(mul(add(mul(sub(mul(d, A), 5 * A), d), 8 * A), d), 4 * A)
+const nearSlope = (d: Tensor) => mul(sub(mul(d, 3 * (A + 2)), 2 * (A + 3)), d)
+const farSlope = (d: Tensor) => add(mul(sub(mul(d, 3 * A), 10 * A), d), 8 * A)
 
-/** The matrix (m, n) of cubic convolution from n to m places; the edge goes on outside. */
+/** The weights of cubic convolution for the four places around one that is t behind the second of them. */
+export const cubicKernel = defineOp({
+  name: 'cubicKernel',
+  formula: 'w(1 + t), w(t), w(1 − t), w(2 − t)',
+  source: 'R. Keys, "Cubic convolution interpolation for digital image processing", 1981',
+  args: (t: Tensor) => ({ inputs: [t], attrs: {} }),
+  forward: ([t]) => {
+    const u = sub(1, t!)
+    return [far(add(t!, 1)), near(t!), near(u), far(add(u, 1))]
+  },
+  vjp: (cts, [t]): Grads => {
+    const u = sub(1, t!)
+    const slopes = [
+      farSlope(add(t!, 1)),
+      nearSlope(t!),
+      neg(nearSlope(u)),
+      neg(farSlope(add(u, 1))),
+    ]
+    const parts = cts.flatMap((ct, k) => (ct ? [mul(ct, slopes[k]!)] : []))
+    return [parts.reduce((a, b) => add(a, b))]
+  },
+  example: (m) => [[m.of([0.5])], [[-0.09375], [0.59375], [0.59375], [-0.09375]]],
+  samples: (m) => [[m.float([3], 0.1, 0.9)], [m.float([2, 2], 0.1, 0.9)]],
+})
+
+/** Cubic convolution from n to m places, [weights, codes, codes], each (m, n); the edge goes on outside. */
 const cubicWeights = defineOp({
   name: 'cubicWeights',
   formula: 'y[i][j] = Σ_k w(s_i − k) [clamp(k) = j] over the four places k around s_i',
   source: 'R. Keys, "Cubic convolution interpolation for digital image processing", 1981',
-  args: (n: number, m: number, scale: number, corners: boolean) => ({
-    inputs: [],
-    attrs: { n, m, scale, corners },
-  }),
-  forward: (_inputs, { n, m, scale, corners }) => {
-    const at = sourcePlaces([m, n], scale, corners)
-    const first = floor(at)
-    const t = sub(at, first)
+  args: weightArgs,
+  forward: (_inputs, { n, m, scale, corners }: WeightAttrs) => {
+    const [first, t] = sourcePlaces([m, n], scale, corners, -1)
     const j = toType(iota([m, n], 1), 'float32')
-    const tap = (k: number, weight: Tensor) =>
-      where(eq(clamp(add(first, k), 0, n - 1), j), weight, 0)
-    const inner = add(tap(0, near(t)), tap(1, near(sub(1, t))))
-    return add(add(inner, tap(-1, far(add(t, 1)))), tap(2, far(sub(2, t))))
+    const taps = cubicKernel(t).map(
+      (weight, k) => [eq(clamp(add(first, k - 1), 0, n - 1), j), weight] as const,
+    )
+    return matricesOf(taps, true)
   },
   differentiable: false,
   // Half way between two places: −0.09375, 0.59375, 0.59375, −0.09375.
-  example: () => [[4, 1, 4, false], [[-0.09375, 0.59375, 0.59375, -0.09375]]],
+  example: () => [
+    [4, 1, 4, false],
+    [[[-0.09375, 0.59375, 0.59375, -0.09375]], [[0, 1, 1, 0]], [[1, 0, 0, 1]]],
+  ],
   samples: () => [
     [3, 7, 3 / 7, false],
     [5, 3, 2, true],
@@ -203,7 +276,7 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
     const step = alignCorners ? (to > 1 ? (m - 1) / (to - 1) : 0) : scale
     if (m === to && step === 1) return t
     const weights = mode === 'bicubic' ? cubicWeights : linearWeights
-    return mixAlong(t, axis, weights(m, to, step, alignCorners))
+    return mixLocally(t, axis, weights(m, to, step, alignCorners))
   }, x)
 }
 

@@ -37,12 +37,17 @@ export const within: Record<string, string> = {
   adaptivePlaces: 'adaptiveMaxPool2d',
   adaptiveWeights: 'adaptiveAvgPool2d',
   linearWeights: 'interpolate',
+  mixed: 'interpolate',
+  cubicKernel: 'interpolate',
+  limited: 'gridSample',
   cubicWeights: 'interpolate',
   nearestPlaces: 'interpolate',
 }
 
 /** Numbers from another source, in another test. */
 export const provedElsewhere: Record<string, string> = {
+  indicesFromInt64: 'every operation that takes indices of int64 goes through it; its example',
+  symbolicTrace: 'tests/compile/calls.test.ts; gives a list of calls',
   affineGrid: 'tests/vision/transforms.test.ts, by the numbers of tests/golden/topics/vision.py',
   autocast: 'tests/tensor/autocast.test.ts; changes what others compute',
   isAutocastEnabled: 'tests/tensor/autocast.test.ts; gives a boolean',

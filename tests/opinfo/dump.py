@@ -21,7 +21,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch.testing._internal.common_device_type import precisionOverride, toleranceOverride  # noqa: E402
 from torch.testing._internal.common_methods_invocations import op_db  # noqa: E402
-from torch.testing._internal.opinfo.core import DecorateInfo  # noqa: E402
+from torch.testing._internal.opinfo.core import DecorateInfo, SampleInput  # noqa: E402
 
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
@@ -290,6 +290,23 @@ def write_case(op, sample, writer):
     return case
 
 
+# In these one NaN or infinity among finite numbers must reach what it has a part in, and nothing else.
+LOCAL = (
+    "nn.functional.interpolate", "nn.functional.upsample_", "nn.functional.adaptive_", "nn.functional.avg_pool",
+    "nn.functional.max_pool", "nn.functional.grid_sample", "nn.functional.pad", "nn.functional.unfold",
+)  # fmt: skip
+
+
+def tainted(samples):
+    """The first samples once more, with NaN and infinities among the elements of the input."""
+    for sample in samples[:24]:
+        x = sample.input
+        if isinstance(x, torch.Tensor) and x.is_floating_point() and x.numel() > 4:
+            flat = x.detach().clone().flatten()
+            flat[0], flat[x.numel() // 2], flat[-1] = math.nan, math.inf, -math.inf
+            yield SampleInput(flat.reshape(x.shape), args=sample.args, kwargs=sample.kwargs)
+
+
 def main(folder, part, parts):
     records = []
     with open(os.path.join(folder, "%d.bin" % part), "wb") as file:
@@ -303,7 +320,9 @@ def main(folder, part, parts):
             record = {"name": name, "dtype": str(dtype).replace("torch.", ""), "rtol": rtol, "atol": atol}
             if op.name in RANDOM:
                 record["random"] = True
-            samples = op.sample_inputs("cpu", dtype, requires_grad=False) if dtype else []
+            samples = list(op.sample_inputs("cpu", dtype, requires_grad=False)) if dtype else []
+            if op.name.startswith(LOCAL):
+                samples += list(tainted(samples))
             record["cases"] = [write_case(op, s, writer) for s in samples]
             records.append(record)
     with open(os.path.join(folder, "%d.json" % part), "w") as file:
