@@ -46,6 +46,7 @@ export interface Guard {
 export class FunctionRecorder implements Recorder {
   readonly tracesUser = true
   readonly nodes: Node[] = []
+  readonly constants = new Map<number, Node>()
   calls: CallLog | undefined
   readonly captures: Capture[] = []
   readonly grads = new Map<Tensor, GradEntry>()
@@ -206,6 +207,7 @@ export class FunctionRecorder implements Recorder {
       if (capture.written) capture.written = capture.node
     }
     this.nodes.length = 0
+    this.constants.clear()
     this.grads.clear()
     this.byTensor.clear()
     this.argIndex.clear()

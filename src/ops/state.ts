@@ -27,6 +27,8 @@ export interface Recorder {
   readonly tracesUser: boolean
   /** Every node, in the order of tracing. */
   readonly nodes: Node[]
+  /** The node of each number that was asked for last with it. */
+  constants?: Map<number, Node>
   /** Set while somebody wants to know the calls; see compile/calls.ts. */
   calls?: CallLog | undefined
   /** The node that stands for a tensor holding data. */

@@ -53,9 +53,24 @@ export function drawn(make: () => Tensor, r: Replay | undefined): Tensor {
   return t
 }
 
+/** The node of a number: a program has one for each. */
+function constantNode(r: Recorder, value: number, dtype: DType): Node {
+  r.constants ??= new Map()
+  const known = r.constants.get(value)
+  // A map takes -0 for 0.
+  if (known?.dtype === dtype && (value !== 0 || sameZero(known, value))) return known
+  const n = constNode(value, dtype)
+  r.nodes.push(n)
+  r.constants.set(value, n)
+  return n
+}
+const sameZero = ({ prim }: Node, value: number): boolean =>
+  prim.op === 'const' && Object.is(prim.value, value)
+
 /** A number inside of an operation; shape []. */
 export function constant(value: number, dtype: DType = 'float32'): Tensor {
-  return traced(constNode(value, dtype))
+  const r = recording()
+  return tracedTensor(constantNode(r, value, dtype), r)
 }
 
 /** int32 coordinates along an axis. */

@@ -52,8 +52,8 @@ export class Adam extends Optimizer<AdamOptions> {
       v = maximum(s.maxExpAvgSq!, v)
       assign(s.maxExpAvgSq!, v)
     }
-    const scale = rsqrt(correction(o.betas[1], at.count))
-    const rate = div(at.rate, correction(b1, at.count))
+    const scale = at.once('scale', () => rsqrt(correction(o.betas[1], at.count)))
+    const rate = at.once('rate', () => div(at.rate, correction(b1, at.count)))
     return sub(p, div(mul(m, rate), add(mul(sqrt(v), scale), o.eps)))
   }
 }
@@ -70,7 +70,10 @@ export class AdamW extends Adam {
     o: Required<AdamOptions>,
     at: Step,
   ): Tensor {
-    const shrunk = mul(p, sub(1, mul(at.rate, o.weightDecay)))
+    const shrunk = mul(
+      p,
+      at.once('kept', () => sub(1, mul(at.rate, o.weightDecay))),
+    )
     return this.moved(shrunk, penalized(g, p, { l1: o.l1 }), s, o, at)
   }
 }
@@ -89,7 +92,8 @@ export class Adamax extends Optimizer<MomentOptions> {
     const m = average(s.expAvg!, d, b1)
     const u = maximum(mul(s.expInf!, o.betas[1]), add(abs(d), o.eps))
     assign(s.expInf!, u)
-    return sub(p, div(mul(m, div(at.rate, correction(b1, at.count))), u))
+    const rate = at.once('rate', () => div(at.rate, correction(b1, at.count)))
+    return sub(p, div(mul(m, rate), u))
   }
 }
 

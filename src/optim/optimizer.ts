@@ -52,12 +52,27 @@ export interface Group<O> {
   layout: number
 }
 
-/** What an update may use besides its tensor. */
-export interface Step {
-  rate: Tensor
+/** What an update may use besides its tensor: the same for all parameters of a group that have made as many steps. */
+export class Step {
+  readonly rate: Tensor
   /** Steps of this parameter, this one included. */
-  count: Tensor
-  hyperparameters: Hyperparameters
+  readonly count: Tensor
+  readonly hyperparameters: Hyperparameters
+  private readonly known = new Map<string, Tensor>()
+  constructor(rate: Tensor, count: Tensor, hyperparameters: Hyperparameters) {
+    this.rate = rate
+    this.count = count
+    this.hyperparameters = hyperparameters
+  }
+  /** What `make` gives, computed for the first parameter only: for scalars that depend on no parameter. */
+  once(name: string, make: () => Tensor): Tensor {
+    let t = this.known.get(name)
+    if (!t) {
+      t = make()
+      this.known.set(name, t)
+    }
+    return t
+  }
 }
 
 /** What a resumed run needs: the tensors (of each parameter its state and steps), and the options of each group. */
@@ -267,11 +282,11 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
           if (moving.length === 0) continue
           const counted = remember([count])
           assign(count, add(count, 1))
+          const step = new Step(rate, count, hyperparameters)
           for (const p of moving) {
             const g = p.grad!
             const s = this.state.get(p)!
             const moved = remember([p, ...Object.values(s)])
-            const step = { rate, count, hyperparameters }
             assign(p, this.update(p, options.maximize ? neg(g) : g, s, options, step))
             moved(fine)
           }

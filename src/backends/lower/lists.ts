@@ -18,40 +18,54 @@ function shapeOf(body: KernelBody): string {
   return text
 }
 
+/** Bodies that differ here are not alike. */
+const sizeOf = ({ steps, inputs, outputs }: KernelBody): number =>
+  (steps.length * 64 + inputs.length) * 64 + outputs.length
+
+/** Kernels that are independent of each other, those that are alike in lists. */
+function inLists(run: readonly FusedKernel[]): PlanStep[] {
+  if (run.length < LEAST) return [...run]
+  // Bodies are compared in full only where enough have as many steps and operands.
+  const sizes = new Map<number, number>()
+  for (const { body } of run) sizes.set(sizeOf(body), (sizes.get(sizeOf(body)) ?? 0) + 1)
+  const kinds = new Map<string | FusedKernel, FusedKernel[]>()
+  for (const k of run) {
+    const kind = sizes.get(sizeOf(k.body))! < LEAST ? k : shapeOf(k.body)
+    const list = kinds.get(kind)
+    if (list) list.push(k)
+    else kinds.set(kind, [k])
+  }
+  const out: PlanStep[] = []
+  for (const kernels of kinds.values())
+    if (kernels.length >= LEAST) {
+      const flops = kernels.reduce((sum, k) => sum + k.flops, 0)
+      out.push({ kind: 'list', kernels, flops })
+    } else out.push(...kernels)
+  return out
+}
+
 /** Steps in which runs of kernels that do not touch each other's results stand in lists. */
 export function listed(steps: readonly PlanStep[]): PlanStep[] {
   const out: PlanStep[] = []
-  let run: FusedKernel[] = []
-  let read = new Set<Buffer>()
-  let written = new Set<Buffer>()
+  const run: FusedKernel[] = []
+  const read = new Set<Buffer>()
+  const written = new Set<Buffer>()
   const flush = () => {
-    const kinds = new Map<string, FusedKernel[]>()
-    if (run.length >= LEAST)
-      for (const k of run) {
-        const shape = shapeOf(k.body)
-        const list = kinds.get(shape)
-        if (list) list.push(k)
-        else kinds.set(shape, [k])
-      }
-    else out.push(...run)
-    for (const kernels of kinds.values())
-      if (kernels.length >= LEAST) {
-        const flops = kernels.reduce((sum, k) => sum + k.flops, 0)
-        out.push({ kind: 'list', kernels, flops })
-      } else out.push(...kernels)
-    run = []
-    read = new Set()
-    written = new Set()
+    out.push(...inLists(run))
+    run.length = 0
+    read.clear()
+    written.clear()
   }
   for (const step of steps) {
     if (step.kind !== 'fused' || step.checks.length > 0) {
-      flush()
+      if (run.length > 0) flush()
       out.push(step)
       continue
     }
     const meets =
-      step.inputs.some((o) => o.buffer && written.has(o.buffer)) ||
-      step.outputs.some((o) => written.has(o.buffer) || read.has(o.buffer))
+      run.length > 0 &&
+      (step.inputs.some((o) => o.buffer && written.has(o.buffer)) ||
+        step.outputs.some((o) => written.has(o.buffer) || read.has(o.buffer)))
     if (meets) flush()
     run.push(step)
     for (const o of step.inputs) if (o.buffer) read.add(o.buffer)
