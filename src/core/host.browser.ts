@@ -11,6 +11,8 @@ function missing(op: string, fix: string): never {
 const handOver = 'fetch() the file and hand over its text or bytes.'
 
 export const readBytes = (_path: string | URL): Uint8Array => missing('read', handOver)
+export const readParts = (_path: string | URL): AsyncGenerator<Uint8Array, void, undefined> =>
+  missing('read', handOver)
 const keep = 'Offer the bytes as a download, or keep them in IndexedDB.'
 export const writeAtomic = (_path: string, _content: Uint8Array | string): void =>
   missing('write', keep)

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   closeSync,
+  createReadStream,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -66,6 +67,15 @@ function problem(op: 'read' | 'write', path: string, error: unknown): FileError 
 export function readBytes(path: string | URL): Uint8Array {
   try {
     return readFileSync(path)
+  } catch (error) {
+    throw problem('read', `${path}`, error)
+  }
+}
+
+/** The bytes of a file in parts: it may be larger than memory. @throws FileError that says why it cannot be read */
+export async function* readParts(path: string | URL): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* createReadStream(path) as AsyncIterable<Uint8Array>
   } catch (error) {
     throw problem('read', `${path}`, error)
   }

@@ -141,6 +141,10 @@ export class AddedTokens {
     }
     return added
   }
+  clear(): void {
+    this.byId.clear()
+    this.ids.clear()
+  }
   /** Makes the patterns anew: after tokens were added, or another normalizer was set. */
   refresh(normalize: Normalize | undefined): void {
     const finderOf = (normalized: boolean): Finder | undefined => {

@@ -19,3 +19,31 @@ export { BpeTrainer, type BpeTrainerOptions } from './trainers/bpe.js'
 export { UnigramTrainer, type UnigramTrainerOptions } from './trainers/unigram.js'
 export { WordLevelTrainer, type WordLevelTrainerOptions } from './trainers/wordLevel.js'
 export { WordPieceTrainer, type WordPieceTrainerOptions } from './trainers/wordPiece.js'
+export {
+  BucketBatchSampler,
+  type BucketOptions,
+  type CausalBatch,
+  CausalBlocks,
+  causalBatch,
+  inBatches,
+  type Padded,
+  type PadOptions,
+  padSequences,
+  streamBlocks,
+  type TranslationBatch,
+  type TranslationOptions,
+  translationBatch,
+} from './batches.js'
+export * from './corpus.js'
+export {
+  type BleuOptions,
+  type BleuScore,
+  corpusBleu,
+  type References,
+  sentenceBleu,
+} from './metrics/bleu.js'
+export { type ChrfOptions, corpusChrf, sentenceChrf } from './metrics/chrf.js'
+export { Perplexity, perplexity } from './metrics/perplexity.js'
+export { type RougeOptions, type RougeScore, type RougeScores, rouge } from './metrics/rouge.js'
+export type { BleuTokenizer } from './metrics/tokenize.js'
+export { type Neighbour, WordVectors } from './vectors.js'

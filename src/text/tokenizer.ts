@@ -60,6 +60,8 @@ export interface EncodeOptions {
   /** Offsets by characters (code points), as the Rust library has them, or by code units for `text.slice`. */
   offsetType?: 'chars' | 'utf16'
 }
+/** How often words come; an object for each, so that a word that is known is looked up once. */
+type Counts = Map<string, { n: number }>
 /** Learns a model from words and how often each comes. */
 export interface Trainer {
   readonly specialTokens: readonly (string | AddedToken)[]
@@ -384,7 +386,7 @@ export class Tokenizer {
    * counts. The trainer's special tokens are added.
    */
   train(texts: Iterable<string>, trainer: Trainer): this {
-    const counts = new Map<string, number>()
+    const counts: Counts = new Map()
     for (const text of texts) this.count(text, counts)
     return this.learn(counts, trainer)
   }
@@ -393,26 +395,33 @@ export class Tokenizer {
     texts: AsyncIterable<string> | Iterable<string>,
     trainer: Trainer,
   ): Promise<this> {
-    const counts = new Map<string, number>()
+    const counts: Counts = new Map()
     for await (const text of texts) this.count(text, counts)
     return this.learn(counts, trainer)
   }
-  private count(text: string, counts: Map<string, number>): void {
+  private count(text: string, counts: Counts): void {
     const piece = pieceOf(text)
     this.eachWord(
       this.normalizerPart ? this.normalizerPart.apply(piece) : piece,
       (p, start, end) => {
         const word = p.text.slice(start, end)
-        counts.set(word, (counts.get(word) ?? 0) + 1)
+        const known = counts.get(word)
+        if (known) known.n++
+        else counts.set(word, { n: 1 })
       },
     )
   }
-  private learn(counts: ReadonlyMap<string, number>, trainer: Trainer): this {
-    let words = counts
-    if (this.preTokenizerPart?.stages.at(-1)?.bytes === true)
-      words = new Map(Array.from(counts, ([word, n]) => [toByteChars(word), n]))
+  private learn(counts: Counts, trainer: Trainer): this {
+    const bytes = this.preTokenizerPart?.stages.at(-1)?.bytes === true
+    const words = new Map(
+      Array.from(counts, ([word, { n }]) => [bytes ? toByteChars(word) : word, n]),
+    )
     this.setModel(trainer.train(words))
+    // Ids of tokens that were added before are those of another vocabulary.
+    const before = [...this.added.byId.values()]
+    this.added.clear()
     this.addSpecialTokens(trainer.specialTokens)
+    this.addAll(before.filter(({ content }) => !this.added.ids.has(content)))
     return this
   }
 

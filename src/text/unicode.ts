@@ -44,8 +44,11 @@ function makePage(page: number): Uint16Array {
   return table
 }
 
+const latin = makePage(0)
+
 /** The classes of a code point, as bits. */
 export function classOf(code: number): number {
+  if (code < 256) return latin[code]!
   return (pages[code >> 8] ?? makePage(code >> 8))[code & 255]!
 }
 
