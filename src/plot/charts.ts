@@ -15,7 +15,7 @@ import {
   legendWidth,
   numberAxis,
 } from './axes.js'
-import { allOf, note } from './common.js'
+import { allOf, note, requireObject } from './common.js'
 import { el, px } from './svg.js'
 import { type Numbers, numbersOf } from '../tensor/values.js'
 
@@ -37,7 +37,10 @@ const pairs = (s: Series): s is Points => !(s instanceof Tensor) && 'y' in s
 
 /** @throws ValueError when there is none, or one whose coordinates do not fit together */
 function linesOf(op: string, what: string, series: Record<string, Series>): Line[] {
+  const rule = 'series are lists by name: { a: [1, 2] }, or { a: { x: [0, 1], y: [1, 2] } }'
+  requireObject(op, rule, series)
   const lines = Object.entries(series).map(([name, s]) => {
+    requireObject(op, rule, s)
     const y = numbersOf(pairs(s) ? s.y : s)
     const x = pairs(s) ? numbersOf(s.x) : Array.from(y, (_, i) => i + 1)
     if (x.length !== y.length)
@@ -219,6 +222,7 @@ export function barChart(
   const op = 'barChart'
   const { logX: _, ...known } = chartOptions
   const { x, y, logY = false } = checkOptions(op, options, known)
+  requireObject(op, 'bars are numbers by name: { a: 1, b: 2 }', values)
   const names = Object.keys(values)
   if (names.length === 0) throw new ValueError({ op, rule: 'there must be a bar' })
   const heights = Object.values(values)

@@ -14,7 +14,7 @@ import {
   legendWidth,
   numberAxis,
 } from './axes.js'
-import { allOf, note } from './common.js'
+import { allOf, note, requireObject } from './common.js'
 import { el, px } from './svg.js'
 import { type Numbers, numbersOf } from '../tensor/values.js'
 
@@ -54,6 +54,7 @@ export function histogramChart(
     density = false,
     width = 640,
   } = checkOptions(op, options, histogramOptions)
+  requireObject(op, 'values are a list, or lists by name: { a: [1, 2] }', values)
   const single =
     values instanceof Tensor || typeof (values as ArrayLike<number>).length === 'number'
   const lists = single ? { '': values as Numbers } : (values as Record<string, Numbers>)
@@ -148,6 +149,7 @@ export function boxChart(
   const op = 'boxChart'
   const { logX: _, ...known } = chartOptions
   const { x, y, logY = false } = checkOptions(op, options, known)
+  requireObject(op, 'groups are lists by name: { a: [1, 2] }', groups)
   const names = Object.keys(groups)
   if (names.length === 0) throw new ValueError({ op, rule: 'there must be a list of values' })
   const lists = Object.values(groups).map((v) => Float64Array.from(numbersOf(v)))

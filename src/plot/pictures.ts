@@ -3,9 +3,11 @@ import { sum } from '../ops/broadcast.js'
 import { gradients } from '../autograd/backward.js'
 import type { Tensor } from '../ops/tensor.js'
 import { linspace } from '../tensor/creation.js'
-import { checkOptions, type OptionNames } from '../core/options.js'
+import { ValueError } from '../core/errors.js'
+import { checkOptions, type OptionNames, showValue } from '../core/options.js'
 import { chartOptions } from './axes.js'
 import { barChart, type ChartOptions, lineChart } from './charts.js'
+import { requireList } from './common.js'
 
 export interface CurveOptions extends Omit<ChartOptions, 'logX'> {
   /** 'loss' when not given. */
@@ -33,6 +35,7 @@ type Epoch = Record<string, number | undefined>
 export function learningCurves(history: readonly Epoch[], given: CurveOptions = {}): string {
   const { measure = 'loss', ...options } = checkOptions('learningCurves', given, curveOptions)
   const validation = `val${measure[0]!.toUpperCase()}${measure.slice(1)}`
+  requireList('learningCurves', 'the history is a list of epochs: fit(...).history', history)
   const of = (key: string) => history.map((h) => h[key] ?? Number.NaN)
   return lineChart(
     {
@@ -48,6 +51,7 @@ export function layerChart(
   layers: readonly { name: string; rms: number }[],
   options: Omit<ChartOptions, 'logX'> = {},
 ): string {
+  requireList('layerChart', 'layers are a list of { name, rms }', layers)
   return barChart(Object.fromEntries(layers.map((l) => [l.name, l.rms])), {
     y: 'root mean square',
     logY: true,
@@ -62,6 +66,12 @@ export function functionChart(
   given: FunctionChartOptions = {},
 ): string {
   const { from = -4, to = 4, ...options } = checkOptions('functionChart', given, functionOptions)
+  if (typeof f !== 'function')
+    throw new ValueError({
+      op: 'functionChart',
+      rule: "a name and a function are needed: functionChart('tanh', (x) => x.tanh())",
+      got: showValue(f),
+    })
   const x = linspace(from, to, 201)
   x.requiresGrad = true
   const y = f(x)

@@ -1,6 +1,7 @@
 /** What charts, statistics and estimators take: lists of numbers, typed arrays and tensors. */
 import { asNumbers } from '../core/dtype.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { showValue } from '../core/options.js'
 import { Tensor } from '../ops/tensor.js'
 
 /** Numbers one after the other. */
@@ -8,8 +9,17 @@ export type Numbers = ArrayLike<number> | Tensor
 /** Numbers in rows of one length. */
 export type Matrix = readonly ArrayLike<number>[] | Tensor
 
-export const numbersOf = (values: Numbers): ArrayLike<number> =>
-  values instanceof Tensor ? asNumbers(values.toTypedArray()) : values
+/** @throws ValueError unless they are a list, a typed array or a tensor */
+export function numbersOf(values: Numbers): ArrayLike<number> {
+  if (values instanceof Tensor) return asNumbers(values.toTypedArray())
+  if (typeof values !== 'object' || typeof values?.length !== 'number')
+    throw new ValueError({
+      op: 'numbers',
+      rule: 'numbers are a list, a typed array or a tensor',
+      got: showValue(values),
+    })
+  return values
+}
 
 /** @throws ShapeError unless there are rows, of one length above 0 */
 export function rowsOf(op: string, matrix: Matrix): readonly ArrayLike<number>[] {
@@ -21,6 +31,12 @@ export function rowsOf(op: string, matrix: Matrix): readonly ArrayLike<number>[]
     const flat = asNumbers(matrix.toTypedArray())
     rows = Array.from({ length: n }, (_, i) => flat.subarray(i * m, (i + 1) * m))
   } else rows = matrix
+  if (!Array.isArray(rows) || !rows.every((r) => typeof r === 'object' && r !== null))
+    throw new ShapeError({
+      op,
+      rule: 'a matrix is a list of rows, [[1, 2], [3, 4]], or a tensor',
+      got: showValue(matrix),
+    })
   const width = rows[0]?.length ?? 0
   const ragged = rows.findIndex((r) => r.length !== width)
   if (width === 0 || ragged >= 0)

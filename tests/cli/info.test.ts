@@ -21,7 +21,24 @@ test.each(['native', 'wasm', 'reference'])('NABLA_BACKEND=%s is heard', (name) =
 test('a backend that does not exist is refused', () => {
   const { status, stderr } = nabla(['info'], { NABLA_BACKEND: 'gpu' })
   expect(status).toBe(1)
-  expect(stderr).toMatch(/backend must be one of native, wasm, reference; got gpu/)
+  expect(stderr).toMatch(/NABLA_BACKEND must be native, wasm or reference; got 'gpu'/)
+})
+test.each([
+  ['NABLA_THREADS', '0', 'native'],
+  ['NABLA_THREADS', '1.5', 'wasm'],
+  ['NABLA_THREADS', 'many', 'native'],
+  ['NABLA_THREADS', '65', 'wasm'],
+  ['NABLA_ISA', 'foo', 'native'],
+  ['NABLA_ISA', 'foo', 'wasm'],
+  ['NABLA_BACKEND', 'WASM', ''],
+])('%s=%s is refused by its name, backend %s', (name, value, backend) => {
+  const { status, stderr } = nabla(['info'], {
+    ...(backend && { NABLA_BACKEND: backend }),
+    [name]: value,
+  })
+  expect(status).toBe(1)
+  expect(stderr).toContain(`${name} must be`)
+  expect(stderr).toContain(`got '${value}'`)
 })
 
 test('help and version', () => {

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decode } from 'fast-png'
-import { relu, tanh, tensor } from 'nabla'
+import { NablaError, relu, tanh, tensor } from 'nabla'
+import * as plot from 'nabla/plot'
 import { toPng } from 'nabla/vision'
 import { dtypes } from '../../src/core/dtype.js'
 import {
@@ -318,4 +319,21 @@ test('images stand in a grid', () => {
   expect(() => imageGrid(tensor([[1]]), { scale: 0 })).toThrow(
     'scale must be a whole number from 1; got 0',
   )
+})
+
+test('data of another kind is refused in words', () => {
+  const charts = Object.entries(
+    plot as unknown as Record<string, (...args: unknown[]) => unknown>,
+  ).filter(([name]) => /Chart$|Curves$/.test(name) && name !== 'saveChart')
+  expect(charts.length).toBeGreaterThan(9)
+  for (const [name, chart] of charts)
+    for (const data of [undefined, null, 3, 'text', true, () => 1]) {
+      let error: unknown
+      try {
+        chart(data)
+      } catch (e) {
+        error = e
+      }
+      expect(error, `${name} of ${String(data)}`).toBeInstanceOf(NablaError)
+    }
 })

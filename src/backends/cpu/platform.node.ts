@@ -5,6 +5,8 @@ import nodeModule from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ValueError } from '../../core/errors.js'
+import { showValue } from '../../core/options.js'
 import type { Addon } from './native.js'
 import type { WasmFile } from './variant.js'
 
@@ -29,7 +31,32 @@ export const runtime: Record<string, string> = {
   ...(bun ? { bun } : deno ? { deno } : { node }),
 }
 
-export const env = (name: string): string | undefined => process.env[name] || undefined
+const isas = ['avx512', 'avx2', 'base', 'neon', 'simd', 'relaxed']
+/** Variables that may hold certain values only: a wrong one is refused by its name, not passed by. */
+const allowed: Record<string, { holds: (text: string) => boolean; rule: string }> = {
+  NABLA_BACKEND: {
+    holds: (v) => ['native', 'wasm', 'reference'].includes(v),
+    rule: 'must be native, wasm or reference',
+  },
+  NABLA_THREADS: {
+    holds: (v) => /^[1-9]\d?$/.test(v) && Number(v) <= 64,
+    rule: 'must be a whole number from 1 to 64',
+  },
+  NABLA_ISA: { holds: (v) => isas.includes(v), rule: `must be one of ${isas.join(', ')}` },
+}
+/** An environment variable; undefined when it is missing or empty. @throws ValueError for one that cannot be */
+export function env(name: string): string | undefined {
+  const text = process.env[name] || undefined
+  const check = allowed[name]
+  if (text !== undefined && check && !check.holds(text))
+    throw new ValueError({
+      op: 'environment',
+      rule: `${name} ${check.rule}`,
+      got: showValue(text),
+      fix: 'Set it to one of these, or leave it out.',
+    })
+  return text
+}
 
 export const cores = (): number => Math.min(64, availableParallelism())
 
