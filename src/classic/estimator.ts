@@ -59,7 +59,7 @@ const refuse = (op: string, v: number, i: number, columns: number): never => {
     op,
     rule: 'x must be finite',
     got: `${v} in row ${Math.floor(i / columns)}, column ${i % columns}`,
-    fix: 'new Imputer() of nabla/data fills missing numbers in.',
+    fix: 'new SimpleImputer() of nabla/data fills missing numbers in.',
   })
 }
 

@@ -193,6 +193,10 @@ export class OneHotEncoder {
       })
     })
   }
+  /** A new one with the same options that has learned nothing. */
+  clone(): OneHotEncoder {
+    return new OneHotEncoder({ drop: this.drop, handleUnknown: this.handleUnknown })
+  }
   toJSON(): Fitted {
     return {
       type: 'OneHotEncoder',

@@ -13,10 +13,14 @@ export {
 export * from './folder.js'
 export { type Idx, parseIdx } from './idx.js'
 export { ImageDataset, type ImageOptions } from './images.js'
+export * from './imputer.js'
 export * from './jsonLines.js'
 export { DataLoader, type LoaderOptions, type LoaderState } from './loader.js'
 export * from './mnist.js'
+export * from './pipeline.js'
 export * from './preprocessing.js'
+export * from './reports.js'
+export * from './selection.js'
 export * from './series.js'
 export {
   BatchSampler,
@@ -30,3 +34,4 @@ export {
 } from './samplers.js'
 export * from './split.js'
 export * from './tables.js'
+export * from './validation.js'

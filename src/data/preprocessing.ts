@@ -7,6 +7,8 @@
  */
 import { FileError } from '../core/errors.js'
 import { LabelEncoder, OneHotEncoder } from './encoders.js'
+import { SimpleImputer } from './imputer.js'
+import { SelectKBest, VarianceThreshold } from './selection.js'
 import { type Fitted, MinMaxScaler, PolynomialFeatures, StandardScaler } from './scalers.js'
 
 export { type Category, LabelEncoder, OneHotEncoder } from './encoders.js'
@@ -17,6 +19,9 @@ const kinds = {
   StandardScaler: (o: object) => new StandardScaler(o),
   MinMaxScaler: (o: object) => new MinMaxScaler(o),
   PolynomialFeatures: (o: object) => new PolynomialFeatures(o),
+  SimpleImputer: (o: object) => new SimpleImputer(o),
+  VarianceThreshold: (o: object) => new VarianceThreshold(o),
+  SelectKBest: (o: object) => new SelectKBest(o),
   LabelEncoder: (_: object) => new LabelEncoder(),
   OneHotEncoder: (o: object) => new OneHotEncoder(o),
 }

@@ -87,11 +87,11 @@ export function requireLearned<L>(op: string, learned: unknown, is: boolean): L 
   return learned as L
 }
 
-const areNumbers = (v: unknown): v is number[] =>
+export const areNumbers = (v: unknown): v is number[] =>
   Array.isArray(v) && v.every((n) => typeof n === 'number' && Number.isFinite(n))
 
 /** What all of them share. */
-abstract class Transformer<L> {
+export abstract class Transformer<L> {
   protected learned: L | undefined
   /** The name of the class, which a minifier may change. */
   protected abstract readonly kind: string
@@ -105,6 +105,11 @@ abstract class Transformer<L> {
     return fitted(this.kind, this.learned)
   }
   protected abstract options(): object
+  /** A new one with the same options that has learned nothing. */
+  clone(): this {
+    const make = this.constructor as new (options: object) => this
+    return new make(this.options())
+  }
   toJSON(): Fitted {
     return { type: this.kind, options: this.options(), learned: this.got }
   }

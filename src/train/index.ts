@@ -29,6 +29,7 @@ export {
   topKAccuracy,
 } from '../data/measures.js'
 export * from './metrics.js'
+export * from '../data/reports.js'
 export type { ClassWeight } from './prepare.js'
 export { ProgressBars } from './progress.js'
 export { RunFolder, type RunFolderOptions, type SavedRun } from './run.js'
