@@ -210,7 +210,8 @@ export function mutualInfoClassif(
       const k = Math.min(most, own.length - 1)
       // A class of one row says nothing.
       if (k > 0)
-        own.forEach((u, i) => rows.push({ at: u, radius: kth(own, i, k), k, size: own.length }))
+        for (const [i, u] of own.entries())
+          rows.push({ at: u, radius: kth(own, i, k), k, size: own.length })
     }
     const n = rows.length
     if (n === 0) return 0
