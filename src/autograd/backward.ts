@@ -71,6 +71,18 @@ function ruleOf(
 const half = (t: Tensor) => isHalf(t.dtype)
 const needsGrad = (t: Tensor) => t.requiresGrad
 
+/**
+ * What autocast gave in a half type is cast once more where a compiled backward pass reads it: parameters are there
+ * anyway, and a copy in the half type would live until then. Lowering keeps the first cast where that is less.
+ */
+function castAgain(t: Tensor): Tensor {
+  const made = t.gradNode
+  if (made?.op.name !== 'cast' || !half(t)) return t
+  const [from] = made.inputs
+  if (!from || from.version !== made.versions[0]) return t
+  return withState('fence', state.fence || HALVES, () => toType(from, t.dtype))
+}
+
 /** The gradients of one node's inputs; null where none is needed. */
 function vjpOf(node: GradNode, cts: Cotangents, createGraph: boolean): (Tensor | null)[] {
   const { op, inputs, outputs, attrs } = node
@@ -79,7 +91,11 @@ function vjpOf(node: GradNode, cts: Cotangents, createGraph: boolean): (Tensor |
   const halves = op.halves !== true && (inputs.some(half) || outputs.some(half))
   const needed = inputs.map(needsGrad)
   if (createGraph || state.recorder || op.dynamic)
-    return ruleOf(node, needed, halves)(cts, inputs, outputs)
+    return ruleOf(node, needed, halves)(
+      cts,
+      state.recorder ? inputs.map(castAgain) : inputs,
+      outputs,
+    )
   const all: Tensor[] = []
   let key = `${op.name}~|${attrKey(attrs)}|`
   for (let i = 0; i < needed.length; i++) key += needed[i] ? '1' : '0'

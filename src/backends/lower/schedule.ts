@@ -77,16 +77,19 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
     }
   }
 
-  // Groups that only feed changes of outside memory run late.
+  // By the first value that another group reads: what is computed beside it may have been asked for much later. Groups
+  // that only feed changes of outside memory run late.
   const key = (g: Group): number => {
     const own = g.last.id
     let late = false
+    let given = false
     for (const n of g.values) {
       if (!needed[n.id]) continue
-      if (!into[n.id] || read[n.id]) return own
-      late = true
+      if (read[n.id]) return n.id
+      if (into[n.id]) late = true
+      else given = true
     }
-    return late ? Math.max(own, lastCheck + 0.5) : own
+    return late && !given ? Math.max(own, lastCheck + 0.5) : own
   }
   const heap = new Heap()
   for (const g of groups) if (waits[g.id] === 0) heap.push(key(g), g)

@@ -1,8 +1,8 @@
 /** Rewrites a graph into equal, fewer values: dead code, repeated work, constants, no-ops. */
-import { arrayFrom, type DType, isFloat, readNumber } from '../../core/dtype.js'
+import { arrayFrom, type DType, isFloat, isHalf, readNumber } from '../../core/dtype.js'
 import { type Shape, sameShape } from '../../core/shape.js'
 import { type Call, callOf } from '../call.js'
-import type { Graph, Prim } from '../ir.js'
+import type { Graph, Node, Prim } from '../ir.js'
 import { infer } from '../prims.js'
 import { plainFunction } from '../scalar.js'
 import { kindOf, Value } from './value.js'
@@ -209,13 +209,34 @@ class Simplifier {
   }
 }
 
+const isCast = ({ prim }: Value): boolean => prim.op === 'map' && prim.fn === 'cast'
+
+/**
+ * Casts to half types that the backward pass makes again (autograd/backward.ts) spare memory where what they are made of
+ * is there anyway: an input, or a value that is read later still. The others are the casts of the forward pass.
+ */
 export function simplify(graph: Graph): Values {
+  const again = new Map<Node, Value>()
+  const values = simplified(graph, again)
+  if (again.size === 0) return values
+  const casts = new Set(again.values())
+  const lastReader = new Map<Value, number>()
+  for (const v of values.all) if (!casts.has(v)) for (const u of v.inputs) lastReader.set(u, v.id)
+  const wasted = new Set<Node>()
+  for (const [n, v] of again)
+    if (values.all[v.id] === v && (lastReader.get(v.inputs[0]!) ?? -1) < v.id) wasted.add(n)
+  return wasted.size > 0 ? simplified(graph, undefined, wasted) : values
+}
+
+/** `again` gets the casts of values of the forward pass behind a fence; those `wasted` lose it. */
+function simplified(graph: Graph, again?: Map<Node, Value>, wasted?: ReadonlySet<Node>): Values {
   const { nodes } = graph
   const s = new Simplifier(nodes.length)
   const made = new Array<Value>(nodes.length)
   for (let i = 0; i < nodes.length; i++) {
     const n = nodes[i]!
-    const { prim, shape, dtype, label, fence } = n
+    const { prim, shape, dtype, label } = n
+    const fence = wasted?.has(n) ? undefined : n.fence
     n.index = i
     if (prim.op === 'input') {
       made[i] = s.add(new Value(prim, [], shape, dtype, label))
@@ -230,7 +251,12 @@ export function simplify(graph: Graph): Values {
     const inputs = new Array<Value>(n.inputs.length)
     for (let k = 0; k < inputs.length; k++) inputs[k] = made[n.inputs[k]!.index!]!
     if (prim.op === 'map' && inputs.length > 1) s.lighten(inputs, shape)
-    made[i] = s.make(prim, inputs, shape, dtype, label, fence)
+    const v = s.make(prim, inputs, shape, dtype, label, fence)
+    made[i] = v
+    if (again && fence !== undefined && isHalf(dtype) && v.fence === fence && isCast(v)) {
+      const [from] = v.inputs
+      if (from!.fence === undefined && from!.prim.op !== 'input') again.set(n, v)
+    }
   }
   const outputs = graph.outputs.map(({ node, into }) => ({
     value: made[node.index!]!,
