@@ -31,8 +31,8 @@ export default {
     dqnReturn: { atLeast: 100 },
   },
   async run(s) {
-    const { epochs, batchSize, lr, seed } = s.options
-    const steps = epochs * 10_000
+    const { epochs, batchSize, lr, seed, limit = 500 } = s.options
+    const steps = epochs * 20 * limit
     const gamma = 0.98
     const agents: Record<string, () => Agent> = {
       reinforce: () => new Reinforce(id, { gamma: 0.99, lr: linearSchedule(0.01), seed }),

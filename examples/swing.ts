@@ -22,10 +22,10 @@ export default {
   quick: { epochs: 1 },
   expect: { carReturn: { atLeast: -160 }, acrobotReturn: { atLeast: -100 } },
   async run(s) {
-    const { epochs, batchSize, lr, seed } = s.options
+    const { epochs, batchSize, lr, seed, limit = 1000 } = s.options
     const car = discretize(make('MountainCar-v0'), { bins: [40, 40] })
     const q = qLearning(car, {
-      episodes: 1000 * epochs,
+      episodes: limit * epochs,
       lr: 0.1,
       gamma: 0.99,
       epsilon: [0.1, 0],
@@ -49,7 +49,7 @@ export default {
     })
     const curve = { x: [] as number[], y: [] as number[] }
     agent.learn({
-      steps: 20_000 * epochs,
+      steps: 20 * limit * epochs,
       onUpdate: ({ steps, meanReturn }) => {
         if (Number.isNaN(meanReturn)) return
         curve.x.push(steps)

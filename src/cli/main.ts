@@ -7,6 +7,7 @@ import { NablaError } from '../core/errors.js'
 import { activations, optimizers } from './choices.js'
 import { info } from './info.js'
 import { Interrupted } from './interrupt.js'
+import type { Recipe } from './recipe.js'
 
 // What is warm is optimized later: V8 does it on a thread that takes a core from the kernels. Later than Node 20 V8 does
 // so by itself, and no longer knows the flag. See decision 0080.
@@ -66,6 +67,16 @@ async function resumeRun(name: string | undefined, given: { resume: string }): P
   return runRecipe(await loadRecipe(task), whole)
 }
 
+/** What stands after a recipe's name and is none of the options of all: its own options, or a mistake. */
+function ownOptions(recipe: Recipe, rest: readonly string[]): Record<string, string> {
+  const own = new Command(recipe.name)
+    .showHelpAfterError(`(nabla train --help lists the options of all recipes)`)
+    .allowExcessArguments(false)
+  for (const [name, { about, default: value }] of Object.entries(recipe.options ?? {}))
+    own.option(`--${name} <text>`, `${about} (default: ${value})`)
+  return own.parse(rest, { from: 'user' }).opts()
+}
+
 const train = program
   .command('train')
   .description('train a network on real data')
@@ -82,7 +93,10 @@ const train = program
   .option('--quick', 'few examples, to see that everything runs; the result is not checked')
   .option('--resume <run>', 'continue the stopped run of this folder')
   .option('--json', 'one JSON object a line, the last one with the result')
-  .action(async (name: string | undefined, options) => {
+  // Recipes may have options of their own.
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .action(async (name: string | undefined, options, command: Command) => {
     const { listRecipes, loadRecipe } = await import('./recipes.js')
     if (options.resume !== undefined) {
       const { seed: _, ...more } = options
@@ -90,7 +104,8 @@ const train = program
     }
     if (name === undefined) return listRecipes()
     const { runRecipe } = await import('./recipe.js')
-    await runRecipe(await loadRecipe(name), options)
+    const recipe = await loadRecipe(name)
+    await runRecipe(recipe, { ...options, own: ownOptions(recipe, command.args.slice(1)) })
   })
 train
   .command('digits')

@@ -29,6 +29,8 @@ export type { SavedRun } from '../train/run.js'
 export interface RecipeOptions extends SessionOptions {
   batchSize: number
   lr: number
+  /** Options that only this recipe has, as text. */
+  own?: Readonly<Record<string, string>>
 }
 
 /** A bound that a measure must keep. */
@@ -58,6 +60,8 @@ export interface Recipe {
   quick?: Partial<Pick<RecipeOptions, 'epochs' | 'batchSize' | 'lr' | 'limit'>>
   /** How many trainings of the same length a run makes, for the time left; 1 unless given. */
   trainings?: number
+  /** Options that only this recipe has: `--NAME TEXT`. A run with others than the defaults is not checked. */
+  options?: Readonly<Record<string, { about: string; default: string }>>
   /** What must come out of a run with these options. */
   expect: Record<string, Bound>
   /** Recipes with one have runs that `nabla predict` can use. */
@@ -415,13 +419,18 @@ const told = (b: Bound) =>
 export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = {}): Promise<void> {
   const short = given.quick ? { epochs: 1, limit: 2000, ...recipe.quick } : {}
   const options: RecipeOptions = { seed: 1, ...recipe.defaults, ...short, ...given }
-  const own = recipe.defaults
+  const { defaults, options: named = {} } = recipe
+  const own = Object.fromEntries(
+    Object.entries(named).map(([name, o]) => [name, options.own?.[name] ?? o.default]),
+  )
+  options.own = own
   const checked =
     !options.quick &&
     options.limit === undefined &&
-    options.epochs >= own.epochs &&
-    options.batchSize === own.batchSize &&
-    options.lr === own.lr
+    options.epochs >= defaults.epochs &&
+    options.batchSize === defaults.batchSize &&
+    options.lr === defaults.lr &&
+    Object.entries(named).every(([name, o]) => own[name] === o.default)
   const s = new Session(recipe.name, options, recipe.classifier, recipe.trainings)
   const { out, resume, ...config } = options
   s.begin(config)

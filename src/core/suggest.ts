@@ -74,7 +74,9 @@ export function suggest(name: string, known: readonly string[]): string | undefi
   const own = bare(name)
   const same = known.find((k) => bare(k) === own)
   if (same) return same
-  const other = renamed[own]?.find((k) => known.includes(k))
+  const other = (Object.hasOwn(renamed, own) ? renamed[own] : undefined)?.find((k) =>
+    known.includes(k),
+  )
   if (other) return other
   let best: string | undefined
   let least = own.length <= 3 ? 1.5 : own.length / 3 + 0.5
@@ -90,7 +92,9 @@ export function suggest(name: string, known: readonly string[]): string | undefi
 /** What to write instead of an option that is not known. */
 export function advise(name: string, known: readonly string[]): string | undefined {
   const meant = suggest(name, known)
-  return meant ? `Did you mean ${meant}?` : needless[bare(name)]
+  if (meant) return `Did you mean ${meant}?`
+  const own = bare(name)
+  return Object.hasOwn(needless, own) ? needless[own] : undefined
 }
 
 declare module './extras.js' {

@@ -35,3 +35,4 @@ export {
 export * from './split.js'
 export * from './tables.js'
 export * from './validation.js'
+export { parseExpression } from './expression.js'

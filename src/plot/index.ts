@@ -1,3 +1,4 @@
+export * from './boundary.js'
 export * from './charts.js'
 export * from './distributions.js'
 export * from './images.js'

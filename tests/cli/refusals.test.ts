@@ -34,6 +34,14 @@ describe('options', () => {
     [['train', 'digits', '--seed', '-1'], /from 0 up/],
     [['train', 'digits', 'extra'], /too many arguments/],
     [['train', 'nothing-of-this-name'], /nothing-of-this-name/],
+    [['train', 'softmax', '--function', 'x'], /unknown option '--function'/],
+    [['train', 'approximation', '--functon', 'x'], /unknown option '--functon'.*--function/s],
+    [['train', 'softmax', 'extra'], /too many arguments/],
+    [['train', 'approximation', '--quick', '--function', 'y + 1'], /made of x, numbers.*got y/],
+    [
+      ['train', 'approximation', '--quick', '--function', '1/x', '--from', '0'],
+      /finite value everywhere.*at 0/,
+    ],
     [['predict'], /missing required argument 'run'/],
     [['nonsense'], /unknown command 'nonsense'/],
   ])('%j', (args, words) => {
