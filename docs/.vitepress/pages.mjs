@@ -9,6 +9,7 @@ export const guide = [
   ['memory', 'Memory', '内存'],
   ['modules', 'Modules and layers', '模块与层'],
   ['data', 'Data', '数据'],
+  ['text', 'Text', '文本'],
   ['training', 'Training', '训练'],
   ['saving', 'Saving and loading', '保存与加载'],
   ['browser', 'In the browser', '在浏览器中'],

@@ -15,7 +15,7 @@ export interface Neighbour {
  * Vectors of words, one row each.
  * @throws ValueError when there are not as many numbers as words times the dimension
  * @example
- * const v = new WordVectors(['king', 'man', 'woman', 'queen', 'apple'], new Float32Array([1, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0, 1, -1, 0, 0]), 3)
+ * const v = new WordVectors(['king', 'man', 'woman', 'queen', 'apple'], new Float32Array([1, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1, 1, -1, 0, 0]), 3)
  * v.analogy('man', 'king', 'woman', 1).map((n) => n.word) // ['queen']
  */
 export class WordVectors {

@@ -8,6 +8,7 @@ import * as nabla from 'nabla'
 import * as nn from 'nabla/nn'
 import * as optim from 'nabla/optim'
 import * as plot from 'nabla/plot'
+import * as text from 'nabla/text'
 import * as train from 'nabla/train'
 import * as vision from 'nabla/vision'
 import { describe, expect, test } from 'vitest'
@@ -18,14 +19,14 @@ import { promised } from '../../docs/scripts/run-code.mjs'
 import { root } from '../rules/sources.js'
 
 const docs = join(root, 'docs')
-const rooms: Record<string, object> = { nn, optim, data, train, models, io, plot, vision }
+const rooms: Record<string, object> = { nn, optim, data, train, models, io, plot, text, vision }
 const names = new Set(Object.keys(nabla))
 for (const [room, all] of Object.entries(rooms))
   for (const name of Object.keys(all)) {
     names.add(name)
     names.add(`${room}.${name}`)
   }
-for (const type of [nabla.Tensor, nn.Module, optim.SGD])
+for (const type of [nabla.Tensor, nn.Module, optim.SGD, text.Tokenizer, text.WordVectors])
   for (let p = type.prototype; p !== Object.prototype; p = Object.getPrototypeOf(p))
     for (const name of Object.getOwnPropertyNames(p)) names.add(name)
 for (const name of Object.keys(nn.init)) {
