@@ -10,7 +10,7 @@ import type { Shape } from '../core/shape.js'
 import { add, mul } from '../ops/arithmetic.js'
 import { expand, permute, reshape } from '../ops/broadcast.js'
 import type { Tensor } from '../ops/tensor.js'
-import { constant, iota, prim } from '../ops/trace.js'
+import { constant, iota, recorded as prim } from '../ops/trace.js'
 
 /** An operand, and whether its first axis counts the examples. */
 export interface Operand {

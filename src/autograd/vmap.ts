@@ -8,7 +8,7 @@ import { apply, attrKey, type OpRule } from '../ops/define.js'
 import { inputNode, runCached } from '../ops/eager.js'
 import { ended, type Recorder, state, withState } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
-import { constant, prim, reachable, tracedTensor } from '../ops/trace.js'
+import { constant, reachable, recorded, tracedTensor } from '../ops/trace.js'
 import { walk } from './backward.js'
 import { batch, movedAxis, type Operand } from './batching.js'
 
@@ -127,7 +127,7 @@ function replay(traced: Traced, count: number, inputs: readonly Tensor[], size: 
       more.set(n, all)
       values.set(n, { t: all[0]!, batched: true })
     } else {
-      const own = prim(
+      const own = recorded(
         p,
         xs.map((x) => x.t),
         n.dtype,

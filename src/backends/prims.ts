@@ -1,6 +1,7 @@
 /**
  * All primitives. Each is one record, which stands with its family in prims/. The table is exhaustive by type: a primitive
- * without a record does not compile.
+ * without a record does not compile. Families that few programs need come with the operations that record them
+ * (`rare`), so that a page without those does not load them.
  */
 import type { DType } from '../core/dtype.js'
 import type { Shape } from '../core/shape.js'
@@ -9,13 +10,13 @@ import type { Node, Prim } from './ir.js'
 import { elementwisePrims } from './prims/elementwise.js'
 import { givenPrims } from './prims/given.js'
 import { indexingPrims } from './prims/indexing.js'
-import { linalgPrims } from './prims/linalg.js'
+import type { linalgPrims } from './prims/linalg.js'
 import { movePrims } from './prims/move.js'
-import { orderPrims } from './prims/order.js'
+import { extremePrims, type orderPrims } from './prims/order.js'
 import { productPrims } from './prims/products.js'
 import type { Inputs, Op, PrimRecord, Records, Typed } from './prims/record.js'
-import { recurrentPrims } from './prims/recurrent.js'
-import { windowPrims } from './prims/windows.js'
+import type { recurrentPrims } from './prims/recurrent.js'
+import type { windowPrims } from './prims/windows.js'
 
 export type { Typed } from './prims/record.js'
 
@@ -26,21 +27,31 @@ const outputPrim = {
     batch: 'own',
   },
 } satisfies Records<'output'>
-const all = {
+const common = {
   ...outputPrim,
   ...givenPrims,
   ...elementwisePrims,
   ...movePrims,
   ...productPrims,
   ...indexingPrims,
-  ...orderPrims,
-  ...linalgPrims,
-  ...windowPrims,
-  ...recurrentPrims,
+  ...extremePrims,
 }
-const prims: Records<Op> = all
+type Rare = typeof orderPrims & typeof linalgPrims & typeof windowPrims & typeof recurrentPrims
+type All = typeof common & Rare
+const prims: Partial<Records<Op>> = common
+
+declare const brought: unique symbol
+/** A primitive whose record is in the table. */
+export type Known = Exclude<Prim, { op: keyof Rare }> | (Prim & { readonly [brought]: true })
+/** A primitive of a rare family, whose records come into the table with it. */
+export function rare<F extends object>(family: F, p: Extract<Prim, { op: keyof F }>): Known {
+  if (!(p.op in prims)) bring(family)
+  return p as Prim as Known
+}
+/** Puts records into the table. */
+export const bring = (...families: object[]): void => void Object.assign(prims, ...families)
 /** Primitives whose rule for vmap is one of their own. */
-export type OwnRule = { [K in Op]: (typeof all)[K]['batch'] extends 'own' ? K : never }[Op]
+export type OwnRule = { [K in Op]: All[K]['batch'] extends 'own' ? K : never }[Op]
 
 /** The record of a primitive, for those who take any of them. */
 export const recordOf = (prim: Prim): PrimRecord => prims[prim.op] as unknown as PrimRecord

@@ -1,4 +1,6 @@
 /** Transforms of one axis and of several. Complex numbers are pairs (real part, imaginary part) in a last axis of two. */
+import { rare } from '../backends/prims.js'
+import { linalgPrims } from '../backends/prims/linalg.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
 import { normAxis, sizeOf } from '../core/shape.js'
@@ -39,7 +41,7 @@ const dft = defineOp({
   forward: ([x], { s }) => {
     const { shape } = x!
     const flat = reshape(x!, [sizeOf(shape.slice(0, -2)), ...shape.slice(-2)])
-    return reshape(prim({ op: 'fft', sign: s }, [flat]), shape)
+    return reshape(prim(rare(linalgPrims, { op: 'fft', sign: s }), [flat]), shape)
   },
   vjp: (ct, _inputs, _y, { s }): Grads => [dft(ct, s === 1 ? -1 : 1)],
   example: (m) => [

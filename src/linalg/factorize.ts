@@ -1,4 +1,6 @@
 /** Factorizations with their gradients; names and order of the parts are those of torch.linalg. */
+import { rare } from '../backends/prims.js'
+import { linalgPrims } from '../backends/prims/linalg.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
 import { add, cast, div, mul, sub, where } from '../ops/arithmetic.js'
@@ -51,7 +53,10 @@ export const solveTri = defineOp({
   },
   forward: ([a, b], attrs) => {
     const { x, batch } = flat(b!)
-    return unflat(prim({ op: 'solveTriangular', ...attrs }, [flat(a!).x, x]), batch)
+    return unflat(
+      prim(rare(linalgPrims, { op: 'solveTriangular', ...attrs }), [flat(a!).x, x]),
+      batch,
+    )
   },
   vjp: (ct, [a], x, { upper, transposed, unit }): Grads => {
     const db = solveTri(a!, ct, upper, !transposed, unit)
@@ -122,7 +127,7 @@ export const choleskyEx = defineOp({
   forward: ([a]) => {
     if (a!.size === 0) return [mul(a!, 1), noFault(a!)] as const
     const { x, batch } = flat(a!)
-    const [l, info] = outputs({ op: 'cholesky' }, [x], 2, batch)
+    const [l, info] = outputs(rare(linalgPrims, { op: 'cholesky' }), [x], 2, batch)
     return [l!, info!] as const
   },
   vjp: ([dl], _inputs, [l]): Grads => {
@@ -194,7 +199,7 @@ export const luFactorEx = defineOp({
   forward: ([a]) => {
     if (a!.size === 0) return [mul(a!, 1), noPivots(a!), noFault(a!)] as const
     const { x, batch } = flat(a!)
-    const [lu, pivots, info] = outputs({ op: 'lu' }, [x], 3, batch)
+    const [lu, pivots, info] = outputs(rare(linalgPrims, { op: 'lu' }), [x], 3, batch)
     return [lu!, pivots!, info!] as const
   },
   vjp: ([dlu], [a], [lu, pivots]): Grads => {
@@ -337,7 +342,7 @@ export const geqrf = defineOp({
   differentiable: false,
   forward: ([a]) => {
     const { x, batch } = flat(a!)
-    const [packed, tau] = outputs({ op: 'qr' }, [x], 2, batch)
+    const [packed, tau] = outputs(rare(linalgPrims, { op: 'qr' }), [x], 2, batch)
     return [packed!, tau!] as const
   },
   example: (m) => [[m.of([[3], [4]])], [[[-5], [0.5]], [1.6]]] as never,
@@ -351,7 +356,10 @@ const reflected = defineOp({
   differentiable: false,
   forward: ([a, tau], { count }) => {
     const { x, batch } = flat(a!)
-    const product = prim({ op: 'householderProduct', columns: count }, [x, flat(tau!, 1).x])
+    const product = prim(rare(linalgPrims, { op: 'householderProduct', columns: count }), [
+      x,
+      flat(tau!, 1).x,
+    ])
     return unflat(product, batch)
   },
   example: (m) => [
@@ -371,9 +379,9 @@ const qrParts = defineOp({
     const [m, n] = a!.shape.slice(-2) as [number, number]
     const k = complete ? m : Math.min(m, n)
     const { x, batch } = flat(a!)
-    const packed = prim({ op: 'qr' }, [x])
+    const packed = prim(rare(linalgPrims, { op: 'qr' }), [x])
     const tau = prim({ op: 'output', index: 1 }, [packed])
-    const q = prim({ op: 'householderProduct', columns: k }, [packed, tau])
+    const q = prim(rare(linalgPrims, { op: 'householderProduct', columns: k }), [packed, tau])
     return [unflat(q, batch), triu(narrow(unflat(packed, batch), -2, 0, k))] as const
   },
   vjp: ([dq, dr], [a], [q, r], { complete }): Grads => {
@@ -491,7 +499,7 @@ const eighParts = defineOp({
   forward: ([a], { upper }) => {
     if (a!.size === 0) return [sum(a!, -1), mul(a!, 1)] as const
     const { x, batch } = flat(upper ? t(a!) : a!)
-    const [w, v] = outputs({ op: 'eigh' }, [wide(x)], 2, batch)
+    const [w, v] = outputs(rare(linalgPrims, { op: 'eigh' }), [wide(x)], 2, batch)
     return [cast(w!, a!.dtype), cast(mul(v!, cast(signs(v!), 'float64')), a!.dtype)] as const
   },
   vjp: ([dw, dv], _inputs, [w, v]): Grads => {
@@ -565,7 +573,7 @@ const svdTall = defineOp({
       return [mul(a!, 1), sum(a!, -2), vt] as const
     }
     const { x, batch } = flat(a!)
-    const [u, vt, s] = outputs({ op: 'svd' }, [wide(x)], 3, batch)
+    const [u, vt, s] = outputs(rare(linalgPrims, { op: 'svd' }), [wide(x)], 3, batch)
     const turn = cast(signs(t(vt!)), 'float64')
     const back = (y: Tensor) => cast(y, a!.dtype)
     return [back(mul(u!, turn)), back(s!), back(mul(vt!, t(turn)))] as const
@@ -627,9 +635,12 @@ function completed(q: Tensor): Tensor {
   const [m, k] = q.shape.slice(-2) as [number, number]
   if (m === k) return q
   const { x, batch } = flat(q)
-  const packed = prim({ op: 'qr' }, [x])
+  const packed = prim(rare(linalgPrims, { op: 'qr' }), [x])
   const tau = prim({ op: 'output', index: 1 }, [packed])
-  const whole = unflat(prim({ op: 'householderProduct', columns: m }, [packed, tau]), batch)
+  const whole = unflat(
+    prim(rare(linalgPrims, { op: 'householderProduct', columns: m }), [packed, tau]),
+    batch,
+  )
   return concat([q, narrow(whole, -1, k, m - k)], -1)
 }
 const completeBasis = defineOp({

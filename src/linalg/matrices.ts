@@ -7,7 +7,7 @@ import { expand, reshape, sum, swap } from '../ops/broadcast.js'
 import { operand, type SampleMaker, type TensorLike } from '../ops/define.js'
 import type { Tensor } from '../ops/tensor.js'
 import { prim } from '../ops/trace.js'
-import type { Prim } from '../backends/ir.js'
+import type { Known } from '../backends/prims.js'
 
 /** A float tensor of matrices. @throws ShapeError for fewer than two axes, or where `square` is asked for and not met */
 export function matrices(op: string, x: TensorLike, square = false): Tensor {
@@ -37,7 +37,12 @@ export const unflat = (x: Tensor, batch: Shape): Tensor =>
   reshape(x, [...batch, ...x.shape.slice(1)])
 
 /** Every output of a primitive on (batch, ...) tensors, under the batch axes of the first. */
-export function outputs(p: Prim, inputs: readonly Tensor[], count: number, batch: Shape): Tensor[] {
+export function outputs(
+  p: Known,
+  inputs: readonly Tensor[],
+  count: number,
+  batch: Shape,
+): Tensor[] {
   const first = prim(p, inputs)
   return Array.from({ length: count }, (_, index) =>
     unflat(index === 0 ? first : prim({ op: 'output', index }, [first]), batch),

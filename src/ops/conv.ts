@@ -1,4 +1,6 @@
 /** Convolution and its transpose, over one to three spatial axes. */
+import { rare } from '../backends/prims.js'
+import { windowPrims } from '../backends/prims/windows.js'
 import { add } from './arithmetic.js'
 import type { Window } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
@@ -27,7 +29,7 @@ export const convolution = defineOp({
     attrs: { window, groups },
   }),
   forward: ([x, weight, bias], { window, groups }) => {
-    const y = prim({ op: 'conv', window, groups }, [x!, weight!])
+    const y = prim(rare(windowPrims, { op: 'conv', window, groups }), [x!, weight!])
     return bias ? add(y, alongChannels(bias, y.rank)) : y
   },
   vjp: (ct, [x, weight, bias], _y, { window, groups }): Grads => [
@@ -76,7 +78,7 @@ export const convolutionInput = defineOp({
     attrs: { window, groups, shape: [...shape] },
   }),
   forward: ([y, weight], { window, groups, shape }) =>
-    prim({ op: 'convInput', window, groups, shape }, [y!, weight!]),
+    prim(rare(windowPrims, { op: 'convInput', window, groups, shape }), [y!, weight!]),
   vjp: (ct, [y, weight], _x, { window, groups }): Grads => [
     convolution(ct, weight!, null, window, groups),
     convolutionWeight(y!, ct, window, groups, weight!.shape),
@@ -112,7 +114,7 @@ export const convolutionWeight = defineOp({
     attrs: { window, groups, shape: [...shape] },
   }),
   forward: ([y, x], { window, groups, shape }) =>
-    prim({ op: 'convWeight', window, groups, shape }, [y!, x!]),
+    prim(rare(windowPrims, { op: 'convWeight', window, groups, shape }), [y!, x!]),
   vjp: (ct, [y, x], _w, { window, groups }): Grads => [
     convolution(x!, ct, null, window, groups),
     convolutionInput(y!, ct, window, groups, x!.shape),

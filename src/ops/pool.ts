@@ -1,4 +1,6 @@
 /** Pooling over windows of one to three spatial axes; adaptive.ts has the forms that are told the result's shape. */
+import { rare } from '../backends/prims.js'
+import { windowPrims } from '../backends/prims/windows.js'
 import { expand, reshape, type ReduceOptions } from './broadcast.js'
 import { neg, div, mul } from './arithmetic.js'
 import { type Window, windowShape } from '../backends/ir.js'
@@ -49,7 +51,7 @@ export const maxPool = defineOp({
   name: 'maxPool',
   formula: 'y[i] = max_k x[s·i + d·k − p],  dx = dy at the first maximum',
   args: (x: Tensor, window: Window) => ({ inputs: [x], attrs: { window } }),
-  forward: ([x], { window }) => prim({ op: 'maxPool', window }, [x!]),
+  forward: ([x], { window }) => prim(rare(windowPrims, { op: 'maxPool', window }), [x!]),
   vjp: (ct, [x], _y, { window }): Grads => [maxPoolInput(ct, maxPoolIndices(x!, window), x!.shape)],
   example: (m) => [[m.of([[[1, 3, 2, 0]]]), window1([2])], [[[3, 2]]]],
   samples: windows,
@@ -61,7 +63,7 @@ export const maxPoolIndices = defineOp({
   formula: 'y[i] = argmax_k x[s·i + d·k − p]',
   args: (x: Tensor, window: Window) => ({ inputs: [x], attrs: { window } }),
   forward: ([x], { window }) =>
-    prim({ op: 'output', index: 1 }, [prim({ op: 'maxPool', window }, [x!])]),
+    prim({ op: 'output', index: 1 }, [prim(rare(windowPrims, { op: 'maxPool', window }), [x!])]),
   differentiable: false,
   example: (m) => [[m.of([[[1, 3, 2, 0]]]), window1([2])], [[[1, 2]]]],
   samples: windows,
@@ -75,7 +77,8 @@ export const maxPoolInput = defineOp({
     inputs: [y, asIndices('maxPoolInput', index)],
     attrs: { shape: [...shape] },
   }),
-  forward: ([y, index], { shape }) => prim({ op: 'maxPoolInput', shape }, [y!, index!]),
+  forward: ([y, index], { shape }) =>
+    prim(rare(windowPrims, { op: 'maxPoolInput', shape }), [y!, index!]),
   vjp: (ct, [y, index], _x, { shape }): Grads => {
     const flat = places(ct, sizeOf(shape.slice(2)))
     const picked = gather(flat, 2, places(index!, sizeOf(y!.shape.slice(2))))
@@ -93,7 +96,7 @@ export const sumPool = defineOp({
   name: 'sumPool',
   formula: 'y[i] = Σ_k x[s·i + d·k − p]',
   args: (x: Tensor, window: Window) => ({ inputs: [x], attrs: { window } }),
-  forward: ([x], { window }) => prim({ op: 'sumPool', window, factor: 1 }, [x!]),
+  forward: ([x], { window }) => prim(rare(windowPrims, { op: 'sumPool', window, factor: 1 }), [x!]),
   vjp: (ct, [x], _y, { window }): Grads => [sumPoolInput(ct, window, x!.shape)],
   example: (m) => [[m.of([[[1, 3, 2, 0]]]), window1([2], [1])], [[[4, 5, 2]]]],
   samples: windows,
@@ -107,7 +110,8 @@ export const sumPoolInput = defineOp({
     inputs: [y],
     attrs: { window, shape: [...shape] },
   }),
-  forward: ([y], { window, shape }) => prim({ op: 'sumPoolInput', window, shape, factor: 1 }, [y!]),
+  forward: ([y], { window, shape }) =>
+    prim(rare(windowPrims, { op: 'sumPoolInput', window, shape, factor: 1 }), [y!]),
   vjp: (ct, _inputs, _x, { window }): Grads => [sumPool(ct, window)],
   example: (m) => [[m.of([[[1, 2]]]), window1([2], [1]), [1, 1, 3]], [[[1, 3, 2]]]],
   samples: (m) =>
@@ -173,7 +177,10 @@ export const averagePool = defineOp({
   args: (x: Tensor, attrs: AverageAttrs) => ({ inputs: [x], attrs }),
   forward: ([x], attrs) => {
     const { factor, by } = shares(x!.shape.slice(2), attrs)
-    return divided(prim({ op: 'sumPool', window: attrs.window, factor }, [x!]), by)
+    return divided(
+      prim(rare(windowPrims, { op: 'sumPool', window: attrs.window, factor }), [x!]),
+      by,
+    )
   },
   vjp: (ct, [x], _y, attrs): Grads => [averagePoolInput(ct, attrs, x!.shape)],
   example: (m) => [
@@ -204,7 +211,7 @@ const averagePoolInput = defineOp({
   forward: ([y], attrs) => {
     const { window, shape } = attrs
     const { factor, by } = shares(shape.slice(2), attrs)
-    return prim({ op: 'sumPoolInput', window, shape, factor }, [divided(y!, by)])
+    return prim(rare(windowPrims, { op: 'sumPoolInput', window, shape, factor }), [divided(y!, by)])
   },
   vjp: (ct, _inputs, _x, { shape: _, ...attrs }): Grads => [averagePool(ct, attrs)],
   example: (m) => [

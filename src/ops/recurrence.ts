@@ -4,6 +4,8 @@
  * Rows are packed: those of step 0, then those of step 1, and so on; `steps[t]` rows take part in step t, never more
  * than in the step before (the sequences are sorted, longest first), and row b of a step continues row b of the other.
  */
+import { rare } from '../backends/prims.js'
+import { recurrentPrims } from '../backends/prims/recurrent.js'
 import { sum, swap, zerosOf } from './broadcast.js'
 import { add, mul, sub, where } from './arithmetic.js'
 import { recurrentCells, type RecurrentCell, type RecurrentRun as Run } from '../backends/ir.js'
@@ -264,7 +266,7 @@ function given(
   const deep = cts[outs.length - 1]
   if (!deep && !state.gradEnabled) {
     const [ct, ctCell] = cts
-    return prim({ op: 'recurrentBack', run }, [
+    return prim(rare(recurrentPrims, { op: 'recurrentBack', run }), [
       all,
       ct ?? zerosOf(outs[0]!),
       weight,
@@ -330,7 +332,7 @@ export const recurrence = defineOp({
   },
   forward: (inputs, run): Tensor[] => {
     const H = inputs[1]!.shape[1]!
-    const kept = prim({ op: 'recurrent', run }, inputs)
+    const kept = prim(rare(recurrentPrims, { op: 'recurrent', run }), inputs)
     const states = columns(kept, H).slice(0, run.cell === 'lstm' ? 2 : 1)
     return [...states, kept]
   },

@@ -1,4 +1,6 @@
 /** Running reductions along an axis. */
+import { rare } from '../backends/prims.js'
+import { orderPrims } from '../backends/prims/order.js'
 import { coordinates, expand, reduceOperand, sum, zerosOf } from './broadcast.js'
 import { mul, where } from './arithmetic.js'
 import type { DType } from '../core/dtype.js'
@@ -46,7 +48,7 @@ export const cumsum = defineOp({
   formula: 'yᵢ = Σ_{j≤i} xⱼ',
   args: scanArgs('cumsum'),
   forward: ([x], { axis }) =>
-    x!.rank === 0 ? map('copy', x!) : prim({ op: 'scan', fn: 'sum', axis }, [x!]),
+    x!.rank === 0 ? map('copy', x!) : prim(rare(orderPrims, { op: 'scan', fn: 'sum', axis }), [x!]),
   vjp: (ct, _inputs, _y, { axis }): Grads => [
     ct.rank === 0 ? ct : flip(cumsum(flip(ct, [axis]), axis), [axis]),
   ],
@@ -63,7 +65,9 @@ export const cumprod = defineOp({
   formula: 'yᵢ = Π_{j≤i} xⱼ,  dyᵢ/dxₖ = Π_{j≤i, j≠k} xⱼ',
   args: scanArgs('cumprod'),
   forward: ([x], { axis }) =>
-    x!.rank === 0 ? map('copy', x!) : prim({ op: 'scan', fn: 'prod', axis }, [x!]),
+    x!.rank === 0
+      ? map('copy', x!)
+      : prim(rare(orderPrims, { op: 'scan', fn: 'prod', axis }), [x!]),
   vjp: (ct, [x], _y, { axis }): Grads => {
     if (ct.rank === 0) return [ct]
     // All pairs (k, i): the product with factor k left out. Quadratic in the extent, and exact where factors are 0.
@@ -97,8 +101,10 @@ function runningExtreme(
       x!.rank === 0
         ? [map('copy', x!), constant(0, 'int32')]
         : [
-            prim({ op: 'scan', fn, axis }, [x!]),
-            prim({ op: 'scan', fn: fn === 'max' ? 'argmax' : 'argmin', axis }, [x!]),
+            prim(rare(orderPrims, { op: 'scan', fn, axis }), [x!]),
+            prim(rare(orderPrims, { op: 'scan', fn: fn === 'max' ? 'argmax' : 'argmin', axis }), [
+              x!,
+            ]),
           ],
     vjp: ([ct], [x], [, index], { axis }) => {
       if (!ct) return [null]

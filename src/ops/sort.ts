@@ -1,4 +1,6 @@
 /** Sorting, selection by rank, and searching. */
+import { rare } from '../backends/prims.js'
+import { orderPrims } from '../backends/prims/order.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { kinds, oneOf, readOptions } from '../core/options.js'
 import { normAxis, type Shape, show } from '../core/shape.js'
@@ -32,7 +34,11 @@ export const argsort = defineOp({
   },
   forward: ([x], { axis, descending }) => {
     if (x!.rank === 0) return constant(0, 'int32')
-    return movedim(prim({ op: 'argsort', descending }, [movedim(x!, axis, -1)]), -1, axis)
+    return movedim(
+      prim(rare(orderPrims, { op: 'argsort', descending }), [movedim(x!, axis, -1)]),
+      -1,
+      axis,
+    )
   },
   differentiable: false,
   example: (m) => [[m.of([3, 1, 2])], [1, 2, 0]],
@@ -136,7 +142,7 @@ export const searchsorted = defineOp({
     const m = batch === 0 ? 0 : v!.size / batch
     const flatV = prim({ op: 'reshape', shape: [batch, m] }, [v!])
     return prim({ op: 'reshape', shape: v!.shape }, [
-      prim({ op: 'searchsorted', right }, [flatS, flatV]),
+      prim(rare(orderPrims, { op: 'searchsorted', right }), [flatS, flatV]),
     ])
   },
   differentiable: false,

@@ -1,6 +1,6 @@
 import { type Recorder, type Replay, state } from './state.js'
 import type { Node, Prim } from '../backends/ir.js'
-import { constNode, node } from '../backends/prims.js'
+import { constNode, type Known, node } from '../backends/prims.js'
 import type { DType } from '../core/dtype.js'
 import { TraceError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
@@ -32,7 +32,11 @@ function traced(n: Node): Tensor {
 }
 
 /** Records a primitive; the only way in which an operation does anything. */
-export function prim(p: Prim, inputs: readonly Tensor[] = [], dtype?: DType): Tensor {
+export function prim(p: Known, inputs: readonly Tensor[] = [], dtype?: DType): Tensor {
+  return recorded(p, inputs, dtype)
+}
+/** The same for a primitive that is recorded already, of whatever family. */
+export function recorded(p: Prim, inputs: readonly Tensor[] = [], dtype?: DType): Tensor {
   const n = node(p, inputs.map(nodeOf), dtype, state.call)
   if (state.fence !== 0) n.fence = state.fence
   return traced(n)

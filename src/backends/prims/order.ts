@@ -20,7 +20,7 @@ export interface OrderPrims {
 
 const scans = ['sum', 'prod', 'max', 'min', 'argmax', 'argmin']
 
-export const orderPrims = {
+export const extremePrims = {
   argreduce: {
     gives: ({ axis }, [x]) => indices(along(x!, [axis], 1)),
     flops: (_, [x]) => sizeOf(x!.shape),
@@ -44,6 +44,10 @@ export const orderPrims = {
       })
     },
   },
+} satisfies Records<'argreduce'>
+
+/** Their instructions lie in a WebAssembly file of their own. */
+export const orderPrims = {
   scan: {
     gives: ({ fn }, [x]) => (fn === 'argmax' || fn === 'argmin' ? indices(x!.shape) : x!),
     flops: (_, [x]) => sizeOf(x!.shape),
@@ -134,4 +138,4 @@ export const orderPrims = {
         }
     },
   },
-} satisfies Records<keyof OrderPrims>
+} satisfies Records<Exclude<keyof OrderPrims, 'argreduce'>>

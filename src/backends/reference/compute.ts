@@ -9,10 +9,17 @@ import {
 import { BackendError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
 import type { Node } from '../ir.js'
-import { outputsOf, recordOf } from '../prims.js'
+import { bring, outputsOf, recordOf } from '../prims.js'
+import { linalgPrims } from '../prims/linalg.js'
+import { orderPrims } from '../prims/order.js'
+import { recurrentPrims } from '../prims/recurrent.js'
+import { windowPrims } from '../prims/windows.js'
 import type { Computed, Op, Several } from '../prims/record.js'
 import { elementOf } from './combine.js'
 import { each, place } from './coordinates.js'
+
+// It runs any graph, also one that no operation has recorded.
+bring(linalgPrims, orderPrims, recurrentPrims, windowPrims)
 
 /**
  * The values of all outputs of one node from those of its inputs. Half types are computed with in double precision and
