@@ -85,7 +85,8 @@ export function segmentReduce(
   const extent = x.shape[axis]!
   const zeros = (n: number) => full([...batch, n], 0, 'int32')
   let lengths = o.lengths ? given : diff(given)
-  if (!o.unsafe) lengths = within(lengths, 0, extent + 1, 'a length')
+  // Offsets that go back are refused in any case.
+  if (!o.unsafe || o.offsets) lengths = within(lengths, 0, extent + 1, 'a length')
   let offsets = o.offsets ? given : concat([zeros(1), cumsum(lengths, -1)], -1)
   if (o.lengths && !o.unsafe) {
     const rest = sub(extent, sum(lengths, -1, { keepdim: true }))

@@ -2,7 +2,7 @@
  * Special functions by element. The host computes each element in double precision (numbers.ts), on every backend and
  * inside of compiled programs alike; gradients are operations.
  */
-import { add, div, mul, sub, where } from '../ops/arithmetic.js'
+import { add, div, mul, neg, sub, where } from '../ops/arithmetic.js'
 import { byElement } from '../ops/byElement.js'
 import { eq } from '../ops/compare.js'
 import {
@@ -11,11 +11,14 @@ import {
   type Nested,
   operand,
   operands,
+  type SampleMaker,
   type TensorLike,
 } from '../ops/define.js'
 import { exp, reciprocal, sign, square } from '../ops/functions.js'
+import { xlogy } from '../ops/composed.js'
 import type { Tensor } from '../ops/tensor.js'
-import { ValueError } from '../core/errors.js'
+import { GradError, ValueError } from '../core/errors.js'
+import { state } from '../ops/state.js'
 import * as numbers from './numbers.js'
 
 interface Unary {
@@ -44,26 +47,44 @@ interface Binary {
   name: string
   formula: string
   f: (x: number, y: number) => number
+  /** The derivative by the second argument, where there is one. By the first there is none, in PyTorch neither. */
+  slope?: (x: Tensor, y: Tensor) => Tensor
   example: readonly [x: number, y: number, result: number]
 }
-/** Without a gradient. (PyTorch has one for zeta by q and for igamma by x.) */
-const binary = ({ name, formula, f, example: [x, y, result] }: Binary) =>
-  defineOp({
+/** @throws GradError for a first argument that asks for a gradient, where the second may */
+function secondOnly(name: string, inputs: Tensor[]): Tensor[] {
+  if (state.gradEnabled && inputs[0]!.requiresGrad)
+    throw new GradError({
+      op: name,
+      rule: 'there is a gradient by the second argument only',
+      got: 'a first argument that requires one',
+      fix: 'Give x.detach().',
+    })
+  return inputs
+}
+const binary = ({ name, formula, f, slope, example: [x, y, result] }: Binary) => {
+  const spec = {
     name,
     formula,
-    args: (x: TensorLike, y: TensorLike) => ({
-      inputs: operands(name, [x, y], { float: true }),
-      attrs: {},
-    }),
-    differentiable: false,
-    forward: (inputs) => byElement(name, f, inputs),
-    example: (m) => [[m.of([x]), m.of([y])], [result]],
-    samples: (m) => [
+    args: (x: TensorLike, y: TensorLike) => {
+      const inputs = operands(name, [x, y], { float: true })
+      return { inputs: slope ? secondOnly(name, inputs) : inputs, attrs: {} }
+    },
+    forward: (inputs: Tensor[]): Tensor => byElement(name, f, inputs),
+    example: (m: SampleMaker) => [[m.of([x]), m.of([y])], [result]] as const,
+    samples: (m: SampleMaker) => [
       [m.float([2, 3], 1.1, 4), m.float([3], 0.5, 3)],
       [m.float([], 1.1, 4), m.float([2], 0.5, 3)],
       [m.float([0]), m.float([0])],
     ],
+  }
+  if (!slope) return defineOp({ ...spec, differentiable: false })
+  return defineOp({
+    ...spec,
+    vjp: (ct: Tensor, [x, y]: Tensor[]): Grads => [null, mul(ct, slope(x!, y!))],
+    except: { gradient: 'there is one by the second argument only: tests/tensor/special.test.ts' },
   })
+}
 
 /** ψ(x), the derivative of ln Γ; −∞ at 0, NaN at negative whole numbers. @example special.digamma(tensor([1, 3.5])) // [-0.57721566, 1.1031566] */
 export const digamma = unary({
@@ -324,16 +345,22 @@ export const sphericalBesselJ0 = unary({
 /** The zeta function of Hurwitz; ∞ at s = 1. @example special.zeta(tensor([2]), tensor([1])) // [1.6449341] */
 export const zeta = binary({
   name: 'zeta',
-  formula: 'y = Σ (q + k)⁻ˢ over k from 0',
+  formula: 'y = Σ (q + k)⁻ˢ over k from 0,  dy/dq = −s ζ(s + 1, q)',
   f: numbers.zeta,
+  slope: (s, q) => neg(mul(s, zeta(add(s, 1), q))),
   example: [2, 1, 1.6449341],
 })
+
+/** x^(a−1) e^−x / Γ(a), the slope of the incomplete gamma functions. */
+const gammaDensity = (a: Tensor, x: Tensor): Tensor =>
+  exp(sub(sub(xlogy(sub(a, 1), x), x), lgamma(a)))
 
 /** The regularized lower incomplete gamma function of a and x; torch.special.gammainc. @example special.igamma(tensor([2]), tensor([1])) // [0.26424112] */
 export const igamma = binary({
   name: 'igamma',
-  formula: 'y = 1/Γ(a) ∫₀ˣ t^(a−1) e^−t dt',
+  formula: 'y = 1/Γ(a) ∫₀ˣ t^(a−1) e^−t dt,  dy/dx = x^(a−1) e^−x / Γ(a)',
   f: (a, x) => numbers.igamma(a, x),
+  slope: (a, x) => gammaDensity(a, x),
   example: [2, 1, 0.26424112],
 })
 
@@ -342,6 +369,7 @@ export const igammac = binary({
   name: 'igammac',
   formula: 'y = 1/Γ(a) ∫ₓ^∞ t^(a−1) e^−t dt',
   f: (a, x) => numbers.igamma(a, x, true),
+  slope: (a, x) => neg(gammaDensity(a, x)),
   example: [2, 1, 0.73575888],
 })
 
