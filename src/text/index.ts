@@ -7,11 +7,9 @@ export { WordLevel } from './models/wordLevel.js'
 export { WordPiece, type WordPieceOptions } from './models/wordPiece.js'
 export {
   type EncodeOptions,
-  type PaddingOptions,
   type TextInput,
   Tokenizer,
   type TokenizerParts,
-  type TruncationOptions,
 } from './tokenizer.js'
 export type { Trainer } from './tokenizer.js'
 export { trainBpe, trainCharacters, trainUnigram, trainWordLevel, trainWordPiece } from './train.js'
@@ -47,3 +45,4 @@ export { Perplexity, perplexity } from './metrics/perplexity.js'
 export { type RougeOptions, type RougeScore, type RougeScores, rouge } from './metrics/rouge.js'
 export type { BleuTokenizer } from './metrics/tokenize.js'
 export { type Neighbour, WordVectors } from './vectors.js'
+export type { PaddingOptions, TruncationOptions } from './lengths.js'

@@ -11,13 +11,11 @@ import {
   writtenAdded,
 } from './added.js'
 import { type Decode, makeDecoder } from './decoders.js'
-import { type Direction, Encoding, mergeEncodings } from './encoding.js'
+import { Encoding, mergeEncodings } from './encoding.js'
 import {
   type Config,
-  fields,
   isObject,
   type Json,
-  readFields,
   readType,
   refuse,
   type Written,
@@ -28,32 +26,20 @@ import { type Model, type ModelKind, readModel, WordCache } from './models/model
 import { unigramKind } from './models/unigram.js'
 import { wordLevelKind } from './models/wordLevel.js'
 import { wordPieceKind } from './models/wordPiece.js'
+import {
+  type PaddingOptions,
+  padAll,
+  readLengths,
+  toChars,
+  type TruncationOptions,
+  truncateAll,
+} from './lengths.js'
 import { makeNormalizer, type Normalize } from './normalizers.js'
 import { type Piece, pieceOf } from './piece.js'
 import { makePreTokenizer, preTokenize, type Stage } from './preTokenizers.js'
 import { makeProcessor, type Process } from './processors.js'
 import { fromUtf8, toByteChars } from './unicode.js'
 
-/** How texts that are too long are cut. */
-export interface TruncationOptions {
-  maxLength: number
-  /** Which text of a pair is cut; `LongestFirst` when not given. */
-  strategy?: 'LongestFirst' | 'OnlyFirst' | 'OnlySecond'
-  /** Tokens that the parts of a text share. */
-  stride?: number
-  /** The side that is cut. */
-  direction?: Direction
-}
-/** How texts that are too short are filled. */
-export interface PaddingOptions {
-  /** All to this length; to the longest of the batch when not given. */
-  length?: number | null
-  direction?: Direction
-  padToMultipleOf?: number | null
-  padId?: number
-  padTypeId?: number
-  padToken?: string
-}
 export interface EncodeOptions {
   /** Adds the post-processor's tokens; on when not given. */
   addSpecialTokens?: boolean
@@ -166,7 +152,9 @@ export class Tokenizer {
     if (!Array.isArray(list)) refuse('added_tokens', 'must be a list', list)
     // As in the Rust library, ids follow from the order: the model's own, then those after its vocabulary.
     tokenizer.addAll(list.map((t: Json, i: number) => readAdded(`added_tokens[${i}]`, t)))
-    tokenizer.readLengths(file.truncation ?? null, file.padding ?? null)
+    const { truncation, padding } = readLengths(file.truncation ?? null, file.padding ?? null)
+    tokenizer.truncationOptions = truncation
+    tokenizer.paddingOptions = padding
     return tokenizer
   }
   /** A tokenizer from a file. @throws FileError */
@@ -179,47 +167,6 @@ export class Tokenizer {
       throw error
     }
   }
-  private readLengths(truncation: Json, padding: Json): void {
-    if (truncation !== null) {
-      if (!isObject(truncation)) refuse('truncation', 'must be an object or null', truncation)
-      const t = readFields('truncation', truncation, {
-        direction: fields.oneOf(['Left', 'Right'], 'Right'),
-        max_length: fields.whole(),
-        strategy: fields.oneOf(['LongestFirst', 'OnlyFirst', 'OnlySecond']),
-        stride: fields.whole(),
-      })
-      this.truncationOptions = {
-        maxLength: t.max_length as number,
-        strategy: t.strategy as 'LongestFirst',
-        stride: t.stride as number,
-        direction: t.direction as Direction,
-      }
-    }
-    if (padding === null) return
-    if (!isObject(padding)) refuse('padding', 'must be an object or null', padding)
-    const p = readFields('padding', padding, {
-      strategy: {
-        rule: "must be 'BatchLongest' or { Fixed }",
-        holds: (v) =>
-          v === 'BatchLongest' ||
-          (isObject(v) && Number.isInteger(v.Fixed) && (v.Fixed as number) >= 0),
-      },
-      direction: fields.oneOf(['Left', 'Right']),
-      pad_to_multiple_of: fields.wholeOrNull,
-      pad_id: fields.whole(),
-      pad_type_id: fields.whole(),
-      pad_token: fields.text(),
-    })
-    this.paddingOptions = {
-      length: isObject(p.strategy!) ? (p.strategy.Fixed as number) : null,
-      direction: p.direction as Direction,
-      padToMultipleOf: p.pad_to_multiple_of as number | null,
-      padId: p.pad_id as number,
-      padTypeId: p.pad_type_id as number,
-      padToken: p.pad_token as string,
-    }
-  }
-
   get model(): Model {
     return this.currentModel
   }
@@ -432,7 +379,7 @@ export class Tokenizer {
    * @example trainBpe(['low lower lowest'], { vocabSize: 265 }).encode('lower low').tokens // ['low', 'e', 'r', 'Ġlow']
    */
   encode(text: TextInput, pair?: TextInput | null, options: EncodeOptions = {}): Encoding {
-    return this.padAll([this.encodeBare(text, pair, options)])[0]!
+    return padAll([this.encodeBare(text, pair, options)], this.paddingOptions)[0]!
   }
   /** Many texts, or pairs as `[first, second]` by `pairs`; padded to the same length where padding is set. */
   encodeBatch(
@@ -446,7 +393,10 @@ export class Tokenizer {
         rule: 'there must be a second text for each first',
         got: `${texts.length} and ${pairs.length}`,
       })
-    return this.padAll(texts.map((text, i) => this.encodeBare(text, pairs?.[i], options)))
+    return padAll(
+      texts.map((text, i) => this.encodeBare(text, pairs?.[i], options)),
+      this.paddingOptions,
+    )
   }
   private encodeBare(
     text: TextInput,
@@ -460,7 +410,9 @@ export class Tokenizer {
     const byChars = offsetType === 'chars'
     const list = [this.encodeText(text, 0, byChars)]
     if (pair !== undefined && pair !== null) list.push(this.encodeText(pair, 1, byChars))
-    const cut = this.truncate(list, addSpecialTokens)
+    const added = addSpecialTokens ? (this.processorPart?.process.added(list.length === 2) ?? 0) : 0
+    const limits = this.truncationOptions
+    const cut = limits ? truncateAll(list, limits, added) : list
     cut.forEach((e, i) => {
       for (const part of [e, ...e.overflowing]) part.ranges.set(i, [0, part.length])
     })
@@ -544,48 +496,6 @@ export class Tokenizer {
     return out
   }
 
-  private truncate(list: Encoding[], addSpecial: boolean): Encoding[] {
-    const t = this.truncationOptions
-    if (!t) return list
-    const added = addSpecial ? (this.processorPart?.process.added(list.length === 2) ?? 0) : 0
-    const maxLength = Math.max(0, t.maxLength - added)
-    const cut = (e: Encoding, n: number) => e.truncate(n, t.stride, t.direction)
-    if (maxLength === 0) return list.map((e) => cut(e, 0))
-    const lengths = list.map((e) => e.length)
-    const total = lengths.reduce((n, l) => n + l, 0)
-    if (total <= maxLength) return list
-    if (t.strategy === 'LongestFirst') {
-      if (list.length === 1) return [cut(list[0]!, maxLength)]
-      const swap = lengths[0]! > lengths[1]!
-      let [short, long] = swap ? [lengths[1]!, lengths[0]!] : [lengths[0]!, lengths[1]!]
-      long = short > maxLength ? short : Math.max(short, maxLength - short)
-      if (short + long > maxLength) {
-        short = Math.floor(maxLength / 2)
-        long = short + (maxLength % 2)
-      }
-      const [first, second] = swap ? [long, short] : [short, long]
-      return [cut(list[0]!, first), cut(list[1]!, second)]
-    }
-    const which = t.strategy === 'OnlyFirst' ? 0 : 1
-    const target = list[which]
-    const remove = total - maxLength
-    if (!target || target.length <= remove)
-      throw new ValueError({
-        op: 'encode',
-        rule: `the ${which === 0 ? 'first' : 'second'} text must be longer than what truncation takes away`,
-        got: target ? `${target.length} tokens, of which ${remove} are too many` : 'no second text',
-        fix: "Use the strategy 'LongestFirst'.",
-      })
-    return list.map((e, i) => (i === which ? cut(e, e.length - remove) : e))
-  }
-  private padAll(list: Encoding[]): Encoding[] {
-    const p = this.paddingOptions
-    if (!p || list.length === 0) return list
-    let length = p.length ?? Math.max(...list.map((e) => e.length))
-    if (p.padToMultipleOf) length = Math.ceil(length / p.padToMultipleOf) * p.padToMultipleOf
-    return list.map((e) => e.pad(length, p.padId, p.padTypeId, p.padToken, p.direction))
-  }
-
   /**
    * The text of ids. Ids that are not in the vocabulary are left out.
    * @example
@@ -658,23 +568,5 @@ export class Tokenizer {
   /** Writes tokenizer.json. @throws FileError */
   save(path: string, pretty = true): void {
     writeAtomic(path, this.toJSONString(pretty))
-  }
-}
-
-/** Offsets by characters instead of code units. */
-function toChars(text: string, e: Encoding): void {
-  const place = new Int32Array(text.length + 1)
-  let n = 0
-  for (let i = 0; i < text.length; i++) {
-    place[i] = n
-    if (text.codePointAt(i)! > 0xffff) {
-      place[++i] = n + 1
-    }
-    n++
-  }
-  place[text.length] = n
-  for (let i = 0; i < e.length; i++) {
-    e.starts[i] = place[e.starts[i]!]!
-    e.ends[i] = place[e.ends[i]!]!
   }
 }
