@@ -564,25 +564,36 @@ struct Alike {
 
 namespace NABLA_TARGET {
 
+// Calls f with each instruction of a program, those in the body of a loop after the loop.
+template <class F>
+static void each_instruction(const int32_t* program, const F& f) {
+  const int32_t* w = program + HEADER_WORDS + 2 * program[3];
+  for (int32_t i = 0; i < program[4]; i++, w += w[1]) {
+    f(w);
+    if (w[0] == OP_LOOP) each_instruction(loop_body(w), f);
+  }
+}
+
 FusedCode** codegen(const int32_t* words, const ProgramInfo* info) {
-  FusedCode** list = (FusedCode**)calloc((size_t)info->instructions + 1, sizeof(FusedCode*));
+  FusedCode** list = (FusedCode**)calloc((size_t)info->all + 1, sizeof(FusedCode*));
   if (!list) return nullptr;
-  const int32_t* w = words + HEADER_WORDS + 2 * info->slots;
   bool any = false;
-  NABLA_ISA::Alike alike(info->instructions);
-  for (int64_t i = 0; i < info->instructions; i++, w += w[1]) {
-    if (w[0] != OP_FUSED) continue;
+  NABLA_ISA::Alike alike(info->all);
+  int64_t next = 0;
+  each_instruction(words, [&](const int32_t* w) {
+    const int64_t i = next++;
+    if (w[0] != OP_FUSED) return;
     const int64_t first = alike.find(w, i);
     list[i] = first != i ? list[first] : w[2] == F32 ? NABLA_ISA::compile(w) : NABLA_JOIN(codegen_wide_, NABLA_TARGET)::compile(w);
     if (list[i]) list[i]->uses++, any = true;
-  }
+  });
   if (any) return list;
   free(list);
   return nullptr;
 }
 void codegen_free(FusedCode** list, const ProgramInfo* info) {
   if (!list) return;
-  for (int64_t i = 0; i < info->instructions; i++) NABLA_ISA::release(list[i]);
+  for (int64_t i = 0; i < info->all; i++) NABLA_ISA::release(list[i]);
   free(list);
 }
 

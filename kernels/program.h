@@ -24,6 +24,7 @@ constexpr int MAX_SLOTS = 1 << 20;
 constexpr int MAX_OUTER = 6;   // outer axes of a fused kernel
 constexpr int MAX_RANK = 8;    // axes of COPY, GATHER, SCATTER and of a matmul's batch
 constexpr int MAX_REGS = 96;   // registers of a fused kernel
+constexpr int MAX_LOOPS = 16;  // loops inside of each other
 
 // name, number, bytes. BOOL is one byte, 0 or 1. F16 is IEEE 754's binary16; BF16 the upper half of a float. Both are
 // types of memory only: what computes with them does so in float32 and rounds once, to nearest even.
@@ -77,12 +78,24 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
   X(HOUSEHOLDER, 26) /* dtype, batch, m, n, k, columns, A (batch, m, n; as QR gives it), TAU (batch, k), OUT (batch, m, columns) */ \
   X(EIGH, 27)        /* F64, batch, n, A (batch, n, n; its lower triangle), W (batch, n; ascending), V (batch, n, n; slot -1: none); NaN where A is not finite */ \
   X(SVD, 28)         /* F64, batch, m, n (<= m), A (batch, m, n), S (batch, n; descending), U (batch, m, n), VT (batch, n, n); slots -1: none */ \
-  X(FFT, 29)         /* dtype, batch, n, sign (-1 or 1), X (batch, n, 2), Y: sums of x exp(sign 2 pi i j k / n) */
+  X(FFT, 29)         /* dtype, batch, n, sign (-1 or 1), X (batch, n, 2), Y: sums of x exp(sign 2 pi i j k / n) */ \
+  X(LOOP, 30)        /* see below */
 // GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come
 // first and have extent 1). X is (n, c, in), W (o, c/groups, kernel), Y (n, o, out).
 // LAYER: cell, reverse, steps, H, rows of each step (never growing; b is that of the first). Rows lie step by step.
 // Reverse runs from the last step to the first. What cells have as gates, keep and give: src/ops/recurrence.ts.
 // WINDOW: planes (n * c), in[3], out[3], kernel[3], stride[3], dilation[3], pad[3].
+//
+// LOOP: a program that runs again and again.
+//   F32, count (-1: without end), reverse, go, nSlots, nIn, nOut,
+//   slot [nSlots]: slot, offset in units of 8 bytes: where the body's slot lies, in every iteration
+//   in   [nIn]:  slot of the body, slot, offset in bytes (low word, high word), bytes (low word, high word)
+//   out  [nOut]: the same
+//   body: a whole program, with its header
+// Before iteration i, from 0 to count - 1 or with `reverse` back, each `in` copies the bytes at offset + i bytes into the
+// body's slot, from its beginning; after it each `out` copies them from there. What the body writes elsewhere, the next
+// iteration finds. `go` is a slot of the body or -1: the loop ends where the first byte there is 0 before an iteration.
+// Only a loop with `go`, and without in and out, may be without end. A body may have loops, MAX_LOOPS deep.
 //
 // FUSED: an expression program over a space of `outer` axes, `rows` and `cols`.
 //   lanes (F32 or F64), nOuter, extent[nOuter], rows, cols, nIn, nIns, nRegs, nOut, class[nRegs],
@@ -161,9 +174,10 @@ struct ProgramInfo {
   const char* error;
   int64_t at;
   int64_t slots, instructions;
+  int64_t all;                 // instructions, those in the bodies of loops included: each loop, then what is in it
   int64_t scratch_per_thread;  // bytes of 64-byte aligned scratch that a run needs for each thread
   int64_t scratch_shared;      // and once
-  FusedCode** code;            // the machine code of each instruction, or null; its owner frees it
+  FusedCode** code;            // the machine code of each of them all, or null; its owner frees it
 };
 
 // The thread pool, built once (threads.cpp). Runs fn(ctx, task, thread) for task 0..tasks-1, thread in [0, threads):
@@ -200,6 +214,7 @@ struct Exec {
   Pool* pool;
   Status* status;         // written by the first fault
   const FusedCode* code = nullptr;  // or null
+  FusedCode* const* body = nullptr;  // of a loop: the code of what is in it, or null
 };
 // Validation of one instruction: true when every address lies inside its slot.
 struct Check {
@@ -211,7 +226,12 @@ struct Check {
   int64_t per_thread, shared;  // set to what the instruction needs
   const char* error;
   int32_t at;                 // the word that is wrong, counted from the opcode
+  int loops = 0;              // around the instruction
+  int64_t inside = 0;         // set to the number of instructions in the body
 };
+
+// The body of a LOOP, which is a program.
+inline const int32_t* loop_body(const int32_t* w) { return w + 9 + 2 * w[6] + 6 * (w[7] + w[8]); }
 }  // namespace nabla
 
 #ifdef NABLA_ISA

@@ -46,6 +46,11 @@ namespace NABLA_ISA {
 namespace {
 #endif
 
+#if NABLA_LANES == 32 && NABLA_HAS(0)
+bool loop_validate(Check& c);
+void loop_run(const Exec& e);
+#endif
+
 bool validate_instruction(Check& c) {
   if (c.words < 3) {
     c.error = "the instruction is too short";
@@ -82,6 +87,9 @@ bool validate_instruction(Check& c) {
     case OP_MAX_POOL_INPUT:
     case OP_SUM_POOL:
     case OP_SUM_POOL_INPUT: return pool_validate(c);
+#if NABLA_LANES == 32
+    case OP_LOOP: return loop_validate(c);
+#endif
   }
 #endif
 #if NABLA_LANES == 64 || NABLA_HAS(1)
@@ -139,6 +147,9 @@ void run_instruction(const Exec& e) {
     case OP_MAX_POOL_INPUT:
     case OP_SUM_POOL:
     case OP_SUM_POOL_INPUT: return pool_run_instruction(e);
+#if NABLA_LANES == 32
+    case OP_LOOP: return loop_run(e);
+#endif
   }
 #endif
 #if NABLA_LANES == 64 || NABLA_HAS(1)
@@ -169,11 +180,18 @@ bool fail(ProgramInfo* info, const char* error, int64_t at) {
   return false;
 }
 int64_t line_up(int64_t bytes) { return (bytes + 63) & ~(int64_t)63; }
+#if NABLA_HAS(0)
+// All instructions of a valid program, those in loops included.
+int64_t instructions_in(const int32_t* program) {
+  const int32_t* w = program + HEADER_WORDS + 2 * program[3];
+  int64_t n = 0;
+  for (int32_t i = 0; i < program[4]; i++, w += w[1]) n += 1 + (w[0] == OP_LOOP ? instructions_in(loop_body(w)) : 0);
+  return n;
+}
+#endif
 
-}  // namespace
-
-bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* info) {
-  *info = {nullptr, 0, 0, 0, 0, 0, nullptr};
+bool validate_program(const int32_t* words, int64_t count, int threads, int loops, ProgramInfo* info) {
+  *info = {nullptr, 0, 0, 0, 0, 0, 0, nullptr};
   if (count < HEADER_WORDS) return fail(info, "the program is shorter than its header", 0);
   if (words[0] != MAGIC) return fail(info, "this is no program", 0);
   if (words[1] != VERSION) return fail(info, "the program is of another version", 1);
@@ -191,11 +209,12 @@ bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* inf
     if (count - at < 2) return fail(info, "the program ends before its last instruction", at);
     const int32_t n = words[at + 1];
     if (n < 2 || n > count - at) return fail(info, "an instruction has no such length", at + 1);
-    Check c = {words + at, n, slot_words, slots, threads, 0, 0, nullptr, 0};
+    Check c = {words + at, n, slot_words, slots, threads, 0, 0, nullptr, 0, loops, 0};
     if (!validate_instruction(c)) return fail(info, c.error ? c.error : "the instruction is not valid", at + c.at);
     const int64_t per_thread = line_up(c.per_thread), shared = line_up(c.shared);
     if (per_thread > info->scratch_per_thread) info->scratch_per_thread = per_thread;
     if (shared > info->scratch_shared) info->scratch_shared = shared;
+    info->all += 1 + c.inside;
     at += n;
   }
   if (at != count) return fail(info, "there are words after the last instruction", at);
@@ -203,15 +222,106 @@ bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* inf
   return true;
 }
 
+#if NABLA_HAS(0)
+int64_t long_of(const int32_t* w) { return (int64_t)((uint64_t)(uint32_t)w[1] << 32 | (uint32_t)w[0]); }
+
+bool loop_validate(Check& c) {
+  Reader r(c);
+  if (r.dtype() != F32) return r.fail("a loop has no such dtype");
+  const int32_t count = r.between(-1, INT32_MAX, "a loop has no such count");
+  r.between(0, 1, "reverse is 0 or 1");
+  const int32_t go = r.between(-1, MAX_SLOTS - 1, "no such slot");
+  const int32_t slots = r.between(0, MAX_SLOTS, "too many slots"), ins = r.between(0, MAX_SLOTS, "too many slices"),
+                outs = r.between(0, MAX_SLOTS, "too many slices");
+  if (count < 0 && (go < 0 || ins + outs > 0)) return r.fail("a loop without end must be able to stop, and has no slices");
+  if (c.loops >= MAX_LOOPS) return r.fail("too many loops inside of each other");
+  const int64_t header = 9 + 2 * (int64_t)slots + 6 * ((int64_t)ins + outs);
+  if (!r.ok || c.words < header + HEADER_WORDS) return r.fail("the instruction is too short");
+  const int32_t* const body = loop_body(c.w);
+  ProgramInfo info;
+  if (!validate_program(body, c.words - header, c.threads, c.loops + 1, &info)) {
+    c.error = info.error, c.at = (int32_t)(header + info.at);
+    return false;
+  }
+  if (info.slots != slots || go >= slots) return r.fail("the body has another number of slots");
+  const int32_t* const sizes = body + HEADER_WORDS;
+  if (go >= 0 && slot_bytes(sizes, go) < 1) return r.fail("the slot of go is empty");
+  for (int32_t i = 0; i < slots; i++) {
+    const Ref at = r.ref();
+    if (r.ok && 8 * (int64_t)at.offset + slot_bytes(sizes, i) > slot_bytes(c.slot_words, at.slot))
+      return r.fail("a slot of the body lies outside its slot");
+  }
+  for (int32_t i = 0; i < ins + outs; i++) {
+    const int32_t inner = r.between(0, slots - 1, "no such slot"), outer = r.between(0, c.slots - 1, "no such slot");
+    const int64_t offset = long_of(c.w + r.at), bytes = long_of(c.w + r.at + 2);
+    r.at += 4;
+    if (!r.ok) return false;
+    const int64_t limit = slot_bytes(c.slot_words, outer);
+    if (offset < 0 || bytes < 0 || bytes > slot_bytes(sizes, inner)) return r.fail("a slice has no such size");
+    if (offset > limit || (bytes > 0 && count > (limit - offset) / bytes)) return r.fail("a slice lies outside its slot");
+  }
+  c.per_thread = info.scratch_per_thread;
+  c.shared = line_up((int64_t)sizeof(void*) * slots) + info.scratch_shared;
+  c.inside = info.all;
+  return r.ok;
+}
+#endif
+
+// Instructions one after the other, until one finds a fault. `code` is that of the first, or null.
+void run_all(Exec& e, int64_t instructions, FusedCode* const* code) {
+  for (int64_t i = 0; i < instructions && e.status->fault == OK; i++) {
+    if (code) {
+      e.code = *code++;
+      e.body = code;
+    }
+    run_instruction(e);
+#if NABLA_HAS(0)
+    if (code && e.w[0] == OP_LOOP) code += instructions_in(loop_body(e.w));
+#endif
+    e.w += e.w[1];
+  }
+}
+
+#if NABLA_HAS(0)
+void loop_run(const Exec& e) {
+  const int32_t* const w = e.w;
+  const int32_t count = w[3], go = w[5], n = w[6], ins = w[7];
+  const int32_t *const in = w + 9 + 2 * n, *const out = in + 6 * ins, *const body = loop_body(w);
+  void** const slots = (void**)e.shared;
+  for (int32_t i = 0; i < n; i++) slots[i] = (char*)e.slots[w[9 + 2 * i]] + 8 * (int64_t)w[10 + 2 * i];
+  Exec inner = e;
+  inner.slots = slots;
+  inner.shared = e.shared + line_up((int64_t)sizeof(void*) * n);
+  for (int64_t step = 0; count < 0 || step < count; step++) {
+    if (go >= 0 && !*(const uint8_t*)slots[go]) return;
+    const int64_t i = w[4] ? count - 1 - step : step;
+    for (const int32_t* m = in; m < out; m += 6) {
+      const int64_t bytes = long_of(m + 4);
+      __builtin_memcpy(slots[m[0]], (const char*)e.slots[m[1]] + long_of(m + 2) + i * bytes, (size_t)bytes);
+    }
+    inner.w = body + HEADER_WORDS + 2 * n;
+    inner.code = nullptr;
+    run_all(inner, body[4], e.body);
+    if (e.status->fault != OK) return;
+    for (const int32_t* m = out; m < body; m += 6) {
+      const int64_t bytes = long_of(m + 4);
+      __builtin_memcpy((char*)e.slots[m[1]] + long_of(m + 2) + i * bytes, slots[m[0]], (size_t)bytes);
+    }
+  }
+}
+#endif
+
+}  // namespace
+
+bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* info) {
+  return validate_program(words, count, threads, 0, info);
+}
+
 Status run(const int32_t* words, void* const* slots, void* scratch, const ProgramInfo* info, Pool* pool) {
   Status status = {OK, 0, 0, 0, 0};
   Exec e = {words + HEADER_WORDS + 2 * info->slots, slots,   (char*)scratch, (char*)scratch + info->scratch_shared,
             info->scratch_per_thread,               pool, &status};
-  for (int64_t i = 0; i < info->instructions && status.fault == OK; i++) {
-    e.code = info->code ? info->code[i] : nullptr;
-    run_instruction(e);
-    e.w += e.w[1];
-  }
+  run_all(e, info->instructions, info->code);
   return status;
 }
 

@@ -24,6 +24,7 @@ export {
 } from './autograd/backward.js'
 export type { RemovableHandle, TensorHook } from './autograd/hooks.js'
 export { type FunctionalOptions, hessian, jacobian, jvp, vjp } from './autograd/functional.js'
+export { type Loose, scan, type ScanOptions, whileLoop } from './autograd/loops.js'
 export { vmap } from './autograd/vmap.js'
 export { gradCheck, type GradCheckOptions } from './autograd/check.js'
 export { checkpoint } from './autograd/checkpoint.js'

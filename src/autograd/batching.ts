@@ -87,6 +87,8 @@ const own: { readonly [K in OwnRule]: Rule<K> } = {
     const first = prim({ ...p, gives }, all(xs, size))
     return gives.map((_, index) => (index === 0 ? first : prim({ op: 'output', index }, [first])))
   },
+  // Loops in vmap are recorded step by step; see loops.ts.
+  loop: given,
   // Rules give all outputs of a node; see replay in vmap.ts.
   output: given,
   input: given,

@@ -139,7 +139,9 @@ function joined(texts: readonly string[]): string {
 const bytesGiven = (step: PlanStep): number =>
   step.kind === 'list'
     ? step.kernels.reduce((n, k) => n + bytesGiven(k), 0)
-    : step.outputs.reduce((n, o) => n + (o ? o.buffer.bytes : 0), 0)
+    : step.kind === 'loop'
+      ? (step.count ?? 1) * step.body.steps.reduce((n, s) => n + bytesGiven(s), 0)
+      : step.outputs.reduce((n, o) => n + (o ? o.buffer.bytes : 0), 0)
 
 /**
  * Runs a step and measures every operation: how long it took, which layer asked for it, how much memory its results

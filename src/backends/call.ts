@@ -29,12 +29,12 @@ export class Call {
     return name
   }
 
-  /** Modules, a slash, operations: `SimpleCNN.conv1/conv2d`. */
+  /** All of them, the outermost first: `scan/SimpleCNN.conv1/conv2d`. */
   toString(): string {
-    const parts: string[] = []
-    for (let c: Call | undefined = this; c; c = c.outer) if (!c.module) parts.unshift(c.name)
-    const { layer } = this
-    return layer === '' ? parts.join('/') : [layer, ...parts].join('/')
+    let text = this.name
+    for (let c: Call = this; c.outer; c = c.outer)
+      text = `${c.outer.name}${c.module && c.outer.module ? '.' : '/'}${text}`
+    return text
   }
 }
 

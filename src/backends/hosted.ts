@@ -32,7 +32,9 @@ interface Part {
 const written = (step: PlanStep): Buffer[] =>
   step.kind === 'list'
     ? step.kernels.flatMap(written)
-    : step.outputs.flatMap((o) => (o ? [o.buffer] : []))
+    : step.kind === 'loop'
+      ? [...step.memory, ...step.outs.map((o) => o.outer)].map((o) => o.buffer)
+      : step.outputs.flatMap((o) => (o ? [o.buffer] : []))
 
 /** The step on other memory. */
 function moved(step: PlanStep, to: (b: Buffer) => Buffer): PlanStep {
@@ -40,6 +42,11 @@ function moved(step: PlanStep, to: (b: Buffer) => Buffer): PlanStep {
     return { ...step, kernels: step.kernels.map((k) => moved(k, to) as FusedKernel) }
   const access = <A extends { buffer: Buffer | null } | undefined>(o: A): A =>
     o?.buffer ? { ...o, buffer: to(o.buffer) } : o
+  if (step.kind === 'loop') {
+    const slices = (list: typeof step.ins) => list.map((s) => ({ ...s, outer: access(s.outer) }))
+    const memory = step.memory.map(access)
+    return { ...step, memory, ins: slices(step.ins), outs: slices(step.outs) }
+  }
   const more = step.kind === 'prim' && step.bias ? { bias: access(step.bias) } : {}
   const [inputs, outputs] = [step.inputs.map(access), step.outputs.map(access)]
   return { ...step, ...more, inputs, outputs } as PlanStep

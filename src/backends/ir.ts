@@ -85,6 +85,23 @@ export function endCall(wait: unknown): void {
   if (typeof wait === 'function') wait()
 }
 
+/**
+ * A body that runs again and again. Its inputs, contiguous: the carried values, a slice along axis 0 of each of the
+ * scanned ones, then what stays the same. Its outputs: the carried values for the next iteration, then those whose values
+ * of all iterations are stacked.
+ */
+export interface Loop {
+  readonly inputs: readonly Node[]
+  readonly nodes: readonly Node[]
+  readonly outputs: readonly Node[]
+  readonly carried: number
+  readonly scanned: number
+  /** How often; undefined: while the last carried value, a bool, is true. */
+  readonly count: number | undefined
+  /** From the last slice to the first. */
+  readonly reverse: boolean
+}
+
 /** Their attributes by name; each family of primitives says its own, beside its records. */
 interface Attributes
   extends GivenPrims,
@@ -98,6 +115,11 @@ interface Attributes
     RecurrentPrims {
   /** One more output of a node that has several: the node itself is its first. */
   output: { index: number }
+  /**
+   * Inputs: initial values of what is carried, what is scanned, what stays the same. Outputs: this node, which has no
+   * elements; then the last values of what is carried, then the stacks.
+   */
+  loop: { loop: Loop }
 }
 export type Prim = { [K in keyof Attributes]: { op: K } & Attributes[K] }[keyof Attributes]
 

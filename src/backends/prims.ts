@@ -6,7 +6,7 @@
 import type { DType } from '../core/dtype.js'
 import type { Shape } from '../core/shape.js'
 import { type Call, callOf } from './call.js'
-import type { Node, Prim } from './ir.js'
+import type { Loop, Node, Prim } from './ir.js'
 import { elementwisePrims } from './prims/elementwise.js'
 import { givenPrims } from './prims/given.js'
 import { indexingPrims } from './prims/indexing.js'
@@ -14,21 +14,41 @@ import type { linalgPrims } from './prims/linalg.js'
 import { movePrims } from './prims/move.js'
 import { extremePrims, type orderPrims } from './prims/order.js'
 import { productPrims } from './prims/products.js'
-import type { Inputs, Op, PrimRecord, Records, Typed } from './prims/record.js'
+import {
+  indices,
+  type Inputs,
+  type Op,
+  type PrimRecord,
+  type Records,
+  type Typed,
+} from './prims/record.js'
 import type { recurrentPrims } from './prims/recurrent.js'
 import type { windowPrims } from './prims/windows.js'
 
 export type { Typed } from './prims/record.js'
 
-const outputPrim = {
+/** The values of all iterations. */
+const stackOf = ({ shape, dtype }: Typed, { count }: Loop): Typed => ({
+  shape: [count ?? 0, ...shape],
+  dtype,
+})
+/** Those whose records look at other nodes. */
+const outerPrims = {
   output: {
     gives: ({ index }, [x]) => outputsOf(x as Node)[index]!,
     as: 'host',
     batch: 'own',
   },
-} satisfies Records<'output'>
+  loop: {
+    gives: () => indices([0]),
+    more: ({ loop }) => loop.outputs.map((n, i) => (i < loop.carried ? n : stackOf(n, loop))),
+    flops: ({ loop }) => (loop.count ?? 1) * loop.nodes.reduce((sum, n) => sum + flopsOf(n), 0),
+    as: 'host',
+    batch: 'own',
+  },
+} satisfies Records<'output' | 'loop'>
 const common = {
-  ...outputPrim,
+  ...outerPrims,
   ...givenPrims,
   ...elementwisePrims,
   ...movePrims,

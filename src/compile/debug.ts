@@ -43,7 +43,9 @@ const text = ({ prim, shape, dtype }: Node): string =>
     ? `the number ${prim.value}`
     : prim.op === 'input'
       ? `a ${dtype} tensor ${show(shape)}`
-      : `${JSON.stringify(prim)} of ${dtype}${show(shape)}`
+      : prim.op === 'loop'
+        ? `a loop of ${prim.loop.count ?? 'any number of'} steps: ${prim.loop.nodes.map(text).join('; ')}`
+        : `${JSON.stringify(prim)} of ${dtype}${show(shape)}`
 
 /** @throws TraceError where the second trace is the first that is another than before */
 function compareTraces(before: Traced, now: Traced): void {

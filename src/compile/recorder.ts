@@ -52,12 +52,12 @@ export class FunctionRecorder implements Recorder {
   readonly grads = new Map<Tensor, GradEntry>()
   readonly guards: Guard[] = []
   readonly after: (() => void)[] = []
-  private readonly byTensor = new Map<Tensor, Capture>()
+  protected readonly byTensor = new Map<Tensor, Capture>()
   /** The traced stand-ins of the arguments, and which they are. */
   private readonly argIndex = new Map<Tensor, number>()
 
   /** The captured tensor whose value a node is or was. */
-  private readonly owners = new Map<Node, Capture>()
+  protected readonly owners = new Map<Node, Capture>()
 
   private addCapture(tensor: Tensor, find: Capture['find']): Capture {
     const own: Node = {
@@ -91,7 +91,7 @@ export class FunctionRecorder implements Recorder {
     return t
   }
 
-  private captureOf(t: Tensor): Capture {
+  protected captureOf(t: Tensor): Capture {
     let capture = this.byTensor.get(t)
     if (!capture) {
       if (!t.storage)

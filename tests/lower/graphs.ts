@@ -5,6 +5,7 @@ import { isContiguous, sameShape, type Shape, sizeOf, stridesOf } from '../../sr
 import type {
   Graph,
   GraphOutput,
+  Loop,
   MapFn,
   Node,
   Prim,
@@ -41,6 +42,19 @@ export class Builder {
     const n: Node = { prim, inputs: [], shape: prim.shape, dtype: 'int32', label: callOf('iota') }
     this.nodes.push(n)
     return n
+  }
+  /** Zeros that a body makes itself. */
+  const0(shape: Shape): Node {
+    return this.view(this.const(0), { shape, offset: [], axes: shape.map(() => []) })
+  }
+  /** So many slices of a shape, out of one that is given. */
+  stacked(given: (shape: Shape) => Node, count: number, shape: Shape): Node {
+    const x = given(shape)
+    return this.view(x, {
+      shape: [count, ...shape],
+      offset: shape.map(() => 0),
+      axes: [[], ...shape.map((_, a) => [[a, 1]] as const)],
+    })
   }
   map(fn: MapFn, ...inputs: Node[]): Node {
     return this.add({ op: 'map', fn }, inputs)
@@ -352,4 +366,73 @@ function fits(shape: Shape, other: Shape): boolean {
     if (x !== y && x !== 1 && y !== 1) return false
   }
   return true
+}
+
+/**
+ * A loop with carried values that are swapped, passed on and computed from each other, slices, what stays the same, and
+ * sometimes a loop inside; what follows reads some of its results.
+ */
+export function randomLoop(seed: number): Graph {
+  const random = uniform(seed)
+  const below = (n: number) => Math.floor(random() * n)
+  const b = new Builder()
+  const shapes: Shape[] = [[4], [2, 3], [], [3, 2]]
+  const some = () => shapes[below(shapes.length)]!
+  const fresh = (shape: Shape) => b.input(shape)
+  const last = loopOf(b, (shape) => fresh(shape), 0)
+  // Views as initial values, results that nobody wants.
+  const kept = last.filter(() => below(3) > 0)
+  return b.graph(...(kept.length > 0 ? kept : [last[0]!]))
+
+  function loopOf(around: Builder, given: (shape: Shape) => Node, depth: number): Node[] {
+    const carried = Array.from({ length: 1 + below(3) }, some)
+    const scanned = Array.from({ length: below(3) }, some)
+    const fixed = Array.from({ length: below(3) }, some)
+    const count = below(5)
+    const body = new Builder()
+    const pool = [...carried, ...scanned, ...fixed].map((shape) => body.input(shape))
+    const inputs = [...pool]
+    const like = (shape: Shape) => {
+      const same = pool.filter((n) => `${n.shape}` === `${shape}` && n.dtype === 'float32')
+      return same.length > 0 ? same[below(same.length)]! : undefined
+    }
+    for (let k = 1 + below(8); k > 0; k--) {
+      const x = pool[below(pool.length)]!
+      const y = like(x.shape)!
+      const kind = below(6)
+      if (kind === 0) pool.push(body.map('tanh', x))
+      else if (kind === 1) pool.push(body.map('sub', x, y))
+      else if (kind === 2) pool.push(body.map('maximum', x, y))
+      else if (kind === 3 && x.shape.length > 0) {
+        const sum = body.reduce('sum', x, x.shape.length - 1)
+        pool.push(body.map('mul', x, body.map('tanh', sum)))
+      } else if (kind === 4) {
+        const [p, q] = [like([2, 3]), like([3, 2])]
+        if (p && q) pool.push(body.map('tanh', body.matmul(q, body.matmul(p, q))))
+      } else if (kind === 5 && depth === 0) {
+        const inner = loopOf(body, (shape) => like(shape) ?? body.const0(shape), 1)
+        pool.push(...inner)
+      }
+    }
+    const ends = carried.map((shape) => like(shape)!)
+    // What a body hands on is computed by it: recorders copy inputs.
+    const own = (n: Node) => (inputs.includes(n) ? body.map('copy', n) : n)
+    const stacked = Array.from({ length: below(3) }, () => pool[below(pool.length)]!)
+    const loop: Loop = {
+      inputs,
+      nodes: body.nodes,
+      outputs: [...ends.map(own), ...stacked],
+      carried: carried.length,
+      scanned: scanned.length,
+      count,
+      reverse: below(2) > 0,
+    }
+    const first = around.add({ op: 'loop', loop }, [
+      ...carried.map(given),
+      ...scanned.map((shape) => around.stacked(given, count, shape)),
+      ...fixed.map(given),
+    ])
+    const made = loop.outputs.map((_, i) => around.add({ op: 'output', index: i + 1 }, [first]))
+    return made.filter((n, i) => i < carried.length || n.shape.length > 0)
+  }
 }

@@ -44,8 +44,7 @@ export interface Instruction {
   words: Int32Array
 }
 
-export function instructionsOf(program: Program): Instruction[] {
-  const { words } = program
+export function instructionsOf({ words }: { words: Int32Array }): Instruction[] {
   const list: Instruction[] = []
   let at = 5 + 2 * words[3]!
   while (at < words.length) {
@@ -214,7 +213,45 @@ class Core {
 
   execute(name: string, words: Int32Array): void {
     if (name === 'FUSED') this.fused(kernelOf(words))
+    else if (name === 'LOOP') this.loop(words)
     else this.single(name, words)
+  }
+
+  private loop(words: Int32Array): void {
+    const [dtype, count, reverse, go, slots, nIn, nOut] = words.subarray(2, 9)
+    must(types[dtype!] === 'float32', 'a loop is of float32')
+    const body = words.subarray(9 + 2 * slots! + 6 * (nIn! + nOut!))
+    must(body[3] === slots, 'a loop has memory for every slot of its body')
+    const memory = Array.from({ length: slots! }, (_, i): Memory => {
+      const [slot, offset] = words.subarray(9 + 2 * i)
+      const m = this.memory[slot!]!
+      const bytes = body[5 + 2 * i]!
+      must(8 * offset! + bytes <= m.bytes, 'a slot of a body lies in its slot')
+      return { buffer: m.buffer, start: m.start + 8 * offset!, bytes }
+    })
+    const bytesOfMemory = (m: Memory, offset: number, bytes: number) => {
+      must(offset >= 0 && offset + bytes <= m.bytes, 'a slice lies in its slot')
+      return new Uint8Array(m.buffer, m.start + offset, bytes)
+    }
+    const long = (at: number) => (words[at]! >>> 0) + words[at + 1]! * 2 ** 32
+    const slices = Array.from({ length: nIn! + nOut! }, (_, k) => {
+      const at = 9 + 2 * slots! + 6 * k
+      const bytes = long(at + 4)
+      const inner = bytesOfMemory(memory[words[at]!]!, 0, bytes)
+      const outer = (i: number) =>
+        bytesOfMemory(this.memory[words[at + 1]!]!, long(at + 2) + i * bytes, bytes)
+      return { inner, outer }
+    })
+    const core = new Core(this.program, memory)
+    const list = instructionsOf({ words: body })
+    const flag = go! < 0 ? undefined : bytesOfMemory(memory[go!]!, 0, 1)
+    must(count! >= 0 || (flag !== undefined && nIn! + nOut! === 0), 'a loop ends')
+    for (let n = 0; (count! < 0 || n < count!) && flag?.[0] !== 0; n++) {
+      const i = reverse ? count! - 1 - n : n
+      for (const s of slices.slice(0, nIn)) s.inner.set(s.outer(i))
+      for (const x of list) core.execute(x.name, x.words)
+      for (const s of slices.slice(nIn)) s.outer(i).set(s.inner)
+    }
   }
 
   private fused(k: Kernel): void {

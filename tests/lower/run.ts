@@ -18,10 +18,12 @@ import {
   type FusedKernel,
   type HostStep,
   type KernelList,
+  type LoopStep,
   type Plan,
   type PrimCall,
   ROW,
   SCALAR,
+  type Slice,
   type Step,
 } from '../../src/backends/lower/plan.js'
 import { infer } from '../../src/backends/prims.js'
@@ -94,6 +96,7 @@ class Runner {
       if (step.kind === 'fused') this.fused(step)
       else if (step.kind === 'list') this.list(step)
       else if (step.kind === 'host') this.host(step)
+      else if (step.kind === 'loop') this.loop(step)
       else this.call(step)
     })
   }
@@ -115,7 +118,53 @@ class Runner {
     if (b.kind === 'input') return this.inputs[b.index]!
     if (b.kind === 'output') return this.outputs[b.index]!
     must(b.offset + b.bytes <= this.arena.length, 'working memory lies in the arena')
-    return arrayOn(b.dtype, this.arena.buffer, b.offset, b.bytes / bytesOf(b.dtype))
+    const start = this.arena.byteOffset + b.offset
+    return arrayOn(b.dtype, this.arena.buffer, start, b.bytes / bytesOf(b.dtype))
+  }
+  /** Bytes of a buffer. */
+  private bytes(b: Buffer, offset: number, count: number): Uint8Array {
+    must(offset >= 0 && offset + count <= b.bytes, 'what a loop is given lies in its buffer')
+    const { buffer, byteOffset } = this.array(b)
+    return new Uint8Array(buffer, byteOffset + offset, count)
+  }
+
+  private loop({ count, reverse, body, memory, ins, outs, go }: LoopStep): void {
+    must(memory.length === body.buffers.length, 'every buffer of a body has its memory')
+    const given = body.buffers.map((b, i) => {
+      const { buffer, offset } = memory[i]!
+      must(offset % 8 === 0, 'memory of a body begins at a multiple of 8')
+      return this.bytes(buffer, offset, b.bytes)
+    })
+    const of = (kind: Buffer['kind']): TypedArray[] => {
+      const list: TypedArray[] = []
+      body.buffers.forEach((b, i) => {
+        if (b.kind !== kind) return
+        const { buffer, byteOffset } = given[i]!
+        list[b.index] = arrayOn(b.dtype, buffer, byteOffset, b.bytes / bytesOf(b.dtype))
+      })
+      return list
+    }
+    const [inputs, outputs] = [of('input'), of('output')]
+    const first = body.buffers.findIndex((b) => b.kind === 'arena' && b.bytes > 0)
+    const arena =
+      first < 0
+        ? new Uint8Array(0)
+        : this.bytes(
+            memory[first]!.buffer,
+            memory[first]!.offset - body.buffers[first]!.offset,
+            body.arenaBytes,
+          )
+    const slice = ({ outer: { buffer, offset }, bytes }: Slice, i: number) =>
+      this.bytes(buffer, offset * bytesOf(buffer.dtype) + i * bytes, bytes)
+    for (let n = 0; count === undefined ? given[go!.id]![0] !== 0 : n < count; n++) {
+      const i = reverse ? count! - 1 - n : n
+      for (const s of ins) given[s.inner.id]!.set(slice(s, i))
+      // What no iteration hands on is rubbish for the next one.
+      arena.fill(0xfd)
+      for (const s of outs) given[s.inner.id]!.fill(0xfd)
+      new Runner(body, inputs, outputs, arena).run()
+      for (const s of outs) slice(s, i).set(given[s.inner.id]!)
+    }
   }
   private span(
     { buffer, offset }: Access,

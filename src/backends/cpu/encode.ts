@@ -1,4 +1,5 @@
 /** A plan as a program of the C++ core: its steps as words, its buffers as slots. See kernels/program.h. */
+import { bytesOf } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import { extra } from '../../core/extras.js'
 import { sizeOf } from '../../core/shape.js'
@@ -8,7 +9,14 @@ import type {} from '../hosted.js'
 import type {} from '../lower/explain.js'
 import { MAX_VALUES } from '../lower/groups.js'
 import { lower } from '../lower/lower.js'
-import { type Block, KernelTooLarge, type Plan, type PrimCall } from '../lower/plan.js'
+import {
+  type Block,
+  eachStep,
+  KernelTooLarge,
+  type LoopStep,
+  type Plan,
+  type PrimCall,
+} from '../lower/plan.js'
 import { recordOf } from '../prims.js'
 import type { Called, Op, Word } from '../prims/record.js'
 import { prepare, writeFused } from './fused.js'
@@ -38,6 +46,9 @@ function mergeCopy(from: Block, to: Block): { extents: number[]; a: number[]; b:
   return { extents, a, b }
 }
 
+/** Low word, high word. */
+const long = (n: number): [number, number] => [n | 0, Math.floor(n / 2 ** 32)]
+
 class Writer {
   readonly out = new Words()
 
@@ -50,6 +61,17 @@ class Writer {
       else words.push(-1, 0)
     words[1] = words.length
     this.out.append(words)
+  }
+
+  loop({ count = -1, reverse, go, memory, ins, outs, body }: LoopStep): void {
+    const slices = [...ins, ...outs].flatMap(({ inner, outer: { buffer, offset }, bytes }) => [
+      inner.id, buffer.id, ...long(offset * bytesOf(buffer.dtype)), ...long(bytes),
+    ]) // biome-ignore format: as in program.h
+    const head = [
+      opcodes.LOOP, dtypeCodes.float32, count, reverse ? 1 : 0, go?.id ?? -1, memory.length, ins.length, outs.length,
+    ] // biome-ignore format: as in program.h
+    const places = memory.flatMap(({ buffer, offset }) => [buffer.id, offset / 8])
+    this.op([...head, ...places, ...slices, ...write(body).words])
   }
 
   call(step: PrimCall): void {
@@ -83,6 +105,7 @@ export function write(plan: Plan): Program {
     if (step.kind === 'fused') writeFused(step, writer.out)
     else if (step.kind === 'list') for (const k of step.kernels) writeFused(k, writer.out)
     else if (step.kind === 'prim') writer.call(step)
+    else if (step.kind === 'loop') writer.loop(step)
     else throw new BackendError({ op: 'encode', rule: 'steps of the host stand between programs' })
   const { buffers, steps, arenaBytes, checks } = plan
   const header = 5 + 2 * buffers.length
@@ -92,8 +115,7 @@ export function write(plan: Plan): Program {
   const count = steps.reduce((n, s) => n + (s.kind === 'list' ? s.kernels.length : 1), 0)
   words.set([MAGIC, VERSION, total, buffers.length, count])
   buffers.forEach(({ bytes }, i) => {
-    words[5 + 2 * i] = bytes | 0
-    words[6 + 2 * i] = Math.floor(bytes / 2 ** 32)
+    words.set(long(bytes), 5 + 2 * i)
   })
   words.set(out.words.subarray(0, out.length), header)
   return { words, slots: buffers, arenaBytes, checks, explain: () => extra('explain')(plan) }
@@ -106,9 +128,10 @@ export function planFor(graph: Graph, options: { recompute?: boolean } = {}): Pl
   for (let maxValues = MAX_VALUES; ; maxValues >>= 1)
     try {
       const plan = lower(graph, { limits, maxValues, ...options })
-      for (const step of plan.steps)
+      eachStep(plan.steps, (step) => {
         if (step.kind === 'fused') prepare(step.body)
         else if (step.kind === 'list') for (const k of step.kernels) prepare(k.body)
+      })
       return plan
     } catch (e) {
       // Rare: what a kernel needs is known when it is written.

@@ -28,3 +28,4 @@ export const HOUSEHOLDER = 26
 export const EIGH = 27
 export const SVD = 28
 export const FFT = 29
+export const LOOP = 30

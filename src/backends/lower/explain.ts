@@ -8,6 +8,7 @@ import {
   type Buffer,
   type FusedKernel,
   type KernelList,
+  type LoopStep,
   type Plan,
   type PlanStep,
   type PrimCall,
@@ -78,8 +79,16 @@ function callText({ prim, inputs, outputs, bias, label, inPlace }: PrimCall): [s
 
 const sizeOfBlock = (b: Block | undefined) => (b ? sizeOf(b.shape) * bytesOf(b.dtype) : 0)
 
+function loopText({ count, reverse, body, label }: LoopStep): [string, string] {
+  const times = count === undefined ? 'while true' : `${count} times${reverse ? ' backward' : ''}`
+  const n = body.steps.length
+  return [`loop ${times}, ${n} instruction${n === 1 ? '' : 's'}`, `${label}`]
+}
+
 /** Bytes that a step reads and writes. */
 function moved(step: PlanStep): number {
+  if (step.kind === 'loop')
+    return (step.count ?? 1) * step.body.steps.reduce((sum, s) => sum + moved(s), 0)
   if (step.kind === 'fused' || step.kind === 'list') {
     const buffers = new Set<Buffer>()
     eachBuffer(step, (b) => buffers.add(b))
@@ -111,6 +120,8 @@ export function stepText(step: PlanStep): [kernel: string, whose: string] {
       return [`host ${step.phase} ${step.call.name}`, `${step.label}`]
     case 'prim':
       return callText(step)
+    case 'loop':
+      return loopText(step)
   }
 }
 /** The calls that a step computes for. */
@@ -121,11 +132,19 @@ export const callsOf = (step: PlanStep): readonly Call[] =>
       ? step.kernels.flatMap((k) => k.labels)
       : [step.label]
 
-export function explain({ steps, arenaBytes }: Plan): string {
-  const rows = steps.map((step, i) => {
+/** A row for each step; those of a loop's body behind it, indented, numbered `loop.step`. */
+const rowsOf = (steps: readonly PlanStep[], before = '', indent = ''): string[][] =>
+  steps.flatMap((step, i) => {
     const [kernel, whose] = stepText(step)
-    return [`${i}`, amount(step.flops, 'FLOP'), amount(moved(step), 'B'), kernel, whose]
+    const number = `${before}${i}`
+    const [flops, bytes] = [amount(step.flops, 'FLOP'), amount(moved(step), 'B')]
+    const row = [number, flops, bytes, `${indent}${kernel}`, whose]
+    const inner = step.kind === 'loop' ? rowsOf(step.body.steps, `${number}.`, `${indent}  `) : []
+    return [row, ...inner]
   })
+
+export function explain({ steps, arenaBytes }: Plan): string {
+  const rows = rowsOf(steps)
   const widths = [0, 1, 2, 3].map((c) => Math.max(0, ...rows.map((row) => row[c]!.length)))
   const lines = rows.map((row) =>
     row

@@ -1,6 +1,7 @@
 /** A graph as a plan: groups in order, their memory, and the steps that they take. */
 import { type DType, rangeOf } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
+import { extra } from '../../core/extras.js'
 import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
 import { type Call, callOf } from '../call.js'
 import type { Graph, Prim } from '../ir.js'
@@ -9,6 +10,7 @@ import { injective, viewLayout } from '../layout.js'
 import { type Group, makeGroups, MAX_VALUES } from './groups.js'
 import { type KernelHost, Kernels } from './kernel.js'
 import { listed } from './lists.js'
+import type {} from './loop.js'
 import { Memory, place } from './memory.js'
 import type {
   Access,
@@ -34,10 +36,16 @@ function identity(fn: 'sum' | 'prod' | 'max' | 'min', dtype: DType): number {
   return fn === 'max' ? least : most
 }
 
+/** The value that the loop begins with, of which the output is what it ends with. */
+function carriedInto({ prim, inputs: [n] }: Value): Value | undefined {
+  const { index } = prim as Extract<Prim, { op: 'output' }>
+  return n!.prim.op === 'loop' && index <= n!.prim.loop.carried ? n!.inputs[index - 1] : undefined
+}
+
 /** The value that a primitive changes some elements of, if it lies as the result does: it may be done in its memory. */
 function overwrites(n: Value): Value | undefined {
   const at = recordOf(n.prim).mayOverwrite
-  const x = at === undefined ? undefined : n.inputs[at]
+  const x = n.prim.op === 'output' ? carriedInto(n) : at === undefined ? undefined : n.inputs[at]
   if (!x || x.base.prim.op === 'const' || x.base.prim.op === 'iota') return undefined
   return x.plain && x.base.size === n.size ? x.base : undefined
 }
@@ -77,6 +85,8 @@ export interface LowerOptions {
   /** Values of a group, at most. */
   maxValues?: number
   recompute?: boolean
+  /** Of the plan around a loop, which the body adds to. */
+  checks?: Check[]
 }
 
 export function lower(graph: Graph, options: LowerOptions): Plan {
@@ -85,10 +95,11 @@ export function lower(graph: Graph, options: LowerOptions): Plan {
   separateOutputs(values)
   let groups = makeGroups(values, maxValues)
   if (options.recompute !== false) groups = recompute(values, groups, maxValues)
-  return new Lowering(graph, values, schedule(values, groups), options.limits).plan()
+  return new Lowering(graph, values, schedule(values, groups), options).plan()
 }
 
 class Lowering {
+  private readonly options: LowerOptions
   private readonly graph: Graph
   private readonly values: Values
   private readonly schedule: Schedule
@@ -101,7 +112,7 @@ class Lowering {
   /** The input whose storage the changes of a value end in. */
   private readonly endsIn: (number | undefined)[]
   private readonly steps: PlanStep[] = []
-  private readonly checks: Check[] = []
+  private readonly checks: Check[]
   private readonly host: KernelHost = {
     place: (base) => this.place(base),
     materialize: (operand, space) => this.materialize(operand, space),
@@ -109,11 +120,13 @@ class Lowering {
     output: (n) => (this.schedule.needed[n.id] ? this.own(n) : undefined),
   }
 
-  constructor(graph: Graph, values: Values, order: Schedule, limits: Limits) {
+  constructor(graph: Graph, values: Values, order: Schedule, options: LowerOptions) {
+    this.options = options
+    this.checks = options.checks ?? []
     this.graph = graph
     this.values = values
     this.schedule = order
-    this.kernels = new Kernels(limits)
+    this.kernels = new Kernels(options.limits)
     this.bufferOf = new Array(values.all.length)
     values.outputs.forEach((o, i) => {
       this.outputOf.set(o.value, i)
@@ -406,11 +419,28 @@ class Lowering {
     if (kernel) this.steps.push(kernel)
   }
 
+  private loop(g: Group): void {
+    const step = extra('loops')(g, {
+      needed: (n) => this.schedule.needed[n.id] === 1,
+      result: (n) => this.result(n),
+      contiguous: (n) => this.contiguous(n),
+      temporary: (dtype, size) => this.memory.temporary(dtype, size),
+      copy: (from, to, label) => this.copy(from, to, label),
+      startAs: (x, to, label) => this.startAs(x, to, label),
+      lower: (body) => lower(body, { ...this.options, checks: this.checks }),
+    })
+    this.steps.push(step)
+  }
+
   /** One step, or a few, for a primitive that is not fused. */
   private single(g: Group): void {
     const n = g.values[0]!
     const { prim, label } = n
     const [a, b] = n.inputs as [Value, Value]
+    if (prim.op === 'loop') {
+      this.loop(g)
+      return
+    }
     if (n.size === 0) return
     switch (prim.op) {
       case 'reshape': {

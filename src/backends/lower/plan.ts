@@ -132,6 +132,7 @@ export type CallPrim =
         op:
           | 'output'
           | 'host'
+          | 'loop'
           | 'input'
           | 'const'
           | 'map'
@@ -182,12 +183,47 @@ export interface HostStep {
   readonly flops: number
 }
 
-export type PlanStep = FusedKernel | KernelList | PrimCall | HostStep
+/** Elements of a buffer that the iterations of a loop take or give one after the other. */
+export interface Slice {
+  /** In the body's plan. */
+  readonly inner: Buffer
+  /** Where the elements of iteration 0 are; those of the next one follow. */
+  readonly outer: Access
+  /** Of one iteration. */
+  readonly bytes: number
+}
+
+/**
+ * A plan that runs again and again. All its memory lies in buffers of this plan, at the same places in every iteration:
+ * what an iteration leaves in a carried value's buffer the next one finds there. Slices are copied in before, and out after.
+ */
+export interface LoopStep {
+  readonly kind: 'loop'
+  /** undefined: while there is anything but 0 at `go`. */
+  readonly count: number | undefined
+  readonly reverse: boolean
+  readonly body: Plan
+  /** By buffer of the body: where it lies; the offset is in bytes, a multiple of 8. */
+  readonly memory: readonly Access[]
+  readonly ins: readonly Slice[]
+  readonly outs: readonly Slice[]
+  /** The buffer of the body with the bool that says whether there is another iteration. */
+  readonly go: Buffer | undefined
+  readonly label: Call
+  readonly flops: number
+}
+
+export type PlanStep = FusedKernel | KernelList | PrimCall | HostStep | LoopStep
 
 /** Calls `f` with every buffer that a step reads or writes. */
 export function eachBuffer(step: PlanStep, f: (b: Buffer) => void): void {
   if (step.kind === 'list') {
     for (const k of step.kernels) eachBuffer(k, f)
+    return
+  }
+  if (step.kind === 'loop') {
+    for (const { buffer } of step.memory) f(buffer)
+    for (const { outer } of [...step.ins, ...step.outs]) f(outer.buffer)
     return
   }
   for (const o of step.inputs) if (o?.buffer) f(o.buffer)
@@ -199,6 +235,14 @@ export interface Check {
   /** Who checks, and what is checked: for the error message. */
   readonly call: Call
   readonly what: string
+}
+
+/** Calls `f` with every step, those in loops included. */
+export function eachStep(steps: readonly PlanStep[], f: (step: PlanStep) => void): void {
+  for (const step of steps) {
+    f(step)
+    if (step.kind === 'loop') eachStep(step.body.steps, f)
+  }
 }
 
 export interface Plan {

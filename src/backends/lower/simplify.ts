@@ -242,7 +242,7 @@ function simplified(graph: Graph, again?: Map<Node, Value>, wasted?: ReadonlySet
       made[i] = s.add(new Value(prim, [], shape, dtype, label))
       continue
     }
-    if (prim.op === 'host') {
+    if (prim.op === 'host' || prim.op === 'loop') {
       // Each runs, alike or not.
       const inputs = n.inputs.map((x) => made[x.index!]!)
       made[i] = s.add(new Value(prim, inputs, shape, dtype, label))

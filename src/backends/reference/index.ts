@@ -7,7 +7,7 @@ import { BackendError } from '../../core/errors.js'
 import { show, sizeOf } from '../../core/shape.js'
 import type { Backend, Executable, Storage } from '../backend.js'
 import { fillHost, type HostStorage, hostArray, readHost, writeHost } from '../host.js'
-import { endCall, type Graph, type HostArray, type Node, type Prim } from '../ir.js'
+import { endCall, type Graph, type HostArray, type Loop, type Node, type Prim } from '../ir.js'
 import { outputsOf, type Typed } from '../prims.js'
 import { compute } from './compute.js'
 import { each, place } from './coordinates.js'
@@ -45,6 +45,34 @@ class ArrayStorage implements HostStorage {
   }
 }
 
+/** What a loop gives: the last values of what it carries, and the stacks. */
+function runLoop(loop: Loop, given: readonly TypedArray[]): TypedArray[] {
+  const { inputs, nodes, outputs, carried, scanned, count, reverse } = loop
+  const body = {
+    inputs: [...inputs],
+    nodes: [...nodes],
+    outputs: outputs.map((node) => ({ node })),
+  }
+  let carry = given.slice(0, carried)
+  const stacks = outputs
+    .slice(carried)
+    .map((n) => newArray(n.dtype, (count ?? 0) * sizeOf(n.shape)))
+  for (let step = 0; count === undefined ? carry[carried - 1]![0] : step < count; step++) {
+    const i = reverse ? count! - 1 - step : step
+    const args = given.map((data, k) => {
+      if (k < carried) return carry[k]!
+      const size = sizeOf(inputs[k]!.shape)
+      return k < carried + scanned ? data.slice(i * size, (i + 1) * size) : data
+    })
+    const made = runGraph(body, args)
+    carry = made.slice(0, carried)
+    stacks.forEach((to, s) => {
+      to.set(made[carried + s]! as never, i * made[carried + s]!.length)
+    })
+  }
+  return [...carry, ...stacks]
+}
+
 /** What a graph gives for inputs, without backends and storages: for tests. */
 export function runGraph(
   graph: Graph,
@@ -65,6 +93,16 @@ export function runGraph(
       endCall(wait)
       several.set(n, outputs)
       values.set(n, outputs[0]!)
+      continue
+    }
+    if (prim.op === 'loop') {
+      const made = runLoop(
+        prim.loop,
+        n.inputs.map((x) => values.get(x)!),
+      )
+      const empty = newArray(n.dtype, 0)
+      several.set(n, [empty, ...made])
+      values.set(n, empty)
       continue
     }
     if (prim.op === 'output') {
