@@ -112,6 +112,14 @@ inline Words operator+(Words a, const Words& b) {
   return a;
 }
 
+// May a valid program run for ever? Has it a loop whose end is not counted?
+inline bool endless(const int32_t* program) {
+  const int32_t* w = program + nabla::HEADER_WORDS + 2 * program[3];
+  for (int32_t i = 0; i < program[4]; i++, w += w[1])
+    if (w[0] == nabla::OP_LOOP && (w[3] < 0 || endless(nabla::loop_body(w)))) return true;
+  return false;
+}
+
 // The words in memory of exactly their size, validated, then run on the slots.
 struct Outcome {
   nabla::ProgramInfo info;

@@ -78,7 +78,12 @@ int main(int argc, char** argv) {
     for (int i = 0; i < 20; i++) {
       Words changed = words;
       mutate(r, changed);
-      const bool lengthy = may_be_long(words, changed) || slots_too_small(changed, slots);
+      bool lengthy = may_be_long(words, changed) || slots_too_small(changed, slots);
+      // Whether a loop without a count ends depends on its body.
+      if (!lengthy) {
+        const Outcome first = execute(core, changed, slots, used, true);
+        lengthy = !first.info.error && endless(changed.data());
+      }
       const Outcome m = execute(core, changed, slots, used, lengthy);
       if (m.info.error) rejected++;
       else accepted++, skipped += lengthy;

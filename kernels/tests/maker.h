@@ -384,8 +384,40 @@ struct Maker {
     program.add(OP_FUSED, Words{lanes, outer} + extents + Words{rows, cols, inputs, count, (int32_t)regs.size(), outputs} + classes + in + ins + out);
   }
 
+  // What is made by `body` as the body of a loop, whose slots lie in slots of this program; slices of one may be copied in
+  // and those of another one out.
+  void loop(const Program& body) {
+    const int32_t n = (int32_t)body.slots.size(), go = n > 0 && body.slots[0].bytes > 0 && r.one_in(4) ? 0 : -1;
+    const bool endless = go >= 0 && r.one_in(2);
+    const int32_t count = endless ? -1 : r.in(0, 4);
+    Words places, slices[2];
+    for (int32_t i = 0; i < n; i++) {
+      const int64_t bytes = (int64_t)body.slots[(size_t)i].bytes, units = (bytes + 7) / 8;
+      const Words at = room(units, 8);
+      places = places + at;
+      const int side = r.below(4);
+      if (endless || side > 1) continue;
+      const int32_t part = r.below((int32_t)bytes + 1), gap = r.below(5);
+      const Words from = room((int64_t)part * count + gap, 1);
+      slices[side] = slices[side] + Words{i, from[0], from[1] + gap, 0, part, 0};
+    }
+    const int32_t ins = (int32_t)slices[0].size() / 6, outs = (int32_t)slices[1].size() / 6;
+    // One without end clears its first bytes, so that it ends after one iteration.
+    Program ended = body;
+    if (endless) ended.add(OP_FILL, {BOOL, 1, 0, 0, 0, 0});
+    program.add(OP_LOOP, Words{F32, count, r.below(2), go, n, ins, outs} + places + slices[0] + slices[1] + ended.words());
+  }
+  void loop() {
+    Maker body(r);
+    for (int k = r.in(1, 2); k > 0; k--) body.instruction();
+    if (r.one_in(4)) body.loop();
+    body.bind();
+    loop(body.program);
+  }
+
   void instruction() {
-    switch (r.below(14)) {
+    switch (r.below(15)) {
+      case 14: return loop();
       case 13: return linear_algebra();
       case 12: return recurrent(r.one_in(2));
       case 0: return copy();

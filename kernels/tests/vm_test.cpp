@@ -551,6 +551,87 @@ static void combining(Random& r, bool big) {
   compare(p, at, want);
 }
 
+// The running sums of four numbers, twice what they are on the way back, and a loop that doubles while a flag is set.
+static void loops() {
+  where = "loops";
+  const auto body_of = [](Program& body, int32_t sum, int32_t x, int32_t y) {
+    // sum += x; y = sum
+    body.add(OP_COPY, {F32, ADD, 1, 1, x, 0, 1, sum, 0, 1});
+    body.add(OP_COPY, {F32, SET, 1, 1, sum, 0, 1, y, 0, 1});
+  };
+  for (const int32_t reverse : {0, 1}) {
+    Program body;
+    const int32_t sum = body.slot(4), x = body.slot(4), y = body.slot(4);
+    body_of(body, sum, x, y);
+    Program p;
+    const int32_t total = p.slot(4), xs = p.slot_of<float>({0, 1, 2, 3, 4}), ys = p.slot_of<float>({9, 9, 9, 9}), room = p.slot(16);
+    p.add(OP_LOOP, Words{F32, 4, reverse, -1, 3, 1, 1} + Words{total, 0, room, 0, room, 1} + Words{x, xs, 4, 0, 4, 0} +
+                       Words{y, ys, 0, 0, 4, 0} + body.words());
+    compare<float>(p, ys, reverse ? std::vector<float>{10, 9, 7, 4} : std::vector<float>{1, 3, 6, 10});
+    compare<float>(p, total, {10});
+    // Twice, in a loop of its own: the sums go on.
+    Program outer;
+    const int32_t t2 = outer.slot(4), xs2 = outer.slot_of<float>({0, 1, 2, 3, 4}), ys2 = outer.slot(16), room2 = outer.slot(16);
+    outer.add(OP_LOOP, Words{F32, 2, 0, -1, 4, 0, 0} + Words{t2, 0, xs2, 0, ys2, 0, room2, 0} + p.words());
+    compare<float>(outer, t2, {20});
+    // Every word: what leads outside is rejected.
+    const Words good = p.words();
+    std::vector<Memory> slots = p.slots;
+    const auto reject = [&](size_t at, int32_t value, const char* what) {
+      Words bad = good;
+      bad[at] = value;
+      if (!execute(all_cores[0], bad, slots, nullptr, true).info.error) fail(std::string(what) + " is accepted");
+    };
+    const size_t at = 5 + 2 * 4 + 2;
+    reject(at, F64, "another dtype");
+    reject(at + 1, 5, "one slice too many");
+    reject(at + 1, -1, "no end");
+    reject(at + 3, 3, "a flag that is no slot");
+    reject(at + 4, 2, "too few slots");
+    reject(at + 7, 7, "a slot that is none");
+    reject(at + 8, 1, "a slot that lies behind the end");
+    reject(at + 13, 3, "a slice of a slot that is none");
+    reject(at + 15, 8, "slices that begin too late");
+    reject(at + 15, -4, "slices that begin before the slot");
+    reject(at + 16, 1, "slices far behind the end");
+    reject(at + 17, 8, "slices larger than the slot of the body");
+    reject(at + 18, -1, "slices of negative size");
+    reject(at + 25, 0, "a body that is no program");
+  }
+  // x = x + x, while the flag, the next of which is taken from a list.
+  Program body;
+  const int32_t flag = body.slot(8), x = body.slot(8), n = body.slot(8), list = body.slot(8);
+  body.add(OP_COPY, {F32, ADD, 1, 1, x, 0, 1, x, 1, 1});
+  body.add(OP_COPY, {F32, SET, 1, 1, x, 1, 1, x, 0, 1});
+  body.add(OP_TAKE, {BOOL, 1, 8, 1, 1, list, 0, n, 0, flag, 0, 7});
+  body.add(OP_COPY, {I32, ADD, 1, 1, n, 1, 1, n, 0, 1});
+  Program p;
+  const int32_t f = p.slot_of<char>({1, 0, 0, 0, 0, 0, 0, 0}), v = p.slot_of<float>({3, 3}), i = p.slot_of<int32_t>({0, 1}),
+                l = p.slot_of<char>({1, 1, 1, 0, 1, 1, 1, 1});
+  p.add(OP_LOOP, Words{F32, -1, 0, flag, 4, 0, 0} + Words{f, 0, v, 0, i, 0, l, 0} + body.words());
+  compare<float>(p, v, {48, 48});
+  compare<int32_t>(p, i, {4, 1});
+  // An index out of range stops it: the flags are all set.
+  Program q = p;
+  for (int k = 0; k < 8; k++) q.slots[(size_t)l].b()[k] = 1;
+  for (const Core& core : all_cores) {
+    std::vector<Memory> slots = q.slots;
+    const Outcome o = execute(core, q.words(), slots, nullptr);
+    if (o.status.fault != INDEX_FAULT || o.status.check != 7 || o.status.value != 8) fail("no fault in a loop");
+  }
+  // Loops deeper than allowed.
+  Program deep;
+  deep.slot(8);
+  for (int k = 0; k <= MAX_LOOPS; k++) {
+    Program around;
+    around.slot(8);
+    around.add(OP_LOOP, Words{F32, 1, 0, -1, 1, 0, 0} + Words{0, 0} + deep.words());
+    deep = around;
+  }
+  std::vector<Memory> slots = deep.slots;
+  if (!execute(all_cores[0], deep.words(), slots, nullptr, true).info.error) fail("loops too deep are accepted");
+}
+
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? atoi(argv[1]) : 50;
   all_cores = cores();
@@ -585,6 +666,7 @@ int main(int argc, char** argv) {
       Random r((uint32_t)i);
       test.run(r, i % 10 == 9);
     }
+  loops();
   faults();
   rejections();
   many_slots();

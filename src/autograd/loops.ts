@@ -1,5 +1,5 @@
 /** Loops that compile their body once: jax.lax.scan and jax.lax.while_loop. */
-import { callOf } from '../backends/call.js'
+import { Call, callOf } from '../backends/call.js'
 import type { Loop, Node, Prim } from '../backends/ir.js'
 import { loopStep } from '../backends/lower/loop.js'
 import { node } from '../backends/prims.js'
@@ -88,6 +88,10 @@ const copyOf = (n: Node, recorder: LoopRecorder): Node => {
   recorder.nodes.push(copy)
   return copy
 }
+
+/** Runs `f` with the loop as the frame of all calls. */
+const inLoop = <T>(op: string, f: () => T): T =>
+  withState('call', new Call(op, state.call, 'loop'), f)
 
 /** Traces the step once and records the loop; undefined where its body calls the host, which only programs can. */
 function traceLoop(step: Step, init: Tensors, xs: Tensors, options: LoopOptions): Made | undefined {
@@ -482,7 +486,7 @@ export function scan<C, X, Y>(
   const start = flatten(first)
   const made = (): Made => {
     const traced = () =>
-      named('scan', () => traceLoop(step, start, slices, { op: 'scan', count, reverse }))
+      inLoop('scan', () => traceLoop(step, start, slices, { op: 'scan', count, reverse }))
     const looped = programRecorder() ? traced() : undefined
     if (looped) return looped
     if (count === 0) return emptyScan(traced, start)
@@ -564,7 +568,7 @@ export function whileLoop<C>(cond: (carry: C) => Tensor, body: (carry: C) => C, 
       const after = step(carry.slice(0, -1))
       return { carry: [...after, goes(after)], ys: [] }
     }
-    const made = named(op, () =>
+    const made = inLoop(op, () =>
       traceLoop(both, [...start, goes(start)], [], { op, count: undefined, reverse: false }),
     )
     if (!made)

@@ -1,31 +1,31 @@
 /**
- * Who asked for a node: the operations and modules that were running, each inside of the one that called it. Plans, errors
+ * Who asked for a node: the operations, modules and loops that were running, each inside of the one that called it. Plans, errors
  * and gradients keep these frames; what went in and came out of a call is kept by those who ask for it (compile/calls.ts).
  */
 export class Call {
   /** Of an operation, or the path of a module in the one around it: `crossEntropy`, `blocks.0`. */
   readonly name: string
   readonly outer: Call | undefined
-  readonly module: boolean
+  readonly kind: 'operation' | 'module' | 'loop'
 
-  constructor(name: string, outer?: Call, module = false) {
+  constructor(name: string, outer?: Call, kind: Call['kind'] = 'operation') {
     this.name = name
     this.outer = outer
-    this.module = module
+    this.kind = kind
   }
 
   /** The path of the innermost module: `SimpleCNN.conv1`; '' outside of modules. */
   get layer(): string {
     let path = ''
     for (let c: Call | undefined = this; c; c = c.outer)
-      if (c.module) path = path === '' ? c.name : `${c.name}.${path}`
+      if (c.kind === 'module') path = path === '' ? c.name : `${c.name}.${path}`
     return path
   }
 
-  /** The operation of which all below it is a part: the outermost one inside of the innermost module. */
+  /** The operation that was asked for: the outermost one inside of the innermost module or loop. */
   get operation(): string {
     let { name } = this as Call
-    for (let c: Call | undefined = this; c && !c.module; c = c.outer) name = c.name
+    for (let c: Call | undefined = this; c?.kind === 'operation'; c = c.outer) name = c.name
     return name
   }
 
@@ -33,7 +33,7 @@ export class Call {
   toString(): string {
     let text = this.name
     for (let c: Call = this; c.outer; c = c.outer)
-      text = `${c.outer.name}${c.module && c.outer.module ? '.' : '/'}${text}`
+      text = `${c.outer.name}${c.kind === 'module' && c.outer.kind === 'module' ? '.' : '/'}${text}`
     return text
   }
 }

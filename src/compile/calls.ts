@@ -24,11 +24,11 @@ export interface CallValue {
   readonly value?: number
 }
 
-/** One call of an operation, of a module's forward, or of an operation's gradient. */
+/** One call of an operation, of a module's forward, of a loop, or of an operation's gradient. */
 export interface CallRecord {
   /** The operation, or the module's path in the module around it: `crossEntropy`, `blocks.0`, `linear backward`. */
   readonly name: string
-  readonly kind: 'operation' | 'module' | 'backward'
+  readonly kind: 'operation' | 'module' | 'loop' | 'backward'
   /** The path of the innermost module, itself included: `SimpleCNN.conv1`; '' outside of modules. */
   readonly module: string
   /** The module; of an operation its specification. */
@@ -140,7 +140,12 @@ class Log implements CallLog {
     return [...leaves(tree, isTensor)].map(([, t]) => this.valueOf(t))
   }
   begin(call: Call, target: object, attrs: object, inputs: readonly unknown[]): void {
-    const kind = call.module ? 'module' : call.name.endsWith(' backward') ? 'backward' : 'operation'
+    const kind =
+      call.kind !== 'operation'
+        ? call.kind
+        : call.name.endsWith(' backward')
+          ? 'backward'
+          : 'operation'
     // The frame of a gradient is in the module of the forward; it was called by who walks back.
     const outer = this.open[this.open.length - 1]
     const made: Draft = {

@@ -159,7 +159,7 @@ function run(m: Module, forward: (...inputs: unknown[]) => unknown, inputs: unkn
   if (check) begin(m, inputs)
   running.push(m)
   const { call } = state
-  const own = new Call(name, call, true)
+  const own = new Call(name, call, 'module')
   state.call = own
   const log = state.recorder?.calls
   try {
