@@ -190,7 +190,8 @@ int64_t instructions_in(const int32_t* program) {
 }
 #endif
 
-bool validate_program(const int32_t* words, int64_t count, int threads, int loops, ProgramInfo* info) {
+// Once in the file of a page, and not also inside of those who call it: likewise run_all.
+__attribute__((noinline)) bool validate_program(const int32_t* words, int64_t count, int threads, int loops, ProgramInfo* info) {
   *info = {nullptr, 0, 0, 0, 0, 0, 0, nullptr};
   if (count < HEADER_WORDS) return fail(info, "the program is shorter than its header", 0);
   if (words[0] != MAGIC) return fail(info, "this is no program", 0);
@@ -268,7 +269,7 @@ bool loop_validate(Check& c) {
 #endif
 
 // Instructions one after the other, until one finds a fault. `code` is that of the first, or null.
-void run_all(Exec& e, int64_t instructions, FusedCode* const* code) {
+__attribute__((noinline)) void run_all(Exec& e, int64_t instructions, FusedCode* const* code) {
   for (int64_t i = 0; i < instructions && e.status->fault == OK; i++) {
     if (code) {
       e.code = *code++;

@@ -12,7 +12,7 @@ export interface HeapBlock {
 }
 
 /** Eight classes for each doubling, so that at most an eighth is wasted. */
-function classOf(bytes: number): number {
+export function classOf(bytes: number): number {
   const step = Math.max(ALIGN, 2 ** (Math.floor(Math.log2(Math.max(1, bytes))) - 3))
   return Math.max(step, Math.ceil(bytes / step) * step)
 }

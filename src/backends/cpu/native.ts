@@ -23,6 +23,7 @@ import {
   rejected,
 } from './executable.js'
 import type { Engine, LaterProgram } from './later.js'
+import { classOf } from './memory.js'
 import type { Program } from './program.js'
 import { BufferPool } from './pool.js'
 
@@ -69,7 +70,8 @@ class Blocks {
   }
   /** At least `bytes`, aligned to a cache line; contents undefined. */
   take(bytes: number): Block {
-    const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN)
+    // By classes: batches of many sizes take each other's blocks.
+    const size = classOf(bytes)
     const spare = this.pool.take(size)
     if (spare) return spare
     if (size > SMALL) return this.own(size)
