@@ -104,7 +104,7 @@ export function traceLoop(
   const carried = [...user, ...assigned, ...grads, ...go]
   const fixed = [
     ...starts.flatMap((from, i) => (moves[i] ? [] : [{ from, outer: nodeIn(around, init[i]!) }])),
-    ...recorder.constants,
+    ...recorder.unchanged,
   ]
   const scanned = xs.map((t, i) => ({ from: slices[i]!, outer: nodeIn(around, t) }))
   // What each iteration begins with, for the gradient. Who does not want it does not get it: see lower/loop.ts.

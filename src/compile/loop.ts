@@ -147,7 +147,7 @@ export class LoopRecorder extends FunctionRecorder {
     return c.written !== undefined && c.written !== c.node
   }
   /** Captures whose value stays the same. */
-  get constants(): { from: Node; outer: Node }[] {
+  get unchanged(): { from: Node; outer: Node }[] {
     return [...this.byNode.values()]
       .filter((c) => !c.local && !this.isWritten(c))
       .map(({ node, outer }) => ({ from: node, outer }))
