@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The nabla command. */
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { NablaError } from '../core/errors.js'
@@ -91,6 +92,7 @@ const train = program
   .option('--threads <n>', 'threads (default: all cores)', whole(1))
   .option('--out <folder>', 'where to save the run (default: runs/<recipe>-<time>)')
   .option('--quick', 'few examples, to see that everything runs; the result is not checked')
+  .option('--fold <k/n>', 'test on part k of n of the training data, train on the rest')
   .option('--resume <run>', 'continue the stopped run of this folder')
   .option('--json', 'one JSON object a line, the last one with the result')
   // Recipes may have options of their own.
@@ -144,6 +146,42 @@ train
     )
     return resumeRun('digits', Object.fromEntries(given) as { resume: string })
   })
+
+const several = (text: string, list: string[] | undefined) => [...(list ?? []), text]
+program
+  .command('sweep')
+  .description('train a recipe with many settings, and find the best')
+  .argument('<recipe>', 'one of those that `nabla train` lists')
+  .option(
+    '--try <name=values>',
+    'values of an option: lr=0.1,0.01 or, with --random, lr=1e-4..1e-1 (log), batch-size=16..256',
+    several,
+  )
+  .option('--random <n>', 'n settings at random instead of all combinations', whole(1))
+  .option(
+    '--halving <eta>',
+    'start with few epochs; the best of every eta go on with eta times as many',
+    whole(2),
+  )
+  .option('--folds <n>', 'cross-validation: each setting on n parts of the training data', whole(2))
+  .option(
+    '--metric <name>',
+    "what to compare (default: the first measure of the recipe's own check)",
+  )
+  .option('--seed <n>', 'seed of the settings at random and of all runs', whole(0), 1)
+  .option('--epochs <n>', 'epochs of each run', whole(1))
+  .option('--limit <n>', 'only the first n training examples', whole(1))
+  .option('--quick', 'the short form of each run')
+  .option('--data <path>', 'a folder that holds the data')
+  .addOption(backends())
+  .option('--threads <n>', 'threads of each run', whole(1), 1)
+  .option('--jobs <n>', 'runs at a time (default: cores divided by threads)', whole(1))
+  .option('--out <folder>', 'where to save the sweep (default: runs/sweep-<recipe>-<time>)')
+  .option('--resume <folder>', 'continue the stopped sweep of this folder')
+  .option('--json', 'one JSON object a line, the last one with the result')
+  .action(async (recipe, options) =>
+    (await import('./sweep.js')).sweep(recipe, options, fileURLToPath(import.meta.url)),
+  )
 
 program
   .command('predict')

@@ -9,6 +9,7 @@ import { grouped } from '../core/text.js'
 import { type Dataset, Subset } from '../data/dataset.js'
 import type { ImageOptions } from '../data/images.js'
 import type { ImageSets, MnistOptions } from '../data/mnist.js'
+import { shuffled } from '../data/samplers.js'
 import { parseChecked, serializeChecked } from '../io/checksum.js'
 import { appendBytes, readBytes, writeAtomic } from '../io/files.js'
 import type { Module } from '../nn/module.js'
@@ -29,6 +30,8 @@ export type { SavedRun } from '../train/run.js'
 export interface RecipeOptions extends SessionOptions {
   batchSize: number
   lr: number
+  /** `2/5`: the second of five parts of the training data is what is tested on, the other four are trained on. */
+  fold?: string
   /** Options that only this recipe has, as text. */
   own?: Readonly<Record<string, string>>
 }
@@ -89,6 +92,25 @@ export interface SessionOptions {
   quick?: boolean
   /** The folder of a stopped run to continue. */
   resume?: string
+}
+
+/** The parts of a fold: which images they hold does not depend on the seed of the run. */
+function folded(sets: ImageSets, fold: string): ImageSets {
+  const [, part, parts] = /^(\d+)\/(\d+)$/.exec(fold) ?? []
+  const [k, n] = [Number(part), Number(parts)]
+  if (!(n >= 2 && k >= 1 && k <= n))
+    throw new ValueError({
+      op: 'train',
+      rule: 'a fold is written k/n, such as 2/5, k from 1 to n',
+      got: fold,
+    })
+  const order = shuffled(sets.train.length, 0)
+  const [from, to] = [k - 1, k].map((v) => Math.round((v * order.length) / n)) as [number, number]
+  return {
+    ...sets,
+    train: sets.train.subset([...order.subarray(0, from), ...order.subarray(to)]),
+    test: sets.train.subset(order.subarray(from, to)),
+  }
 }
 
 /** Files and folders of a run. */
@@ -250,8 +272,9 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     const { classifier } = this
     if (!classifier)
       throw new ValueError({ op: this.task, rule: 'a recipe that loads images has a classifier' })
-    const { data } = this.options
-    this.sets = classifier.images({ ...(data && { folder: data }), ...classifier.input })
+    const { data, fold }: SessionOptions & { fold?: string } = this.options
+    const sets = classifier.images({ ...(data && { folder: data }), ...classifier.input })
+    this.sets = fold === undefined ? sets : folded(sets, fold)
     return this.sets
   }
 
@@ -427,6 +450,7 @@ export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = 
   const checked =
     !options.quick &&
     options.limit === undefined &&
+    options.fold === undefined &&
     options.epochs >= defaults.epochs &&
     options.batchSize === defaults.batchSize &&
     options.lr === defaults.lr &&

@@ -103,6 +103,32 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
     return this.pixels.subarray(i * n, (i + 1) * n)
   }
 
+  /** Some of the images as a set of their own. @throws IndexError for an index outside of the set */
+  subset(indices: ArrayLike<number>): ImageDataset {
+    const n = this.height * this.width
+    const data = new Uint8Array(indices.length * n)
+    const labels = new Uint8Array(indices.length)
+    for (let k = 0; k < indices.length; k++) {
+      const i = indices[k]!
+      if (!(i >= 0 && i < this.length && Number.isInteger(i))) this.refuseIndex(i)
+      data.set(this.image(i), k * n)
+      labels[k] = this.labels[i]!
+    }
+    const { shape, mean, std, classes, height, width } = this
+    return new ImageDataset(
+      { shape: [indices.length, height, width], data },
+      { shape: [indices.length], data: labels },
+      { shape, mean, std, ...(classes && { classes }) },
+    )
+  }
+  private refuseIndex(i: unknown): never {
+    throw new IndexError({
+      op: 'images',
+      rule: `indices lie from 0 to ${this.length - 1}`,
+      got: `${i}`,
+    })
+  }
+
   get(i: number): [Tensor, Tensor] {
     const [x, y] = this.batch([i])
     return [x.reshape(this.shape), y.reshape([])]
@@ -112,11 +138,7 @@ export class ImageDataset implements Dataset<[Tensor, Tensor]> {
     const count = indices.length
     for (let b = 0; b < count; b++)
       if (!(indices[b]! >= 0 && indices[b]! < this.length && Number.isInteger(indices[b])))
-        throw new IndexError({
-          op: 'images',
-          rule: `indices lie from 0 to ${this.length - 1}`,
-          got: `${indices[b]}`,
-        })
+        this.refuseIndex(indices[b])
     const rows = this.rows()
     const shape = [count, ...this.shape]
     let x: Tensor

@@ -10,5 +10,6 @@ export {
   type MatrixChartOptions,
 } from './matrices.js'
 export * from './pairs.js'
+export * from './parallel.js'
 export * from './pictures.js'
 export { saveChart, svgToPng, type SvgToPngOptions } from './png.js'

@@ -50,6 +50,8 @@ function colorAt(scale: readonly RGB[], share: number): RGB {
   return [Math.round(mix(0)), Math.round(mix(1)), Math.round(mix(2))]
 }
 const css = (c: RGB) => `rgb(${c.join(',')})`
+/** The color of viridis at a share from 0 to 1. */
+export const scaleColor = (share: number): string => css(colorAt(scales.viridis, share))
 const dark = ([r, g, b]: RGB) => 0.299 * r + 0.587 * g + 0.114 * b < 140
 
 /** The text of a number in a cell: whole numbers with commas, others with three digits. */
