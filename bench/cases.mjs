@@ -7,6 +7,7 @@
  * `flops` of one call adds GFLOP/s. `measure`: 'time' (the default), 'start' (a process from its start to the end of
  * the first call), 'compile' (from the call of a new compiled function to its loaded program), 'grow' (memory that `calls` calls leave behind), 'digits' (an epoch of `npm start`).
  */
+import { classicCases } from './classic.mjs'
 
 /** Numbers that are the same in every run, about −1 to 1. */
 function values(n, scale = 1) {
@@ -425,6 +426,7 @@ export const cases = [
     nabla: ppo,
     goal: { native: 5 },
   },
+  ...classicCases,
   ...[2, 6, 12, 24, 48, 96].map(compiling),
   { name: 'startup', torch: 'mlp', args: wide, nabla: mlp, measure: 'start', goalMs: 250 },
   {

@@ -232,6 +232,10 @@ def measure(f, seconds):
 def build(request):
     torch.set_num_threads(request["threads"])
     torch.manual_seed(0)
+    if request["torch"].startswith("sk_"):
+        import sklearn_side
+
+        return sklearn_side.CASES[request["torch"]](**request["args"])
     return CASES[request["torch"]](**request["args"])
 
 

@@ -92,7 +92,23 @@ const squares = (c: Float64Array, p: number): Float64Array =>
   })
 
 /** Of many rows the work on all is cheaper than on copies of them. */
-const MANY = 0.3
+const MANY = 0.5
+/** Rows that are copied at once: they stay in the cache, and their memory is used again. */
+const BLOCK = 1024
+
+/** Rows by their numbers, a block at a time, the last one filled up with row 0. */
+function eachBlock(
+  x: Tensor,
+  list: Int32Array,
+  visit: (rows: Tensor, from: number, size: number) => void,
+): void {
+  for (let from = 0; from < list.length; from += BLOCK) {
+    const size = Math.min(BLOCK, list.length - from)
+    const index = new Int32Array(Math.min(BLOCK, x.shape[0]!))
+    index.set(list.subarray(from, from + size))
+    tidy(() => visit(indexSelect(x, 0, indices(index)), from, size))
+  }
+}
 
 /** Lloyd's iterations on one start. */
 class Lloyd {
@@ -151,11 +167,16 @@ class Lloyd {
     const all = !this.begun
     const list = all ? undefined : this.doubtful()
     const whole = !list || list.length > MANY * n
-    const scores = whole
-      ? products(rows.x, centers, p)
-      : list.length > 0
-        ? tidy(() => products(indexSelect(rows.x, 0, indices(list)), centers, p))
-        : new Float64Array(0)
+    let scores: Float64Array
+    if (whole) scores = products(rows.x, centers, p)
+    else {
+      scores = new Float64Array(list.length * k)
+      const c = matrix(centers, p).transpose(0, 1)
+      eachBlock(rows.x, list, (part, from, size) => {
+        const got = matmul(part, c).toTypedArray() as Float64Array
+        scores.set(got.subarray(0, size * k), from * k)
+      })
+    }
     const lengths = squares(centers, p)
     const moved: number[] = []
     const before: number[] = []
@@ -203,19 +224,20 @@ class Lloyd {
       this.stale = false
       return
     }
-    if (moved.length === 0) return
-    const data = tidy(() => indexSelect(rows.x, 0, indices(moved)).toTypedArray() as Float64Array)
-    for (let q = 0; q < moved.length; q++) {
-      const to = labels[moved[q]!]! * p
-      const from = before[q]! * p
-      for (let j = 0; j < p; j++) {
-        const v = data[q * p + j]!
-        sums[to + j]! += v
-        sums[from + j]! -= v
+    eachBlock(rows.x, moved, (part, first, size) => {
+      const data = part.toTypedArray() as Float64Array
+      for (let q = 0; q < size; q++) {
+        const own = labels[moved[first + q]!]!
+        const old = before[first + q]!
+        for (let j = 0; j < p; j++) {
+          const v = data[q * p + j]!
+          sums[own * p + j]! += v
+          sums[old * p + j]! -= v
+        }
+        counts[own]!++
+        counts[old]!--
       }
-      counts[labels[moved[q]!]!]!++
-      counts[before[q]!]!--
-    }
+    })
   }
 
   /**
@@ -273,6 +295,23 @@ class Lloyd {
     }
     this.centers = next
     return total
+  }
+
+  /** The last assignment, to centers that stay. */
+  finish(): void {
+    const { moved, before } = this.assign()
+    this.gather(moved, before)
+  }
+
+  /** Σ ‖x − its center‖² by the sums of the clusters, Σ‖x‖² − 2 Σ s c + Σ n ‖c‖², after `finish` or when nothing moved. */
+  inertiaOfSums(): number {
+    const { sums, counts, centers, rows } = this
+    if (this.stale) return this.inertia()
+    let s = 0
+    for (const v of rows.norms) s += v
+    for (let i = 0; i < sums.length; i++)
+      s += centers[i]! * (counts[Math.floor(i / rows.p)]! * centers[i]! - 2 * sums[i]!)
+    return Math.max(0, s)
   }
 
   /** Σ ‖x − its center‖². */
@@ -448,8 +487,8 @@ export class KMeans extends Estimator<KMeansLearned> {
         const shift = lloyd.update(moved, before)
         if (!settled && shift <= tol * rows.variance) break
       }
-      if (!settled) lloyd.assign()
-      const inertia = lloyd.inertia()
+      if (!settled) lloyd.finish()
+      const inertia = lloyd.inertiaOfSums()
       if (best && inertia >= best.inertia) continue
       const counts = new Float64Array(k)
       for (const c of lloyd.labels) counts[c]!++
