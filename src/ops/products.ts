@@ -3,7 +3,7 @@ import { add, mul } from './arithmetic.js'
 import { sum, zerosOf } from './broadcast.js'
 import { show, ShapeError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
-import { matmul, outer, type ScaleOptions } from './linalg.js'
+import { besideProduct, matmul, outer, type ScaleOptions } from './linalg.js'
 import type { Tensor } from './tensor.js'
 import { tensordot } from './linalg.js'
 
@@ -66,5 +66,7 @@ export const addmv = (c: Tensor, a: Tensor, v: Tensor, options?: ScaleOptions): 
 export const addr = (c: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor =>
   scaled('addr', c, outer(a, b), options)
 /** beta · c + alpha · the sum of the products of two stacks. @example addbmm(tensor([[1]]), tensor([[[2]], [[3]]]), tensor([[[4]], [[5]]])) // [[24]] */
-export const addbmm = (c: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor =>
-  scaled('addbmm', c, sum(bmm(a, b), 0), options)
+export const addbmm = (c: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor => {
+  const product = sum(bmm(a, b), 0)
+  return scaled('addbmm', besideProduct(c, product), product, options)
+}

@@ -1,19 +1,38 @@
 import {
+  addbmm,
+  addmm,
   autocast,
+  baddbmm,
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
   compile,
+  cosineEmbeddingLoss,
   crossEntropy,
   embedding,
   gelu,
+  hingeEmbeddingLoss,
+  huberLoss,
+  klDiv,
+  l1Loss,
   layerNorm,
   linear,
   manualSeed,
+  marginRankingLoss,
   matmul,
+  mseLoss,
+  multiMarginLoss,
+  nllLoss,
   ones,
   randint,
   randn,
+  sigmoid,
+  smoothL1Loss,
+  softMarginLoss,
   softmax,
-  type Tensor,
   tensor,
+  type Tensor,
+  tripletMarginLoss,
+  zeros,
 } from 'nabla'
 import { AdamW, GradScaler, SGD } from 'nabla/optim'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -54,6 +73,36 @@ describe('autocast', () => {
     )
     expect(matmul(a, a).dtype).toBe('float32')
     expect(() => autocast(() => a, { dtype: 'float32' })).toThrow('bfloat16 or float16')
+  })
+  test('losses are float32, sums beside a product are of its type', () => {
+    const h = randn([3, 3]).to('bfloat16')
+    const x = randn([3, 3])
+    const labels = zeros([3], { dtype: 'int32' })
+    autocast(() => {
+      const losses = [
+        crossEntropy(h, labels),
+        crossEntropy(h, softmax(x, -1)),
+        nllLoss(h, labels),
+        mseLoss(h, h),
+        l1Loss(h, h),
+        smoothL1Loss(h, h),
+        huberLoss(h, h),
+        klDiv(h, h),
+        binaryCrossEntropy(sigmoid(h), sigmoid(h)),
+        binaryCrossEntropyWithLogits(h, sigmoid(h)),
+        hingeEmbeddingLoss(h, h),
+        softMarginLoss(h, h),
+        marginRankingLoss(h, h, h),
+        multiMarginLoss(h, labels),
+        tripletMarginLoss(h, h, h),
+        cosineEmbeddingLoss(h, h, ones([3])),
+      ]
+      expect(losses.map((l) => l.dtype)).toEqual(losses.map(() => 'float32'))
+      expect(addmm(x, x, x).dtype).toBe('bfloat16')
+      expect(baddbmm(x.reshape([1, 3, 3]), ones([1, 3, 3]), ones([1, 3, 3])).dtype).toBe('bfloat16')
+      expect(addbmm(x, ones([2, 3, 3]), ones([2, 3, 3])).dtype).toBe('bfloat16')
+    })
+    expect(mseLoss(h, h).dtype).toBe('bfloat16')
   })
   test('a compiled function knows whether it is called inside', () => {
     const f = compile((x: Tensor) => matmul(x, x))

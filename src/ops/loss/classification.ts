@@ -17,6 +17,7 @@ import { movedim, unsqueeze } from '../movement.js'
 import type { Tensor } from '../tensor.js'
 import { constant, iota, prim } from '../trace.js'
 import {
+  inFloat32,
   orTensor,
   reduced,
   reductions,
@@ -152,6 +153,8 @@ export function crossEntropy(
   target: Tensor,
   options?: Tensor | null | CrossEntropyOptions,
 ): Tensor {
+  x = inFloat32(x)
+  target = inFloat32(target)
   const {
     weight = null,
     ignoreIndex = -100,
@@ -214,6 +217,8 @@ export function nllLoss(
   target: Tensor,
   options?: Tensor | null | Omit<CrossEntropyOptions, 'labelSmoothing'>,
 ): Tensor {
+  x = inFloat32(x)
+  target = inFloat32(target)
   const {
     weight = null,
     ignoreIndex = -100,
@@ -265,6 +270,8 @@ export function binaryCrossEntropy(
   y: Tensor,
   options?: Tensor | null | (LossOptions & { weight?: Tensor | null }),
 ): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { weight, reduction } = readOptions<LossOptions & { weight?: Tensor | null }>(
     'binaryCrossEntropy',
     [options],
@@ -289,6 +296,8 @@ export function binaryCrossEntropyWithLogits(
   y: Tensor,
   options?: Tensor | null | (LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null }),
 ): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { weight, posWeight, reduction } = readOptions<
     LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null }
   >('binaryCrossEntropyWithLogits', [options], {

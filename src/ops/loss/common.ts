@@ -5,6 +5,8 @@ import { isFloat } from '../../core/dtype.js'
 import { kinds, oneOf, orNull } from '../../core/options.js'
 import { broadcastShapes, sameShape } from '../../core/shape.js'
 import { mean } from '../reduce.js'
+import { unhalved } from '../define.js'
+import { state } from '../state.js'
 import { Tensor } from '../tensor.js'
 
 /** A tensor or null, such as the weights of classes. */
@@ -21,6 +23,10 @@ export interface LossOptions {
 export interface MarginOptions extends LossOptions {
   margin?: number
 }
+
+/** What autocast does for losses, which lose by a half type: it gives them as float32 (PyTorch's table). */
+export const inFloat32 = (t: Tensor): Tensor =>
+  state.autocast && t instanceof Tensor ? unhalved(t) : t
 
 /** @throws ValueError for an unknown reduction */
 export function reduceLoss(op: string, loss: Tensor, reduction: Reduction = 'mean'): Tensor {

@@ -16,7 +16,7 @@ import { logsumexp } from '../reduce.js'
 import { narrow, select } from '../slice.js'
 import { fromData, Tensor } from '../tensor.js'
 import { withState } from '../state.js'
-import { reductions, type LossOptions, reduceLoss, requireFloat } from './common.js'
+import { inFloat32, reductions, type LossOptions, reduceLoss, requireFloat } from './common.js'
 
 /** Numbers known now, or a tensor (N) of integers that may change from call to call of a compiled function. */
 type Lengths = readonly number[] | Tensor
@@ -48,6 +48,8 @@ export function ctcLoss(
   targetLengths: Lengths,
   options?: number | CTCOptions,
 ): Tensor {
+  logProbs = inFloat32(logProbs)
+  given = inFloat32(given)
   const {
     blank = 0,
     reduction = 'mean',

@@ -19,6 +19,7 @@ import { norm } from '../statistics.js'
 import type { Tensor } from '../tensor.js'
 import { binaryCrossEntropyWithLogits, classesOf, flatLabels, rowsOf } from './classification.js'
 import {
+  inFloat32,
   orTensor,
   reduced,
   reductions,
@@ -35,6 +36,8 @@ import {
  * @example hingeEmbeddingLoss(tensor([2, 0.5]), tensor([1, -1])) // 1.25
  */
 export function hingeEmbeddingLoss(x: Tensor, y: Tensor, options?: number | MarginOptions): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { margin = 1, reduction } = readOptions<MarginOptions>('hingeEmbeddingLoss', [options], {
     margin: kinds.number,
     ...reduced,
@@ -51,6 +54,8 @@ export function hingeEmbeddingLoss(x: Tensor, y: Tensor, options?: number | Marg
  * @example hingeLoss(tensor([2, 0.5]), tensor([1, -1])) // 0.75
  */
 export function hingeLoss(x: Tensor, y: Tensor, options?: number | MarginOptions): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { margin = 1, reduction } = readOptions<MarginOptions>('hingeLoss', [options], {
     margin: kinds.number,
     ...reduced,
@@ -65,6 +70,8 @@ export function hingeLoss(x: Tensor, y: Tensor, options?: number | MarginOptions
  * @example softMarginLoss(tensor([0, 0]), tensor([1, -1])) // 0.6931
  */
 export function softMarginLoss(x: Tensor, y: Tensor, options?: LossOptions): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { reduction } = readOptions<LossOptions>('softMarginLoss', [options], reduced)
   requireSame('softMarginLoss', x, y)
   const z = neg(mul(x, y))
@@ -82,6 +89,9 @@ export function marginRankingLoss(
   y: Tensor,
   options?: number | MarginOptions,
 ): Tensor {
+  a = inFloat32(a)
+  b = inFloat32(b)
+  y = inFloat32(y)
   const { margin = 0, reduction } = readOptions<MarginOptions>('marginRankingLoss', [options], {
     margin: kinds.number,
     ...reduced,
@@ -111,6 +121,8 @@ export function multiMarginLoss(
   target: Tensor,
   options?: number | (MarginOptions & { p?: 1 | 2; weight?: Tensor | null }),
 ): Tensor {
+  x = inFloat32(x)
+  target = inFloat32(target)
   const {
     p = 1,
     margin = 1,
@@ -147,6 +159,8 @@ export function multiMarginLoss(
  * @example multiLabelMarginLoss(tensor([0.1, 0.2, 0.4, 0.8]), tensor([3, 0, -1, 1], { dtype: 'int32' })) // 0.85
  */
 export function multiLabelMarginLoss(x: Tensor, target: Tensor, options?: LossOptions): Tensor {
+  x = inFloat32(x)
+  target = inFloat32(target)
   const { reduction } = readOptions<LossOptions>('multiLabelMarginLoss', [options], reduced)
   const op = 'multiLabelMarginLoss'
   if (x.rank === 0) return multiLabelMarginLoss(reshape(x, [1]), reshape(target, [1]), options)
@@ -177,6 +191,8 @@ export function multiLabelSoftMarginLoss(
   y: Tensor,
   options?: Tensor | null | (LossOptions & { weight?: Tensor | null }),
 ): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { weight = null, reduction } = readOptions<LossOptions & { weight?: Tensor | null }>(
     'multiLabelSoftMarginLoss',
     [options],
@@ -223,6 +239,9 @@ export function cosineEmbeddingLoss(
   y: Tensor,
   options?: number | MarginOptions,
 ): Tensor {
+  a = inFloat32(a)
+  b = inFloat32(b)
+  y = inFloat32(y)
   const { margin = 0, reduction } = readOptions<MarginOptions>('cosineEmbeddingLoss', [options], {
     margin: kinds.number,
     ...reduced,
@@ -269,6 +288,9 @@ export function tripletMarginWithDistanceLoss(
   negative: Tensor,
   options?: TripletOptions & { distanceFunction?: (x: Tensor, y: Tensor) => Tensor },
 ): Tensor {
+  anchor = inFloat32(anchor)
+  positive = inFloat32(positive)
+  negative = inFloat32(negative)
   const {
     distanceFunction = (x, y) => pairwiseDistance(x, y),
     margin = 1,
@@ -298,6 +320,9 @@ export function tripletMarginLoss(
   negative: Tensor,
   options?: number | (TripletOptions & { p?: number; eps?: number }),
 ): Tensor {
+  anchor = inFloat32(anchor)
+  positive = inFloat32(positive)
+  negative = inFloat32(negative)
   const {
     p = 2,
     eps = 1e-6,

@@ -11,6 +11,7 @@ import { unsqueeze } from '../movement.js'
 import type { Tensor } from '../tensor.js'
 import { noGrad } from '../state.js'
 import {
+  inFloat32,
   reduced,
   reductions,
   type LossOptions,
@@ -26,6 +27,8 @@ import {
  * @example mseLoss(tensor([1, 2]), tensor([3, 2])) // 2
  */
 export function mseLoss(x: Tensor, y: Tensor, options?: LossOptions): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { reduction } = readOptions<LossOptions>('mseLoss', [options], reduced)
   requireSame('mseLoss', x, y)
   return reduceLoss('mseLoss', square(sub(x, y)), reduction)
@@ -38,6 +41,8 @@ export function mseLoss(x: Tensor, y: Tensor, options?: LossOptions): Tensor {
  * @example quadraticLoss(tensor([[1, 2], [0, 0]]), tensor([[3, 2], [0, 2]])) // 2
  */
 export function quadraticLoss(x: Tensor, y: Tensor, options?: LossOptions): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { reduction } = readOptions<LossOptions>('quadraticLoss', [options], reduced)
   requireSame('quadraticLoss', x, y)
   const inner = Array.from({ length: Math.max(0, x.rank - 1) }, (_, a) => a + 1)
@@ -52,6 +57,8 @@ export function quadraticLoss(x: Tensor, y: Tensor, options?: LossOptions): Tens
  * @example l1Loss(tensor([1, 2]), tensor([3, 2])) // 1
  */
 export function l1Loss(x: Tensor, y: Tensor, options?: LossOptions): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { reduction } = readOptions<LossOptions>('l1Loss', [options], reduced)
   requireSame('l1Loss', x, y)
   return reduceLoss('l1Loss', abs(sub(x, y)), reduction)
@@ -67,6 +74,8 @@ export function smoothL1Loss(
   y: Tensor,
   options?: LossOptions & { beta?: number },
 ): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { beta = 1, reduction } = readOptions<LossOptions & { beta?: number }>(
     'smoothL1Loss',
     [options],
@@ -89,6 +98,8 @@ export function huberLoss(
   y: Tensor,
   options?: LossOptions & { delta?: number },
 ): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { delta = 1, reduction } = readOptions<LossOptions & { delta?: number }>(
     'huberLoss',
     [options],
@@ -111,6 +122,8 @@ export function klDiv(
   y: Tensor,
   options?: { reduction?: Reduction | 'batchmean'; logTarget?: boolean },
 ): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const { reduction = 'mean', logTarget = false } = readOptions<{
     reduction?: Reduction | 'batchmean'
     logTarget?: boolean
@@ -141,6 +154,8 @@ export function poissonNLLLoss(
   y: Tensor,
   options?: boolean | (LossOptions & { logInput?: boolean; full?: boolean; eps?: number }),
 ): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
   const {
     logInput = true,
     full = false,
@@ -182,6 +197,9 @@ export function gaussianNLLLoss(
   variance: Tensor,
   options?: boolean | (LossOptions & { full?: boolean; eps?: number }),
 ): Tensor {
+  x = inFloat32(x)
+  y = inFloat32(y)
+  variance = inFloat32(variance)
   const {
     full = false,
     eps = 1e-6,
