@@ -1,4 +1,5 @@
 /** Finds the operation, and the layer it belongs to, where numbers stop being finite. */
+import { requireFunction } from '../core/options.js'
 import { isFloat } from '../core/dtype.js'
 import { AnomalyError } from '../core/errors.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -34,6 +35,7 @@ function trouble(t: Tensor, from: readonly Tensor[]): string | undefined {
  * @example detectAnomaly(() => tensor([4]).sqrt().item()) // 2
  */
 export function detectAnomaly<T>(f: () => T): T {
+  requireFunction('detectAnomaly', f)
   const before = hooks.afterNode
   hooks.afterNode = (node, grads, cts) => {
     before?.(node, grads, cts)

@@ -3,7 +3,7 @@ import { Call } from '../backends/call.js'
 import { add } from '../ops/arithmetic.js'
 import { isFloat, isHalf } from '../core/dtype.js'
 import { GradError, ShapeError, show } from '../core/errors.js'
-import { checkOptions, kinds, readOptions } from '../core/options.js'
+import { checkOptions, kinds, readOptions, requireFunction } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { attrKey, scalar, toType, unhalved } from '../ops/define.js'
 import { runCached } from '../ops/eager.js'
@@ -306,6 +306,7 @@ export function detach(t: Tensor): Tensor {
 export function valueAndGrad<A extends Tensor[]>(
   f: (...args: A) => Tensor,
 ): (...args: A) => [value: Tensor, grads: Tensor[]] {
+  requireFunction('valueAndGrad', f)
   return (...args) => {
     // Inside of another differentiation the arguments keep their history.
     const nested = args.some((t) => t.requiresGrad)
@@ -329,6 +330,7 @@ function zerosLike(t: Tensor): Tensor {
 export function grad<A extends Tensor[]>(
   f: (...args: A) => Tensor,
 ): (...args: A) => A extends [Tensor] ? Tensor : Tensor[] {
+  requireFunction('grad', f)
   const both = valueAndGrad(f)
   return (...args) => {
     const [, grads] = both(...args)

@@ -4,7 +4,7 @@ import { mul } from '../ops/arithmetic.js'
 import { backend } from '../backends/registry.js'
 import { isFloat } from '../core/dtype.js'
 import { DTypeError, GradError } from '../core/errors.js'
-import { kinds, readOptions } from '../core/options.js'
+import { kinds, readOptions, requireFunction } from '../core/options.js'
 import { fromData, Tensor } from '../ops/tensor.js'
 import { ended, withState } from '../ops/state.js'
 import { gradients } from './backward.js'
@@ -29,6 +29,7 @@ export function gradCheck(
   inputs: readonly Tensor[],
   options?: number | GradCheckOptions,
 ): true {
+  requireFunction('gradCheck', f)
   const {
     eps = 1e-6,
     atol = 1e-5,

@@ -1,4 +1,5 @@
 /** Activations that are computed again in the backward pass instead of being kept. */
+import { requireFunction } from '../core/options.js'
 import { type GradNode, type OpRecord, Tensor } from '../ops/tensor.js'
 import { type Replay, state, withState } from '../ops/state.js'
 import { collect, detach, walk } from './backward.js'
@@ -52,6 +53,7 @@ export function checkpoint<A extends Tensor[], R extends Tensor | readonly Tenso
   fn: (...inputs: A) => R,
   ...inputs: A
 ): R {
+  requireFunction('checkpoint', fn)
   if (!state.gradEnabled) return fn(...inputs)
   const since = state.order
   const replay: Replay = { replaying: false, draws: [], next: 0, parent: state.replay }

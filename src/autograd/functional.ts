@@ -1,7 +1,7 @@
 /** Products with Jacobians, and whole ones: torch.autograd.functional. */
 import { isFloat } from '../core/dtype.js'
 import { GradError, ShapeError, show } from '../core/errors.js'
-import { checkOptions } from '../core/options.js'
+import { checkOptions, requireFunction } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { expand, reshape } from '../ops/broadcast.js'
 import { scalar, toType } from '../ops/define.js'
@@ -96,6 +96,7 @@ export function vjp<I extends Some, O extends Some>(
   v?: Some | null,
   options: FunctionalOptions = {},
 ): [output: Like<O>, vjp: Like<I>] {
+  requireFunction('vjp', f)
   const { createGraph = false } = checkOptions('vjp', options, ['createGraph'])
   const given = listOf(inputs)
   const keep = wanted(createGraph, given)
@@ -123,6 +124,7 @@ export function jvp<I extends Some, O extends Some>(
   v?: Some | null,
   options: FunctionalOptions = {},
 ): [output: Like<O>, jvp: Like<O>] {
+  requireFunction('jvp', f)
   const { createGraph = false } = checkOptions('jvp', options, ['createGraph'])
   const given = listOf(inputs)
   const keep = wanted(createGraph, given)
@@ -156,6 +158,7 @@ export function jacobian<I extends Some, O extends Some>(
   inputs: I,
   options: FunctionalOptions = {},
 ): Rows<O, I> {
+  requireFunction('jacobian', f)
   const { createGraph = false } = checkOptions('jacobian', options, ['createGraph'])
   const given = listOf(inputs)
   const keep = wanted(createGraph, given)
@@ -192,6 +195,7 @@ export function hessian<I extends Some>(
   inputs: I,
   options: FunctionalOptions = {},
 ): I extends Tensor ? Tensor : Tensor[][] {
+  requireFunction('hessian', f)
   checkOptions('hessian', options, ['createGraph'])
   const slope = (...xs: Tensor[]): Tensor[] => {
     const out = f(...xs)

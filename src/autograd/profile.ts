@@ -4,7 +4,7 @@ import { HostedExecutable } from '../backends/hosted.js'
 import { callsOf, stepText } from '../backends/lower/explain.js'
 import type { PlanStep } from '../backends/lower/plan.js'
 import { bytesOf } from '../core/dtype.js'
-import { checkOptions, type OptionNames } from '../core/options.js'
+import { checkOptions, type OptionNames, requireFunction } from '../core/options.js'
 import { ended, state, withState } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
 import { hooks } from './backward.js'
@@ -151,6 +151,7 @@ const bytesGiven = (step: PlanStep): number =>
  * @example profile(() => ones([64]).exp().sum()).byOperation().map((r) => r.name).sort() // ['exp', 'full', 'sum']
  */
 export function profile(step: () => unknown, options: ProfileOptions = {}): Profile {
+  requireFunction('profile', step)
   const { runs = 1, warmup = 1, compiled = true } = checkOptions('profile', options, names)
   const programs = compiled && state.backend().name !== 'reference'
   const timed = new Map<Executable, HostedExecutable>()

@@ -1,4 +1,5 @@
 /** A function of one example, over many at once: traced, then every primitive computes all examples. */
+import { requireFunction } from '../core/options.js'
 import { callOf } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
 import { ShapeError, show, TraceError, ValueError } from '../core/errors.js'
@@ -234,6 +235,7 @@ export function vmap<A extends unknown[], R>(
   inDims: Dims = 0,
   outDims: number | readonly number[] = 0,
 ): (...args: A) => R {
+  requireFunction('vmap', f)
   const refuse = (rule: string, got: string): never => {
     throw new ValueError({ op: 'vmap', rule, got })
   }

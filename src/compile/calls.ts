@@ -1,4 +1,5 @@
 /** A function as the graph of the operations and modules that it calls, each with what went in and what came out. */
+import { requireFunction } from '../core/options.js'
 import type { Call } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
 import { flopsOf } from '../backends/prims.js'
@@ -181,6 +182,7 @@ export function symbolicTrace<A extends unknown[]>(
   fn: (...args: A) => unknown,
   ...args: A
 ): CallGraph {
+  requireFunction('symbolicTrace', fn)
   const log = new Log()
   const inputs: CallValue[] = []
   const outputs: CallValue[] = []

@@ -3,7 +3,7 @@ import type { GraphOutput, Node, Prim } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { TraceError, ValueError } from '../core/errors.js'
 import { extra, extras } from '../core/extras.js'
-import { checkOptions, type OptionNames } from '../core/options.js'
+import { checkOptions, type OptionNames, requireFunction } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { treeKey, treeMap } from '../core/tree.js'
 import { reach, signature } from '../ops/eager.js'
@@ -344,6 +344,7 @@ export function compile<A extends unknown[], R>(
   fn: (...args: A) => R,
   options: CompileOptions = {},
 ): Compiled<A, R> {
+  requireFunction('compile', fn)
   const {
     keepGrads = false,
     debug = false,

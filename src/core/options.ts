@@ -15,6 +15,17 @@ export function showValue(value: unknown): string {
   return kind && kind !== 'Object' ? `a ${kind}` : `{ ${Object.keys(value).join(', ')} }`
 }
 
+/** @throws ValueError unless it is a function */
+export function requireFunction(op: string, f: unknown): void {
+  if (typeof f !== 'function')
+    throw new ValueError({
+      op,
+      rule: 'the first argument is a function',
+      got: showValue(f),
+      fix: `${op}((...) => ...)`,
+    })
+}
+
 /** `{ ... }` and not an instance of a class, a list or a function. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false

@@ -2,7 +2,7 @@
 import type { DType } from '../core/dtype.js'
 import { isHalf } from '../core/dtype.js'
 import { DTypeError } from '../core/errors.js'
-import { checkOptions } from '../core/options.js'
+import { checkOptions, requireFunction } from '../core/options.js'
 import { state, withState } from './state.js'
 
 export interface AutocastOptions {
@@ -39,6 +39,7 @@ export const autocastTable: Readonly<Record<string, 'half' | 'float32'>> = {
  * @example autocast(() => matmul(ones([1, 2]), ones([2, 1]))).dtype // 'bfloat16'
  */
 export function autocast<T>(f: () => T, options: AutocastOptions = {}): T {
+  requireFunction('autocast', f)
   const { dtype = 'bfloat16', enabled = true } = checkOptions('autocast', options, [
     'dtype',
     'enabled',

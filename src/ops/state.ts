@@ -1,4 +1,5 @@
 /** What holds for the whole process at this moment: who records, whether gradients are recorded, names for messages. */
+import { requireFunction } from '../core/options.js'
 import type { Backend, Executable } from '../backends/backend.js'
 import { Call } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
@@ -133,6 +134,7 @@ export const named = <T>(name: string, f: () => T): T =>
  * @example noGrad(() => tensor([1], { requiresGrad: true }).mul(2).requiresGrad) // false
  */
 export function noGrad<T>(f: () => T): T {
+  requireFunction('noGrad', f)
   return withState('gradEnabled', false, f)
 }
 

@@ -238,6 +238,12 @@ export function safe(op: string, v: bigint): number {
 
 /** The storage. @throws TraceError while tracing, where values do not exist yet */
 export function concrete(t: Tensor, op: string): Storage {
+  if (!t.storage && !state.recorder)
+    throw new TraceError({
+      op,
+      rule: 'a tensor made while compile traced a function has no value outside of its program',
+      fix: 'Return it from the compiled function instead of keeping it in a variable.',
+    })
   if (state.recorder?.tracesUser || !t.storage)
     throw new TraceError({
       op,

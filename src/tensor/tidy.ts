@@ -1,4 +1,5 @@
 /** Memory of eager tensors, given back at the end of a scope. */
+import { requireFunction } from '../core/options.js'
 import type { Storage } from '../backends/backend.js'
 import type { GradNode } from '../ops/tensor.js'
 import { state, withState } from '../ops/state.js'
@@ -14,6 +15,7 @@ import { isKept, Tensor } from '../ops/tensor.js'
  * @example tidy(() => tensor([1, 2]).mul(2).add(1)) // [3, 5]
  */
 export function tidy<T>(f: () => T): T {
+  requireFunction('tidy', f)
   if (state.recorder) return withState('scope', undefined, f)
   const outer = state.scope
   const made: Tensor[] = []
