@@ -4,6 +4,7 @@
  */
 import { bytesOf } from '../core/dtype.js'
 import { extra } from '../core/extras.js'
+import { BackendError } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
 import type { Backend, Executable, Source, Storage } from './backend.js'
 import { callOf } from './call.js'
@@ -52,6 +53,13 @@ function moved(step: PlanStep, to: (b: Buffer) => Buffer): PlanStep {
   return { ...step, ...more, inputs, outputs } as PlanStep
 }
 
+/** Memory in which several buffers lie one behind the other. */
+interface Bucket {
+  dtype: Buffer['dtype']
+  length: number
+  storage: Storage | undefined
+}
+
 export class HostedExecutable implements Executable {
   readonly arenaBytes: number
   private readonly plan: Plan
@@ -59,6 +67,8 @@ export class HostedExecutable implements Executable {
   private readonly parts: (Part | HostStep)[] = []
   /** The storage of what lives from part to part, there from the first run on. */
   private readonly shared = new Map<Buffer, Storage | undefined>()
+
+  private readonly buckets = new Map<Buffer, { bucket: Bucket; offset: number }>()
 
   /** `each`: every step is a program of its own. */
   constructor({ plan, load }: Source, backend: Backend, each = false) {
@@ -79,6 +89,9 @@ export class HostedExecutable implements Executable {
         })
     for (const [b, set] of users)
       if (b.kind === 'arena' && set.size > 1) this.shared.set(b, undefined)
+    for (const step of plan.steps)
+      if (step.kind === 'host' && step.phase === 'start' && step.call.together)
+        for (const list of [step.inputs, step.outputs]) this.together(list, step)
     for (const run of runs) {
       const [first] = run
       if (first?.kind === 'host') this.parts.push(first)
@@ -89,6 +102,22 @@ export class HostedExecutable implements Executable {
     let most = 0 // the parts are a family
     for (const p of this.parts) if ('program' in p) most = Math.max(most, p.program.arenaBytes)
     this.arenaBytes = bytes + most
+  }
+
+  private together(list: readonly Block[], { call }: HostStep): void {
+    const [first] = list
+    if (!first) return
+    const bucket: Bucket = { dtype: first.dtype, length: 0, storage: undefined }
+    for (const { buffer, dtype, shape } of list) {
+      if (dtype !== bucket.dtype)
+        throw new BackendError({
+          op: call.name,
+          rule: 'what lies together has one type',
+          got: `${bucket.dtype} and ${dtype}`,
+        })
+      this.buckets.set(buffer, { bucket, offset: bucket.length })
+      bucket.length += sizeOf(shape)
+    }
   }
 
   /** Steps as a plan of their own: all memory but its own working memory comes in as inputs. */
@@ -131,6 +160,12 @@ export class HostedExecutable implements Executable {
     const storage = (b: Buffer): Storage => {
       if (b.kind === 'input') return inputs[b.index]!
       if (b.kind === 'output') return outputs[b.index]!
+      const place = this.buckets.get(b)
+      if (place) {
+        const { bucket } = place
+        bucket.storage ??= this.backend.alloc(bucket.dtype, bucket.length)
+        return bucket.storage
+      }
       let s = this.shared.get(b)
       if (!s) {
         s = this.backend.alloc(b.dtype, Math.ceil(b.bytes / bytesOf(b.dtype)))
@@ -138,7 +173,8 @@ export class HostedExecutable implements Executable {
       }
       return s
     }
-    const offset = (b: Buffer) => (b.kind === 'input' ? (offsets[b.index] ?? 0) : 0)
+    const offset = (b: Buffer) =>
+      b.kind === 'input' ? (offsets[b.index] ?? 0) : (this.buckets.get(b)?.offset ?? 0)
     const array = (o: Block): HostArray => ({
       shape: o.shape,
       dtype: o.dtype,
@@ -166,6 +202,10 @@ export class HostedExecutable implements Executable {
     for (const p of this.parts) if ('program' in p) p.program.free()
     for (const s of this.shared.values()) s?.free()
     this.shared.clear()
+    for (const { bucket } of this.buckets.values()) {
+      bucket.storage?.free()
+      bucket.storage = undefined
+    }
   }
 }
 

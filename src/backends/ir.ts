@@ -76,6 +76,11 @@ export interface HostCall {
   readonly name: string
   /** All inputs and outputs have one shape, and each element depends on those at its place only: vmap may add axes. */
   readonly elementwise?: true
+  /**
+   * The inputs lie in memory one behind the other, without gaps, and so do the outputs: `data()` of the first and of the
+   * last are parts of one buffer. All inputs have one type, and all outputs. For a bucket of gradients.
+   */
+  readonly together?: true
   /** Gives the function that ends the work, or nothing. */
   start(inputs: readonly HostArray[], outputs: readonly HostArray[]): unknown
 }

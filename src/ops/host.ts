@@ -1,4 +1,4 @@
-import { hostArray } from '../backends/host.js'
+import { hostArray, sideBySide } from '../backends/host.js'
 import { hosted } from '../backends/hosted.js'
 import { endCall, type HostArray, type HostCall } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
@@ -33,8 +33,19 @@ export function hostCall(
     state.scope?.push(t)
     return t
   })
-  const wait = call.start(inputs.map(readable), made.map(readable))
-  endCall(wait)
+  if (!call.together) {
+    endCall(call.start(inputs.map(readable), made.map(readable)))
+    return made
+  }
+  const given = sideBySide(inputs, call.name)
+  inputs.forEach((t, i) => {
+    given[i]!.data().set(readable(t).data())
+  })
+  const results = sideBySide(made, call.name)
+  endCall(call.start(given, results))
+  made.forEach((t, i) => {
+    t.storage!.write(results[i]!.data())
+  })
   return made
 }
 

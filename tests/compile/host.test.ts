@@ -27,11 +27,57 @@ const delayed = (events: string[], name = 'copy') => ({
     }
   },
 })
+type Starts = Parameters<typeof hostCall>[0]['start']
+type HostArray = Parameters<Starts>[0][number]
 const copyOf = (x: Tensor, events: string[], name?: string) =>
   hostCall(delayed(events, name), [x], [{ shape: x.shape, dtype: x.dtype }])[0]!
 
 describe.each<BackendName>(['reference', 'native', 'wasm'])('on %s', (backend) => {
   beforeEach(() => setBackend(backend))
+
+  test('inputs and outputs lie together when the call asks for it', () => {
+    const layouts: number[][] = []
+    /** Doubles a bucket as one array, as a sum over processes would. */
+    const bucket = {
+      name: 'bucket',
+      together: true,
+      start(inputs: readonly HostArray[], outputs: readonly HostArray[]) {
+        const whole = (list: readonly HostArray[]) => {
+          const parts = list.map((x) => x.data() as Float32Array)
+          const ends = parts.map((p) => p.byteOffset + p.byteLength)
+          parts.slice(1).forEach((p, i) => {
+            expect(p.buffer).toBe(parts[0]!.buffer)
+            expect(p.byteOffset).toBe(ends[i])
+          })
+          const length = (ends[ends.length - 1]! - parts[0]!.byteOffset) / 4
+          return new Float32Array(parts[0]!.buffer, parts[0]!.byteOffset, length)
+        }
+        return () => {
+          const [x, y] = [whole(inputs), whole(outputs)]
+          layouts.push(inputs.map((p) => p.data().length))
+          y.set(x.map((v) => 2 * v))
+        }
+      },
+    } as const
+    const kept = zeros([3])
+    const step = (x: Tensor, w: Tensor) => {
+      // One computed, a part of one, an input as it is, the same once more.
+      const a = x.mul(3)
+      const inputs = [a, a.narrow(0, 1, 2), w, w]
+      const gives = inputs.map(({ shape, dtype }) => ({ shape, dtype }))
+      const [p, q, r, s] = hostCall(bucket, inputs, gives) as [Tensor, Tensor, Tensor, Tensor]
+      kept.assign(p)
+      return [sum(p), q, r.add(s)]
+    }
+    const compiled = compile(step)
+    for (const f of [step, compiled, compiled]) {
+      const [p, q, rs] = f(tensor([1, 2, 3]), tensor([5])) as [Tensor, Tensor, Tensor]
+      expect([p.item(), q.toArray(), rs.toArray()]).toEqual([36, [12, 18], [20]])
+      expect(kept.toArray()).toEqual([6, 12, 18])
+      kept.assign(zeros([3]))
+    }
+    expect(layouts).toEqual([1, 2, 3].map(() => [3, 2, 1, 1]))
+  })
 
   test('a print shows the values of each run, in the order of the program', () => {
     const lines: string[] = []

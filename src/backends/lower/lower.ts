@@ -1,5 +1,5 @@
 /** A graph as a plan: groups in order, their memory, and the steps that they take. */
-import { type DType, rangeOf } from '../../core/dtype.js'
+import { bytesOf, type DType, rangeOf } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import { extra } from '../../core/extras.js'
 import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
@@ -379,14 +379,37 @@ class Lowering {
   // ---- steps ----
 
   private readonly started = new Map<Group, HostStep>()
+  /** Memory that lies beside that of others, for one call of the host. */
+  private readonly inBuckets = new Set<Buffer>()
+  /** What is copied when the call has ended. */
+  private readonly results = new Map<Group, [from: Block, to: Block, label: Call][]>()
   private start(g: Group, { call, gives }: Extract<Prim, { op: 'host' }>): void {
     const n = g.values[0]!
-    const inputs = n.inputs.map((x) => this.contiguous(x))
+    /** Has the block memory of its own, which may lie beside that of others? */
+    const apart = (b: Block): boolean => {
+      const { buffer, offset, dtype, shape } = b
+      const whole = offset === 0 && buffer.bytes === sizeOf(shape) * bytesOf(dtype)
+      if (!whole || buffer.kind !== 'arena' || this.inBuckets.has(buffer)) return false
+      this.inBuckets.add(buffer)
+      return true
+    }
+    const inputs = n.inputs.map((x) => {
+      const from = this.contiguous(x)
+      if (!call.together || apart(from)) return from
+      const to = this.block(this.scratch(x), x.dtype, x.shape)
+      apart(to)
+      this.copy(from, to, n.label)
+      return to
+    })
     const outputs = gives.map((_, i) => {
       const o = i === 0 ? n : g.values.find((v) => isOutput(v, i))
-      // Nobody reads it, but the host writes it.
-      if (!o) return this.block(this.scratch(gives[i]!), gives[i]!.dtype, gives[i]!.shape)
-      return this.result(o)
+      const own = o && this.result(o)
+      if (own && (!call.together || apart(own))) return own
+      // Nobody reads it, but the host writes it; or it is copied from there.
+      const to = this.block(this.scratch(gives[i]!), gives[i]!.dtype, gives[i]!.shape)
+      if (call.together) apart(to)
+      if (own) this.results.set(g, [...(this.results.get(g) ?? []), [to, own, n.label]])
+      return to
     })
     const number = this.started.size
     const common = {
@@ -406,6 +429,7 @@ class Lowering {
   }
   private wait(g: Group): void {
     this.steps.push(this.started.get(g)!)
+    for (const [from, to, label] of this.results.get(g) ?? []) this.copy(from, to, label)
   }
 
   private fused(g: Group): void {

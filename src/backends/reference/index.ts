@@ -6,7 +6,7 @@ import { type DType, dtypes, newArray, type TypedArray } from '../../core/dtype.
 import { BackendError } from '../../core/errors.js'
 import { show, sizeOf } from '../../core/shape.js'
 import type { Backend, Executable, Storage } from '../backend.js'
-import { fillHost, type HostStorage, hostArray, readHost, writeHost } from '../host.js'
+import { fillHost, type HostStorage, hostArray, readHost, sideBySide, writeHost } from '../host.js'
 import { endCall, type Graph, type HostArray, type Loop, type Node, type Prim } from '../ir.js'
 import { outputsOf, type Typed } from '../prims.js'
 import { compute } from './compute.js'
@@ -84,13 +84,22 @@ export function runGraph(
   for (const n of graph.nodes) {
     const { prim } = n
     if (prim.op === 'host') {
-      const outputs = outputsOf(n).map((o) => newArray(o.dtype, sizeOf(o.shape)))
-      const array = (data: TypedArray, of: Typed): HostArray => ({ ...of, data: () => data })
-      const wait = prim.call.start(
-        n.inputs.map(({ shape, dtype }, i) => array(values.get(n.inputs[i]!)!, { shape, dtype })),
-        prim.gives.map((o, i) => array(outputs[i]!, o)),
-      )
-      endCall(wait)
+      const array = ({ shape, dtype }: Typed, data: TypedArray): HostArray => ({
+        shape,
+        dtype,
+        data: () => data,
+      })
+      const { call } = prim
+      const [from, to] = call.together
+        ? [sideBySide(n.inputs, call.name), sideBySide(prim.gives, call.name)]
+        : [n.inputs, outputsOf(n)].map((list) =>
+            list.map((o) => array(o, newArray(o.dtype, sizeOf(o.shape)))),
+          )
+      n.inputs.forEach((x, i) => {
+        from![i]!.data().set(values.get(x)!)
+      })
+      endCall(call.start(from!, to!.slice(0, prim.gives.length)))
+      const outputs = to!.map((o) => o.data())
       several.set(n, outputs)
       values.set(n, outputs[0]!)
       continue
