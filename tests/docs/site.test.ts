@@ -1,6 +1,7 @@
 /** The documentation site: both languages are whole and say the same; every name that a page writes exists. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as classic from 'nabla/classic'
 import * as data from 'nabla/data'
 import * as io from 'nabla/io'
 import * as models from 'nabla/models'
@@ -8,6 +9,7 @@ import * as nabla from 'nabla'
 import * as nn from 'nabla/nn'
 import * as optim from 'nabla/optim'
 import * as plot from 'nabla/plot'
+import * as stats from 'nabla/stats'
 import * as text from 'nabla/text'
 import * as train from 'nabla/train'
 import * as vision from 'nabla/vision'
@@ -19,7 +21,19 @@ import { promised } from '../../docs/scripts/run-code.mjs'
 import { root } from '../rules/sources.js'
 
 const docs = join(root, 'docs')
-const rooms: Record<string, object> = { nn, optim, data, train, models, io, plot, text, vision }
+const rooms: Record<string, object> = {
+  nn,
+  optim,
+  data,
+  train,
+  models,
+  io,
+  plot,
+  text,
+  vision,
+  stats,
+  classic,
+}
 const names = new Set(Object.keys(nabla))
 for (const [room, all] of Object.entries(rooms))
   for (const name of Object.keys(all)) {
