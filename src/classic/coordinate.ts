@@ -6,6 +6,7 @@ import type { Matrix, Numbers } from '../tensor/values.js'
 import {
   options as kinds,
   matrix,
+  matrixIn,
   requireOptions,
   tableIn,
   targetsIn,
@@ -59,14 +60,26 @@ function columnsOf(op: string, x: Matrix, y: Numbers, fitIntercept: boolean): Co
   return { rows, columns, data: out, y: targets.map((v) => v - mean), means, mean }
 }
 
-function normalOf(c: Columns): Normal {
-  const { rows, data, y } = c
-  const xt = matrix(data, rows)
-  const gram = gramOf(xt.transpose(0, 1))
-  const xy = xt.matmul(matrix(y, 1)).toTypedArray() as Float64Array
+/** The same sums from the matrix itself, which is copied only to be centered. */
+function normalOf(op: string, x: Matrix, y: Numbers, fitIntercept: boolean): Normal {
+  const t = matrixIn(op, x)
+  const [rows, columns] = t.shape as [number, number]
+  let targets = targetsIn(op, y, rows)
+  const means = new Float64Array(columns)
+  let mean = 0
+  let centered = t
+  if (fitIntercept) {
+    means.set(t.mean(0).toTypedArray() as Float64Array)
+    for (const v of targets) mean += v
+    mean /= rows
+    targets = targets.map((v) => v - mean)
+    centered = t.sub(matrix(means, columns))
+  }
+  const gram = gramOf(centered)
+  const xy = centered.transpose(0, 1).matmul(matrix(targets, 1)).toTypedArray() as Float64Array
   let yy = 0
-  for (const v of y) yy += v * v
-  return { rows, gram, xy: Float64Array.from(xy), yy, means: c.means, mean: c.mean }
+  for (const v of targets) yy += v * v
+  return { rows, gram, xy: Float64Array.from(xy), yy, means, mean }
 }
 
 /** How a descent went. */
@@ -336,13 +349,15 @@ export class ElasticNet extends LinearRegressor<NetLearned> {
     return this
   }
   fit(x: Matrix, y: Numbers): this {
-    const c = columnsOf(this.kind, x, y, this.o.fitIntercept)
+    const { fitIntercept, precompute } = this.o
+    if (precompute) {
+      const n = normalOf(this.kind, x, y, fitIntercept)
+      const w = this.start(n.xy.length)
+      return this.keep(w, n, onGram(n, w, this.limits(n.rows)), null)
+    }
+    const c = columnsOf(this.kind, x, y, fitIntercept)
     const w = this.start(c.columns)
-    const limits = this.limits(c.rows)
-    const went = this.o.precompute
-      ? onGram(normalOf(c), w, limits)
-      : descendColumns(c, w, residual(c, w), limits)
-    return this.keep(w, c, went, null)
+    return this.keep(w, c, descendColumns(c, w, residual(c, w), this.limits(c.rows)), null)
   }
   partialFit(x: Matrix, y: Numbers): this {
     const before = this.learned
@@ -503,40 +518,41 @@ export function lassoPath(x: Matrix, y: Numbers, options: PathOptions = {}): Pat
       },
     },
   )
-  const c = columnsOf(op, x, y, fitIntercept)
-  const n = precompute ? normalOf(c) : undefined
-  const xy = n?.xy ?? (matrix(c.data, c.rows).matmul(matrix(c.y, 1)).toTypedArray() as Float64Array)
+  const n = precompute ? normalOf(op, x, y, fitIntercept) : undefined
+  const c = n ? undefined : columnsOf(op, x, y, fitIntercept)
+  const { rows } = (n ?? c)!
+  const xy = n?.xy ?? (matrix(c!.data, rows).matmul(matrix(c!.y, 1)).toTypedArray() as Float64Array)
   let list: Float64Array
   if (alphas) {
     list = Float64Array.from(alphas).sort().reverse()
     if (list.length === 0 || !list.every((a) => Number.isFinite(a) && a >= 0))
       throw new ValueError({ op, rule: 'alphas must be numbers from 0 up', got: showValue(alphas) })
   } else {
-    const most = xy.reduce((m, v) => Math.max(m, Math.abs(v)), 0) / (c.rows * l1Ratio)
+    const most = xy.reduce((m, v) => Math.max(m, Math.abs(v)), 0) / (rows * l1Ratio)
     // Of a y that is 0 everywhere there is nothing to choose.
     const first = Math.max(most, Number.EPSILON)
     list = Float64Array.from({ length: nAlphas }, (_, k) =>
       nAlphas === 1 ? first : first * pow(eps, k / (nAlphas - 1)),
     )
   }
-  const p = c.columns
+  const p = xy.length
   const w = new Float64Array(p)
   const h = new Float64Array(p)
-  const r = Float64Array.from(c.y)
+  const r = Float64Array.from(c?.y ?? [])
   const coefs = new Float64Array(p * list.length)
   const dualGaps = new Float64Array(list.length)
   const nIters = new Int32Array(list.length)
   list.forEach((alpha, k) => {
     const limits = {
-      l1: alpha * l1Ratio * c.rows,
-      l2: alpha * (1 - l1Ratio) * c.rows,
+      l1: alpha * l1Ratio * rows,
+      l2: alpha * (1 - l1Ratio) * rows,
       maxIter,
       tol,
       positive,
     }
-    const went = n ? descendGram(n, w, h, limits) : descendColumns(c, w, r, limits)
+    const went = n ? descendGram(n, w, h, limits) : descendColumns(c!, w, r, limits)
     for (let j = 0; j < p; j++) coefs[j * list.length + k] = w[j]!
-    dualGaps[k] = went.gap / c.rows
+    dualGaps[k] = went.gap / rows
     nIters[k] = went.iterations
   })
   return {
