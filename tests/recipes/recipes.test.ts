@@ -113,7 +113,7 @@ describe.each(recipes)('%s', (name, recipe) => {
 })
 
 // Those that take seconds, with all of their data; the others are run by hand: `nabla train NAME`.
-const quick = ['softmax', 'sunspots', 'vanishing', 'lenet']
+const quick = ['softmax', 'sunspots', 'vanishing', 'lenet', 'linear', 'clusters', 'pca']
 test.each(recipes.filter(([name]) => quick.includes(name)))(
   '%s reaches what it promises',
   async (_name, recipe) => {
