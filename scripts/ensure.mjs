@@ -83,6 +83,7 @@ async function ensureDist() {
       'tsconfig.examples.json',
       'package.json',
       'scripts/bundle.mjs',
+      'scripts/transforms.mjs',
       'scripts/bundle-commonjs.mjs',
     ].map((f) => `${root}/${f}`),
   ]

@@ -66,7 +66,7 @@ export interface OpRule<F extends Signature = Signature, R extends Tensors = Ten
 }
 
 /**
- * What readers and the laws need of an operation. Nothing computes with it: scripts/bundle.mjs leaves these properties
+ * What readers and the laws need of an operation. Nothing computes with it: scripts/transforms.mjs leaves these properties
  * of the objects given to `defineOp` and `defineMove` out of the files for browsers, and of no other object.
  */
 export interface OpLaws {
