@@ -1,18 +1,10 @@
 /** The documentation site: both languages are whole and say the same; every name that a page writes exists. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import * as classic from 'nabla/classic'
-import * as data from 'nabla/data'
-import * as io from 'nabla/io'
-import * as models from 'nabla/models'
 import * as nabla from 'nabla'
 import * as nn from 'nabla/nn'
 import * as optim from 'nabla/optim'
-import * as plot from 'nabla/plot'
-import * as stats from 'nabla/stats'
 import * as text from 'nabla/text'
-import * as train from 'nabla/train'
-import * as vision from 'nabla/vision'
 import { describe, expect, test } from 'vitest'
 import { keras } from '../../docs/names/keras.mjs'
 import { others } from '../../docs/names/pytorch.mjs'
@@ -21,26 +13,27 @@ import { promised } from '../../docs/scripts/run-code.mjs'
 import { root } from '../rules/sources.js'
 
 const docs = join(root, 'docs')
-const rooms: Record<string, object> = {
-  nn,
-  optim,
-  data,
-  train,
-  models,
-  io,
-  plot,
-  text,
-  vision,
-  stats,
-  classic,
-}
+/** Every entry of the package but the core. */
+const entries = Object.keys(
+  (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object }).exports,
+).flatMap((name) => (/^\.\/(?!package)/.test(name) ? [name.slice(2)] : []))
+const rooms: Record<string, object> = Object.fromEntries(
+  await Promise.all(entries.map(async (room) => [room, await import(`nabla/${room}`)])),
+)
 const names = new Set(Object.keys(nabla))
 for (const [room, all] of Object.entries(rooms))
   for (const name of Object.keys(all)) {
     names.add(name)
     names.add(`${room}.${name}`)
   }
-for (const type of [nabla.Tensor, nn.Module, optim.SGD, text.Tokenizer, text.WordVectors])
+for (const type of [
+  nabla.Tensor,
+  nabla.Profile,
+  nn.Module,
+  optim.SGD,
+  text.Tokenizer,
+  text.WordVectors,
+])
   for (let p = type.prototype; p !== Object.prototype; p = Object.getPrototypeOf(p))
     for (const name of Object.getOwnPropertyNames(p)) names.add(name)
 for (const name of Object.keys(nn.init)) {
