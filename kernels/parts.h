@@ -10,8 +10,8 @@
 
 namespace nabla {
 
-enum Part : int32_t { CORE = 0, ORDER = 1, RECURRENT_LAYERS = 2, WIDE = 3, LINEAR_ALGEBRA = 4 };
-constexpr int PARTS = 5;
+enum Part : int32_t { CORE = 0, ORDER = 1, RECURRENT_LAYERS = 2, WIDE = 3, LINEAR_ALGEBRA = 4, ATTENTIONS = 5 };
+constexpr int PARTS = 6;
 constexpr int64_t PARTS_BEGIN = 1 << 20, PART_BYTES = 1 << 19;
 
 constexpr Part part_of(const int32_t* w) {
@@ -30,6 +30,8 @@ constexpr Part part_of(const int32_t* w) {
     case OP_EIGH:
     case OP_SVD:
     case OP_FFT: return LINEAR_ALGEBRA;
+    case OP_ATTENTION:
+    case OP_ATTENTION_BACK: return ATTENTIONS;
   }
   return CORE;
 }

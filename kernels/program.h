@@ -79,11 +79,19 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
   X(EIGH, 27)        /* F64, batch, n, A (batch, n, n; its lower triangle), W (batch, n; ascending), V (batch, n, n; slot -1: none); NaN where A is not finite */ \
   X(SVD, 28)         /* F64, batch, m, n (<= m), A (batch, m, n), S (batch, n; descending), U (batch, m, n), VT (batch, n, n); slots -1: none */ \
   X(FFT, 29)         /* dtype, batch, n, sign (-1 or 1), X (batch, n, 2), Y: sums of x exp(sign 2 pi i j k / n) */ \
-  X(LOOP, 30)        /* see below */
+  X(LOOP, 30)        /* see below */ \
+  X(ATTENTION, 31)   /* F32, ATTENTION_FORM, OUT (b, l, h, d; softmax(Q K^T scale + MASK) V, 0 where no key takes part), SAVED (b, h, l, 2; of a row the largest score, and the logarithm of the sum of exponentials less it; slot -1: none) */ \
+  X(ATTENTION_BACK, 32) /* F32, ATTENTION_FORM, CT (of OUT; b, h, l, d) strides[4], SAVED (b, h, l, 2) strides[4], DELTA (b, h, l, 1; sums of CT OUT over d) strides[4], DQ (b, l, h, e), DK (b, s, g, e), DV (b, s, g, d) */
 // GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come
 // first and have extent 1). X is (n, c, in), W (o, c/groups, kernel), Y (n, o, out).
 // LAYER: cell, reverse, steps, H, rows of each step (never growing; b is that of the first). Rows lie step by step.
 // Reverse runs from the last step to the first. What cells have as gates, keep and give: src/ops/recurrence.ts.
+// ATTENTION_FORM: b, h, g (which divides h: head i reads K and V at i / (h / g)), l, s, e, d, causal (query i sees keys 0 to
+// i), bits of the scale, dtype of MASK (F32: added, BOOL: where keys take part, -1: none), threshold (0 to 2^24; 0: nothing is
+// dropped), bits of a factor, Q (b, h, l, e) strides[4], K (b, g, s, e) strides[4], V (b, g, s, d) strides[4], MASK (b, h, l,
+// s; slot -1: none) strides[4], STATE (int32[3]: key low, key high, counter block of random bits; slot -1: none). Of random
+// bits of a tensor (b, h, l, s), weights whose upper 24 bits are below the threshold become 0, the others are multiplied by
+// the factor; SAVED and DELTA do not see that.
 // WINDOW: planes (n * c), in[3], out[3], kernel[3], stride[3], dilation[3], pad[3].
 //
 // LOOP: a program that runs again and again.

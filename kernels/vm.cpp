@@ -1,5 +1,6 @@
 // validate and run of program.h. The second copy of this file, with lanes of 64 bits (simd.h), has the instructions of other
 // dtypes than float32, int32 and bool.
+#include "attention.h"
 #include "check.h"
 #include "conv.h"
 #include "gemm.h"
@@ -108,6 +109,12 @@ bool validate_instruction(Check& c) {
 #if NABLA_LANES == 64 || NABLA_HAS(4)
   if (c.w[0] >= OP_LU && c.w[0] <= OP_FFT) return linalg_validate(c);
 #endif
+#if NABLA_LANES == 32 && NABLA_HAS(5)
+  switch (c.w[0]) {
+    case OP_ATTENTION: return attention_validate(c);
+    case OP_ATTENTION_BACK: return attention_back_validate(c);
+  }
+#endif
 #if NABLA_LANES == 32 && defined(NABLA_PARTS_ELSEWHERE)
   if (const int part = part_of(c.w)) return nabla_part_validate(part, &c);
 #endif
@@ -167,6 +174,12 @@ void run_instruction(const Exec& e) {
 #endif
 #if NABLA_LANES == 64 || NABLA_HAS(4)
   if (e.w[0] >= OP_LU && e.w[0] <= OP_FFT) return linalg_run(e);
+#endif
+#if NABLA_LANES == 32 && NABLA_HAS(5)
+  switch (e.w[0]) {
+    case OP_ATTENTION: return attention_run(e);
+    case OP_ATTENTION_BACK: return attention_back_run(e);
+  }
 #endif
 #if NABLA_LANES == 32 && defined(NABLA_PARTS_ELSEWHERE)
   nabla_part_run(part_of(e.w), &e);

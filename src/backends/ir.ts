@@ -6,6 +6,7 @@
 import type { DType, TypedArray } from '../core/dtype.js'
 import type { Shape } from '../core/shape.js'
 import type { Call } from './call.js'
+import type { AttentionPrims } from './prims/attention.js'
 import type { ElementwisePrims } from './prims/elementwise.js'
 import type { GivenPrims } from './prims/given.js'
 import type { IndexingPrims } from './prims/indexing.js'
@@ -117,7 +118,8 @@ interface Attributes
     OrderPrims,
     LinalgPrims,
     WindowPrims,
-    RecurrentPrims {
+    RecurrentPrims,
+    AttentionPrims {
   /** One more output of a node that has several: the node itself is its first. */
   output: { index: number }
   /**

@@ -7,6 +7,7 @@ import type { DType } from '../core/dtype.js'
 import type { Shape } from '../core/shape.js'
 import { type Call, callOf } from './call.js'
 import type { Loop, Node, Prim } from './ir.js'
+import type { attentionPrims } from './prims/attention.js'
 import { elementwisePrims } from './prims/elementwise.js'
 import { givenPrims } from './prims/given.js'
 import { indexingPrims } from './prims/indexing.js'
@@ -56,7 +57,11 @@ const common = {
   ...indexingPrims,
   ...extremePrims,
 }
-type Rare = typeof orderPrims & typeof linalgPrims & typeof windowPrims & typeof recurrentPrims
+type Rare = typeof orderPrims &
+  typeof linalgPrims &
+  typeof windowPrims &
+  typeof recurrentPrims &
+  typeof attentionPrims
 type All = typeof common & Rare
 const prims: Partial<Records<Op>> = common
 

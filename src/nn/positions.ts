@@ -169,19 +169,26 @@ export class RotaryEmbedding extends Module {
     this.cos = this.registerBuffer('cos', table(Math.cos), { persistent: false })
     this.sin = this.registerBuffer('sin', table(Math.sin), { persistent: false })
   }
-  /** `positions`: that of the first row, or those of all rows as int32 (L). */
+  /** `positions`: that of the first row, or those of all rows as int32 (L), or (N, L) for x (N, heads, L, dim). */
   override forward(x: Tensor, positions: number | Tensor = 0): Tensor {
     requireRows('RotaryEmbedding', x, this.dim)
     const length = x.shape[x.rank - 2]!
     const rows = (t: Tensor) =>
       positions instanceof Tensor
-        ? indexSelect(t, 0, positions)
+        ? ofRows(t, positions)
         : rowsOf('RotaryEmbedding', t, positions, length)
     return rotate(x, rows(this.cos), rows(this.sin), this.interleaved)
   }
   override describe(): string {
     return `${this.dim}${this.interleaved ? ', interleaved=true' : ''}`
   }
+}
+
+/** The rows of a table at places (L), or (N, L) for all heads alike. */
+function ofRows(table: Tensor, places: Tensor): Tensor {
+  if (places.rank === 1) return indexSelect(table, 0, places)
+  const rows = indexSelect(table, 0, reshape(places, [places.size]))
+  return reshape(rows, [places.shape[0]!, 1, places.shape[1]!, table.shape[1]!])
 }
 
 /** Pairs (a, b) of the last axis turned to (a cos − b sin, b cos + a sin). */

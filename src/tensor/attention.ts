@@ -2,11 +2,17 @@
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, orNull, type PlacesOr, readOptions } from '../core/options.js'
 import { broadcastShapes, type Shape, sameShape, sizeOf } from '../core/shape.js'
-import { isFloat } from '../core/dtype.js'
+import { type DType, isFloat } from '../core/dtype.js'
 import { requireOperands } from '../ops/arguments.js'
-import { type AttentionForm, plainAttention } from '../ops/attention.js'
+import {
+  type AttentionForm,
+  type AttentionInputs,
+  attention,
+  plainAttention,
+} from '../ops/attention.js'
+import { add } from '../ops/arithmetic.js'
 import { expand, reshape } from '../ops/broadcast.js'
-import { operands, toType } from '../ops/define.js'
+import { operands, toType, unhalved } from '../ops/define.js'
 import type { Tensor } from '../ops/tensor.js'
 import { defaultGenerator, type Generator } from './random.js'
 
@@ -36,8 +42,9 @@ const places = {
 const OP = 'scaledDotProductAttention'
 
 interface Canonical {
-  /** q, k, v, mask and bits, of four axes. */
-  tensors: [q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, bits: Tensor | null]
+  /** Of four axes; half types as float32. */
+  inputs: AttentionInputs
+  dtype: DType
   form: AttentionForm
   /** The axes before the last two, of the result. */
   lead: Shape
@@ -57,7 +64,9 @@ function canonical(given: readonly [Tensor, Tensor, Tensor], options: AttentionO
         rule: 'query, key and value are of a float type',
         got: t.dtype,
       })
-  const [q, k, v] = operands(OP, given) as [Tensor, Tensor, Tensor]
+  const typed = operands(OP, given)
+  const { dtype } = typed[0]!
+  const [q, k, v] = typed.map(unhalved) as [Tensor, Tensor, Tensor]
   const shapes = given.map((t) => show(t.shape)).join(', ')
   if ([q, k, v].some((t) => t.rank < 2 || t.rank !== q.rank))
     throw new ShapeError({
@@ -108,13 +117,15 @@ function canonical(given: readonly [Tensor, Tensor, Tensor], options: AttentionO
   }
   const scale = options.scale ?? 1 / Math.sqrt(Math.max(1, E))
   return {
-    tensors: [
-      four(q, H),
-      four(k, G),
-      four(v, G),
-      attnMask ? maskOf(attnMask, q, [...lead, L, S], [B, H, L, S]) : null,
-      dropoutP > 0 ? generator.bits([B, H, L, S]) : null,
-    ],
+    inputs: {
+      q: four(q, H),
+      k: four(k, G),
+      v: four(v, G),
+      mask: attnMask ? maskOf(attnMask, q, [...lead, L, S], [B, H, L, S]) : null,
+      // A copy, which the next draw does not change.
+      state: dropoutP > 0 ? generator.draw((now) => add(now, 0)) : null,
+    },
+    dtype,
     form: { scale, causal: isCausal, p: dropoutP },
     lead,
   }
@@ -161,7 +172,15 @@ export function scaledDotProductAttention(
   ...rest: PlacesOr<AttentionOptions>
 ): Tensor {
   const options = readOptions<AttentionOptions>(OP, rest, places, { generator: kinds.any })
-  return attentionWithWeights(query, key, value, options)[0]
+  const read = canonical([query, key, value], options)
+  const { q, k, v, mask, state } = read.inputs
+  return asGiven(attention(q, k, v, mask, state, read.form)[0]!, read)
+}
+
+/** With the axes and of the type that came. */
+function asGiven(t: Tensor, { lead, dtype }: Canonical): Tensor {
+  const shape = [...lead, ...lastTwo(t)]
+  return toType(sameShape(shape, t.shape) ? t : reshape(t, shape), dtype)
 }
 
 /** The same, and its weights (..., H, L, S), what is dropped already out of them. */
@@ -171,11 +190,7 @@ export function attentionWithWeights(
   value: Tensor,
   options: AttentionOptions = {},
 ): [output: Tensor, weights: Tensor] {
-  const { tensors, form, lead } = canonical([query, key, value], options)
-  const { output, weights } = plainAttention(tensors, form)
-  const back = (t: Tensor) => {
-    const shape = [...lead, ...lastTwo(t)]
-    return sameShape(shape, t.shape) ? t : reshape(t, shape)
-  }
-  return [back(output), back(weights)]
+  const read = canonical([query, key, value], options)
+  const { output, weights } = plainAttention(read.inputs, read.form)
+  return [asGiven(output, read), asGiven(weights, read)]
 }

@@ -22,6 +22,7 @@ export const within: Record<string, string> = {
   labelLoss: 'crossEntropy',
   classIndex: 'crossEntropy',
   safeSoftmax: 'scaledDotProductAttention',
+  attention: 'scaledDotProductAttention',
   binaryTerms: 'binaryCrossEntropyWithLogits',
   convolution: 'conv2d',
   convolutionInput: 'convTranspose2d',

@@ -29,3 +29,5 @@ export const EIGH = 27
 export const SVD = 28
 export const FFT = 29
 export const LOOP = 30
+export const ATTENTION = 31
+export const ATTENTION_BACK = 32

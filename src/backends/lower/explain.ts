@@ -72,6 +72,17 @@ function callText({ prim, inputs, outputs, bias, label, inPlace }: PrimCall): [s
       const { cell, steps } = prim.run
       return [`${cell} ${back}over ${steps.length} steps ${show(out.shape)}`, `${label}`]
     }
+    case 'attention':
+    case 'attentionBack': {
+      const [q, , v] = inputs.slice(prim.op === 'attention' ? 0 : 3)
+      const [B, H, L, E] = q!.shape
+      const back = prim.op === 'attentionBack' ? ' back' : ''
+      const causal = prim.causal ? ', causal' : ''
+      return [
+        `attention${back} ${B}×${H} heads of ${E}, ${L} queries by ${v!.shape[2]} keys${causal}`,
+        `${label}`,
+      ]
+    }
     default:
       return [`${prim.op} ${show(out.shape)}${more}`, `${label}`]
   }

@@ -10,6 +10,7 @@ import { BackendError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
 import type { Node } from '../ir.js'
 import { bring, outputsOf, recordOf } from '../prims.js'
+import { attentionPrims } from '../prims/attention.js'
 import { linalgPrims } from '../prims/linalg.js'
 import { orderPrims } from '../prims/order.js'
 import { recurrentPrims } from '../prims/recurrent.js'
@@ -19,7 +20,7 @@ import { elementOf } from './combine.js'
 import { each, place } from './coordinates.js'
 
 // It runs any graph, also one that no operation has recorded.
-bring(linalgPrims, orderPrims, recurrentPrims, windowPrims)
+bring(attentionPrims, linalgPrims, orderPrims, recurrentPrims, windowPrims)
 
 /**
  * The values of all outputs of one node from those of its inputs. Half types are computed with in double precision and

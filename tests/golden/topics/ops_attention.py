@@ -36,7 +36,7 @@ def masks():
         "padding": values(2, 1, 1, 7, seed=5) > -1,
         "added": added,
         "added, with -inf": ends,
-        "added, -1e9": torch.where(none, torch.zeros(5, 7), torch.full((5, 7), -1e9)),
+        "added, -1e9": torch.where(some, torch.zeros(5, 7), torch.full((5, 7), -1e9)),
     }
 
 

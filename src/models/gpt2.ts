@@ -1,0 +1,192 @@
+/** GPT-2, in the layout of Hugging Face. */
+import { kinds, readOptions } from '../core/options.js'
+import { Dropout } from '../nn/dropout.js'
+import { Embedding } from '../nn/embedding.js'
+import * as init from '../nn/init.js'
+import { Module, Parameter } from '../nn/module.js'
+import { LayerNorm } from '../nn/norm.js'
+import { gelu } from '../ops/activation.js'
+import { add } from '../ops/arithmetic.js'
+import { split } from '../ops/join.js'
+import { matmul } from '../ops/linalg.js'
+import { linear } from '../ops/linear.js'
+import type { Tensor } from '../ops/tensor.js'
+import { zeros } from '../tensor/creation.js'
+import { normal } from '../tensor/random.js'
+import {
+  byHead,
+  causalAttention,
+  type CacheSizes,
+  CausalModel,
+  type DecoderCall,
+  type Seen,
+  seenBy,
+  sideBySide,
+} from './decoder.js'
+
+export interface GPT2Options {
+  vocabSize?: number
+  /** The longest sequence. */
+  nPositions?: number
+  nEmbd?: number
+  nLayer?: number
+  nHead?: number
+  /** Of embeddings, attention weights and residual sums. */
+  dropout?: number
+  layerNormEps?: number
+}
+const places = {
+  vocabSize: kinds.count,
+  nPositions: kinds.count,
+  nEmbd: kinds.count,
+  nLayer: kinds.count,
+  nHead: kinds.count,
+  dropout: kinds.number,
+  layerNormEps: kinds.number,
+}
+
+/** y = x W + b with W (in, out): an affine map whose matrix lies the other way round, as in the files of GPT-2. */
+export class Conv1D extends Module {
+  weight: Parameter
+  bias: Parameter
+  constructor(outFeatures: number, inFeatures: number) {
+    super()
+    this.weight = new Parameter(normal([inFeatures, outFeatures], 0, 0.02))
+    this.bias = new Parameter(zeros([outFeatures]))
+  }
+  override forward(x: Tensor): Tensor {
+    return add(matmul(x, this.weight), this.bias)
+  }
+}
+
+class Attention extends Module {
+  c_attn: Conv1D
+  c_proj: Conv1D
+  attn_dropout: Dropout
+  resid_dropout: Dropout
+  readonly heads: number
+  constructor(d: number, heads: number, dropout: number) {
+    super()
+    this.heads = heads
+    this.c_attn = new Conv1D(3 * d, d)
+    this.c_proj = new Conv1D(d, d)
+    this.attn_dropout = new Dropout(dropout)
+    this.resid_dropout = new Dropout(dropout)
+  }
+  override forward(x: Tensor, layer: number, seen: Seen): Tensor {
+    const d = x.shape[2]!
+    const [q, k, v] = split(this.c_attn.forward(x), d, 2).map((t) => byHead(t, this.heads)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ]
+    const y = causalAttention([q, k, v], layer, seen, this.training ? this.attn_dropout.p : 0)
+    return this.resid_dropout.forward(this.c_proj.forward(sideBySide(y)))
+  }
+}
+
+class Mlp extends Module {
+  c_fc: Conv1D
+  c_proj: Conv1D
+  dropout: Dropout
+  constructor(d: number, dropout: number) {
+    super()
+    this.c_fc = new Conv1D(4 * d, d)
+    this.c_proj = new Conv1D(d, 4 * d)
+    this.dropout = new Dropout(dropout)
+  }
+  override forward(x: Tensor): Tensor {
+    const y = gelu(this.c_fc.forward(x), { approximate: 'tanh' })
+    return this.dropout.forward(this.c_proj.forward(y))
+  }
+}
+
+class Block extends Module {
+  ln_1: LayerNorm
+  attn: Attention
+  ln_2: LayerNorm
+  mlp: Mlp
+  constructor(d: number, heads: number, dropout: number, eps: number) {
+    super()
+    this.ln_1 = new LayerNorm(d, { eps })
+    this.attn = new Attention(d, heads, dropout)
+    this.ln_2 = new LayerNorm(d, { eps })
+    this.mlp = new Mlp(d, dropout)
+  }
+  override forward(x: Tensor, layer: number, seen: Seen): Tensor {
+    x = add(x, this.attn.forward(this.ln_1.forward(x), layer, seen)) // (N, L, d)
+    return add(x, this.mlp.forward(this.ln_2.forward(x)))
+  }
+}
+
+class Body extends Module {
+  wte: Embedding
+  wpe: Embedding
+  drop: Dropout
+  h: Block[]
+  ln_f: LayerNorm
+  constructor(o: Required<GPT2Options>) {
+    super()
+    this.wte = new Embedding(o.vocabSize, o.nEmbd)
+    this.wpe = new Embedding(o.nPositions, o.nEmbd)
+    this.drop = new Dropout(o.dropout)
+    this.h = Array.from(
+      { length: o.nLayer },
+      () => new Block(o.nEmbd, o.nHead, o.dropout, o.layerNormEps),
+    )
+    this.ln_f = new LayerNorm(o.nEmbd, { eps: o.layerNormEps })
+    init.normal(this.wte.weight, 0, 0.02)
+    init.normal(this.wpe.weight, 0, 0.02)
+    for (const block of this.h)
+      for (const w of [block.attn.c_proj.weight, block.mlp.c_proj.weight])
+        init.normal(w, 0, 0.02 / Math.sqrt(2 * o.nLayer))
+  }
+  override forward(tokens: Tensor, seen: Seen): Tensor {
+    let x = add(this.wte.forward(tokens), this.wpe.forward(seen.places)) // (N, L, d)
+    x = this.drop.forward(x)
+    this.h.forEach((block, i) => {
+      x = block.forward(x, i, seen)
+    })
+    return this.ln_f.forward(x)
+  }
+}
+
+/**
+ * GPT-2 (Radford et al., Language Models are Unsupervised Multitask Learners, 2019): pre-norm, learned positions, logits by
+ * the matrix of the embedding. Names are those of GPT2LMHeadModel of Hugging Face; defaults those of its small size, 124
+ * million parameters.
+ *
+ * Shapes: tokens (N, L) int32, logits (N, L, vocabSize).
+ * @throws ShapeError for more than nPositions tokens
+ * @example new GPT2({ vocabSize: 10, nPositions: 8, nEmbd: 4, nLayer: 1, nHead: 2 }).forward(zeros([1, 3], { dtype: 'int32' })).shape // [1, 3, 10]
+ */
+export class GPT2 extends CausalModel {
+  /** What files of the body alone leave out before its names. */
+  static readonly prefix = 'transformer'
+  transformer: Body
+  readonly maxLength: number
+  readonly vocabSize: number
+  readonly cacheSizes: CacheSizes
+  constructor(options: GPT2Options = {}) {
+    super()
+    const o = {
+      vocabSize: 50257,
+      nPositions: 1024,
+      nEmbd: 768,
+      nLayer: 12,
+      nHead: 12,
+      dropout: 0.1,
+      layerNormEps: 1e-5,
+      ...readOptions<GPT2Options>('GPT2', [options], {}, places),
+    }
+    this.transformer = new Body(o)
+    this.maxLength = o.nPositions
+    this.vocabSize = o.vocabSize
+    this.cacheSizes = { layers: o.nLayer, heads: o.nHead, width: o.nEmbd / o.nHead }
+  }
+  override forward(tokens: Tensor, call: DecoderCall = {}): Tensor {
+    const seen = seenBy('GPT2', tokens, this.maxLength, call)
+    // Weight tying: the embedding's matrix gives the logits.
+    return linear(this.transformer.forward(tokens, seen), this.transformer.wte.weight)
+  }
+}
