@@ -1,6 +1,6 @@
 /** What a classifier of two numbers says everywhere on the plane. */
 import { ValueError } from '../core/errors.js'
-import { checkOptions } from '../core/options.js'
+import { checkOptions, showValue } from '../core/options.js'
 import {
   type ChartOptions,
   chartOptions,
@@ -10,9 +10,8 @@ import {
   legendWidth,
   numberAxis,
 } from './axes.js'
-import type { Points } from './charts.js'
+import { linesOf, type Points } from './charts.js'
 import { el, px } from './svg.js'
-import { numbersOf } from '../tensor/values.js'
 
 export interface BoundaryOptions extends Omit<ChartOptions, 'logX' | 'logY'> {
   /** Cells along each axis at which the classifier is asked, 80 unless given. */
@@ -32,11 +31,14 @@ export function boundaryChart(
 ): string {
   const op = 'boundaryChart'
   const { cells = 80, ...rest } = checkOptions(op, options, { ...chartOptions, cells: true })
-  const names = Object.keys(points)
-  const groups = names.map((name) => ({
-    x: numbersOf(points[name]!.x),
-    y: numbersOf(points[name]!.y),
-  }))
+  if (typeof classify !== 'function')
+    throw new ValueError({
+      op,
+      rule: 'classify is a function that gives classes for x and y',
+      got: showValue(classify),
+    })
+  const groups = linesOf(op, 'points', points)
+  const names = groups.map((g) => g.name)
   if (groups.every((g) => g.x.length === 0))
     throw new ValueError({ op, rule: 'there must be points', got: 'none' })
   if (!(Number.isInteger(cells) && cells >= 2 && cells <= 500))

@@ -27,7 +27,7 @@ export type Series = Numbers | { x: Numbers; y: Numbers }
 /** Points by their coordinates. */
 export type Points = { x: Numbers; y: Numbers }
 
-interface Line {
+export interface Line {
   name: string
   x: ArrayLike<number>
   y: ArrayLike<number>
@@ -36,7 +36,7 @@ interface Line {
 const pairs = (s: Series): s is Points => !(s instanceof Tensor) && 'y' in s
 
 /** @throws ValueError when there is none, or one whose coordinates do not fit together */
-function linesOf(op: string, what: string, series: Record<string, Series>): Line[] {
+export function linesOf(op: string, what: string, series: Record<string, Series>): Line[] {
   const rule = 'series are lists by name: { a: [1, 2] }, or { a: { x: [0, 1], y: [1, 2] } }'
   requireObject(op, rule, series)
   const lines = Object.entries(series).map(([name, s]) => {

@@ -1,5 +1,14 @@
 export * from './boundary.js'
-export * from './charts.js'
+export {
+  barChart,
+  type ChartOptions,
+  lineChart,
+  type Matrix,
+  type Numbers,
+  type Points,
+  scatterChart,
+  type Series,
+} from './charts.js'
 export * from './distributions.js'
 export * from './images.js'
 export {

@@ -2,6 +2,7 @@
 import { ValueError } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
 import { type ChartOptions, chartOptions, requireSides } from './axes.js'
+import { requireList, requireObject } from './common.js'
 import { scaleColor } from './matrices.js'
 import { el, picture, px, text } from './svg.js'
 
@@ -31,6 +32,8 @@ export function parallelChart(
     log: true,
   })
   requireSides(op, width, height)
+  requireList(op, 'rows are a list of objects: [{ lr: 0.1, accuracy: 0.9 }]', rows)
+  for (const row of rows) requireObject(op, 'a row is an object: { lr: 0.1, accuracy: 0.9 }', row)
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
   if (rows.length === 0 || columns.length < 2)
     throw new ValueError({

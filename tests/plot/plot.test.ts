@@ -337,3 +337,32 @@ test('data of another kind is refused in words', () => {
       expect(error, `${name} of ${String(data)}`).toBeInstanceOf(NablaError)
     }
 })
+
+test('regions of a classifier: one path a class, the points on it', () => {
+  const points = { low: { x: [0, 1], y: [0, 0] }, high: { x: [0, 1], y: [1, 1] } }
+  const svg = plot.boundaryChart((_x, y) => y.map((v) => +(v > 0.5)), points, { cells: 4 })
+  const regions = [...svg.matchAll(/<path d="([^"]*)" fill="[^"]*" fill-opacity/g)].map(
+    (m) => m[1]!,
+  )
+  // Two rows of four cells each, cells of a row joined.
+  expect(regions.map((d) => d.split('Z').length - 1)).toEqual([2, 2])
+  expect(() => plot.boundaryChart(() => [7], points)).toThrow('from 0 to 1; got 7')
+  expect(() => plot.boundaryChart(undefined as never, points)).toThrow('classify is a function')
+  expect(() => plot.boundaryChart(() => [0], { a: { x: [], y: [] } })).toThrow(
+    'there must be points',
+  )
+})
+
+test('parallel coordinates: a line for each row that has a value at the end', () => {
+  const rows = [
+    { lr: 0.1, kind: 'a', loss: 1 },
+    { lr: 0.001, kind: 'b', loss: 2 },
+    { lr: 0.01, kind: 'a', loss: Number.NaN },
+  ]
+  const svg = plot.parallelChart(rows, { log: ['lr'], height: 232, title: 'a title' })
+  const lines = [...svg.matchAll(/<polyline points="([^"]*)"/g)].map((m) => m[1]!.split(' '))
+  expect(lines.length).toBe(2)
+  // On a logarithmic axis 0.01 lies in the middle; 0.1 at the top, 0.001 at the bottom.
+  expect(lines.map((l) => l[0])).toEqual(['60,70', '60,202'])
+  expect(() => plot.parallelChart([])).toThrow('rows with two or more columns')
+})
