@@ -16,7 +16,7 @@ import {
   numberAxis,
 } from './axes.js'
 import { allOf, note, requireObject } from './common.js'
-import { el, px } from './svg.js'
+import { el, px, text } from './svg.js'
 import { type Numbers, numbersOf } from '../tensor/values.js'
 
 export type { ChartOptions } from './axes.js'
@@ -26,6 +26,8 @@ export type { Matrix, Numbers } from '../tensor/values.js'
 export type Series = Numbers | { x: Numbers; y: Numbers }
 /** Points by their coordinates. */
 export type Points = { x: Numbers; y: Numbers }
+/** Points with a text beside each. */
+export type LabeledPoints = Points & { labels?: readonly string[] }
 
 export interface Line {
   name: string
@@ -160,14 +162,26 @@ export function lineChart(series: Record<string, Series>, options: ChartOptions 
 }
 
 /**
- * Points by name in one chart, a color for each name; many points are drawn smaller.
- * @throws ValueError for no points, or another number of x than of y values
+ * Points by name in one chart, a color for each name; many points are drawn smaller. `labels` stand beside their points.
+ * @throws ValueError for no points, or another number of x than of y values or labels
  * @example scatterChart({ setosa: { x: [1.4, 1.3], y: [0.2, 0.3] }, virginica: { x: [6, 5.1], y: [2.5, 1.9] } })
  */
-export function scatterChart(points: Record<string, Points>, options: ChartOptions = {}): string {
+export function scatterChart(
+  points: Record<string, LabeledPoints>,
+  options: ChartOptions = {},
+): string {
   const op = 'scatterChart'
   const { x, y, logX = false, logY = false, width = 640 } = checkOptions(op, options, chartOptions)
   const groups = linesOf(op, 'points', points)
+  const labels = Object.values(points).map((p) => p.labels)
+  groups.forEach(({ name, x: { length } }, i) => {
+    if (labels[i] && labels[i].length !== length)
+      throw new ValueError({
+        op,
+        rule: `${name} must have a label for each of its ${length} points`,
+        got: `${labels[i].length}`,
+      })
+  })
   const names = groups.map((g) => g.name)
   const side = legendWidth(names, width)
   const total = groups.reduce((n, g) => n + g.x.length, 0)
@@ -195,8 +209,16 @@ export function scatterChart(points: Record<string, Points>, options: ChartOptio
           fill: 'none',
         })
       })
+      const beside = groups.flatMap((g, i) =>
+        (labels[i] ?? []).flatMap((label, k) =>
+          drawable(g.x[k]!, logX) && drawable(g.y[k]!, logY)
+            ? [text(label, area.x(g.x[k]!) + 5, area.y(g.y[k]!) + 3, { size: 9, fill: colorOf(i) })]
+            : [],
+        ),
+      )
       return [
         ...dots,
+        ...beside,
         ...legend(
           names.map((name, index) => ({ name, index })),
           area,

@@ -32,7 +32,11 @@ export {
   type TranslationOptions,
   translationBatch,
 } from './batches.js'
+export { type Chapter, type CorpusOptions, mobyDick, splitWords } from './corpora.js'
 export * from './corpus.js'
+export { type GloveOptions, trainGlove } from './embeddings/glove.js'
+export type { Sentences, WordVectorOptions } from './embeddings/vocabulary.js'
+export { trainWord2Vec, type Word2VecOptions } from './embeddings/word2vec.js'
 export {
   type BleuOptions,
   type BleuScore,

@@ -96,6 +96,18 @@ describe('whatever the numbers are, everything lies within the picture', () => {
   })
 })
 
+test('points have their labels beside them, one for each', () => {
+  const labels = ['whale', 'sperm whale']
+  const svg = scatterChart({ words: { x: [1, 2], y: [3, 4], labels } })
+  expect(words(svg)).toEqual(expect.arrayContaining(labels))
+  expect(() => scatterChart({ a: { x: [1, 2], y: [3, 4], labels: ['one'] } })).toThrow(
+    'a label for each of its 2 points',
+  )
+  // A point that cannot be drawn has no label.
+  const some = { x: [1, Number.NaN], y: [3, 4], labels }
+  expect(words(scatterChart({ some }))).not.toContain('sperm whale')
+})
+
 test('numbers that cannot be drawn leave gaps, and single ones are dots', () => {
   const svg = lineChart({ a: [1, Number.NaN, 0, 2, 3, 4] }, { logY: true })
   expect(svg).not.toContain('NaN')

