@@ -254,7 +254,7 @@ const table = (rows, head) =>
 const code = (name) => `\`${name}\``
 const importOf = (name) => {
   const [room, rest] =
-    /^(linalg|fft|special|nn|optim|data|stats|vision|train|models|classic|rl|io|plot)\.(.*)$/
+    /^(linalg|fft|special|nn|optim|data|stats|audio|vision|train|models|classic|rl|io|plot)\.(.*)$/
       .exec(name)
       ?.slice(1) ?? []
   return rest ? `${code(rest)} (nabla/${room})` : code(name)

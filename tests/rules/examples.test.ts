@@ -1,6 +1,7 @@
 /** The examples of docstrings run, and give the numbers that stand after `//`. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as audio from 'nabla/audio'
 import * as classic from 'nabla/classic'
 import * as data from 'nabla/data'
 import * as io from 'nabla/io'
@@ -23,6 +24,7 @@ import { sources, src } from './sources.js'
 
 /** What an example may name: everything public, and the entries by their names. */
 const scope: Record<string, unknown> = {
+  ...audio,
   ...rl,
   ...io,
   ...plot,
@@ -35,6 +37,7 @@ const scope: Record<string, unknown> = {
   ...optim,
   ...nn,
   ...nabla,
+  audio,
   classic,
   data,
   fft,

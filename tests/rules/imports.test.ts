@@ -10,7 +10,7 @@ const floors = [
   ['index.ts'],
   ['models', 'classic', 'rl'],
   ['train'],
-  ['text'],
+  ['text', 'audio'],
   ['nn', 'optim', 'data', 'vision', 'graph', 'stats', 'io', 'plot'],
   ['linalg', 'fft', 'masked', 'special'],
   ['tensor'],
