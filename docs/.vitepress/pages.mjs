@@ -46,6 +46,7 @@ export const course = [
   ['recurrent', 'Recurrent networks', '循环神经网络'],
   ['lstm', 'LSTM and GRU', 'LSTM 与 GRU'],
   ['embeddings', 'Embeddings', '词嵌入'],
+  ['language', 'Language', '语言'],
   ['attention', 'Attention and the Transformer', '注意力与 Transformer'],
   ['reinforcement', 'Reinforcement learning', '强化学习'],
 ]

@@ -185,14 +185,20 @@ program
 
 program
   .command('predict')
-  .description('classify an example with a saved run')
+  .description('classify an example with a saved run, or let it answer a text')
   .argument('<run>', 'folder of the run, or one of its .safetensors files')
   .argument(
     '<image>',
-    'a PNG or JPEG file, the index of a test image, or numbers with commas between',
+    'a PNG or JPEG file, the index of a test image, numbers with commas between, or a text',
   )
   .option('--data <path>', 'where the IDX files are, for a test index')
   .option('--model <file>', 'the module that makes the network, when it is not where the run says')
+  .option('--tokens <n>', 'of an answer to a text: the most tokens', whole(1))
+  .option('--temperature <t>', 'above 0: drawn by chance, the flatter the higher', positive)
+  .option('--top-k <k>', 'only the k most probable tokens', whole(1))
+  .option('--top-p <p>', 'only the most probable tokens that reach this probability', positive)
+  .option('--beams <n>', 'follow n answers at once', whole(1))
+  .option('--seed <n>', 'of what is drawn by chance', whole(0))
   .option('--json', 'as one JSON object')
   .action(async (run, image, options) =>
     (await import('./predict.js')).predict(run, image, options),

@@ -10,7 +10,9 @@ import { loadTensors, readBytes } from '../io/files.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import type { SavedRun } from '../train/run.js'
-import { loadClassifier } from './recipes.js'
+import type { GenerateOptions } from '../models/generate.js'
+import type { Answers } from './recipe.js'
+import { loadAnswers, loadClassifier } from './recipes.js'
 import { drawImages } from './terminal.js'
 import { noGrad } from '../ops/state.js'
 import '../index.js'
@@ -134,16 +136,17 @@ async function madeBy(
 type Network = Module & { forward(x: Tensor): Tensor }
 
 /** The network with the saved weights. @throws FileError when these do not fit it */
-function withWeights(
+function withWeights<M extends Module>(
   path: string,
   { config }: SavedRun,
-  make: () => Network,
+  make: () => M,
   tensors: Record<string, Tensor>,
-): Network {
+): M {
   try {
     const model = make()
     model.loadStateDict(tensors)
-    return model.eval()
+    model.eval()
+    return model
   } catch (error) {
     throw new FileError(
       {
@@ -184,25 +187,66 @@ function readNumbers(text: string, shape: readonly number[]): Float32Array {
   return Float32Array.from(list as number[])
 }
 
-/**
- * Prints the classes that a saved run finds likeliest for a picture, or for a test image by its index.
- * @throws FileError, ValueError for runs that classify no images, and those that are damaged
- */
-export async function predict(
-  run: string,
-  image: string,
-  options: { data?: string; json?: boolean; model?: string },
+/** Writes the answer to a text as it comes. @throws FileError for files of the run that are missing or damaged */
+async function answerText(
+  path: string,
+  saved: SavedRun,
+  { model: make, answer }: Answers,
+  tensors: Record<string, Tensor>,
+  text: string,
+  { json, ...options }: GenerateOptions & { json?: boolean },
 ): Promise<void> {
+  const config = saved.config as never
+  const model = withWeights(path, saved, () => make(config), tensors)
+  const read = (file: string) => new TextDecoder().decode(readBytes(join(dirname(path), file)))
+  let whole = ''
+  for await (const part of answer(model, { text, config, options, read })) {
+    whole += part
+    if (!json) process.stdout.write(part)
+  }
+  process.stdout.write(json ? `${JSON.stringify({ text: whole })}\n` : '\n')
+}
+
+export interface PredictOptions {
+  data?: string
+  json?: boolean
+  model?: string
+  temperature?: number
+  topK?: number
+  topP?: number
+  beams?: number
+  /** The most tokens of an answer. */
+  tokens?: number
+  seed?: number
+}
+
+/**
+ * Prints the classes that a saved run finds likeliest for a picture, or for a test image by its index; or its answer to a text.
+ * @throws FileError, ValueError for runs that classify no images and answer no texts, and those that are damaged
+ */
+export async function predict(run: string, image: string, options: PredictOptions): Promise<void> {
   const path = weightsOf(run)
   const { tensors, metadata } = loadTensors(path)
   const saved = readRun(path, metadata.run)
   const { task, input } = saved
   const own = saved.network !== undefined
+  const { data: _, model: __, tokens: maxNewTokens, json, ...rest } = options
+  const writing = { ...rest, ...(maxNewTokens !== undefined && { maxNewTokens }) }
+  const answers = own || input ? undefined : await loadAnswers(task)
+  if (answers)
+    return answerText(path, saved, answers, tensors, image, { ...writing, ...(json && { json }) })
+  const odd = Object.keys(writing)
+  if (odd.length > 0)
+    throw new ValueError({
+      op: 'predict',
+      rule: `${odd.join(', ')} are for runs that answer texts`,
+      got: `one of ${task}, which does not`,
+    })
   const classifier = input && !own ? await loadClassifier(task) : undefined
   if (!input || !(classifier || own))
     throw new ValueError({
       op: 'predict',
-      rule: 'the run must classify images',
+      rule: 'the run must classify images or answer texts',
       got: `one of ${task}, which does not`,
     })
   const made = own ? await madeBy(dirname(path), saved, options.model) : undefined

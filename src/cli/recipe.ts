@@ -12,11 +12,18 @@ import type { ImageSets, MnistOptions } from '../data/mnist.js'
 import { shuffled } from '../data/samplers.js'
 import { parseChecked, serializeChecked } from '../io/checksum.js'
 import { appendBytes, readBytes, writeAtomic } from '../io/files.js'
+import type { GenerateOptions } from '../models/generate.js'
 import type { Module } from '../nn/module.js'
 import type { Tensor } from '../ops/tensor.js'
 import { manualSeed } from '../tensor/random.js'
 import { PeriodicCheckpoint } from '../train/callbacks.js'
-import { type BatchSource, type Model, nonFiniteState, predictions } from '../train/evaluate.js'
+import {
+  type AnyModel,
+  type BatchSource,
+  type Model,
+  nonFiniteState,
+  predictions,
+} from '../train/evaluate.js'
 import { type Callback, type FitOptions, fitAsync, type Trainer } from '../train/fit.js'
 import { ConfusionMatrix } from '../data/measures.js'
 import { ProgressBars } from '../train/progress.js'
@@ -52,6 +59,24 @@ export interface Classifier {
   model: (config: never) => Model
 }
 
+/** What the answer to a text may use. */
+export interface Question<Config = never> {
+  text: string
+  /** What was saved with the weights. */
+  config: Config
+  /** How the answer is written, as `nabla predict` was told. */
+  options: GenerateOptions
+  /** A text file of the run's folder. @throws FileError when it is not there */
+  read: (file: string) => string
+}
+/** What a recipe declares whose runs answer texts: `nabla predict RUN "text"`. */
+export interface Answers<M extends Module = Module, Config = never> {
+  /** The network, of the configuration that is saved with its weights. */
+  model(config: Config): M
+  /** The answer, in parts as they come. */
+  answer(model: M, question: Question<Config>): AsyncIterable<string> | Iterable<string>
+}
+
 /** A network on real data: what `nabla train NAME` runs, a file of examples/ each. */
 export interface Recipe {
   name: string
@@ -69,6 +94,8 @@ export interface Recipe {
   expect: Record<string, Bound>
   /** Recipes with one have runs that `nabla predict` can use. */
   classifier?: Classifier
+  /** Recipes with this have runs to which `nabla predict` can say a text. */
+  answers?: Answers
   /** Trains, and returns its measures by name. */
   run(s: Session): Promise<Record<string, number>> | Record<string, number>
 }
@@ -293,10 +320,10 @@ export class Session<O extends SessionOptions = RecipeOptions> {
    * epoch, every half minute and at Ctrl-C; a resumed run continues from it.
    * @throws Interrupted at Ctrl-C, when the run has been saved
    */
-  async train(
+  async train<Out = Tensor>(
     title: string,
-    model: Model,
-    given: Omit<FitOptions, 'epochs'> & { epochs?: number },
+    model: AnyModel<Out>,
+    given: Omit<FitOptions<Out>, 'epochs'> & { epochs?: number },
   ): Promise<Trainer> {
     const { epochs = this.options.epochs, callbacks = [], ...rest } = given
     this.finished?.()

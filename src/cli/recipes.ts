@@ -1,7 +1,7 @@
 /** The recipes that the package holds: each file of dist/examples is one. */
 import { readdirSync } from 'node:fs'
 import { ValueError } from '../core/errors.js'
-import type { Classifier, Recipe } from './recipe.js'
+import type { Answers, Classifier, Recipe } from './recipe.js'
 
 const folder = new URL('../examples/', import.meta.url)
 
@@ -29,6 +29,10 @@ export const loadClassifier = async (name: string): Promise<Classifier | undefin
   name === 'digits'
     ? (await import('./digits.js')).classifier
     : (await loadRecipe(name, 'predict')).classifier
+
+/** How the runs of a recipe answer texts, if they do and there is such a recipe. */
+export const loadAnswers = async (name: string): Promise<Answers | undefined> =>
+  names().includes(name) ? (await loadRecipe(name, 'predict')).answers : undefined
 
 /** Prints every recipe with its line. */
 export async function listRecipes(): Promise<void> {

@@ -1,4 +1,5 @@
 export type { AddedToken } from './added.js'
+export { DecodeStream } from './decodeStream.js'
 export { type Direction, Encoding, mergeEncodings } from './encoding.js'
 export { Bpe, type BpeOptions } from './models/bpe.js'
 export type { Model, Tokens } from './models/model.js'

@@ -283,7 +283,10 @@ describe('predict', () => {
     says({ ...saved, input: { ...saved.input, shape: [7] } }, /must say which run it is of/)
     says({ ...saved, input: { ...saved.input, std: 0 } }, /must say which run it is of/)
     says({ ...saved, task: 'nothing' }, /recipe of this name; got nothing/)
-    says({ task: 'sunspots', config: {} }, /must classify images; got one of sunspots/)
+    says(
+      { task: 'sunspots', config: {} },
+      /must classify images or answer texts; got one of sunspots/,
+    )
     says({ ...saved, config: {} }, /network; got the configuration \{\}/)
     says(
       { ...saved, config: { ...saved.config, sizes: [784, 10] } },

