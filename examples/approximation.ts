@@ -80,6 +80,7 @@ function pointsIn(path: string): Points {
 export default {
   name: 'approximation',
   about: 'a function by one hidden layer of 1 to 256 neurons, and the piece that each adds',
+  data: 'a CSV file with columns x and y',
   defaults: { epochs: 3000, batchSize: 256, lr: 0.02 },
   quick: { epochs: 200 },
   options: {

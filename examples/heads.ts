@@ -54,6 +54,7 @@ class TwoExits extends Module {
 export default {
   name: 'heads',
   about: 'two heads with weighted losses on MNIST, and a loss on a hidden layer of a deep network',
+  data: 'the folder of the four IDX files of MNIST',
   defaults: { epochs: 3, batchSize: 128, lr: 0.002 },
   expect: {
     digitAccuracy: { atLeast: 0.95 },

@@ -37,6 +37,7 @@ function deep(depth: number, activation: () => Layer, start: (l: Linear) => void
 export default {
   name: 'vanishing',
   about: 'vanishing and exploding gradients by depth, activation and initial values',
+  data: 'the folder of the four IDX files of MNIST',
   defaults: { epochs: 1, batchSize: 256, lr: 1 },
   expect: {
     sigmoidNormalFactor: { atMost: 0.5 },

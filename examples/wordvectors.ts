@@ -30,6 +30,7 @@ const analogies = [
 export default {
   name: 'wordvectors',
   about: 'vectors of the words of Moby-Dick by word2vec and GloVe: neighbours, analogies, a map',
+  data: 'the folder of the chapters of Moby-Dick',
   defaults: { epochs: 12, batchSize: 1, lr: 0.025 },
   quick: { epochs: 1, limit: 3000 },
   options: {

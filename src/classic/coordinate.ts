@@ -38,6 +38,13 @@ interface Columns {
   mean: number
 }
 
+/** The mean by distances from the first number: that of equal numbers is exactly they. */
+function meanOf(y: Float64Array): number {
+  let s = 0
+  for (const v of y) s += v - y[0]!
+  return y[0]! + s / y.length
+}
+
 function columnsOf(op: string, x: Matrix, y: Numbers, fitIntercept: boolean): Columns {
   const { data, rows, columns } = tableIn(op, x)
   const targets = targetsIn(op, y, rows)
@@ -47,8 +54,7 @@ function columnsOf(op: string, x: Matrix, y: Numbers, fitIntercept: boolean): Co
     for (let i = 0; i < rows; i++)
       for (let j = 0; j < columns; j++) means[j]! += data[i * columns + j]!
     for (let j = 0; j < columns; j++) means[j]! /= rows
-    for (const v of targets) mean += v
-    mean /= rows
+    mean = meanOf(targets)
   }
   const out = new Float64Array(rows * columns)
   const BLOCK = 64
@@ -70,8 +76,7 @@ function normalOf(op: string, x: Matrix, y: Numbers, fitIntercept: boolean): Nor
   let centered = t
   if (fitIntercept) {
     means.set(t.mean(0).toTypedArray() as Float64Array)
-    for (const v of targets) mean += v
-    mean /= rows
+    mean = meanOf(targets)
     targets = targets.map((v) => v - mean)
     centered = t.sub(matrix(means, columns))
   }
@@ -375,10 +380,9 @@ export class ElasticNet extends LinearRegressor<NetLearned> {
     const width = p + 1
     const block = new Float64Array(rows * width)
     const means = new Float64Array(width)
-    for (let i = 0; i < rows; i++) {
+    for (let i = 0; i < rows; i++)
       for (let j = 0; j < p; j++) means[j]! += table.data[i * p + j]! / rows
-      means[p]! += targets[i]! / rows
-    }
+    means[p] = meanOf(targets)
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < p; j++) block[i * width + j] = table.data[i * p + j]! - means[j]!
       block[i * width + p] = targets[i]! - means[p]!

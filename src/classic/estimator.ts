@@ -10,6 +10,8 @@ import { tensor } from '../tensor/creation.js'
 import '../tensor/methods.js'
 import { type Matrix, type Numbers, numbersOf, type Table, tableOf } from '../tensor/values.js'
 
+export { requireOptions } from '../tensor/values.js'
+
 // Estimators take plain lists: they work without the rest of nabla being imported.
 state.backend = backend
 
@@ -18,20 +20,6 @@ export type Learned = {
   readonly [name: string]: number | string | boolean | null | Float64Array | Int32Array | Learned
 }
 
-/** @throws ValueError for an option that is not of its kind */
-export function requireOptions(
-  op: string,
-  values: Record<string, unknown>,
-  rules: Record<string, Kind>,
-): void {
-  for (const [name, kind] of Object.entries(rules))
-    if (values[name] !== undefined && !kind.holds(values[name]))
-      throw new ValueError({
-        op,
-        rule: `${name} must be ${kind.rule}`,
-        got: showValue(values[name]),
-      })
-}
 const real = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v)
 /** The kinds of options that estimators have beside those of all functions. */
 export const options = {
@@ -109,7 +97,7 @@ export function targetsIn(op: string, y: Numbers, rows: number): Float64Array {
     !(typeof y === 'object' && y !== null && Number.isInteger(y.length))
   )
     throw new ValueError({ op, rule: 'y must be a list of numbers or a tensor', got: showValue(y) })
-  const list = numbersOf(y)
+  const list = numbersOf(y, op)
   if (list.length !== rows)
     throw new ShapeError({
       op,

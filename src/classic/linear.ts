@@ -118,6 +118,20 @@ export function leastSquares(a: Tensor, b: Float64Array, alpha = 0): Float64Arra
   )
 }
 
+/** w and b of all rows, of which these are the last targets. A constant y gives exactly w 0 and b y, so that R² is 1. */
+function weightsOf(
+  triangle: Triangle,
+  targets: Float64Array,
+  fitIntercept: boolean,
+  alpha: number,
+): { coef: Float64Array; intercept: number } {
+  if (fitIntercept && triangle.rows === targets.length && targets.every((v) => v === targets[0]))
+    return { coef: new Float64Array(triangle.columns), intercept: targets[0]! }
+  const { a, b } = triangle.system(fitIntercept)
+  const coef = leastSquares(a, b, alpha)
+  return { coef, intercept: fitIntercept ? triangle.intercept(coef) : 0 }
+}
+
 export interface LinearRegressionOptions {
   /** Learns what is added, b; true when not given. */
   fitIntercept?: boolean
@@ -213,11 +227,8 @@ export class LinearRegression extends LinearRegressor<LinearLearned> {
       ? new Triangle(this.learned.triangle, this.learned.rows)
       : undefined
     const triangle = Triangle.of(t, targets, before)
-    const { a, b } = triangle.system(this.o.fitIntercept)
-    const coef = leastSquares(a, b)
     this.learned = {
-      coef,
-      intercept: this.o.fitIntercept ? triangle.intercept(coef) : 0,
+      ...weightsOf(triangle, targets, this.o.fitIntercept, 0),
       triangle: triangle.r,
       rows: triangle.rows,
       losses: new Float64Array(0),
@@ -320,12 +331,10 @@ export class Ridge extends LinearRegressor<RidgeLearned> {
     const { alpha, fitIntercept } = this.o
     const before = this.learned && new Triangle(this.learned.triangle, this.learned.rows)
     const t = matrixIn(this.kind, x, this.learned?.coef.length)
-    const triangle = Triangle.of(t, targetsIn(this.kind, y, t.shape[0]!), before)
-    const { a, b } = triangle.system(fitIntercept)
-    const coef = leastSquares(a, b, alpha)
+    const targets = targetsIn(this.kind, y, t.shape[0]!)
+    const triangle = Triangle.of(t, targets, before)
     this.learned = {
-      coef,
-      intercept: fitIntercept ? triangle.intercept(coef) : 0,
+      ...weightsOf(triangle, targets, fitIntercept, alpha),
       triangle: triangle.r,
       rows: triangle.rows,
     }

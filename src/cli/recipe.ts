@@ -90,6 +90,8 @@ export interface Recipe {
   trainings?: number
   /** Options that only this recipe has: `--NAME TEXT`. A run with others than the defaults is not checked. */
   options?: Readonly<Record<string, { about: string; default: string }>>
+  /** What `--data` names, for recipes without `classifier` that read data from a file or folder. */
+  data?: string
   /** What must come out of a run with these options. */
   expect: Record<string, Bound>
   /** Recipes with one have runs that `nabla predict` can use. */
@@ -462,11 +464,23 @@ const holds = (v: number, b: Bound) => ('atLeast' in b ? v >= b.atLeast : v <= b
 const told = (b: Bound) =>
   'atLeast' in b ? `at least ${number(b.atLeast)}` : `at most ${number(b.atMost)}`
 
+/** @throws ValueError for data that the recipe would not read: a run on other data than was asked for is no answer */
+export function requireData(op: string, recipe: Recipe, data: string | undefined): void {
+  if (data !== undefined && !recipe.classifier && recipe.data === undefined)
+    throw new ValueError({
+      op,
+      rule: `${recipe.name} brings its own data`,
+      got: `--data ${data}`,
+      fix: 'Leave --data out.',
+    })
+}
+
 /**
  * Runs a recipe and checks its result where the options are its own.
  * @throws TrainingError when the result misses the bounds of the recipe
  */
 export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = {}): Promise<void> {
+  requireData('train', recipe, given.data)
   const short = given.quick ? { epochs: 1, limit: 2000, ...recipe.quick } : {}
   const options: RecipeOptions = { seed: 1, ...recipe.defaults, ...short, ...given }
   const { defaults, options: named = {} } = recipe

@@ -19,7 +19,7 @@ export async function loadRecipe(name: string, op = 'train'): Promise<Recipe> {
       op,
       rule: 'there must be a recipe of this name',
       got: name,
-      fix: `There are digits, ${names().join(', ')}.`,
+      fix: `There are ${op === 'sweep' ? '' : 'digits, '}${names().join(', ')}.`,
     })
   return ((await import(new URL(`${name}.js`, folder).href)) as { default: Recipe }).default
 }

@@ -10,7 +10,7 @@ import { parallelChart } from '../plot/parallel.js'
 import { Generator } from '../tensor/random.js'
 import '../index.js'
 import { Interrupted, onInterrupt } from './interrupt.js'
-import type { Bound, Recipe } from './recipe.js'
+import { type Bound, type Recipe, requireData } from './recipe.js'
 import { loadRecipe } from './recipes.js'
 
 export interface SweepOptions {
@@ -192,7 +192,14 @@ export async function sweep(name: string, given: SweepOptions, command: string):
       json: given.json,
     } as SweepOptions
   }
+  if (name === 'digits')
+    refuse(
+      'digits has options of its own and cannot be searched',
+      name,
+      'softmax, lenet and convnet learn the same digits.',
+    )
   const recipe = await loadRecipe(name, 'sweep')
+  requireData('sweep', recipe, options.data)
   const values = (options.try ?? []).map((text) => readValues(text, recipe))
   if (values.length === 0)
     refuse('there must be something to try', 'nothing', 'For example: --try lr=0.1,0.01')

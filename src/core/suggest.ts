@@ -32,6 +32,18 @@ const renamed: Record<string, readonly string[]> = {
   maxepochs: ['epochs'],
   device: ['backend'],
   labels: ['classes', 'targets'],
+  randomstate: ['seed'],
+  randomseed: ['seed'],
+  maxiter: ['nIter'],
+  niter: ['maxIter'],
+  nclusters: ['nComponents'],
+  k: ['nClusters', 'nNeighbors'],
+  targetnames: ['names'],
+  folds: ['cv'],
+  nsplits: ['cv', 'k'],
+  eta0: ['lr'],
+  learningrateinit: ['lr'],
+  scorefunc: ['score'],
 }
 /** Options that other frameworks have and nabla has no use for. */
 const needless: Record<string, string> = {

@@ -1,11 +1,11 @@
 /** Steps one after the other, columns side by side. */
 import { ShapeError, ValueError } from '../core/errors.js'
-import { checkOptions } from '../core/options.js'
+import { checkOptions, oneOf, showValue } from '../core/options.js'
 import { concat } from '../ops/join.js'
 import { indexSelect } from '../ops/indexing.js'
 import { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
-import type { Numbers } from '../tensor/values.js'
+import { type Numbers, requireOptions } from '../tensor/values.js'
 import { type Category, OneHotEncoder } from './encoders.js'
 
 /** What may stand in a pipeline: it learns, and transforms; the last step may predict instead. */
@@ -174,6 +174,27 @@ export class ColumnTransformer {
       dtype: 'float32',
       ...checkOptions('ColumnTransformer', options, ['remainder', 'dtype']),
     }
+    requireOptions(
+      'ColumnTransformer',
+      { ...this.o },
+      {
+        remainder: oneOf('drop', 'passthrough'),
+        dtype: oneOf('float32', 'float64'),
+      },
+    )
+    const odd = transformers.find(
+      ([, step, columns]) =>
+        !Array.isArray(columns) ||
+        (typeof step === 'string'
+          ? step !== 'passthrough' && step !== 'drop'
+          : typeof step?.fit !== 'function' || typeof step.transform !== 'function'),
+    )
+    if (odd)
+      throw new ValueError({
+        op: 'ColumnTransformer',
+        rule: "each is [name, step, columns]: a step with fit and transform, 'passthrough' or 'drop', and a list of columns",
+        got: showValue(odd),
+      })
   }
   private widthOf(x: Tensor | Cells): number {
     const width = x instanceof Tensor ? x.shape[1] : x[0]?.length

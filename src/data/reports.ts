@@ -89,7 +89,7 @@ export function classificationReport(
 ): ClassificationReport {
   const op = 'classificationReport'
   const { names, digits = 2 } = checkOptions(op, options, ['names', 'digits'])
-  const [p, t] = [numbersOf(predicted), numbersOf(labels)]
+  const [p, t] = [numbersOf(predicted, op), numbersOf(labels, op)]
   sameLength(op, p, t)
   if (t.length === 0) throw new ValueError({ op, rule: 'there must be an example', got: 'none' })
   let top = 0
@@ -116,8 +116,8 @@ export function classificationReport(
 
 /** Counts of true and false positives for falling thresholds, one for each different score. */
 function counted(op: string, scores: Numbers, positive: Numbers | ArrayLike<boolean>) {
-  const s = numbersOf(scores)
-  const t = numbersOf(positive as Numbers)
+  const s = numbersOf(scores, op)
+  const t = numbersOf(positive as Numbers, op)
   sameLength(op, s, t)
   refuseNaN(op, s)
   for (let i = 0; i < t.length; i++)
@@ -230,7 +230,7 @@ export function averagePrecision(scores: Numbers, positive: Numbers | ArrayLike<
 }
 
 function clustersOf(op: string, rows: number, labels: Numbers): Map<number, number[]> {
-  const list = numbersOf(labels)
+  const list = numbersOf(labels, op)
   if (list.length !== rows)
     throw new ShapeError({
       op,
@@ -310,8 +310,9 @@ export function silhouetteScore(x: Matrix, labels: Numbers): number {
  * @example adjustedRandScore([0, 0, 1, 2], [0, 0, 1, 1]) // 0.5714
  */
 export function adjustedRandScore(a: Numbers, b: Numbers): number {
-  const [x, y] = [numbersOf(a), numbersOf(b)]
-  sameLength('adjustedRandScore', x, y)
+  const op = 'adjustedRandScore'
+  const [x, y] = [numbersOf(a, op), numbersOf(b, op)]
+  sameLength(op, x, y)
   const counts = {
     both: new Map<string, number>(),
     x: new Map<string, number>(),

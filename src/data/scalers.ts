@@ -2,12 +2,13 @@
 import { add, div, mul, sub } from '../ops/arithmetic.js'
 import { asNumbers, isFloat } from '../core/dtype.js'
 import { FileError, ShapeError, show, ValueError } from '../core/errors.js'
-import { checkOptions, type OptionNames } from '../core/options.js'
+import { checkOptions, kinds, type OptionNames, showValue } from '../core/options.js'
 import { clamp } from '../ops/elementwise.js'
 import { concat } from '../ops/join.js'
 import { narrow } from '../ops/slice.js'
-import type { Tensor } from '../ops/tensor.js'
+import { Tensor } from '../ops/tensor.js'
 import { ones, tensor } from '../tensor/creation.js'
+import { requireOptions } from '../tensor/values.js'
 
 /** Something fitted, as JSON. */
 export interface Fitted {
@@ -17,6 +18,13 @@ export interface Fitted {
 
 /** Rows of numbers of the number of columns that was fitted. */
 export function checkColumns(op: string, x: Tensor, columns?: number): void {
+  if (!(x instanceof Tensor))
+    throw new ValueError({
+      op,
+      rule: 'x must be a tensor',
+      got: showValue(x).slice(0, 60),
+      ...(Array.isArray(x) && { fix: 'tensor(rows) makes one of rows of numbers.' }),
+    })
   if (x.rank !== 2 || (columns !== undefined && x.shape[1] !== columns))
     throw new ShapeError({
       op,
@@ -148,6 +156,14 @@ export class StandardScaler extends Transformer<{ mean: number[]; variance: numb
       options,
       standardOptions,
     )
+    requireOptions(
+      'StandardScaler',
+      { ...options },
+      {
+        withMean: kinds.flag,
+        withStd: kinds.flag,
+      },
+    )
     this.withMean = withMean
     this.withStd = withStd
   }
@@ -232,11 +248,17 @@ export class MinMaxScaler extends Transformer<{ dataMin: number[]; dataMax: numb
       options,
       minMaxOptions,
     )
-    if (!(featureRange[0] < featureRange[1]))
+    requireOptions('MinMaxScaler', { ...options }, { clip: kinds.flag })
+    if (
+      !Array.isArray(featureRange) ||
+      featureRange.length !== 2 ||
+      !featureRange.every(Number.isFinite) ||
+      !(featureRange[0] < featureRange[1])
+    )
       throw new ValueError({
         op: 'MinMaxScaler',
-        rule: 'the range must go up',
-        got: `[${featureRange.join(', ')}]`,
+        rule: 'featureRange must be two numbers, of which the second is larger',
+        got: showValue(featureRange),
       })
     this.featureRange = featureRange
     this.clip = clip
@@ -348,6 +370,14 @@ export class PolynomialFeatures extends Transformer<{ columns: number }> {
         got: `${degree}`,
       })
     this.degree = degree
+    requireOptions(
+      'PolynomialFeatures',
+      { ...options },
+      {
+        interactionOnly: kinds.flag,
+        includeBias: kinds.flag,
+      },
+    )
     this.interactionOnly = interactionOnly
     this.includeBias = includeBias
   }

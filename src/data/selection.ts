@@ -11,7 +11,7 @@ import { checkColumns, Transformer } from './scalers.js'
 /** x and y in float64. @throws ValueError unless there is a finite y for each row of finite numbers */
 function both(op: string, x: Matrix, y: Numbers) {
   const table = tableOf(op, x)
-  const targets = Float64Array.from(numbersOf(y))
+  const targets = Float64Array.from(numbersOf(y, op))
   if (targets.length !== table.rows)
     throw new ValueError({
       op,
@@ -107,7 +107,7 @@ export function fClassif(x: Matrix, y: Numbers): Scores {
   return { scores, pValues: scores.map((f) => survivalF(f, between, within)) }
 }
 
-/** Pearson's correlation of each column with y; NaN for a constant one. */
+/** Pearson's correlation of each column with y; 0 where one of them is constant, as scikit-learn's force_finite has it. */
 function correlations(columns: readonly Float64Array[], targets: Float64Array): Float64Array {
   const n = targets.length
   const center = (v: Float64Array) => {
@@ -115,16 +115,18 @@ function correlations(columns: readonly Float64Array[], targets: Float64Array): 
     return v.map((u) => u - m)
   }
   const dot = (a: Float64Array, b: Float64Array) => a.reduce((s, u, i) => s + u * b[i]!, 0)
+  const constant = (v: Float64Array) => v.every((u) => u === v[0])
+  if (constant(targets)) return new Float64Array(columns.length)
   const t = center(targets)
   return Float64Array.from(columns, (v) => {
-    if (v.every((u) => u === v[0])) return Number.NaN
+    if (constant(v)) return 0
     const c = center(v)
     return dot(c, t) / Math.sqrt(dot(c, c) * dot(t, t))
   })
 }
 
 /**
- * Pearson's correlation r of each column with y.
+ * Pearson's correlation r of each column with y; 0 for a constant column, and for all when y is constant.
  * https://scikit-learn.org/stable/modules/generated/sklearn.feature_selection.r_regression.html
  * @throws ValueError for numbers that are not finite
  * @example rRegression([[1], [2], [3]], [2, 4, 9]) // [0.9707]
@@ -135,16 +137,24 @@ export function rRegression(x: Matrix, y: Numbers): Float64Array {
 }
 
 /**
- * The F statistic of a line through each column and y, r² / (1 − r²) (N − 2), with its p-value.
+ * The F statistic of a line through each column and y, r² / (1 − r²) (N − 2), with its p-value. As scikit-learn has it,
+ * 0 (p 1) for a constant column or y, and the largest number (p 0) where the points lie on a line.
  * https://scikit-learn.org/stable/modules/generated/sklearn.feature_selection.f_regression.html
- * @throws ValueError for numbers that are not finite
+ * @throws ValueError for numbers that are not finite, and fewer than 3 rows
  * @example fRegression([[1], [2], [3]], [2, 4, 9]).scores // [16.3333]
  */
 export function fRegression(x: Matrix, y: Numbers): Scores {
-  const r = rRegression(x, y)
-  const free = numbersOf(y).length - 2
-  const scores = r.map((v) => (v * v * free) / (1 - v * v))
-  return { scores, pValues: scores.map((f) => survivalF(f, 1, free)) }
+  const op = 'fRegression'
+  const { columns, targets } = both(op, x, y)
+  const free = targets.length - 2
+  if (free < 1)
+    throw new ValueError({ op, rule: 'there must be 3 rows or more', got: `${targets.length}` })
+  const r = correlations(columns, targets)
+  const scores = r.map((v) => Math.min(Number.MAX_VALUE, (v * v * free) / Math.max(0, 1 - v * v)))
+  return {
+    scores,
+    pValues: scores.map((f) => (f === Number.MAX_VALUE ? 0 : survivalF(f, 1, free))),
+  }
 }
 
 /** Divided by the standard deviation, as neighbours are counted. */
@@ -329,7 +339,7 @@ export class VarianceThreshold extends Selector {
   constructor(options: { threshold?: number } = {}) {
     super()
     const { threshold = 0 } = checkOptions('VarianceThreshold', options, ['threshold'])
-    if (!(threshold >= 0))
+    if (!(Number.isFinite(threshold) && threshold >= 0))
       throw new ValueError({
         op: 'VarianceThreshold',
         rule: 'threshold must be a number from 0',
@@ -439,6 +449,12 @@ export class SelectFromModel extends Selector {
   constructor(estimator: Weighted, options: { threshold?: number } = {}) {
     super()
     const { threshold = 1e-5 } = checkOptions('SelectFromModel', options, ['threshold'])
+    if (!Number.isFinite(threshold) || typeof estimator?.fit !== 'function')
+      throw new ValueError({
+        op: 'SelectFromModel',
+        rule: 'it takes a model with fit and coef, and threshold, a number',
+        got: `${showValue(estimator)} and ${showValue(threshold)}`,
+      })
     this.estimator = estimator
     this.threshold = threshold
   }

@@ -1,10 +1,10 @@
 /** How well estimators do on data that they have not seen: cross-validation, and curves of it. */
 import { ValueError } from '../core/errors.js'
-import { checkOptions, type OptionNames } from '../core/options.js'
+import { checkOptions, kinds, type OptionNames } from '../core/options.js'
 import { indexSelect } from '../ops/indexing.js'
 import { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
-import { type Matrix, type Numbers, numbersOf, tableOf } from '../tensor/values.js'
+import { type Matrix, type Numbers, numbersOf, requireOptions, tableOf } from '../tensor/values.js'
 import { kFold, stratifiedKFold } from './split.js'
 
 /** What is validated: a new one is fitted for each round. */
@@ -56,7 +56,7 @@ function whole(op: string, x: Matrix, y: Numbers): Part {
     const { data, rows, columns } = tableOf(op, x)
     t = tensor(data, { dtype: 'float64', shape: [rows, columns] })
   }
-  const targets = Float64Array.from(numbersOf(y))
+  const targets = Float64Array.from(numbersOf(y, op))
   if (targets.length !== t.shape[0])
     throw new ValueError({
       op,
@@ -77,6 +77,20 @@ function roundsOf(op: string, estimator: Scored, y: Float64Array, options: Cross
     stratify = classifies(estimator),
     scoring,
   } = checkOptions(op, options, names)
+  requireOptions(
+    op,
+    { ...options, cv },
+    {
+      cv: {
+        rule: `a whole number from 2 to ${y.length}, the rows`,
+        holds: (v) => Number.isInteger(v) && (v as number) >= 2 && (v as number) <= y.length,
+      },
+      shuffle: kinds.flag,
+      seed: kinds.integer,
+      stratify: kinds.flag,
+      scoring: kinds.function,
+    },
+  )
   const rows = { length: y.length, get: (i: number) => i }
   const folds = stratify
     ? stratifiedKFold(rows, y, cv, { shuffle, seed })

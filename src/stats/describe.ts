@@ -97,7 +97,7 @@ function columnsOf(
     return Object.fromEntries(names.map((name, c) => [name, columnOf(whole, c)]))
   }
   const lists = Object.entries(table as Record<string, Numbers>).map(
-    ([name, v]) => [name, numbersOf(v)] as const,
+    ([name, v]) => [name, numbersOf(v, op)] as const,
   )
   if (lists.length === 0) throw new ShapeError({ op, rule: 'there must be a column', got: 'none' })
   return Object.fromEntries(lists)

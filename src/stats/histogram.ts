@@ -1,7 +1,7 @@
 /** How many numbers fall into which bin, as numpy.histogram. */
 import { ShapeError, ValueError } from '../core/errors.js'
-import { checkOptions, type OptionNames, showValue } from '../core/options.js'
-import { type Numbers, numbersOf } from '../tensor/values.js'
+import { checkOptions, kinds, type OptionNames, showValue } from '../core/options.js'
+import { type Numbers, numbersOf, requireOptions } from '../tensor/values.js'
 import { centralSums } from './moments.js'
 import { quantileOf } from './quantiles.js'
 
@@ -56,8 +56,9 @@ const widths: Record<BinRule, (x: Float64Array, reach: number) => number> = {
 export function histogram(values: Numbers, options: HistogramOptions = {}): Histogram {
   const op = 'histogram'
   const { bins = 10, range, density = false, weights } = checkOptions(op, options, names)
-  const x = numbersOf(values)
-  const w = weights && numbersOf(weights)
+  requireOptions(op, { ...options }, { density: kinds.flag })
+  const x = numbersOf(values, op)
+  const w = weights && numbersOf(weights, op)
   if (w && w.length !== x.length)
     throw new ShapeError({
       op,

@@ -1,12 +1,12 @@
 /** Center, spread and shape of a list of numbers, in float64. NaN makes each of them NaN, as in NumPy. */
 import { pow } from '../core/math.js'
 import { ShapeError, ValueError } from '../core/errors.js'
-import { checkOptions } from '../core/options.js'
-import { type Numbers, numbersOf } from '../tensor/values.js'
+import { checkOptions, kinds } from '../core/options.js'
+import { type Numbers, numbersOf, requireOptions } from '../tensor/values.js'
 
 /** The numbers of a list. @throws ValueError when there are none */
 export function someOf(op: string, values: Numbers): ArrayLike<number> {
-  const x = numbersOf(values)
+  const x = numbersOf(values, op)
   if (x.length === 0)
     throw new ValueError({ op, rule: 'there must be at least one number', got: 'none' })
   return x
@@ -151,6 +151,7 @@ const constant = (m2: number, mean: number) => m2 <= (Number.EPSILON * mean) ** 
  */
 export function skewness(values: Numbers, options: ShapeOptions = {}): number {
   const { bias = true } = checkOptions('skewness', options, ['bias'])
+  requireOptions('skewness', { ...options }, { bias: kinds.flag })
   const x = someOf('skewness', values)
   const n = x.length
   const [m2, m3] = centralSums(x, [2, 3]).map((s) => s / n) as [number, number]
@@ -174,6 +175,7 @@ export interface KurtosisOptions extends ShapeOptions {
  */
 export function kurtosis(values: Numbers, options: KurtosisOptions = {}): number {
   const { bias = true, fisher = true } = checkOptions('kurtosis', options, ['bias', 'fisher'])
+  requireOptions('kurtosis', { ...options }, { bias: kinds.flag, fisher: kinds.flag })
   const x = someOf('kurtosis', values)
   const n = x.length
   const [m2, m4] = centralSums(x, [2, 4]).map((s) => s / n) as [number, number]
@@ -223,20 +225,24 @@ export function norm(values: Numbers, p = 2): number {
   let least = Number.POSITIVE_INFINITY
   for (let i = 0; i < x.length; i++) {
     const v = Math.abs(x[i]!)
-    // NaN stays.
-    if (!(v <= largest)) largest = v
-    if (!(v >= least)) least = v
+    if (Number.isNaN(v)) return Number.NaN
+    if (v > largest) largest = v
+    if (v < least) least = v
   }
   if (p === Number.POSITIVE_INFINITY) return largest
   if (p === Number.NEGATIVE_INFINITY) return least
-  if (largest === 0 || !Number.isFinite(largest)) return p < 0 ? 0 : largest
+  // One that is 0 has an infinite power, and is the whole of a norm below 0.
+  if (p < 0 && least === 0) return 0
+  if (largest === 0 || (p > 0 && !Number.isFinite(largest)) || !Number.isFinite(least))
+    return largest
   if (p === 1) return total(x, Math.abs)
   // Shares of the largest, so that no square leaves the range of float64.
   if (p === 2) return largest * Math.sqrt(total(x, (v) => (v / largest) ** 2))
+  const unit = p < 0 ? least : largest
   return (
-    largest *
+    unit *
     pow(
-      total(x, (v) => pow(Math.abs(v) / largest, p)),
+      total(x, (v) => pow(Math.abs(v) / unit, p)),
       1 / p,
     )
   )

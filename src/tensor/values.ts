@@ -1,7 +1,7 @@
 /** What charts, statistics and estimators take: lists of numbers, typed arrays and tensors. */
 import { asNumbers } from '../core/dtype.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
-import { showValue } from '../core/options.js'
+import { type Kind, showValue } from '../core/options.js'
 import { Tensor } from '../ops/tensor.js'
 
 /** Numbers one after the other. */
@@ -9,16 +9,51 @@ export type Numbers = ArrayLike<number> | Tensor
 /** Numbers in rows of one length. */
 export type Matrix = readonly ArrayLike<number>[] | Tensor
 
-/** @throws ValueError unless they are a list, a typed array or a tensor */
-export function numbersOf(values: Numbers): ArrayLike<number> {
+const isNumber = (v: unknown) => typeof v === 'number' || typeof v === 'boolean'
+/** Refuses what arithmetic would take for a number: null for 0, '2' for 2. */
+function refuse(op: string, v: unknown, where: string): never {
+  const fix =
+    typeof v === 'string'
+      ? 'LabelEncoder and OneHotEncoder of nabla/data make numbers of names.'
+      : v === null || v === undefined
+        ? 'NaN stands for a missing number.'
+        : undefined
+  throw new ValueError({
+    op,
+    rule: 'all must be numbers',
+    got: `${showValue(v)} ${where}`,
+    ...(fix && { fix }),
+  })
+}
+
+/** @throws ValueError unless they are a list of numbers (true counts 1), a typed array or a tensor */
+export function numbersOf(values: Numbers, op = 'numbers'): ArrayLike<number> {
   if (values instanceof Tensor) return asNumbers(values.toTypedArray())
   if (typeof values !== 'object' || typeof values?.length !== 'number')
     throw new ValueError({
-      op: 'numbers',
+      op,
       rule: 'numbers are a list, a typed array or a tensor',
       got: showValue(values),
     })
+  if (Array.isArray(values))
+    for (let i = 0; i < values.length; i++)
+      if (!isNumber(values[i])) refuse(op, values[i], `at position ${i}`)
   return values
+}
+
+/** @throws ValueError for an option that is not of its kind */
+export function requireOptions(
+  op: string,
+  values: Record<string, unknown>,
+  rules: Record<string, Kind>,
+): void {
+  for (const [name, kind] of Object.entries(rules))
+    if (values[name] !== undefined && !kind.holds(values[name]))
+      throw new ValueError({
+        op,
+        rule: `${name} must be ${kind.rule}`,
+        got: showValue(values[name]),
+      })
 }
 
 /** @throws ShapeError unless there are rows, of one length above 0 */
@@ -45,6 +80,12 @@ export function rowsOf(op: string, matrix: Matrix): readonly ArrayLike<number>[]
       rule: 'a matrix has rows of one length, and at least one number',
       got: width === 0 ? 'nothing' : `${width} and ${rows[ragged]!.length} numbers`,
     })
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!
+    if (Array.isArray(row))
+      for (let c = 0; c < width; c++)
+        if (!isNumber(row[c])) refuse(op, row[c], `in row ${i}, column ${c}`)
+  }
   return rows
 }
 

@@ -391,3 +391,42 @@ test('k-means skips only what changes nothing: as the naive iterations', () => {
   const model = new classic.KMeans({ init: rows.slice(0, 7), tol: 0, maxIter: 40 }).fit(rows)
   near(model.clusterCenters, centers, 1e-9, 'centers')
 })
+
+test('a constant y is learned exactly: R² is 1, as in scikit-learn', () => {
+  for (const v of [2, 0.1, 1e6 + 0.3]) {
+    const same = x.map(() => v)
+    for (const m of [new classic.LinearRegression(), new classic.Ridge(), new classic.Lasso()])
+      expect(m.fit(x, same).score(x, same), m.kind).toBe(1)
+    const ys = [...same.slice(1), v + 1]
+    const parts = new classic.LinearRegression().fit(x.slice(0, 23), same.slice(1))
+    parts.partialFit([x[23]!], [v + 1])
+    near(
+      parts.predict(x),
+      new classic.LinearRegression().fit(x, ys).predict(x).toArray(),
+      1e-8,
+      'y',
+    )
+  }
+})
+
+test("what is not a number is refused, not counted as one, and scikit-learn's names lead to ours", () => {
+  const odd = (v: unknown) => x.map((r, i) => (i === 2 ? [1, v, 2] : r)) as number[][]
+  for (const [name, e] of entries) {
+    expect(() => e.make().fit(odd(null), e.y), name).toThrow('got null in row 2, column 1. NaN')
+    expect(() => e.make().fit(odd('5'), e.y), name).toThrow("got '5' in row 2, column 1")
+    if (e.y)
+      expect(() => e.make().fit(x, ['a', ...e.y!.slice(1)]), name).toThrow(
+        "got 'a' at position 0. LabelEncoder",
+      )
+  }
+  const meant: [() => unknown, string][] = [
+    [() => new classic.KMeans({ n_clusters: 3 } as object), 'nClusters'],
+    [() => new classic.KMeans({ random_state: 3 } as object), 'seed'],
+    [() => new classic.GaussianMixture({ n_clusters: 3 } as object), 'nComponents'],
+    [() => new classic.TSNE({ max_iter: 3 } as object), 'nIter'],
+    [() => new classic.PCA({ n_iter: 3, n_components: 1 } as object), 'the options are'],
+    [() => new classic.KNeighborsClassifier({ k: 3 } as object), 'nNeighbors'],
+  ]
+  for (const [make, name] of meant)
+    expect(make).toThrow(name === 'the options are' ? name : `Did you mean ${name}?`)
+})

@@ -37,6 +37,9 @@ describe('options', () => {
     [['train', 'softmax', '--function', 'x'], /unknown option '--function'/],
     [['train', 'approximation', '--functon', 'x'], /unknown option '--functon'.*--function/s],
     [['train', 'softmax', 'extra'], /too many arguments/],
+    [['train', 'linear', '--data', 'mine.csv'], /linear brings its own data; got --data mine.csv/],
+    [['sweep', 'clusters', '--try', 'seed=1,2', '--data', 'x'], /brings its own data.*--data out/s],
+    [['sweep', 'digits', '--try', 'lr=1,2'], /digits has options of its own.*softmax/s],
     [['train', 'approximation', '--quick', '--function', 'y + 1'], /made of x, numbers.*got y/],
     [
       ['train', 'approximation', '--quick', '--function', '1/x', '--from', '0'],

@@ -248,3 +248,21 @@ test('columns of several kinds', () => {
     'fitted first',
   )
 })
+
+test('fRegression where the correlation is not defined or 1: as scikit-learn with force_finite', () => {
+  const rows = [
+    [1, 5, 1],
+    [2, 5, 4],
+    [3, 5, 9],
+    [4, 5, 1],
+  ]
+  const { scores, pValues } = data.fRegression(rows, [2, 4, 6, 8])
+  expect([scores[0], scores[1], pValues[0], pValues[1]]).toEqual([Number.MAX_VALUE, 0, 0, 1])
+  const flat = data.fRegression(rows, [7, 7, 7, 7])
+  expect([[...flat.scores], [...flat.pValues]]).toEqual([
+    [0, 0, 0],
+    [1, 1, 1],
+  ])
+  expect([...data.rRegression(rows, [7, 7, 7, 7])]).toEqual([0, 0, 0])
+  expect(() => data.fRegression(rows.slice(2), [1, 2])).toThrow('3 rows or more; got 2')
+})

@@ -1,5 +1,6 @@
 /** Every option of data and pictures is known by its name: another one is refused, with the name that was meant. */
-import { arange, rand, type Tensor } from 'nabla'
+import { arange, rand, type Tensor, ValueError } from 'nabla'
+import { LinearRegression } from 'nabla/classic'
 import * as data from 'nabla/data'
 import * as vision from 'nabla/vision'
 import { describe, expect, test } from 'vitest'
@@ -8,6 +9,10 @@ const set = new data.TensorDataset(arange(10))
 const labels = Array.from({ length: 10 }, (_, i) => i % 2)
 const x = rand([2, 3, 8, 8])
 const idx = { shape: [1, 1, 1], data: new Uint8Array(1) }
+const rows = [[1], [2], [3], [4], [5]]
+const y = [0, 1, 0, 1, 1]
+const model = new LinearRegression()
+const steps = [['all', 'passthrough', [0]]] as const
 type Options = Record<string, unknown>
 
 /** Calls with options, and a name that is nearly one of them. */
@@ -44,6 +49,18 @@ const calls: [name: string, call: (o: Options) => unknown, misspelt: string, mea
   ['MinMaxScaler', (o) => new data.MinMaxScaler(o), 'feature_range', 'featureRange'],
   ['PolynomialFeatures', (o) => new data.PolynomialFeatures(o), 'degre', 'degree'],
   ['OneHotEncoder', (o) => new data.OneHotEncoder(o), 'handle_unknown', 'handleUnknown'],
+  ['SimpleImputer', (o) => new data.SimpleImputer(o), 'fill_value', 'fillValue'],
+  ['ColumnTransformer', (o) => new data.ColumnTransformer(steps, o), 'remaindr', 'remainder'],
+  ['VarianceThreshold', (o) => new data.VarianceThreshold(o), 'treshold', 'threshold'],
+  ['SelectKBest', (o) => new data.SelectKBest(o), 'score_func', 'score'],
+  ['SelectFromModel', (o) => new data.SelectFromModel(model, o), 'treshold', 'threshold'],
+  ['mutualInfoClassif', (o) => data.mutualInfoClassif(rows, y, o), 'n_neighbors', 'nNeighbors'],
+  ['mutualInfoRegression', (o) => data.mutualInfoRegression(rows, y, o), 'neighbors', 'nNeighbors'],
+  ['crossValScore', (o) => data.crossValScore(model, rows, y, o), 'n_splits', 'cv'],
+  ['learningCurve', (o) => data.learningCurve(model, rows, y, o), 'train_sizes', 'trainSizes'],
+  ['validationCurve', (o) => data.validationCurve(() => model, [1], rows, y, o), 'folds', 'cv'],
+  ['classificationReport', (o) => data.classificationReport([0], [0], o), 'target_names', 'names'],
+  ['rocCurve', (o) => data.rocCurve([0.5, 1], [0, 1], o), 'drop_intermediate', 'dropIntermediate'],
   ['fromImage', (o) => vision.fromImage(new Uint8Array(9), o), 'maxBites', 'maxBytes'],
   ['readImage', (o) => vision.readImage('x.png', o), 'Mode', 'mode'],
   [
@@ -186,4 +203,42 @@ describe('types', () => {
     const progress = (): Tensor => data.diabetes().y
     expect([wine, names, progress]).toHaveLength(3)
   })
+})
+
+test.each<[name: string, make: () => unknown, rule: string]>([
+  ['withMean', () => new data.StandardScaler({ withMean: 'no' as never }), 'true or false'],
+  ['withStd', () => new data.StandardScaler({ withStd: 0 as never }), 'true or false'],
+  ['clip', () => new data.MinMaxScaler({ clip: 'yes' as never }), 'true or false'],
+  ['featureRange', () => new data.MinMaxScaler({ featureRange: 5 as never }), 'two numbers'],
+  ['featureRange', () => new data.MinMaxScaler({ featureRange: [1] as never }), 'two numbers'],
+  ['includeBias', () => new data.PolynomialFeatures({ includeBias: 1 as never }), 'true or false'],
+  ['remainder', () => new data.ColumnTransformer(steps, { remainder: 'keep' as never }), "'drop'"],
+  ['dtype', () => new data.ColumnTransformer(steps, { dtype: 'int32' as never }), "'float32'"],
+  ['step', () => new data.ColumnTransformer([['a', 'pass' as never, [0]]]), "'passthrough'"],
+  ['threshold', () => new data.SelectFromModel(model, { threshold: 'mean' as never }), 'a number'],
+  ['threshold', () => new data.VarianceThreshold({ threshold: '1' as never }), 'a number'],
+  [
+    'cv',
+    () => data.crossValScore(model, rows, y, { cv: 6 }),
+    'cv must be a whole number from 2 to 5',
+  ],
+  ['stratify', () => data.crossValScore(model, rows, y, { stratify: 1 as never }), 'true or false'],
+  ['scoring', () => data.crossValScore(model, rows, y, { scoring: 'r2' as never }), 'a function'],
+])('a value of %s that is of another kind is refused', (_, make, rule) => {
+  expect(make).toThrow(ValueError)
+  expect(make).toThrow(rule)
+})
+
+test('rows instead of a tensor are refused in words', () => {
+  const transformers = [
+    new data.StandardScaler(),
+    new data.MinMaxScaler(),
+    new data.PolynomialFeatures(),
+    new data.SimpleImputer(),
+    new data.VarianceThreshold(),
+    new data.SelectKBest({ k: 1 }),
+    new data.SelectFromModel(model),
+  ]
+  for (const t of transformers)
+    expect(() => t.fit(rows as never, y)).toThrow('x must be a tensor; got [[1], [2]')
 })

@@ -179,7 +179,9 @@ test('what is wrong', () => {
   expect(() => scaler.transform(tensor([[1, 2]]))).toThrow('x must have shape (N, 1); got [1, 2]')
   expect(() => scaler.fit(tensor([1, 2]))).toThrow('One column is x.reshape([-1, 1])')
   expect(() => scaler.fit(tensor([[1], [Number.NaN]]))).toThrow('got NaN in row 1, column 0')
-  expect(() => new MinMaxScaler({ featureRange: [1, 1] })).toThrow('the range must go up')
+  expect(() => new MinMaxScaler({ featureRange: [1, 1] })).toThrow(
+    'of which the second is larger; got [1, 1]',
+  )
   expect(() => new PolynomialFeatures({ degree: 0 })).toThrow('a whole number above 0')
   const labels = new LabelEncoder().fit(['a'])
   expect(() => labels.transform(['a', 'z'])).toThrow('fitted with: a; got z at 1')

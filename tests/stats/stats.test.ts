@@ -246,3 +246,47 @@ describe('charts of tables', () => {
     expect(() => correlationChart([[1, 0]])).toThrow('got 1 x 2')
   })
 })
+
+test('what is not a number is refused, not counted as 0 or by its digits', () => {
+  const f = [
+    stats.mean,
+    stats.median,
+    stats.mode,
+    stats.variance,
+    stats.skewness,
+    stats.iqr,
+    stats.norm,
+  ]
+  for (const g of f) {
+    expect(() => g([1, null, 3] as never), g.name).toThrow('got null at position 1. NaN stands for')
+    expect(() => g(['1', '2'] as never), g.name).toThrow("got '1' at position 0")
+    // biome-ignore lint/suspicious/noSparseArray: a hole is a missing number
+    expect(() => g([1, , 3] as never), g.name).toThrow('got undefined at position 1')
+    expect(() => g([[1], [2]] as never), g.name).toThrow('got [1] at position 0')
+  }
+  const named = [
+    () => stats.histogram([1, null] as never),
+    () => stats.describe({ a: [1, null] } as never),
+    () => stats.pearson([1, 2], [1, null] as never),
+    () =>
+      stats.correlationMatrix([
+        [1, null],
+        [2, 3],
+      ] as never),
+  ]
+  for (const g of named) expect(g).toThrow('all must be numbers; got null')
+  expect(stats.mean([true, false] as never)).toBe(0.5)
+  expect(() => stats.skewness([1, 2], { bias: 'no' as never })).toThrow('true or false')
+  expect(() => stats.histogram([1, 2], { density: 1 as never })).toThrow('true or false')
+})
+
+test('norms of lists with NaN, infinite numbers and zeros, as NumPy', () => {
+  const inf = Number.POSITIVE_INFINITY
+  for (const p of [1, 2, 3, 0.5, -1, -2, inf, -inf]) {
+    expect(stats.norm([1, Number.NaN, 3], p), `${p}`).toBeNaN()
+    expect(stats.norm([0, 1, inf], p), `${p}`).toBe(p > 0 ? inf : 0)
+  }
+  expect(stats.norm([1, inf, 3], -1)).toBeCloseTo(0.75, 12)
+  expect(stats.norm([1, inf, 3], -2)).toBeCloseTo(0.9486832980505138, 12)
+  expect(stats.norm([inf, -inf], -1)).toBe(inf)
+})
