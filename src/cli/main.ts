@@ -112,6 +112,9 @@ const train = program
 train
   .command('digits')
   .description('the handwritten-digit network 784-16-16-10 on MNIST')
+  // What `train` allows for the sake of recipes is taken over by default.
+  .allowExcessArguments(false)
+  .allowUnknownOption(false)
   .option('--hidden <sizes>', 'sizes of the hidden layers', sizes, [16, 16])
   .addOption(
     new Option('--activation <name>', 'activation function')

@@ -3,21 +3,51 @@ import { readParts } from '#host'
 import { FileError, ValueError } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
 
+/** What is used of a stream, a Blob and a Response: their own types are not known where there is no DOM. */
+interface StreamLike {
+  getReader(): {
+    read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>
+    cancel(): Promise<void>
+  }
+}
+interface BlobLike {
+  readonly size: number
+  stream(): StreamLike
+}
+interface ResponseLike {
+  readonly ok: boolean
+  readonly status: number
+  readonly url: string
+  readonly body: StreamLike | null
+}
+
 /** Where text comes from: a path (Node), bytes or texts in parts, a Blob or File, or what `fetch` gives. */
 export type TextSource =
   | string
   | URL
-  | Blob
-  | Response
-  | ReadableStream<Uint8Array>
+  | BlobLike
+  | ResponseLike
+  | StreamLike
   | AsyncIterable<Uint8Array | string>
   | Iterable<Uint8Array | string>
 
 async function* partsOf(source: TextSource): AsyncGenerator<Uint8Array | string, void, undefined> {
   if (typeof source === 'string' || source instanceof URL) {
     yield* isAddress(source) ? partsOf(await fetched(source)) : readParts(source)
-  } else if (typeof Blob !== 'undefined' && source instanceof Blob) yield* partsOf(source.stream())
-  else if (typeof Response !== 'undefined' && source instanceof Response) {
+  } else if ('getReader' in source) {
+    // Not all browsers iterate over streams.
+    const reader = source.getReader()
+    try {
+      for (;;) {
+        const { done, value } = await reader.read()
+        if (done) return
+        yield value!
+      }
+    } finally {
+      await reader.cancel()
+    }
+  } else if ('stream' in source) yield* partsOf(source.stream())
+  else if ('body' in source) {
     if (!source.ok)
       throw new FileError({
         op: 'readLines',
@@ -25,18 +55,6 @@ async function* partsOf(source: TextSource): AsyncGenerator<Uint8Array | string,
         got: `status ${source.status}`,
       })
     if (source.body) yield* partsOf(source.body)
-  } else if ('getReader' in (source as object)) {
-    // Not all browsers iterate over streams.
-    const reader = (source as ReadableStream<Uint8Array>).getReader()
-    try {
-      for (;;) {
-        const { done, value } = await reader.read()
-        if (done) return
-        yield value
-      }
-    } finally {
-      await reader.cancel()
-    }
   } else yield* source as AsyncIterable<Uint8Array | string>
 }
 const isAddress = (source: string | URL): boolean => /^https?:/.test(`${source}`)
