@@ -16,7 +16,7 @@ export const others = {
   'torch.blackman_window': 'audio.blackmanWindow',
   'torch.bartlett_window': 'audio.bartlettWindow',
   'torch.save': 'io.saveTensors',
-  'torch.load': 'io.loadTensors',
+  'torch.load': 'io.loadTorch',
   'torch.compile': 'compile',
   'torch.multiply': 'mul',
   'torch.subtract': 'sub',

@@ -82,8 +82,8 @@ export function readZip(bytes: Uint8Array, op: string, maxBytes?: number): [stri
     entries.push(entry)
     at += 46 + nameSize + extraSize + commentSize
   }
-  const names = entries.map((e) => e.name)
-  const twice = names.find((n, i) => names.indexOf(n) !== i)
+  const names = new Set<string>()
+  const twice = entries.find(({ name }) => names.size === names.add(name).size)?.name
   if (twice !== undefined) fail('no name may come twice in an archive', twice, 'Is it damaged?')
   const total = entries.reduce((n, e) => n + e.size, 0)
   requireRoom(op, `an archive of ${entries.length} files`, total, maxBytes)

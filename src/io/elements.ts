@@ -1,6 +1,14 @@
 /** Elements in files: what each type of the formats becomes as a tensor, without losing a bit or saying so. */
 import { homeOf } from '../backends/registry.js'
-import { bigints, type DType, holds, newArray, type TypedArray } from '../core/dtype.js'
+import {
+  bigints,
+  type DType,
+  holds,
+  isHalf,
+  newArray,
+  readNumber,
+  type TypedArray,
+} from '../core/dtype.js'
 import { FileError } from '../core/errors.js'
 import { fromData, type Tensor } from '../ops/tensor.js'
 
@@ -42,6 +50,23 @@ const kinds: Record<ElementKind, Kind> = {
   bool: { bytes: 1, dtype: 'bool', read: (v, at) => (v.getUint8(at) ? 1 : 0) },
 }
 export const bytesOfKind = (kind: ElementKind): number => kinds[kind].bytes
+/** The type that elements of a kind have as a tensor. */
+export const dtypeOfKind = (kind: ElementKind): DType => kinds[kind].dtype
+/** The kinds by NumPy's names, without the order of bytes. */
+export const numpyKinds: Record<string, ElementKind> = {
+  f8: 'f64',
+  f4: 'f32',
+  f2: 'f16',
+  i8: 'i64',
+  i4: 'i32',
+  i2: 'i16',
+  i1: 'i8',
+  u8: 'u64',
+  u4: 'u32',
+  u2: 'u16',
+  u1: 'u8',
+  b1: 'bool',
+}
 
 /** The kind in which elements of a type are written. */
 export const kindOf: Record<DType, ElementKind> = {
@@ -117,4 +142,53 @@ export function bytesOfTensor(t: Tensor): Uint8Array {
   if (!littleHost && size > 1)
     for (let at = 0; at < bytes.length; at += size) bytes.subarray(at, at + size).reverse()
   return bytes
+}
+
+/**
+ * The elements, of `width` bytes each, of a view into `bytes`, one after the other. Every element must lie within:
+ * who calls checks that.
+ */
+export function gather(
+  bytes: Uint8Array,
+  width: number,
+  offset: number,
+  shape: readonly number[],
+  strides: readonly number[],
+): Uint8Array {
+  const size = shape.reduce((n, d) => n * d, 1)
+  if (size === 0) return new Uint8Array(0)
+  let next = 1
+  let dense = true
+  for (let i = shape.length - 1; i >= 0; i--) {
+    dense &&= shape[i] === 1 || strides[i] === next
+    next *= shape[i]!
+  }
+  if (dense) return bytes.subarray(offset * width, (offset + size) * width)
+  const last = shape.reduce((n, d, i) => n + (d - 1) * strides[i]!, offset)
+  // A copy begins at a multiple of every width.
+  const from = bytes.slice(offset * width, (last + 1) * width)
+  const Words = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array }[width]!
+  const [source, out] = [new Words(from.buffer), new Words(size)]
+  const inner = shape.at(-1)!
+  const step = strides.at(-1)!
+  const at = shape.map(() => 0)
+  let place = 0
+  for (let done = 0; done < size; done += inner) {
+    for (let i = 0; i < inner; i++) out[done + i] = source[place + i * step]!
+    for (let axis = shape.length - 2; axis >= 0; axis--) {
+      place += strides[axis]!
+      if (++at[axis]! < shape[axis]!) break
+      place -= at[axis]! * strides[axis]!
+      at[axis] = 0
+    }
+  }
+  return new Uint8Array(out.buffer)
+}
+
+/** The one number in `bytes`; a bigint where a number does not hold it. */
+export function numberOf(kind: ElementKind, bytes: Uint8Array, little: boolean): number | bigint {
+  const { dtype, read } = kinds[kind]
+  const v = read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, little)
+  if (isHalf(dtype)) return readNumber(dtype, Uint16Array.of(Number(v)), 0)
+  return typeof v === 'bigint' && Number.isSafeInteger(Number(v)) ? Number(v) : v
 }

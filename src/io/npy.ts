@@ -10,25 +10,10 @@ import { readZip, writeZip } from '../core/zip.js'
 import { permute } from '../ops/broadcast.js'
 import { contiguous } from '../ops/movement.js'
 import { Tensor } from '../ops/tensor.js'
-import { bytesOfKind, bytesOfTensor, type ElementKind, kindOf, tensorOf } from './elements.js'
+import { bytesOfKind, bytesOfTensor, kindOf, numpyKinds, tensorOf } from './elements.js'
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
-/** Kinds and sizes of NumPy's type strings, without the order of bytes. */
-const kinds: Record<string, ElementKind> = {
-  f8: 'f64',
-  f4: 'f32',
-  f2: 'f16',
-  i8: 'i64',
-  i4: 'i32',
-  i2: 'i16',
-  i1: 'i8',
-  u8: 'u64',
-  u4: 'u32',
-  u2: 'u16',
-  u1: 'u8',
-  b1: 'bool',
-}
-const nameOf = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [kind, name]))
+const nameOf = Object.fromEntries(Object.entries(numpyKinds).map(([name, kind]) => [kind, name]))
 
 /**
  * The tensor of a .npy file. Its type is kept; int16 and uint16 become int32, uint32 and uint64 int64.
@@ -65,10 +50,10 @@ export function parseNpy(bytes: Uint8Array, options: { name?: string } = {}): Te
       text.trim().slice(0, 80),
       'Structured arrays are saved field by field.',
     )
-  const kind = /^[<>|=]?/.test(type) ? kinds[type.replace(/^[<>|=]/, '')] : undefined
-  if (!kind || !Object.hasOwn(kinds, type.replace(/^[<>|=]/, '')))
+  const kind = /^[<>|=]?/.test(type) ? numpyKinds[type.replace(/^[<>|=]/, '')] : undefined
+  if (!kind || !Object.hasOwn(numpyKinds, type.replace(/^[<>|=]/, '')))
     return fail(
-      `the type must be one of ${Object.keys(kinds).join(', ')}`,
+      `the type must be one of ${Object.keys(numpyKinds).join(', ')}`,
       type,
       'Convert it in NumPy: a.astype(...).',
     )

@@ -2,7 +2,9 @@
 import { FileError, ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
+import { listed } from '../core/text.js'
 import { loadTensors, readBytes } from '../io/files.js'
+import { loadTorch } from '../io/torch.js'
 import type { Module } from '../nn/module.js'
 import { assign } from '../ops/assign.js'
 import { toType } from '../ops/define.js'
@@ -34,17 +36,13 @@ export class LoadReport {
     return this.missing.length + this.unexpected.length + this.mismatched.length === 0
   }
   toString(): string {
-    const some = (names: readonly string[]) =>
-      names.length > 8
-        ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more`
-        : names.join(', ')
     const lines = [`${this.loaded.length} tensors loaded`]
-    if (this.tied.length > 0) lines.push(`tied: ${some(this.tied)}`)
-    if (this.missing.length > 0) lines.push(`missing in the file: ${some(this.missing)}`)
-    if (this.unexpected.length > 0) lines.push(`not in the model: ${some(this.unexpected)}`)
+    if (this.tied.length > 0) lines.push(`tied: ${listed(this.tied)}`)
+    if (this.missing.length > 0) lines.push(`missing in the file: ${listed(this.missing)}`)
+    if (this.unexpected.length > 0) lines.push(`not in the model: ${listed(this.unexpected)}`)
     if (this.mismatched.length > 0)
       lines.push(
-        `of another shape: ${some(this.mismatched.map((m) => `${m.name} is ${show(m.model)}, the file has ${show(m.file)}`))}`,
+        `of another shape: ${listed(this.mismatched.map((m) => `${m.name} is ${show(m.model)}, the file has ${show(m.file)}`))}`,
       )
     return lines.join('\n')
   }
@@ -139,11 +137,19 @@ function sameNumbers(a: Tensor, b: Tensor): boolean {
   return true
 }
 
-/** The tensors of a safetensors file, of an index of shards (`*.index.json`), or of a folder that holds either. */
+/**
+ * The tensors of a safetensors file, of a file of PyTorch (.bin, .pt, .pth), of an index of shards (`*.index.json`), or
+ * of a folder that holds one of them.
+ */
 export function loadShards(path: string): Record<string, Tensor> {
-  if (path.endsWith('.safetensors')) return loadTensors(path).tensors
+  if (/\.(safetensors|bin|pth?)$/.test(path)) return tensorsIn(path)
   if (!path.endsWith('.json')) {
-    for (const name of ['model.safetensors.index.json', 'model.safetensors']) {
+    for (const name of [
+      'model.safetensors.index.json',
+      'model.safetensors',
+      'pytorch_model.bin.index.json',
+      'pytorch_model.bin',
+    ]) {
       try {
         readBytes(`${path}/${name}`)
       } catch {
@@ -153,7 +159,7 @@ export function loadShards(path: string): Record<string, Tensor> {
     }
     throw new FileError({
       op: 'loadShards',
-      rule: 'a folder holds model.safetensors or model.safetensors.index.json',
+      rule: 'a folder holds model.safetensors, pytorch_model.bin, or the index of their shards (.index.json)',
       got: path,
     })
   }
@@ -178,7 +184,7 @@ export function loadShards(path: string): Record<string, Tensor> {
       return bad('files of the weight_map lie beside the index', `${file}`)
     let tensors = files.get(file)
     if (!tensors) {
-      tensors = loadTensors(folder + file).tensors
+      tensors = tensorsIn(folder + file)
       files.set(file, tensors)
     }
     const t = Object.hasOwn(tensors, name) ? tensors[name] : undefined
@@ -187,3 +193,5 @@ export function loadShards(path: string): Record<string, Tensor> {
   }
   return all
 }
+const tensorsIn = (path: string): Record<string, Tensor> =>
+  /\.(bin|pth?)$/.test(path) ? loadTorch(path).tensors : loadTensors(path).tensors

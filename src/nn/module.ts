@@ -4,6 +4,7 @@ import { backend } from '../backends/registry.js'
 import { NablaError, ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
+import { listed } from '../core/text.js'
 import { leaves } from '../core/tree.js'
 import { type RemovableHandle, watchBackward } from '../autograd/hooks.js'
 import { assign } from '../ops/assign.js'
@@ -282,6 +283,15 @@ export function prepare(m: Module, kept: Inside): void {
   })
 }
 
+/** What to do about names that differ: those of a wrapper (DataParallel, compile) differ by what stands before them. */
+function fixOfNames(missing: readonly string[], saved: ReadonlyMap<string, unknown>): string {
+  const like = [...saved.keys()].find((k) => k.endsWith(`.${missing[0]}`))
+  const before = like?.slice(0, -missing[0]!.length)
+  return before && missing.every((m) => saved.has(before + m))
+    ? `Take '${before}' off the saved names: loadPretrained does, with { rename: (n) => n.slice(${before.length}) }.`
+    : 'Pass { strict: false } to load what fits.'
+}
+
 const strictly: OptionNames<{ strict?: boolean }> = { strict: true }
 
 /**
@@ -395,7 +405,8 @@ export abstract class Module {
   }
   /**
    * Copies values into parameters and buffers; nothing is changed when anything does not fit.
-   * @throws ValueError for missing or unexpected names (unless strict is false), ShapeError for a wrong shape
+   * @throws ValueError for missing or unexpected names (unless strict is false), ShapeError for wrong shapes; both list
+   * everything that differs, eight names of each
    */
   loadStateDict(
     values: Record<string, Tensor>,
@@ -407,25 +418,31 @@ export abstract class Module {
     const saved = new Map(Object.entries(values))
     const missing = [...own.keys()].filter((k) => !saved.has(k))
     const unexpected = [...saved.keys()].filter((k) => !own.has(k))
-    if (strict && missing.length + unexpected.length > 0)
-      throw new ValueError({
-        op,
-        rule: 'the saved names must be those of the model',
-        got: [
-          missing.length > 0 ? `missing ${missing.join(', ')}` : '',
-          unexpected.length > 0 ? `unexpected ${unexpected.join(', ')}` : '',
-        ]
-          .filter(Boolean)
-          .join('; '),
-        fix: 'Pass { strict: false } to load what fits.',
-      })
     const pairs: [Tensor, Tensor][] = []
+    const shapes: string[] = []
     for (const [key, t] of own) {
       const v = saved.get(key)
       if (!v) continue
-      if (!sameShape(v.shape, t.shape))
-        throw new ShapeError({ op, rule: `${key} must be ${show(t.shape)}`, got: show(v.shape) })
-      pairs.push([t, v])
+      if (!(v instanceof Tensor))
+        throw new ValueError({ op, rule: `${key} must be a tensor`, got: typeof v })
+      if (sameShape(v.shape, t.shape)) pairs.push([t, v])
+      else shapes.push(`${key} is ${show(v.shape)}, the model's is ${show(t.shape)}`)
+    }
+    const names = strict && missing.length + unexpected.length > 0
+    if (names || shapes.length > 0) {
+      const complaint = {
+        op,
+        rule: `the saved ${names ? 'names' : 'shapes'} must be those of the model`,
+        got: [
+          names && missing.length > 0 ? `missing ${listed(missing)}` : '',
+          names && unexpected.length > 0 ? `unexpected ${listed(unexpected)}` : '',
+          listed(shapes),
+        ]
+          .filter(Boolean)
+          .join('; '),
+      }
+      if (!names) throw new ShapeError(complaint)
+      throw new ValueError({ ...complaint, fix: fixOfNames(missing, saved) })
     }
     noGrad(() => {
       for (const [t, v] of pairs)
