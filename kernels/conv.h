@@ -8,8 +8,8 @@ namespace NABLA_ISA {
 
 bool conv_validate(Check&);  // CONV, CONV_INPUT, CONV_WEIGHT
 void conv_run(const Exec&);
-bool pool_validate(Check&);  // MAX_POOL, MAX_POOL_INPUT, SUM_POOL, SUM_POOL_INPUT
-void pool_run_instruction(const Exec&);
+bool pooling_validate(Check&);  // MAX_POOL, MAX_POOL_INPUT, SUM_POOL, SUM_POOL_INPUT
+void pooling_run(const Exec&);
 
 // GEOMETRY and WINDOW of program.h as they lie in the words.
 struct Geometry {

@@ -73,7 +73,7 @@ inline bool streams(const Kernel& k, const Port& p) {
   return goes_past_caches(k.outer_count * k.rows * (int64_t)k.cols * LANE);
 }
 
-inline int arity(int op) {
+constexpr int arity(int op) {
   switch (op) {
     case F_FMAF: case F_FMSF: case F_FNMAF: case F_WHERE: return 3;
     case F_RDOTF: return 2;

@@ -3,7 +3,8 @@
 // need, works in the same memory, and is loaded when the first program comes that needs it. Native code and the files
 // with threads hold everything (their workers could not load a part later).
 //
-// To put an instruction elsewhere, change part_of below and the list `parts` of src/backends/cpu/variant.ts. Every
+// Which part an instruction belongs to is a column of NABLA_OPCODES; a new part stands in the enum below and in the lists
+// `wasmParts` of scripts/targets.mjs and src/backends/cpu/variant.ts. Every
 // address of a part (its data and its stack) lies in the PART_BYTES after PARTS_BEGIN + (part - 1) * PART_BYTES.
 #pragma once
 #include "program.h"
@@ -17,21 +18,10 @@ constexpr int64_t PARTS_BEGIN = 1 << 20, PART_BYTES = 1 << 19;
 constexpr Part part_of(const int32_t* w) {
   if (!is_core(w[2])) return WIDE;  // other dtypes than float32, int32 and bool
   switch (w[0]) {
-    case OP_SCAN:
-    case OP_ARGSORT:
-    case OP_SEARCHSORTED: return ORDER;
-    case OP_RECURRENT:
-    case OP_RECURRENT_BACK: return RECURRENT_LAYERS;
-    case OP_LU:
-    case OP_CHOLESKY:
-    case OP_SOLVE_TRIANGULAR:
-    case OP_QR:
-    case OP_HOUSEHOLDER:
-    case OP_EIGH:
-    case OP_SVD:
-    case OP_FFT: return LINEAR_ALGEBRA;
-    case OP_ATTENTION:
-    case OP_ATTENTION_BACK: return ATTENTIONS;
+#define NABLA_PART_OF(name, value, part, function) \
+  case OP_##name: return part;
+    NABLA_OPCODES(NABLA_PART_OF)
+#undef NABLA_PART_OF
   }
   return CORE;
 }

@@ -95,7 +95,7 @@ int64_t max_pool_input_fast(const Exec&, int64_t planes, int64_t out, int64_t in
 }  // namespace
 #endif
 
-bool pool_validate(Check& c) {
+bool pooling_validate(Check& c) {
   Reader r(c);
   r.real_dtype();
   constexpr int W = sizeof(real);
@@ -126,7 +126,7 @@ bool pool_validate(Check& c) {
   return r.done();
 }
 
-void pool_run_instruction(const Exec& e) {
+void pooling_run(const Exec& e) {
   const int32_t* w = e.w;
   if (w[0] == OP_MAX_POOL_INPUT) {
     const int64_t planes = w[3], out = w[4], in = w[5];

@@ -47,41 +47,42 @@ enum Mode : int32_t { SET = 0, ADD = 1, MUL = 2, MAX = 3, MIN = 4 };
 
 enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 };
 
-// name; operands, each {slot, offset} written as one name in capitals unless a layout is given. Where no other type is
-// named, floating-point operands are of the dtype, indices int32.
+// name, number, part (parts.h), the functions that serve it (NAME_validate and NAME_run, in both copies of the core);
+// operands, each {slot, offset} written as one name in capitals unless a layout is given. Where no other type is named,
+// floating-point operands are of the dtype, indices int32.
 #define NABLA_OPCODES(X) \
-  X(FUSED, 1)        /* see below */ \
-  X(MATMUL, 2)       /* dtype (F32, F64; F16, BF16: of A and B), dtype of C and BIAS (the same, or F32 for F16 and BF16), rank, extent[rank], m, n, k, accumulate, A, a_rs, a_cs, a_bs[rank], B, b_rs, b_cs, b_bs[rank], C, c_rs, c_bs[rank], BIAS (n; slot -1: none). C = A B + BIAS, or C += with accumulate; k may be 0 */ \
-  X(FILL, 3)         /* dtype, count, value bits (low word, high word), OUT */ \
-  X(COPY, 4)         /* dtype, mode (SET or ADD; F16, BF16 and BOOL: SET), rank, extent[rank], SRC, src_stride[rank], OUT, out_stride[rank]; overlapping places of OUT only with ADD, which adds in row-major order */ \
-  X(TAKE, 5)         /* dtype, outer, extent, inner, count, SRC (outer, extent, inner), INDEX (count), OUT (outer, count, inner), check id */ \
-  X(PUT, 6)          /* dtype, mode (BOOL: SET, MAX, MIN; F16, BF16: SET), fresh, outer, extent, inner, count, INDEX (count), SRC (outer, count, inner), OUT (outer, extent, inner; updated; fresh: written as if it were zeros), check id */ \
-  X(GATHER, 7)       /* dtype, rank, axis, x extent[rank], index extent[rank], X, INDEX, OUT, check id */ \
-  X(SCATTER, 8)      /* dtype, mode (as PUT), rank, axis, out extent[rank], index extent[rank], INDEX, SRC (extents of index), OUT (updated), check id */ \
-  X(ARGREDUCE, 9)    /* dtype (this and the next three: not F16, BF16), is_min, outer, extent (> 0), inner, SRC, OUT (int32) */ \
-  X(SCAN, 10)        /* dtype, fn (0 sum, 1 prod, 2 max, 3 min, 4 argmax, 5 argmin; BOOL: 2 to 5), outer, extent, inner, SRC, OUT */ \
-  X(ARGSORT, 11)     /* dtype, descending, rows, extent, SRC, OUT */ \
-  X(SEARCHSORTED, 12)/* dtype, right, batch, n, m, SORTED (batch, n), VALUES (batch, m), OUT (batch, m) */ \
-  X(CONV, 13)        /* dtype, GEOMETRY, X, W, Y, BIAS (slot -1: none) */ \
-  X(CONV_INPUT, 14)  /* dtype, GEOMETRY, Y (gradient), W, X (written) */ \
-  X(CONV_WEIGHT, 15) /* dtype, GEOMETRY, Y (gradient), X, W (written) */ \
-  X(MAX_POOL, 16)    /* dtype, WINDOW, X, Y, INDEX; either of Y and INDEX may have slot -1 */ \
-  X(MAX_POOL_INPUT, 17) /* dtype, planes, out cells, in cells, Y (planes, out cells), INDEX (planes, out cells), X (planes, in cells; written), check id */ \
-  X(SUM_POOL, 18)    /* dtype, WINDOW, bits of a factor, X, Y (sums times the factor) */ \
-  X(SUM_POOL_INPUT, 19) /* dtype, WINDOW, bits of a factor, Y (times it), X (written) */ \
-  X(RECURRENT, 20)      /* dtype, LAYER, X (rows, gates H), W (gates H, H), H0 (b, H), LSTM: C0 (b, H), GRU: BIAS (H; slot -1: none), KEPT (rows, keeps H; written) */ \
-  X(RECURRENT_BACK, 21) /* dtype, LAYER, KEPT, CT (rows, H), LSTM: CT_C (rows, H; slot -1: none), W, H0, LSTM: C0, GIVEN (rows, gives H; written) */ \
-  X(LU, 22)          /* dtype (F32 or F64, as all that follow), batch, m, n, A (batch, m, n), OUT (L below the diagonal, U on and above it), PIVOT (batch, least(m, n); int32: the row that each was exchanged with), INFO (batch; int32: number of the first pivot that is 0, or 0); outputs here and below may have slot -1 where there are several */ \
-  X(CHOLESKY, 23)    /* dtype, batch, n, A (batch, n, n; its lower triangle), OUT (L; NaN where A is not positive definite), INFO (batch; int32: order of the first minor that is not positive, or 0) */ \
-  X(SOLVE_TRIANGULAR, 24) /* dtype, batch, n, columns, upper, transposed, unit, T (batch, n, n), B (batch, n, columns), OUT (X of T X = B, or T^T X = B) */ \
-  X(QR, 25)          /* dtype, batch, m, n, A (batch, m, n), OUT (R on and above the diagonal, reflections below it), TAU (batch, least(m, n)) */ \
-  X(HOUSEHOLDER, 26) /* dtype, batch, m, n, k, columns, A (batch, m, n; as QR gives it), TAU (batch, k), OUT (batch, m, columns) */ \
-  X(EIGH, 27)        /* F64, batch, n, A (batch, n, n; its lower triangle), W (batch, n; ascending), V (batch, n, n; slot -1: none); NaN where A is not finite */ \
-  X(SVD, 28)         /* F64, batch, m, n (<= m), A (batch, m, n), S (batch, n; descending), U (batch, m, n), VT (batch, n, n); slots -1: none */ \
-  X(FFT, 29)         /* dtype, batch, n, sign (-1 or 1), X (batch, n, 2), Y: sums of x exp(sign 2 pi i j k / n) */ \
-  X(LOOP, 30)        /* see below */ \
-  X(ATTENTION, 31)   /* F32, ATTENTION_FORM, OUT (b, l, h, d; softmax(Q K^T scale + MASK) V, 0 where no key takes part), SAVED (b, h, l, 2; of a row the largest score, and the logarithm of the sum of exponentials less it; slot -1: none) */ \
-  X(ATTENTION_BACK, 32) /* F32, ATTENTION_FORM, CT (of OUT; b, h, l, d) strides[4], SAVED (b, h, l, 2) strides[4], DELTA (b, h, l, 1; sums of CT OUT over d) strides[4], DQ (b, l, h, e), DK (b, s, g, e), DV (b, s, g, d) */
+  X(FUSED, 1, CORE, fused)        /* see below */ \
+  X(MATMUL, 2, CORE, matmul)       /* dtype (F32, F64; F16, BF16: of A and B), dtype of C and BIAS (the same, or F32 for F16 and BF16), rank, extent[rank], m, n, k, accumulate, A, a_rs, a_cs, a_bs[rank], B, b_rs, b_cs, b_bs[rank], C, c_rs, c_bs[rank], BIAS (n; slot -1: none). C = A B + BIAS, or C += with accumulate; k may be 0 */ \
+  X(FILL, 3, CORE, fill)         /* dtype, count, value bits (low word, high word), OUT */ \
+  X(COPY, 4, CORE, copy)         /* dtype, mode (SET or ADD; F16, BF16 and BOOL: SET), rank, extent[rank], SRC, src_stride[rank], OUT, out_stride[rank]; overlapping places of OUT only with ADD, which adds in row-major order */ \
+  X(TAKE, 5, CORE, take)         /* dtype, outer, extent, inner, count, SRC (outer, extent, inner), INDEX (count), OUT (outer, count, inner), check id */ \
+  X(PUT, 6, CORE, put)          /* dtype, mode (BOOL: SET, MAX, MIN; F16, BF16: SET), fresh, outer, extent, inner, count, INDEX (count), SRC (outer, count, inner), OUT (outer, extent, inner; updated; fresh: written as if it were zeros), check id */ \
+  X(GATHER, 7, CORE, gather)       /* dtype, rank, axis, x extent[rank], index extent[rank], X, INDEX, OUT, check id */ \
+  X(SCATTER, 8, CORE, scatter)      /* dtype, mode (as PUT), rank, axis, out extent[rank], index extent[rank], INDEX, SRC (extents of index), OUT (updated), check id */ \
+  X(ARGREDUCE, 9, CORE, argreduce)    /* dtype (this and the next three: not F16, BF16), is_min, outer, extent (> 0), inner, SRC, OUT (int32) */ \
+  X(SCAN, 10, ORDER, scan)        /* dtype, fn (0 sum, 1 prod, 2 max, 3 min, 4 argmax, 5 argmin; BOOL: 2 to 5), outer, extent, inner, SRC, OUT */ \
+  X(ARGSORT, 11, ORDER, argsort)     /* dtype, descending, rows, extent, SRC, OUT */ \
+  X(SEARCHSORTED, 12, ORDER, searchsorted)/* dtype, right, batch, n, m, SORTED (batch, n), VALUES (batch, m), OUT (batch, m) */ \
+  X(CONV, 13, CORE, conv)        /* dtype, GEOMETRY, X, W, Y, BIAS (slot -1: none) */ \
+  X(CONV_INPUT, 14, CORE, conv)  /* dtype, GEOMETRY, Y (gradient), W, X (written) */ \
+  X(CONV_WEIGHT, 15, CORE, conv) /* dtype, GEOMETRY, Y (gradient), X, W (written) */ \
+  X(MAX_POOL, 16, CORE, pooling)    /* dtype, WINDOW, X, Y, INDEX; either of Y and INDEX may have slot -1 */ \
+  X(MAX_POOL_INPUT, 17, CORE, pooling) /* dtype, planes, out cells, in cells, Y (planes, out cells), INDEX (planes, out cells), X (planes, in cells; written), check id */ \
+  X(SUM_POOL, 18, CORE, pooling)    /* dtype, WINDOW, bits of a factor, X, Y (sums times the factor) */ \
+  X(SUM_POOL_INPUT, 19, CORE, pooling) /* dtype, WINDOW, bits of a factor, Y (times it), X (written) */ \
+  X(RECURRENT, 20, RECURRENT_LAYERS, recurrent)      /* dtype, LAYER, X (rows, gates H), W (gates H, H), H0 (b, H), LSTM: C0 (b, H), GRU: BIAS (H; slot -1: none), KEPT (rows, keeps H; written) */ \
+  X(RECURRENT_BACK, 21, RECURRENT_LAYERS, recurrent_back) /* dtype, LAYER, KEPT, CT (rows, H), LSTM: CT_C (rows, H; slot -1: none), W, H0, LSTM: C0, GIVEN (rows, gives H; written) */ \
+  X(LU, 22, LINEAR_ALGEBRA, linalg)          /* dtype (F32 or F64, as all that follow), batch, m, n, A (batch, m, n), OUT (L below the diagonal, U on and above it), PIVOT (batch, least(m, n); int32: the row that each was exchanged with), INFO (batch; int32: number of the first pivot that is 0, or 0); outputs here and below may have slot -1 where there are several */ \
+  X(CHOLESKY, 23, LINEAR_ALGEBRA, linalg)    /* dtype, batch, n, A (batch, n, n; its lower triangle), OUT (L; NaN where A is not positive definite), INFO (batch; int32: order of the first minor that is not positive, or 0) */ \
+  X(SOLVE_TRIANGULAR, 24, LINEAR_ALGEBRA, linalg) /* dtype, batch, n, columns, upper, transposed, unit, T (batch, n, n), B (batch, n, columns), OUT (X of T X = B, or T^T X = B) */ \
+  X(QR, 25, LINEAR_ALGEBRA, linalg)          /* dtype, batch, m, n, A (batch, m, n), OUT (R on and above the diagonal, reflections below it), TAU (batch, least(m, n)) */ \
+  X(HOUSEHOLDER, 26, LINEAR_ALGEBRA, linalg) /* dtype, batch, m, n, k, columns, A (batch, m, n; as QR gives it), TAU (batch, k), OUT (batch, m, columns) */ \
+  X(EIGH, 27, LINEAR_ALGEBRA, linalg)        /* F64, batch, n, A (batch, n, n; its lower triangle), W (batch, n; ascending), V (batch, n, n; slot -1: none); NaN where A is not finite */ \
+  X(SVD, 28, LINEAR_ALGEBRA, linalg)         /* F64, batch, m, n (<= m), A (batch, m, n), S (batch, n; descending), U (batch, m, n), VT (batch, n, n); slots -1: none */ \
+  X(FFT, 29, LINEAR_ALGEBRA, linalg)         /* dtype, batch, n, sign (-1 or 1), X (batch, n, 2), Y: sums of x exp(sign 2 pi i j k / n) */ \
+  X(LOOP, 30, CORE, loop)                    /* see below */ \
+  X(ATTENTION, 31, ATTENTIONS, attention)   /* F32, ATTENTION_FORM, OUT (b, l, h, d; softmax(Q K^T scale + MASK) V, 0 where no key takes part), SAVED (b, h, l, 2; of a row the largest score, and the logarithm of the sum of exponentials less it; slot -1: none) */ \
+  X(ATTENTION_BACK, 32, ATTENTIONS, attention_back) /* F32, ATTENTION_FORM, CT (of OUT; b, h, l, d) strides[4], SAVED (b, h, l, 2) strides[4], DELTA (b, h, l, 1; sums of CT OUT over d) strides[4], DQ (b, l, h, e), DK (b, s, g, e), DV (b, s, g, d) */
 // GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come
 // first and have extent 1). X is (n, c, in), W (o, c/groups, kernel), Y (n, o, out).
 // LAYER: cell, reverse, steps, H, rows of each step (never growing; b is that of the first). Rows lie step by step.
@@ -127,45 +128,57 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
 // they are overwritten. When several CHECKs fail, the first tile's first failure is reported.
 enum Class : int32_t { FULL = 0, ROW = 1, SCALAR = 2 };
 
-// name; a, b, c are registers. Suffix F float, I int32, B bool mask.
+// name, number, operands, result (F float, I integer, B bool as a mask, S as its last operand), cost (1: an instruction or
+// two of the processor). a, b, c are registers. Suffix F float, I int32, B bool mask.
 #define NABLA_FUSED_OPS(X) \
-  X(CONST, 1)   /* dst (SCALAR) = imm bits; the upper word of 64 is a */ \
-  X(MOV, 2) \
-  X(ADDF, 3) X(SUBF, 4) X(MULF, 5) X(DIVF, 6) X(FLOORDIVF, 7) X(REMAINDERF, 8) X(FMODF, 9) \
-  X(MINF, 10) X(MAXF, 11) X(POWF, 12) X(ATAN2F, 13) X(HYPOTF, 14) X(COPYSIGNF, 15) \
-  X(FMAF, 16)   /* a * b + c */ \
-  X(NEGF, 17) X(ABSF, 18) X(SIGNF, 19) X(SQUAREF, 20) \
-  X(EXPF, 21) X(EXP2F, 22) X(EXPM1F, 23) X(LOGF, 24) X(LOG2F, 25) X(LOG10F, 26) X(LOG1PF, 27) \
-  X(SQRTF, 28) X(RSQRTF, 29) X(RECIPROCALF, 30) \
-  X(SINF, 31) X(COSF, 32) X(TANF, 33) X(ASINF, 34) X(ACOSF, 35) X(ATANF, 36) \
-  X(SINHF, 37) X(COSHF, 38) X(TANHF, 39) X(ASINHF, 40) X(ACOSHF, 41) X(ATANHF, 42) \
-  X(SIGMOIDF, 43) X(ERFF, 44) X(ERFCF, 45) X(ERFINVF, 46) \
-  X(FLOORF, 47) X(CEILF, 48) X(ROUNDF, 49) X(TRUNCF, 50) \
-  X(ISNANF, 51) X(ISINFF, 52) X(ISFINITEF, 53) \
-  X(EQF, 54) X(NEF, 55) X(LTF, 56) X(LEF, 57) X(GTF, 58) X(GEF, 59) \
-  X(ADDI, 60) X(SUBI, 61) X(MULI, 62) X(DIVI, 63) X(FLOORDIVI, 64) X(REMAINDERI, 65) X(FMODI, 66) \
-  X(MINI, 67) X(MAXI, 68) X(POWI, 69) X(NEGI, 70) X(ABSI, 71) X(SIGNI, 72) X(SQUAREI, 73) \
-  X(EQI, 74) X(NEI, 75) X(LTI, 76) X(LEI, 77) X(GTI, 78) X(GEI, 79) \
-  X(AND, 80) X(OR, 81) X(XOR, 82) X(NOT, 83)  /* bitwise, which serves masks and int32 alike */ \
-  X(SHRI, 84)   /* logical shift right by b */ \
-  X(WHERE, 85)  /* a ? b : c, a is a mask */ \
-  X(FTOI, 86) X(ITOF, 87) X(BTOF, 88) X(BTOI, 89) X(FTOB, 90) X(ITOB, 91) \
-  X(RAND, 92)   /* 32 bits; a: an input with slot -1 (element index), b, c: key low and high (SCALAR), imm: register of the counter block (SCALAR) */ \
-  X(CHECK, 93)  /* dst: register (SCALAR) of the exception; a: int32 value, b: lo, c: hi (SCALAR), imm: check id. Stops the run unless b <= a < c or a == dst */ \
-  X(RSUMF, 94) X(RPRODF, 95) X(RMAXF, 96) X(RMINF, 97) X(RSUMI, 98) X(RPRODI, 99) X(RMAXI, 100) X(RMINI, 101) \
-  X(RANY, 102) X(RALL, 103) \
-  X(RDOTF, 104) /* the sum of a * b */ \
-  X(FMSF, 105) X(FNMAF, 106) /* a * b - c, c - a * b; these and FMAF round once where the target can */ \
-  X(NDTRF, 107) \
-  X(HALFF, 108) X(BHALFF, 109)  /* rounded to F16 and to BF16 */ \
-  X(I8I, 110) X(U8I, 111) X(I32I, 112)  /* the low bits, as an int8, uint8, int32 */ \
-  X(FTOI32, 113)  /* toward 0; what does not fit an int32, and NaN, is its least */ \
-  X(FLOATF, 114)  /* rounded to F32 */
+  X(CONST, 1, 0, S, 1)   /* dst (SCALAR) = imm bits; the upper word of 64 is a */ \
+  X(MOV, 2, 1, S, 1) \
+  X(ADDF, 3, 2, F, 1) X(SUBF, 4, 2, F, 1) X(MULF, 5, 2, F, 1) X(DIVF, 6, 2, F, 4) X(FLOORDIVF, 7, 2, F, 4) \
+  X(REMAINDERF, 8, 2, F, 4) X(FMODF, 9, 2, F, 4) \
+  X(MINF, 10, 2, F, 1) X(MAXF, 11, 2, F, 1) X(POWF, 12, 2, F, 4) X(ATAN2F, 13, 2, F, 4) X(HYPOTF, 14, 2, F, 4) \
+  X(COPYSIGNF, 15, 2, F, 4) \
+  X(FMAF, 16, 3, F, 1)   /* a * b + c */ \
+  X(NEGF, 17, 1, F, 1) X(ABSF, 18, 1, F, 1) X(SIGNF, 19, 1, F, 4) X(SQUAREF, 20, 1, F, 1) \
+  X(EXPF, 21, 1, F, 4) X(EXP2F, 22, 1, F, 4) X(EXPM1F, 23, 1, F, 4) X(LOGF, 24, 1, F, 4) X(LOG2F, 25, 1, F, 4) \
+  X(LOG10F, 26, 1, F, 4) X(LOG1PF, 27, 1, F, 4) \
+  X(SQRTF, 28, 1, F, 4) X(RSQRTF, 29, 1, F, 4) X(RECIPROCALF, 30, 1, F, 4) \
+  X(SINF, 31, 1, F, 4) X(COSF, 32, 1, F, 4) X(TANF, 33, 1, F, 4) X(ASINF, 34, 1, F, 4) X(ACOSF, 35, 1, F, 4) \
+  X(ATANF, 36, 1, F, 4) \
+  X(SINHF, 37, 1, F, 4) X(COSHF, 38, 1, F, 4) X(TANHF, 39, 1, F, 4) X(ASINHF, 40, 1, F, 4) \
+  X(ACOSHF, 41, 1, F, 4) X(ATANHF, 42, 1, F, 4) \
+  X(SIGMOIDF, 43, 1, F, 4) X(ERFF, 44, 1, F, 4) X(ERFCF, 45, 1, F, 4) X(ERFINVF, 46, 1, F, 4) \
+  X(FLOORF, 47, 1, F, 4) X(CEILF, 48, 1, F, 4) X(ROUNDF, 49, 1, F, 4) X(TRUNCF, 50, 1, F, 4) \
+  X(ISNANF, 51, 1, B, 4) X(ISINFF, 52, 1, B, 4) X(ISFINITEF, 53, 1, B, 4) \
+  X(EQF, 54, 2, B, 1) X(NEF, 55, 2, B, 1) X(LTF, 56, 2, B, 1) X(LEF, 57, 2, B, 1) X(GTF, 58, 2, B, 1) \
+  X(GEF, 59, 2, B, 1) \
+  X(ADDI, 60, 2, I, 1) X(SUBI, 61, 2, I, 1) X(MULI, 62, 2, I, 1) X(DIVI, 63, 2, I, 4) X(FLOORDIVI, 64, 2, I, 4) \
+  X(REMAINDERI, 65, 2, I, 4) X(FMODI, 66, 2, I, 4) \
+  X(MINI, 67, 2, I, 1) X(MAXI, 68, 2, I, 1) X(POWI, 69, 2, I, 4) X(NEGI, 70, 1, I, 1) X(ABSI, 71, 1, I, 1) \
+  X(SIGNI, 72, 1, I, 4) X(SQUAREI, 73, 1, I, 1) \
+  X(EQI, 74, 2, B, 1) X(NEI, 75, 2, B, 1) X(LTI, 76, 2, B, 1) X(LEI, 77, 2, B, 1) X(GTI, 78, 2, B, 1) \
+  X(GEI, 79, 2, B, 1) \
+  X(AND, 80, 2, S, 1) X(OR, 81, 2, S, 1) X(XOR, 82, 2, S, 1) X(NOT, 83, 1, S, 1)  /* bitwise, which serves masks and int32 alike */ \
+  X(SHRI, 84, 2, I, 1)   /* logical shift right by b */ \
+  X(WHERE, 85, 3, S, 1)  /* a ? b : c, a is a mask */ \
+  X(FTOI, 86, 1, I, 1) X(ITOF, 87, 1, F, 1) X(BTOF, 88, 1, F, 1) X(BTOI, 89, 1, I, 1) X(FTOB, 90, 1, B, 1) \
+  X(ITOB, 91, 1, B, 1) \
+  X(RAND, 92, 2, I, 4)   /* 32 bits; a: an input with slot -1 (element index), b, c: key low and high (SCALAR), imm: register of the counter block (SCALAR) */ \
+  X(CHECK, 93, 3, I, 4)  /* dst: register (SCALAR) of the exception; a: int32 value, b: lo, c: hi (SCALAR), imm: check id. Stops the run unless b <= a < c or a == dst */ \
+  X(RSUMF, 94, 1, F, 4) X(RPRODF, 95, 1, F, 4) X(RMAXF, 96, 1, F, 4) X(RMINF, 97, 1, F, 4) X(RSUMI, 98, 1, I, 4) \
+  X(RPRODI, 99, 1, I, 4) X(RMAXI, 100, 1, I, 4) X(RMINI, 101, 1, I, 4) \
+  X(RANY, 102, 1, B, 4) X(RALL, 103, 1, B, 4) \
+  X(RDOTF, 104, 2, F, 4) /* the sum of a * b */ \
+  X(FMSF, 105, 3, F, 1) X(FNMAF, 106, 3, F, 1) /* a * b - c, c - a * b; these and FMAF round once where the target can */ \
+  X(NDTRF, 107, 1, F, 4) \
+  X(HALFF, 108, 1, F, 1) X(BHALFF, 109, 1, F, 1)  /* rounded to F16 and to BF16 */ \
+  X(I8I, 110, 1, I, 1) X(U8I, 111, 1, I, 1) X(I32I, 112, 1, I, 1)  /* the low bits, as an int8, uint8, int32 */ \
+  X(FTOI32, 113, 1, I, 1)  /* toward 0; what does not fit an int32, and NaN, is its least */ \
+  X(FLOATF, 114, 1, F, 1)  /* rounded to F32 */
 
-#define NABLA_ENUM(name, value) OP_##name = value,
+#define NABLA_ENUM(name, value, ...) OP_##name = value,
 enum Opcode : int32_t { NABLA_OPCODES(NABLA_ENUM) };
 #undef NABLA_ENUM
-#define NABLA_ENUM(name, value) F_##name = value,
+#define NABLA_ENUM(name, value, ...) F_##name = value,
 enum FusedOp : int32_t { NABLA_FUSED_OPS(NABLA_ENUM) };
 #undef NABLA_ENUM
 

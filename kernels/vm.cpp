@@ -1,13 +1,7 @@
 // validate and run of program.h. The second copy of this file, with lanes of 64 bits (simd.h), has the instructions of other
 // dtypes than float32, int32 and bool.
-#include "attention.h"
 #include "check.h"
-#include "conv.h"
-#include "gemm.h"
-#include "index.h"
-#include "linalg_run.h"
 #include "parts.h"
-#include "recurrent.h"
 
 // A file with one part only exports how it validates and runs an instruction; the core imports that, and the host loads
 // the part's file when it is called for.
@@ -43,14 +37,30 @@ void run_instruction(const Exec& e);
 namespace nabla {
 namespace NABLA_ISA {
 
+#define NABLA_DECLARE(name, value, part, function) \
+  bool function##_validate(Check&); \
+  void function##_run(const Exec&);
+NABLA_OPCODES(NABLA_DECLARE)
+#undef NABLA_DECLARE
+
+#if NABLA_LANES == 64
+// What there is for float32 only; of a loop that is the dtype whatever its instructions compute with.
+#define NABLA_CORE_ONLY(function)                                                                   \
+  bool function##_validate(Check& c) { return Reader(c).fail("the instruction has no such dtype"); } \
+  void function##_run(const Exec&) {}
+NABLA_CORE_ONLY(loop)
+NABLA_CORE_ONLY(attention)
+NABLA_CORE_ONLY(attention_back)
+#undef NABLA_CORE_ONLY
+#endif
+
 #if NABLA_LANES == 32
 namespace {
 #endif
 
-#if NABLA_LANES == 32 && NABLA_HAS(0)
-bool loop_validate(Check& c);
-void loop_run(const Exec& e);
-#endif
+// Does this file hold the instructions of a part? The copy with lanes of 64 bits has those of all.
+template <Part part>
+constexpr bool HERE = NABLA_LANES == 64 || NABLA_HAS(part);
 
 bool validate_instruction(Check& c) {
   if (c.words < 3) {
@@ -66,55 +76,17 @@ bool validate_instruction(Check& c) {
 #endif
   }
 #endif
-#if NABLA_LANES == 64 || NABLA_HAS(0)
-  switch (c.w[0]) {
-    case OP_FUSED: return fused_validate(c);
 #if NABLA_LANES == 64
-    case OP_MATMUL: return c.w[2] == F64 ? matmul_validate(c) : NABLA_CORE::half_matmul_validate(c);
-#else
-    case OP_MATMUL: return matmul_validate(c);
+  if (c.w[0] == OP_MATMUL && c.w[2] != F64) return NABLA_CORE::half_matmul_validate(c);
 #endif
-    case OP_FILL: return fill_validate(c);
-    case OP_COPY: return copy_validate(c);
-    case OP_TAKE: return take_validate(c);
-    case OP_PUT: return put_validate(c);
-    case OP_GATHER: return gather_validate(c);
-    case OP_SCATTER: return scatter_validate(c);
-    case OP_ARGREDUCE: return argreduce_validate(c);
-    case OP_CONV:
-    case OP_CONV_INPUT:
-    case OP_CONV_WEIGHT: return conv_validate(c);
-    case OP_MAX_POOL:
-    case OP_MAX_POOL_INPUT:
-    case OP_SUM_POOL:
-    case OP_SUM_POOL_INPUT: return pool_validate(c);
-#if NABLA_LANES == 32
-    case OP_LOOP: return loop_validate(c);
-#endif
-  }
-#endif
-#if NABLA_LANES == 64 || NABLA_HAS(1)
   switch (c.w[0]) {
-    case OP_SCAN: return scan_validate(c);
-    case OP_ARGSORT: return argsort_validate(c);
-    case OP_SEARCHSORTED: return searchsorted_validate(c);
+#define NABLA_CASE(name, value, part, function) \
+  case OP_##name: \
+    if constexpr (HERE<part>) return function##_validate(c); \
+    break;
+    NABLA_OPCODES(NABLA_CASE)
+#undef NABLA_CASE
   }
-#endif
-#if NABLA_LANES == 64 || NABLA_HAS(2)
-  switch (c.w[0]) {
-    case OP_RECURRENT: return recurrent_validate(c);
-    case OP_RECURRENT_BACK: return recurrent_back_validate(c);
-  }
-#endif
-#if NABLA_LANES == 64 || NABLA_HAS(4)
-  if (c.w[0] >= OP_LU && c.w[0] <= OP_FFT) return linalg_validate(c);
-#endif
-#if NABLA_LANES == 32 && NABLA_HAS(5)
-  switch (c.w[0]) {
-    case OP_ATTENTION: return attention_validate(c);
-    case OP_ATTENTION_BACK: return attention_back_validate(c);
-  }
-#endif
 #if NABLA_LANES == 32 && defined(NABLA_PARTS_ELSEWHERE)
   if (const int part = part_of(c.w)) return nabla_part_validate(part, &c);
 #endif
@@ -132,55 +104,17 @@ void run_instruction(const Exec& e) {
 #endif
   }
 #endif
-#if NABLA_LANES == 64 || NABLA_HAS(0)
-  switch (e.w[0]) {
-    case OP_FUSED: return fused_run(e);
 #if NABLA_LANES == 64
-    case OP_MATMUL: return e.w[2] == F64 ? matmul_run(e) : NABLA_CORE::half_matmul_run(e);
-#else
-    case OP_MATMUL: return matmul_run(e);
+  if (e.w[0] == OP_MATMUL && e.w[2] != F64) return NABLA_CORE::half_matmul_run(e);
 #endif
-    case OP_FILL: return fill_run(e);
-    case OP_COPY: return copy_run(e);
-    case OP_TAKE: return take_run(e);
-    case OP_PUT: return put_run(e);
-    case OP_GATHER: return gather_run(e);
-    case OP_SCATTER: return scatter_run(e);
-    case OP_ARGREDUCE: return argreduce_run(e);
-    case OP_CONV:
-    case OP_CONV_INPUT:
-    case OP_CONV_WEIGHT: return conv_run(e);
-    case OP_MAX_POOL:
-    case OP_MAX_POOL_INPUT:
-    case OP_SUM_POOL:
-    case OP_SUM_POOL_INPUT: return pool_run_instruction(e);
-#if NABLA_LANES == 32
-    case OP_LOOP: return loop_run(e);
-#endif
-  }
-#endif
-#if NABLA_LANES == 64 || NABLA_HAS(1)
   switch (e.w[0]) {
-    case OP_SCAN: return scan_run(e);
-    case OP_ARGSORT: return argsort_run(e);
-    case OP_SEARCHSORTED: return searchsorted_run(e);
+#define NABLA_CASE(name, value, part, function) \
+  case OP_##name: \
+    if constexpr (HERE<part>) return function##_run(e); \
+    break;
+    NABLA_OPCODES(NABLA_CASE)
+#undef NABLA_CASE
   }
-#endif
-#if NABLA_LANES == 64 || NABLA_HAS(2)
-  switch (e.w[0]) {
-    case OP_RECURRENT: return recurrent_run(e);
-    case OP_RECURRENT_BACK: return recurrent_back_run(e);
-  }
-#endif
-#if NABLA_LANES == 64 || NABLA_HAS(4)
-  if (e.w[0] >= OP_LU && e.w[0] <= OP_FFT) return linalg_run(e);
-#endif
-#if NABLA_LANES == 32 && NABLA_HAS(5)
-  switch (e.w[0]) {
-    case OP_ATTENTION: return attention_run(e);
-    case OP_ATTENTION_BACK: return attention_back_run(e);
-  }
-#endif
 #if NABLA_LANES == 32 && defined(NABLA_PARTS_ELSEWHERE)
   nabla_part_run(part_of(e.w), &e);
 #endif
@@ -239,6 +173,8 @@ __attribute__((noinline)) bool validate_program(const int32_t* words, int64_t co
 #if NABLA_HAS(0)
 int64_t long_of(const int32_t* w) { return (int64_t)((uint64_t)(uint32_t)w[1] << 32 | (uint32_t)w[0]); }
 
+}  // namespace
+
 bool loop_validate(Check& c) {
   Reader r(c);
   if (r.dtype() != F32) return r.fail("a loop has no such dtype");
@@ -279,6 +215,8 @@ bool loop_validate(Check& c) {
   c.inside = info.all;
   return r.ok;
 }
+
+namespace {
 #endif
 
 // Instructions one after the other, until one finds a fault. `code` is that of the first, or null.
@@ -297,6 +235,8 @@ __attribute__((noinline)) void run_all(Exec& e, int64_t instructions, FusedCode*
 }
 
 #if NABLA_HAS(0)
+}  // namespace
+
 void loop_run(const Exec& e) {
   const int32_t* const w = e.w;
   const int32_t count = w[3], go = w[5], n = w[6], ins = w[7];
@@ -323,9 +263,9 @@ void loop_run(const Exec& e) {
     }
   }
 }
-#endif
-
+#else
 }  // namespace
+#endif
 
 bool validate(const int32_t* words, int64_t count, int threads, ProgramInfo* info) {
   return validate_program(words, count, threads, 0, info);

@@ -17,33 +17,20 @@ const once = {
 }
 
 /**
- * Compiled a second time for each instruction set, with lanes of 64 bits (kernels/simd.h), in the namespace <ISA>_wide:
- * the instructions of float64, int64 and the other dtypes that the core does not serve.
+ * Compiled with lanes of 32 bits only. All others are compiled a second time for each instruction set, with lanes of 64
+ * bits (kernels/simd.h), in the namespace <ISA>_wide: the instructions of float64, int64 and the other dtypes that the core
+ * does not serve.
  */
-export const wide = [
-  'codegen.cpp',
-  'conv.cpp',
-  'copy.cpp',
-  'fft.cpp',
-  'fused.cpp',
-  'fused_lanes.cpp',
-  'fused_ports.cpp',
-  'fused_reduce.cpp',
-  'fused_validate.cpp',
-  'gemm.cpp',
-  'gemm_zeros.cpp',
-  'gemv.cpp',
-  'index.cpp',
-  'linalg_eigen.cpp',
-  'linalg_factor.cpp',
-  'linalg_qr.cpp',
-  'linalg_run.cpp',
-  'linalg_svd.cpp',
-  'matmul.cpp',
-  'order.cpp',
-  'pool.cpp',
-  'recurrent.cpp',
-  'vm.cpp',
+export const narrow = [
+  'attention.cpp',
+  'bf16.cpp',
+  'conv_flat.cpp',
+  'conv_images.cpp',
+  'conv_tile.cpp',
+  'conv_winograd.cpp',
+  'flat_copy.cpp',
+  'matmul_half.cpp',
+  'pool_fast.cpp',
 ]
 
 /** `cpu` lists the flags of /proc/cpuinfo that a processor needs to run the code. */
@@ -200,7 +187,7 @@ export function steps(kind, isaFlags, part) {
             ],
           })
         add(isa, 32, [`-DNABLA_WIDE=${isa}_wide`])
-        if (wide.includes(file))
+        if (!narrow.includes(file))
           add(`${isa}_wide`, 64, [`-DNABLA_CORE=${isa}`, ...(asWritten[file] ?? [])])
       }
     } else if (once[file].includes(kind))

@@ -28,7 +28,7 @@ const header = readFileSync(new URL('../../kernels/program.h', import.meta.url),
 function table(macro: string): string[] {
   const text = header.split(`#define ${macro}(X)`)[1]!.split(/(?<!\\)\n/)[0]!
   const names: string[] = []
-  for (const [, name, value] of text.matchAll(/X\((\w+), (\d+)\)/g)) names[Number(value)] = name!
+  for (const [, name, value] of text.matchAll(/X\((\w+), (\d+),/g)) names[Number(value)] = name!
   return names
 }
 export const opcodeNames = table('NABLA_OPCODES')

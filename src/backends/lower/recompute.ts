@@ -10,7 +10,7 @@ import { type Group, isRow, MAX_OPERANDS, readable } from './groups.js'
 import { type Operand, operandAt, rowMajor, sameStrides, type Value } from './value.js'
 import type { Values } from './simplify.js'
 
-const cheap: ReadonlySet<MapFn> = new Set([
+export const cheap: ReadonlySet<MapFn> = new Set([
   ...(['add', 'sub', 'mul', 'neg', 'abs', 'square', 'minimum', 'maximum'] as const),
   ...(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'and', 'or', 'xor', 'not', 'shr'] as const),
   ...(['where', 'cast', 'copy'] as const),
