@@ -65,9 +65,7 @@ NABLA_INLINE auto with_reduction(int op, G g) {
     case F_RSUMI: return g(splat((word)0), [](vi x, vi y) { return (vi)((vu)x + (vu)y); });
     case F_RPRODI: return g(splat((word)1), [](vi x, vi y) { return (vi)((vu)x * (vu)y); });
     case F_RMAXI: return g(splat(SIGN), [](vi x, vi y) { return select(x > y, x, y); });
-    case F_RMINI: return g(splat(~SIGN), [](vi x, vi y) { return select(x < y, x, y); });
-    case F_RANY: return g(splat((word)0), [](vi x, vi y) { return x | y; });
-    default: return g(splat((word)-1), [](vi x, vi y) { return x & y; });
+    default: return g(splat(~SIGN), [](vi x, vi y) { return select(x < y, x, y); });  // RMINI
   }
 }
 real reduce(int op, const real* p, int64_t n) {

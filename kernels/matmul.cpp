@@ -1,6 +1,6 @@
-// MATMUL: its operands' places, its products and how threads share them.
-#include "check.h"
+// MATMUL: its products and how threads share them.
 #include "gemm.h"
+#include "matmul.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -8,34 +8,9 @@ namespace NABLA_ISA {
 bool matmul_validate(Check& c) {
   Reader r(c);
   r.real_dtype(), r.real_dtype();
-  constexpr int W = sizeof(real);
-  // Axes: m, n, k, then the batch.
-  int32_t extent[3 + MAX_RANK], a[3 + MAX_RANK] = {}, b[3 + MAX_RANK] = {}, out[3 + MAX_RANK] = {};
-  const int rank = r.between(0, MAX_RANK, "the rank is out of range");
-  r.extents(rank, extent + 3);
-  r.extents(3, extent);
-  r.between(0, 1, "accumulate is 0 or 1");
-  r.count(rank, extent + 3);
-  r.count(extent[0], extent[1]), r.count(extent[0], extent[2]), r.count(extent[1], extent[2]);
-  const Ref ra = r.ref();
-  a[0] = r.word(), a[2] = r.word();
-  r.words(rank, a + 3);
-  const Ref rb = r.ref();
-  b[2] = r.word(), b[1] = r.word();
-  r.words(rank, b + 3);
-  const Ref rc = r.ref();
-  out[0] = r.word(), out[1] = 1;
-  r.words(rank, out + 3);
-  const Range bias = r.operand(W, extent[1], true);
-  const Range as = r.span(ra, W, 3 + rank, extent, a), bs = r.span(rb, W, 3 + rank, extent, b);
-  const int32_t k = extent[2];
-  extent[2] = 1;  // C has no such axis
-  const Range cs = r.span(rc, W, 3 + rank, extent, out);
-  r.apart(cs, as);
-  r.apart(cs, bs);
-  r.apart(cs, bias);
-  if (!r.done()) return false;
-  if (cs.lo < cs.hi) c.per_thread = gemm_scratch_bytes(extent[0], extent[1], k);
+  Extents e;
+  if (!product_validate(r, sizeof(real), sizeof(real), &e)) return false;
+  if (e.any) c.per_thread = gemm_scratch_bytes(e.m, e.n, e.k);
   return true;
 }
 
@@ -47,30 +22,19 @@ constexpr int64_t GEMV_GRAIN = 128 * 1024;
 }  // namespace
 
 void matmul_run(const Exec& e) {
-  const int32_t* p = e.w + 4;
-  const int rank = *p++;
-  const int32_t* extent = p;
-  p += rank;
-  const int64_t m = p[0], n = p[1], k = p[2];
-  const bool accumulate = p[3];
-  const int32_t *a = p + 4, *b = a + 4 + rank, *c = b + 4 + rank, *bias = c + 3 + rank;
-  int64_t batch = 1;
-  for (int i = 0; i < rank; i++) batch *= extent[i];
+  const ProductWords p(e.w);
+  const int64_t batch = p.batch, m = p.m, n = p.n, k = p.k;
   if (!batch || !m || !n) return;
-  const real* bias_at = operand<real>(e, bias);
-  real* c_at = operand<real>(e, c);
-  const real *a_at = k ? operand<real>(e, a) : nullptr, *b_at = k ? operand<real>(e, b) : nullptr;
-  const int64_t a_rs = a[2], a_cs = a[3], b_rs = b[2], b_cs = b[3], c_rs = c[2];
+  const real* bias_at = operand<real>(e, p.bias);
+  real* c_at = operand<real>(e, p.c);
+  const real *a_at = k ? operand<real>(e, p.a) : nullptr, *b_at = k ? operand<real>(e, p.b) : nullptr;
+  const int64_t a_rs = p.a_rs(), a_cs = p.a_cs(), b_rs = p.b_rs(), b_cs = p.b_cs(), c_rs = p.c_rs();
   // The product `at` of the batch, whole.
   const auto product = [&](int64_t at) {
     int64_t ao = 0, bo = 0, co = 0;
-    for (int i = rank - 1; i >= 0; i--) {
-      const int64_t x = at % extent[i];
-      at /= extent[i];
-      ao += x * a[4 + i], bo += x * b[4 + i], co += x * c[3 + i];
-    }
+    p.find(at, &ao, &bo, &co);
     if (!k) ao = bo = 0;  // of no elements: the pointers are null
-    return GemmArgs{a_at + ao, b_at + bo, c_at + co, m, n, k, a_rs, a_cs, b_rs, b_cs, c_rs, accumulate, bias_at};
+    return GemmArgs{a_at + ao, b_at + bo, c_at + co, m, n, k, a_rs, a_cs, b_rs, b_cs, c_rs, false, bias_at};
   };
   if (!k) {
     for (int64_t at = 0; at < batch; at++) gemm(product(at), nullptr);

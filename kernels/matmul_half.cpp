@@ -1,8 +1,8 @@
 // MATMUL of float16 and bfloat16: sums are float32 and rounded once. Blocks of both sides become float32 panels, or, where
 // the processor multiplies pairs of bfloat16 (AVX-512 BF16, AMX), panels of pairs.
-#include "check.h"
 #include "convert.h"
 #include "gemm.h"
+#include "matmul.h"
 #include "matmul_half.h"
 
 namespace nabla {
@@ -39,7 +39,6 @@ struct Product {
   char* c;
   const char* bias;
   int64_t m, n, k, a_rs, a_cs, b_rs, b_cs, c_rs;
-  bool accumulate;
 };
 
 // Sums of a block to where they belong.
@@ -52,10 +51,10 @@ void put_block(const Product& p, int64_t i0, int64_t j0, int64_t rows, int64_t c
       float x = sums[j];
       if constexpr (sizeof(C) == 4) {
         if (bias) x += bias[j];
-        to[j] = p.accumulate ? to[j] + x : x;
+        to[j] = x;
       } else {
         if (bias) x += widen(bias[j]);
-        to[j] = narrow(p.accumulate ? widen(to[j]) + x : x, C{});
+        to[j] = narrow(x, C{});
       }
     }
   }
@@ -107,70 +106,34 @@ void multiply(const Product& p, char* scratch) {
 
 bool half_matmul_validate(Check& c) {
   Reader r(c);
-  // Axes: m, n, k, then the batch.
-  int32_t extent[3 + MAX_RANK], a[3 + MAX_RANK] = {}, b[3 + MAX_RANK] = {}, out[3 + MAX_RANK] = {};
   const int32_t dtype = r.any_dtype(), to = r.any_dtype();
   if ((dtype != F16 && dtype != BF16) || (to != dtype && to != F32)) return r.fail("the product has no such dtype");
-  const int rank = r.between(0, MAX_RANK, "the rank is out of range");
-  r.extents(rank, extent + 3);
-  r.extents(3, extent);
-  r.between(0, 1, "accumulate is 0 or 1");
-  r.count(rank, extent + 3);
-  r.count(extent[0], extent[1]), r.count(extent[0], extent[2]), r.count(extent[1], extent[2]);
-  const Ref ra = r.ref();
-  a[0] = r.word(), a[2] = r.word();
-  r.words(rank, a + 3);
-  const Ref rb = r.ref();
-  b[2] = r.word(), b[1] = r.word();
-  r.words(rank, b + 3);
-  const Ref rc = r.ref();
-  out[0] = r.word(), out[1] = 1;
-  r.words(rank, out + 3);
-  const int width = width_of(to);
-  const Range bias = r.operand(width, extent[1], true);
-  const Range as = r.span(ra, 2, 3 + rank, extent, a), bs = r.span(rb, 2, 3 + rank, extent, b);
-  const int32_t k = extent[2];
-  extent[2] = 1;  // C has no such axis
-  const Range cs = r.span(rc, width, 3 + rank, extent, out);
-  r.apart(cs, as);
-  r.apart(cs, bs);
-  r.apart(cs, bias);
-  if (!r.done()) return false;
-  if (cs.lo < cs.hi)
-    c.per_thread = sums_bytes(extent[0], extent[1]) + b_bytes(extent[1], k) + a_bytes(extent[0], k) +
-                   line(gemm_scratch_bytes(least(extent[0], MB), least(extent[1], NB), least(k, KB)));
+  Extents e;
+  if (!product_validate(r, 2, width_of(to), &e)) return false;
+  if (e.any)
+    c.per_thread = sums_bytes(e.m, e.n) + b_bytes(e.n, e.k) + a_bytes(e.m, e.k) +
+                   line(gemm_scratch_bytes(least(e.m, MB), least(e.n, NB), least(e.k, KB)));
   return true;
 }
 
 void half_matmul_run(const Exec& e) {
   const bool bf16 = e.w[2] == BF16, to_float = e.w[3] == F32;
-  const int32_t* p = e.w + 4;
-  const int rank = *p++;
-  const int32_t* extent = p;
-  p += rank;
-  const int64_t m = p[0], n = p[1], k = p[2];
-  const bool accumulate = p[3];
-  const int32_t *a = p + 4, *b = a + 4 + rank, *c = b + 4 + rank, *bias = c + 3 + rank;
-  int64_t batch = 1;
-  for (int i = 0; i < rank; i++) batch *= extent[i];
+  const ProductWords p(e.w);
+  const int64_t batch = p.batch, m = p.m, n = p.n, k = p.k;
   if (!batch || !m || !n) return;
   const int64_t width = to_float ? 4 : 2;
   const auto bytes = [&](const int32_t* at, int64_t w) { return at[0] < 0 ? nullptr : (char*)e.slots[at[0]] + at[1] * w; };
-  char* const c_at = bytes(c, width);
-  const char *a_at = k ? bytes(a, 2) : nullptr, *b_at = k ? bytes(b, 2) : nullptr, *bias_at = bytes(bias, width);
+  char* const c_at = bytes(p.c, width);
+  const char *a_at = k ? bytes(p.a, 2) : nullptr, *b_at = k ? bytes(p.b, 2) : nullptr, *bias_at = bytes(p.bias, width);
   const int tasks = gemm_tasks(batch, m, n, k, pool_threads(e.pool));
   parallel(e, tasks, [&](int task, int thread) {
     int64_t b0, b1, m0, m1, n0, n1;
     gemm_task_range(batch, m, n, k, tasks, task, &b0, &b1, &m0, &m1, &n0, &n1);
     for (int64_t at = b0; at < b1; at++) {
-      int64_t ao = m0 * a[2], bo = n0 * b[3], co = m0 * c[2] + n0, left = at;
-      for (int i = rank - 1; i >= 0; i--) {
-        const int64_t x = left % extent[i];
-        left /= extent[i];
-        ao += x * a[4 + i], bo += x * b[4 + i], co += x * c[3 + i];
-      }
+      int64_t ao = m0 * p.a_rs(), bo = n0 * p.b_cs(), co = m0 * p.c_rs() + n0;
+      p.find(at, &ao, &bo, &co);
       const Product g = {k ? a_at + 2 * ao : nullptr, k ? b_at + 2 * bo : nullptr, c_at + width * co,
-                         bias_at ? bias_at + width * n0 : nullptr, m1 - m0, n1 - n0, k, a[2], a[3], b[2], b[3], c[2], accumulate};
+                         bias_at ? bias_at + width * n0 : nullptr, m1 - m0, n1 - n0, k, p.a_rs(), p.a_cs(), p.b_rs(), p.b_cs(), p.c_rs()};
       char* const scratch = e.scratch + thread * e.per_thread;
       if (bf16) to_float ? multiply<BHalf, float>(g, scratch) : multiply<BHalf, BHalf>(g, scratch);
       else to_float ? multiply<Half, float>(g, scratch) : multiply<Half, Half>(g, scratch);

@@ -52,7 +52,7 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
 // floating-point operands are of the dtype, indices int32.
 #define NABLA_OPCODES(X) \
   X(FUSED, 1, CORE, fused)        /* see below */ \
-  X(MATMUL, 2, CORE, matmul)       /* dtype (F32, F64; F16, BF16: of A and B), dtype of C and BIAS (the same, or F32 for F16 and BF16), rank, extent[rank], m, n, k, accumulate, A, a_rs, a_cs, a_bs[rank], B, b_rs, b_cs, b_bs[rank], C, c_rs, c_bs[rank], BIAS (n; slot -1: none). C = A B + BIAS, or C += with accumulate; k may be 0 */ \
+  X(MATMUL, 2, CORE, matmul)       /* dtype (F32, F64; F16, BF16: of A and B), dtype of C and BIAS (the same, or F32 for F16 and BF16), rank, extent[rank], m, n, k, A, a_rs, a_cs, a_bs[rank], B, b_rs, b_cs, b_bs[rank], C, c_rs, c_bs[rank], BIAS (n; slot -1: none). C = A B + BIAS; k may be 0 */ \
   X(FILL, 3, CORE, fill)         /* dtype, count, value bits (low word, high word), OUT */ \
   X(COPY, 4, CORE, copy)         /* dtype, mode (SET or ADD; F16, BF16 and BOOL: SET), rank, extent[rank], SRC, src_stride[rank], OUT, out_stride[rank]; overlapping places of OUT only with ADD, which adds in row-major order */ \
   X(TAKE, 5, CORE, take)         /* dtype, outer, extent, inner, count, SRC (outer, extent, inner), INDEX (count), OUT (outer, count, inner), check id */ \
@@ -166,14 +166,13 @@ enum Class : int32_t { FULL = 0, ROW = 1, SCALAR = 2 };
   X(CHECK, 93, 3, I, 4)  /* dst: register (SCALAR) of the exception; a: int32 value, b: lo, c: hi (SCALAR), imm: check id. Stops the run unless b <= a < c or a == dst */ \
   X(RSUMF, 94, 1, F, 4) X(RPRODF, 95, 1, F, 4) X(RMAXF, 96, 1, F, 4) X(RMINF, 97, 1, F, 4) X(RSUMI, 98, 1, I, 4) \
   X(RPRODI, 99, 1, I, 4) X(RMAXI, 100, 1, I, 4) X(RMINI, 101, 1, I, 4) \
-  X(RANY, 102, 1, B, 4) X(RALL, 103, 1, B, 4) \
-  X(RDOTF, 104, 2, F, 4) /* the sum of a * b */ \
-  X(FMSF, 105, 3, F, 1) X(FNMAF, 106, 3, F, 1) /* a * b - c, c - a * b; these and FMAF round once where the target can */ \
-  X(NDTRF, 107, 1, F, 4) \
-  X(HALFF, 108, 1, F, 1) X(BHALFF, 109, 1, F, 1)  /* rounded to F16 and to BF16 */ \
-  X(I8I, 110, 1, I, 1) X(U8I, 111, 1, I, 1) X(I32I, 112, 1, I, 1)  /* the low bits, as an int8, uint8, int32 */ \
-  X(FTOI32, 113, 1, I, 1)  /* toward 0; what does not fit an int32, and NaN, is its least */ \
-  X(FLOATF, 114, 1, F, 1)  /* rounded to F32 */
+  X(RDOTF, 102, 2, F, 4) /* the sum of a * b */ \
+  X(FMSF, 103, 3, F, 1) X(FNMAF, 104, 3, F, 1) /* a * b - c, c - a * b; these and FMAF round once where the target can */ \
+  X(NDTRF, 105, 1, F, 4) \
+  X(HALFF, 106, 1, F, 1) X(BHALFF, 107, 1, F, 1)  /* rounded to F16 and to BF16 */ \
+  X(I8I, 108, 1, I, 1) X(U8I, 109, 1, I, 1) X(I32I, 110, 1, I, 1)  /* the low bits, as an int8, uint8, int32 */ \
+  X(FTOI32, 111, 1, I, 1)  /* toward 0; what does not fit an int32, and NaN, is its least */ \
+  X(FLOATF, 112, 1, F, 1)  /* rounded to F32 */
 
 #define NABLA_ENUM(name, value, ...) OP_##name = value,
 enum Opcode : int32_t { NABLA_OPCODES(NABLA_ENUM) };

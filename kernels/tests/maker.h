@@ -77,7 +77,7 @@ struct Maker {
     sc = {n};
     for (int32_t x : batch) sc.push_back((int32_t)out), out *= x;
     const Words c = room(out, DTYPE_BYTES[to]);
-    program.add(OP_MATMUL, Words{d, to, rank} + batch + Words{m, n, k, r.below(2)} + a + sa + b + sb + c + sc + maybe(n, DTYPE_BYTES[to]));
+    program.add(OP_MATMUL, Words{d, to, rank} + batch + Words{m, n, k} + a + sa + b + sb + c + sc + maybe(n, DTYPE_BYTES[to]));
   }
   void take_or_put(bool put) {
     const int32_t d = dtype(), outer = extent(), n = extent(), inner = extent(), count = extent();
@@ -230,7 +230,7 @@ struct Maker {
     switch (op) {
       case F_FLOORDIVF: case F_REMAINDERF: case F_FMODF: case F_POWF: case F_ATAN2F: case F_HYPOTF: case F_POWI:
       case F_DIVI: case F_FLOORDIVI: case F_REMAINDERI: case F_FMODI: return false;
-      default: return !(op >= F_SINF && op <= F_COSHF) && !(op >= F_ASINHF && op <= F_ATANHF) && !(op >= F_RSUMI && op <= F_RALL) && op != F_RPRODF;
+      default: return !(op >= F_SINF && op <= F_COSHF) && !(op >= F_ASINHF && op <= F_ATANHF) && !(op >= F_RSUMI && op <= F_RMINI) && op != F_RPRODF;
     }
   }
 

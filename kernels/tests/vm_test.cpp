@@ -283,7 +283,7 @@ static void matmul(Random& r, bool big) {
   const int32_t k = r.in(0, big ? 150 : 20);
   if (r.one_in(4)) (r.one_in(2) ? m : n) = 1, (m == 1 ? n : m) *= big ? 20 : 1;  // a vector on one side
   const int32_t b0 = r.in(1, 3), b1 = big ? 1 : r.in(1, 3);
-  const bool accumulate = r.one_in(3), biased = r.one_in(2), ta = r.one_in(2), tb = r.one_in(2), shared_b = r.one_in(3);
+  const bool biased = r.one_in(2), ta = r.one_in(2), tb = r.one_in(2), shared_b = r.one_in(3);
   const int32_t pitch = n + r.below(3);
   const std::vector<T> a = values<T>(r, (int64_t)b0 * b1 * m * k, false);
   const std::vector<T> b = values<T>(r, (int64_t)(shared_b ? 1 : b0 * b1) * k * n, false);
@@ -293,7 +293,7 @@ static void matmul(Random& r, bool big) {
     for (int i = 0; i < m; i++)
       for (int j = 0; j < n; j++) {
         T& out = want[((size_t)t * m + i) * pitch + j];
-        double sum = (accumulate ? out : 0) + (biased ? bias[j] : 0);
+        double sum = (biased ? bias[j] : 0);
         for (int q = 0; q < k; q++)
           sum += (double)a[(size_t)t * m * k + (ta ? q * m + i : i * k + q)] *
                  b[(shared_b ? 0 : (size_t)t * k * n) + (tb ? j * k + q : q * n + j)];
@@ -302,7 +302,7 @@ static void matmul(Random& r, bool big) {
   Program p;
   const int32_t as = p.slot_of(a), bs = p.slot_of(b), cs = p.slot_of(c), biases = p.slot_of(bias);
   const int32_t mk = m * k, kn = shared_b ? 0 : k * n, mn = m * pitch;
-  p.add(OP_MATMUL, {dtype_of<T>, dtype_of<T>, 2, b0, b1, m, n, k, accumulate, as, 0, ta ? 1 : k, ta ? m : 1, b1 * mk, mk,
+  p.add(OP_MATMUL, {dtype_of<T>, dtype_of<T>, 2, b0, b1, m, n, k, as, 0, ta ? 1 : k, ta ? m : 1, b1 * mk, mk,
                     bs, 0, tb ? 1 : n, tb ? k : 1, b1 * kn, kn, cs, 0, pitch, b1 * mn, mn, biased ? biases : -1, 0});
   compare(p, cs, want, (sizeof(T) == 4 ? 1e-5 : 1e-14) * (k + 2));
 }
@@ -465,9 +465,9 @@ static void rejections() {
       {"the index is larger than what it indexes", OP_GATHER, {F32, 2, 0, 4, 4, 4, 5, a, 0, b, 0, b, 50, 0}},
       {"nothing to choose from", OP_ARGREDUCE, {F32, 0, 1, 0, 1, a, 0, b, 0}},
       {"bools have no such function", OP_SCAN, {BOOL, 0, 1, 4, 1, a, 0, b, 0}},
-      {nullptr, OP_MATMUL, {F32, F32, 0, 5, 5, 5, 0, a, 0, 5, 1, a, 25, 5, 1, b, 0, 5, -1, 0}},
-      {"an address lies outside its slot", OP_MATMUL, {F32, F32, 0, 11, 10, 5, 0, a, 0, 5, 1, a, 0, 10, 1, b, 0, 10, -1, 0}},
-      {"the output overlaps an input", OP_MATMUL, {F32, F32, 0, 5, 5, 5, 0, a, 0, 5, 1, b, 24, 5, 1, b, 0, 5, -1, 0}},
+      {nullptr, OP_MATMUL, {F32, F32, 0, 5, 5, 5, a, 0, 5, 1, a, 25, 5, 1, b, 0, 5, -1, 0}},
+      {"an address lies outside its slot", OP_MATMUL, {F32, F32, 0, 11, 10, 5, a, 0, 5, 1, a, 0, 10, 1, b, 0, 10, -1, 0}},
+      {"the output overlaps an input", OP_MATMUL, {F32, F32, 0, 5, 5, 5, a, 0, 5, 1, b, 24, 5, 1, b, 0, 5, -1, 0}},
       {"the groups do not divide the channels", OP_CONV,
        {F32, 1, 3, 2, 2, 1, 1, 4, 1, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, a, 0, a, 50, b, 0, -1, 0}},
       {"kernel, stride and dilation are at least 1", OP_SUM_POOL,

@@ -476,7 +476,7 @@ class Core {
         float32()
         float32()
         const batch = take(next())
-        const [m, n, k, accumulate] = take(4) as [number, number, number, number]
+        const [m, n, k] = take(3) as [number, number, number]
         const matrix = (r: number, c: number, written: boolean, own = false) => {
           const [slot, offset] = take(2) as [number, number]
           const rs = next()
@@ -497,7 +497,6 @@ class Core {
             for (let j = 0; j < n; j++) {
               let sum = bias ? bias.flat[j]! : 0
               const p = c.offset + place(q, c.bs) + i * c.rs + j
-              if (accumulate) sum += c.data[p]!
               for (let l = 0; l < k; l++)
                 sum +=
                   a.data[a.offset + place(q, a.bs) + i * a.rs + l * a.cs]! *
@@ -835,7 +834,6 @@ function put(x: Lanes, type: LaneType, j: number, value: number): void {
 const reductions: { [op: string]: [mode: number, dtype: DType] } = {
   RSUMF: [1, 'float32'], RPRODF: [2, 'float32'], RMAXF: [3, 'float32'], RMINF: [4, 'float32'],
   RSUMI: [1, 'int32'], RPRODI: [2, 'int32'], RMAXI: [3, 'int32'], RMINI: [4, 'int32'],
-  RANY: [3, 'bool'], RALL: [4, 'bool'],
 } // biome-ignore format: a table
 
 /** Two values of an accumulation into one; float sums are kept in double precision. */

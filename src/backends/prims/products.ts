@@ -32,7 +32,7 @@ export const productPrims = {
         ...x.strides.slice(0, rank).map((s, i) => (x.shape[i] === 1 ? 0 : s)),
       ]
       return [
-        opcodes.MATMUL, typeCode(a), typeCode(to), rank, ...to.shape.slice(0, rank), m, n, a.shape[rank + 1]!, 0,
+        opcodes.MATMUL, typeCode(a), typeCode(to), rank, ...to.shape.slice(0, rank), m, n, a.shape[rank + 1]!,
         ...side(a), ...side(b), to, n, ...to.strides.slice(0, rank), bias,
       ] // biome-ignore format: operands in the order of program.h
     },
