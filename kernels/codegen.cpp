@@ -399,7 +399,8 @@ void release(FusedCode* c) {
   free(c);
 }
 
-FusedCode* make(const int32_t* w) {
+// The code of a kernel that runs over so many elements, or over its own.
+FusedCode* make(const int32_t* w, int64_t elements) {
   Kernel k;
   decode(w, k);
   // Little work is not worth it. Neither is a single walk over the lanes, unless it is over so much memory that the
@@ -408,7 +409,7 @@ FusedCode* make(const int32_t* w) {
   for (int i = 0; i < k.n_ins; i++)
     walks += k.ins[6 * i] != F_CONST && (k.cls[k.ins[6 * i + 1]] == FULL || is_reduction(k.ins[6 * i]));
   for (int o = 0; o < k.n_out; o++) walks += k.out[o].mode != SET;
-  const int64_t size = k.outer_count * k.rows * (int64_t)k.cols;
+  const int64_t size = elements ? elements : k.outer_count * k.rows * (int64_t)k.cols;
   bool masks = false;
   for (int i = 0; i < k.n_in; i++) masks |= !is_plain(k.in[i].dtype);
   for (int o = 0; o < k.n_out; o++) masks |= !is_plain(k.out[o].dtype);
@@ -459,7 +460,11 @@ FusedCode* make(const int32_t* w) {
 }  // namespace
 
 // The code of one instruction, or null.
-FusedCode* compile(const int32_t* w) { return make(w); }
+FusedCode* compile(const int32_t* w) {
+  if (w[0] != OP_LIST) return make(w, 0);
+  const List list(w);
+  return make(list.kernel, list.elements());
+}
 
 }  // namespace NABLA_ISA
 
@@ -582,8 +587,8 @@ FusedCode** codegen(const int32_t* words, const ProgramInfo* info) {
   int64_t next = 0;
   each_instruction(words, [&](const int32_t* w) {
     const int64_t i = next++;
-    if (w[0] != OP_FUSED) return;
-    const int64_t first = alike.find(w, i);
+    if (w[0] != OP_FUSED && w[0] != OP_LIST) return;
+    const int64_t first = w[0] == OP_LIST ? i : alike.find(w, i);
     list[i] = first != i ? list[first] : w[2] == F32 ? NABLA_ISA::compile(w) : NABLA_JOIN(codegen_wide_, NABLA_TARGET)::compile(w);
     if (list[i]) list[i]->uses++, any = true;
   });

@@ -41,13 +41,6 @@ int writer_of(const Kernel& k, int out) {
   }
   return writer;
 }
-void plan_outputs(Kernel& k, bool code) {
-  for (int o = 0; o < k.n_out; o++) {
-    k.streams[o] = streams(k, k.out[o]);
-    k.writer[o] = k.streams[o] || code ? -1 : writer_of(k, o);
-  }
-}
-
 // ---- tiles ----
 
 // Axis a of the space, of which rows and columns are the last.
@@ -101,23 +94,30 @@ void deliver(const Kernel& k, const Port& o, const Span& s, const real* total, v
   }
 }
 
-int task_count(const Kernel& k, const Tiling& t, int threads) {
+}  // namespace
+
+void plan_outputs(Kernel& k, bool code) {
+  for (int o = 0; o < k.n_out; o++) {
+    k.streams[o] = streams(k, k.out[o]);
+    k.writer[o] = k.streams[o] || code ? -1 : writer_of(k, o);
+  }
+}
+
+int task_count(const Kernel& k, int64_t elements, int64_t most_tasks, int threads) {
   int64_t lane = 0;
   for (int i = 0; i < k.n_ins; i++)
     if (k.cls[k.ins[6 * i + 1]] == FULL || is_reduction(k.ins[6 * i])) lane += weight_of(k.ins[6 * i]);
   for (int i = 0; i < k.n_in; i++) lane += k.cls[i] == FULL ? 2 : 0;
   for (int i = 0; i < k.n_out; i++) lane += k.cls[k.out[i].reg] == FULL ? 3 : 0;
-  const int64_t work = k.outer_count * k.rows * (int64_t)k.cols * (lane + 1);
+  const int64_t work = elements * (lane + 1);
   if (threads <= 1 || work < 2 * GRAIN) return 1;
   int64_t n = work / GRAIN;
   bool accumulates = false;
   for (int i = 0; i < k.n_out; i++) accumulates |= combines(k.out[i]);
   const int64_t most = accumulates ? threads : 4 * (int64_t)threads;
   if (n > most) n = most;
-  return (int)(n < t.tiles ? n : t.tiles);
+  return (int)least(n, most_tasks);
 }
-
-}  // namespace
 
 // An operand of an instruction whose result is FULL.
 Lanes Task::full_operand(int r, const Tile& t, int spare) {
@@ -284,6 +284,7 @@ void Task::run_code(const FusedCode& code, const Tile& t, bool* done) {
   for (int i = 0; i < 8; i++) a.lanes[i] = i < n % VW * (LANE / 4) ? -1 : 0;
   int64_t step_of[CodeArgs::STREAMS];
   uintptr_t low = 0;
+  bool past = false;
   for (int s = 0; s < code.streams; s++) {
     const int port = code.stream[s].port;
     int64_t step = t.cols;
@@ -299,13 +300,13 @@ void Task::run_code(const FusedCode& code, const Tile& t, bool* done) {
       if (code.stream[s].kind == FusedCode::SUM) at = partial[port] + (address(k, p, t) - lowest[port]);
       else {
         at = (real*)e.slots[p.slot] + address(k, p, t);
-        if (k.streams[port]) low |= (uintptr_t)at | (code.by_row && t.rows > 1 ? (uintptr_t)(step * LANE) : 0);
+        if (k.streams[port]) past = true, low |= (uintptr_t)at | (code.by_row && t.rows > 1 ? (uintptr_t)(step * LANE) : 0);
       }
       done[port] = true;
     }
     a.stream[s] = (char*)at, step_of[s] = LANE * step;
   }
-  const auto run = code.run[code.run[1] && !(low & 63)];
+  const auto run = code.run[past && code.run[1] && !(low & 63)];
   for (int r = 0; r < (code.by_row ? t.rows : 1); r++) {
     run(&a);
     a.rows += LANE;
@@ -329,6 +330,21 @@ Tile tile_at(const Kernel& k, const Tiling& tl, int64_t i) {
   return t;
 }
 
+}  // namespace
+
+bool Task::run_tiles(int64_t first, int64_t last) {
+  const bool joined = tl.tile_rows == 1 && keeps_nothing();
+  for (int64_t i = first, n = 1; i < last; i += n) {
+    Tile t = tile_at(k, tl, i);
+    // To begin a tile costs the time of some hundred lanes.
+    if (joined) n = least(last - i, tl.col_tiles - i % tl.col_tiles), t.set_cols(least(n * tl.tile_cols, k.cols - t.c0));
+    if (!run_tile(t)) return false;
+  }
+  return true;
+}
+
+namespace {
+
 int64_t partial_lanes(const Kernel& k) {
   int64_t n = 0;
   for (int i = 0; i < k.n_out; i++)
@@ -344,7 +360,7 @@ void fused_run(const Exec& e) {
   const Tiling tl = tiling(k, e.code);
   if (tl.tiles == 0) return;
   plan_outputs(k, e.code);
-  const int tasks = task_count(k, tl, pool_threads(e.pool));
+  const int tasks = task_count(k, k.outer_count * k.rows * (int64_t)k.cols, tl.tiles, pool_threads(e.pool));
   const int64_t lanes = partial_lanes(k);
   real* shared = (real*)(((uintptr_t)e.shared + 63) & ~(uintptr_t)63);
   // The fault of the first tile that has one, whatever the number of threads: a task runs up to its own first.
@@ -363,15 +379,7 @@ void fused_run(const Exec& e) {
       p += 2 * job.count[i];
     }
     const int64_t first = tl.tiles * task / tasks, last = tl.tiles * (task + 1) / tasks;
-    const bool joined = tl.tile_rows == 1 && job.keeps_nothing();
-    int64_t i = first;
-    for (int64_t n = 1; i < last; i += n) {
-      Tile t = tile_at(k, tl, i);
-      // To begin a tile costs the time of some hundred lanes.
-      if (joined) n = least(last - i, tl.col_tiles - i % tl.col_tiles), t.set_cols(least(n * tl.tile_cols, k.cols - t.c0));
-      if (!job.run_tile(t)) break;
-    }
-    if (i == last) job.flush();
+    if (job.run_tiles(first, last)) job.flush();
     faults[task] = job.fault;
   });
   for (int t = 0; t < tasks && e.status->fault == OK; t++) *e.status = faults[t];

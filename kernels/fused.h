@@ -84,6 +84,19 @@ constexpr int arity(int op) {
   }
 }
 
+// A valid LIST.
+struct List {
+  int32_t count, ports;
+  const int32_t *runs, *kernel;
+  explicit List(const int32_t* w) : count(w[3]), ports(w[4]), runs(w + 5), kernel(runs + (int64_t)count * (1 + 2 * ports)) {}
+  const int32_t* run(int64_t i) const { return runs + i * (1 + 2 * ports); }
+  int64_t elements() const {
+    int64_t n = 0;
+    for (int32_t i = 0; i < count; i++) n += run(i)[0];
+    return n;
+  }
+};
+
 // ---- tiles ----
 
 struct Tiling {

@@ -1,6 +1,6 @@
 // What the parts of the interpreter of fused programs share: fused.cpp (a kernel's tasks and tiles), fused_ports.cpp
 // (memory to registers and back), fused_lanes.cpp (elementwise instructions), fused_reduce.cpp (sums and their like),
-// fused_validate.cpp.
+// fused_validate.cpp, fused_list.cpp (a kernel over many runs of memory).
 #pragma once
 #include "check.h"
 #include "codegen.h"
@@ -34,6 +34,10 @@ inline int64_t register_bytes(const Kernel& k, bool code) {
 }
 
 inline bool combines(const Port& o) { return o.mode != SET; }
+
+// fused.cpp: what is known of the outputs before a kernel runs; into how many tasks so many elements are cut.
+void plan_outputs(Kernel& k, bool code);
+int task_count(const Kernel& k, int64_t elements, int64_t most_tasks, int threads);
 
 // ---- one task: a run of tiles ----
 
@@ -88,6 +92,8 @@ struct Task {
   real* target(int i, const Tile& t, int* direct);
   bool step(int i, const Tile& t, bool* done);
   bool run_tile(const Tile& t);
+  // Tiles [first, last); false after a fault.
+  bool run_tiles(int64_t first, int64_t last);
   bool in_place(const FusedCode& code, int i, const Tile& t) const;
   bool keeps_nothing() const;
   void run_code(const FusedCode& code, const Tile& t, bool* done);

@@ -25,6 +25,7 @@ constexpr int MAX_OUTER = 6;   // outer axes of a fused kernel
 constexpr int MAX_RANK = 8;    // axes of COPY, GATHER, SCATTER and of a matmul's batch
 constexpr int MAX_REGS = 96;   // registers of a fused kernel
 constexpr int MAX_LOOPS = 16;  // loops inside of each other
+constexpr int MAX_LIST = 1024, MAX_LIST_WORDS = 2048;  // runs of a LIST, and words of its kernel
 
 // name, number, bytes. BOOL is one byte, 0 or 1. F16 is IEEE 754's binary16; BF16 the upper half of a float. Both are
 // types of memory only: what computes with them does so in float32 and rounds once, to nearest even.
@@ -82,7 +83,8 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
   X(FFT, 29, LINEAR_ALGEBRA, linalg)         /* dtype, batch, n, sign (-1 or 1), X (batch, n, 2), Y: sums of x exp(sign 2 pi i j k / n) */ \
   X(LOOP, 30, CORE, loop)                    /* see below */ \
   X(ATTENTION, 31, ATTENTIONS, attention)   /* F32, ATTENTION_FORM, OUT (b, l, h, d; softmax(Q K^T scale + MASK) V, 0 where no key takes part), SAVED (b, h, l, 2; of a row the largest score, and the logarithm of the sum of exponentials less it; slot -1: none) */ \
-  X(ATTENTION_BACK, 32, ATTENTIONS, attention_back) /* F32, ATTENTION_FORM, CT (of OUT; b, h, l, d) strides[4], SAVED (b, h, l, 2) strides[4], DELTA (b, h, l, 1; sums of CT OUT over d) strides[4], DQ (b, l, h, e), DK (b, s, g, e), DV (b, s, g, d) */
+  X(ATTENTION_BACK, 32, ATTENTIONS, attention_back) /* F32, ATTENTION_FORM, CT (of OUT; b, h, l, d) strides[4], SAVED (b, h, l, 2) strides[4], DELTA (b, h, l, 1; sums of CT OUT over d) strides[4], DQ (b, l, h, e), DK (b, s, g, e), DV (b, s, g, d) */ \
+  X(LIST, 33, CORE, list)                    /* see below */
 // GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come
 // first and have extent 1). X is (n, c, in), W (o, c/groups, kernel), Y (n, o, out).
 // LAYER: cell, reverse, steps, H, rows of each step (never growing; b is that of the first). Rows lie step by step.
@@ -126,6 +128,13 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
 // A ROW register contributes once a row, a SCALAR register not at all. Sums are accurate as pairwise ones.
 // SET outputs and inputs may be the same memory when width, offset and strides are equal: values are read before
 // they are overwritten. When several CHECKs fail, the first tile's first failure is reported.
+//
+// LIST: a fused kernel over many runs of memory, as an optimizer has it over its parameters.
+//   lanes, count (1 to MAX_LIST), ports,
+//   runs [count]: cols, then for each input and each output of the kernel: slot, offset
+//   kernel: a whole FUSED instruction of at most MAX_LIST_WORDS words, of one run: that of the most columns
+// Each run is the kernel with these columns, slots and offsets. It has no outer axes and one row, no reductions, CHECKs,
+// random bits or indices, and its outputs are SET. What a run writes no other run reads or writes.
 enum Class : int32_t { FULL = 0, ROW = 1, SCALAR = 2 };
 
 // name, number, operands, result (F float, I integer, B bool as a mask, S as its last operand), cost (1: an instruction or

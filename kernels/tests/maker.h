@@ -323,8 +323,7 @@ struct Maker {
       }
       else if (op == F_CHECK) continue;
       else if (op <= F_RMINF) result = operand = FLOAT;
-      else if (op <= F_RMINI) result = operand = INT;
-      else result = operand = MASK;
+      else result = operand = INT;  // to RMINI
       if (usual && !compiled(op) && !r.one_in(100)) continue;
       if (usual && op == F_COPYSIGNF && special) continue;  // the sign of a NaN is anybody's
       bool found = true;
@@ -384,6 +383,49 @@ struct Maker {
     program.add(OP_FUSED, Words{lanes, outer} + extents + Words{rows, cols, inputs, count, (int32_t)regs.size(), outputs} + classes + in + ins + out);
   }
 
+  // An elementwise kernel over runs of memory of several lengths.
+  void list() {
+    const int32_t lanes = r.one_in(2) ? F32 : F64, width = DTYPE_BYTES[lanes], inputs = r.in(1, 3), outputs = r.in(1, 2);
+    const int32_t count = r.in(1, 6), longest = r.one_in(4) ? r.in(0, 6000) : r.in(0, 80);
+    static const int32_t ops[] = {F_ADDF, F_MULF, F_SUBF, F_MAXF, F_DIVF, F_FMAF, F_WHERE, F_EXPF, F_SQRTF};
+    Words ins, classes(size_t(inputs), FULL);
+    int32_t scalar[3];
+    for (int i = 0; i < inputs; i++)
+      if ((scalar[i] = i > 0 && r.one_in(2))) classes[size_t(i)] = SCALAR;
+    const int32_t steps = r.in(outputs, 6);
+    for (int32_t i = 0; i < steps; i++) {
+      const int32_t have = inputs + i;
+      ins = ins + Words{ops[r.below(sizeof ops / 4)], have, 0, r.below(have), r.below(have), 0};
+      classes.push_back(FULL);
+    }
+    std::vector<Words> kernels;
+    Words runs, largest;
+    int32_t most = -1;
+    const bool over = r.one_in(2);  // the first output in the memory of the first input
+    Words shared[3];
+    for (int i = 0; i < inputs; i++)
+      if (scalar[i]) shared[i] = room(1, width);
+    for (int32_t k = 0; k < count; k++) {
+      const int32_t cols = r.below(longest + 1);
+      Words in, out, places;
+      for (int i = 0; i < inputs; i++) {
+        const Words at = scalar[i] ? shared[i] : room(cols, width);
+        in = in + Words{at[0], lanes, at[1], 0, !scalar[i]};
+        places = places + at;
+      }
+      for (int i = 0; i < outputs; i++) {
+        const Words at = over && i == 0 ? Words{places[0], places[1]} : room(cols, width);
+        out = out + Words{at[0], lanes, at[1], 0, 1, SET, inputs + steps - 1 - i};
+        places = places + at;
+      }
+      runs = runs + Words{cols} + places;
+      if (cols <= most) continue;
+      most = cols;
+      largest = Words{lanes, 0, 1, cols, inputs, steps, inputs + steps, outputs} + classes + in + ins + out;
+    }
+    program.add(OP_LIST, Words{lanes, count, inputs + outputs} + runs + Words{OP_FUSED, (int32_t)largest.size() + 2} + largest);
+  }
+
   // What is made by `body` as the body of a loop, whose slots lie in slots of this program; slices of one may be copied in
   // and those of another one out.
   void loop(const Program& body) {
@@ -416,7 +458,8 @@ struct Maker {
   }
 
   void instruction() {
-    switch (r.below(15)) {
+    switch (r.below(16)) {
+      case 15: return list();
       case 14: return loop();
       case 13: return linear_algebra();
       case 12: return recurrent(r.one_in(2));

@@ -551,6 +551,71 @@ static void combining(Random& r, bool big) {
   compare(p, at, want);
 }
 
+// One kernel over many runs: m = m * 0.5 + g and p = p - m * rate, as kernels of their own would do it, and what is rejected.
+template <class T>
+static void lists(Random& r, bool big) {
+  const int32_t d = dtype_of<T>, count = big ? 40 : r.in(1, 6), longest = big ? 5000 : 50;
+  const auto kernel = [&](int32_t n, const Words& at) {
+    return Words{d, 0, 1, n, 4, 3, 7, 2, FULL, FULL, FULL, SCALAR, SCALAR, FULL, FULL} +
+           Words{at[0], d, at[1], 0, 1, at[2], d, at[3], 0, 1, at[4], d, at[5], 0, 1, at[6], d, at[7], 0, 0} +
+           Words{F_CONST, 4, sizeof(T) == 4 ? 0 : 0x3fe00000, 0, 0, sizeof(T) == 4 ? 0x3f000000 : 0} +
+           Words{F_FMAF, 5, 1, 4, 2, 0, F_FNMAF, 6, 5, 3, 0, 0} +
+           Words{at[8], d, at[9], 0, 1, SET, 5, at[10], d, at[11], 0, 1, SET, 6};
+  };
+  Program one, many;
+  const std::vector<T> rate = {(T)0.25};
+  const int32_t rates = one.slot_of(rate);
+  many.slot_of(rate);
+  Words runs, largest;
+  int32_t most = -1;
+  std::vector<int32_t> written;
+  for (int32_t i = 0; i < count; i++) {
+    const int32_t n = r.below(longest + 1), from = r.below(3);
+    const std::vector<T> p = values<T>(r, n + from, false), m = values<T>(r, n, false), g = values<T>(r, n, false);
+    const int32_t ps = one.slot_of(p), ms = one.slot_of(m), gs = one.slot_of(g);
+    many.slot_of(p), many.slot_of(m), many.slot_of(g);
+    const Words at = {ps, from, ms, 0, gs, 0, rates, 0, ms, 0, ps, from};
+    one.add(OP_FUSED, kernel(n, at));
+    runs = runs + Words{n} + at;
+    if (n > most) most = n, largest = kernel(n, at);
+    written.push_back(ps), written.push_back(ms);
+  }
+  many.add(OP_LIST, Words{d, count, 6} + runs + Words{OP_FUSED, (int32_t)largest.size() + 2} + largest);
+  for (const Core& core : all_cores)
+    for (Pool* pool : pools) {
+      std::vector<Memory> want = one.slots, got = many.slots;
+      const Outcome a = execute(core, one.words(), want, pool), b = execute(core, many.words(), got, pool);
+      if (a.info.error || b.info.error) return fail(b.info.error ? b.info.error : a.info.error);
+      for (int32_t s : written)
+        if (memcmp(want[(size_t)s].b(), got[(size_t)s].b(), one.slots[(size_t)s].bytes)) return fail("a list differs from its kernels");
+    }
+  const Words good = many.words();
+  std::vector<Memory> slots = many.slots;
+  const auto reject = [&](size_t at, int32_t value, const char* what) {
+    Words bad = good;
+    bad[at] = value;
+    if (!execute(all_cores[0], bad, slots, nullptr, true).info.error) fail(std::string(what) + " is accepted");
+  };
+  const size_t at = 5 + 2 * many.slots.size() + 2, run = at + 3, body = run + (size_t)count * 13;
+  reject(at, I32, "another dtype");
+  reject(at + 1, count + 1, "one run too many");
+  reject(at + 1, 0, "no run");
+  reject(at + 1, MAX_LIST + 1, "too many runs");
+  reject(at + 2, 5, "too few operands");
+  reject(run, most + 1, "a run of more columns than the kernel");
+  reject(run, -1, "a negative run");
+  for (size_t p = 0; p < 6; p++) reject(run + 1 + 2 * p, -1, "an operand nowhere");
+  reject(run + 2, -1, "an operand before its slot");
+  if (good[run] > 0) reject(run + 2, longest + 9, "an operand behind its slot");
+  reject(body, OP_COPY, "another kernel");
+  reject(body + 4, 2, "two rows");
+  reject(body + 2, d == F32 ? F64 : F32, "a kernel of another dtype");
+  if (count > 1 && good[run] > 0 && good[run + 13] > 0) {
+    reject(run + 9, good[run + 13 + 3], "a run that writes what another one writes");
+    reject(run + 9, good[run + 13 + 5], "a run that writes what another one reads");
+  }
+}
+
 // The running sums of four numbers, twice what they are on the way back, and a loop that doubles while a flag is set.
 static void loops() {
   where = "loops";
@@ -658,7 +723,7 @@ int main(int argc, char** argv) {
       {"take, put f16", take_and_put<uint16_t>}, {"gather, scatter f16", gather_and_scatter<uint16_t>},
       {"matmul f32", matmul<float>}, {"convolution f32", convolution<float>}, {"pooling f32", pooling<float>},
       {"matmul f64", matmul<double>}, {"convolution f64", convolution<double>}, {"pooling f64", pooling<double>},
-      {"combining", combining},
+      {"combining", combining}, {"lists f32", lists<float>}, {"lists f64", lists<double>},
   };
   for (const auto& test : tests)
     for (int i = 0; i < rounds; i++) {

@@ -214,6 +214,7 @@ class Core {
   execute(name: string, words: Int32Array): void {
     if (name === 'FUSED') this.fused(kernelOf(words))
     else if (name === 'LOOP') this.loop(words)
+    else if (name === 'LIST') this.list(words)
     else this.single(name, words)
   }
 
@@ -252,6 +253,42 @@ class Core {
       for (const x of list) core.execute(x.name, x.words)
       for (const s of slices.slice(nIn)) s.outer(i).set(s.inner)
     }
+  }
+
+  private list(words: Int32Array): void {
+    const [lanes, count, ports] = words.subarray(2, 5) as unknown as [number, number, number]
+    must(count > 0 && count <= 1024, 'a list has 1 to 1024 runs')
+    const width = 1 + 2 * ports
+    const kernel = words.subarray(5 + count * width)
+    must(opcodeNames[kernel[0]!] === 'FUSED' && kernel[1] === kernel.length, 'a list has a kernel')
+    must(kernel[2] === lanes && kernel.length <= 2048, 'the kernel of a list is short')
+    const whole = kernelOf(kernel)
+    must(whole.outer.length === 0 && whole.rows === 1, 'the kernel of a list has one row')
+    must(
+      whole.steps.every(
+        ({ op }) => op !== 'RAND' && op !== 'CHECK' && !/^R(SUM|PROD|MAX|MIN|DOT)/.test(op),
+      ),
+      'runs of a list go by themselves',
+    )
+    const runs = Array.from({ length: count }, (_, i): Kernel => {
+      const run = words.subarray(5 + i * width, 5 + (i + 1) * width)
+      must(run[0]! <= whole.cols, 'no run has more columns than the kernel')
+      let at = 1
+      const placed = (o: Operand): Operand => ({ ...o, slot: run[at++]!, offset: run[at++]! })
+      const inputs = whole.inputs.map(placed)
+      return { ...whole, cols: run[0]!, inputs, outputs: whole.outputs.map(placed) }
+    })
+    const spans = runs.map(({ cols, inputs, outputs }) => {
+      const of = (o: Operand) => this.span(o.slot, o.dtype, o.offset, [cols], [o.col])
+      return { touched: [...inputs, ...outputs].map(of), written: outputs.map(of) }
+    })
+    spans.forEach(({ written }, i) => {
+      spans.forEach(({ touched }, j) => {
+        for (const w of i === j ? [] : written)
+          for (const t of touched) must(!this.overlap(w, t), 'runs of a list are independent')
+      })
+    })
+    for (const run of runs) this.fused(run)
   }
 
   private fused(k: Kernel): void {

@@ -137,6 +137,8 @@ test('an optimizer over many parameters is one step', () => {
   const elements = sizes.reduce((sum, s) => sum + s.reduce((x, y) => x * y, 1), 0)
   expect(explain(plan)).toContain(`fused ${elements} in 260 tensors`)
   check(graph, randomData(graph, uniform(1)), 'optimizer')
+  // And one instruction.
+  expect(instructionsOf(encode(graph)).map((i) => i.name)).toEqual(['LIST'])
 })
 
 test('kernels that read what others of them write are no list', () => {

@@ -19,7 +19,7 @@ import {
 } from '../lower/plan.js'
 import { recordOf } from '../prims.js'
 import type { Called, Op, Word } from '../prims/record.js'
-import { prepare, writeFused } from './fused.js'
+import { prepare, writeFused, writeList } from './fused.js'
 import { dtypeCodes, MAGIC, MAX_IO, MAX_OUTER, modes, opcodes, VERSION } from './opcodes.js'
 import type { Program } from './program.js'
 import { storedWords } from './stored.js'
@@ -101,18 +101,20 @@ class Writer {
 /** The words of a plan. */
 export function write(plan: Plan): Program {
   const writer = new Writer()
-  for (const step of plan.steps)
+  let count = 0
+  for (const step of plan.steps) {
+    count++
     if (step.kind === 'fused') writeFused(step, writer.out)
-    else if (step.kind === 'list') for (const k of step.kernels) writeFused(k, writer.out)
+    else if (step.kind === 'list') count += writeList(step.kernels, writer.out) - 1
     else if (step.kind === 'prim') writer.call(step)
     else if (step.kind === 'loop') writer.loop(step)
     else throw new BackendError({ op: 'encode', rule: 'steps of the host stand between programs' })
-  const { buffers, steps, arenaBytes, checks } = plan
+  }
+  const { buffers, arenaBytes, checks } = plan
   const header = 5 + 2 * buffers.length
   const { out } = writer
   const total = header + out.length
   const words = new Int32Array(total)
-  const count = steps.reduce((n, s) => n + (s.kind === 'list' ? s.kernels.length : 1), 0)
   words.set([MAGIC, VERSION, total, buffers.length, count])
   buffers.forEach(({ bytes }, i) => {
     words.set(long(bytes), 5 + 2 * i)

@@ -11,7 +11,15 @@ import {
 } from '../lower/plan.js'
 import { storedWords } from './stored.js'
 import type { Words } from './words.js'
-import { dtypeCodes, fusedOps, MAX_REGS, modes, opcodes } from './opcodes.js'
+import {
+  dtypeCodes,
+  fusedOps,
+  MAX_LIST,
+  MAX_LIST_WORDS,
+  MAX_REGS,
+  modes,
+  opcodes,
+} from './opcodes.js'
 
 /** A number as a lane holds it: lanes compute half types in float32 and small integers in int32; a bool is a mask. */
 function laneWords(value: number, dtype: DType, wide: boolean): [low: number, high: number] {
@@ -135,6 +143,51 @@ export function prepare(body: KernelBody): Template {
     templates.set(body, t)
   }
   return t
+}
+
+/** What runs over a whole kernel, and not element by element. */
+const whole: ReadonlySet<Step['fn']> = new Set(
+  ['sum', 'prod', 'max', 'min', 'dot', 'random', 'check'],
+) // biome-ignore format: names
+
+/** Can the kernel be one of a list, as program.h has them? */
+const listable = ({ body }: FusedKernel): boolean =>
+  body.extents.length === 2 &&
+  body.extents[0] === 1 &&
+  body.inputs.every((p) => !p.indices) &&
+  body.outputs.every((p) => p.mode === 'set') &&
+  !body.steps.some((s) => whole.has(s.fn)) &&
+  prepare(body).words.length <= MAX_LIST_WORDS
+
+/** Appends the words of kernels that are alike: as one instruction where they can be. Gives the number of instructions. */
+export function writeList(kernels: readonly FusedKernel[], out: Words): number {
+  const alike = kernels.filter(listable)
+  let count = 0
+  for (const k of kernels)
+    if (alike.length < 2 || !listable(k)) {
+      writeFused(k, out)
+      count++
+    }
+  if (alike.length < 2) return count
+  for (let i = 0; i < alike.length; i += MAX_LIST, count++) {
+    const runs = alike.slice(i, i + MAX_LIST)
+    const cols = (k: FusedKernel) => k.body.extents[1]!
+    const ports = runs[0]!.inputs.length + runs[0]!.outputs.length
+    const head = [
+      opcodes.LIST, 0, dtypeCodes[runs[0]!.body.wide ? 'float64' : 'float32'], runs.length, ports,
+    ] // biome-ignore format: as in program.h
+    for (const k of runs) {
+      head.push(cols(k))
+      for (const { buffer, offset } of [...k.inputs, ...k.outputs]) head.push(buffer!.id, offset)
+    }
+    const start = out.append(head)
+    writeFused(
+      runs.reduce((a, b) => (cols(b) > cols(a) ? b : a)),
+      out,
+    )
+    out.words[start + 1] = out.length - start
+  }
+  return count
 }
 
 /** Appends the words of a kernel. */

@@ -31,3 +31,4 @@ export const FFT = 29
 export const LOOP = 30
 export const ATTENTION = 31
 export const ATTENTION_BACK = 32
+export const LIST = 33

@@ -11,6 +11,9 @@ export const MAGIC = 0x414c424e
 export const VERSION = 1
 export const MAX_OUTER = 6
 export const MAX_REGS = 96
+/** Runs of a list of kernels, and words of its kernel. */
+export const MAX_LIST = 1024
+export const MAX_LIST_WORDS = 2048
 /** Inputs, and outputs, of a fused kernel (kernels/fused.cpp). */
 export const MAX_IO = 40
 
