@@ -136,13 +136,14 @@ NABLA_INLINE vf log_special(vf x, vf r) {
   r = select(x == 0.0, splat(-INF), r);
   return select(x == INF, x, r);
 }
-// What log(1 + f) is less than f, by the series of atanh(f / (2 + f)); `more` is added to the logarithm.
-NABLA_INLINE vf log_lack(vf f, vf more) {
-  const vf s = f / (2.0 + f), w = s * s, half = 0.5 * f * f;
+// What log(1 + f) is less than f, with s = f / (2 + f), by the series of its atanh; `more` is added to the logarithm.
+NABLA_INLINE vf log_lack(vf f, vf s, vf more) {
+  const vf w = s * s, half = 0.5 * f * f;
   const vf r = w * poly(w, 0.666666666666667, 0.3999999999989889, 0.28571428626253836, 0.22222211089379496, 0.1818289243253687,
                         0.15331611722055008, 0.14617807153417325);
   return half - fma(s, half + r, more);
 }
+NABLA_INLINE vf log_lack(vf f, vf more) { return log_lack(f, f / (2.0 + f), more); }
 NABLA_INLINE vf v_log(vf x) {
   const Split s = split(x);
   const vf f = s.m - 1.0;
@@ -162,12 +163,15 @@ NABLA_INLINE vf v_log10(vf x) {
   return log_of_base(x, 0x1.bcb7b152p-2, 0x1.b9438ca9aadd5p-36, 0x1.34413509f6p-2, 0x1.9fef311f12b36p-42);
 }
 NABLA_INLINE vf v_log1p(vf x) {
-  // The logarithm of u = 1 + x, and what u lacks of it.
+  // The logarithm of u = 2^e m = 1 + x, and what u lacks of it; one division serves lost / m and f / (2 + f).
   const vf u = 1.0 + x;
   const Split s = split(u);
   const vi near = s.e == 0.0;
-  const vf lost = select(near, splat(0.0), select(s.e > 0.0, 1.0 - (u - x), x - (u - 1.0)) / u), f = select(near, x, s.m - 1.0);
-  const vf r = copysign_bits(s.e * LN2_HI - (log_lack(f, fma(s.e, splat(LN2_LO), lost)) - f), x);
+  const vf f = select(near, x, s.m - 1.0), q = 1.0 / (s.m * (2.0 + f));
+  const vf unit = from_bits(bits(splat(1.0)) - (whole(min_hw(s.e, splat(1000.0))) << 52));  // 2^-e, where the gap counts
+  const vf gap = select(near, splat(0.0), select(s.e > 0.0, 1.0 - (u - x), x - (u - 1.0)));
+  const vf lost = gap * unit * ((2.0 + f) * q);
+  const vf r = copysign_bits(s.e * LN2_HI - (log_lack(f, f * (s.m * q), fma(s.e, splat(LN2_LO), lost)) - f), x);
   return select(x > -1.0, select(x == INF, x, r), select(x == -1.0, splat(-INF), nan64()));
 }
 NABLA_INLINE vf v_asinh(vf x) {
@@ -393,7 +397,8 @@ NABLA_INLINE vf erf_small(vf x) {  // |x| <= 1
 // is exact, and a tail.
 NABLA_INLINE vf erfc_large(vf a, vf x, double part) {
   const vf h = from_bits(bits(x) & (word)0xfffffffff8000000), l = (x - h) * part;
-  const vf t = (a - 3.75) / (a + 3.75);
+  const vf d = a + 3.75, o = fma(a, splat(2.0), splat(1.0)), inverse = 1.0 / (d * o);  // one division for both
+  const vf t = (a - 3.75) * (o * inverse);
   const vf p = poly(t, 1.2375126308378275, -0.14024059858554702, 0.003585415485465672, 0.08227673849015331, -0.10880393014185477,
                     0.09230432116009332, -0.05869339858627279, 0.02836227742347472, -0.009746579611187401, 0.0017556258152541255,
                     0.0002937141445083772, -0.0002901539150046192, 5.164646343900894e-05, 2.238394451230605e-05,
@@ -401,12 +406,19 @@ NABLA_INLINE vf erfc_large(vf a, vf x, double part) {
                     -2.331574183192795e-07, 1.7648439982606746e-08, 2.093404254005597e-08);
   const vf y = -(h * h * part), n = round_even(y * LOG2E), r = minus_n_ln2(y, n) - l * (x + h);
   const vf e = fma(fma(exp_tail(r), r, splat(1.0)), r, splat(1.0));
-  return scale2(e * (p / fma(a, splat(2.0), splat(1.0))), n);
+  return scale2(e * (p * (d * inverse)), n);
 }
 NABLA_INLINE vf v_erf(vf x) {
-  const vf a = abs_bits(x);
-  const vf b = limit(a, 0.8, 7.0);
-  return select(a <= 1.0, erf_small(x), copysign_bits(1.0 - erfc_large(b, b, 1.0), x));
+  // Above 1 it is 1 - 2^-q; from 5.95 on that is 1. The fit's error is weighed by 2^-q.
+  const vf a = abs_bits(x), b = limit(a, 0.97, 5.95);
+  const vf q = poly(b - 1.5, 4.88278995352395, 5.0621295161945365, 1.2878077782757622, 0.03725635962777636, -0.00866590322218632,
+                    0.0018137802725381952, -0.0003115692048503017, 3.2422735668475515e-05, 3.818635099290825e-06,
+                    -3.4206575796011987e-06, 1.1812329315762458e-06, -2.773041531352241e-07, 3.969568860647675e-08,
+                    1.3299709151674378e-09, -2.7386386681776955e-09, 8.177473242078147e-10, -1.2217523273023838e-10,
+                    7.74586196042043e-12);
+  const vf n = round_even(q), r = (n - q) * 0.6931471805599453, e = fma(fma(exp_tail(r), r, splat(1.0)), r, splat(1.0));
+  const vf scale = from_bits(bits(splat(1.0)) - (whole(n) << 52));
+  return select(a <= 1.0, erf_small(x), copysign_bits(fma(-e, scale, splat(1.0)), x));
 }
 NABLA_INLINE vf v_erfc(vf x) {
   const vf a = abs_bits(x), b = limit(a, 0.8, 27.3), c = erfc_large(b, b, 1.0);
