@@ -113,6 +113,22 @@ export function kernelOf(words: Int32Array): Kernel {
   return { outer, rows, cols, classes, inputs, steps, outputs }
 }
 
+/** The fused kernels of an instruction: one, the runs of a list, or none. */
+export function kernelsOf({ name, words }: Instruction): Kernel[] {
+  if (name === 'FUSED') return [kernelOf(words)]
+  if (name !== 'LIST') return []
+  const [count, ports] = words.subarray(3, 5) as unknown as [number, number]
+  const width = 1 + 2 * ports
+  const whole = kernelOf(words.subarray(5 + count * width))
+  return Array.from({ length: count }, (_, i): Kernel => {
+    const run = words.subarray(5 + i * width, 5 + (i + 1) * width)
+    let at = 1
+    const placed = (o: Operand): Operand => ({ ...o, slot: run[at++]!, offset: run[at++]! })
+    const inputs = whole.inputs.map(placed)
+    return { ...whole, cols: run[0]!, inputs, outputs: whole.outputs.map(placed) }
+  })
+}
+
 function must(truth: boolean, rule: string): void {
   if (!truth) throw new Error(`program.h: ${rule}`)
 }
@@ -270,14 +286,8 @@ class Core {
       ),
       'runs of a list go by themselves',
     )
-    const runs = Array.from({ length: count }, (_, i): Kernel => {
-      const run = words.subarray(5 + i * width, 5 + (i + 1) * width)
-      must(run[0]! <= whole.cols, 'no run has more columns than the kernel')
-      let at = 1
-      const placed = (o: Operand): Operand => ({ ...o, slot: run[at++]!, offset: run[at++]! })
-      const inputs = whole.inputs.map(placed)
-      return { ...whole, cols: run[0]!, inputs, outputs: whole.outputs.map(placed) }
-    })
+    const runs = kernelsOf({ name: 'LIST', words })
+    for (const { cols } of runs) must(cols <= whole.cols, 'no run has more columns than the kernel')
     const spans = runs.map(({ cols, inputs, outputs }) => {
       const of = (o: Operand) => this.span(o.slot, o.dtype, o.offset, [cols], [o.col])
       return { touched: [...inputs, ...outputs].map(of), written: outputs.map(of) }

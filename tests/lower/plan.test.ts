@@ -177,13 +177,13 @@ test('lowering grows in proportion to the graph', () => {
   const sizes = [200, 1600]
   const graphs = sizes.map(layers)
   const least = sizes.map(() => Number.POSITIVE_INFINITY)
-  for (let round = 0; round < 8; round++)
+  for (let round = 0; round < 5; round++)
     graphs.forEach((graph, i) => {
       const before = process.cpuUsage()
-      for (let again = 0; again < (i === 0 ? 4 : 1); again++) lower(graph, { limits })
+      for (let again = 0; again < (i === 0 ? 2 : 1); again++) lower(graph, { limits })
       const { user, system } = process.cpuUsage(before)
-      least[i] = Math.min(least[i]!, (user + system) / (i === 0 ? 4 : 1))
+      least[i] = Math.min(least[i]!, (user + system) / (i === 0 ? 2 : 1))
     })
   // Eight times the layers: quadratic work would take 64 times as long.
   expect(least[1]! / least[0]!).toBeLessThan(40)
-})
+}, 120_000)

@@ -5,12 +5,9 @@ import type { Program } from '../../src/backends/cpu/program.js'
 import type { Graph, Node } from '../../src/backends/ir.js'
 import { compare } from './compare.js'
 import { Builder, randomData, uniform } from './graphs.js'
-import { instructionsOf, interpret, kernelOf } from './interpret.js'
+import { instructionsOf, interpret, kernelsOf } from './interpret.js'
 
-const fused = (program: Program) =>
-  instructionsOf(program)
-    .filter((i) => i.name === 'FUSED')
-    .map((i) => kernelOf(i.words))
+const fused = (program: Program) => instructionsOf(program).flatMap(kernelsOf)
 
 /** The instructions of the fused kernels of a graph whose results are those of the reference. */
 function kernels(graph: Graph): string[] {
