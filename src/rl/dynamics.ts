@@ -5,6 +5,7 @@ import {
   type ResetOptions,
   requireAction,
   requireEpisode,
+  seedOf,
   type StepResult,
 } from './environment.js'
 import { RandomStream } from './random.js'
@@ -64,7 +65,8 @@ export class DynamicsEnvironment implements Environment<Float32Array> {
     return out
   }
   reset(options: ResetOptions = {}): [Float32Array, Info] {
-    if (options.seed !== undefined) this.random = new RandomStream(options.seed)
+    const seed = seedOf(`${this.id}.reset`, options)
+    if (seed !== undefined) this.random = new RandomStream(seed)
     this.dynamics.begin(this.state, 0, this.random)
     this.steps = 0
     this.running = true

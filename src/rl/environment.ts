@@ -1,5 +1,6 @@
 /** The interface between an agent and its world, as in Gymnasium (Towers et al., 2024). */
 import { ValueError } from '../core/errors.js'
+import { checkOptions } from '../core/options.js'
 import type { Discrete, Space } from './spaces.js'
 
 /** What an environment tells beside observation and reward. */
@@ -45,6 +46,10 @@ export interface Environment<O extends Observation = Observation> {
   draw?(): string
   readonly frameSize?: readonly [width: number, height: number]
 }
+
+/** The seed that `reset` was given. @throws ValueError for options that are none: a misspelt seed would be lost in silence */
+export const seedOf = (op: string, options: ResetOptions | undefined): number | undefined =>
+  checkOptions(op, options, ['seed']).seed
 
 /** @throws ValueError for an action that the space does not have */
 export function requireAction(op: string, space: Discrete, action: unknown): void {

@@ -8,6 +8,7 @@ import {
   type ResetOptions,
   requireAction,
   requireEpisode,
+  seedOf,
   type StepResult,
 } from './environment.js'
 import { RandomStream } from './random.js'
@@ -148,7 +149,8 @@ export class GridWorld implements Environment<number> {
   }
 
   reset(options: ResetOptions = {}): [number, Info] {
-    if (options.seed !== undefined) this.random = new RandomStream(options.seed)
+    const seed = seedOf(`${this.id}.reset`, options)
+    if (seed !== undefined) this.random = new RandomStream(seed)
     this.state = this.starts[this.random.integer(this.starts.length)]!
     this.steps = 0
     this.running = true

@@ -2,7 +2,7 @@
 import { ValueError } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
 import type { Dynamics } from './dynamics.js'
-import type { Environment, ResetOptions } from './environment.js'
+import { type Environment, type ResetOptions, seedOf } from './environment.js'
 import { dynamicsOf, make } from './make.js'
 import { RandomStream } from './random.js'
 import { type Discrete, featuresOf, type Space, writeFeatures } from './spaces.js'
@@ -143,9 +143,11 @@ class DynamicsVector extends Vector {
     this.dynamics = dynamics
     this.state = new Float64Array(n * dynamics.size)
   }
-  override reset({ seed = 0 }: ResetOptions = {}): Float32Array {
+  override reset(options: ResetOptions = {}): Float32Array {
     const { dynamics, features, state, result, numEnvs } = this
-    this.randoms = Array.from({ length: numEnvs }, (_, i) => new RandomStream(seed, i))
+    const given = seedOf(`${dynamics.id}.reset`, options)
+    if (given !== undefined || this.randoms.length === 0)
+      this.randoms = Array.from({ length: numEnvs }, (_, i) => new RandomStream(given ?? 0, i))
     for (let i = 0; i < numEnvs; i++) {
       dynamics.begin(state, i * dynamics.size, this.randoms[i]!)
       dynamics.observe(state, i * dynamics.size, result.observations, i * features)
@@ -177,14 +179,18 @@ class DynamicsVector extends Vector {
 class ListVector extends Vector {
   private readonly envs: readonly Environment[]
 
+  private begun = false
   constructor(envs: readonly Environment[]) {
     super(envs[0]!, envs.length)
     this.envs = envs
   }
-  override reset({ seed = 0 }: ResetOptions = {}): Float32Array {
+  override reset(options: ResetOptions = {}): Float32Array {
     const { observations } = this.result
+    const given = seedOf('VectorEnvironment.reset', options)
+    const seed = given ?? (this.begun ? undefined : 0)
+    this.begun = true
     this.envs.forEach((env, i) => {
-      const [o] = env.reset({ seed: seed + i })
+      const [o] = env.reset(seed === undefined ? {} : { seed: seed + i })
       writeFeatures(this.observationSpace, o, observations, i * this.features)
     })
     this.steps.fill(0)

@@ -1,7 +1,7 @@
 /** Text to ids and back, as tokenizer.json describes it. */
 import { readBytes, writeAtomic } from '#host'
 import { FileError, ValueError } from '../core/errors.js'
-import { checkOptions } from '../core/options.js'
+import { checkOptions, showValue } from '../core/options.js'
 import {
   type AddedToken,
   AddedTokens,
@@ -53,6 +53,20 @@ export interface Trainer {
   readonly specialTokens: readonly (string | AddedToken)[]
   train(counts: ReadonlyMap<string, number>): Model
 }
+/** @throws ValueError for one string, of which each letter would count as a text */
+function requireTexts(texts: unknown): void {
+  const list = typeof texts === 'object' && texts !== null
+  if (list && (Symbol.iterator in texts || Symbol.asyncIterator in texts)) return
+  throw new ValueError({
+    op: 'train',
+    rule: 'texts are a list of strings',
+    got: showValue(texts).slice(0, 60),
+    ...(typeof texts === 'string' && {
+      fix: '[text] is a list of one; text.split("\\n") its lines.',
+    }),
+  })
+}
+
 /** A text, or its words. */
 export type TextInput = string | readonly string[]
 
@@ -334,6 +348,7 @@ export class Tokenizer {
    */
   train(texts: Iterable<string>, trainer: Trainer): this {
     const counts: Counts = new Map()
+    requireTexts(texts)
     for (const text of texts) this.count(text, counts)
     return this.learn(counts, trainer)
   }
@@ -343,10 +358,13 @@ export class Tokenizer {
     trainer: Trainer,
   ): Promise<this> {
     const counts: Counts = new Map()
+    requireTexts(texts)
     for await (const text of texts) this.count(text, counts)
     return this.learn(counts, trainer)
   }
   private count(text: string, counts: Counts): void {
+    if (typeof text !== 'string')
+      throw new ValueError({ op: 'train', rule: 'every text is a string', got: showValue(text) })
     const piece = pieceOf(text)
     this.eachWord(
       this.normalizerPart ? this.normalizerPart.apply(piece) : piece,
@@ -504,9 +522,22 @@ export class Tokenizer {
    */
   decode(ids: ArrayLike<number>, options: { skipSpecialTokens?: boolean } = {}): string {
     const { skipSpecialTokens = true } = checkOptions('decode', options, ['skipSpecialTokens'])
+    if (typeof ids !== 'object' || typeof ids?.length !== 'number')
+      throw new ValueError({
+        op: 'decode',
+        rule: 'ids are a list of whole numbers',
+        got: showValue(ids),
+        ...(typeof ids === 'object' && { fix: 'ids.toTypedArray() gives those of a tensor.' }),
+      })
     const tokens: string[] = []
     for (let i = 0; i < ids.length; i++) {
-      const id = ids[i]!
+      const id = Number(ids[i])
+      if (!(Number.isInteger(id) && id >= 0))
+        throw new ValueError({
+          op: 'decode',
+          rule: 'an id is a whole number from 0',
+          got: `${showValue(ids[i])} at position ${i}`,
+        })
       const token = this.idToToken(id)
       if (token === undefined || (skipSpecialTokens && this.added.isSpecial(id))) continue
       tokens.push(token)

@@ -190,3 +190,26 @@ test('laws of your own run alone and side by side', () => {
   env.reset({ seed: 1 })
   expect(env.step(2).slice(1, 4)).toEqual([2, false, false])
 })
+
+test('reset: a misspelt seed is refused, and without one the present stream goes on', () => {
+  const worlds = environmentIds.map((id) => make(id))
+  for (const env of worlds) {
+    expect(() => env.reset({ sead: 1 } as object), env.id!).toThrow('Did you mean seed?')
+    expect(() => env.reset(3 as never), env.id!).toThrow('options are an object with seed; got 3')
+  }
+  const several = [
+    () => makeVector('CartPole-v1', { numEnvs: 3 }),
+    () => makeVector(() => make('CartPole-v1'), { numEnvs: 3 }),
+    () => makeVector('FrozenLake-v1', { numEnvs: 3 }),
+  ]
+  for (const begin of several) {
+    const envs = begin()
+    expect(() => envs.reset({ random_state: 1 } as object)).toThrow('Did you mean seed?')
+    const first = [...envs.reset({ seed: 5 })]
+    const second = [...envs.reset()]
+    expect([...envs.reset({ seed: 5 })]).toEqual(first)
+    expect([...envs.reset()]).toEqual(second)
+    if (envs.observationSpace.constructor.name === 'Box') expect(second).not.toEqual(first)
+    expect([...begin().reset()]).toEqual([...begin().reset()])
+  }
+})

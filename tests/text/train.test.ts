@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { tensor } from 'nabla'
+import * as text from 'nabla/text'
 import {
   Bpe,
   BpeTrainer,
@@ -370,4 +372,29 @@ describe('bad files', () => {
       { numRuns: 50 },
     )
   })
+})
+
+test('what is no list of texts, and no list of ids, is refused', () => {
+  const trainers = [
+    text.trainBpe,
+    text.trainWordPiece,
+    text.trainWordLevel,
+    text.trainUnigram,
+    text.trainCharacters,
+  ]
+  for (const train of trainers) {
+    expect(() => train('hello' as never), train.name).toThrow(
+      "texts are a list of strings; got 'hello'",
+    )
+    expect(() => train(5 as never), train.name).toThrow('texts are a list of strings; got 5')
+    expect(() => train(['a', null] as never), train.name).toThrow(
+      'every text is a string; got null',
+    )
+  }
+  const t = text.trainCharacters(['hello'])
+  for (const bad of [-1, 1.5, Number.NaN, 'a'])
+    expect(() => t.decode([1, bad] as never)).toThrow('an id is a whole number from 0; got ')
+  expect(() => t.decode(tensor([1, 2]) as never)).toThrow('ids.toTypedArray()')
+  expect(() => t.decode('12' as never)).toThrow("ids are a list of whole numbers; got '12'")
+  expect(t.decode(Int32Array.of(...t.encode('hell').ids, 999))).toBe('hell')
 })
