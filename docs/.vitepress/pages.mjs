@@ -48,6 +48,7 @@ export const course = [
   ['embeddings', 'Embeddings', '词嵌入'],
   ['language', 'Language', '语言'],
   ['attention', 'Attention and the Transformer', '注意力与 Transformer'],
+  ['sound', 'Sound', '声音'],
   ['reinforcement', 'Reinforcement learning', '强化学习'],
 ]
 

@@ -152,7 +152,8 @@ export function bandAxis(names: readonly string[], label: string | undefined): A
   return {
     label,
     at,
-    ticks: names.map((name, i) => ({ at: at(i), text: name })),
+    // Bands without a name take no room from those that have one.
+    ticks: names.flatMap((name, i) => (name === '' ? [] : [{ at: at(i), text: name }])),
     bands: true,
     numbered: names.every((name, i) => name === `${i}`),
   }

@@ -27,6 +27,7 @@ const mobyDick = fileURLToPath(
 /** Data of packages that not everybody has. */
 const needs: Record<string, string> = {
   fashion: '/usr/share/datasets/fashion-mnist',
+  languages: '/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU',
   wordvectors: mobyDick,
   gpt: mobyDick,
 }
@@ -110,7 +111,7 @@ describe.each(recipes)('%s', (name, recipe) => {
         const { status, stderr } = nabla(['predict', out, '7'])
         expect(status).toBe(1)
         expect(stderr).toMatch(
-          /^nabla: \[predict\] .*(got no weights|must classify images or answer texts)/,
+          /^nabla: \[predict\] .*(got no weights|must hold model\.safetensors; got|must classify images or answer texts)/,
         )
       },
     )
