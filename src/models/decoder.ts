@@ -55,6 +55,10 @@ export abstract class CausalModel extends Module {
   abstract readonly cacheSizes: CacheSizes
   /** Logits (N, L, V) of what follows each of the tokens (N, L), int32. */
   abstract override forward(tokens: Tensor, call?: DecoderCall): Tensor
+  /** The model of sequence n alone, where sequences differ in more than their tokens. */
+  sequence(_n: number): CausalModel {
+    return this
+  }
   /** A cache for `batch` sequences of at most `capacity` tokens. */
   makeCache(batch: number, capacity: number = this.maxLength): KeyValueCache {
     return new KeyValueCache(batch, capacity, this.cacheSizes)
@@ -110,6 +114,16 @@ export function sideBySide(y: Tensor): Tensor {
   return reshape(permute(y, [0, 2, 1, 3]), [n, l, h * d])
 }
 
+/** Writes keys and values to the cache of the call; gives all that are there. */
+export function remember(k: Tensor, v: Tensor, layer: number, cache: KeyValueCache, rows: Tensor) {
+  const [keys, values] = [cache.keys[layer]!, cache.values[layer]!]
+  noGrad(() => {
+    keys.assign(indexCopy(keys, 2, rows, k))
+    values.assign(indexCopy(values, 2, rows, v))
+  })
+  return { k: keys, v: values }
+}
+
 /** Causal attention by head; with a cache its rows are written first, and all that are there are seen. */
 export function causalAttention(
   [q, k, v]: readonly [q: Tensor, k: Tensor, v: Tensor],
@@ -126,11 +140,6 @@ export function causalAttention(
       dropoutP,
       enableGqa,
     })
-  noGrad(() => {
-    const write = (to: Tensor, from: Tensor) => to.assign(indexCopy(to, 2, rows, from))
-    write(cache.keys[layer]!, k)
-    write(cache.values[layer]!, v)
-  })
-  const [keys, values] = [cache.keys[layer]!, cache.values[layer]!]
-  return scaledDotProductAttention(q, keys, values, { attnMask: mask, enableGqa })
+  const all = remember(k, v, layer, cache, rows)
+  return scaledDotProductAttention(q, all.k, all.v, { attnMask: mask, enableGqa })
 }

@@ -1,14 +1,11 @@
 /** Text from a model of the next token: greedy, by chance, by beams, with a smaller model ahead; as it comes, or at once. */
-import { compile } from '../compile/compile.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { pacer } from '../core/pause.js'
-import { indexSelect } from '../ops/indexing.js'
 import { narrow } from '../ops/slice.js'
 import { noGrad } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
-import { tensor } from '../tensor/creation.js'
-import type { CausalModel, KeyValueCache } from './decoder.js'
+import type { CausalModel } from './decoder.js'
 import {
   argmax,
   chance,
@@ -18,6 +15,7 @@ import {
   pick,
   type SamplingOptions,
 } from './sampling.js'
+import { ints, rounded, Session } from './session.js'
 
 export interface GenerateOptions extends SamplingOptions {
   /** The most tokens to add; as many as the model has room for unless given. */
@@ -72,53 +70,6 @@ function promptsOf(given: Prompt, vocabSize: number): { prompts: number[][]; sin
   }
   return { prompts: prompts.map((p) => [...p]), single }
 }
-
-/** Lengths in steps of this, so that few programs serve all prompts. */
-const BUCKET = 16
-const rounded = (n: number) => Math.ceil(n / BUCKET) * BUCKET
-
-/**
- * A model with its cache, for sequences of which all stand at the same column; what is short has padding at the left.
- * Tokens after `start` in the cache are not seen: going back is to continue from an earlier one.
- */
-class Session {
-  private readonly cache: KeyValueCache
-  private readonly padding: Tensor
-  private readonly step: (tokens: Tensor, start: Tensor, padding: Tensor) => Tensor
-
-  constructor(model: CausalModel, padding: readonly number[], capacity: number) {
-    this.cache = model.makeCache(padding.length, capacity)
-    this.padding = ints(padding, [padding.length])
-    const { cache } = this
-    this.step = compile((tokens: Tensor, start: Tensor, pad: Tensor) =>
-      noGrad(() => model.forward(tokens, { cache, start, padding: pad })),
-    )
-  }
-  /** Logits of each of the tokens, written to the cache from `start` on: by sequence, by place. */
-  run(tokens: readonly (readonly number[])[], start: number, last = false): Float32Array[][] {
-    const [N, L] = [tokens.length, tokens[0]!.length]
-    const logits = this.step(ints(tokens.flat(), [N, L]), ints([start], [1]), this.padding)
-    const wanted = last && L > 1 ? narrow(logits, 1, L - 1, 1) : logits
-    const each = wanted.shape[1]!
-    const data = wanted.contiguous().toTypedArray() as Float32Array
-    const V = wanted.shape[2]!
-    return tokens.map((_, n) =>
-      Array.from({ length: each }, (_, i) =>
-        data.slice((n * each + i) * V, (n * each + i + 1) * V),
-      ),
-    )
-  }
-  /** Sequence n goes on from what sequence order[n] was. */
-  reorder(order: readonly number[]): void {
-    if (order.every((from, n) => from === n)) return
-    const index = ints(order, [order.length])
-    noGrad(() => {
-      for (const t of this.cache.tensors()) t.assign(indexSelect(t, 0, index))
-    })
-  }
-}
-const ints = (values: readonly number[], shape: readonly number[]): Tensor =>
-  tensor(Int32Array.from(values), { shape: [...shape] })
 
 /** The prompts with padding at the left, to one length. */
 function padded(prompts: readonly (readonly number[])[], most: number) {
@@ -201,18 +152,18 @@ function* steps(model: CausalModel, r: Read): Generator<(number | undefined)[]> 
     model.maxLength - Math.min(room, model.maxLength - 1),
   )
   const capacity = Math.min(rounded(width + room), Math.max(model.maxLength, width + room))
-  const session = cache ? new Session(model, padding, capacity) : undefined
+  const session = cache ? Session.of(model, padding, capacity) : undefined
   let logits = session?.run(rows, 0, true)
   for (let step = 0; step < room; step++) {
     const now = texts.map((text, n) => {
       if (done[n]) return undefined
-      const token = choose(logits ? logits[n]![0]! : whole(model, text), n, step)
+      const token = choose(logits ? logits[n]![0]! : whole(model.sequence(n), text), n, step)
       text.push(token)
       done[n] = stops.has(token)
       return token
     })
     yield now
-    if (done.every(Boolean) || step === room - 1) return
+    if (done.every(Boolean) || step === room - 1) return session?.rest()
     logits = session?.run(
       now.map((t) => [t ?? 0]),
       width + step,
@@ -245,8 +196,8 @@ function* speculative(
   const { width, padding, rows } = padded([text], Math.min(model.maxLength, draft.maxLength) - 1)
   const capacity = rounded(width + room + draftTokens + 1)
   const [large, small] = [
-    new Session(model, padding, capacity),
-    new Session(draft, padding, capacity),
+    Session.of(model, padding, capacity),
+    Session.of(draft, padding, capacity),
   ]
   const shift = padding[0]!
   let ahead = small.run(rows, 0, true)[0]!.at(-1)!
@@ -286,7 +237,11 @@ function* speculative(
       text.push(token)
       made++
       yield token
-      if (stops.has(token) || made >= room) return
+      if (stops.has(token) || made >= room) {
+        large.rest()
+        small.rest()
+        return
+      }
     }
     const at = text.length - 1 + shift
     known = large.run([[next]], at)[0]![0]!
@@ -309,7 +264,7 @@ function beamSearch(model: CausalModel, prompt: readonly number[], r: Read): num
     model.maxLength - Math.min(room, model.maxLength - 1),
   )
   const capacity = rounded(width + room)
-  const session = new Session(model, new Array<number>(beams).fill(padding[0]!), capacity)
+  const session = Session.of(model, new Array<number>(beams).fill(padding[0]!), capacity)
   let logits = session.run(new Array(beams).fill(rows[0]!), 0, true)
   let open: Beam[] = [{ tokens: [], score: 0 }]
   const ended: Beam[] = []
@@ -341,6 +296,7 @@ function beamSearch(model: CausalModel, prompt: readonly number[], r: Read): num
     const tokens = from.map((_, i) => [(open[i] ?? open[0]!).tokens.at(-1)!])
     logits = session.run(tokens, width + step)
   }
+  session.rest()
   return [...ended, ...open].reduce((a, b) => (worth(b) > worth(a) ? b : a)).tokens
 }
 /** The places of the n largest, the first on ties. */
@@ -394,10 +350,11 @@ function* tokens(model: CausalModel, r: Read): Generator<number[][]> {
   const { draft, beams = 1 } = r.options
   const at = (n: number, t: number[]) => r.prompts.map((_, i) => (i === n ? t : []))
   yield* inEvaluation(draft ? [model, draft] : [model], function* () {
-    if (beams > 1) for (const [n, p] of r.prompts.entries()) yield at(n, beamSearch(model, p, r))
+    if (beams > 1)
+      for (const [n, p] of r.prompts.entries()) yield at(n, beamSearch(model.sequence(n), p, r))
     else if (draft)
       for (const n of r.prompts.keys())
-        for (const t of speculative(model, draft, n, r)) yield at(n, [t])
+        for (const t of speculative(model.sequence(n), draft.sequence(n), n, r)) yield at(n, [t])
     else for (const now of steps(model, r)) yield now.map((t) => (t === undefined ? [] : [t]))
   })
 }

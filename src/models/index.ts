@@ -1,4 +1,5 @@
 export { Bert, type BertCall, type BertOptions } from './bert.js'
+export { conditioned } from './conditioned.js'
 export * from './convnet.js'
 export { type CacheSizes, CausalModel, type DecoderCall, KeyValueCache } from './decoder.js'
 export { generate, type GenerateOptions, perplexity, type Prompt, stream } from './generate.js'

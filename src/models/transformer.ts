@@ -76,7 +76,7 @@ export class InputEmbeddings extends Module {
 }
 
 /** A mask of numbers or bools, 0 or false where a key is hidden, as what is added to scores. */
-const hidden = (mask: Tensor | null): Tensor | null =>
+export const hidden = (mask: Tensor | null): Tensor | null =>
   mask && where(mask.dtype === 'bool' ? mask : ne(mask, 0), 0, -1e9)
 
 /** Keys and values that were projected before. */

@@ -5,6 +5,7 @@ import { add, mul, sub } from '../ops/arithmetic.js'
 import { reshape } from '../ops/broadcast.js'
 import { indexSelect } from '../ops/indexing.js'
 import { concat, stack } from '../ops/join.js'
+import { unsqueeze } from '../ops/movement.js'
 import { narrow, select } from '../ops/slice.js'
 import { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
@@ -58,6 +59,12 @@ function rowsOf(op: string, table: Tensor, offset: number, length: number): Tens
     })
   return offset === 0 && length === most ? table : narrow(table, 0, offset, length)
 }
+/** Rows from a position on, or those at positions (L) or (N, L): (L, dim) or (N, L, dim). */
+function rowsAt(op: string, table: Tensor, positions: number | Tensor, length: number): Tensor {
+  if (!(positions instanceof Tensor)) return rowsOf(op, table, positions, length)
+  const rows = indexSelect(table, 0, reshape(positions, [positions.size]))
+  return reshape(rows, [...positions.shape, table.shape[1]!])
+}
 function requireRows(op: string, x: Tensor, dim: number): void {
   if (x.rank < 2 || x.shape[x.rank - 1] !== dim)
     throw new ShapeError({ op, rule: `x must be (..., L, ${dim})`, got: show(x.shape) })
@@ -81,12 +88,12 @@ export class PositionalEncoding extends Module {
     )
     this.dropout = new Dropout(dropout)
   }
-  /** `offset`: the position of the first row. */
-  override forward(x: Tensor, offset = 0): Tensor {
+  /** `positions`: that of the first row, or those of all rows as int32 (L), or (N, L). */
+  override forward(x: Tensor, positions: number | Tensor = 0): Tensor {
     const [, most, dim] = this.pe.shape as [number, number, number]
     requireRows('PositionalEncoding', x, dim)
     const table = reshape(this.pe, [most, dim])
-    const rows = rowsOf('PositionalEncoding', table, offset, x.shape[x.rank - 2]!)
+    const rows = rowsAt('PositionalEncoding', table, positions, x.shape[x.rank - 2]!)
     return this.dropout.forward(add(x, rows))
   }
   override describe(): string {
@@ -109,10 +116,10 @@ export class LearnedPositions extends Module {
     this.weight = parameter([maxLen, dModel])
     init.normal(this.weight, 0, std)
   }
-  /** `offset`: the position of the first row. */
-  override forward(x: Tensor, offset = 0): Tensor {
+  /** `positions`: that of the first row, or those of all rows as int32 (L), or (N, L). */
+  override forward(x: Tensor, positions: number | Tensor = 0): Tensor {
     requireRows('LearnedPositions', x, this.weight.shape[1]!)
-    return add(x, rowsOf('LearnedPositions', this.weight, offset, x.shape[x.rank - 2]!))
+    return add(x, rowsAt('LearnedPositions', this.weight, positions, x.shape[x.rank - 2]!))
   }
   override describe(): string {
     return `${this.weight.shape[0]}, ${this.weight.shape[1]}`
@@ -173,22 +180,15 @@ export class RotaryEmbedding extends Module {
   override forward(x: Tensor, positions: number | Tensor = 0): Tensor {
     requireRows('RotaryEmbedding', x, this.dim)
     const length = x.shape[x.rank - 2]!
-    const rows = (t: Tensor) =>
-      positions instanceof Tensor
-        ? ofRows(t, positions)
-        : rowsOf('RotaryEmbedding', t, positions, length)
+    const rows = (t: Tensor) => {
+      const at = rowsAt('RotaryEmbedding', t, positions, length)
+      return at.rank === 3 ? unsqueeze(at, 1) : at // (N, 1, L, dim/2): for all heads alike
+    }
     return rotate(x, rows(this.cos), rows(this.sin), this.interleaved)
   }
   override describe(): string {
     return `${this.dim}${this.interleaved ? ', interleaved=true' : ''}`
   }
-}
-
-/** The rows of a table at places (L), or (N, L) for all heads alike. */
-function ofRows(table: Tensor, places: Tensor): Tensor {
-  if (places.rank === 1) return indexSelect(table, 0, places)
-  const rows = indexSelect(table, 0, reshape(places, [places.size]))
-  return reshape(rows, [places.shape[0]!, 1, places.shape[1]!, table.shape[1]!])
 }
 
 /** Pairs (a, b) of the last axis turned to (a cos − b sin, b cos + a sin). */

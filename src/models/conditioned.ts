@@ -1,0 +1,150 @@
+/** The decoder of an encoder-decoder, given what the encoder has read: a model of the next token like any other. */
+import { ShapeError, show } from '../core/errors.js'
+import { expand, reshape } from '../ops/broadcast.js'
+import { logicalAnd } from '../ops/compare.js'
+import { narrow } from '../ops/slice.js'
+import { noGrad } from '../ops/state.js'
+import { Tensor } from '../ops/tensor.js'
+import { tensor } from '../tensor/creation.js'
+import { CausalModel, type DecoderCall, remember, seenBy } from './decoder.js'
+import { causalMask, type EncoderDecoder, hidden, type Projected } from './transformer.js'
+
+const OP = 'conditioned'
+
+/** What each layer of the decoder looks at: keys and values of the sources (B, h, S, d/h), and what is added to scores. */
+interface Source {
+  layers: Projected[]
+  added: Tensor | null
+}
+
+class ConditionedDecoder extends CausalModel {
+  model: EncoderDecoder
+  private readonly source: Source
+  readonly maxLength: number
+  readonly vocabSize: number
+  readonly cacheSizes
+  constructor(model: EncoderDecoder, source: Source) {
+    super()
+    this.model = model
+    this.source = source
+    this.maxLength = model.tgt_pos.pe.shape[1]!
+    this.vocabSize = model.projection_layer.proj.weight.shape[0]!
+    const [, heads, , width] = source.layers[0]!.k.shape as [number, number, number, number]
+    this.cacheSizes = { layers: source.layers.length, heads, width }
+  }
+  override get training(): boolean {
+    return this.model.training
+  }
+  private get sources(): number {
+    return this.source.layers[0]!.k.shape[0]!
+  }
+  override sequence(n: number): CausalModel {
+    if (this.sources === 1) return this
+    const one = (t: Tensor) => (t.shape[0] === 1 ? t : narrow(t, 0, n, 1))
+    const { layers, added } = this.source
+    return noGrad(
+      () =>
+        new ConditionedDecoder(this.model, {
+          layers: layers.map(({ k, v }) => ({ k: one(k), v: one(v) })),
+          added: added && one(added),
+        }),
+    )
+  }
+  override forward(tokens: Tensor, call: DecoderCall = {}): Tensor {
+    const { model, source, sources } = this
+    const seen = seenBy(OP, tokens, this.maxLength, call)
+    const [N, L] = tokens.shape as [number, number]
+    if (sources !== 1 && sources !== N)
+      throw new ShapeError({
+        op: OP,
+        rule: `a sequence for each of the ${sources} sources`,
+        got: `${N}`,
+        fix: 'Give a prompt for each source, such as [[start], [start]].',
+      })
+    const { cache } = call
+    const causal = cache ? null : causalMask(L)
+    const mask = causal && seen.mask ? logicalAnd(causal, seen.mask) : (causal ?? seen.mask)
+    let x = model.tgt_pos.forward(model.tgt_embed.forward(tokens), seen.places) // (N, L, d)
+    model.decoder.layers.forEach((layer, i) => {
+      const own = layer.self_attention_block
+      x = layer.run(
+        x,
+        (t) => {
+          const { k, v } = own.project(t)
+          return own.attend(t, cache ? remember(k, v, i, cache, seen.rows) : { k, v }, mask)
+        },
+        (t) => {
+          const { k, v } = source.layers[i]!
+          const all = (s: Tensor) => (s.shape[0] === N ? s : expand(s, [N, ...s.shape.slice(1)]))
+          return layer.cross_attention_block.attend(t, { k: all(k), v: all(v) }, source.added)
+        },
+      )
+    })
+    return model.project(model.decoder.norm.forward(x))
+  }
+}
+
+function refuseEmpty(got: string): never {
+  throw new ShapeError({ op: OP, rule: 'a source has at least one token', got })
+}
+
+/** Lists of any lengths as a tensor, and which of its tokens are no padding; no mask when all are. */
+function padded(lists: readonly (readonly number[])[]): [src: Tensor, mask: Tensor | null] {
+  const S = Math.max(...lists.map((l) => l.length))
+  const ids = lists.flatMap((l) => [...l, ...new Array<number>(S - l.length).fill(0)])
+  const src = tensor(Int32Array.from(ids), { shape: [lists.length, S] })
+  if (lists.every((l) => l.length === S)) return [src, null]
+  const there = lists.flatMap((l) => Array.from({ length: S }, (_, j) => j < l.length))
+  return [src, tensor(there, { shape: [lists.length, 1, 1, S] })]
+}
+
+/**
+ * An encoder-decoder that has read its sources, as a model of the next token for `generate` and `stream`. The encoder runs
+ * once, in evaluation mode; keys and values of its output are kept. All options of `generate` hold: beams with a penalty
+ * for length, sampling, stop tokens, drafts. Later changes of the weights are not seen by what is kept.
+ *
+ * `sources`: token ids, a list of them, several of any lengths, or a tensor (N, S); with a tensor, `srcMask` broadcasts to
+ * (N, 1, 1, S) and is 0 or false where a token is padding. `generate` takes a prompt for each source, such as its start token.
+ * @throws ShapeError for sources that are empty or longer than the model's
+ * @example
+ * const model = buildTransformer(20, 30, 10, 10, { dModel: 8, N: 1, h: 2, dFf: 16 })
+ * generate(conditioned(model, [[5, 6, 7], [8, 9]]), [[1], [1]], { maxNewTokens: 4, beams: 3 }).length // 2
+ */
+export function conditioned(
+  model: EncoderDecoder,
+  sources: Tensor | readonly number[] | readonly (readonly number[])[],
+  srcMask: Tensor | null = null,
+): CausalModel {
+  let [src, mask] = [sources as Tensor, srcMask]
+  if (!(sources instanceof Tensor)) {
+    const many = Array.isArray(sources[0])
+    const lists = (many ? sources : [sources]) as readonly (readonly number[])[]
+    if (lists.some((l) => l.length === 0)) refuseEmpty('none')
+    const [tokens, there] = padded(lists)
+    src = tokens
+    if (mask && there)
+      throw new ShapeError({
+        op: OP,
+        rule: 'srcMask goes with a tensor, or lists of one length',
+        got: `lengths ${show(lists.map((l) => l.length))}`,
+      })
+    mask = mask ?? there
+  }
+  if (src.size === 0) refuseEmpty(show(src.shape))
+  const was = model.training
+  model.eval()
+  try {
+    return noGrad(() => {
+      const read = model.encode(src, mask)
+      const layers = model.decoder.layers.map((l) => l.cross_attention_block.project(read))
+      const added = hidden(mask)
+      const ones = new Array<number>(Math.max(0, 4 - (added?.rank ?? 4))).fill(1)
+      return new ConditionedDecoder(model, {
+        layers: layers.map(({ k, v }) => ({ k: k.contiguous(), v: v.contiguous() })),
+        added: added && reshape(added, [...ones, ...added.shape]),
+      })
+    })
+  } finally {
+    model.train(was)
+  }
+}
