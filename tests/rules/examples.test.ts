@@ -54,7 +54,6 @@ const scope: Record<string, unknown> = {
   train,
   nabla,
 }
-delete scope.default
 
 interface Example {
   file: string
@@ -113,13 +112,18 @@ function expectLike(got: unknown, want: unknown): void {
   } else expect(got).toEqual(want)
 }
 
-const evaluate = (code: string): unknown => {
+/** Names of the entry that the file belongs to come first: two entries may have functions of one name. */
+const evaluate = (code: string, file: string): unknown => {
+  const entry = scope[file.split('/')[0]!]
+  const names: Record<string, unknown> = { ...scope, ...(typeof entry === 'object' ? entry : {}) }
+  delete names.default
   const lines = code
     .split(/\n|;/)
     .map((l) => l.trim())
     .filter(Boolean)
   const body = [...lines.slice(0, -1), `return ${lines.at(-1)}`].join('\n')
-  return new Function(...Object.keys(scope), body)(...Object.values(scope))
+  // In a block, so that an example may have a variable of an entry's name.
+  return new Function(...Object.keys(names), `{\n${body}\n}`)(...Object.values(names))
 }
 
 describe('examples of docstrings', () => {
@@ -127,7 +131,7 @@ describe('examples of docstrings', () => {
     nabla.setBackend('reference')
     nabla.manualSeed(0)
   })
-  test.each(examples)('$file:$line $code', ({ code, result }) => {
-    expectLike(plain(evaluate(code)), plain(evaluate(`(${result})`)))
+  test.each(examples)('$file:$line $code', ({ file, code, result }) => {
+    expectLike(plain(evaluate(code, file)), plain(evaluate(`(${result})`, file)))
   })
 })
