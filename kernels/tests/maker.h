@@ -195,6 +195,27 @@ struct Maker {
     program.add(back ? OP_RECURRENT_BACK : OP_RECURRENT, w);
   }
 
+  void attention(bool back) {
+    const int32_t b = r.in(0, 2), g = r.in(1, 2), h = g * r.in(1, 2), l = r.one_in(8) ? r.in(50, 150) : extent(), s = r.one_in(8) ? r.in(120, 300) : extent();
+    const int32_t e = extent(), d = extent(), masks[] = {-1, F32, BOOL}, mask = masks[r.below(3)], threshold = r.one_in(2) ? r.below((1 << 24) + 1) : 0;
+    const auto of = [&](const Words& extents, int width) {
+      Words strides;
+      const Words ref = strided(extents, width, false, &strides);
+      return ref + strides;
+    };
+    Words w = Words{F32, b, h, g, l, s, e, d, r.below(2), bits_of(r.number()), mask, threshold, bits_of(r.number())};
+    w = w + of({b, h, l, e}, 4), w = w + of({b, g, s, e}, 4), w = w + of({b, g, s, d}, 4);
+    w = w + (mask < 0 ? Words{-1, 0, 0, 0, 0, 0} : of({b, h, l, s}, DTYPE_BYTES[mask]));
+    w = w + (threshold ? room(3, 4) : maybe(3));
+    if (back) {
+      w = w + of({b, h, l, d}, 4), w = w + of({b, h, l, 2}, 4), w = w + of({b, h, l, 1}, 4);
+      w = w + room((int64_t)b * l * h * e, 4), w = w + room((int64_t)b * s * g * e, 4), w = w + room((int64_t)b * s * g * d, 4);
+    } else {
+      w = w + room((int64_t)b * l * h * d, 4), w = w + maybe((int64_t)b * h * l * 2);
+    }
+    program.add(back ? OP_ATTENTION_BACK : OP_ATTENTION, w);
+  }
+
   void linear_algebra() {
     const int32_t op = r.in(OP_LU, OP_FFT), d = op == OP_EIGH || op == OP_SVD ? (int32_t)F64 : real(), w = DTYPE_BYTES[d];
     const int32_t batch = r.below(4), n = extent(), m = op == OP_SVD ? n + r.below(4) : extent(), k = m < n ? m : n, columns = extent();
@@ -458,7 +479,8 @@ struct Maker {
   }
 
   void instruction() {
-    switch (r.below(16)) {
+    switch (r.below(17)) {
+      case 16: return attention(r.one_in(2));
       case 15: return list();
       case 14: return loop();
       case 13: return linear_algebra();
