@@ -95,8 +95,20 @@ export function classificationReport(
   let top = 0
   for (let i = 0; i < t.length; i++) top = Math.max(top, p[i]!, t[i]!)
   const count = Math.max(Number.isFinite(top) ? Math.floor(top) + 1 : 1, names?.length ?? 0)
-  const matrix = new ConfusionMatrix(count).add(t, p)
   const seen = new Set([...Array.from(p), ...Array.from(t)])
+  const known = [...seen].sort((x, y) => x - y)
+  if (!names && known.every((c) => Number.isInteger(c) && c >= 0)) {
+    // Only classes that occur have a row: labels such as years need no matrix of all numbers below them.
+    const code = new Map(known.map((c, k) => [c, k]))
+    const codes = (list: ArrayLike<number>) => Array.from(list, (c) => code.get(c)!)
+    return new ClassificationReport(
+      new ConfusionMatrix(known.length).add(codes(t), codes(p)),
+      known.map((c) => `${c}`),
+      known.map((_, k) => k),
+      digits,
+    )
+  }
+  const matrix = new ConfusionMatrix(count).add(t, p)
   const present = Array.from({ length: count }, (_, c) => c).filter(
     (c) => names !== undefined || seen.has(c),
   )

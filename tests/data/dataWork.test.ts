@@ -266,3 +266,12 @@ test('fRegression where the correlation is not defined or 1: as scikit-learn wit
   expect([...data.rRegression(rows, [7, 7, 7, 7])]).toEqual([0, 0, 0])
   expect(() => data.fRegression(rows.slice(2), [1, 2])).toThrow('3 rows or more; got 2')
 })
+
+test('a report of labels with large numbers holds only those that occur', () => {
+  const large = data.classificationReport([1e9, 2024, 7, 7], [1e9, 2024, 2024, 7])
+  const small = data.classificationReport([2, 1, 0, 0], [2, 1, 1, 0])
+  expect(Object.keys(large.classes)).toEqual(['7', '2024', '1000000000'])
+  expect(Object.values(large.classes)).toEqual(Object.values(small.classes))
+  expect(large.macro).toEqual(small.macro)
+  expect(large.accuracy).toBe(0.75)
+})
