@@ -233,15 +233,15 @@ export async function predict(run: string, image: string, options: PredictOption
   const { data: _, model: __, tokens: maxNewTokens, json, ...rest } = options
   const writing = { ...rest, ...(maxNewTokens !== undefined && { maxNewTokens }) }
   const answers = own || input ? undefined : await loadAnswers(task)
-  if (answers)
-    return answerText(path, saved, answers, tensors, image, { ...writing, ...(json && { json }) })
   const odd = Object.keys(writing)
-  if (odd.length > 0)
+  if (odd.length > 0 && (!answers || answers.judges))
     throw new ValueError({
       op: 'predict',
-      rule: `${odd.join(', ')} are for runs that answer texts`,
+      rule: `${odd.join(', ')} are for runs that write`,
       got: `one of ${task}, which does not`,
     })
+  if (answers)
+    return answerText(path, saved, answers, tensors, image, { ...writing, ...(json && { json }) })
   const classifier = input && !own ? await loadClassifier(task) : undefined
   if (!input || !(classifier || own))
     throw new ValueError({

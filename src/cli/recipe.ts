@@ -73,6 +73,8 @@ export interface Question<Config = never> {
 export interface Answers<M extends Module = Module, Config = never> {
   /** The network, of the configuration that is saved with its weights. */
   model(config: Config): M
+  /** The answer is a judgement, not written token by token: options of writing are refused. */
+  judges?: true
   /** The answer, in parts as they come. */
   answer(model: M, question: Question<Config>): AsyncIterable<string> | Iterable<string>
 }

