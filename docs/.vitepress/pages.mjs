@@ -49,6 +49,7 @@ export const course = [
   ['language', 'Language', '语言'],
   ['attention', 'Attention and the Transformer', '注意力与 Transformer'],
   ['sound', 'Sound', '声音'],
+  ['graphs', 'Graph networks', '图神经网络'],
   ['reinforcement', 'Reinforcement learning', '强化学习'],
 ]
 

@@ -10,6 +10,7 @@ export {
   type Series,
 } from './charts.js'
 export * from './distributions.js'
+export * from './graphs.js'
 export * from './images.js'
 export {
   type ColorScale,

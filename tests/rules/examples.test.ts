@@ -5,6 +5,7 @@ import * as audio from 'nabla/audio'
 import * as classic from 'nabla/classic'
 import * as data from 'nabla/data'
 import * as io from 'nabla/io'
+import * as graph from 'nabla/graph'
 import * as models from 'nabla/models'
 import * as fft from 'nabla/fft'
 import * as linalg from 'nabla/linalg'
@@ -26,6 +27,7 @@ import { sources, src } from './sources.js'
 const scope: Record<string, unknown> = {
   ...audio,
   ...rl,
+  ...graph,
   ...io,
   ...plot,
   ...data,
@@ -41,6 +43,7 @@ const scope: Record<string, unknown> = {
   classic,
   data,
   fft,
+  graph,
   linalg,
   masked,
   special,

@@ -8,10 +8,10 @@ import { importsOf, resolve, root, sources } from './sources.js'
 const floors = [
   ['cli'],
   ['index.ts'],
-  ['models', 'classic', 'rl'],
+  ['models', 'classic', 'rl', 'graph'],
   ['train'],
   ['text', 'audio'],
-  ['nn', 'optim', 'data', 'vision', 'graph', 'stats', 'io', 'plot'],
+  ['nn', 'optim', 'data', 'vision', 'stats', 'io', 'plot'],
   ['linalg', 'fft', 'masked', 'special'],
   ['tensor'],
   ['autograd'],

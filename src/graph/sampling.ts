@@ -1,0 +1,234 @@
+/** Training on graphs that are too large for one step: nodes in batches, with some of their neighbours. */
+import { ValueError } from '../core/errors.js'
+import { kinds, readOptions } from '../core/options.js'
+import { requireSeed, shuffled } from '../data/samplers.js'
+import { asIndices } from '../ops/indices.js'
+import { indexSelect } from '../ops/indexing.js'
+import type { Tensor } from '../ops/tensor.js'
+import { tensor } from '../tensor/creation.js'
+import { Generator } from '../tensor/random.js'
+import type { Graph } from './data.js'
+import { edgeTensor } from './edges.js'
+
+export interface NeighborLoaderOptions {
+  /** How many neighbours are drawn of each node, hop by hop from the batch outward; −1: all. */
+  numNeighbors: readonly number[]
+  /** How many nodes a step is for. */
+  batchSize?: number
+  /** The nodes that steps are for, numbers or a bool of each; all unless said. */
+  inputNodes?: Tensor | ArrayLike<number> | null
+  shuffle?: boolean
+  /** May a neighbour be drawn again? */
+  replace?: boolean
+  /** Decides the order and the neighbours, with the number of the epoch. */
+  seed?: number
+}
+/** A part of a graph, for the nodes of a step, which come first. */
+export interface NeighborBatch {
+  /** The rows of the graph's x and y; x of all nodes. */
+  x?: Tensor
+  y?: Tensor
+  /** Edges among the nodes of the part, by their numbers in it, (2, E). */
+  edgeIndex: Tensor
+  edgeWeight?: Tensor
+  edgeAttr?: Tensor
+  edgeType?: Tensor
+  /** The number in the graph of each node, (N), and of each edge, (E). */
+  nId: Tensor
+  eId: Tensor
+  /** How many nodes the step is for: the first ones. */
+  batchSize: number
+  /** How many nodes each hop brought, the batch first. */
+  numSampledNodes: number[]
+}
+
+/** Whole numbers below n, from bits that are drawn in blocks. */
+class Draws {
+  private readonly generator: Generator
+  private bits: ArrayLike<number> = []
+  private next = 0
+  constructor(seed: number) {
+    this.generator = new Generator(seed)
+  }
+  below(n: number): number {
+    if (this.next === this.bits.length) {
+      const t = this.generator.bits([4096])
+      this.bits = t.toTypedArray().slice() as Int32Array
+      t.dispose()
+      this.next = 0
+    }
+    return Math.floor((((this.bits[this.next++] as number) >>> 0) / 2 ** 32) * n)
+  }
+}
+
+/**
+ * Steps over the nodes of a graph, each with neighbours drawn hop by hop along the edges that come in (Hamilton, Ying and Leskovec,
+ * 2017; PyTorch Geometric: loader.NeighborLoader). A network of as many layers as hops computes the first `batchSize` rows as it would
+ * in the whole graph, but for the neighbours that were not drawn. Iterate it once for each epoch.
+ *
+ * Edges are drawn once for each node, and every node is in a part once.
+ * @throws ValueError for nodes that the graph has not
+ * @example [...new NeighborLoader(new Graph({ x: ones([3, 1]), edgeIndex: tensor([[0, 1], [1, 2]], { dtype: 'int32' }) }), { numNeighbors: [1] })].map((b) => b.nId.toArray()) // [[0, 1, 2]]
+ */
+export class NeighborLoader implements Iterable<NeighborBatch> {
+  private readonly graph: Graph
+  private readonly options: Required<Omit<NeighborLoaderOptions, 'inputNodes'>>
+  private readonly nodes: Int32Array
+  /** The edges that come to node i: number edges[pointer[i]] to edges[pointer[i + 1] - 1]. */
+  private readonly pointer: Int32Array
+  private readonly edges: Int32Array
+  private readonly source: Int32Array
+  private readonly target: Int32Array
+  /** The number of each node in the part that is being made, or −1. */
+  private readonly place: Int32Array
+  private epoch = 0
+
+  constructor(graph: Graph, options: NeighborLoaderOptions) {
+    const op = 'NeighborLoader'
+    const o = readOptions<NeighborLoaderOptions>(
+      op,
+      [options],
+      {},
+      {
+        numNeighbors: {
+          rule: 'a list of whole numbers from 1 up, or -1 for all',
+          holds: (v) => Array.isArray(v) && v.every((n) => n === -1 || kinds.count.holds(n)),
+        },
+        batchSize: kinds.count,
+        inputNodes: kinds.any,
+        shuffle: kinds.flag,
+        replace: kinds.flag,
+        seed: kinds.size,
+      },
+    )
+    if (!o.numNeighbors)
+      throw new ValueError({
+        op,
+        rule: 'numNeighbors must be given',
+        got: 'none',
+        fix: '{ numNeighbors: [10, 10] }',
+      })
+    this.graph = graph
+    this.options = {
+      numNeighbors: o.numNeighbors,
+      batchSize: o.batchSize ?? 1024,
+      shuffle: o.shuffle ?? false,
+      replace: o.replace ?? false,
+      seed: requireSeed(op, o.seed ?? 0),
+    }
+    const n = graph.numNodes
+    this.nodes = nodesOf(op, o.inputNodes ?? null, n)
+    const data = graph.edgeIndex.toTypedArray() as Int32Array
+    this.source = data.slice(0, graph.numEdges)
+    this.target = data.slice(graph.numEdges)
+    this.pointer = new Int32Array(n + 1)
+    for (const t of this.target) this.pointer[t + 1]!++
+    for (let i = 0; i < n; i++) this.pointer[i + 1]! += this.pointer[i]!
+    const next = this.pointer.slice(0, n)
+    this.edges = new Int32Array(graph.numEdges)
+    for (let e = 0; e < this.target.length; e++) this.edges[next[this.target[e]!]!++] = e
+    this.place = new Int32Array(n).fill(-1)
+  }
+  /** Steps in an epoch. */
+  get length(): number {
+    return Math.ceil(this.nodes.length / this.options.batchSize)
+  }
+
+  *[Symbol.iterator](): Generator_<NeighborBatch> {
+    const { shuffle, seed, batchSize } = this.options
+    const epoch = this.epoch++
+    const order = shuffle ? shuffled(this.nodes.length, seed, epoch) : undefined
+    const draws = new Draws(seed + epoch * 2 ** 32)
+    for (let from = 0; from < this.nodes.length; from += batchSize) {
+      const size = Math.min(batchSize, this.nodes.length - from)
+      const roots = Int32Array.from(
+        { length: size },
+        (_, i) => this.nodes[order ? order[from + i]! : from + i]!,
+      )
+      yield this.part(roots, draws)
+    }
+  }
+
+  private part(roots: Int32Array, draws: Draws): NeighborBatch {
+    const { numNeighbors, replace } = this.options
+    const nodes: number[] = []
+    const { place, pointer, edges, source } = this
+    const number = (v: number): number => {
+      if (place[v]! < 0) place[v] = nodes.push(v) - 1
+      return place[v]!
+    }
+    for (const v of roots) number(v)
+    const taken: number[] = []
+    const sampled = [nodes.length]
+    let begin = 0
+    let sampledEdges = 0
+    for (const most of numNeighbors) {
+      const end = nodes.length
+      for (let i = begin; i < end; i++) {
+        const first = pointer[nodes[i]!]!
+        const count = pointer[nodes[i]! + 1]! - first
+        if (count === 0) continue
+        if (most < 0 || (!replace && count <= most)) {
+          for (let k = 0; k < count; k++) taken.push(edges[first + k]!)
+        } else if (replace)
+          for (let k = 0; k < most; k++) taken.push(edges[first + draws.below(count)]!)
+        else {
+          // Floyd's: `most` different ones of `count`.
+          const chosen = new Set<number>()
+          for (let k = count - most; k < count; k++) {
+            const r = draws.below(k + 1)
+            chosen.add(chosen.has(r) ? k : r)
+          }
+          for (const k of chosen) taken.push(edges[first + k]!)
+        }
+      }
+      for (let k = sampledEdges; k < taken.length; k++) number(source[taken[k]!]!)
+      sampledEdges = taken.length
+      sampled.push(nodes.length - end)
+      begin = end
+    }
+    const { graph } = this
+    const nId = tensor(Int32Array.from(nodes), { dtype: 'int32' })
+    const eId = tensor(Int32Array.from(taken), { dtype: 'int32' })
+    const batch: NeighborBatch = {
+      edgeIndex: edgeTensor(
+        taken.map((e) => place[source[e]!]!),
+        taken.map((e) => place[this.target[e]!]!),
+      ),
+      nId,
+      eId,
+      batchSize: roots.length,
+      numSampledNodes: sampled,
+    }
+    for (const name of ['x', 'y'] as const)
+      if (graph[name]) batch[name] = indexSelect(graph[name]!, 0, nId)
+    for (const name of ['edgeWeight', 'edgeAttr', 'edgeType'] as const)
+      if (graph[name]) batch[name] = indexSelect(graph[name]!, 0, eId)
+    for (const v of nodes) place[v] = -1
+    return batch
+  }
+}
+type Generator_<T> = globalThis.Generator<T, void, undefined>
+
+function nodesOf(op: string, given: Tensor | ArrayLike<number> | null, count: number): Int32Array {
+  if (given === null) return Int32Array.from({ length: count }, (_, i) => i)
+  let list: Int32Array
+  if ('dtype' in given && given.dtype === 'bool') {
+    const mask = given.toTypedArray() as Uint8Array
+    if (mask.length !== count)
+      throw new ValueError({
+        op,
+        rule: `inputNodes must say true or false of ${count} nodes`,
+        got: `${mask.length}`,
+      })
+    list = Int32Array.from([...mask.keys()].filter((i) => mask[i]))
+  } else
+    list =
+      'dtype' in given
+        ? (asIndices(op, given).toTypedArray() as Int32Array)
+        : Int32Array.from(given)
+  const wrong = list.find((v) => v < 0 || v >= count)
+  if (wrong !== undefined)
+    throw new ValueError({ op, rule: `inputNodes must be from 0 to ${count - 1}`, got: `${wrong}` })
+  return list
+}
