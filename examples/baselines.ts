@@ -2,6 +2,7 @@
  * What other families of models reach on the same tables: a tree and a support vector machine from npm, and naive Bayes as a normal
  * distribution without correlations for each class.
  */
+import { createRequire } from 'node:module'
 import { type Tensor, tensor } from 'nabla'
 import { GaussianMixture, KNeighborsClassifier, LogisticRegression } from 'nabla/classic'
 import { iris, stratifiedSplit, StandardScaler, wine } from 'nabla/data'
@@ -14,9 +15,9 @@ interface Baseline {
   predict(x: number[][]): ArrayLike<number>
 }
 /** A package that only this recipe needs. */
-async function library(name: string): Promise<Record<string, new (options?: object) => Baseline>> {
+function library(name: string): unknown {
   try {
-    return await import(name)
+    return createRequire(import.meta.url)(name)
   } catch (cause) {
     throw new Error(
       `[baselines] the package ${name} must be installed. Run: npm install ml-cart libsvm-js`,
@@ -55,9 +56,13 @@ export default {
     svm: { atLeast: 0.93 },
   },
   async run(s) {
-    const { DecisionTreeClassifier } = await library('ml-cart')
-    const { default: load } = (await library('libsvm-js')) as unknown as { default: SvmModule }
-    const SVM = await load
+    const { DecisionTreeClassifier } = library('ml-cart') as Record<
+      string,
+      new (
+        options?: object,
+      ) => Baseline
+    >
+    const SVM = await (library('libsvm-js') as SvmModule)
     const score: Record<string, number[]> = {
       logistic: [],
       neighbors: [],

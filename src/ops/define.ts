@@ -55,8 +55,8 @@ export interface OpRule<F extends Signature = Signature, R extends Tensors = Ten
     out: R,
     attrs: ReturnType<F>['attrs'],
   ) => Grads
-  /** false: a step function or an integer result, which has no gradient. */
-  differentiable?: false
+  /** false: a step function or an integer result, which has no gradient. A list: the inputs by which there is one; `args` refuses the others. */
+  differentiable?: false | readonly number[]
   /**
    * float16 and bfloat16 are taken as they are: by what only moves elements, and by what computes in float32 itself
    * (matrix products); 'forward': by all but its gradient. All others get them as float32, and their results and

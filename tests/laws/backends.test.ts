@@ -1,7 +1,7 @@
 import { type BackendName, compile, gradients, mul, setBackend, sum, type Tensor, add } from 'nabla'
 import { describe, expect, test } from 'vitest'
 import type { Tensors } from '../../src/ops/define.js'
-import { maker, tensorsIn } from './make.js'
+import { leavesOf, maker } from './make.js'
 import { fastBackends, isFloat, tested } from './table.js'
 
 const list = (out: Tensors): Tensor[] => (Array.isArray(out) ? out : [out as Tensor])
@@ -12,10 +12,7 @@ function results(name: string, backend: BackendName, compiled: boolean) {
   setBackend(backend)
   const { call, spec } = tested.get(name)!
   return spec.samples(maker(5)).map((args) => {
-    const leaves =
-      spec.differentiable === false
-        ? []
-        : tensorsIn(args).filter((t) => isFloat(t.dtype) && t.size > 0)
+    const leaves = leavesOf(spec, args)
     for (const t of leaves) t.requiresGrad = true
     const run = () => {
       const outs = list(call(...args))

@@ -11,7 +11,7 @@ import {
 } from 'nabla'
 import { describe, expect, test } from 'vitest'
 import type { Tensors } from '../../src/ops/define.js'
-import { maker, tensorsIn } from './make.js'
+import { leavesOf, maker, tensorsIn } from './make.js'
 import { fastBackends, tested } from './table.js'
 
 const list = (out: Tensors): Tensor[] => (Array.isArray(out) ? out : [out as Tensor])
@@ -37,10 +37,7 @@ function results(name: string, backend: BackendName, dtype: DType): (Outcome | s
   return spec.samples(maker(5, 'float64')).map((given) => {
     const cast = (t: Tensor) => (isFloat(t.dtype) ? t.to(dtype) : t)
     const args = (given as unknown[]).map((a) => changed(a, cast))
-    const leaves =
-      spec.differentiable === false
-        ? []
-        : tensorsIn(args).filter((t) => isFloat(t.dtype) && t.size > 0)
+    const leaves = leavesOf(spec, args)
     for (const t of leaves) t.requiresGrad = true
     try {
       const outs = list(call(...args))

@@ -1,6 +1,7 @@
 import { type DType, type Tensor, tensor } from 'nabla'
 import { sizeOf } from '../../src/core/shape.js'
 import type { Nested, SampleMaker } from '../../src/ops/define.js'
+import { isFloat } from '../../src/core/dtype.js'
 
 /** Small, fast and seeded; for test data only. */
 export function random(seed: number): () => number {
@@ -48,3 +49,14 @@ export function tensorsIn(value: unknown): Tensor[] {
     return [value as Tensor]
   return Array.isArray(value) ? value.flatMap(tensorsIn) : []
 }
+
+/** The float tensors among the arguments by which an operation has a gradient. */
+export const leavesOf = (
+  { differentiable }: { differentiable?: false | readonly number[] },
+  args: readonly unknown[],
+): Tensor[] =>
+  differentiable === false
+    ? []
+    : tensorsIn(args).filter(
+        (t, i) => isFloat(t.dtype) && t.size > 0 && (differentiable?.includes(i) ?? true),
+      )

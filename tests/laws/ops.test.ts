@@ -1,7 +1,7 @@
 import { add, compile, gradients, mul, setBackend, sum, type Tensor } from 'nabla'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Tensors } from '../../src/ops/define.js'
-import { maker, random, tensorsIn } from './make.js'
+import { leavesOf, maker, random } from './make.js'
 import { isFloat, tested } from './table.js'
 
 const list = (out: Tensors): Tensor[] => (Array.isArray(out) ? out : [out as Tensor])
@@ -19,10 +19,6 @@ function expectClose(got: number[], want: number[], tolerance: number, what: str
   })
 }
 const flatten = (v: unknown): number[] => (Array.isArray(v) ? v.flatMap(flatten) : [Number(v)])
-
-/** Replaces the float tensors among arguments by leaves that require a gradient. */
-const leavesOf = (args: readonly unknown[]) =>
-  tensorsIn(args).filter((t) => isFloat(t.dtype) && t.size > 0)
 
 describe.each([...tested])('%s', (name, { call, spec }) => {
   beforeAll(() => setBackend('reference'))
@@ -53,7 +49,7 @@ describe.each([...tested])('%s', (name, { call, spec }) => {
   const differentiable = spec.differentiable !== false && !spec.except?.gradient
   const gradientLaw = () => {
     spec.samples(maker(3, 'float64')).forEach((args, i) => {
-      const leaves = leavesOf(args)
+      const leaves = leavesOf(spec, args)
       if (leaves.length === 0 || leaves.some((t) => values(t).some((v) => !Number.isFinite(v))))
         return
       checkGradient(name, i, args, leaves, 1)
