@@ -7,7 +7,7 @@ import type { Tokenizer } from './tokenizer.js'
  * @example
  * const tokenizer = trainBpe(['中文'], { vocabSize: 256 })
  * const stream = new DecodeStream(tokenizer)
- * tokenizer.encode('中').ids.map((id) => stream.step(id)) // ['', '', '中']
+ * [...tokenizer.encode('中').ids].map((id) => stream.step(id)) // ['', '', '中']
  */
 export class DecodeStream {
   private readonly tokenizer: Tokenizer
