@@ -85,7 +85,7 @@ describe('what browsers load has nothing of Node', () => {
     './recipe': 'what the command line offers to recipes',
   }
   /** The core comes without any package; the others may have some that run in browsers. */
-  const bare = ['.', './linalg', './fft', './masked', './special', './nn', './optim', './models']
+  const bare = ['.', './linalg', './fft', './masked', './special', './nn', './optim']
   const entries = Object.entries(manifest.exports).flatMap(([name, { default: file }]) =>
     file && !(name in nodeOnly) ? [[name, sourceOf(file)] as const] : [],
   )
