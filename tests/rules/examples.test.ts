@@ -118,7 +118,12 @@ function expectLike(got: unknown, want: unknown): void {
 /** Names of the entry that the file belongs to come first: two entries may have functions of one name. */
 const evaluate = (code: string, file: string): unknown => {
   const entry = scope[file.split('/')[0]!]
-  const names: Record<string, unknown> = { ...scope, ...(typeof entry === 'object' ? entry : {}) }
+  const own = Object.entries(typeof entry === 'object' ? entry! : {})
+  const names: Record<string, unknown> = {
+    ...scope,
+    // `fft` is the entry, and not its function.
+    ...Object.fromEntries(own.filter(([name]) => typeof scope[name] !== 'object')),
+  }
   delete names.default
   const lines = code
     .split(/\n|;/)
