@@ -168,7 +168,7 @@ NABLA_INLINE vf v_log1p(vf x) {
   const Split s = split(u);
   const vi near = s.e == 0.0;
   const vf f = select(near, x, s.m - 1.0), q = 1.0 / (s.m * (2.0 + f));
-  const vf unit = from_bits(bits(splat(1.0)) - (whole(min_hw(s.e, splat(1000.0))) << 52));  // 2^-e, where the gap counts
+  const vf unit = from_bits(bits(splat(1.0)) - (whole(limit(s.e, -1000.0, 1000.0)) << 52));  // 2^-e, where the gap counts
   const vf gap = select(near, splat(0.0), select(s.e > 0.0, 1.0 - (u - x), x - (u - 1.0)));
   const vf lost = gap * unit * ((2.0 + f) * q);
   const vf r = copysign_bits(s.e * LN2_HI - (log_lack(f, f * (s.m * q), fma(s.e, splat(LN2_LO), lost)) - f), x);
