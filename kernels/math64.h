@@ -417,7 +417,7 @@ NABLA_INLINE vf v_erf(vf x) {
                     1.3299709151674378e-09, -2.7386386681776955e-09, 8.177473242078147e-10, -1.2217523273023838e-10,
                     7.74586196042043e-12);
   const vf n = round_even(q), r = (n - q) * 0.6931471805599453, e = fma(fma(exp_tail(r), r, splat(1.0)), r, splat(1.0));
-  const vf scale = from_bits(bits(splat(1.0)) - (whole(n) << 52));
+  const vf scale = from_bits(bits(splat(1.0)) - (whole(min_hw(n, splat(64.0))) << 52));  // NaN goes on in e
   return select(a <= 1.0, erf_small(x), copysign_bits(fma(-e, scale, splat(1.0)), x));
 }
 NABLA_INLINE vf v_erfc(vf x) {
