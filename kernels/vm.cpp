@@ -249,9 +249,10 @@ void loop_run(const Exec& e) {
   for (int64_t step = 0; count < 0 || step < count; step++) {
     if (go >= 0 && !*(const uint8_t*)slots[go]) return;
     const int64_t i = w[4] ? count - 1 - step : step;
+    // A program may lay a part over the slot that it goes to.
     for (const int32_t* m = in; m < out; m += 6) {
       const int64_t bytes = long_of(m + 4);
-      __builtin_memcpy(slots[m[0]], (const char*)e.slots[m[1]] + long_of(m + 2) + i * bytes, (size_t)bytes);
+      __builtin_memmove(slots[m[0]], (const char*)e.slots[m[1]] + long_of(m + 2) + i * bytes, (size_t)bytes);
     }
     inner.w = body + HEADER_WORDS + 2 * n;
     inner.code = nullptr;
@@ -259,7 +260,7 @@ void loop_run(const Exec& e) {
     if (e.status->fault != OK) return;
     for (const int32_t* m = out; m < body; m += 6) {
       const int64_t bytes = long_of(m + 4);
-      __builtin_memcpy((char*)e.slots[m[1]] + long_of(m + 2) + i * bytes, slots[m[0]], (size_t)bytes);
+      __builtin_memmove((char*)e.slots[m[1]] + long_of(m + 2) + i * bytes, slots[m[0]], (size_t)bytes);
     }
   }
 }
