@@ -1,4 +1,5 @@
 /** Frequencies as ears tell them apart, decibels, cepstra. */
+import { pow as power } from '../core/math.js'
 import { ValueError } from '../core/errors.js'
 import { kinds, oneOf, orNull, type PlacesOr, readOptions } from '../core/options.js'
 import { add, div, mul, sub } from '../ops/arithmetic.js'
@@ -30,7 +31,7 @@ export function hzToMel(hz: number, melScale: MelScaleName = 'htk'): number {
 /** The frequency in Hz of mels. @throws ValueError for an unknown scale @example audio.melToHz(15, 'slaney') // 1000 */
 export function melToHz(mels: number, melScale: MelScaleName = 'htk'): number {
   requireScale('melToHz', melScale)
-  if (melScale === 'htk') return 700 * (10 ** (mels / 2595) - 1)
+  if (melScale === 'htk') return 700 * (power(10, mels / 2595) - 1)
   const { step, from, log: part } = SLANEY
   return mels < from / step ? mels * step : from * Math.exp(part * (mels - from / step))
 }
@@ -202,7 +203,7 @@ export function computeDeltas(x: Tensor, ...rest: PlacesOr<DeltaOptions>): Tenso
  * y = 10^(gainDb / 20) x. torchaudio.functional.gain. @example audio.gain(tensor([1]), 20) // [10]
  */
 export const gain = (x: Tensor, gainDb = 1): Tensor =>
-  gainDb === 0 ? x : mul(x, 10 ** (gainDb / 20))
+  gainDb === 0 ? x : mul(x, power(10, gainDb / 20))
 
 /**
  * y = x + a · noise, with a such that the energy of x is 10^(snr/10) times that of the noise: `snr` decibels, a number or one for each
@@ -217,7 +218,9 @@ export function addNoise(x: Tensor, noise: Tensor, snr: Tensor | number): Tensor
   const axis = { axis: -1, keepdim: true } as const
   const energyOf = (t: Tensor) => sum(mul(t, t), axis.axis, { keepdim: true })
   const wanted =
-    typeof snr === 'number' ? 10 ** (snr / 10) : pow(10, mul(reshape(snr, [...snr.shape, 1]), 0.1))
+    typeof snr === 'number'
+      ? power(10, snr / 10)
+      : pow(10, mul(reshape(snr, [...snr.shape, 1]), 0.1))
   const a = pow(div(energyOf(x), mul(energyOf(noise), wanted)), 0.5)
   return add(x, mul(noise, a))
 }

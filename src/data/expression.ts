@@ -1,4 +1,5 @@
 /** Formulas that people type. */
+import { pow } from '../core/math.js'
 import jsep from 'jsep'
 import { ValueError } from '../core/errors.js'
 import { suggest } from '../core/suggest.js'
@@ -35,8 +36,8 @@ const operators: Readonly<Record<string, (a: number, b: number) => number>> = {
   '*': (a, b) => a * b,
   '/': (a, b) => a / b,
   '%': (a, b) => a % b,
-  '**': (a, b) => a ** b,
-  '^': (a, b) => a ** b,
+  '**': pow,
+  '^': pow,
   '<': (a, b) => +(a < b),
   '>': (a, b) => +(a > b),
   '<=': (a, b) => +(a <= b),

@@ -1,4 +1,5 @@
 /** Text from a model of the next token: greedy, by chance, by beams, with a smaller model ahead; as it comes, or at once. */
+import { pow as power } from '../core/math.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { pacer } from '../core/pause.js'
@@ -268,7 +269,8 @@ function beamSearch(model: CausalModel, prompt: readonly number[], r: Read): num
   let logits = session.run(new Array(beams).fill(rows[0]!), 0, true)
   let open: Beam[] = [{ tokens: [], score: 0 }]
   const ended: Beam[] = []
-  const worth = ({ tokens, score }: Beam) => score / Math.max(1, tokens.length) ** lengthPenalty
+  const worth = ({ tokens, score }: Beam) =>
+    score / power(Math.max(1, tokens.length), lengthPenalty)
   for (let step = 0; step < room; step++) {
     const next = open.flatMap((beam, b) => {
       const z = penalized(logits[b]![0]!, [...prompt, ...beam.tokens], repetitionPenalty)

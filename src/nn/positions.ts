@@ -1,4 +1,5 @@
 /** Where a token stands: sinusoidal, learned and rotary positions, and attention with linear biases. */
+import { pow as power } from '../core/math.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, readArguments } from '../core/options.js'
 import { add, mul, sub } from '../ops/arithmetic.js'
@@ -19,7 +20,7 @@ function angles(length: number, dim: number, base: number): Float64Array {
   const half = Math.ceil(dim / 2)
   return Float64Array.from({ length: length * half }, (_, at) => {
     const i = at % half
-    return Math.floor(at / half) / base ** ((2 * i) / dim)
+    return Math.floor(at / half) / power(base, (2 * i) / dim)
   })
 }
 
@@ -214,8 +215,8 @@ function rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: boolean): Tens
  */
 export function alibiSlopes(heads: number): number[] {
   checkSizes('alibiSlopes', { heads })
-  const ofPower = (n: number) => Array.from({ length: n }, (_, i) => 2 ** ((-8 * (i + 1)) / n))
-  const lower = 2 ** Math.floor(Math.log2(heads))
+  const ofPower = (n: number) => Array.from({ length: n }, (_, i) => power(2, (-8 * (i + 1)) / n))
+  const lower = power(2, Math.floor(Math.log2(heads)))
   if (lower === heads) return ofPower(heads)
   const more = ofPower(2 * lower).filter((_, i) => i % 2 === 0)
   return [...ofPower(lower), ...more.slice(0, heads - lower)]

@@ -1,4 +1,5 @@
 /** Special functions of numbers in double precision; functions.ts makes operations of them. */
+import { pow as power } from '../core/math.js'
 import { pow } from '../core/math.js'
 import { erf, erfc, erfinv } from '../core/special.js'
 
@@ -102,7 +103,7 @@ export function scaledI(n: number, x: number): number {
     let term = 1
     let sum = 1
     for (let k = 1; k < 30; k++) {
-      term *= -(4 * n * n - (2 * k - 1) ** 2) / (8 * k * a)
+      term *= -(4 * n * n - power(2 * k - 1, 2)) / (8 * k * a)
       sum += term
       if (Math.abs(term) < 1e-17) break
     }
@@ -137,7 +138,7 @@ export function scaledK(order: number, x: number): number {
   for (let k = 1; k <= steps; k++) {
     const t = k * h
     // cosh t − 1 without cancellation
-    sum += Math.exp(-2 * x * Math.sinh(t / 2) ** 2) * Math.cosh(order * t)
+    sum += Math.exp(-2 * x * power(Math.sinh(t / 2), 2)) * Math.cosh(order * t)
   }
   return sum * h
 }
@@ -151,7 +152,7 @@ function besselJY(n: 0 | 1, a: number): [number, number] {
     for (let k = 0; k < 40; k++) {
       if (k % 2 === 0) p += k % 4 === 0 ? term : -term
       else q += k % 4 === 1 ? term : -term
-      const next = (term * (4 * n * n - (2 * k + 1) ** 2)) / (8 * (k + 1) * a)
+      const next = (term * (4 * n * n - power(2 * k + 1, 2))) / (8 * (k + 1) * a)
       if (Math.abs(next) > Math.abs(term) || Math.abs(next) < 1e-18) break
       term = next
     }
@@ -307,7 +308,7 @@ export const legendreP = recurrent(
  */
 export function airyAi(x: number): number {
   if (!Number.isFinite(x)) return Number.NaN
-  const zeta = (2 / 3) * Math.abs(x) ** 1.5
+  const zeta = (2 / 3) * power(Math.abs(x), 1.5)
   if (x > 1) return (Math.sqrt(x / 3) / Math.PI) * scaledK(1 / 3, zeta) * Math.exp(-zeta)
   if (x < -7) {
     let [even, odd, term] = [0, 0, 1]
@@ -322,7 +323,7 @@ export function airyAi(x: number): number {
       term = next
     }
     const angle = zeta - Math.PI / 4
-    return (Math.cos(angle) * even + Math.sin(angle) * odd) / (Math.sqrt(Math.PI) * (-x) ** 0.25)
+    return (Math.cos(angle) * even + Math.sin(angle) * odd) / (Math.sqrt(Math.PI) * power(-x, 0.25))
   }
   // Ai(0) and −Ai′(0).
   let [f, g] = [0.3550280538878172, 0.2588194037928068 * x]

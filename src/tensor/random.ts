@@ -173,8 +173,9 @@ export function normal(
   c?: number | RandomOptions,
   d?: RandomOptions,
 ): Tensor {
-  const listed = typeof a === 'object' && !(a instanceof Tensor)
-  if (listed) checkShape('normal', a)
+  // Two numbers are no mean and deviation: those need a shape.
+  const listed = !(a instanceof Tensor) && !(b instanceof Tensor)
+  if (listed) checkShape('normal', a as Shape)
   const [mean, std] = listed
     ? [b as number, (c as number | undefined) ?? 1]
     : [a as Tensor | number, b]
@@ -182,7 +183,7 @@ export function normal(
   if (typeof std === 'number' && !(std >= 0))
     throw new ValueError({ op: 'normal', rule: 'std must be 0 or more', got: `${std}` })
   const shapeOf = (v: Tensor | number) => (typeof v === 'number' ? [] : v.shape)
-  const shape = listed ? a : broadcastShapes('normal', shapeOf(mean), shapeOf(std))
+  const shape = listed ? (a as Shape) : broadcastShapes('normal', shapeOf(mean), shapeOf(std))
   return noGrad(() => {
     const z = bitsToNormal(source('normal', options).bits([2, ...shape]))
     return done(mean === 0 && std === 1 ? z : add(mul(z, std), mean), options)

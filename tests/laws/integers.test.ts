@@ -111,8 +111,8 @@ test('floats stay refused, with the way to convert', () => {
   expect(new ConfusionMatrix(2).add([1], [1]).accuracy()).toBe(1)
 })
 
-/** Their int32 is no number of anything: random bits, the generator's state, packed bytes; shifts lose bits by the width. */
-const raw = /^(random|bits|takeBytes|.*[dD]ropout|bitwise(Left|Right)Shift)/
+/** Their int32 is no number of anything: random bits, the generator's state, packed bytes, the dropout of attention; shifts lose bits by the width. */
+const raw = /^(random|bits|takeBytes|attention|.*[dD]ropout|bitwise(Left|Right)Shift)/
 const withInts = [...tested.keys()].filter((name) => !raw.test(name))
 test.each(withInts)('%s takes int64 for int32', (name) => {
   const { call, spec } = tested.get(name)!

@@ -1,4 +1,5 @@
 /** GloVe: vectors of words by how often they stand near each other (Pennington et al., 2014). */
+import { pow as power } from '../../core/math.js'
 import { checkOptions, type OptionNames } from '../../core/options.js'
 import { requireSeed, shuffled } from '../../data/samplers.js'
 import { WordVectors } from '../vectors.js'
@@ -80,7 +81,7 @@ export function trainGlove(sentences: Sentences, options: GloveOptions = {}): Wo
   const n = words.length
   const pairs = coOccurrences(texts, n, window)
   const targets = pairs.count.map((x) => Math.log(x))
-  const weights = pairs.count.map((x) => Math.min(1, (x / xMax) ** alpha))
+  const weights = pairs.count.map((x) => Math.min(1, power(x / xMax, alpha)))
   const random = new Stream(seed)
   // Words, then the same words as context; the last number of a row is what is added.
   const d = vectorSize

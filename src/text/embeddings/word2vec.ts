@@ -1,4 +1,5 @@
 /** word2vec: vectors of words by what stands around them (Mikolov et al., 2013). */
+import { pow as power } from '../../core/math.js'
 import { ValueError } from '../../core/errors.js'
 import { checkOptions, type OptionNames, showValue } from '../../core/options.js'
 import { requireSeed } from '../../data/samplers.js'
@@ -168,7 +169,7 @@ export function trainWord2Vec(sentences: Sentences, options: Word2VecOptions = {
   const input = Float32Array.from({ length: words.length * d }, () => (random.uniform() - 0.5) / d)
   const output = new Float32Array(words.length * d)
   const paths = hierarchicalSoftmax ? huffman(counts) : undefined
-  const noise = drawer(Float64Array.from(counts, (n) => n ** nsExponent))
+  const noise = drawer(Float64Array.from(counts, (n) => power(n, nsExponent)))
   // The share of a frequent word that is kept, as in the authors' program.
   const kept = Float64Array.from(counts, (n) => {
     const ratio = (sample * total) / n
