@@ -14,14 +14,21 @@ const [state] = env.reset({ seed: 1 })
 const [next, reward, terminated, truncated] = env.step(2) // left 0, down 1, right 2, up 3
 console.log(state, next, reward, terminated, truncated) //> 0 0 0 false false
 console.log(env.render())
+//> @ F F F
+//> F H F H
+//> F F F H
+//> H F F G
 // #endregion world
 
 // #region td
 const grid = make('GridWorld-v0')
 const best = valueIteration(grid.transitions, { gamma: 0.99 })
 const values = tdPrediction(grid, best.policy, { episodes: 20000, lr: 0.01, gamma: 0.99, seed: 1 })
-console.log(best.values[0].toFixed(2), values[0].toFixed(2)) //> 0.80 0.81
+console.log(best.values[0].toFixed(2), values[0].toFixed(2)) //> 0.82 0.81
 console.log(grid.showPolicy(best.actionValues))
+//> → → → G
+//> ↑ # ↑ H
+//> ↑ ← ↑ ←
 // #endregion td
 
 // #region q
