@@ -320,7 +320,7 @@ setWasmFiles((file) => new Uint8Array(readFileSync(${JSON.stringify(`${wasmFolde
 })
 
 // 45 KB is the aim. What it holds: docs/decisions/0002-browser-files.md.
-test('a page that trains is at most 55 KB of JavaScript and 150 KB of WebAssembly, gzipped', async () => {
+test('a page that trains is at most 55.5 KB of JavaScript and 150 KB of WebAssembly, gzipped', async () => {
   const bundle = await rolldown({
     input: at('page.js'),
     platform: 'browser',
