@@ -372,8 +372,9 @@ const reflected = defineOp({
 /** Q and R of A = Q R; `complete`: Q is square. */
 const qrParts = defineOp({
   name: 'qrParts',
-  formula: 'A = Q R,  dA = [dQ + Q sym(R dRᵀ − dQᵀ Q)] R⁻ᵀ, sym the lower triangle and its mirror',
-  source: 'https://arxiv.org/abs/2009.10071',
+  formula:
+    'A = Q R,  dA = Q dR + [(Q S + dQ − Q Qᵀ dQ) R1⁻ᵀ, 0], R1 the first columns of R, S below the diagonal M − Mᵀ, M = Qᵀ dQ − dR Rᵀ',
+  source: 'https://pytorch.org/docs/stable/generated/torch.linalg.qr.html',
   args: (a: Tensor, complete = false) => ({ inputs: [matrices('qr', a)], attrs: { complete } }),
   forward: ([a], { complete }) => {
     const [m, n] = a!.shape.slice(-2) as [number, number]
@@ -393,18 +394,18 @@ const qrParts = defineOp({
         got: show(a!.shape),
         fix: "mode: 'reduced' has one.",
       })
-    const square = (q: Tensor, r: Tensor, dq: Tensor, dr: Tensor) => {
-      const mm = tril(sub(matmul(r, t(dr)), matmul(t(dq), q)))
-      const sym = sub(add(mm, t(mm)), where(onDiagonal(mm), mm, 0))
-      return t(solveTri(r, t(add(dq, matmul(q, sym))), true, false))
-    }
-    const [gq, gr] = [or0(dq!, q!), or0(dr!, r!)]
-    if (m >= n) return [square(q!, r!, gq, gr)]
-    // A = [X Y]: Y = Q V.
-    const [u, gu, gv] = [narrow(r!, -1, 0, m), narrow(gr, -1, 0, m), narrow(gr, -1, m, n - m)]
-    const y = narrow(a!, -1, m, n - m)
-    const gx = square(q!, u, add(gq, matmul(y, t(gv))), gu)
-    return [concat([gx, matmul(q!, gv)], -1)]
+    const [gq, gr] = [or0(dq!, q!), triu(or0(dr!, r!))]
+    const k = Math.min(m, n)
+    // S alone goes through R1⁻ᵀ: R1 may be ill-conditioned where A is not, and sums that cancel would lose their digits there.
+    const inside = matmul(t(q!), gq)
+    const mm = sub(inside, matmul(gr, t(r!)))
+    let s = matmul(q!, tril(sub(mm, t(mm)), -1))
+    // What of dQ lies outside of Q's columns; a square Q has none.
+    if (m > n) s = add(s, sub(gq, matmul(q!, inside)))
+    const first = t(solveTri(narrow(r!, -1, 0, k), t(s), true, false))
+    const rest = matmul(q!, gr)
+    if (n === k) return [add(first, rest)]
+    return [concat([add(first, narrow(rest, -1, 0, k)), narrow(rest, -1, k, n - k)], -1)]
   },
   example: (m) =>
     [
