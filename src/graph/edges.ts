@@ -70,6 +70,20 @@ export function readEdges(op: string, edgeIndex: Tensor, numNodes?: number) {
   }
 }
 
+/** Whole numbers below `count` in their order, equal ones as they come: where each begins, and the places of all. */
+export function byGroup(
+  groups: Int32Array,
+  count: number,
+): { pointer: Int32Array; order: Int32Array } {
+  const pointer = new Int32Array(count + 1)
+  for (const g of groups) pointer[g + 1]!++
+  for (let g = 0; g < count; g++) pointer[g + 1]! += pointer[g]!
+  const next = pointer.slice(0, count)
+  const order = new Int32Array(groups.length)
+  for (let e = 0; e < groups.length; e++) order[next[groups[e]!]!++] = e
+  return { pointer, order }
+}
+
 /** Edges as a tensor (2, E). */
 export function edgeTensor(source: ArrayLike<number>, target: ArrayLike<number>): Tensor {
   const data = new Int32Array(2 * source.length)

@@ -1,8 +1,7 @@
 /** Layers that send messages along edges. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
-import { mul } from '../ops/arithmetic.js'
+import { div, mul } from '../ops/arithmetic.js'
 import { reshape } from '../ops/broadcast.js'
-import { div } from '../ops/arithmetic.js'
 import { indexSelect } from '../ops/indexing.js'
 import { Tensor } from '../ops/tensor.js'
 import { full } from '../tensor/creation.js'

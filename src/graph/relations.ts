@@ -1,13 +1,13 @@
 /** Layers for edges of several kinds. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, oneOf, readArguments, readOptions } from '../core/options.js'
-import { add, div, mul } from '../ops/arithmetic.js'
+import { add, mul } from '../ops/arithmetic.js'
 import { reshape } from '../ops/broadcast.js'
 import { asIndices } from '../ops/indices.js'
 import { indexSelect } from '../ops/indexing.js'
 import { matmul } from '../ops/linalg.js'
-import { maximum } from '../ops/elementwise.js'
-import { stack } from '../ops/join.js'
+import { maximum, minimum } from '../ops/elementwise.js'
+import { concat, stack } from '../ops/join.js'
 import { mean } from '../ops/reduce.js'
 import { within } from '../ops/segments.js'
 import { named } from '../ops/state.js'
@@ -177,19 +177,10 @@ export class HeteroConv extends Module {
     )
   }
   private joined(list: readonly Tensor[]): Tensor {
-    if (this.aggr === 'cat') {
-      const all = stack(list, 1)
-      const [n, , ...rest] = all.shape as [number, number, ...number[]]
-      return reshape(all, [n, list.length * rest[0]!, ...rest.slice(1)])
-    }
+    if (this.aggr === 'cat') return concat(list, -1)
     if (this.aggr === 'mean') return mean(stack(list), 0)
-    return list.reduce((a, b) =>
-      this.aggr === 'sum'
-        ? add(a, b)
-        : this.aggr === 'max'
-          ? maximum(a, b)
-          : div(maximum(mul(a, -1), mul(b, -1)), -1),
-    )
+    const join = { sum: add, max: maximum, min: minimum }[this.aggr]
+    return list.reduce((a, b) => join(a, b))
   }
 }
 

@@ -8,7 +8,7 @@ import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import { Generator } from '../tensor/random.js'
 import type { Graph } from './data.js'
-import { edgeTensor } from './edges.js'
+import { byGroup, edgeTensor } from './edges.js'
 
 export interface NeighborLoaderOptions {
   /** How many neighbours are drawn of each node, hop by hop from the batch outward; −1: all. */
@@ -121,12 +121,7 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
     const data = graph.edgeIndex.toTypedArray() as Int32Array
     this.source = data.slice(0, graph.numEdges)
     this.target = data.slice(graph.numEdges)
-    this.pointer = new Int32Array(n + 1)
-    for (const t of this.target) this.pointer[t + 1]!++
-    for (let i = 0; i < n; i++) this.pointer[i + 1]! += this.pointer[i]!
-    const next = this.pointer.slice(0, n)
-    this.edges = new Int32Array(graph.numEdges)
-    for (let e = 0; e < this.target.length; e++) this.edges[next[this.target[e]!]!++] = e
+    ;({ pointer: this.pointer, order: this.edges } = byGroup(this.target, n))
     this.place = new Int32Array(n).fill(-1)
   }
   /** Steps in an epoch. */
@@ -134,7 +129,7 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
     return Math.ceil(this.nodes.length / this.options.batchSize)
   }
 
-  *[Symbol.iterator](): Generator_<NeighborBatch> {
+  *[Symbol.iterator](): Iterator<NeighborBatch> {
     const { shuffle, seed, batchSize } = this.options
     const epoch = this.epoch++
     const order = shuffle ? shuffled(this.nodes.length, seed, epoch) : undefined
@@ -208,8 +203,6 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
     return batch
   }
 }
-type Generator_<T> = globalThis.Generator<T, void, undefined>
-
 function nodesOf(op: string, given: Tensor | ArrayLike<number> | null, count: number): Int32Array {
   if (given === null) return Int32Array.from({ length: count }, (_, i) => i)
   let list: Int32Array

@@ -9,18 +9,8 @@ import { stack } from '../ops/join.js'
 import { type Pattern, spmm } from '../ops/sparse.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
-import { checkEdges } from './edges.js'
+import { byGroup, checkEdges, readEdges } from './edges.js'
 
-/** Elements in the order of their rows, then as they come: where each row begins, and the places. */
-function sorted(rows: Int32Array, count: number): { pointer: Int32Array; order: Int32Array } {
-  const pointer = new Int32Array(count + 1)
-  for (const r of rows) pointer[r + 1]!++
-  for (let r = 0; r < count; r++) pointer[r + 1]! += pointer[r]!
-  const next = pointer.slice(0, count)
-  const order = new Int32Array(rows.length)
-  for (let e = 0; e < rows.length; e++) order[next[rows[e]!]!++] = e
-  return { pointer, order }
-}
 const ints = (data: Int32Array) => tensor(data, { dtype: 'int32' })
 const pick = (data: Int32Array, order: Int32Array) => order.map((e) => data[e]!)
 
@@ -85,9 +75,9 @@ export class SparseMatrix {
     }) as [number, number]
     if (values && values.size !== count)
       throw new ShapeError({ op, rule: `there must be ${count} values`, got: show(values.shape) })
-    const byRow = sorted(ends[0], size[0])
+    const byRow = byGroup(ends[0], size[0])
     const [row, column] = [pick(ends[0], byRow.order), pick(ends[1], byRow.order)]
-    const byColumn = sorted(column, size[1])
+    const byColumn = byGroup(column, size[1])
     const pattern: Pattern = [
       ints(byRow.pointer),
       ints(column),
@@ -115,8 +105,7 @@ export class SparseMatrix {
       { numNodes: kinds.size },
     )
     const edges = checkEdges(op, edgeIndex)
-    const n =
-      numNodes ?? (edges.toTypedArray() as Int32Array).reduce((a, b) => Math.max(a, b), -1) + 1
+    const n = numNodes ?? readEdges(op, edges).nodes
     const turned = indexSelect(edges, 0, tensor([1, 0], { dtype: 'int32' }))
     return SparseMatrix.fromCoo(turned, edgeWeight, { shape: [n, n] })
   }

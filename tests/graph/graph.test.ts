@@ -3,8 +3,11 @@ import {
   availableBackends,
   backend,
   compile,
+  concat,
   IndexError,
   manualSeed,
+  maximum,
+  minimum,
   rand,
   randint,
   setBackend,
@@ -43,6 +46,7 @@ import {
 } from 'nabla/graph'
 import { Identity, type Module } from 'nabla/nn'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { golden, revive } from '../golden/fixture.js'
 
 const edges = (list: readonly (readonly [number, number])[]) =>
   list.length === 0
@@ -468,6 +472,24 @@ test('kinds of nodes and edges', () => {
     edges([[0, 1]]),
   )
   expectNear(y.paper!, first.add(second))
+  const ways = {
+    cat: concat([first, second], 1),
+    mean: first.add(second).div(2),
+    max: maximum(first, second),
+    min: minimum(first, second),
+  }
+  for (const [aggr, want] of Object.entries(ways)) {
+    const other = new HeteroConv(
+      { author__writes__paper: new SAGEConv([2, 3], 4), paper__cites__paper: new GCNConv(3, 4) },
+      { aggr: aggr as keyof typeof ways },
+    )
+    other.loadStateDict(conv.stateDict())
+    const both = {
+      author__writes__paper: edges([[1, 2]]),
+      paper__cites__paper: edges([[0, 1]]),
+    }
+    expectNear(other.forward(x, both).paper!, want)
+  }
   expect(() => new HeteroConv({ writes: new Identity() } as never)).toThrow(
     /source__relation__target/,
   )
@@ -476,11 +498,22 @@ test('kinds of nodes and edges', () => {
   )
 })
 
-test('the karate club: 78 friendships of weight 231, sides of 17', () => {
-  const club = karateClub()
-  expect([club.numNodes, club.numEdges]).toEqual([34, 156])
-  expect(club.edgeWeight.sum().item()).toBe(2 * 231)
-  expect(club.y.sum().item()).toBe(17)
+test("the karate club: networkx's friendships, weights and sides", () => {
+  const [want] = golden('graphs')
+  const { edges: list, sides } = revive(want) as { edges: Tensor; sides: Tensor }
+  const both = (list.toArray() as number[][]).flatMap(([a, b, w]) => [
+    [a, b, w],
+    [b, a, w],
+  ])
+  const { edgeIndex, edgeWeight, numNodes, y } = karateClub()
+  const [from, to] = edgeIndex.toArray() as [number[], number[]]
+  const weights = edgeWeight.toArray() as number[]
+  expect(numNodes).toBe(34)
+  expect(new Set(from.map((a, e) => `${[a, to[e], weights[e]]}`))).toEqual(
+    new Set(both.map(String)),
+  )
+  expect(from.length).toBe(both.length)
+  expect(y.toArray()).toEqual(sides.toArray())
 })
 
 test("to and from graphology's graphs", () => {
