@@ -18,6 +18,7 @@ import {
 import { Adam } from 'nabla/optim'
 import { barChart } from 'nabla/plot'
 import type { Answers, Recipe } from 'nabla/recipe'
+import { evaluate } from 'nabla/train'
 import { padSequences, sentimentSentences, Tokenizer, trainWordLevel } from 'nabla/text'
 
 const LENGTH = 32
@@ -74,6 +75,8 @@ class Judge extends Module {
   }
 }
 
+type Pairs = TensorDataset<[Tensor, Tensor]>
+
 const TOKENIZER = 'tokenizer.json'
 const encode = (tokenizer: Tokenizer, texts: readonly string[], padId: number): Tensor =>
   padSequences(
@@ -110,7 +113,9 @@ export default {
     const all = sentimentSentences(data === undefined ? {} : { folder: data })
     // Every fifth sentence is for the test: as many of each source, and of praise and complaint nearly so.
     const test = all.filter((_, i) => i % 5 === 2)
-    const known = all.filter((_, i) => i % 5 !== 2)
+    // Every tenth chooses the network that is saved.
+    const chooser = all.filter((_, i) => i % 10 === 0)
+    const known = all.filter((_, i) => i % 5 !== 2 && i % 10 !== 0)
     const few =
       limit === undefined
         ? known
@@ -130,26 +135,26 @@ export default {
         ),
         tensor(Int32Array.from(list, (e) => e.label)),
       )
-    const [train, held] = [dataset(few), dataset(test)]
+    const [train, validation, held] = [few, chooser, test].map(dataset) as [Pairs, Pairs, Pairs]
     const config = { vocabSize: tokenizer.getVocabSize(), width: 64, padId }
 
     const rows: { name: string; accuracy: number; parameters: number; seconds: number }[] = []
-    let best: { model: Judge; config: Config; accuracy: number } | undefined
+    let best: { model: Judge; config: Config; chosenBy: number } | undefined
     for (const kind of names) {
       const own: Config = { ...config, kind }
       const model = answers.model(own)
       const began = performance.now()
       const { history } = await s.train(kind, model, {
         data: new DataLoader(train, { batchSize, shuffle: true, seed }),
-        validation: new DataLoader(held, { batchSize: 100 }),
+        validation: new DataLoader(validation, { batchSize: 100 }),
         optimizer: new Adam(model.parameters(), { lr }),
       })
-      // The last epoch, not the best one: that would be chosen by the test.
-      const accuracy = history.at(-1)!.valAccuracy!
+      const accuracy = evaluate(model, new DataLoader(held, { batchSize: 100 })).accuracy!
       const parameters = model.parameterCount()
       rows.push({ name: kind, accuracy, parameters, seconds: (performance.now() - began) / 1000 })
       s.emit({ event: 'kind', ...rows.at(-1) })
-      if (!best || accuracy > best.accuracy) best = { model, config: own, accuracy }
+      const chosenBy = history.at(-1)!.valAccuracy!
+      if (!best || chosenBy > best.chosenBy) best = { model, config: own, chosenBy }
     }
     s.say(`\n${few.length} sentences to learn from, ${test.length} to test, ${epochs} epochs`)
     s.say(

@@ -5,15 +5,9 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { compile, crossEntropy, FileError, noGrad, type Tensor, tensor, ValueError } from 'nabla'
+import { crossEntropy, FileError, noGrad, type Tensor, tensor, ValueError } from 'nabla'
 import { DataLoader } from 'nabla/data'
-import {
-  buildTransformer,
-  CausalModel,
-  causalMask,
-  type EncoderDecoder,
-  stream,
-} from 'nabla/models'
+import { buildTransformer, conditioned, type EncoderDecoder, generate, stream } from 'nabla/models'
 import { Module } from 'nabla/nn'
 import { Adam, LambdaLR } from 'nabla/optim'
 import { heatMapChart, learningCurves } from 'nabla/plot'
@@ -80,65 +74,10 @@ class Teacher extends Module {
   }
 }
 
-/** The network with a source that it has read, as a model of the next token of the target. */
-class Reader extends CausalModel {
-  net: EncoderDecoder
-  readonly maxLength: number
-  readonly vocabSize: number
-  readonly cacheSizes = { layers: 0, heads: 0, width: 0 }
-  private readonly memory: Tensor
-  constructor(net: EncoderDecoder, ids: Int32Array, { target, length }: Config) {
-    super()
-    this.net = net
-    this.vocabSize = target
-    this.maxLength = length
-    const source = [START, ...ids.subarray(0, length - 2), END]
-    this.memory = noGrad(() => net.encode(tensor([source], { dtype: 'int32' })))
-  }
-  override forward(tokens: Tensor): Tensor {
-    const { net, memory } = this
-    return net.project(net.decode(memory, null, tokens, causalMask(tokens.shape[1]!)))
-  }
-}
-
-/** A translator of the network: next token by next token the most probable one, several texts at once. */
-function translator(net: EncoderDecoder, length: number) {
-  net.eval()
-  const seen = causalMask(length)
-  const encode = compile((source: Tensor, mask: Tensor) => noGrad(() => net.encode(source, mask)))
-  // Of one length, so that one program serves all places: what lies after a place is not seen from it.
-  const next = compile((memory: Tensor, mask: Tensor, target: Tensor, at: Tensor) =>
-    noGrad(() => {
-      const x = net.decode(memory, mask, target, seen).indexSelect(1, at) // (N, 1, d)
-      return net.project(x).squeeze(1).argmax(1)
-    }),
-  )
-  return function* (texts: readonly Int32Array[]): Generator<Int32Array> {
-    const n = texts.length
-    const [ids, mask] = [new Int32Array(n * length).fill(PAD), new Uint8Array(n * length)]
-    texts.forEach((text, i) => {
-      const row = [START, ...text.subarray(0, length - 2), END]
-      ids.set(row, i * length)
-      mask.fill(1, i * length, i * length + row.length)
-    })
-    const shown = tensor(mask, { shape: [n, 1, 1, length], dtype: 'bool' })
-    const memory = encode(tensor(ids, { shape: [n, length] }), shown)
-    const target = new Int32Array(n * length).fill(PAD)
-    for (let i = 0; i < n; i++) target[i * length] = START
-    const done = new Uint8Array(n)
-    for (let t = 0; t + 1 < length && done.includes(0); t++) {
-      const place = tensor(Int32Array.of(t), { shape: [1] })
-      const words = next(memory, shown, tensor(target, { shape: [n, length] }), place)
-      const now = Int32Array.from(words.toTypedArray() as Int32Array)
-      for (let i = 0; i < n; i++) {
-        if (now[i] === END) done[i] = 1
-        if (done[i]) now[i] = END
-        target[i * length + t + 1] = now[i]!
-      }
-      yield now
-    }
-  }
-}
+/** A source as the network reads it. */
+const framed = (ids: Int32Array): number[] => [START, ...ids, END]
+const stopTokens = END
+const BEAMS = 4
 
 const files = { source: 'source.json', target: 'target.json' }
 const answers = {
@@ -155,19 +94,21 @@ const answers = {
       Tokenizer,
     ]
     const { ids } = from.encode(cleanText(text, { plainMarks: true }))
-    if (ids.length === 0)
-      throw new ValueError({ op: 'translate', rule: 'there must be a text', got: 'none' })
-    const out = new DecodeStream(to)
-    const { maxNewTokens = config.length - 1, beams = 1, ...how } = options
-    if (beams > 1)
+    const most = config.length - 2
+    if (ids.length === 0 || ids.length > most)
       throw new ValueError({
         op: 'translate',
-        rule: 'one answer is followed',
-        got: `${beams} beams`,
+        rule: `a text must have 1 to ${most} tokens`,
+        got: `${ids.length}`,
+        ...(ids.length > most && { fix: 'Translate it sentence by sentence.' }),
       })
-    const reader = new Reader(model, ids, config)
-    const all = { ...how, maxNewTokens, stopTokens: END, cache: false }
-    for await (const id of stream(reader, [START], all)) if (id !== END) yield out.step(id)
+    const reader = conditioned(model, framed(ids))
+    if ((options.beams ?? 1) > 1) {
+      yield to.decode(generate(reader, [START], { ...options, stopTokens }))
+      return
+    }
+    const out = new DecodeStream(to)
+    for await (const id of stream(reader, [START], { ...options, stopTokens })) yield out.step(id)
     yield out.end()
   },
 } satisfies Answers<EncoderDecoder, Config>
@@ -271,24 +212,31 @@ export default {
     s.save(net, { config })
     await s.picture('loss.svg', learningCurves(history, { title: 'English to Spanish' }))
 
-    const translate = translator(net, length)
-    const said: string[] = []
-    const some = test.slice(0, 200)
-    for (let i = 0; i < some.length; i += 50) {
-      const texts = some.slice(i, i + 50).map(([a]) => a)
-      const rows = texts.map((): number[] => [])
-      for (const now of translate(texts))
-        rows.forEach((row, n) => {
-          if (now[n] !== END) row.push(now[n]!)
-        })
-      said.push(...rows.map((ids) => to.decode(ids)))
+    // Special tokens, such as the one at the end, are left out by decode.
+    const translations = (some: typeof test, beams: number) => {
+      const said: string[] = []
+      for (let i = 0; i < some.length; i += 50) {
+        const sources = some.slice(i, i + 50).map(([a]) => framed(a))
+        const starts = sources.map(() => [START])
+        const lists = generate(conditioned(net, sources), starts, { stopTokens, beams })
+        said.push(...lists.map((ids) => to.decode(ids)))
+      }
+      return said
     }
+    const some = test.slice(0, 200)
+    const said = translations(some, 1)
     const truth = some.map(([, b]) => to.decode(b))
     const bleu = corpusBleu(said, truth).score
+    const few = Math.min(50, some.length)
+    const byBeams = corpusBleu(translations(some.slice(0, few), BEAMS), truth.slice(0, few)).score
+    const same = corpusBleu(said.slice(0, few), truth.slice(0, few)).score
+    s.say(
+      `\nBLEU ${bleu.toFixed(2)} on ${some.length} texts; the first ${few} with ${BEAMS} beams ${byBeams.toFixed(2)}, greedy ${same.toFixed(2)}`,
+    )
     for (let i = 0; i < Math.min(4, said.length); i++)
       s.say(`\n  ${from.decode(some[i]![0])}\n  ${said[i]}\n  (${truth[i]})`)
     await s.picture('attention.svg', attention(net, some[0]!, from, to))
-    return { bleu, pairs: train.length }
+    return { bleu, beamBleu: byBeams, pairs: train.length }
   },
 } satisfies Recipe
 

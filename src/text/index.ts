@@ -13,7 +13,7 @@ export {
   Tokenizer,
   type TokenizerParts,
 } from './tokenizer.js'
-export type { Trainer } from './tokenizer.js'
+export type { Trainer } from './counting.js'
 export { trainBpe, trainCharacters, trainUnigram, trainWordLevel, trainWordPiece } from './train.js'
 export { BpeTrainer, type BpeTrainerOptions } from './trainers/bpe.js'
 export { UnigramTrainer, type UnigramTrainerOptions } from './trainers/unigram.js'

@@ -1,7 +1,8 @@
 /** Lengths of encodings: truncation and padding, as they stand in tokenizer.json and as they are done. */
 import { ValueError } from '../core/errors.js'
+import { checkOptions } from '../core/options.js'
 import type { Direction, Encoding } from './encoding.js'
-import { fields, isObject, type Json, readFields, refuse } from './json.js'
+import { fields, isObject, type Json, readFields, refuse, type Written } from './json.js'
 
 /** How texts that are too long are cut. */
 export interface TruncationOptions {
@@ -23,7 +24,7 @@ export interface PaddingOptions {
   padTypeId?: number
   padToken?: string
 }
-interface Lengths {
+export interface Lengths {
   truncation?: Required<TruncationOptions>
   padding?: Required<PaddingOptions>
 }
@@ -69,6 +70,60 @@ export function readLengths(truncation: Json, padding: Json): Lengths {
     padToken: p.pad_token as string,
   }
   return out
+}
+
+export const writtenTruncation = (t: Required<TruncationOptions>): Written => ({
+  direction: t.direction,
+  max_length: t.maxLength,
+  strategy: t.strategy,
+  stride: t.stride,
+})
+export const writtenPadding = (p: Required<PaddingOptions>): Written => ({
+  strategy: p.length === null ? 'BatchLongest' : { Fixed: p.length },
+  direction: p.direction,
+  pad_to_multiple_of: p.padToMultipleOf,
+  pad_id: p.padId,
+  pad_type_id: p.padTypeId,
+  pad_token: p.padToken,
+})
+
+/** Options with their defaults. @throws ValueError */
+export function fullTruncation(options: TruncationOptions): Required<TruncationOptions> {
+  const {
+    maxLength,
+    strategy = 'LongestFirst',
+    stride = 0,
+    direction = 'Right',
+  } = checkOptions('setTruncation', options, ['maxLength', 'strategy', 'stride', 'direction'])
+  if (!(Number.isInteger(maxLength) && maxLength >= 0 && Number.isInteger(stride) && stride >= 0))
+    throw new ValueError({
+      op: 'setTruncation',
+      rule: 'maxLength and stride must be whole numbers from 0',
+      got: `${maxLength} and ${stride}`,
+    })
+  return { maxLength, strategy, stride, direction }
+}
+/** Options with their defaults; `idOf` knows the id of the token that fills. @throws ValueError */
+export function fullPadding(
+  options: PaddingOptions,
+  idOf: (token: string) => number | undefined,
+): Required<PaddingOptions> {
+  const {
+    length = null,
+    direction = 'Right',
+    padToMultipleOf = null,
+    padToken = '[PAD]',
+    padId = idOf(padToken) ?? 0,
+    padTypeId = 0,
+  } = checkOptions('setPadding', options, [
+    'length',
+    'direction',
+    'padToMultipleOf',
+    'padId',
+    'padTypeId',
+    'padToken',
+  ])
+  return { length, direction, padToMultipleOf, padId, padTypeId, padToken }
 }
 
 /** Cuts one text or two so that, with so many tokens that are added, they are not too long. @throws ValueError */

@@ -2,38 +2,22 @@
 import { readBytes, writeAtomic } from '#host'
 import { FileError, ValueError } from '../core/errors.js'
 import { checkOptions, showValue } from '../core/options.js'
-import {
-  type AddedToken,
-  AddedTokens,
-  type FullToken,
-  fullToken,
-  readAdded,
-  writtenAdded,
-} from './added.js'
+import { type AddedToken, AddedTokens, type FullToken, fullToken } from './added.js'
+import { requireTexts, type Trainer, WordCounts } from './counting.js'
 import { type Decode, makeDecoder } from './decoders.js'
 import { Encoding, mergeEncodings } from './encoding.js'
+import { readTokenizer, writeTokenizer } from './file.js'
+import type { Config, Json, Written } from './json.js'
 import {
-  type Config,
-  isObject,
-  type Json,
-  readType,
-  refuse,
-  type Written,
-  writeJson,
-} from './json.js'
-import { bpeKind } from './models/bpe.js'
-import { type Model, type ModelKind, readModel, WordCache } from './models/model.js'
-import { unigramKind } from './models/unigram.js'
-import { wordLevelKind } from './models/wordLevel.js'
-import { wordPieceKind } from './models/wordPiece.js'
-import {
+  fullPadding,
+  fullTruncation,
   type PaddingOptions,
   padAll,
-  readLengths,
   toChars,
   type TruncationOptions,
   truncateAll,
 } from './lengths.js'
+import { type Model, WordCache } from './models/model.js'
 import { makeNormalizer, type Normalize } from './normalizers.js'
 import { type Piece, pieceOf } from './piece.js'
 import { makePreTokenizer, preTokenize, type Stage } from './preTokenizers.js'
@@ -46,53 +30,8 @@ export interface EncodeOptions {
   /** Offsets by characters (code points), as the Rust library has them, or by code units for `text.slice`. */
   offsetType?: 'chars' | 'utf16'
 }
-/** How often words come; an object for each, so that a word that is known is looked up once. */
-type Counts = Map<string, { n: number }>
-/** Learns a model from words and how often each comes. */
-export interface Trainer {
-  readonly specialTokens: readonly (string | AddedToken)[]
-  train(counts: ReadonlyMap<string, number>): Model
-}
-/** @throws ValueError for one string, of which each letter would count as a text */
-function requireTexts(texts: unknown): void {
-  const list = typeof texts === 'object' && texts !== null
-  if (list && (Symbol.iterator in texts || Symbol.asyncIterator in texts)) return
-  throw new ValueError({
-    op: 'train',
-    rule: 'texts are a list of strings',
-    got: showValue(texts).slice(0, 60),
-    ...(typeof texts === 'string' && {
-      fix: '[text] is a list of one; text.split("\\n") its lines.',
-    }),
-  })
-}
-
 /** A text, or its words. */
 export type TextInput = string | readonly string[]
-
-const modelKinds: Readonly<Record<string, ModelKind>> = {
-  BPE: bpeKind,
-  WordPiece: wordPieceKind,
-  WordLevel: wordLevelKind,
-  Unigram: unigramKind,
-}
-/** The model of a file without `type`: by the fields that only one of them has. */
-function guessModel(value: { readonly [name: string]: Json }): string | undefined {
-  if (value.merges !== undefined) return 'BPE'
-  if (value.max_input_chars_per_word !== undefined) return 'WordPiece'
-  if (Array.isArray(value.vocab)) return 'Unigram'
-  return isObject(value.vocab) ? 'WordLevel' : undefined
-}
-function makeModel(value: Json): Model {
-  if (!isObject(value)) refuse('model', 'must be an object', value)
-  const type = value.type ?? guessModel(value)
-  const config = readType(
-    'model',
-    type === undefined ? value : { ...value, type },
-    Object.keys(modelKinds),
-  )
-  return readModel('model', config, modelKinds[config.type]!)
-}
 
 /** The parts of a tokenizer. Parts other than the model are as they stand in tokenizer.json, with defaults filled in. */
 export interface TokenizerParts {
@@ -143,30 +82,10 @@ export class Tokenizer {
    * @throws FileError that names the place in the file
    */
   static fromJSON(source: string | object): Tokenizer {
-    let file: Json
-    try {
-      file = typeof source === 'string' ? (JSON.parse(source) as Json) : (source as Json)
-    } catch (error) {
-      throw new FileError(
-        { op: 'tokenizer.json', rule: 'the file must be JSON', got: (error as Error).message },
-        { cause: error },
-      )
-    }
-    if (!isObject(file)) refuse('', 'the file must hold an object', file)
-    if (file.version !== undefined && file.version !== '1.0')
-      refuse('version', "must be '1.0'", file.version)
-    if (file.model === undefined) refuse('model', 'must be given')
-    const tokenizer = new Tokenizer(makeModel(file.model), {
-      normalizer: file.normalizer ?? null,
-      preTokenizer: file.pre_tokenizer ?? null,
-      postProcessor: file.post_processor ?? null,
-      decoder: file.decoder ?? null,
-    })
-    const list = file.added_tokens ?? []
-    if (!Array.isArray(list)) refuse('added_tokens', 'must be a list', list)
+    const { model, added, truncation, padding, ...parts } = readTokenizer(source)
+    const tokenizer = new Tokenizer(model, parts)
     // As in the Rust library, ids follow from the order: the model's own, then those after its vocabulary.
-    tokenizer.addAll(list.map((t: Json, i: number) => readAdded(`added_tokens[${i}]`, t)))
-    const { truncation, padding } = readLengths(file.truncation ?? null, file.padding ?? null)
+    tokenizer.addAll(added)
     tokenizer.truncationOptions = truncation
     tokenizer.paddingOptions = padding
     return tokenizer
@@ -220,19 +139,8 @@ export class Tokenizer {
       this.truncationOptions = undefined
       return this
     }
-    const o = checkOptions('setTruncation', options, [
-      'maxLength',
-      'strategy',
-      'stride',
-      'direction',
-    ])
-    const { maxLength, strategy = 'LongestFirst', stride = 0, direction = 'Right' } = o
-    if (!(Number.isInteger(maxLength) && maxLength >= 0 && Number.isInteger(stride) && stride >= 0))
-      throw new ValueError({
-        op: 'setTruncation',
-        rule: 'maxLength and stride must be whole numbers from 0',
-        got: `${maxLength} and ${stride}`,
-      })
+    const full = fullTruncation(options)
+    const { maxLength, stride } = full
     const room = maxLength - (this.processorPart?.process.added(false) ?? 0)
     if (maxLength > 0 && stride >= Math.max(1, room))
       throw new ValueError({
@@ -240,30 +148,13 @@ export class Tokenizer {
         rule: 'the stride must be below the length without the special tokens',
         got: `a stride of ${stride} and ${room} tokens`,
       })
-    this.truncationOptions = { maxLength, strategy, stride, direction }
+    this.truncationOptions = full
     return this
   }
   /** Null: texts are not padded. */
   setPadding(options: PaddingOptions | null): this {
-    const o =
-      options &&
-      checkOptions('setPadding', options, [
-        'length',
-        'direction',
-        'padToMultipleOf',
-        'padId',
-        'padTypeId',
-        'padToken',
-      ])
-    this.paddingOptions = o
-      ? {
-          length: o.length ?? null,
-          direction: o.direction ?? 'Right',
-          padToMultipleOf: o.padToMultipleOf ?? null,
-          padToken: o.padToken ?? '[PAD]',
-          padId: o.padId ?? this.tokenToId(o.padToken ?? '[PAD]') ?? 0,
-          padTypeId: o.padTypeId ?? 0,
-        }
+    this.paddingOptions = options
+      ? fullPadding(options, (token) => this.tokenToId(token))
       : undefined
     return this
   }
@@ -347,7 +238,7 @@ export class Tokenizer {
    * counts. The trainer's special tokens are added.
    */
   train(texts: Iterable<string>, trainer: Trainer): this {
-    const counts: Counts = new Map()
+    const counts = new WordCounts()
     requireTexts(texts)
     for (const text of texts) this.count(text, counts)
     return this.learn(counts, trainer)
@@ -357,30 +248,25 @@ export class Tokenizer {
     texts: AsyncIterable<string> | Iterable<string>,
     trainer: Trainer,
   ): Promise<this> {
-    const counts: Counts = new Map()
+    const counts = new WordCounts()
     requireTexts(texts)
     for await (const text of texts) this.count(text, counts)
     return this.learn(counts, trainer)
   }
-  private count(text: string, counts: Counts): void {
+  private count(text: string, counts: WordCounts): void {
     if (typeof text !== 'string')
       throw new ValueError({ op: 'train', rule: 'every text is a string', got: showValue(text) })
     const piece = pieceOf(text)
     this.eachWord(
       this.normalizerPart ? this.normalizerPart.apply(piece) : piece,
       (p, start, end) => {
-        const word = p.text.slice(start, end)
-        const known = counts.get(word)
-        if (known) known.n++
-        else counts.set(word, { n: 1 })
+        counts.add(p.text.slice(start, end))
       },
     )
   }
-  private learn(counts: Counts, trainer: Trainer): this {
+  private learn(counts: WordCounts, trainer: Trainer): this {
     const bytes = this.preTokenizerPart?.stages.at(-1)?.bytes === true
-    const words = new Map(
-      Array.from(counts, ([word, { n }]) => [bytes ? toByteChars(word) : word, n]),
-    )
+    const words = counts.by((word) => (bytes ? toByteChars(word) : word))
     this.setModel(trainer.train(words))
     // Ids of tokens that were added before are those of another vocabulary.
     const before = [...this.added.byId.values()]
@@ -554,47 +440,19 @@ export class Tokenizer {
 
   /** The content of tokenizer.json, byte for byte as the Rust library writes it. */
   toJSONString(pretty = true): string {
-    const t = this.truncationOptions
-    const p = this.paddingOptions
-    const written = new Map<string, Written>([
-      ['version', '1.0'],
-      [
-        'truncation',
-        t
-          ? {
-              direction: t.direction,
-              max_length: t.maxLength,
-              strategy: t.strategy,
-              stride: t.stride,
-            }
-          : null,
-      ],
-      [
-        'padding',
-        p
-          ? {
-              strategy: p.length === null ? 'BatchLongest' : { Fixed: p.length },
-              direction: p.direction,
-              pad_to_multiple_of: p.padToMultipleOf,
-              pad_id: p.padId,
-              pad_type_id: p.padTypeId,
-              pad_token: p.padToken,
-            }
-          : null,
-      ],
-      [
-        'added_tokens',
-        [...this.added.byId]
-          .sort((a, b) => a[0] - b[0])
-          .map(([id, token]) => writtenAdded(id, token)),
-      ],
-      ['normalizer', this.normalizerPart?.config ?? null],
-      ['pre_tokenizer', this.preTokenizerPart?.config ?? null],
-      ['post_processor', (this.processorPart?.config as Written) ?? null],
-      ['decoder', this.decoderPart?.config ?? null],
-      ['model', this.currentModel.written() as Written],
-    ])
-    return writeJson(written, pretty)
+    return writeTokenizer(
+      {
+        model: this.currentModel,
+        added: this.added.byId,
+        normalizer: this.normalizerPart?.config ?? null,
+        preTokenizer: this.preTokenizerPart?.config ?? null,
+        postProcessor: this.processorPart?.config ?? null,
+        decoder: this.decoderPart?.config ?? null,
+        truncation: this.truncationOptions,
+        padding: this.paddingOptions,
+      },
+      pretty,
+    )
   }
   /** Writes tokenizer.json. @throws FileError */
   save(path: string, pretty = true): void {

@@ -3,7 +3,7 @@ import { checkOptions, type OptionNames } from '../../core/options.js'
 import type { AddedToken } from '../added.js'
 import { Bpe } from '../models/bpe.js'
 import { PairTable } from '../models/pairs.js'
-import type { Trainer } from '../tokenizer.js'
+import type { Trainer } from '../counting.js'
 import { byteChars } from '../unicode.js'
 import { contentOf } from './wordLevel.js'
 

@@ -2,7 +2,7 @@
 import { checkOptions, type OptionNames } from '../../core/options.js'
 import type { AddedToken } from '../added.js'
 import { Trie, Unigram, UNKNOWN_PENALTY } from '../models/unigram.js'
-import type { Trainer } from '../tokenizer.js'
+import type { Trainer } from '../counting.js'
 import { compareText } from '../unicode.js'
 import { repeatedSubstrings } from './substrings.js'
 import { contentOf } from './wordLevel.js'

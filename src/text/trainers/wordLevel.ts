@@ -2,7 +2,7 @@
 import { checkOptions, type OptionNames } from '../../core/options.js'
 import type { AddedToken } from '../added.js'
 import { WordLevel } from '../models/wordLevel.js'
-import type { Trainer } from '../tokenizer.js'
+import type { Trainer } from '../counting.js'
 import { compareText } from '../unicode.js'
 
 export interface WordLevelTrainerOptions {

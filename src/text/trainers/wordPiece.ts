@@ -2,7 +2,7 @@
 import { checkOptions, type OptionNames } from '../../core/options.js'
 import type { AddedToken } from '../added.js'
 import { WordPiece } from '../models/wordPiece.js'
-import type { Trainer } from '../tokenizer.js'
+import type { Trainer } from '../counting.js'
 import { BpeTrainer, type BpeTrainerOptions } from './bpe.js'
 
 export interface WordPieceTrainerOptions
