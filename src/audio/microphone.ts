@@ -40,20 +40,23 @@ export interface Microphone extends AsyncIterable<Float32Array> {
 const worklet = `registerProcessor('nabla-microphone', class extends AudioWorkletProcessor {
   constructor(options) {
     super()
-    this.piece = new Float32Array(options.processorOptions.chunkSize)
+    this.size = options.processorOptions.chunkSize
+    this.begin()
+  }
+  begin() {
+    this.piece = new Float32Array(this.size)
     this.at = 0
   }
   process([input]) {
     const block = input[0]
     for (let i = 0; block && i < block.length; ) {
-      const n = Math.min(block.length - i, this.piece.length - this.at)
+      const n = Math.min(block.length - i, this.size - this.at)
       this.piece.set(block.subarray(i, i + n), this.at)
       i += n
       this.at += n
-      if (this.at === this.piece.length) {
+      if (this.at === this.size) {
         this.port.postMessage(this.piece, [this.piece.buffer])
-        this.piece = new Float32Array(this.piece.length)
-        this.at = 0
+        this.begin()
       }
     }
     return true
@@ -72,7 +75,7 @@ const reasons: Record<string, [string, string]> = {
 }
 
 /**
- * Opens the microphone of a page and gives its sound in pieces (Float32Array, one channel, −1 to 1).
+ * Opens the microphone of a page and gives its sound in pieces (Float32Array, one channel, −1 to 1; where the rate is converted a little more).
  * @throws ValueError outside of a page and in one that is not served by https (or from localhost); BackendError when the user or
  * the device refuses
  * @example

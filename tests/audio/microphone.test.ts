@@ -1,4 +1,4 @@
-/** Microphones, with a browser's parts as far as they are used; tests/browser opens a real one. */
+/** Microphones, with a browser's parts as far as they are used; tests/browser/microphone.test.ts opens one in Chromium. */
 import { microphone } from 'nabla/audio'
 import { afterEach, expect, test, vi } from 'vitest'
 

@@ -16,7 +16,8 @@ export const executablePath = (process.env.PATH ?? '')
 /** Without a browser these tests are skipped, unless everything must be there. */
 export const without = !executablePath && process.env.NABLA_TEST_REQUIRE_ALL !== '1'
 
-export const launch = (): Promise<Browser> => {
+/** `args`: switches besides those of all tests. */
+export const launch = (args: readonly string[] = []): Promise<Browser> => {
   if (!executablePath) throw new Error('chromium must be on PATH')
   return chromium.launch({
     executablePath,
@@ -32,6 +33,7 @@ export const launch = (): Promise<Browser> => {
       '--metrics-recording-only',
       '--no-first-run',
       '--no-pings',
+      ...args,
     ],
   })
 }
