@@ -5,8 +5,14 @@ import { ensureRecords } from './opinfo/records.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
+/** Whether tests of the records run: all do, or the files that the command line names are among them. */
+function wantsRecords(): boolean {
+  const files = process.argv.filter((arg) => /^tests?\/.|\.test(\.ts)?$/.test(arg))
+  return files.length === 0 || files.some((file) => /opinfo|^tests\/?$/.test(file))
+}
+
 export default async function setup(): Promise<void> {
-  const records = ensureRecords()
+  const records = wantsRecords() ? ensureRecords() : Promise.resolve(true)
   execFileSync('node', ['scripts/ensure.mjs', 'native-all', 'dist'], {
     cwd: root,
     stdio: 'inherit',

@@ -78,7 +78,7 @@ test('types are found by every kind of resolution (attw)', () => {
 const readme = () => /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))![1]!
 
 const notice =
-  /^nabla: computing with WebAssembly, since the native addon is missing \(.+\)\. Install without --omit=optional or --ignore-scripts, or run npm rebuild nabla; NABLA_BACKEND=wasm or NABLA_QUIET=1 hides this line\.\n$/
+  /^nabla: computing with WebAssembly, since the native addon is missing \(.+\)\. Install without --omit=optional or --ignore-scripts, or run npm rebuild nabla \(pnpm approve-builds, yarn rebuild nabla\); NABLA_BACKEND=wasm or NABLA_QUIET=1 hides this line\.\n$/
 
 /** Every entry imports, the README's example runs, the command answers. Gives the backend in use. */
 function tryOut(folder: string, said: RegExp): string {

@@ -30,9 +30,12 @@ const runtimes: [name: string, packages: Record<string, string>, file: string, a
 ]
 
 let packages: string[]
+let prebuiltName: string
 let project: string
 beforeAll(() => {
-  packages = [pack(base).path, packPrebuilt(base).path]
+  const prebuilt = packPrebuilt(base)
+  prebuiltName = prebuilt.name
+  packages = [pack(base).path, prebuilt.path]
   project = install(base, 'project', packages).folder
   writeFileSync(join(project, 'program.mjs'), program)
   // The same by require, then both ways in one process.
@@ -96,7 +99,8 @@ describe.skipIf(!able).each(runtimes)('%s', (name, packages, file, args) => {
     return () => rmSync(folder, { recursive: true, force: true })
   }, 120_000)
 
-  test('trains natively and with threads, by import and by require', () => {
+  test('trains natively and with threads, by import and by require, and in WebAssembly', () => {
+    let native = 0
     for (const kind of ['mjs', 'cjs']) {
       const { stdout, stderr, status } = run(runtime, [...args, `program.${kind}`], project)
       expect(stderr).toBe('')
@@ -105,7 +109,16 @@ describe.skipIf(!able).each(runtimes)('%s', (name, packages, file, args) => {
       expect([backend, threads, answers]).toEqual(['native', 2, [0, 1, 1, 0]])
       expect(loss).toBeLessThan(0.05)
       expect(Number.isFinite(product)).toBe(true)
+      native = product
     }
+    // The same in WebAssembly, whose threads are workers there.
+    const { stdout, stderr } = run(runtime, [...args, 'program.mjs'], project, {
+      NABLA_BACKEND: 'wasm',
+    })
+    expect(stderr).toBe('')
+    const { threads, answers, product } = JSON.parse(stdout) as Outcome
+    expect([threads, answers]).toEqual([2, [0, 1, 1, 0]])
+    expect(Math.abs(product - native)).toBeLessThan(1e-3 * Math.abs(native) + 0.1)
   }, 60_000)
 
   test('threads of a loader and of a step have the same classes', () => {
@@ -121,20 +134,51 @@ describe.skipIf(!able).each(runtimes)('%s', (name, packages, file, args) => {
   }, 30_000)
 })
 
-test.skipIf(!able)(
-  'Bun installs it, without its script, and runs it natively',
-  () => {
-    const folder = join(base, 'by-bun')
-    mkdirSync(folder)
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }))
-    const bun = install(base, 'bun', ['@oven/bun-linux-x64@1.4.5']).folder
-    const command = join(bun, 'node_modules/@oven/bun-linux-x64/bin/bun')
-    const added = run(command, ['add', ...packages], folder)
-    expect(added.status, added.stderr).toBe(0)
-    writeFileSync(join(folder, 'program.mjs'), program)
-    const { stdout, stderr } = run(command, ['program.mjs'], folder)
-    expect(stderr).toBe('')
-    expect((JSON.parse(stdout) as Outcome).backend).toBe('native')
+// None of these runs the scripts of what it installs unless its user says so.
+const managers: [name: string, tool: string, script: string, settings?: string][] = [
+  ['Bun', '@oven/bun-linux-x64@1.4.5', '@oven/bun-linux-x64/bin/bun'],
+  ['pnpm', 'pnpm@10.34.8', 'pnpm/bin/pnpm.cjs'],
+  ['Yarn', '@yarnpkg/cli-dist@4.18.1', '@yarnpkg/cli-dist/bin/yarn.js', 'nodeLinker: node-modules'],
+  [
+    'Yarn without node_modules',
+    '@yarnpkg/cli-dist@4.18.1',
+    '@yarnpkg/cli-dist/bin/yarn.js',
+    'nodeLinker: pnp',
+  ],
+]
+test.skipIf(!able).each(managers)(
+  '%s installs it, without its script: natively by the prebuilt package, by WebAssembly with a line that says so without it',
+  (name, tool, script, settings) => {
+    const own = join(base, `by ${name}`)
+    mkdirSync(own)
+    const command = join(install(own, 'tool', [tool]).folder, 'node_modules', script)
+    // Bun is a program, the others are scripts.
+    const [runtime, ...before] = name === 'Bun' ? [command] : ['node', command]
+    const [, prebuilt] = packages
+    for (const list of [packages, packages.filter((p) => p !== prebuilt)]) {
+      const folder = join(own, `${list.length}`)
+      mkdirSync(folder)
+      writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }))
+      if (settings) {
+        writeFileSync(join(folder, '.yarnrc.yml'), `${settings}\nenableTelemetry: false\n`)
+        writeFileSync(join(folder, 'yarn.lock'), '')
+      }
+      const named = settings
+        ? list.map((path) => `${path === prebuilt ? prebuiltName : 'nabla'}@file:${path}`)
+        : list
+      // A lock file is new here, which Yarn refuses where CI is set.
+      const added = run(runtime!, [...before, 'add', ...named], folder, { CI: '' })
+      expect(added.status, added.stdout + added.stderr).toBe(0)
+      writeFileSync(join(folder, 'program.mjs'), program)
+      const start = name === 'Bun' ? [] : settings ? [...before, 'node'] : []
+      const { stdout, stderr } = run(runtime!, [...start, 'program.mjs'], folder)
+      const { backend, answers } = JSON.parse(stdout) as Outcome
+      expect(answers).toEqual([0, 1, 1, 0])
+      const whole = list.length === packages.length
+      expect(backend).toBe(whole ? 'native' : 'wasm')
+      if (whole) expect(stderr).toBe('')
+      else expect(stderr).toMatch(/^nabla: computing with WebAssembly, .*nabla-linux-x64-gnu.*\n$/)
+    }
   },
-  120_000,
+  180_000,
 )

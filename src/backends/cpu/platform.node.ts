@@ -75,20 +75,22 @@ let found: Found | undefined
 
 const manifest = (file: string): { version?: string } => JSON.parse(readFileSync(file, 'utf8'))
 
-/** The prebuilt addon of this system, a package of its own: see scripts/platforms.mjs. */
-function prebuilt(): Found {
-  const system = `${process.platform}-${process.arch}`
+/** The packages with prebuilt addons for this system: see scripts/platforms.mjs. */
+function prebuiltNames(): string[] {
+  const system = `nabla-${process.platform}-${process.arch}`
   // npm before 10.4 installs those of both C libraries; that of the other one does not load.
-  const names = process.platform === 'linux' ? [`${system}-gnu`, `${system}-musl`] : [system]
+  return process.platform === 'linux' ? [`${system}-gnu`, `${system}-musl`] : [system]
+}
+function prebuilt(): Found {
   const own = ownFile('package.json')
   let problem: unknown
-  for (const name of names)
+  for (const name of prebuiltNames())
     try {
-      const file = require.resolve(`nabla-${name}/nabla.node`)
+      const file = require.resolve(`${name}/nabla.node`)
       const { version } = manifest(join(dirname(file), 'package.json'))
       // Another version's addon may understand other programs.
       if (existsSync(own) && manifest(own).version !== version)
-        throw new Error(`nabla-${name} is ${version}, which is not the version of nabla`)
+        throw new Error(`${name} is ${version}, which is not the version of nabla`)
       return usable(file)
     } catch (error) {
       // A package that is not there says less than one that does not load.
@@ -119,7 +121,7 @@ export function loadAddon(): Found {
       const { message, code } = error as NodeJS.ErrnoException
       if (code !== 'MODULE_NOT_FOUND' || chosen) reasons.push(message.split('\n', 1)[0]!)
     }
-  const missing = `there is neither nabla-${process.platform}-${process.arch} nor build/nabla.node`
+  const missing = `there is no ${[...prebuiltNames(), 'build/nabla.node'].join(', no ')}`
   found = { reason: reasons.join('; ') || missing }
   return found
 }
@@ -136,7 +138,7 @@ export function tellFallback(reason: string): void {
   try {
     process.stderr.write(
       `nabla: computing with WebAssembly, since the native addon is missing (${reason}). ` +
-        'Install without --omit=optional or --ignore-scripts, or run npm rebuild nabla; NABLA_BACKEND=wasm or NABLA_QUIET=1 hides this line.\n',
+        'Install without --omit=optional or --ignore-scripts, or run npm rebuild nabla (pnpm approve-builds, yarn rebuild nabla); NABLA_BACKEND=wasm or NABLA_QUIET=1 hides this line.\n',
     )
   } catch {
     // A program without a standard error goes on.
@@ -157,10 +159,11 @@ export const fetchBytes = async (place: string | URL): Promise<Uint8Array<ArrayB
 
 /** Each worker enters the pool of the shared memory and stays, without keeping the process alive. */
 const workerSource = `
-const { module, memory, stack, thread } = require('node:worker_threads').workerData
-const { exports } = new WebAssembly.Instance(module, { env: { memory } })
-exports.__stack_pointer.value = stack
-exports.nabla_worker(thread)
+// No names that a runtime may have given already: Bun has \`module\` in scripts that are given as text.
+const given = require('node:worker_threads').workerData
+const core = new WebAssembly.Instance(given.module, { env: { memory: given.memory } }).exports
+core.__stack_pointer.value = given.stack
+core.nabla_worker(given.thread)
 `
 export const canStartWorkers = (): boolean => true
 export function startWorker(
