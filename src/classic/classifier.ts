@@ -1,5 +1,7 @@
 /** What classifiers share. */
 import { ValueError } from '../core/errors.js'
+import { accuracy } from '../data/measures.js'
+import type { WeightOptions } from '../data/weights.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import type { Matrix, Numbers } from '../tensor/values.js'
@@ -11,7 +13,7 @@ export interface ClassState extends Learned {
 
 /** Learns classes, which are whole numbers, from rows of numbers. */
 export abstract class Classifier<L extends ClassState = ClassState> extends Estimator<L> {
-  abstract fit(x: Matrix, y: Numbers): this
+  abstract fit(x: Matrix, y: Numbers, options?: WeightOptions): this
   /** The probability of each class, shape (N, classes), in the order of `classes`. */
   abstract predictProba(x: Matrix): Tensor
   /** The classes in ascending order. */
@@ -31,11 +33,10 @@ export abstract class Classifier<L extends ClassState = ClassState> extends Esti
     })
     return tensor(out, { dtype: 'int32', shape: [out.length] })
   }
-  /** The share of the rows whose class is predicted. */
-  score(x: Matrix, y: Numbers): number {
+  /** The (weighted) share of the rows whose class is predicted. */
+  score(x: Matrix, y: Numbers, options?: WeightOptions): number {
     const got = this.predict(x).toTypedArray() as Int32Array
-    const labels = labelsIn(this.kind, y, got.length)
-    return got.reduce((n, c, i) => n + (c === labels[i] ? 1 : 0), 0) / got.length
+    return accuracy(got, labelsIn(this.kind, y, got.length), options)
   }
   /** The place of each label among the classes. @throws ValueError for one that is none of them */
   protected codesOf(labels: Int32Array): Int32Array {

@@ -1,5 +1,6 @@
 /** Clusters of any form: what is dense belongs together. */
 import { checkOptions } from '../core/options.js'
+import { weightsIn, type WeightOptions } from '../data/weights.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import type { Matrix } from '../tensor/values.js'
@@ -46,11 +47,15 @@ export class DBSCAN extends Estimator<DBSCANLearned> {
   getOptions(): DBSCANOptions {
     return { ...this.o }
   }
-  fit(x: Matrix): this {
+  /** `y` is not looked at. The weight of the rows around one decides whether it is a core. */
+  fit(x: Matrix, _y?: unknown, options?: WeightOptions): this {
     const table = tableIn(this.kind, x)
     const { data, rows, columns } = table
+    const weights = weightsIn(this.kind, options, rows)
     const near = within(table, this.o.eps)
-    const isCore = near.map((list) => list.length >= this.o.minSamples)
+    const sizeOf = (list: Int32Array) =>
+      weights ? list.reduce((s, r) => s + weights[r]!, 0) : list.length
+    const isCore = near.map((list) => sizeOf(list) >= this.o.minSamples)
     const labels = new Int32Array(rows).fill(-1)
     let cluster = 0
     for (let i = 0; i < rows; i++) {
@@ -84,8 +89,8 @@ export class DBSCAN extends Estimator<DBSCANLearned> {
   get components(): Tensor {
     return matrix(this.got.components, this.got.columns)
   }
-  fitPredict(x: Matrix): Tensor {
-    return this.fit(x).labels
+  fitPredict(x: Matrix, y?: unknown, options?: WeightOptions): Tensor {
+    return this.fit(x, y, options).labels
   }
   /** The cluster of the nearest core within eps of each new row, or −1. */
   predict(x: Matrix): Tensor {

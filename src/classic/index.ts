@@ -12,9 +12,15 @@ import { PCA } from './pca.js'
 import { LabelPropagation } from './semi.js'
 import { TSNE } from './tsne.js'
 
+export * from './lassoPath.js'
 export { PolynomialFeatures } from '../data/preprocessing.js'
 export { Classifier } from './classifier.js'
-export * from './coordinate.js'
+export {
+  ElasticNet,
+  type ElasticNetOptions,
+  Lasso,
+  type LassoOptions,
+} from './coordinate.js'
 export * from './dbscan.js'
 export { Estimator, type Learned, type SavedEstimator } from './estimator.js'
 export * from './kmeans.js'
@@ -29,6 +35,7 @@ export * from './logistic.js'
 export * from './mixture.js'
 export { KNeighborsClassifier, KNeighborsRegressor, type NeighborOptions } from './neighbors.js'
 export * from './pca.js'
+export { Regressor } from './regressor.js'
 export * from './semi.js'
 export { TSNE, type TSNEOptions } from './tsne.js'
 

@@ -1,14 +1,13 @@
 /** Linear models with a squared error: in closed form and by gradient descent. */
 import { checkOptions, type OptionNames, orNull } from '../core/options.js'
 import { ValueError } from '../core/errors.js'
-import { r2 } from '../data/measures.js'
+import { weightsIn, type WeightOptions } from '../data/weights.js'
 import { qr, solve, svd } from '../linalg/index.js'
 import { concat } from '../ops/join.js'
 import type { Tensor } from '../ops/tensor.js'
 import { ones } from '../tensor/creation.js'
 import type { Matrix, Numbers } from '../tensor/values.js'
 import {
-  Estimator,
   type Learned,
   matrix,
   matrixIn,
@@ -19,6 +18,7 @@ import {
   vector,
 } from './estimator.js'
 import { Random } from './random.js'
+import { Regressor } from './regressor.js'
 
 /** A weight for each column, and what is added. */
 export interface LinearState extends Learned {
@@ -27,8 +27,7 @@ export interface LinearState extends Learned {
 }
 
 /** ŷ = X w + b. */
-export abstract class LinearRegressor<L extends Learned & LinearState> extends Estimator<L> {
-  abstract fit(x: Matrix, y: Numbers): this
+export abstract class LinearRegressor<L extends Learned & LinearState> extends Regressor<L> {
   /** The weight of each column, shape (columns). */
   get coef(): Tensor {
     return vector(this.got.coef)
@@ -40,11 +39,6 @@ export abstract class LinearRegressor<L extends Learned & LinearState> extends E
   predict(x: Matrix): Tensor {
     const { coef, intercept } = this.got
     return matrixIn(this.kind, x, coef.length).matmul(vector(coef)).add(intercept)
-  }
-  /** R², the coefficient of determination. */
-  score(x: Matrix, y: Numbers): number {
-    const got = this.predict(x).toTypedArray() as Float64Array
-    return r2(got, targetsIn(this.kind, y, got.length))
   }
 }
 
@@ -60,10 +54,12 @@ export class Triangle {
     this.r = r
     this.rows = rows
   }
-  static of(x: Tensor, y: Float64Array, before?: Triangle): Triangle {
+  /** A row of weight w counts as √w of it. */
+  static of(x: Tensor, y: Float64Array, weights?: Float64Array, before?: Triangle): Triangle {
     const [rows, columns] = x.shape as [number, number]
     const width = columns + 2
-    const parts = concat([ones([rows, 1], { dtype: 'float64' }), x, matrix(y, 1)], 1)
+    let parts = concat([ones([rows, 1], { dtype: 'float64' }), x, matrix(y, 1)], 1)
+    if (weights) parts = parts.mul(matrix(weights.map(Math.sqrt), 1))
     const all = before ? concat([matrix(before.r, width), parts], 0) : parts
     const top = qr(all, { mode: 'r' })[1].toTypedArray() as Float64Array
     const r = new Float64Array(width * width)
@@ -116,6 +112,13 @@ export function leastSquares(a: Tensor, b: Float64Array, alpha = 0): Float64Arra
   return Float64Array.from(
     vh.transpose(0, 1).matmul(matrix(scaled, 1)).toTypedArray() as Float64Array,
   )
+}
+
+/** Weights of which the mean is 1. */
+export function shares(weights: Float64Array | undefined): Float64Array | undefined {
+  if (!weights) return undefined
+  const mean = weights.reduce((a, b) => a + b, 0) / weights.length
+  return weights.map((w) => w / mean)
 }
 
 /** w and b of all rows, of which these are the last targets. A constant y gives exactly w 0 and b y, so that R² is 1. */
@@ -213,20 +216,26 @@ export class LinearRegression extends LinearRegressor<LinearLearned> {
   get losses(): readonly number[] {
     return [...this.got.losses]
   }
-  fit(x: Matrix, y: Numbers): this {
+  fit(x: Matrix, y: Numbers, options?: WeightOptions): this {
     this.learned = undefined
-    return this.o.solver === 'exact' ? this.exactly(x, y) : this.descend(x, y, this.o.maxIter)
+    return this.learn(x, y, this.o.maxIter, options)
   }
-  partialFit(x: Matrix, y: Numbers): this {
-    return this.o.solver === 'exact' ? this.exactly(x, y) : this.descend(x, y, 1)
+  partialFit(x: Matrix, y: Numbers, options?: WeightOptions): this {
+    return this.learn(x, y, 1, options)
   }
-  private exactly(x: Matrix, y: Numbers): this {
+  private learn(x: Matrix, y: Numbers, passes: number, options?: WeightOptions): this {
+    return this.o.solver === 'exact'
+      ? this.exactly(x, y, options)
+      : this.descend(x, y, passes, options)
+  }
+  private exactly(x: Matrix, y: Numbers, options?: WeightOptions): this {
     const t = matrixIn(this.kind, x, this.learned?.coef.length)
     const targets = targetsIn(this.kind, y, t.shape[0]!)
     const before = this.learned?.triangle
       ? new Triangle(this.learned.triangle, this.learned.rows)
       : undefined
-    const triangle = Triangle.of(t, targets, before)
+    const weights = weightsIn(this.kind, options, targets.length)
+    const triangle = Triangle.of(t, targets, weights, before)
     this.learned = {
       ...weightsOf(triangle, targets, this.o.fitIntercept, 0),
       triangle: triangle.r,
@@ -236,11 +245,12 @@ export class LinearRegression extends LinearRegressor<LinearLearned> {
     }
     return this
   }
-  private descend(x: Matrix, y: Numbers, most: number): this {
+  private descend(x: Matrix, y: Numbers, most: number, options?: WeightOptions): this {
     const table = tableIn(this.kind, x, this.learned?.coef.length)
     const { data, rows, columns } = table
     const targets = targetsIn(this.kind, y, rows)
     const { lr, tol, seed, fitIntercept } = this.o
+    const weights = shares(weightsIn(this.kind, options, rows))
     const size = Math.min(rows, this.o.batchSize ?? rows)
     const coef = this.learned ? Float64Array.from(this.learned.coef) : new Float64Array(columns)
     let intercept = this.learned?.intercept ?? 0
@@ -259,7 +269,10 @@ export class LinearRegression extends LinearRegressor<LinearLearned> {
           const i = order ? order[k]! : k
           let e = intercept - targets[i]!
           for (let j = 0; j < columns; j++) e += data[i * columns + j]! * coef[j]!
-          loss += e * e
+          // w e is the slope of w e² / 2.
+          const w = weights ? weights[i]! : 1
+          loss += w * e * e
+          e *= w
           shift += e
           for (let j = 0; j < columns; j++) gradient[j]! += e * data[i * columns + j]!
         }
@@ -302,7 +315,7 @@ interface RidgeLearned extends LinearState {
 }
 
 /**
- * min ‖y − X w − b‖² + α ‖w‖², in closed form. `partialFit` adds rows, exactly as if `fit` had seen all of them.
+ * min ‖y − X w − b‖² + α ‖w‖², in closed form; with weights the squares are weighted. `partialFit` adds rows, exactly as if `fit` had seen all of them.
  * https://scikit-learn.org/stable/modules/generated/sklearn.linear_model.Ridge.html
  * @throws ValueError for numbers that are not finite, and for α below 0
  * @example new Ridge({ alpha: 2 }).fit([[0], [1], [2]], [1, 3, 5]).coef // [1]
@@ -323,16 +336,17 @@ export class Ridge extends LinearRegressor<RidgeLearned> {
   getOptions(): RidgeOptions {
     return { ...this.o }
   }
-  fit(x: Matrix, y: Numbers): this {
+  fit(x: Matrix, y: Numbers, options?: WeightOptions): this {
     this.learned = undefined
-    return this.partialFit(x, y)
+    return this.partialFit(x, y, options)
   }
-  partialFit(x: Matrix, y: Numbers): this {
+  partialFit(x: Matrix, y: Numbers, options?: WeightOptions): this {
     const { alpha, fitIntercept } = this.o
     const before = this.learned && new Triangle(this.learned.triangle, this.learned.rows)
     const t = matrixIn(this.kind, x, this.learned?.coef.length)
     const targets = targetsIn(this.kind, y, t.shape[0]!)
-    const triangle = Triangle.of(t, targets, before)
+    const weights = weightsIn(this.kind, options, targets.length)
+    const triangle = Triangle.of(t, targets, weights, before)
     this.learned = {
       ...weightsOf(triangle, targets, fitIntercept, alpha),
       triangle: triangle.r,

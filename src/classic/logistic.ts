@@ -1,6 +1,7 @@
 /** Logistic and softmax regression. */
 import { ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
+import { weightsIn, type WeightOptions } from '../data/weights.js'
 import { sum } from '../ops/broadcast.js'
 import { concat } from '../ops/join.js'
 import { crossEntropy } from '../ops/loss/index.js'
@@ -19,6 +20,7 @@ import {
   tableIn,
   vector,
 } from './estimator.js'
+import { shares } from './linear.js'
 import { Random } from './random.js'
 
 export interface LogisticRegressionOptions {
@@ -63,7 +65,7 @@ interface LogisticLearned extends ClassState {
 
 /**
  * P(class | x) = softmax(x Wᵀ + b): of two classes the logistic function of one score. Learned by
- * min C Σ −ln P(yᵢ | xᵢ) + ‖W‖² / 2, by L-BFGS (`optim.LBFGS`, strong Wolfe), or by SGD on the same objective over C·N.
+ * min C Σ −w ln P(yᵢ | xᵢ) + ‖W‖² / 2 (w the weights of the rows, 1 when not given), by L-BFGS (`optim.LBFGS`, strong Wolfe), or by SGD on the same objective over C·N.
  * `partialFit` is one pass of SGD more; the first one is told all classes.
  * https://scikit-learn.org/stable/modules/generated/sklearn.linear_model.LogisticRegression.html
  * @throws ValueError for one class only, and numbers that are not finite
@@ -125,9 +127,10 @@ export class LogisticRegression extends Classifier<LogisticLearned> {
   get nIter(): number {
     return this.got.iterations
   }
-  fit(x: Matrix, y: Numbers): this {
+  fit(x: Matrix, y: Numbers, options?: WeightOptions): this {
     const t = matrixIn(this.kind, x)
     const [rows, columns] = t.shape as [number, number]
+    const weights = weightsIn(this.kind, options, rows)
     const { classes, codes } = classesOf(labelsIn(this.kind, y, rows))
     this.requireTwo(classes)
     const outputs = classes.length === 2 ? 1 : classes.length
@@ -139,20 +142,26 @@ export class LogisticRegression extends Classifier<LogisticLearned> {
       iterations: 0,
       passes: 0,
     }
-    if (this.o.solver === 'lbfgs') this.learned = this.minimize(t, codes, start)
+    if (this.o.solver === 'lbfgs') this.learned = this.minimize(t, codes, start, weights)
     else {
       this.learned = start
-      this.passes(x, codes, this.o.maxIter)
+      this.passes(x, codes, this.o.maxIter, weights)
     }
     return this
   }
-  private minimize(x: Tensor, codes: Int32Array, start: LogisticLearned): LogisticLearned {
+  private minimize(
+    x: Tensor,
+    codes: Int32Array,
+    start: LogisticLearned,
+    weights?: Float64Array,
+  ): LogisticLearned {
     const { C, penalty, fitIntercept, tol, maxIter } = this.o
     const { columns, classes } = start
     const outputs = start.intercept.length
     const w = zeros([outputs, columns], { dtype: 'float64', requiresGrad: true })
     const b = zeros([outputs], { dtype: 'float64', requiresGrad: fitIntercept })
     const labels = tensor(codes, { dtype: 'int32', shape: [codes.length] })
+    const share = vector(weights ?? [])
     const nothing = zeros([codes.length, 1], { dtype: 'float64' })
     const optimizer = new LBFGS(fitIntercept ? [w, b] : [w], {
       lr: 1,
@@ -170,7 +179,9 @@ export class LogisticRegression extends Classifier<LogisticLearned> {
       optimizer.zeroGrad()
       const scores = x.matmul(w.transpose(0, 1)).add(b)
       const logits = classes.length === 2 ? concat([nothing, scores], 1) : scores
-      let loss = crossEntropy(logits, labels, { reduction: 'sum' })
+      let loss = weights
+        ? sum(crossEntropy(logits, labels, { reduction: 'none' }).mul(share))
+        : crossEntropy(logits, labels, { reduction: 'sum' })
       if (penalty === 'l2') loss = loss.add(sum(w.mul(w)).mul(0.5 / C))
       loss.backward()
       return loss
@@ -183,7 +194,7 @@ export class LogisticRegression extends Classifier<LogisticLearned> {
     }
   }
   /** One pass of SGD over the rows. `classes` are all that will come, in the first call. */
-  partialFit(x: Matrix, y: Numbers, classes?: readonly number[]): this {
+  partialFit(x: Matrix, y: Numbers, classes?: readonly number[], options?: WeightOptions): this {
     const { columns, rows } = tableIn(this.kind, x, this.learned?.columns)
     const labels = labelsIn(this.kind, y, rows)
     if (!this.learned) {
@@ -199,10 +210,10 @@ export class LogisticRegression extends Classifier<LogisticLearned> {
         passes: 0,
       }
     }
-    this.passes(x, this.codesOf(labels), 1)
+    this.passes(x, this.codesOf(labels), 1, weightsIn(this.kind, options, rows))
     return this
   }
-  private passes(x: Matrix, codes: Int32Array, most: number): void {
+  private passes(x: Matrix, codes: Int32Array, most: number, given?: Float64Array): void {
     const { data, rows, columns } = tableIn(this.kind, x)
     const { lr, batchSize, seed, C, penalty, fitIntercept, tol } = this.o
     const { coef, intercept, passes } = this.got
@@ -212,8 +223,10 @@ export class LogisticRegression extends Classifier<LogisticLearned> {
     const dw = new Float64Array(w.length)
     const db = new Float64Array(outputs)
     const p = new Float64Array(outputs)
-    // The objective over C·N: the penalty of all rows shared among them.
-    const cost = penalty === 'l2' ? 1 / (C * rows) : 0
+    // The objective over C·N (N the weights together): the penalty of all rows shared among them.
+    const all = given ? given.reduce((a, b) => a + b, 0) : rows
+    const cost = penalty === 'l2' ? 1 / (C * all) : 0
+    const weights = shares(given)
     let last = Number.POSITIVE_INFINITY
     let pass = 0
     while (pass < most) {
@@ -231,9 +244,10 @@ export class LogisticRegression extends Classifier<LogisticLearned> {
             for (let j = 0; j < columns; j++) z += w[c * columns + j]! * data[at + j]!
             p[c] = z
           }
-          loss += slopes(p, codes[order[k]!]!)
+          const weight = weights ? weights[order[k]!]! : 1
+          loss += weight * slopes(p, codes[order[k]!]!)
           for (let c = 0; c < outputs; c++) {
-            const e = p[c]!
+            const e = weight * p[c]!
             db[c]! += e
             for (let j = 0; j < columns; j++) dw[c * columns + j]! += e * data[at + j]!
           }

@@ -1,14 +1,12 @@
 /** Nearest neighbours, by all distances. */
-import { checkOptions, oneOf } from '../core/options.js'
+import { checkOptions, oneOf, showValue } from '../core/options.js'
 import { ValueError } from '../core/errors.js'
-import { r2 } from '../data/measures.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import type { Matrix, Numbers, Table } from '../tensor/values.js'
 import { Classifier, type ClassState } from './classifier.js'
 import {
   classesOf,
-  Estimator,
   type Learned,
   labelsIn,
   matrix,
@@ -19,6 +17,7 @@ import {
   toTensor,
   vector,
 } from './estimator.js'
+import { Regressor } from './regressor.js'
 
 /** Rows of queries whose products with all rows are made at once. */
 const BLOCK = 512
@@ -138,51 +137,10 @@ export interface NeighborOptions {
   /** 'uniform' when not given: all count the same; 'distance': 1 / distance. */
   weights?: 'uniform' | 'distance'
 }
-function neighborOptions(op: string, options: NeighborOptions): Required<NeighborOptions> {
-  const { nNeighbors = 5, weights = 'uniform' } = checkOptions(op, options, [
-    'nNeighbors',
-    'weights',
-  ])
-  requireOptions(
-    op,
-    { nNeighbors, weights },
-    { nNeighbors: kinds.count, weights: oneOf('uniform', 'distance') },
-  )
-  return { nNeighbors, weights }
-}
-
-/** The k nearest rows with their weights. */
-function voters(op: string, o: Required<NeighborOptions>, queries: Table, rows: Table) {
-  const k = o.nNeighbors
-  if (k > rows.rows)
-    throw new ValueError({
-      op,
-      rule: `nNeighbors must be at most the ${rows.rows} rows that were fitted`,
-      got: `${k}`,
-    })
-  const found = nearest(queries, rows, k)
-  const weights = new Float64Array(found.indices.length).fill(1)
-  if (o.weights === 'distance')
-    for (let q = 0; q < queries.rows; q++) {
-      const d = found.distances.subarray(q * k, (q + 1) * k)
-      // Rows at the very place of the query decide alone.
-      const there = d.some((v) => v === 0)
-      d.forEach((v, i) => {
-        weights[q * k + i] = there ? (v === 0 ? 1 : 0) : 1 / v
-      })
-    }
-  return { ...found, weights, k }
-}
-
 interface RowsLearned extends Learned {
   x: Float64Array
   columns: number
 }
-const tableFrom = ({ x, columns }: RowsLearned): Table => ({
-  data: x,
-  columns,
-  rows: x.length / columns,
-})
 function joined<A extends Float64Array | Int32Array>(a: A | undefined, b: A): A {
   if (!a) return b
   const out = new (b.constructor as new (n: number) => A)(a.length + b.length)
@@ -190,18 +148,72 @@ function joined<A extends Float64Array | Int32Array>(a: A | undefined, b: A): A 
   out.set(b, a.length)
   return out
 }
-/** The nearest rows as tensors of shape (N, k). */
-function neighborsOf(
-  op: string,
-  rows: Table,
-  x: Matrix,
-  k: number,
-): [distances: Tensor, indices: Tensor] {
-  const found = nearest(tableIn(op, x, rows.columns), rows, k)
-  return [
-    matrix(found.distances, k),
-    tensor(found.indices, { dtype: 'int32', shape: [found.indices.length / k, k] }),
-  ]
+
+/** What classifier and regressor share: rows that are kept, and votes of the nearest ones. */
+class Neighborhood {
+  readonly options: Required<NeighborOptions>
+  private readonly op: string
+  constructor(op: string, options: NeighborOptions) {
+    const { nNeighbors = 5, weights = 'uniform' } = checkOptions(op, options, [
+      'nNeighbors',
+      'weights',
+    ])
+    this.op = op
+    this.options = { nNeighbors, weights }
+    requireOptions(op, this.options as never, {
+      nNeighbors: kinds.count,
+      weights: oneOf('uniform', 'distance'),
+    })
+  }
+  /** The rows so far with those of x. */
+  add(before: RowsLearned | undefined, x: Matrix): RowsLearned & { rows: number } {
+    const t = tableIn(this.op, x, before?.columns)
+    return { x: joined(before?.x, t.data), columns: t.columns, rows: t.rows }
+  }
+  private found({ x: data, columns }: RowsLearned, queries: Table, k: number): Neighbors {
+    const rows = data.length / columns
+    if (!(Number.isInteger(k) && k >= 1 && k <= rows))
+      throw new ValueError({
+        op: this.op,
+        rule: `nNeighbors must be a whole number from 1, at most the ${rows} rows that were fitted`,
+        got: showValue(k),
+      })
+    return nearest(queries, { data, columns, rows }, k)
+  }
+  /** Distances and indices of the k nearest rows, shape (N, k). */
+  nearest(got: RowsLearned, x: Matrix, k: number): [distances: Tensor, indices: Tensor] {
+    const { distances, indices } = this.found(got, tableIn(this.op, x, got.columns), k)
+    return [
+      matrix(distances, k),
+      tensor(indices, { dtype: 'int32', shape: [indices.length / k, k] }),
+    ]
+  }
+  /** Weighted means over the nearest rows of each row of x: `add` adds a row's `width` numbers, times its weight. */
+  means(
+    got: RowsLearned,
+    x: Matrix,
+    width: number,
+    add: (row: number, weight: number, out: Float64Array) => void,
+  ): Float64Array {
+    const queries = tableIn(this.op, x, got.columns)
+    const { nNeighbors: k, weights } = this.options
+    const { distances, indices } = this.found(got, queries, k)
+    const out = new Float64Array(queries.rows * width)
+    for (let q = 0; q < queries.rows; q++) {
+      const own = out.subarray(q * width, (q + 1) * width)
+      const d = distances.subarray(q * k, (q + 1) * k)
+      // Rows at the very place of the query decide alone.
+      const there = d.some((v) => v === 0)
+      let total = 0
+      d.forEach((v, i) => {
+        const w = weights === 'uniform' ? 1 : there ? (v === 0 ? 1 : 0) : 1 / v
+        add(indices[q * k + i]!, w, own)
+        total += w
+      })
+      for (let c = 0; c < width; c++) own[c]! /= total
+    }
+    return out
+  }
 }
 
 interface ClassRows extends RowsLearned, ClassState {
@@ -217,49 +229,36 @@ interface ClassRows extends RowsLearned, ClassState {
 export class KNeighborsClassifier extends Classifier<ClassRows> {
   readonly kind = 'KNeighborsClassifier'
   protected readonly fields = ['classes', 'x', 'columns', 'labels'] as const
-  private readonly o: Required<NeighborOptions>
+  private readonly near: Neighborhood
   constructor(options: NeighborOptions = {}) {
     super()
-    this.o = neighborOptions('KNeighborsClassifier', options)
+    this.near = new Neighborhood('KNeighborsClassifier', options)
   }
   getOptions(): NeighborOptions {
-    return { ...this.o }
+    return { ...this.near.options }
   }
   fit(x: Matrix, y: Numbers): this {
     this.learned = undefined
     return this.partialFit(x, y)
   }
   partialFit(x: Matrix, y: Numbers): this {
-    const t = tableIn(this.kind, x, this.learned?.columns)
-    const labels = joined(this.learned?.labels, labelsIn(this.kind, y, t.rows))
-    this.learned = {
-      x: joined(this.learned?.x, t.data),
-      columns: t.columns,
-      labels,
-      classes: classesOf(labels).classes,
-    }
+    const { rows, ...all } = this.near.add(this.learned, x)
+    const labels = joined(this.learned?.labels, labelsIn(this.kind, y, rows))
+    this.learned = { ...all, labels, classes: classesOf(labels).classes }
     return this
   }
   /** Distances and indices of the k nearest rows, shape (N, k). */
-  kneighbors(x: Matrix, k = this.o.nNeighbors): [distances: Tensor, indices: Tensor] {
-    return neighborsOf(this.kind, tableFrom(this.got), x, k)
+  kneighbors(x: Matrix, k = this.near.options.nNeighbors): [distances: Tensor, indices: Tensor] {
+    return this.near.nearest(this.got, x, k)
   }
   predictProba(x: Matrix): Tensor {
-    const { classes, labels, columns } = this.got
-    const queries = tableIn(this.kind, x, columns)
-    const { indices, weights, k } = voters(this.kind, this.o, queries, tableFrom(this.got))
+    const { classes, labels } = this.got
     const codes = this.codesOf(labels)
     const n = classes.length
-    const out = new Float64Array(queries.rows * n)
-    for (let q = 0; q < queries.rows; q++) {
-      let total = 0
-      for (let i = q * k; i < (q + 1) * k; i++) {
-        out[q * n + codes[indices[i]!]!]! += weights[i]!
-        total += weights[i]!
-      }
-      for (let c = 0; c < n; c++) out[q * n + c]! /= total
-    }
-    return matrix(out, n)
+    const shares = this.near.means(this.got, x, n, (row, w, out) => {
+      out[codes[row]!]! += w
+    })
+    return matrix(shares, n)
   }
 }
 
@@ -272,52 +271,36 @@ interface TargetRows extends RowsLearned {
  * @throws ValueError for more neighbours than rows, and numbers that are not finite
  * @example new KNeighborsRegressor({ nNeighbors: 2 }).fit([[0], [1], [9]], [1, 3, 8]).predict([[0.4]]) // [2]
  */
-export class KNeighborsRegressor extends Estimator<TargetRows> {
+export class KNeighborsRegressor extends Regressor<TargetRows> {
   readonly kind = 'KNeighborsRegressor'
   protected readonly fields = ['x', 'columns', 'y'] as const
-  private readonly o: Required<NeighborOptions>
+  private readonly near: Neighborhood
   constructor(options: NeighborOptions = {}) {
     super()
-    this.o = neighborOptions('KNeighborsRegressor', options)
+    this.near = new Neighborhood('KNeighborsRegressor', options)
   }
   getOptions(): NeighborOptions {
-    return { ...this.o }
+    return { ...this.near.options }
   }
   fit(x: Matrix, y: Numbers): this {
     this.learned = undefined
     return this.partialFit(x, y)
   }
   partialFit(x: Matrix, y: Numbers): this {
-    const t = tableIn(this.kind, x, this.learned?.columns)
-    this.learned = {
-      x: joined(this.learned?.x, t.data),
-      columns: t.columns,
-      y: joined(this.learned?.y, targetsIn(this.kind, y, t.rows)),
-    }
+    const { rows, ...all } = this.near.add(this.learned, x)
+    this.learned = { ...all, y: joined(this.learned?.y, targetsIn(this.kind, y, rows)) }
     return this
   }
   /** Distances and indices of the k nearest rows, shape (N, k). */
-  kneighbors(x: Matrix, k = this.o.nNeighbors): [distances: Tensor, indices: Tensor] {
-    return neighborsOf(this.kind, tableFrom(this.got), x, k)
+  kneighbors(x: Matrix, k = this.near.options.nNeighbors): [distances: Tensor, indices: Tensor] {
+    return this.near.nearest(this.got, x, k)
   }
   predict(x: Matrix): Tensor {
-    const { y, columns } = this.got
-    const queries = tableIn(this.kind, x, columns)
-    const { indices, weights, k } = voters(this.kind, this.o, queries, tableFrom(this.got))
-    const out = new Float64Array(queries.rows)
-    for (let q = 0; q < queries.rows; q++) {
-      let total = 0
-      for (let i = q * k; i < (q + 1) * k; i++) {
-        out[q]! += weights[i]! * y[indices[i]!]!
-        total += weights[i]!
-      }
-      out[q]! /= total
-    }
-    return vector(out)
-  }
-  /** R², the coefficient of determination. */
-  score(x: Matrix, y: Numbers): number {
-    const got = this.predict(x).toTypedArray() as Float64Array
-    return r2(got, targetsIn(this.kind, y, got.length))
+    const { y } = this.got
+    return vector(
+      this.near.means(this.got, x, 1, (row, w, out) => {
+        out[0]! += w * y[row]!
+      }),
+    )
   }
 }

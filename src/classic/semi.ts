@@ -1,6 +1,8 @@
 /** Learning from few labels: rows without one have the label −1. */
 import { ValueError } from '../core/errors.js'
 import { checkOptions, oneOf, type OptionNames } from '../core/options.js'
+import { accuracy } from '../data/measures.js'
+import type { WeightOptions } from '../data/weights.js'
 import { matmul } from '../ops/linalg.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
@@ -152,11 +154,10 @@ export class SelfTraining<E extends ProbabilityClassifier = ProbabilityClassifie
     const out = Int32Array.from(best, (c) => this.classes[Number(c)]!)
     return tensor(out, { dtype: 'int32', shape: [out.length] })
   }
-  /** The share of the rows whose class is predicted. */
-  score(x: Matrix, y: Numbers): number {
+  /** The (weighted) share of the rows whose class is predicted. */
+  score(x: Matrix, y: Numbers, options?: WeightOptions): number {
     const got = this.predict(x).toTypedArray() as Int32Array
-    const labels = labelsIn('SelfTraining', y, got.length)
-    return got.reduce((n, c, i) => n + (c === labels[i] ? 1 : 0), 0) / got.length
+    return accuracy(got, labelsIn('SelfTraining', y, got.length), options)
   }
 }
 

@@ -35,4 +35,5 @@ export {
 export * from './split.js'
 export * from './tables.js'
 export * from './validation.js'
+export type { WeightOptions } from './weights.js'
 export { parseExpression } from './expression.js'

@@ -1,6 +1,7 @@
 /** Measures of how well predictions fit, from plain numbers, in float64. */
 import { IndexError, ShapeError, ValueError } from '../core/errors.js'
 import { showValue } from '../core/options.js'
+import { weightsIn, type WeightOptions } from './weights.js'
 
 export function sameLength(op: string, x: ArrayLike<unknown>, y: ArrayLike<unknown>): void {
   for (const v of [x, y])
@@ -46,9 +47,13 @@ export class ConfusionMatrix {
     this.classes = classes
     this.counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
   }
-  /** @throws ShapeError unless there is a prediction for each label, IndexError for a class outside of the range */
-  add(truth: ArrayLike<number>, predicted: ArrayLike<number>): this {
+  /**
+   * Counts examples, by their weights where they are given.
+   * @throws ShapeError unless there is a prediction for each label, IndexError for a class outside of the range
+   */
+  add(truth: ArrayLike<number>, predicted: ArrayLike<number>, options?: WeightOptions): this {
     sameLength('ConfusionMatrix', predicted, truth)
+    const weights = weightsIn('ConfusionMatrix', options, truth.length)
     for (let i = 0; i < truth.length; i++)
       for (const c of [truth[i]!, predicted[i]!])
         if (!(Number.isInteger(c) && c >= 0 && c < this.classes))
@@ -57,7 +62,8 @@ export class ConfusionMatrix {
             rule: `classes must lie from 0 to ${this.classes - 1}`,
             got: `${c} for example ${i}`,
           })
-    for (let i = 0; i < truth.length; i++) this.counts[truth[i]!]![predicted[i]!]!++
+    for (let i = 0; i < truth.length; i++)
+      this.counts[truth[i]!]![predicted[i]!]! += weights ? weights[i]! : 1
     return this
   }
   get total(): number {
@@ -112,6 +118,38 @@ export class ConfusionMatrix {
   }
 }
 
+/** Σ w v over the examples, divided by Σ w. */
+function mean(
+  op: string,
+  n: number,
+  options: WeightOptions | undefined,
+  v: (i: number) => number,
+): number {
+  const weights = weightsIn(op, options, n)
+  let s = 0
+  let all = 0
+  for (let i = 0; i < n; i++) {
+    const w = weights ? weights[i]! : 1
+    s += w * v(i)
+    all += w
+  }
+  return s / all
+}
+
+/**
+ * The share of the predictions that are right, Σ w [x = y] / Σ w (sklearn.metrics.accuracy_score).
+ * @throws ShapeError for lists of different lengths
+ * @example accuracy([0, 1, 1, 2], [0, 1, 2, 2]) // 0.75
+ */
+export function accuracy(
+  predicted: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  options?: WeightOptions,
+): number {
+  sameLength('accuracy', predicted, labels)
+  return mean('accuracy', labels.length, options, (i) => (predicted[i] === labels[i] ? 1 : 0))
+}
+
 /**
  * Share of the examples whose label is among the k highest scores.
  * @throws ShapeError unless there is one row for each label, ValueError for NaN
@@ -121,10 +159,11 @@ export function topKAccuracy(
   scores: readonly ArrayLike<number>[],
   labels: ArrayLike<number>,
   k: number,
+  options?: WeightOptions,
 ): number {
   sameLength('topKAccuracy', scores, labels)
-  let hits = 0
-  scores.forEach((row, i) => {
+  return mean('topKAccuracy', labels.length, options, (i) => {
+    const row = scores[i]!
     refuseNaN('topKAccuracy', row)
     const own = row[labels[i]!]
     if (own === undefined)
@@ -135,9 +174,8 @@ export function topKAccuracy(
       })
     let above = 0
     for (let c = 0; c < row.length; c++) if (row[c]! > own) above++
-    if (above < k) hits++
+    return above < k ? 1 : 0
   })
-  return hits / scores.length
 }
 
 /**
@@ -146,77 +184,95 @@ export function topKAccuracy(
  * @throws ShapeError for lists of different lengths, ValueError for a score that is NaN and a target that is not 0 or 1
  * @example auc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]) // 0.75
  */
-export function auc(scores: ArrayLike<number>, positive: ArrayLike<number | boolean>): number {
+export function auc(
+  scores: ArrayLike<number>,
+  positive: ArrayLike<number | boolean>,
+  options?: WeightOptions,
+): number {
   sameLength('auc', scores, positive)
   refuseNaN('auc', scores)
+  requireBinary('auc', positive)
+  const weights = weightsIn('auc', options, scores.length)
+  const order = Array.from({ length: scores.length }, (_, i) => i).sort((a, b) =>
+    scores[a]! < scores[b]! ? -1 : scores[a]! > scores[b]! ? 1 : 0,
+  )
+  // The weight of the pairs in which the positive one is above, ties half.
+  let above = 0
+  let [positives, negatives] = [0, 0]
+  for (let i = 0; i < order.length; ) {
+    let [p, n] = [0, 0]
+    const score = scores[order[i]!]
+    for (; i < order.length && scores[order[i]!] === score; i++) {
+      const w = weights ? weights[order[i]!]! : 1
+      if (positive[order[i]!]) p += w
+      else n += w
+    }
+    above += p * (negatives + n / 2)
+    positives += p
+    negatives += n
+  }
+  return above / (positives * negatives)
+}
+
+/** @throws ValueError for a target that is not 0 or 1 */
+export function requireBinary(op: string, positive: ArrayLike<number | boolean>): void {
   for (let i = 0; i < positive.length; i++)
     if (Number(positive[i]) !== 0 && Number(positive[i]) !== 1)
       throw new ValueError({
-        op: 'auc',
+        op,
         rule: 'targets must be 0 or 1, false or true',
         got: `${showValue(positive[i])} at ${i}`,
         fix: 'Say which class is positive: labels.map((l) => l === 1).',
       })
-  const order = Array.from({ length: scores.length }, (_, i) => i).sort((a, b) =>
-    scores[a]! < scores[b]! ? -1 : scores[a]! > scores[b]! ? 1 : 0,
-  )
-  let rankSum = 0
-  let positives = 0
-  for (let i = 0; i < order.length; ) {
-    let j = i + 1
-    while (j < order.length && scores[order[j]!] === scores[order[i]!]) j++
-    const rank = (i + j + 1) / 2
-    for (let k = i; k < j; k++)
-      if (positive[order[k]!]) {
-        rankSum += rank
-        positives++
-      }
-    i = j
-  }
-  const negatives = scores.length - positives
-  return (rankSum - (positives * (positives + 1)) / 2) / (positives * negatives)
 }
 
 const square = (d: number) => d * d
-/** Mean of (x − y)², in float64. @throws ShapeError for lists of different lengths */
-export const meanSquaredError = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
-  average('meanSquaredError', x, y, square)
-/** Mean of |x − y|, in float64. @throws ShapeError for lists of different lengths */
-export const meanAbsoluteError = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
-  average('meanAbsoluteError', x, y, Math.abs)
+/** (Weighted) mean of (x − y)², in float64. @throws ShapeError for lists of different lengths */
+export const meanSquaredError = (
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  options?: WeightOptions,
+): number => average('meanSquaredError', x, y, square, options)
+/** (Weighted) mean of |x − y|, in float64. @throws ShapeError for lists of different lengths */
+export const meanAbsoluteError = (
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  options?: WeightOptions,
+): number => average('meanAbsoluteError', x, y, Math.abs, options)
 function average(
   op: string,
   x: ArrayLike<number>,
   y: ArrayLike<number>,
   f: (d: number) => number,
+  options?: WeightOptions,
 ): number {
   sameLength(op, x, y)
-  let s = 0
-  for (let i = 0; i < x.length; i++) s += f(x[i]! - y[i]!)
-  return s / x.length
+  return mean(op, x.length, options, (i) => f(x[i]! - y[i]!))
 }
 /**
- * The coefficient of determination, 1 − Σ(y − x)² / Σ(y − ȳ)². Constant targets give 1 when every prediction is
+ * The coefficient of determination, 1 − Σ w(y − x)² / Σ w(y − ȳ)², ȳ the (weighted) mean. Constant targets give 1 when every prediction is
  * right and 0 otherwise; fewer than two targets give NaN (as scikit-learn's r2_score).
  * @throws ShapeError for lists of different lengths
  * @example r2([2.5, 0, 2, 8], [3, -0.5, 2, 7]) // 0.9486
  */
-export function r2(predicted: ArrayLike<number>, truth: ArrayLike<number>): number {
+export function r2(
+  predicted: ArrayLike<number>,
+  truth: ArrayLike<number>,
+  options?: WeightOptions,
+): number {
   sameLength('r2', predicted, truth)
   const n = truth.length
+  const weights = weightsIn('r2', options, n)
   if (n < 2) return Number.NaN
-  let sum = 0
+  const center = mean('r2', n, options, (i) => truth[i]!)
   let constant = true
-  for (let i = 0; i < n; i++) {
-    sum += truth[i]!
-    if (truth[i] !== truth[0]) constant = false
-  }
-  const mean = sum / n
   let residual = 0
   let total = 0
   for (let i = 0; i < n; i++) {
-    residual += square(truth[i]! - predicted[i]!)
-    total += square(truth[i]! - mean)
+    const w = weights ? weights[i]! : 1
+    if (truth[i] !== truth[0]) constant = false
+    residual += w * square(truth[i]! - predicted[i]!)
+    total += w * square(truth[i]! - center)
   }
   // The mean of equal numbers may be off by a rounding error.
   if (constant || total === 0) return residual === 0 ? 1 : Number.isNaN(residual) ? residual : 0

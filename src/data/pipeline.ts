@@ -7,14 +7,15 @@ import { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import { type Numbers, requireOptions } from '../tensor/values.js'
 import { type Category, OneHotEncoder } from './encoders.js'
+import type { WeightOptions } from './weights.js'
 
 /** What may stand in a pipeline: it learns, and transforms; the last step may predict instead. */
 export interface Step {
-  fit(x: Tensor, y: Numbers): unknown
+  fit(x: Tensor, y: Numbers, options?: WeightOptions): unknown
   transform?(x: Tensor): Tensor
   predict?(x: Tensor): Tensor
   predictProba?(x: Tensor): Tensor
-  score?(x: Tensor, y: Numbers): number
+  score?(x: Tensor, y: Numbers, options?: WeightOptions): number
   clone?(): unknown
 }
 /** A step with its name. */
@@ -79,13 +80,15 @@ export class Pipeline {
   private before(x: Tensor): Tensor {
     return this.steps.slice(0, -1).reduce((t, [, s]) => s.transform!(t), x)
   }
-  fit(x: Tensor, y: Numbers = []): this {
+  /** Weights of rows are for the last step. */
+  fit(x: Tensor, y: Numbers = [], options?: WeightOptions): this {
     let t = x
     for (const [, step] of this.steps.slice(0, -1)) {
       step.fit(t, y)
       t = step.transform!(t)
     }
-    this.last.fit(t, y)
+    if (options) this.last.fit(t, y, options)
+    else this.last.fit(t, y)
     return this
   }
   private able<K extends 'transform' | 'predict' | 'predictProba' | 'score'>(
@@ -113,8 +116,8 @@ export class Pipeline {
   predictProba(x: Tensor): Tensor {
     return this.able('predictProba')(this.before(x))
   }
-  score(x: Tensor, y: Numbers): number {
-    return this.able('score')(this.before(x), y)
+  score(x: Tensor, y: Numbers, options?: WeightOptions): number {
+    return this.able('score')(this.before(x), y, options)
   }
   /** Whether the last step is a classifier. */
   get classifies(): boolean {

@@ -2,14 +2,15 @@
 import { ShapeError, ValueError } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
 import { type Matrix, type Numbers, numbersOf, tableOf } from '../tensor/values.js'
-import { ConfusionMatrix, refuseNaN, sameLength } from './measures.js'
+import { ConfusionMatrix, refuseNaN, requireBinary, sameLength } from './measures.js'
+import { weightsIn, type WeightOptions } from './weights.js'
 
 /** What the report says of a class, or of an average. */
 export interface ReportRow {
   precision: number
   recall: number
   f1: number
-  /** How many examples have this label. */
+  /** How many examples have this label, or their weight. */
   support: number
 }
 
@@ -69,7 +70,7 @@ export class ClassificationReport {
   }
 }
 
-export interface ReportOptions {
+export interface ReportOptions extends WeightOptions {
   /** A name for each class, from 0; their numbers when not given. */
   names?: readonly string[]
   /** Digits after the point when it is printed; 2 when not given. */
@@ -88,7 +89,12 @@ export function classificationReport(
   options: ReportOptions = {},
 ): ClassificationReport {
   const op = 'classificationReport'
-  const { names, digits = 2 } = checkOptions(op, options, ['names', 'digits'])
+  const {
+    names,
+    digits = 2,
+    sampleWeight,
+  } = checkOptions(op, options, ['names', 'digits', 'sampleWeight'])
+  const weights = sampleWeight && { sampleWeight }
   const [p, t] = [numbersOf(predicted, op), numbersOf(labels, op)]
   sameLength(op, p, t)
   if (t.length === 0) throw new ValueError({ op, rule: 'there must be an example', got: 'none' })
@@ -102,13 +108,13 @@ export function classificationReport(
     const code = new Map(known.map((c, k) => [c, k]))
     const codes = (list: ArrayLike<number>) => Array.from(list, (c) => code.get(c)!)
     return new ClassificationReport(
-      new ConfusionMatrix(known.length).add(codes(t), codes(p)),
+      new ConfusionMatrix(known.length).add(codes(t), codes(p), weights),
       known.map((c) => `${c}`),
       known.map((_, k) => k),
       digits,
     )
   }
-  const matrix = new ConfusionMatrix(count).add(t, p)
+  const matrix = new ConfusionMatrix(count).add(t, p, weights)
   const present = Array.from({ length: count }, (_, c) => c).filter(
     (c) => names !== undefined || seen.has(c),
   )
@@ -126,30 +132,31 @@ export function classificationReport(
   )
 }
 
-/** Counts of true and false positives for falling thresholds, one for each different score. */
-function counted(op: string, scores: Numbers, positive: Numbers | ArrayLike<boolean>) {
+/** Counts (weights) of true and false positives for falling thresholds, one for each different score. */
+function counted(
+  op: string,
+  scores: Numbers,
+  positive: Numbers | ArrayLike<boolean>,
+  options: WeightOptions,
+) {
   const s = numbersOf(scores, op)
   const t = numbersOf(positive as Numbers, op)
   sameLength(op, s, t)
   refuseNaN(op, s)
-  for (let i = 0; i < t.length; i++)
-    if (Number(t[i]) !== 0 && Number(t[i]) !== 1)
-      throw new ValueError({
-        op,
-        rule: 'targets must be 0 or 1, false or true',
-        got: `${t[i]} at ${i}`,
-        fix: 'Say which class is positive: labels.map((l) => l === 1).',
-      })
+  requireBinary(op, t)
+  const weights = weightsIn(op, options, s.length)
   const order = Array.from({ length: s.length }, (_, i) => i).sort((a, b) =>
     s[a]! > s[b]! ? -1 : s[a]! < s[b]! ? 1 : 0,
   )
   const [tps, fps, thresholds]: number[][] = [[], [], []]
-  let tp = 0
+  let [tp, fp] = [0, 0]
   order.forEach((i, k) => {
-    tp += Number(t[i])
+    const w = weights ? weights[i]! : 1
+    if (Number(t[i]) === 1) tp += w
+    else fp += w
     if (k + 1 < order.length && s[order[k + 1]!] === s[i]) return
     tps!.push(tp)
-    fps!.push(k + 1 - tp)
+    fps!.push(fp)
     thresholds!.push(s[i]!)
   })
   return { tps: tps!, fps: fps!, thresholds: thresholds! }
@@ -174,11 +181,14 @@ export interface RocCurve {
 export function rocCurve(
   scores: Numbers,
   positive: Numbers | ArrayLike<boolean>,
-  options: { dropIntermediate?: boolean } = {},
+  options: { dropIntermediate?: boolean } & WeightOptions = {},
 ): RocCurve {
   const op = 'rocCurve'
-  const { dropIntermediate = true } = checkOptions(op, options, ['dropIntermediate'])
-  const { tps, fps, thresholds } = counted(op, scores, positive)
+  const { dropIntermediate = true, ...weights } = checkOptions(op, options, [
+    'dropIntermediate',
+    'sampleWeight',
+  ])
+  const { tps, fps, thresholds } = counted(op, scores, positive, weights)
   const [p, n] = [tps.at(-1) ?? 0, fps.at(-1) ?? 0]
   if (p === 0 || n === 0)
     throw new ValueError({
@@ -217,9 +227,10 @@ export interface PrecisionRecallCurve {
 export function precisionRecallCurve(
   scores: Numbers,
   positive: Numbers | ArrayLike<boolean>,
+  options: WeightOptions = {},
 ): PrecisionRecallCurve {
   const op = 'precisionRecallCurve'
-  const { tps, fps, thresholds } = counted(op, scores, positive)
+  const { tps, fps, thresholds } = counted(op, scores, positive, options)
   const p = tps.at(-1) ?? 0
   if (p === 0) throw new ValueError({ op, rule: 'there must be positive examples', got: 'none' })
   return {
@@ -234,8 +245,12 @@ export function precisionRecallCurve(
  * @throws ShapeError for lists of different lengths, ValueError for NaN, targets that are not 0 or 1, and no positive
  * @example averagePrecision([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]) // 0.8333
  */
-export function averagePrecision(scores: Numbers, positive: Numbers | ArrayLike<boolean>): number {
-  const { precision, recall } = precisionRecallCurve(scores, positive)
+export function averagePrecision(
+  scores: Numbers,
+  positive: Numbers | ArrayLike<boolean>,
+  options: WeightOptions = {},
+): number {
+  const { precision, recall } = precisionRecallCurve(scores, positive, options)
   let s = 0
   for (let k = 0; k + 1 < recall.length; k++) s += (recall[k]! - recall[k + 1]!) * precision[k]!
   return s

@@ -21,6 +21,7 @@ export * from './fit.js'
 export * from './logs.js'
 export * from './lrFinder.js'
 export {
+  accuracy,
   auc,
   ConfusionMatrix,
   meanAbsoluteError,

@@ -34,7 +34,8 @@ const of = (group: string) =>
     init: number[][]
     new: number[][]
     options: object
-    weights: 'uniform' | 'distance'
+    weights: never
+    scoring: number[]
     k: number
     out: Out
     gap: number
@@ -183,3 +184,45 @@ test.each(of('self'))('$name $title', ({ options, x, y, out }) => {
   const why = { max_iter: 'maxIter', no_change: 'noChange', all_labeled: 'allLabeled' }
   expect(model.termination).toBe(why[out.why as keyof typeof why])
 })
+
+test.each(of('weighted'))(
+  '$name $title: weights of rows',
+  ({ name, options, x, y, out, weights, scoring }) => {
+    const kinds = { ...linear, LogisticRegression }
+    const model = new kinds[name as keyof typeof kinds](options)
+    const sampleWeight = weights as number[]
+    model.fit(x, y, { sampleWeight })
+    near(model.coef, out.coef, 1e-5, 'coef')
+    near(
+      typeof model.intercept === 'number' ? model.intercept : model.intercept.toArray(),
+      out.intercept,
+      1e-5,
+      'intercept',
+    )
+    near(model.score(x, y, { sampleWeight: scoring }), out.score, 1e-6, 'score')
+  },
+)
+test.each(of('weighted clusters'))(
+  '$name $title: weights of rows',
+  ({ x, init, new: query, weights, out }) => {
+    const sampleWeight = weights as number[]
+    const model = new KMeans({ init }).fit(x, undefined, { sampleWeight })
+    near(model.labels, out.labels, 0, 'labels')
+    near(model.clusterCenters, out.centers, 1e-6, 'centers')
+    near(model.inertia, out.inertia, 1e-6, 'inertia')
+    near(
+      model.score(query, undefined, { sampleWeight: sampleWeight.slice(0, 8) }),
+      out.score,
+      1e-6,
+      'score',
+    )
+  },
+)
+test.each(of('weighted density'))(
+  '$name $title: weights of rows',
+  ({ options, x, weights, out }) => {
+    const model = new DBSCAN(options).fit(x, undefined, { sampleWeight: weights as number[] })
+    near(model.labels, out.labels, 0, 'labels')
+    near(model.coreSampleIndices, out.cores, 0, 'cores')
+  },
+)

@@ -1,6 +1,15 @@
 import { tensor } from 'nabla'
 import { Lasso, LinearRegression, LogisticRegression, Ridge } from 'nabla/classic'
 import * as data from 'nabla/data'
+import {
+  accuracy,
+  auc,
+  ConfusionMatrix,
+  meanAbsoluteError,
+  meanSquaredError,
+  r2,
+  topKAccuracy,
+} from 'nabla/train'
 import { expect, test } from 'vitest'
 import { golden } from '../golden/fixture.js'
 import { near } from '../classic/near.js'
@@ -274,4 +283,39 @@ test('a report of labels with large numbers holds only those that occur', () => 
   expect(Object.values(large.classes)).toEqual(Object.values(small.classes))
   expect(large.macro).toEqual(small.macro)
   expect(large.accuracy).toBe(0.75)
+})
+
+test('weights of examples in every measure', () => {
+  const c = one('weighted') as never as Record<string, never>
+  const sampleWeight = c.weights! as number[]
+  const [truth, guess] = [c.truth! as number[], c.guess! as number[]]
+  near(accuracy(guess, truth, { sampleWeight }), c.accuracy!, 1e-9, 'accuracy')
+  const matrix = new ConfusionMatrix(4).add(truth, guess, { sampleWeight })
+  near(matrix.counts, c.confusion!, 1e-9, 'confusion')
+  near(meanSquaredError(guess, truth, { sampleWeight }), c.mse!, 1e-9, 'mse')
+  near(meanAbsoluteError(guess, truth, { sampleWeight }), c.mae!, 1e-9, 'mae')
+  near(r2(guess, truth, { sampleWeight }), c.r2!, 1e-9, 'r2')
+  near(topKAccuracy(c.many!, truth, 2, { sampleWeight }), c.top2!, 1e-9, 'top 2')
+  const report = data.classificationReport(guess, truth, { sampleWeight })
+  const theirs = c.report! as Record<string, Record<string, number>>
+  for (const k of ['0', '1', '2', '3']) {
+    const { precision, recall, f1, support } = report.classes[k]!
+    const wanted = ['precision', 'recall', 'f1-score', 'support'].map((m) => theirs[k]![m]!)
+    near([precision, recall, f1, support], wanted, 1e-9, k)
+  }
+  near(report.weighted.f1, theirs['weighted avg']!['f1-score']!, 1e-9, 'weighted')
+  const [target, scores] = [c.target! as number[], c.scores! as number[]]
+  const o = { sampleWeight: sampleWeight.slice(0, 40) }
+  near(auc(scores, target, o), c.auc!, 1e-9, 'auc')
+  const roc = data.rocCurve(scores, target, { ...o, dropIntermediate: false })
+  near(roc.fpr, c.fpr!, 1e-9, 'fpr')
+  near(roc.tpr, c.tpr!, 1e-9, 'tpr')
+  const pr = data.precisionRecallCurve(scores, target, o)
+  near(pr.precision, c.precision!, 1e-9, 'precision')
+  near(pr.recall, c.recall!, 1e-9, 'recall')
+  near(data.averagePrecision(scores, target, o), c.average!, 1e-9, 'average')
+  expect(() => accuracy([1], [1], { sampleWeight: [-1] })).toThrow('from 0 up; got -1')
+  expect(() => accuracy([1], [1], { sampleWeight: [0] })).toThrow('a weight above 0')
+  expect(() => accuracy([1], [1], { sampleWeight: [1, 2] })).toThrow('2 and 1 rows')
+  expect(() => accuracy([1], [1], { weights: [1] } as never)).toThrow('sampleWeight')
 })

@@ -147,6 +147,38 @@ def cases():
         worst = max(worst, float(m.kl_divergence_))
     yield {"name": "TSNE", "group": "tsne end", "x": plain(tx), "options": {"perplexity": 8, "nIter": 600}, "out": {"kl": worst}}
 
+    # Rows that count more or less, one not at all.
+    weights = rounded(R(11).rand(40) * 3)
+    weights[5] = 0
+    scoring = rounded(R(12).rand(40))
+
+    def weighted(name, model, options, x, y, weights, scoring):
+        model.fit(x, y, sample_weight=weights)
+        out = {"coef": plain(model.coef_), "intercept": plain(model.intercept_), "score": float(model.score(x, y, sample_weight=scoring))}
+        return {"name": name, "group": "weighted", "options": options, "x": plain(x), "y": plain(y), "weights": plain(weights), "scoring": plain(scoring), "out": out}
+
+    for bare in ({}, {"fit_intercept": False}):
+        o = {"fitIntercept": False} if bare else {}
+        yield weighted("LinearRegression", linear_model.LinearRegression(**bare), o, x, y, weights, scoring)
+        yield weighted("Ridge", linear_model.Ridge(alpha=2, **bare), {"alpha": 2, **o}, x, y, weights, scoring)
+        # scikit-learn 1.2 has no weights beside a Gram matrix that is given: nabla's two ways meet the same numbers.
+        for pre in (False, True):
+            yield weighted("Lasso", linear_model.Lasso(alpha=0.1, **tight, **bare), {**t, "alpha": 0.1, "precompute": pre, **o}, x, y, weights, scoring)
+            yield weighted("ElasticNet", linear_model.ElasticNet(alpha=0.2, **tight, **bare), {**t, "alpha": 0.2, "precompute": pre, **o}, x, y, weights, scoring)
+    bw = rounded(R(13).rand(90) * 2)
+    bw[7] = 0
+    for l in (labels, (labels > 0).astype(int)):
+        m = linear_model.LogisticRegression(solver="newton-cg", tol=1e-12, max_iter=10000)
+        yield weighted("LogisticRegression", m, {"tol": 1e-9, "maxIter": 10000}, bx, l, bw, bw[::-1])
+    for name, init in starts.items():
+        m = cluster.KMeans(len(init), init=init, n_init=1).fit(bx, sample_weight=bw)
+        yield {"name": "KMeans", "group": "weighted clusters", "note": name, "x": plain(bx), "init": plain(init), "new": plain(query), "weights": plain(bw),
+               "out": {"centers": plain(m.cluster_centers_), "labels": plain(m.labels_), "inertia": float(m.inertia_), "score": float(m.score(query, sample_weight=bw[:8]))}}
+    for eps, least in ((0.3, 5), (0.15, 3)):
+        m = cluster.DBSCAN(eps=eps, min_samples=least).fit(moons, sample_weight=bw[:60])
+        yield {"name": "DBSCAN", "group": "weighted density", "x": plain(moons), "weights": plain(bw[:60]), "options": {"eps": eps, "minSamples": least},
+               "out": {"labels": plain(m.labels_), "cores": plain(m.core_sample_indices_)}}
+
     few = np.where(np.arange(90) % 9 == 0, labels, -1)
     for options, kw in [({"gamma": 1, "maxIter": 300, "tol": 1e-9}, {"gamma": 1, "max_iter": 300, "tol": 1e-9}), ({"kernel": "knn", "maxIter": 300, "tol": 1e-9}, {"kernel": "knn", "max_iter": 300, "tol": 1e-9})]:
         m = semi_supervised.LabelPropagation(**kw).fit(bx, few)

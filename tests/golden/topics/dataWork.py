@@ -53,6 +53,20 @@ def cases():
     # scikit-learn keeps thresholds below the one of full recall since 1.1, as nabla does.
     yield {"name": "pr", "target": plain(target), "scores": plain(scores), "precision": plain(pr), "recall": plain(rc), "thresholds": plain(th),
            "average": float(metrics.average_precision_score(target, scores))}
+    w = np.round(r.rand(50) * 3, 3)
+    w[3] = 0
+    wt = w[:40]
+    fpr, tpr, th = metrics.roc_curve(target, scores, sample_weight=wt, drop_intermediate=False)
+    pr, rc, _ = metrics.precision_recall_curve(target, scores, sample_weight=wt)
+    many = np.round(r.rand(50, 4), 3)
+    yield {"name": "weighted", "weights": plain(w), "truth": plain(truth), "guess": plain(guess), "target": plain(target), "scores": plain(scores), "many": plain(many),
+           "accuracy": float(metrics.accuracy_score(truth, guess, sample_weight=w)), "confusion": plain(metrics.confusion_matrix(truth, guess, sample_weight=w)),
+           "report": metrics.classification_report(truth, guess, sample_weight=w, output_dict=True, zero_division=0),
+           "mse": float(metrics.mean_squared_error(truth, guess, sample_weight=w)), "mae": float(metrics.mean_absolute_error(truth, guess, sample_weight=w)),
+           "r2": float(metrics.r2_score(truth, guess, sample_weight=w)), "auc": float(metrics.roc_auc_score(target, scores, sample_weight=wt)),
+           "fpr": plain(fpr), "tpr": plain(tpr), "thresholds": plain(th[1:]), "precision": plain(pr), "recall": plain(rc),
+           "average": float(metrics.average_precision_score(target, scores, sample_weight=wt)),
+           "top2": float(metrics.top_k_accuracy_score(truth, many, k=2, sample_weight=w))}
     yield {"name": "clusters", "x": plain(x), "y": plain(y), "other": plain(guess[:40].tolist() + truth[:20].tolist()),
            "samples": plain(metrics.silhouette_samples(x, y)), "score": float(metrics.silhouette_score(x, y)),
            "rand": float(metrics.adjusted_rand_score(y, guess[:40].tolist() + truth[:20].tolist()))}
