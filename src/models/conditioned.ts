@@ -28,7 +28,7 @@ class ConditionedDecoder extends CausalModel {
     this.model = model
     this.source = source
     this.maxLength = model.tgt_pos.pe.shape[1]!
-    this.vocabSize = model.projection_layer.proj.weight.shape[0]!
+    this.vocabSize = model.tgt_embed.embedding.weight.shape[0]!
     const [, heads, , width] = source.layers[0]!.k.shape as [number, number, number, number]
     this.cacheSizes = { layers: source.layers.length, heads, width }
   }

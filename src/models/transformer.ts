@@ -12,7 +12,7 @@ import { Linear } from '../nn/layers.js'
 import { Module, Parameter } from '../nn/module.js'
 import { PositionalEncoding } from '../nn/positions.js'
 import { add, div, mul, sub, where } from '../ops/arithmetic.js'
-import { permute, reshape, sum } from '../ops/broadcast.js'
+import { sum } from '../ops/broadcast.js'
 import { gt, ne } from '../ops/compare.js'
 import { tril } from '../ops/linalg.js'
 import { relu, sqrt, square } from '../ops/functions.js'
@@ -20,6 +20,7 @@ import { mean } from '../ops/reduce.js'
 import type { Tensor } from '../ops/tensor.js'
 import { attentionWithWeights, scaledDotProductAttention } from '../tensor/attention.js'
 import { ones, zeros } from '../tensor/creation.js'
+import { byHead, sideBySide } from './decoder.js'
 
 /**
  * y = alpha (x − μ)/(σ + eps) + bias over the last axis, with the unbiased deviation and eps outside of the root. The
@@ -111,8 +112,7 @@ export class MultiHeadAttentionBlock extends Module {
     this.dropout = new Dropout(dropout)
   }
   private heads(x: Tensor): Tensor {
-    const [n, l, d] = x.shape as [number, number, number]
-    return permute(reshape(x, [n, l, this.h, d / this.h]), [0, 2, 1, 3]) // (N, h, L, d/h)
+    return byHead(x, this.h) // (N, h, L, d/h)
   }
   /** Keys and values of these rows, by head. */
   project(x: Tensor): Projected {
@@ -125,8 +125,7 @@ export class MultiHeadAttentionBlock extends Module {
     let y: Tensor
     if (this.keepScores) [y, this.attentionScores] = attentionWithWeights(q, k, v, options)
     else y = scaledDotProductAttention(q, k, v, options)
-    const rows = permute(y, [0, 2, 1, 3]) // (N, L, h, d/h)
-    return this.w_o.forward(reshape(rows, x.shape))
+    return this.w_o.forward(sideBySide(y))
   }
   /** `mask` broadcasts to (N, h, L, S); 0 or false hides a key. */
   override forward(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null = null): Tensor {
@@ -156,53 +155,66 @@ interface BlockSizes {
   dFf: number
   normFeatures: number
 }
-const residuals = (count: number, { normFeatures, dropout }: BlockSizes) =>
-  Array.from({ length: count }, () => new ResidualConnection(normFeatures, dropout))
-
-export class EncoderBlock extends Module {
-  self_attention_block: MultiHeadAttentionBlock
-  feed_forward_block: FeedForwardBlock
-  residual_connections: ResidualConnection[]
-  constructor(sizes: BlockSizes) {
+/** What blocks of both sides are made of; `attentions` are fields. All are declared, not defined: they come in
+ * the order in which the constructor makes them, that of saved files. */
+abstract class Block extends Module {
+  declare self_attention_block: MultiHeadAttentionBlock
+  declare feed_forward_block: FeedForwardBlock
+  declare residual_connections: ResidualConnection[]
+  constructor({ dModel, h, dropout, dFf, normFeatures }: BlockSizes) {
     super()
-    const { dModel, h, dropout, dFf } = sizes
-    this.self_attention_block = new MultiHeadAttentionBlock(dModel, h, dropout)
+    const { attentions } = this
+    for (const name of attentions)
+      (this as unknown as Record<string, Module>)[name] = new MultiHeadAttentionBlock(dModel, h, dropout) // biome-ignore format: a line
     this.feed_forward_block = new FeedForwardBlock(dModel, dFf, dropout)
-    this.residual_connections = residuals(2, sizes)
+    this.residual_connections = Array.from(
+      { length: attentions.length + 1 },
+      () => new ResidualConnection(normFeatures, dropout),
+    )
   }
-  override forward(x: Tensor, srcMask: Tensor | null): Tensor {
-    const [a, b] = this.residual_connections as [ResidualConnection, ResidualConnection]
-    x = a.forward(x, (t) => this.self_attention_block.forward(t, t, t, srcMask))
-    return b.forward(x, (t) => this.feed_forward_block.forward(t))
+  protected get attentions(): readonly string[] {
+    return ['self_attention_block']
+  }
+  /** x through these and the feed-forward part, each with its residual sum. */
+  protected through(x: Tensor, ...sublayers: readonly ((t: Tensor) => Tensor)[]): Tensor {
+    const all = [...sublayers, (t: Tensor) => this.feed_forward_block.forward(t)]
+    return all.reduce((y, f, i) => this.residual_connections[i]!.forward(y, f), x)
   }
 }
 
-export class Encoder extends Module {
-  layers: EncoderBlock[]
+/** Blocks one after the other, and a normalization. */
+abstract class Stack<B extends Module> extends Module {
+  layers: B[]
   norm: LayerNormalization
-  constructor(count: number, sizes: BlockSizes) {
+  constructor(count: number, sizes: BlockSizes, block: new (sizes: BlockSizes) => B) {
     super()
-    this.layers = Array.from({ length: count }, () => new EncoderBlock(sizes))
+    this.layers = Array.from({ length: count }, () => new block(sizes))
     this.norm = new LayerNormalization(sizes.normFeatures)
   }
-  override forward(x: Tensor, mask: Tensor | null): Tensor {
-    for (const layer of this.layers) x = layer.forward(x, mask)
-    return this.norm.forward(x)
+  protected through(x: Tensor, each: (block: B, x: Tensor) => Tensor): Tensor {
+    return this.norm.forward(this.layers.reduce((y, block) => each(block, y), x))
   }
 }
 
-export class DecoderBlock extends Module {
-  self_attention_block: MultiHeadAttentionBlock
-  cross_attention_block: MultiHeadAttentionBlock
-  feed_forward_block: FeedForwardBlock
-  residual_connections: ResidualConnection[]
-  constructor(sizes: BlockSizes) {
-    super()
-    const { dModel, h, dropout, dFf } = sizes
-    this.self_attention_block = new MultiHeadAttentionBlock(dModel, h, dropout)
-    this.cross_attention_block = new MultiHeadAttentionBlock(dModel, h, dropout)
-    this.feed_forward_block = new FeedForwardBlock(dModel, dFf, dropout)
-    this.residual_connections = residuals(3, sizes)
+export class EncoderBlock extends Block {
+  override forward(x: Tensor, srcMask: Tensor | null): Tensor {
+    return this.through(x, (t) => this.self_attention_block.forward(t, t, t, srcMask))
+  }
+}
+
+export class Encoder extends Stack<EncoderBlock> {
+  constructor(count: number, sizes: BlockSizes) {
+    super(count, sizes, EncoderBlock)
+  }
+  override forward(x: Tensor, mask: Tensor | null): Tensor {
+    return this.through(x, (block, y) => block.forward(y, mask))
+  }
+}
+
+export class DecoderBlock extends Block {
+  declare cross_attention_block: MultiHeadAttentionBlock
+  protected override get attentions(): readonly string[] {
+    return ['self_attention_block', 'cross_attention_block']
   }
   override forward(
     x: Tensor,
@@ -218,23 +230,13 @@ export class DecoderBlock extends Module {
   }
   /** With attention by what is given, such as a cache. */
   run(x: Tensor, attend: (t: Tensor) => Tensor, look: (t: Tensor) => Tensor): Tensor {
-    const [a, b, c] = this.residual_connections as [
-      ResidualConnection,
-      ResidualConnection,
-      ResidualConnection,
-    ]
-    x = b.forward(a.forward(x, attend), look)
-    return c.forward(x, (t) => this.feed_forward_block.forward(t))
+    return this.through(x, attend, look)
   }
 }
 
-export class Decoder extends Module {
-  layers: DecoderBlock[]
-  norm: LayerNormalization
+export class Decoder extends Stack<DecoderBlock> {
   constructor(count: number, sizes: BlockSizes) {
-    super()
-    this.layers = Array.from({ length: count }, () => new DecoderBlock(sizes))
-    this.norm = new LayerNormalization(sizes.normFeatures)
+    super(count, sizes, DecoderBlock)
   }
   override forward(
     x: Tensor,
@@ -242,8 +244,7 @@ export class Decoder extends Module {
     srcMask: Tensor | null,
     tgtMask: Tensor | null,
   ): Tensor {
-    for (const layer of this.layers) x = layer.forward(x, encoderOutput, srcMask, tgtMask)
-    return this.norm.forward(x)
+    return this.through(x, (block, y) => block.forward(y, encoderOutput, srcMask, tgtMask))
   }
 }
 

@@ -4,7 +4,7 @@ import { gelu } from '../ops/activation.js'
 import { add } from '../ops/arithmetic.js'
 import { relu } from '../ops/functions.js'
 import type { Tensor } from '../ops/tensor.js'
-import { MultiheadAttention } from './attention.js'
+import { type AttentionCall, MultiheadAttention } from './attention.js'
 import { Dropout } from './dropout.js'
 import { Linear } from './layers.js'
 import { Module } from './module.js'
@@ -45,22 +45,98 @@ export type LayerSizes = { dModel: number; nhead: number }
 const functions = { relu, gelu: (x: Tensor) => gelu(x) }
 const functionOf = (a: TransformerActivation) => (typeof a === 'function' ? a : functions[a])
 
-/** The arguments of a layer, with PyTorch's defaults. */
-function readLayer(
-  op: string,
-  args: readonly unknown[],
-): Required<TransformerLayerOptions> & LayerSizes {
-  return {
-    dimFeedforward: 2048,
-    dropout: 0.1,
-    activation: 'relu',
-    layerNormEps: 1e-5,
-    batchFirst: false,
-    normFirst: false,
-    bias: true,
-    ...readArguments<TransformerLayerOptions & LayerSizes>(op, args, layerPlaces, 2),
+/** What a layer's attention is told. */
+type Sight = Omit<AttentionCall, 'needWeights' | 'averageAttnWeights'>
+
+/** What the layers of encoder and decoder are made of. Fields are declared, not defined: they come in the order in which
+ * the constructor makes them, which is that of PyTorch's saved files. */
+abstract class TransformerLayer extends Module {
+  declare selfAttn: MultiheadAttention
+  declare linear1: Linear<boolean>
+  declare dropout: Dropout
+  declare linear2: Linear<boolean>
+  declare norm1: LayerNorm<true, boolean>
+  declare norm2: LayerNorm<true, boolean>
+  declare dropout1: Dropout
+  declare dropout2: Dropout
+  readonly normFirst: boolean
+  activation: (x: Tensor) => Tensor
+  private readonly options: object
+
+  constructor(options: TransformerLayerOptions & LayerSizes)
+  constructor(
+    dModel: number,
+    nhead: number,
+    dimFeedforward?: number | TransformerLayerOptions,
+    dropout?: number | TransformerLayerOptions,
+    activation?: TransformerActivation | TransformerLayerOptions,
+    layerNormEps?: number,
+    batchFirst?: boolean,
+    normFirst?: boolean,
+    bias?: boolean,
+  )
+  constructor(...args: unknown[]) {
+    super()
+    const o = {
+      dimFeedforward: 2048,
+      dropout: 0.1,
+      activation: 'relu' as TransformerActivation,
+      layerNormEps: 1e-5,
+      batchFirst: false,
+      normFirst: false,
+      bias: true,
+      ...readArguments<TransformerLayerOptions & LayerSizes>(
+        this.constructor.name,
+        args,
+        layerPlaces,
+        2,
+      ),
+    }
+    const { dModel, nhead, dimFeedforward, dropout, layerNormEps: eps, batchFirst, bias } = o
+    const open = this as unknown as Record<string, Module>
+    const { attentions } = this
+    for (const name of attentions)
+      open[name] = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias })
+    this.linear1 = new Linear(dModel, dimFeedforward, { bias })
+    this.dropout = new Dropout(dropout)
+    this.linear2 = new Linear(dimFeedforward, dModel, { bias })
+    const sublayers = Array.from({ length: attentions.length + 1 }, (_, i) => i + 1)
+    for (const i of sublayers) open[`norm${i}`] = new LayerNorm(dModel, { eps, bias })
+    for (const i of sublayers) open[`dropout${i}`] = new Dropout(dropout)
+    this.normFirst = o.normFirst
+    this.activation = functionOf(o.activation)
+    this.options = o
+  }
+  /** The fields that attend, in order; each is a sublayer, and the feed-forward part is the last. */
+  protected get attentions(): readonly string[] {
+    return ['selfAttn']
+  }
+  /** Another layer of the same arguments, with initial values of its own. */
+  another(): this {
+    return new (this.constructor as new (options: object) => this)(this.options)
+  }
+  /** The residual sum around a sublayer, with its normalization before it or after the sum. */
+  protected around(
+    x: Tensor,
+    norm: LayerNorm<true, boolean>,
+    dropout: Dropout,
+    sublayer: (x: Tensor) => Tensor,
+  ): Tensor {
+    return this.normFirst
+      ? add(x, dropout.forward(sublayer(norm.forward(x))))
+      : norm.forward(add(x, dropout.forward(sublayer(x))))
+  }
+  protected attendSelf(x: Tensor, sight: Sight): Tensor {
+    return this.around(x, this.norm1, this.dropout1, (t) => seen(this.selfAttn, t, t, sight))
+  }
+  protected feed(x: Tensor, norm: LayerNorm<true, boolean>, dropout: Dropout): Tensor {
+    return this.around(x, norm, dropout, (t) =>
+      this.linear2.forward(this.dropout.forward(this.activation(this.linear1.forward(t)))),
+    )
   }
 }
+const seen = (attention: MultiheadAttention, x: Tensor, keys: Tensor, sight: Sight): Tensor =>
+  attention.forward(x, keys, keys, { ...sight, needWeights: false })[0]
 
 export interface EncoderLayerCall {
   /** (L, L) or (N · heads, L, L): bool, true where a place must not be seen; or numbers that are added. */
@@ -85,72 +161,15 @@ const encoderLayerCall: OptionNames<EncoderLayerCall> = {
  * @throws ValueError when the heads do not divide dModel
  * @example new TransformerEncoderLayer(8, 2, { batchFirst: true }).forward(ones([1, 3, 8])).shape // [1, 3, 8]
  */
-export class TransformerEncoderLayer extends Module {
-  selfAttn: MultiheadAttention
-  linear1: Linear<boolean>
-  dropout: Dropout
-  linear2: Linear<boolean>
-  norm1: LayerNorm<true, boolean>
-  norm2: LayerNorm<true, boolean>
-  dropout1: Dropout
-  dropout2: Dropout
-  readonly normFirst: boolean
-  activation: (x: Tensor) => Tensor
-  private readonly options: object
-
-  constructor(options: TransformerLayerOptions & LayerSizes)
-  constructor(
-    dModel: number,
-    nhead: number,
-    dimFeedforward?: number | TransformerLayerOptions,
-    dropout?: number | TransformerLayerOptions,
-    activation?: TransformerActivation | TransformerLayerOptions,
-    layerNormEps?: number,
-    batchFirst?: boolean,
-    normFirst?: boolean,
-    bias?: boolean,
-  )
-  constructor(...args: unknown[]) {
-    super()
-    const o = readLayer('TransformerEncoderLayer', args)
-    const { dModel, nhead, dimFeedforward, dropout, layerNormEps: eps, batchFirst, bias } = o
-    this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias })
-    this.linear1 = new Linear(dModel, dimFeedforward, { bias })
-    this.dropout = new Dropout(dropout)
-    this.linear2 = new Linear(dimFeedforward, dModel, { bias })
-    this.norm1 = new LayerNorm(dModel, { eps, bias })
-    this.norm2 = new LayerNorm(dModel, { eps, bias })
-    this.dropout1 = new Dropout(dropout)
-    this.dropout2 = new Dropout(dropout)
-    this.normFirst = o.normFirst
-    this.activation = functionOf(o.activation)
-    this.options = o
-  }
-  /** Another layer of the same arguments, with initial values of its own. */
-  another(): this {
-    return new (this.constructor as new (options: object) => this)(this.options)
-  }
+export class TransformerEncoderLayer extends TransformerLayer {
   override forward(src: Tensor, options: EncoderLayerCall = {}): Tensor {
     const call = checkOptions('TransformerEncoderLayer.forward', options, encoderLayerCall)
-    const attend = (x: Tensor) => {
-      const [y] = this.selfAttn.forward(x, x, x, {
-        attnMask: call.srcMask,
-        keyPaddingMask: call.srcKeyPaddingMask,
-        isCausal: call.isCausal,
-        needWeights: false,
-      })
-      return this.dropout1.forward(y)
-    }
-    const feed = (x: Tensor) =>
-      this.dropout2.forward(
-        this.linear2.forward(this.dropout.forward(this.activation(this.linear1.forward(x)))),
-      )
-    if (this.normFirst) {
-      const x = add(src, attend(this.norm1.forward(src)))
-      return add(x, feed(this.norm2.forward(x)))
-    }
-    const x = this.norm1.forward(add(src, attend(src)))
-    return this.norm2.forward(add(x, feed(x)))
+    const x = this.attendSelf(src, {
+      attnMask: call.srcMask,
+      keyPaddingMask: call.srcKeyPaddingMask,
+      isCausal: call.isCausal,
+    })
+    return this.feed(x, this.norm2, this.dropout2)
   }
 }
 
@@ -187,88 +206,27 @@ export const decoderCall: OptionNames<DecoderCall> = {
  * const layer = new TransformerDecoderLayer(8, 2, { batchFirst: true })
  * layer.forward(ones([1, 3, 8]), ones([1, 5, 8])).shape // [1, 3, 8]
  */
-export class TransformerDecoderLayer extends Module {
-  selfAttn: MultiheadAttention
-  multiheadAttn: MultiheadAttention
-  linear1: Linear<boolean>
-  dropout: Dropout
-  linear2: Linear<boolean>
-  norm1: LayerNorm<true, boolean>
-  norm2: LayerNorm<true, boolean>
-  norm3: LayerNorm<true, boolean>
-  dropout1: Dropout
-  dropout2: Dropout
-  dropout3: Dropout
-  readonly normFirst: boolean
-  activation: (x: Tensor) => Tensor
-  private readonly options: object
-
-  constructor(options: TransformerLayerOptions & LayerSizes)
-  constructor(
-    dModel: number,
-    nhead: number,
-    dimFeedforward?: number | TransformerLayerOptions,
-    dropout?: number | TransformerLayerOptions,
-    activation?: TransformerActivation | TransformerLayerOptions,
-    layerNormEps?: number,
-    batchFirst?: boolean,
-    normFirst?: boolean,
-    bias?: boolean,
-  )
-  constructor(...args: unknown[]) {
-    super()
-    const o = readLayer('TransformerDecoderLayer', args)
-    const { dModel, nhead, dimFeedforward, dropout, layerNormEps: eps, batchFirst, bias } = o
-    this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias })
-    this.multiheadAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias })
-    this.linear1 = new Linear(dModel, dimFeedforward, { bias })
-    this.dropout = new Dropout(dropout)
-    this.linear2 = new Linear(dimFeedforward, dModel, { bias })
-    this.norm1 = new LayerNorm(dModel, { eps, bias })
-    this.norm2 = new LayerNorm(dModel, { eps, bias })
-    this.norm3 = new LayerNorm(dModel, { eps, bias })
-    this.dropout1 = new Dropout(dropout)
-    this.dropout2 = new Dropout(dropout)
-    this.dropout3 = new Dropout(dropout)
-    this.normFirst = o.normFirst
-    this.activation = functionOf(o.activation)
-    this.options = o
-  }
-  /** Another layer of the same arguments, with initial values of its own. */
-  another(): this {
-    return new (this.constructor as new (options: object) => this)(this.options)
+export class TransformerDecoderLayer extends TransformerLayer {
+  declare multiheadAttn: MultiheadAttention
+  declare norm3: LayerNorm<true, boolean>
+  declare dropout3: Dropout
+  protected override get attentions(): readonly string[] {
+    return ['selfAttn', 'multiheadAttn']
   }
   override forward(tgt: Tensor, memory: Tensor, options: DecoderCall = {}): Tensor {
     const call = checkOptions('TransformerDecoderLayer.forward', options, decoderCall)
-    const attend = (x: Tensor) => {
-      const [y] = this.selfAttn.forward(x, x, x, {
-        attnMask: call.tgtMask,
-        keyPaddingMask: call.tgtKeyPaddingMask,
-        isCausal: call.tgtIsCausal,
-        needWeights: false,
-      })
-      return this.dropout1.forward(y)
-    }
-    const look = (x: Tensor) => {
-      const [y] = this.multiheadAttn.forward(x, memory, memory, {
+    const x = this.attendSelf(tgt, {
+      attnMask: call.tgtMask,
+      keyPaddingMask: call.tgtKeyPaddingMask,
+      isCausal: call.tgtIsCausal,
+    })
+    const y = this.around(x, this.norm2, this.dropout2, (t) =>
+      seen(this.multiheadAttn, t, memory, {
         attnMask: call.memoryMask,
         keyPaddingMask: call.memoryKeyPaddingMask,
         isCausal: call.memoryIsCausal,
-        needWeights: false,
-      })
-      return this.dropout2.forward(y)
-    }
-    const feed = (x: Tensor) =>
-      this.dropout3.forward(
-        this.linear2.forward(this.dropout.forward(this.activation(this.linear1.forward(x)))),
-      )
-    if (this.normFirst) {
-      let x = add(tgt, attend(this.norm1.forward(tgt)))
-      x = add(x, look(this.norm2.forward(x)))
-      return add(x, feed(this.norm3.forward(x)))
-    }
-    let x = this.norm1.forward(add(tgt, attend(tgt)))
-    x = this.norm2.forward(add(x, look(x)))
-    return this.norm3.forward(add(x, feed(x)))
+      }),
+    )
+    return this.feed(y, this.norm3, this.dropout3)
   }
 }

@@ -21,7 +21,7 @@ import {
 } from 'nabla'
 import { saveTensors } from 'nabla/io'
 import * as models from 'nabla/models'
-import type { Module } from 'nabla/nn'
+import { type Module, TransformerDecoderLayer, TransformerEncoderLayer } from 'nabla/nn'
 import * as optim from 'nabla/optim'
 import { afterAll, describe, expect, test } from 'vitest'
 import { LayerNormalization } from '../../src/models/transformer.js'
@@ -112,6 +112,24 @@ test.each(['native', 'wasm', 'reference'] as const)(
     }
   },
 )
+
+test('parameters come in the order of PyTorch, by which optimizers number them', () => {
+  const parts = (m: Module, skip = '') => [
+    ...new Set(m.namedParameters().map(([name]) => name.replace(skip, '').split('.')[0])),
+  ]
+  const norms = ['norm1', 'norm2']
+  expect(parts(new TransformerEncoderLayer(8, 2))).toEqual(['self_attn', 'linear1', 'linear2', ...norms]) // biome-ignore format: a line
+  expect(parts(new TransformerDecoderLayer(8, 2))).toEqual(['self_attn', 'multihead_attn', 'linear1', 'linear2', ...norms, 'norm3']) // biome-ignore format: a line
+  const { encoder, decoder } = models.buildTransformer(3, 3, 4, 4, {
+    dModel: 8,
+    N: 1,
+    h: 2,
+    dFf: 8,
+  })
+  const rest = ['feed_forward_block', 'residual_connections', 'norm']
+  expect(parts(encoder, 'layers.0.')).toEqual(['self_attention_block', ...rest])
+  expect(parts(decoder, 'layers.0.')).toEqual(['self_attention_block', 'cross_attention_block', ...rest]) // biome-ignore format: a line
+})
 
 test('a copy task is learned', () => {
   manualSeed(1)
