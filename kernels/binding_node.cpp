@@ -28,6 +28,12 @@ NABLA_DECLARE(avx2)
 NABLA_DECLARE(base)
 NABLA_DECLARE(neon)
 
+#if !defined(_WIN32)
+namespace nabla::mpi {
+void add_functions(napi_env env, napi_value exports);
+}
+#endif
+
 namespace {
 
 using namespace nabla;
@@ -316,5 +322,8 @@ NAPI_MODULE_INIT() {
     napi_create_function(env, f.name, NAPI_AUTO_LENGTH, f.callback, nullptr, &v);
     napi_set_named_property(env, exports, f.name, v);
   }
+#if !defined(_WIN32)
+  nabla::mpi::add_functions(env, exports);
+#endif
   return exports;
 }

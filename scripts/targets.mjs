@@ -13,6 +13,8 @@ export const jobs = availableParallelism()
 const once = {
   'threads.cpp': ['node', 'test', 'wasm', 'wasm-part', 'wasm-threads'],
   'binding_node.cpp': ['node'],
+  'binding_mpi.cpp': ['node'],
+  'mpi.cpp': ['node'],
   'binding_wasm.cpp': ['wasm', 'wasm-threads'],
 }
 

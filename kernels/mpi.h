@@ -1,0 +1,54 @@
+// MPI, opened at run time: what binding_mpi.cpp calls. Compiled into the Node addon only.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace nabla::mpi {
+
+enum Kind : int32_t { ALL_REDUCE, BROADCAST, ALL_GATHER, REDUCE_SCATTER, GATHER, SCATTER, ALL_TO_ALL, BARRIER, SPLIT, SEND, RECV };
+enum Type : int32_t { FLOAT32, FLOAT64, FLOAT16, BFLOAT16, INT8, UINT8, INT32, INT64, BOOL, TYPES };
+enum Op : int32_t { SUM, MEAN, MAX, MIN, PRODUCT, OPS };
+
+constexpr int TEXT = 512;
+
+// What a rank asks for. Counts are elements: of the whole for a sum or a broadcast, else of one rank's part.
+struct Order {
+  Kind kind;
+  int32_t group;
+  Type type;
+  Op op;
+  int32_t peer;  // the root, or the other side by its rank in the group; -1: any. Of SPLIT the colour.
+  int32_t tag;   // of SPLIT the key
+  int64_t count;
+  void *in, *out;
+  char about[TEXT / 2];  // what all ranks must ask for alike, in words
+};
+
+struct Found {
+  bool open_mpi;  // handles are addresses; else MPICH's, which are numbers
+  char version[256];
+};
+
+struct World {
+  int rank, size, level;
+};
+
+// Each gives nullptr, or what went wrong.
+const char* open(const char* library, Found* found);
+const char* start(World* world, double timeout, double silence, double start_limit);
+
+// The number of the request, from 1 up, or 0 when memory is out.
+int32_t post(const Order& order);
+bool done(int32_t request);
+// Waits; then the request is forgotten. `result`: the number of the new group of SPLIT (-1: none), or the sender of RECV.
+// Gives nullptr, or the error, which the caller must free().
+char* wait(int32_t request, int32_t* result);
+// For errors, and for what other ranks are told.
+void mark(int64_t step);
+void limit(double timeout);
+// Tells all ranks that this one cannot go on.
+void fail(const char* why);
+// Leaves MPI; with `failed` without waiting for the others. False when the library does not come back.
+bool finish(bool failed);
+
+}  // namespace nabla::mpi
