@@ -171,6 +171,14 @@ napi_value fail_all(napi_env env, napi_callback_info info) {
   if (a.fine) fail(why);
   return nullptr;
 }
+// signals(died): the file in which the first rank of this host that dies is named.
+napi_value set_signals(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 1);
+  char file[256];
+  a.text(0, file, sizeof file);
+  if (a.fine) tell_signals(file);
+  return nullptr;
+}
 // finish(failed): false when the library does not come back.
 napi_value finish_mpi(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 1);
@@ -189,7 +197,7 @@ void add_functions(napi_env env, napi_value exports) {
     napi_callback callback;
   } functions[] = {{"open", open_library}, {"start", start_mpi}, {"post", post_order}, {"done", is_done},      {"wait", wait_for},
                    {"later", wait_later},  {"quit", quit},
-                   {"mark", mark_step},    {"fail", fail_all},   {"finish", finish_mpi}};
+                   {"signals", set_signals}, {"mark", mark_step},    {"fail", fail_all},   {"finish", finish_mpi}};
   for (const auto& f : functions) {
     napi_value v;
     napi_create_function(env, f.name, NAPI_AUTO_LENGTH, f.callback, nullptr, &v);

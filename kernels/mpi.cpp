@@ -10,7 +10,9 @@
 
 #if !defined(_WIN32)
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,7 +87,9 @@ int64_t status[32];
 
 // 2^30 elements at most in one call, whose counts are ints.
 constexpr int64_t MOST = 1 << 30;
-constexpr int64_t BLOCKING_MOST = 256 << 20;  // bytes; longer ones would keep the thread from answering
+// Bytes. Shorter ones are as fast the other way, which leaves a core that several ranks share; longer ones would keep the
+// thread from answering.
+constexpr int64_t BLOCKING_LEAST = 128 << 10, BLOCKING_MOST = 256 << 20;
 constexpr int BYTES[TYPES] = {4, 8, 2, 2, 1, 1, 4, 8, 1};
 
 // ---- sums of half types, which MPI does not have ----
@@ -243,12 +247,12 @@ __attribute__((format(printf, 2, 3))) void say(char* to, const char* form, ...) 
   va_end(list);
 }
 
-const char* at_step(char* to) {
-  const int64_t s = __atomic_load_n(&step, __ATOMIC_RELAXED);
+const char* words_of(char* to, int64_t s) {
   if (s < 0) snprintf(to, 48, "before its first step");
   else snprintf(to, 48, "at step %lld", (long long)s);
   return to;
 }
+const char* at_step(char* to) { return words_of(to, __atomic_load_n(&step, __ATOMIC_RELAXED)); }
 
 // Of the thread that calls MPI and of the watch; under the lock.
 void set_failure(const char* why, bool ours) {
@@ -369,9 +373,9 @@ void keep_in_touch() {
   }
   for (int i = 0; i < (world.size > 2 ? 2 : 1); i++)
     if (!leaving[i] && silence_s > 0 && (double)(now - heard[i]) * 1e-9 > silence_s && !failure[0]) {
-      char why[TEXT], when[48];
-      say(why, "rank %d of %d has not been heard of for %.0f s (last at step %lld); rank %d stops %s", beside(i), world.size,
-          silence_s, (long long)heard_step[i], world.rank, at_step(when));
+      char why[TEXT], when[48], last[48];
+      say(why, "rank %d of %d has not been heard of for %.0f s (last %s); rank %d stops %s", beside(i), world.size, silence_s,
+          words_of(last, heard_step[i]), world.rank, at_step(when));
       fail_now(why, true);
     }
 }
@@ -400,8 +404,9 @@ void blame(Request* r, const Group& g) {
     // Ranks outside of the group answer -1.
     if (a.came && (a.posted < 0 || a.posted >= r->number)) continue;
     if (n > sizeof list - 64) break;
-    n += (size_t)snprintf(list + n, sizeof list - n, a.came ? "%srank %d (which is %s %lld)" : "%srank %d (which does not answer)",
-                          n ? ", " : "", i, a.step < 0 ? "before step" : "at step", a.step < 0 ? 1LL : (long long)a.step);
+    if (a.came) words_of(when, a.step);
+    n += (size_t)snprintf(list + n, sizeof list - n, "%srank %d (which %s%s)", n ? ", " : "", i, a.came ? "is " : "does not answer",
+                          a.came ? when : "");
   }
   say(why, "%s has not come to %.120s, for which rank %d waited %.0f s %s", n ? list : "some rank", r->order.about, world.rank,
       timeout_s, at_step(when));
@@ -529,7 +534,7 @@ bool advance(Request* r) {
         else wrong(r, M.Iallgather(r->order.about, TEXT / 2, M.bytes, r->words, TEXT / 2, M.bytes, g.comm, &r->pending));
         return true;
       }
-      r->blocking = r->all[2] == 0 && bytes_moved(r->order, g) <= BLOCKING_MOST;
+      r->blocking = r->all[2] == 0 && bytes_moved(r->order, g) >= BLOCKING_LEAST && bytes_moved(r->order, g) <= BLOCKING_MOST;
       if (r->order.kind == SPLIT) return split(r, g), true;
       if (r->order.count == 0) return finish_request(r, nullptr), true;
       r->stage = MOVING;
@@ -782,6 +787,49 @@ NABLA_THREAD_MAIN watch(void*) {
   }
 }
 
+// The launcher ends a rank because another died: it says so, by what a signal may do, and goes.
+char died_file[256];
+struct sigaction before_term;
+void on_term(int number) {
+  static char text[TEXT + 128];
+  char when[24];
+  const auto put = [](const char* s) { return write(2, s, strlen(s)); };
+  const auto digits = [&](int64_t v) {
+    char* p = when + sizeof when - 1;
+    *p = 0;
+    do *--p = (char)('0' + v % 10);
+    while (v /= 10);
+    return put(p);
+  };
+  int n = 0;
+  for (int i = 0; i < 20 && n <= 0 && died_file[0]; i++) {
+    const int file = ::open(died_file, O_RDONLY);
+    if (file >= 0) {
+      n = (int)read(file, text, sizeof text - 1);
+      close(file);
+    }
+    const timespec pause = {0, 5'000'000};
+    if (n <= 0) nanosleep(&pause, nullptr);
+  }
+  put("nabla: [distributed] rank ");
+  digits(world.rank);
+  put(" of ");
+  digits(world.size);
+  put(" is ended by the launcher ");
+  const int64_t s = __atomic_load_n(&step, __ATOMIC_RELAXED);
+  if (s < 0) put("before its first step");
+  else put("at step "), digits(s);
+  if (failure[0]) put(": "), put(failure);
+  else if (n > 0) {
+    text[n] = 0;
+    text[strcspn(text, "\n")] = 0;
+    put(": "), put(text);
+  }
+  put("\n");
+  sigaction(number, &before_term, nullptr);
+  raise(number);
+}
+
 template <class F>
 bool find(void* library, const char* name, F* to) {
   *to = (F)dlsym(library, name);
@@ -931,6 +979,13 @@ char* wait(int32_t id, int32_t* result) {
 
 void mark(int64_t s) { __atomic_store_n(&step, s, __ATOMIC_RELAXED); }
 void limit(double timeout) { timeout_s = timeout; }
+
+void tell_signals(const char* died) {
+  snprintf(died_file, sizeof died_file, "%s", died);
+  struct sigaction now = {};
+  now.sa_handler = on_term;
+  sigaction(SIGTERM, &now, &before_term);
+}
 
 void fail(const char* why) {
   if (running) fail_now(why, true);

@@ -46,6 +46,8 @@ char* wait(int32_t request, int32_t* result);
 // For errors, and for what other ranks are told.
 void mark(int64_t step);
 void limit(double timeout);
+// A rank that is ended by SIGTERM says so, and what the file `died` says about another one.
+void tell_signals(const char* died);
 // Tells all ranks that this one cannot go on.
 void fail(const char* why);
 // Leaves MPI; with `failed` without waiting for the others. False when the library does not come back.

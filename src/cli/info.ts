@@ -1,9 +1,15 @@
 import { availableBackends, backend } from '../backends/registry.js'
+import { describeLibrary } from '../distributed/library.js'
 import '../index.js'
 
 /** Prints the backend in use and its environment. */
 export function info(version: string, json: boolean): void {
-  const facts = { nabla: version, ...backend().info(), available: availableBackends().join(', ') }
+  const facts = {
+    nabla: version,
+    ...backend().info(),
+    available: availableBackends().join(', '),
+    mpi: describeLibrary(),
+  }
   if (json) {
     process.stdout.write(`${JSON.stringify(facts)}\n`)
     return

@@ -10,7 +10,7 @@ const floors = [
   ['index.ts'],
   ['models', 'classic', 'rl', 'graph'],
   ['train'],
-  ['text', 'audio'],
+  ['text', 'audio', 'distributed'],
   ['nn', 'optim', 'data', 'vision', 'stats', 'io', 'plot'],
   ['linalg', 'fft', 'masked', 'special'],
   ['tensor'],
@@ -83,6 +83,7 @@ describe('what browsers load has nothing of Node', () => {
   /** Entries for Node alone. */
   const nodeOnly: Record<string, string> = {
     './recipe': 'what the command line offers to recipes',
+    './distributed': 'several processes, by MPI',
   }
   /** The core comes without any package; the others may have some that run in browsers. */
   const bare = ['.', './linalg', './fft', './masked', './special', './nn', './optim']

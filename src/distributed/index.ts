@@ -1,0 +1,36 @@
+/** `nabla/distributed`: training by several processes and machines over MPI, with PyTorch's torch.distributed names. */
+export {
+  allGather,
+  allGatherIntoTensor,
+  allReduce,
+  allToAllSingle,
+  barrier,
+  broadcast,
+  gather,
+  reduceScatter,
+  reduceScatterTensor,
+  scatter,
+} from './collectives.js'
+export { irecv, isend, type MessageOptions, recv, send } from './messages.js'
+export {
+  type AllReduceOptions,
+  type FromOptions,
+  type Given,
+  type GroupOptions,
+  ReduceOp,
+  type ToOptions,
+  Work,
+} from './orders.js'
+export {
+  destroyProcessGroup,
+  DistributedError,
+  getGlobalRank,
+  getRank,
+  getWorldSize,
+  initProcessGroup,
+  isInitialized,
+  markStep,
+  newGroup,
+  ProcessGroup,
+  type ProcessGroupOptions,
+} from './world.js'

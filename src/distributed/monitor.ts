@@ -1,0 +1,84 @@
+/**
+ * Says which rank died, and at which step, when a process is killed so that it cannot say it itself. Launchers differ: one
+ * names the rank, another ends all processes within a millisecond. A small shell outlives the rank: it sees the end of a
+ * pipe, and which of the ranks of this host was the first.
+ */
+import { spawn } from 'node:child_process'
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+// $1: what this rank is called; $2: the file with its step, which is gone when all is well; $3: the file of the first that
+// dies.
+const script = `
+trap '' HUP INT TERM
+read -r x
+[ -f "$2" ] || { [ -f "$3" ] && sleep 5 && rm -f "$3"; exit; }
+read -r when < "$2"
+set -C
+if { echo "$1 died $when" > "$3"; } 2>/dev/null
+then echo "nabla: [distributed] $1 died $when" >&2; rm -f "$2"; sleep 5; rm -f "$3"
+else read -r who < "$3"; echo "nabla: [distributed] $1 is ended $when: $who" >&2; rm -f "$2"
+fi
+`
+const WIDTH = 40
+
+export class Monitor {
+  private readonly file: number
+  private readonly path: string
+  /** Names the first rank of this host that dies. */
+  readonly died: string
+
+  private constructor(file: number, path: string, died: string) {
+    this.died = died
+    this.file = file
+    this.path = path
+  }
+
+  /** Undefined where it cannot be: the launcher's own messages remain. */
+  static start(rank: number, size: number, host: string): Monitor | undefined {
+    // Ranks of one job on one host have one parent, or their launchers are theirs alone.
+    const { OMPI_MCA_ess_base_jobid, PMIX_NAMESPACE, SLURM_JOB_ID } = process.env
+    const job = OMPI_MCA_ess_base_jobid ?? PMIX_NAMESPACE ?? SLURM_JOB_ID ?? process.ppid
+    const path = join(tmpdir(), `nabla-${process.pid}-step`)
+    const died = join(tmpdir(), `nabla-${job}-died`)
+    try {
+      const file = openSync(path, 'w')
+      const name = `rank ${rank} of ${size} (host ${host}, process ${process.pid})`
+      const child = spawn('/bin/sh', ['-c', script, 'nabla', name, path, died], {
+        detached: true,
+        stdio: ['pipe', 'ignore', 'inherit'],
+      })
+      child.on('error', () => {})
+      child.unref()
+      child.stdin.on('error', () => {})
+      ;(child.stdin as Socket).unref()
+      const monitor = new Monitor(file, path, died)
+      monitor.mark(-1)
+      return monitor
+    } catch {
+      return undefined
+    }
+  }
+
+  mark(step: number): void {
+    const text = step < 0 ? 'before its first step' : `at step ${step}`
+    writeSync(this.file, `${text.padEnd(WIDTH)}\n`, 0)
+  }
+
+  /** For the shells of the other ranks of this host. */
+  fail(why: string): void {
+    try {
+      writeFileSync(this.died, `${why}\n`, { flag: 'wx' })
+    } catch {
+      // Another rank was the first.
+    }
+  }
+
+  /** All is well, or the process has told itself what is not. */
+  end(): void {
+    rmSync(this.path, { force: true })
+    closeSync(this.file)
+  }
+}

@@ -1,0 +1,84 @@
+/** Operations of several processes over Open MPI and MPICH, against their plain definitions, and what is refused. */
+import { describe, expect, test } from 'vitest'
+import { implementations, type Ran, ranks } from './run.js'
+
+const long = process.env.NABLA_TEST_LONG === '1'
+/** Every rank was told so. */
+function everyRank(ran: Ran, n: number, name: string, text: RegExp): void {
+  expect(ran.ranks, ran.stderr).toHaveLength(n)
+  for (const rank of ran.ranks) expect(rank[name], name).toMatch(text)
+}
+
+describe.each(implementations)('over $name', (mpi) => {
+  test('every operation is what its definition says: types, sizes, groups', async () => {
+    const ran = await ranks(mpi, 3, ['collectives.mjs', '1', long ? '2000' : '60'])
+    expect(ran.code, ran.stderr).toBe(0)
+    expect(ran.ranks).toHaveLength(3)
+    for (const { checks } of ran.ranks) expect(checks).toBeGreaterThan(100)
+  }, 300_000)
+
+  test('a mistake: a clear error on every rank', async () => {
+    const told = {
+      early: /initProcessGroup\(\) must come first/,
+      shapes: /rank 0 .*allReduce \[2\] float32.*rank 1 for allReduce \[3\] float32/,
+      types: /rank 0 .*broadcast \[2\] float32.*rank 1 for broadcast \[2\] int32/,
+      operations: /rank 0 .*allReduce \[2\].*rank 1 for barrier/,
+      backends: /on native, rank 1 for .* on reference/,
+      roots: /from rank 0 .*from rank 1/,
+      list: /a tensor for each of the 2 ranks; got 1/,
+      mean: /a mean needs a float type; got int32/,
+      twice: /joined once/,
+    }
+    const ran = await ranks(mpi, 2, ['refusals.mjs', ...Object.keys(told), 'message'])
+    for (const [name, text] of Object.entries(told)) everyRank(ran, 2, name, text)
+    const wanted = /rank 0 sends \[3\] float32, rank 1 receives \[2\] float32/
+    expect(ran.ranks[1]!.message).toMatch(wanted)
+  })
+
+  test('a rank that does not come: a time-out with its number and step, on every rank', async () => {
+    const ran = await ranks(mpi, 3, ['refusals.mjs', 'late'])
+    expect(ran.seconds).toBeLessThan(20)
+    const text = /rank 1 .*at step 7.* has not come to allReduce \[2\].* at step 7/
+    for (const rank of [0, 2]) {
+      const told = ran.ranks.find((r) => r.rank === rank)
+      expect(told?.late, ran.stderr).toMatch(text)
+    }
+  })
+
+  test('the library of another implementation than the launcher', async () => {
+    for (const other of implementations)
+      if (other !== mpi) {
+        const ran = await ranks(mpi, 2, ['refusals.mjs', 'shapes'], {
+          env: { NABLA_MPI: other.library },
+        })
+        everyRank(
+          ran,
+          2,
+          'shapes',
+          /must be of one installation; got a world of this process alone/,
+        )
+      }
+  })
+
+  test('a lone process through the library', async () => {
+    const ran = await ranks(undefined, 1, ['refusals.mjs', 'shapes'], {
+      env: { NABLA_MPI: mpi.library },
+    })
+    expect(ran.ranks).toEqual([{ rank: 0, shapes: 'nothing' }])
+  })
+})
+
+test('a lone process needs no library, and what needs one says which package', async () => {
+  const env = { NABLA_MPI: '/nowhere/libmpi.so' }
+  const alone = await ranks(undefined, 1, ['collectives.mjs', '3', '60'], { env })
+  expect(alone.code, alone.stderr).toBe(0)
+  const started = await ranks(undefined, 1, ['refusals.mjs', 'shapes'], {
+    env: { ...env, SLURM_NTASKS: '4' },
+  })
+  everyRank(started, 1, 'shapes', /an MPI library must be installed.*apt install openmpi-bin/)
+})
+
+test.runIf(implementations.length > 0)('a batch script of Slurm is not four ranks', async () => {
+  const ran = await ranks(undefined, 1, ['refusals.mjs', 'shapes'], { env: { SLURM_NTASKS: '4' } })
+  everyRank(ran, 1, 'shapes', /Slurm: SLURM_NTASKS=4.*srun/)
+})

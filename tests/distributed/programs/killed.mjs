@@ -1,0 +1,17 @@
+// Steps of computing and summing, until a rank is killed: `node killed.mjs RANK STEP HOW`.
+import { ones } from 'nabla'
+import * as dist from 'nabla/distributed'
+
+const [victim, when, how] = process.argv.slice(2)
+dist.initProcessGroup()
+const rank = dist.getRank()
+for (let step = 0; step < 100_000; step++) {
+  dist.markStep(step)
+  const x = ones([64, 64])
+  dist.allReduce(x.matmul(x), 'mean')
+  if (rank !== Number(victim) || step !== Number(when)) continue
+  if (how === 'kill') process.kill(process.pid, 'SIGKILL')
+  if (how === 'throw') throw new Error('no more coffee')
+  if (how === 'exit') process.exit(3)
+  if (how === 'stop') process.kill(process.pid, 'SIGSTOP')
+}

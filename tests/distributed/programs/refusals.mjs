@@ -1,0 +1,50 @@
+// What every rank is told about mistakes: `node refusals.mjs NAME...`, one line of JSON a rank.
+import { ones, setBackend, tensor, zeros } from 'nabla'
+import * as dist from 'nabla/distributed'
+
+const cases = {
+  early: () => dist.allReduce(zeros([2])),
+  shapes(rank) {
+    dist.allReduce(zeros([rank === 1 ? 3 : 2]))
+  },
+  types(rank) {
+    dist.broadcast(rank === 1 ? zeros([2], { dtype: 'int32' }) : zeros([2]))
+  },
+  operations(rank) {
+    if (rank === 1) dist.barrier()
+    else dist.allReduce(zeros([2]))
+  },
+  backends(rank) {
+    setBackend(rank === 1 ? 'reference' : 'native')
+    dist.allReduce(zeros([2]))
+  },
+  roots(rank) {
+    dist.broadcast(zeros([2]), rank === 1 ? 1 : 0)
+  },
+  message(rank) {
+    if (rank === 0) dist.send(ones([3]), 1)
+    if (rank === 1) dist.recv(zeros([2]), 0)
+  },
+  list: () => dist.allGather([zeros([2])], ones([2])),
+  mean: () => dist.allReduce(tensor([1], { dtype: 'int32' }), 'mean'),
+  twice: () => dist.initProcessGroup(),
+  late(rank) {
+    dist.markStep(7)
+    if (rank === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6000)
+    dist.allReduce(zeros([2]))
+  },
+}
+const names = process.argv.slice(2)
+const messages = {}
+for (const name of names) {
+  messages[name] = 'nothing'
+  try {
+    if (name !== 'early' && !dist.isInitialized())
+      dist.initProcessGroup({ timeout: name === 'late' ? 2 : 60 })
+    cases[name](dist.isInitialized() ? dist.getRank() : 0)
+  } catch (error) {
+    messages[name] = error.message
+  }
+}
+const rank = process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK ?? '0'
+process.stdout.write(`${JSON.stringify({ rank: Number(rank), ...messages })}\n`)

@@ -1,0 +1,71 @@
+/** Runs programs as ranks of Open MPI and of MPICH, on this machine. */
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const here = dirname(fileURLToPath(import.meta.url))
+export const programs = join(here, 'programs')
+/** Of every rank: two cores are shared by all. */
+const common = { NABLA_THREADS: '1', NABLA_QUIET: '1' }
+
+export interface Implementation {
+  name: string
+  command: string
+  args: string[]
+  library: string
+}
+const all: Implementation[] = [
+  {
+    name: 'Open MPI',
+    command: 'mpirun.openmpi',
+    args: ['--allow-run-as-root', '--oversubscribe'],
+    library: 'libmpi.so.40',
+  },
+  { name: 'MPICH', command: 'mpirun.mpich', args: [], library: 'libmpich.so.12' },
+]
+const required = process.env.NABLA_TEST_REQUIRE_ALL === '1'
+const there = ({ command }: Implementation) =>
+  spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
+/** Those that this machine has; where all is required, both. */
+export const implementations = required ? all : all.filter(there)
+
+export interface Ran {
+  code: number | null
+  stdout: string
+  stderr: string
+  seconds: number
+  /** The lines of JSON on stdout, by rank. */
+  ranks: Record<string, unknown>[]
+}
+
+/** A program on `n` ranks of an implementation; undefined: as a lone process. */
+export async function ranks(
+  mpi: Implementation | undefined,
+  n: number,
+  args: readonly string[],
+  { env = {}, timeout = 120_000 }: { env?: Record<string, string>; timeout?: number } = {},
+): Promise<Ran> {
+  const file = args[0]!.startsWith('/') ? args[0]! : join(programs, args[0]!)
+  if (!existsSync(file)) throw new Error(`there is no ${file}`)
+  const own = [process.execPath, file, ...args.slice(1)]
+  const [command, ...rest] = mpi ? [mpi.command, ...mpi.args, '-n', `${n}`, ...own] : own
+  const start = performance.now()
+  const child = spawn(command!, rest, {
+    env: { ...process.env, ...common, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (d) => (stdout += d))
+  child.stderr.on('data', (d) => (stderr += d))
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  clearTimeout(timer)
+  const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
+  const found = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  found.sort((a, b) => Number(a.rank) - Number(b.rank))
+  return { code, stdout, stderr, seconds: (performance.now() - start) / 1000, ranks: found }
+}
