@@ -58,10 +58,12 @@ export class TensorDataset<T extends Tensor[] = Tensor[]> implements Dataset<T> 
   readonly tensors: Readonly<T>
   readonly length: number
   constructor(...tensors: T) {
-    const first = tensors[0]
     const op = 'TensorDataset'
-    if (!(first instanceof Tensor))
-      throw new ValueError({ op, rule: 'there must be a tensor', got: showValue(first) })
+    if (tensors.length === 0)
+      throw new ValueError({ op, rule: 'there must be a tensor', got: 'none' })
+    const other = tensors.find((t) => !(t instanceof Tensor))
+    if (other !== undefined)
+      throw new ValueError({ op, rule: 'all must be tensors', got: showValue(other) })
     const extents = tensors.map((t) => t.shape[0])
     if (extents.some((n) => n === undefined || n !== extents[0]))
       throw new ShapeError({

@@ -4,6 +4,7 @@
  */
 import { crc32 } from '../core/crc.js'
 import { FileError } from '../core/errors.js'
+import { checkOptions } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 import { parseSafetensors, serializeSafetensors } from './safetensors.js'
 
@@ -34,8 +35,9 @@ export function serializeChecked(
  */
 export function parseChecked(
   bytes: Uint8Array,
-  { required = true }: { required?: boolean } = {},
+  options: { required?: boolean } = {},
 ): ReturnType<typeof parseSafetensors> {
+  const { required = true } = checkOptions('parseChecked', options, ['required'])
   // What is wrong with the form says more than the checksum.
   const { tensors, metadata } = parseSafetensors(bytes)
   const at = placeOf(bytes)

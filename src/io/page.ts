@@ -1,5 +1,6 @@
 /** Files of a page: fetched with progress, kept in IndexedDB, offered as downloads. What Node has too works there. */
 import { FileError } from '../core/errors.js'
+import { checkOptions } from '../core/options.js'
 
 export interface FetchOptions {
   /** Told after each piece: bytes so far, and of the whole where the server says. */
@@ -15,8 +16,9 @@ export interface FetchOptions {
  */
 export async function fetchBytes(
   url: string | { readonly href: string },
-  { onProgress, signal }: FetchOptions = {},
+  options: FetchOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const { onProgress, signal } = checkOptions('fetchBytes', options, ['onProgress', 'signal'])
   const place = typeof url === 'string' ? url : url.href
   const fail = (got: string, cause?: unknown) =>
     new FileError({ op: 'fetch', rule: `${place} must be readable`, got }, { cause })
@@ -60,8 +62,12 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
  */
 export async function unpack(
   bytes: Uint8Array,
-  { format = 'gzip', maxBytes = 2 ** 30 }: { format?: 'gzip' | 'deflate'; maxBytes?: number } = {},
+  options: { format?: 'gzip' | 'deflate'; maxBytes?: number } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const { format = 'gzip', maxBytes = 2 ** 30 } = checkOptions('unpack', options, [
+    'format',
+    'maxBytes',
+  ])
   const source = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream()
   const reader = source.pipeThrough(new DecompressionStream(format)).getReader()
   const pieces: Uint8Array[] = []

@@ -1,7 +1,7 @@
 /** Where a token stands: sinusoidal, learned and rotary positions, and attention with linear biases. */
 import { pow as power } from '../core/math.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
-import { kinds, readArguments } from '../core/options.js'
+import { checkOptions, kinds, readArguments } from '../core/options.js'
 import { add, mul, sub } from '../ops/arithmetic.js'
 import { reshape } from '../ops/broadcast.js'
 import { indexSelect } from '../ops/indexing.js'
@@ -237,7 +237,7 @@ export interface AlibiOptions {
  * @example alibi(1, 3).shape // [1, 1, 3]
  */
 export function alibi(heads: number, length: number, options: AlibiOptions = {}): Tensor {
-  const { causal = true } = options
+  const { causal = true } = checkOptions('alibi', options, ['causal'])
   checkSizes('alibi', { heads, length })
   const slopes = alibiSlopes(heads)
   if (causal)

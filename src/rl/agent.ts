@@ -1,5 +1,6 @@
 /** What all agents with networks have in common. */
 import { ValueError } from '../core/errors.js'
+import { checkOptions } from '../core/options.js'
 import type { Module } from '../nn/module.js'
 import { noGrad } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -172,10 +173,10 @@ export abstract class Agent {
    * The action for an observation: the one that scores highest, or one drawn by its probability.
    * @throws ValueError for an observation of another size
    */
-  predict(
-    observation: Observation,
-    { deterministic = true }: { deterministic?: boolean } = {},
-  ): number {
+  predict(observation: Observation, options: { deterministic?: boolean } = {}): number {
+    const { deterministic = true } = checkOptions(`${this.name}.predict`, options, [
+      'deterministic',
+    ])
     const { features, observationSpace: space } = this.env
     const size = typeof observation === 'number' ? 1 : observation.length
     if (!(typeof observation === 'number' ? space.contains(observation) : size === features))

@@ -42,14 +42,17 @@ export function sampleActions(logits: Tensor, generator: Agent['generator']): Te
  * generalizedAdvantages(lists, { gamma: 0.5, lambda: 0.5 }) // [0.875, 0.5]
  */
 export function generalizedAdvantages(
-  {
-    rewards,
-    values,
-    ends,
-    last,
-  }: Record<'rewards' | 'values' | 'ends' | 'last', ArrayLike<number>>,
-  { gamma, lambda }: { gamma: number; lambda: number },
+  lists: Record<'rewards' | 'values' | 'ends' | 'last', ArrayLike<number>>,
+  discounts: { gamma: number; lambda: number },
 ): Float32Array {
+  const op = 'generalizedAdvantages'
+  const { rewards, values, ends, last } = checkOptions(op, lists, [
+    'rewards',
+    'values',
+    'ends',
+    'last',
+  ])
+  const { gamma, lambda } = checkOptions(op, discounts, ['gamma', 'lambda'])
   const n = last.length
   const out = new Float32Array(rewards.length)
   for (let i = 0; i < n; i++) {

@@ -1,4 +1,5 @@
 /** Text from tokens as they come. */
+import { checkOptions } from '../core/options.js'
 import type { Tokenizer } from './tokenizer.js'
 
 /**
@@ -18,7 +19,10 @@ export class DecodeStream {
   private given = 0
   constructor(tokenizer: Tokenizer, options: { skipSpecialTokens?: boolean } = {}) {
     this.tokenizer = tokenizer
-    this.skipSpecialTokens = options.skipSpecialTokens ?? true
+    const { skipSpecialTokens = true } = checkOptions('DecodeStream', options, [
+      'skipSpecialTokens',
+    ])
+    this.skipSpecialTokens = skipSpecialTokens
   }
   private decode(ids: readonly number[]): string {
     return this.tokenizer.decode(ids, { skipSpecialTokens: this.skipSpecialTokens })

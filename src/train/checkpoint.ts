@@ -1,5 +1,6 @@
 /** The complete state of a training run as one safetensors file: a run that is resumed from it ends with the same bits. */
 import { FileError, show, ValueError } from '../core/errors.js'
+import { checkOptions } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { parseChecked, serializeChecked } from '../io/checksum.js'
 import type { Module } from '../nn/module.js'
@@ -54,8 +55,9 @@ const isTensor = (v: unknown): v is Tensor => v instanceof Tensor
 export function serializeCheckpoint(
   parts: Parts,
   extra: unknown = null,
-  { gradients = false }: { gradients?: boolean } = {},
+  options: { gradients?: boolean } = {},
 ): Uint8Array {
+  const { gradients = false } = checkOptions('serializeCheckpoint', options, ['gradients'])
   const tensors: Record<string, Tensor> = {}
   for (const [name, t] of Object.entries(parts.model.stateDict())) tensors[`model.${name}`] = t
   if (gradients)

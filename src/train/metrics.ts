@@ -1,6 +1,7 @@
 /** Metrics: measures that collect values over batches. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { asNumbers, type TypedArray } from '../core/dtype.js'
+import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 import {
   auc,
@@ -119,6 +120,8 @@ function classesOf(op: string, out: Tensor, target: Tensor, threshold: number): 
   })
 }
 
+const classNames: OptionNames<ClassOptions> = { threshold: true, ignoreIndex: true }
+
 abstract class ClassMetric implements Metric {
   readonly better = 'max'
   /** True and predicted class of every example so far. */
@@ -126,11 +129,13 @@ abstract class ClassMetric implements Metric {
   protected predicted: number[] = []
   private readonly threshold: number
   private readonly ignoreIndex: number
-  constructor({ threshold = 0, ignoreIndex = -100 }: ClassOptions = {}) {
+  protected readonly op: string
+  constructor(op: string, options: ClassOptions) {
+    const { threshold = 0, ignoreIndex = -100 } = checkOptions(op, options, classNames)
+    this.op = op
     this.threshold = threshold
     this.ignoreIndex = ignoreIndex
   }
-  protected abstract readonly op: string
   reset(): void {
     this.truth = []
     this.predicted = []
@@ -156,7 +161,9 @@ abstract class ClassMetric implements Metric {
 
 /** Share of right answers: outputs (N, C), (N, L, C) or PyTorch's (N, C, L) and labels (N) or (N, L), or one score each. */
 export class Accuracy extends ClassMetric {
-  protected readonly op = 'Accuracy'
+  constructor(options: ClassOptions = {}) {
+    super('Accuracy', options)
+  }
   compute(): number {
     return this.confusion().accuracy()
   }
@@ -169,12 +176,14 @@ export interface AverageOptions extends ClassOptions {
    */
   average?: 'macro' | 'micro' | number
 }
+const averageNames: OptionNames<AverageOptions> = { ...classNames, average: true }
 abstract class Averaged extends ClassMetric {
-  protected abstract readonly measure: 'precision' | 'recall' | 'f1'
+  private readonly measure: 'precision' | 'recall' | 'f1'
   private readonly average: 'macro' | 'micro' | number
-  /** @throws ValueError for an average that is neither a name nor a class */
-  constructor({ average = 'macro', ...options }: AverageOptions = {}) {
-    super(options)
+  constructor(op: string, measure: 'precision' | 'recall' | 'f1', given: AverageOptions) {
+    const { average = 'macro', ...options } = checkOptions(op, given, averageNames)
+    super(op, options)
+    this.measure = measure
     if (average !== 'macro' && average !== 'micro' && !(Number.isInteger(average) && average >= 0))
       throw new ValueError({
         op: 'average',
@@ -192,18 +201,24 @@ abstract class Averaged extends ClassMetric {
 }
 /** TP / (TP + FP): the share of the predictions of a class that are right. 0 without such predictions. */
 export class Precision extends Averaged {
-  protected readonly op = 'Precision'
-  protected readonly measure = 'precision'
+  /** @throws ValueError for an average that is neither a name nor a class */
+  constructor(options: AverageOptions = {}) {
+    super('Precision', 'precision', options)
+  }
 }
 /** TP / (TP + FN): the share of the examples of a class that were found. 0 without such examples. */
 export class Recall extends Averaged {
-  protected readonly op = 'Recall'
-  protected readonly measure = 'recall'
+  /** @throws ValueError for an average that is neither a name nor a class */
+  constructor(options: AverageOptions = {}) {
+    super('Recall', 'recall', options)
+  }
 }
 /** 2 P R / (P + R), the harmonic mean of precision and recall. */
 export class F1 extends Averaged {
-  protected readonly op = 'F1'
-  protected readonly measure = 'f1'
+  /** @throws ValueError for an average that is neither a name nor a class */
+  constructor(options: AverageOptions = {}) {
+    super('F1', 'f1', options)
+  }
 }
 
 /** Share of the labels among the k largest outputs; outputs (N, C). Labels -100 do not count. */
@@ -214,7 +229,8 @@ export class TopKAccuracy implements Metric {
   private hits = 0
   private count = 0
   /** @throws ValueError unless k is a whole number above 0 */
-  constructor(k: number, { ignoreIndex = -100 }: Pick<ClassOptions, 'ignoreIndex'> = {}) {
+  constructor(k: number, options: Pick<ClassOptions, 'ignoreIndex'> = {}) {
+    const { ignoreIndex = -100 } = checkOptions('TopKAccuracy', options, ['ignoreIndex'])
     if (!(Number.isInteger(k) && k > 0))
       throw new ValueError({
         op: 'TopKAccuracy',

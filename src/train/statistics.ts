@@ -2,6 +2,7 @@
 import { pow } from '../core/math.js'
 import { gradients } from '../autograd/backward.js'
 import { asNumbers, isFloat } from '../core/dtype.js'
+import { checkOptions } from '../core/options.js'
 import { crossEntropy } from '../ops/loss/index.js'
 import { Tensor } from '../ops/tensor.js'
 import {
@@ -80,8 +81,9 @@ export function inspectGradients<Out = Tensor>(
   model: AnyModel<Out>,
   batch: Batch,
   loss: LossFunction<Out> = crossEntropy as unknown as LossFunction<Out>,
-  { inputs }: { inputs?: number | undefined } = {},
+  options: { inputs?: number | undefined } = {},
 ): Inspection {
+  const { inputs } = checkOptions('inspectGradients', options, ['inputs'])
   const [xs, ys] = splitBatch('inspectGradients', batch, inputs)
   const outputs: { name: string; weighted: boolean; out: Tensor }[] = []
   const stops = [...model.namedModules()]

@@ -4,12 +4,42 @@ import { join } from 'node:path'
 import * as nabla from 'nabla'
 import * as models from 'nabla/models'
 import * as nn from 'nabla/nn'
+import * as rl from 'nabla/rl'
+import * as text from 'nabla/text'
+import * as train from 'nabla/train'
 import { describe, expect, test } from 'vitest'
 import { registry } from '../../src/ops/define.js'
 import { maker } from '../laws/make.js'
 import { sources, src } from './sources.js'
 
-const rooms = ['ops', 'tensor', 'autograd', 'compile', 'nn', 'models', 'optim']
+const rooms = [
+  ...[
+    'ops',
+    'tensor',
+    'autograd',
+    'compile',
+    'nn',
+    'models',
+    'optim',
+    'text',
+    'audio',
+    'graph',
+    'rl',
+  ],
+  ...[
+    'classic',
+    'stats',
+    'data',
+    'vision',
+    'io',
+    'plot',
+    'train',
+    'linalg',
+    'special',
+    'fft',
+    'masked',
+  ],
+]
 
 describe('options are read by checkOptions, readOptions or readArguments', () => {
   const files = sources.filter((f) => rooms.includes(f.split('/')[0]!))
@@ -18,7 +48,11 @@ describe('options are read by checkOptions, readOptions or readArguments', () =>
     // `{ a = 1, b }: Type = {}` as a parameter takes what it knows and leaves the rest in silence.
     const found = [...text.matchAll(/\{[^{}()]*\}: [^=()]+ = \{\}/g)].map((m) => m[0])
     // What only this house calls.
-    const internal = ['{ float = false }: { float?: boolean } = {}']
+    const internal = [
+      '{ float = false }: { float?: boolean } = {}',
+      '{ maxBytes, sizeOf }: UnpackOptions = {}',
+      '{ side = 0, rows = false }: { side?: number; rows?: boolean } = {}',
+    ]
     // With the rest in a variable, that is looked at.
     const left = found.filter((f) => !internal.includes(f) && !f.includes('...'))
     expect(left).toEqual([])
@@ -124,6 +158,21 @@ describe('functions refuse unknown names among their options', () => {
     'models.ConvNet': (o) => new models.ConvNet(o),
     'models.ResNet': (o) => new models.ResNet(o),
     'models.RowReader': (o) => new models.RowReader('lstm', o),
+    'nn.alibi': (o) => nn.alibi(1, 2, o),
+    'train.Accuracy': (o) => new train.Accuracy(o),
+    'train.Precision': (o) => new train.Precision(o),
+    'train.Recall': (o) => new train.Recall(o),
+    'train.F1': (o) => new train.F1(o),
+    'train.TopKAccuracy': (o) => new train.TopKAccuracy(1, o),
+    'train.serializeCheckpoint': (o) =>
+      train.serializeCheckpoint({ model: new nn.Linear(1, 1) }, null, o),
+    'train.inspectGradients': (o) =>
+      train.inspectGradients(new nn.Linear(2, 2), [x, labels], nabla.crossEntropy, o),
+    'text.WordPiece': (o) => new text.WordPiece(new Map(), o),
+    'text.Bpe': (o) => new text.Bpe(new Map(), [], o),
+    'text.DecodeStream': (o) => new text.DecodeStream(text.trainCharacters(['a']), o),
+    'rl.generalizedAdvantages': (o) =>
+      rl.generalizedAdvantages({ rewards: [], values: [], ends: [], last: [] }, o),
     loadStateDict: (o) => new nn.Linear(1, 1).loadStateDict({}, o),
   }
   test.each(Object.entries(calls))('%s', (_, call) => {

@@ -1,6 +1,7 @@
 /** Byte pair encoding (Sennrich, Haddow and Birch, 2016): the pairs that training merged, in its order. */
 import { ValueError } from '../../core/errors.js'
 import { philox } from '../../core/philox.js'
+import { checkOptions, type OptionNames } from '../../core/options.js'
 import { fields, type Json, refuse, type Written } from '../json.js'
 import { toUtf8 } from '../unicode.js'
 import {
@@ -30,6 +31,17 @@ export interface BpeOptions {
   seed?: number
 }
 
+const optionNames: OptionNames<BpeOptions> = {
+  dropout: true,
+  unknown: true,
+  continuingSubwordPrefix: true,
+  endOfWordSuffix: true,
+  fuseUnknown: true,
+  byteFallback: true,
+  ignoreMerges: true,
+  seed: true,
+}
+
 /** Symbols of a word while it is merged: a list in which each knows its neighbours. */
 interface Symbols {
   id: number[]
@@ -57,7 +69,7 @@ export class Bpe implements Model {
   ) {
     this.vocab = vocab
     this.merges = merges
-    this.options = options
+    this.options = checkOptions('Bpe', options, optionNames)
     this.steady = !options.dropout
     this.tokens = reversed(vocab)
     this.ranks = new PairTable(merges.length)

@@ -1,4 +1,5 @@
 /** WordPiece (Schuster and Nakajima, 2012; BERT): the longest known beginning, again and again. */
+import { checkOptions, type OptionNames } from '../../core/options.js'
 import { fields, type Json } from '../json.js'
 import { countChars } from '../unicode.js'
 import {
@@ -18,6 +19,12 @@ export interface WordPieceOptions {
   maxInputCharsPerWord?: number
 }
 
+const names: OptionNames<WordPieceOptions> = {
+  unknown: true,
+  continuingSubwordPrefix: true,
+  maxInputCharsPerWord: true,
+}
+
 export class WordPiece implements Model {
   readonly type = 'WordPiece'
   readonly steady = true
@@ -28,6 +35,7 @@ export class WordPiece implements Model {
   private readonly tokens: ReadonlyMap<number, string>
   private readonly longest: number
   constructor(vocab: ReadonlyMap<string, number>, options: WordPieceOptions = {}) {
+    checkOptions('WordPiece', options, names)
     this.vocab = vocab
     this.unknown = options.unknown ?? '[UNK]'
     this.prefix = options.continuingSubwordPrefix ?? '##'
