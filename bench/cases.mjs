@@ -189,6 +189,22 @@ function pictures(lib, model, { lr, momentum, batch }) {
   return () => step(x, y)
 }
 
+/** DCGAN's step: discriminator on real and generated pictures, then the generator. */
+function dcgan(lib, { batch, width, lr }) {
+  const { models, optim } = lib
+  const generator = new models.DCGANGenerator({ ngf: width })
+  const discriminator = new models.DCGANDiscriminator({ ndf: width })
+  const adam = (m) => new optim.Adam(m.parameters(), { lr, betas: [0.5, 0.999] })
+  const step = models.ganStep({
+    generator,
+    discriminator,
+    optimizerG: adam(generator),
+    optimizerD: adam(discriminator),
+  })
+  const real = random(lib, [batch, 1, 28, 28])
+  return () => step(real)[0]
+}
+
 // ---- operations, forward and backward ----
 
 /** y = f(x, ...leaves), of shape `out`, and the gradients of all of them from a given one of y. */
@@ -337,6 +353,13 @@ export const cases = [
     args: { lr: 1e-3, momentum: 0.9, batch: 64 },
     nabla: (lib, args) => pictures(lib, twoConvolutions(lib), args),
     goal: { native: 2, wasm: 0.35 },
+  },
+  {
+    name: 'step dcgan',
+    torch: 'dcgan',
+    args: { batch: 64, width: 64, lr: 1e-6 },
+    nabla: dcgan,
+    goal: { native: 1.8 },
   },
   operation(
     'conv2d',

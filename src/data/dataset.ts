@@ -162,6 +162,40 @@ export class MapDataset<T, U> implements Dataset<U> {
   }
 }
 
+/**
+ * Inputs of another dataset that are their own targets, for autoencoders: (x, x) for each (x, ...).
+ * @throws what the other dataset throws
+ * @example new SelfTargetDataset(new TensorDataset(tensor([[1], [2]]), tensor([0, 1]))).get(1) // [[2], [2]]
+ */
+export class SelfTargetDataset implements Dataset<[Tensor, Tensor]> {
+  readonly length: number
+  private readonly source: Dataset<readonly Tensor[]>
+  /** What the other dataset takes back, by the tensor that went on. */
+  private readonly wholes = new WeakMap<Tensor, readonly Tensor[]>()
+  constructor(source: Dataset<readonly Tensor[]>) {
+    this.source = source
+    this.length = source.length
+    if (source.batch)
+      this.batch = (indices) => {
+        const whole = source.batch!(indices)
+        const x = whole[0]!
+        if (source.release) this.wholes.set(x, whole)
+        return [x, x]
+      }
+    if (source.release)
+      this.release = ([x]) => {
+        const whole = this.wholes.get(x)
+        if (whole) source.release!(whole)
+      }
+  }
+  batch?: (indices: ArrayLike<number>) => [Tensor, Tensor]
+  release?: (batch: [Tensor, Tensor]) => void
+  get(i: number): [Tensor, Tensor] {
+    const [x] = this.source.get(i)
+    return [x!, x!]
+  }
+}
+
 /** The value at a name or place of an example. @throws ValueError when the example has none */
 function partOf(example: unknown, k: string | number, i: number): unknown {
   if (typeof example === 'object' && example !== null && Object.hasOwn(example, k))

@@ -7,6 +7,7 @@ export {
   IterableDataset,
   MapDataset,
   type Origin,
+  SelfTargetDataset,
   Subset,
   TensorDataset,
 } from './dataset.js'

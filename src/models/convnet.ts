@@ -33,7 +33,8 @@ export class ConvNet extends Module {
     this.norm2 = batchNorm ? new BatchNorm2d(32) : null
     this.dropout = new Dropout(dropout)
   }
-  override forward(x: Tensor): Tensor {
+  /** What the last affine map sees: (N, 84). */
+  features(x: Tensor): Tensor {
     const { norm1, norm2, dropout } = this
     x = this.conv1.forward(x) // (N, 16, 28, 28)
     x = maxPool2d(relu(norm1 ? norm1.forward(x) : x), 2) // (N, 16, 14, 14)
@@ -41,7 +42,9 @@ export class ConvNet extends Module {
     x = maxPool2d(relu(norm2 ? norm2.forward(x) : x), 2) // (N, 32, 7, 7)
     x = dropout.forward(x.flatten(1)) // (N, 1568)
     x = dropout.forward(relu(this.fc1.forward(x))) // (N, 120)
-    x = relu(this.fc2.forward(x)) // (N, 84)
-    return this.fc3.forward(x) // (N, 10)
+    return relu(this.fc2.forward(x)) // (N, 84)
+  }
+  override forward(x: Tensor): Tensor {
+    return this.fc3.forward(this.features(x)) // (N, 10)
   }
 }

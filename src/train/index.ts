@@ -18,6 +18,7 @@ export {
   predictions,
 } from './evaluate.js'
 export * from './fit.js'
+export * from './generative.js'
 export * from './logs.js'
 export * from './lrFinder.js'
 export {
