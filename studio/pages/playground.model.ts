@@ -1,0 +1,107 @@
+import { compile, manualSeed, noGrad, stack, tensor, type Tensor } from 'nabla'
+import { chunks } from '../engine/chunks.js'
+import { plane } from '../engine/plane.js'
+import type { Session } from '../engine/session.js'
+import { build, see, type Settings } from './playground.program.js'
+
+/** Pixels of each side of a picture, which spans -6 to 6. */
+export const SIDE = 48
+export interface Frame {
+  /** Of each layer after the inputs, the outputs of each neuron over the plane. */
+  fields: Float32Array[][]
+  inputs: Float32Array[]
+  /** By layer: (to, from) row by row, and the biases. */
+  weights: { w: Float32Array; b: Float32Array; from: number; to: number }[]
+  /** Neurons that are 0 at every point of training, by layer. */
+  dead: boolean[][]
+  loss: { train: number; test: number }
+  history: { step: number[]; train: number[]; test: number[] }
+  /** x1, x2, label for each point. */
+  train: Float32Array
+  test: Float32Array
+}
+
+const floats = (t: Tensor) => t.toTypedArray<Float32Array>()
+/** Rows of (n, k) as k lists. */
+function columns(t: Tensor): Float32Array[] {
+  const [n = 0, k = 0] = t.shape
+  const all = floats(t.transpose(0, 1).contiguous())
+  return Array.from({ length: k }, (_, i) => all.slice(i * n, (i + 1) * n))
+}
+
+export function create(settings: Settings): Session<Frame> {
+  manualSeed(settings.seed)
+  const made = build(settings)
+  const { model, optimizer, train, test } = made
+  const advance = chunks(made.run)
+
+  const grid = see(plane(SIDE, 6), settings.inputs)
+  const inputs = columns(grid)
+  const layers = [...model]
+  /** The outputs of every layer. */
+  const layered = compile((x: Tensor) => {
+    let h = x
+    return layers.map((layer) => {
+      h = layer.forward(h)
+      return h
+    })
+  })
+  const rows = (p: { at: Tensor; y: Tensor }) =>
+    p.y.shape[0] === 0
+      ? new Float32Array(0)
+      : floats(stack([p.at.select(1, 0), p.at.select(1, 1), p.y.select(1, 0)], 1))
+  const points = { train: rows(train), test: rows(test) }
+  const history: Frame['history'] = { step: [], train: [], test: [] }
+  let steps = 0
+
+  return {
+    advance(n) {
+      const taken = advance(n)
+      steps += taken
+      return taken
+    },
+    change(now: Settings) {
+      optimizer.lr = now.rate
+      return true
+    },
+    frame: () =>
+      noGrad(() => {
+        const fields = layered(grid).map(columns)
+        const dead =
+          settings.activation === 'relu'
+            ? layered(train.x)
+                .slice(0, -1)
+                .map((h) => columns(h).map((c) => c.every((v) => v === 0)))
+            : []
+        const loss = { train: made.loss(train), test: made.loss(test) }
+        if (history.step.at(-1) !== steps) {
+          history.step.push(steps)
+          history.train.push(loss.train)
+          history.test.push(loss.test)
+          // Every second point goes when there are too many: the curve keeps its form.
+          if (history.step.length > 600)
+            for (const list of Object.values(history)) {
+              const kept = list.filter((_, i) => i % 2 === 0)
+              list.splice(0, list.length, ...kept)
+            }
+        }
+        const weights = layers.map((layer) => {
+          const [w, b] = layer.parameters() as [Tensor, Tensor]
+          return { w: floats(w), b: floats(b), from: w.shape[1]!, to: w.shape[0]! }
+        })
+        return { fields, inputs, weights, dead, loss, history, ...points }
+      }),
+    ask: {
+      /** Sets a weight by hand; the bias where `from` is -1. */
+      weight(layer: number, to: number, from: number, value: number) {
+        const [w, b] = layers[layer]!.parameters() as [Tensor, Tensor]
+        noGrad(() => {
+          const p = from < 0 ? b : w
+          const all = p.toTypedArray()
+          all[from < 0 ? to : to * w.shape[1]! + from] = value
+          p.assign(tensor(all, { dtype: p.dtype }).reshape(p.shape))
+        })
+      },
+    },
+  }
+}
