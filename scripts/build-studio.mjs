@@ -36,10 +36,12 @@ export async function buildStudio(out = `${root}/dist/studio`) {
       // Formulas and 3-D have large files of their own, which come when they are needed.
       chunkSizeWarningLimit: 800,
       modulePreload: { polyfill: false },
+      rolldownOptions: { checks: { pluginTimings: false } },
     },
     worker: {
       format: 'es',
       rolldownOptions: {
+        checks: { pluginTimings: false },
         external,
         output: { paths: engine },
       },

@@ -1,11 +1,10 @@
 /** What a page is. */
-import type { Signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { Run } from './engine/run.js'
 import type { Schema, Values } from './settings.js'
 import type { Text } from './text.js'
 
-export interface ViewProps<S extends Schema, Frame> {
+export interface ViewProps<S extends Schema, Frame extends object> {
   /** The settings now. */
   s: Values<S>
   /** Changes settings, and with them the link. */
@@ -15,10 +14,12 @@ export interface ViewProps<S extends Schema, Frame> {
   frame: Frame
 }
 
-export interface PageDefinition<S extends Schema, Frame> {
+export interface PageDefinition<S extends Schema, Frame extends object> {
   schema: S
   /** Settings that the session takes over without a reset. */
   live?: readonly (keyof S)[]
+  /** Steps a second to begin with: as many as there can be when it is not given. */
+  speed?: 1 | 5 | 20 | 100 | 500
   /** What the page shows, in a few sentences. */
   intro: Text
   /** In TeX. */
@@ -30,24 +31,21 @@ export interface PageDefinition<S extends Schema, Frame> {
   program: string
   /** Names of nabla and PyTorch's names for the same. */
   torch: readonly (readonly [nabla: string, torch: string])[]
-  /** The steps of speed that the run bar offers; none where nothing is trained. */
   View(props: ViewProps<S, Frame>): JSX.Element
 }
 
-export type AnyPage = Omit<PageDefinition<Schema, unknown>, 'View' | 'live'> & {
+export type AnyPage = Omit<PageDefinition<Schema, object>, 'View' | 'live'> & {
   live?: readonly string[]
   View: (props: {
     s: object
     set: (change: object) => void
-    run: Run<unknown>
-    frame: unknown
+    run: Run<object>
+    frame: object
   }) => JSX.Element
 }
 
 /** Gives the definition as it is, with its types. */
 export const definePage =
-  <Frame>() =>
+  <Frame extends object>() =>
   <const S extends Schema>(page: PageDefinition<S, Frame>): PageDefinition<S, Frame> =>
     page
-
-export type Values$<S extends Schema> = Signal<Values<S>>

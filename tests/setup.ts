@@ -13,7 +13,7 @@ function wantsRecords(): boolean {
 
 export default async function setup(): Promise<void> {
   const records = wantsRecords() ? ensureRecords() : Promise.resolve(true)
-  execFileSync('node', ['scripts/ensure.mjs', 'native-all', 'dist'], {
+  execFileSync('node', ['scripts/ensure.mjs', 'native-all', 'dist', 'studio'], {
     cwd: root,
     stdio: 'inherit',
   })

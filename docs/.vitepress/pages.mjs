@@ -66,4 +66,5 @@ export const develop = [
   ['map', 'The map', '源码地图'],
   ['add-an-op', 'Adding an operation', '添加运算'],
   ['add-a-layer', 'Adding a layer', '添加层'],
+  ['add-a-page', 'Adding a page to the studio', '给工作室添加页面'],
 ]

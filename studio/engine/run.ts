@@ -2,7 +2,7 @@
 import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import type { FromWorker, ToWorker, Trouble } from './session.js'
 
-export interface Run<Frame> {
+export interface Run<Frame extends object> {
   readonly frame: ReadonlySignal<Frame | undefined>
   readonly steps: ReadonlySignal<number>
   readonly perSecond: ReadonlySignal<number>
@@ -14,7 +14,7 @@ export interface Run<Frame> {
   /** The most steps a second; infinity for as many as there can be. */
   readonly speed: Signal<number>
   play(on: boolean): void
-  step(): void
+  step(n?: number): void
   /** Begins anew with these settings; with files of the user instead of those of the site. */
   reset(settings: object, files?: Record<string, Uint8Array>): void
   /** Has the session take new settings over, which begins anew when it cannot. */
@@ -23,7 +23,11 @@ export interface Run<Frame> {
   close(): void
 }
 
-export function startRun<Frame>(page: string, settings: object): Run<Frame> {
+export function startRun<Frame extends object>(
+  page: string,
+  settings: object,
+  atFirst = Number.POSITIVE_INFINITY,
+): Run<Frame> {
   const frame = signal<Frame | undefined>(undefined)
   const steps = signal(0)
   const perSecond = signal(0)
@@ -32,12 +36,13 @@ export function startRun<Frame>(page: string, settings: object): Run<Frame> {
   const ended = signal(false)
   const trouble = signal<{ kind: Trouble; message: string } | undefined>(undefined)
   const progress = signal<{ what: string; part: number } | undefined>(undefined)
-  const speed = signal(Number.POSITIVE_INFINITY)
+  const speed = signal(atFirst)
 
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
   const say = (message: ToWorker) => worker.postMessage(message)
   const waiting = new Map<number, { done: (v: unknown) => void; failed: (e: Error) => void }>()
   let questions = 0
+  let fixed = {}
   const fail = (kind: Trouble, message: string) => {
     batch(() => {
       trouble.value = { kind, message }
@@ -50,9 +55,10 @@ export function startRun<Frame>(page: string, settings: object): Run<Frame> {
     fail(event.message ? 'other' : 'files', event.message || 'worker')
   }
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-    if (data.type === 'frame') {
+    if (data.type === 'fixed') fixed = data.fixed
+    else if (data.type === 'frame') {
       batch(() => {
-        frame.value = data.frame as Frame
+        frame.value = { ...fixed, ...(data.frame as Frame) }
         steps.value = data.steps
         perSecond.value = data.perSecond
         trains.value = data.trains
@@ -92,10 +98,10 @@ export function startRun<Frame>(page: string, settings: object): Run<Frame> {
       running.value = on
       tellSpeed()
     },
-    step() {
+    step(n = 1) {
       running.value = false
       tellSpeed()
-      say({ type: 'step', n: 1 })
+      say({ type: 'step', n })
     },
     reset: open,
     change: (values) => say({ type: 'change', settings: values }),

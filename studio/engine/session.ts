@@ -1,11 +1,13 @@
 /** What a page runs in the worker, and what both sides say to each other. */
 
 /** A page's work between two resets. */
-export interface Session<Frame> {
+export interface Session<Frame extends object> {
   /** Takes up to `n` training steps; gives how many. Missing where nothing is trained. */
   advance?(n: number): number
-  /** What the page draws now. */
-  frame(): Frame
+  /** What the page draws now: all of it, or all but what `fixed` holds. */
+  frame(): Partial<Frame>
+  /** Parts of every frame that stay as they are until the next session: they travel, and are drawn, once. */
+  fixed?: Partial<Frame>
   /** Takes over settings that leave what was learned as it is; false asks for a new session. */
   change?(settings: never): boolean
   /** Answers questions of the page. */
@@ -13,7 +15,7 @@ export interface Session<Frame> {
 }
 
 /** What a page's `.model.ts` exports. */
-export interface Model<Settings, Frame> {
+export interface Model<Settings, Frame extends object> {
   create(settings: Settings, tools: Tools): Session<Frame> | Promise<Session<Frame>>
 }
 
@@ -35,6 +37,7 @@ export type ToWorker =
   | { type: 'ask'; id: number; name: string; args: unknown[] }
 
 export type FromWorker =
+  | { type: 'fixed'; fixed: object }
   | {
       type: 'frame'
       frame: unknown

@@ -4,12 +4,12 @@ import { ready } from 'nabla'
 import 'nabla/methods'
 import type { FromWorker, Model, Session, Tools, ToWorker, Trouble } from './session.js'
 
-const models = import.meta.glob<Model<object, unknown>>('../pages/*.model.ts')
+const models = import.meta.glob<Model<object, object>>('../pages/*.model.ts')
 /** How long a slice of training may take, in milliseconds: a frame of 60 a second holds one. */
 const SLICE = 11
 
 const say = (message: FromWorker) => postMessage(message)
-let session: Session<unknown> | undefined
+let session: Session<object> | undefined
 let steps = 0
 let on = false
 let limit = Number.POSITIVE_INFINITY
@@ -26,10 +26,22 @@ let files: Record<string, Uint8Array> = {}
 
 class DataError extends Error {}
 
+/** As it is, or out of gzip, which a site of static files has. */
+async function unpacked(bytes: Uint8Array, path: string): Promise<Uint8Array> {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  const stream = new Blob([bytes as BlobPart]).stream().pipeThrough(new DecompressionStream('gzip'))
+  return new Response(stream).arrayBuffer().then(
+    (b) => new Uint8Array(b),
+    () => {
+      throw new DataError(path)
+    },
+  )
+}
+
 const tools: Tools = {
   async fetch(path, what) {
     const dropped = files[path]
-    if (dropped) return dropped
+    if (dropped) return unpacked(dropped, path)
     const response = await fetch(new URL(`../${path}`, location.href)).catch(() => undefined)
     if (!response?.ok || !response.body) throw new DataError(path)
     const total = Number(response.headers.get('content-length')) || 0
@@ -48,7 +60,7 @@ const tools: Tools = {
       bytes.set(p, at)
       at += p.length
     }
-    return bytes
+    return unpacked(bytes, path)
   },
 }
 
@@ -137,6 +149,7 @@ async function open(page: string, settings: object): Promise<void> {
   // A later call has overtaken this one.
   if (mine !== opening) return
   session = made
+  say({ type: 'fixed', fixed: made.fixed ?? {} })
   steps = 0
   next = 1
   ended = false

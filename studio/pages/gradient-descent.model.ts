@@ -5,7 +5,7 @@ import type { Session } from '../engine/session.js'
 import { build, type Settings } from './gradient-descent.program.js'
 
 const SIDE = 96
-const MOST = 3000
+const MOST = 400
 export interface Frame {
   /** Heights over -4 to 4, row by row from the top. */
   field: Float32Array
@@ -45,11 +45,10 @@ export function create(s: Settings): Session<Frame> {
     [16, 4, 1],
   )
   return {
+    fixed: { field, side: SIDE },
     // Whoever has arrived stays: the rest of the time is not spent on it.
     advance: (n) => advance(Math.min(n, MOST - steps)),
     frame: () => ({
-      field,
-      side: SIDE,
       paths: paths.map((p) => Float32Array.from(p)),
       heights: made.heights(),
       curves,

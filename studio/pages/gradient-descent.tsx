@@ -1,4 +1,4 @@
-import { useSignal } from '@preact/signals'
+import { useMemo } from 'preact/hooks'
 import { definePage, type ViewProps } from '../page.js'
 import { Chart } from '../parts/Chart.js'
 import { series } from '../parts/colors.js'
@@ -83,13 +83,7 @@ function bands(field: Float32Array): Float32Array {
 }
 
 function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
-  const shown = useSignal<{ field: Float32Array; bands: Float32Array } | undefined>(undefined)
-  if (shown.value?.field !== frame.field) {
-    const key = frame.field.join()
-    const before = shown.peek()
-    if (!before || before.field.join() !== key)
-      shown.value = { field: frame.field, bands: bands(frame.field) }
-  }
+  const low = useMemo(() => bands(frame.field), [frame.field])
   const color = (name: string) => series(all.indexOf(name as Name))
   const picked = s.optimizers.slice(0, frame.paths.length)
   return (
@@ -134,7 +128,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
             label={t(words.surface)}
             back={
               <Heat
-                data={shown.value!.bands}
+                data={low}
                 width={frame.side}
                 height={frame.side}
                 scale={1}
@@ -168,7 +162,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
                   const [ex, ey] = [p.at(-2)!, p.at(-1)!]
                   const inside = Math.abs(ex) <= 4 && Math.abs(ey) <= 4
                   return (
-                    <g key={name} clip-path="url(#plane)">
+                    <g key={name}>
                       <path class="stroke" stroke={color(name)} d={d} />
                       {inside && (
                         <circle
@@ -182,14 +176,6 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
                     </g>
                   )
                 })}
-                <clipPath id="plane">
-                  <rect
-                    x={area.x(-4)}
-                    y={area.y(4)}
-                    width={area.x(4) - area.x(-4)}
-                    height={area.y(-4) - area.y(4)}
-                  />
-                </clipPath>
               </>
             )}
           </Plot>
@@ -214,11 +200,12 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
 export default definePage<Frame>()({
   schema,
   live: ['solid'],
+  speed: 20,
   intro: [
     'Training goes downhill on a surface whose height is the loss. Choose a surface, press where to start, and let several optimizers walk side by side; begin slowly.',
     '训练就是在以损失为高度的曲面上往下走。选择曲面，点击起点，让几种优化器并排前进；先放慢速度看。',
   ],
-  formula: String.raw`\theta \leftarrow \theta - \eta\, \nabla L(\theta), \qquad v \leftarrow \mu v + \nabla L(\theta), \quad \theta \leftarrow \theta - \eta\, v \;\text{(momentum)}`,
+  formula: String.raw`\begin{gathered} \theta \leftarrow \theta - \eta\, \nabla L(\theta) \\[4pt] v \leftarrow \mu v + \nabla L(\theta), \quad \theta \leftarrow \theta - \eta\, v \;\text{(momentum)} \end{gathered}`,
   question: [
     'On the long valley, which learning rate makes plain SGD jump out of it? And why is it slow below that rate?',
     '在狭长山谷上，学习率多大时普通 SGD 会跳出山谷？低于它时为什么走得慢？',

@@ -82,7 +82,6 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
                 y2={area.y((-b - 1.5 * w[0]!) / w[1]!)}
                 stroke="var(--ink)"
                 stroke-width={2}
-                clip-path="inset(0)"
               />
               {points.map(([a, c], i) => (
                 <g key={`${a}${c}`}>
@@ -116,11 +115,12 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
 
 export default definePage<Frame>()({
   schema,
+  speed: 5,
   intro: [
     'A perceptron answers 1 on one side of a line and 0 on the other. Whenever it is wrong about a point it moves the line a little. Train it slowly, or step by step.',
     '感知机在直线的一侧回答 1，另一侧回答 0。每当一个点答错，它就把直线移动一点。可以放慢训练，或单步执行。',
   ],
-  formula: String.raw`\hat y = \begin{cases} 1 & w \cdot x + b > 0 \\ 0 & \text{else} \end{cases} \qquad w \leftarrow w + \eta\,(y - \hat y)\,x, \quad b \leftarrow b + \eta\,(y - \hat y)`,
+  formula: String.raw`\begin{gathered} \hat y = \begin{cases} 1 & w \cdot x + b > 0 \\ 0 & \text{else} \end{cases} \\[6pt] w \leftarrow w + \eta\,(y - \hat y)\,x, \quad b \leftarrow b + \eta\,(y - \hat y) \end{gathered}`,
   question: [
     'AND, OR and NAND end after a few steps. Does XOR ever end?',
     '与、或、与非几步之内就学会了。异或会结束吗？',

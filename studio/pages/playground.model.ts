@@ -4,12 +4,15 @@ import { plane } from '../engine/plane.js'
 import type { Session } from '../engine/session.js'
 import { build, see, type Settings } from './playground.program.js'
 
-/** Pixels of each side of a picture, which spans -6 to 6. */
+/** Pixels of each side of the answer's picture, which spans -6 to 6; a neuron's has half as many. */
 export const SIDE = 48
+export const SMALL = SIDE / 2
 export interface Frame {
   /** Of each layer after the inputs, the outputs of each neuron over the plane. */
   fields: Float32Array[][]
   inputs: Float32Array[]
+  /** What the network answers, in full size. */
+  answer: Float32Array
   /** By layer: (to, from) row by row, and the biases. */
   weights: { w: Float32Array; b: Float32Array; from: number; to: number }[]
   /** Neurons that are 0 at every point of training, by layer. */
@@ -29,6 +32,13 @@ function columns(t: Tensor): Float32Array[] {
   return Array.from({ length: k }, (_, i) => all.slice(i * n, (i + 1) * n))
 }
 
+/** Every second pixel of every second row. */
+const smaller = (field: Float32Array) =>
+  Float32Array.from(
+    { length: SMALL * SMALL },
+    (_, i) => field[2 * (Math.floor(i / SMALL) * SIDE + (i % SMALL))]!,
+  )
+
 export function create(settings: Settings): Session<Frame> {
   manualSeed(settings.seed)
   const made = build(settings)
@@ -36,7 +46,7 @@ export function create(settings: Settings): Session<Frame> {
   const advance = chunks(made.run)
 
   const grid = see(plane(SIDE, 6), settings.inputs)
-  const inputs = columns(grid)
+  const inputs = columns(grid).map(smaller)
   const layers = [...model]
   /** The outputs of every layer. */
   const layered = compile((x: Tensor) => {
@@ -55,6 +65,7 @@ export function create(settings: Settings): Session<Frame> {
   let steps = 0
 
   return {
+    fixed: { inputs, ...points },
     advance(n) {
       const taken = advance(n)
       steps += taken
@@ -66,7 +77,9 @@ export function create(settings: Settings): Session<Frame> {
     },
     frame: () =>
       noGrad(() => {
-        const fields = layered(grid).map(columns)
+        const all = layered(grid).map(columns)
+        const answer = all.at(-1)![0]!
+        const fields = all.map((layer) => layer.map(smaller))
         const dead =
           settings.activation === 'relu'
             ? layered(train.x)
@@ -89,7 +102,7 @@ export function create(settings: Settings): Session<Frame> {
           const [w, b] = layer.parameters() as [Tensor, Tensor]
           return { w: floats(w), b: floats(b), from: w.shape[1]!, to: w.shape[0]! }
         })
-        return { fields, inputs, weights, dead, loss, history, ...points }
+        return { fields, answer, weights, dead, loss, history }
       }),
     ask: {
       /** Sets a weight by hand; the bias where `from` is -1. */

@@ -1,10 +1,11 @@
 import { useSignal } from '@preact/signals'
+import { memo } from '../parts/memo.js'
 import { Chart } from '../parts/Chart.js'
 import { css } from '../parts/colors.js'
 import { Heat } from '../parts/Heat.js'
 import { Network } from '../parts/Network.js'
 import { Numbers } from '../parts/Numbers.js'
-import { Plot } from '../parts/Plot.js'
+import { Plot, type PlotArea } from '../parts/Plot.js'
 import { definePage, type ViewProps } from '../page.js'
 import { wholeList } from '../settings.js'
 import { type Text, t } from '../text.js'
@@ -14,6 +15,7 @@ import program from './playground.program.js?raw'
 const names = ['x1', 'x2', 'x1x1', 'x2x2', 'x1x2', 'sinx1', 'sinx2'] as const
 const shown: Record<string, string> = { x1: 'x₁', x2: 'x₂', x1x1: 'x₁²', x2x2: 'x₂²', x1x2: 'x₁x₂', sinx1: 'sin x₁', sinx2: 'sin x₂' } // biome-ignore format: a table
 const SIDE = 48
+const SMALL = SIDE / 2
 const classes = (s: Readonly<Record<string, unknown>>) => s.problem === 'classification'
 type Point = [number, number, number]
 
@@ -145,6 +147,26 @@ const words = {
   clear: ['Remove the last point', '删除最后一点'],
 } as const satisfies Record<string, Text>
 
+/** The points of the data, drawn anew only when there are others. */
+const Dots = memo(
+  ({ rows, test, area }: { rows: Float32Array; test: boolean; area: PlotArea }) => (
+    <g>
+      {Array.from({ length: rows.length / 3 }, (_, i) => (
+        <circle
+          key={i}
+          cx={area.x(rows[3 * i]!)}
+          cy={area.y(rows[3 * i + 1]!)}
+          r={3.1}
+          fill={css(rows[3 * i + 2]! * 0.95)}
+          stroke={test ? 'var(--ink)' : 'var(--page)'}
+          stroke-width={test ? 1.2 : 0.8}
+        />
+      ))}
+    </g>
+  ),
+  (a, b) => a.rows === b.rows,
+)
+
 function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
   const chosen = useSignal<{ layer: number; index: number } | undefined>(undefined)
   const color = useSignal(1)
@@ -183,7 +205,7 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
         {shown[name]}
         <span class={`neuron ${on ? '' : 'off'}`}>
           {on && inputs[at] && (
-            <Heat data={inputs[at]} width={SIDE} height={SIDE} label={shown[name]!} />
+            <Heat data={inputs[at]} width={SMALL} height={SMALL} label={shown[name]!} />
           )}
         </span>
       </label>
@@ -206,8 +228,8 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
       >
         <Heat
           data={fields[layer]![index]!}
-          width={SIDE}
-          height={SIDE}
+          width={SMALL}
+          height={SMALL}
           scale={scale(layer)}
           label=""
         />
@@ -247,26 +269,9 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
     { head: <span>{t(words.output)}</span>, nodes: [neuron(s.layers.length, 0)] },
   ]
 
-  const answer = fields.at(-1)![0]!
+  const { answer } = frame
   const field =
     s.rounded && s.problem === 'classification' ? answer.map((v) => (v >= 0 ? 1 : -1)) : answer
-  const dots = (
-    rows: Float32Array,
-    test: boolean,
-    px: (v: number) => number,
-    py: (v: number) => number,
-  ) =>
-    Array.from({ length: rows.length / 3 }, (_, i) => (
-      <circle
-        key={`${test}${i}`}
-        cx={px(rows[3 * i]!)}
-        cy={py(rows[3 * i + 1]!)}
-        r={3.1}
-        fill={css(rows[3 * i + 2]! * 0.95)}
-        stroke={test ? 'var(--ink)' : 'var(--page)'}
-        stroke-width={test ? 1.2 : 0.8}
-      />
-    ))
   const drawing = s.data === 'drawn'
   const from =
     pick &&
@@ -360,8 +365,8 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
           >
             {(area) => (
               <>
-                {dots(frame.train, false, area.x, area.y)}
-                {s.showTest && dots(frame.test, true, area.x, area.y)}
+                <Dots rows={frame.train} test={false} area={area} />
+                {s.showTest && <Dots rows={frame.test} test area={area} />}
               </>
             )}
           </Plot>

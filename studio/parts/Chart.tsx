@@ -1,7 +1,6 @@
 /** Curves over steps, by uPlot, which draws ten thousand points in a millisecond. */
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
-import 'uplot/dist/uPlot.min.css'
 import { dark } from '../shell/theme.js'
 import { series as color } from './colors.js'
 

@@ -1,7 +1,7 @@
 /** A plane with axes, as SVG: functions, points, arrows; what is drawn in it speaks in its coordinates. */
 import { ticks } from 'd3-array'
 import type { ComponentChildren } from 'preact'
-import { useRef } from 'preact/hooks'
+import { useId, useRef } from 'preact/hooks'
 
 export interface PlotArea {
   /** From coordinates of the plane to those of the SVG, and back. */
@@ -47,6 +47,7 @@ export function Plot({
     y: (v) => m.t + ((y[1] - v) / (y[1] - y[0])) * h,
   }
   const svg = useRef<SVGSVGElement>(null)
+  const clip = useId()
   const point = (e: PointerEvent, start: boolean) => {
     if (!onPoint || !svg.current) return
     const box = svg.current.getBoundingClientRect()
@@ -131,7 +132,10 @@ export function Plot({
             )}
           </g>
         )}
-        {children(area)}
+        <clipPath id={clip}>
+          <rect x={m.l - 2} y={m.t - 2} width={w + 4} height={h + 4} />
+        </clipPath>
+        <g clip-path={`url(#${clip})`}>{children(area)}</g>
       </svg>
     </div>
   )

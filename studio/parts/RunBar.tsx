@@ -8,7 +8,7 @@ const speeds = [1, 5, 20, 100, 500, Number.POSITIVE_INFINITY]
 
 const number = (n: number) => Math.round(n).toLocaleString(lang.value === 'zh' ? 'zh-CN' : 'en')
 
-export function RunBar({ run, reset }: { run: Run<unknown>; reset: () => void }) {
+export function RunBar({ run, reset }: { run: Run<object>; reset: () => void }) {
   const id = useId()
   const running = run.running.value
   return (

