@@ -26,8 +26,11 @@ export const hooks: {
   afterNode:
     | ((node: GradNode, grads: readonly (Tensor | null)[], cts: readonly (Tensor | null)[]) => void)
     | null
+  /** Called once at the end of the next walk, with the gradients that it gives. */
+  afterWalk: Set<(found: Map<Tensor, Tensor>) => void>
 } = {
   afterNode: null,
+  afterWalk: new Set(),
 }
 
 type Cotangents = (Tensor | null)[]
@@ -199,6 +202,10 @@ export function walk(
         if (g && t.requiresGrad) deliver(t, g)
       })
       if (!retainGraph) free(node)
+    }
+    for (const f of hooks.afterWalk) {
+      hooks.afterWalk.delete(f)
+      f(found)
     }
     for (const [t, g] of found)
       if (!t.gradNode || t.gradNode.order < since) found.set(t, hooked(t, g))

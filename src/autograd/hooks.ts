@@ -60,13 +60,14 @@ function checked(op: string, given: unknown, before: Tensor): Tensor {
   })
 }
 
-type Gradients = readonly (Tensor | null)[]
+export type Gradients = readonly (Tensor | null)[]
 
 /** The same tensors as results of one operation, whose gradients go through `back` together. */
-function through(tensors: readonly Tensor[], back: (cts: Gradients) => Gradients): Tensor[] {
+export function through(tensors: readonly Tensor[], back: (cts: Gradients) => Gradients): Tensor[] {
   const same = (inputs: readonly Tensor[]) =>
     inputs.map((t) =>
-      t.storage
+      // While tracing apply() makes them tensors of their own, and a view of what a program writes is refused.
+      t.storage && !state.recorder
         ? new Tensor(t.shape, t.dtype, {
             storage: t.storage,
             offset: t.offset,

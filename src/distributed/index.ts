@@ -11,6 +11,11 @@ export {
   reduceScatterTensor,
   scatter,
 } from './collectives.js'
+export { DistributedDataParallel, type DistributedDataParallelOptions } from './ddp.js'
+export * as functional from './functional.js'
+export { allGatherObject, broadcastObject } from './objects.js'
+export { DistributedSampler, type DistributedSamplerOptions } from './sampler.js'
+export { SyncBatchNorm } from './syncBatchNorm.js'
 export { irecv, isend, type MessageOptions, recv, send } from './messages.js'
 export {
   type AllReduceOptions,

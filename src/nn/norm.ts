@@ -106,7 +106,7 @@ abstract class BatchNorm<A extends boolean, T extends boolean> extends ChannelNo
     this.ranks = ranks
   }
   /** Counts a step of training and gives how far the running statistics move at it. */
-  private step(): number | Tensor {
+  protected step(): number | Tensor {
     const count = this.numBatchesTracked
     if (!count || !this.training) return this.momentum ?? 0
     return noGrad(() => {
