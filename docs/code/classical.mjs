@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { KMeans, Lasso, LogisticRegression, PCA, TSNE } from 'nabla/classic'
+import { KMeans, Lasso, loadEstimator, LogisticRegression, PCA, TSNE } from 'nabla/classic'
 import { crossValScore, digits, iris, Pipeline, StandardScaler } from 'nabla/data'
 import { scatterChart } from 'nabla/plot'
 
@@ -12,6 +12,13 @@ const model = new Pipeline([
 const scores = crossValScore(model, x, y)
 console.log(scores.every((s) => s > 0.9)) //> true
 // #endregion pipeline
+
+// #region save
+const sampleWeight = y.toTypedArray().map((c) => (c === 2 ? 3 : 1))
+model.fit(x, y, { sampleWeight })
+const again = loadEstimator(model.toBytes(), 'Pipeline') // or of a file that save(path) wrote
+console.log(again.score(x, y) === model.score(x, y)) //> true
+// #endregion save
 
 // #region lasso
 const lasso = new Lasso({ alpha: 0.1 }).fit(x.narrow(1, 0, 3), x.select(1, 3))

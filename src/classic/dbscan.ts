@@ -12,7 +12,7 @@ import {
   requireOptions,
   tableIn,
 } from './estimator.js'
-import { within } from './neighbors.js'
+import { within } from './nearest.js'
 
 export interface DBSCANOptions {
   /** How near neighbours are; 0.5 when not given. */

@@ -2,8 +2,7 @@
 import { backend } from '../backends/registry.js'
 import { FileError, ShapeError, show, ValueError } from '../core/errors.js'
 import { type Kind, kinds, showValue } from '../core/options.js'
-import { parseChecked, serializeChecked } from '../io/checksum.js'
-import { readBytes, writeAtomic } from '../io/files.js'
+import { type Fitted, Savable, type Store, type Tensors } from '../data/saved.js'
 import { state } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
@@ -148,15 +147,15 @@ type Json = number | string | boolean | null | { [name: string]: Json } | Json[]
 const wide = (v: number): number | string => (Number.isFinite(v) ? v : `${v}`)
 
 /** Arrays as lists, or as tensors beside the JSON. */
-function pack(learned: Learned, path: string, tensors?: Record<string, Tensor>): Json {
+function pack(learned: Learned, path: string, store?: Store): Json {
   const out: { [name: string]: Json } = {}
   for (const [name, v] of Object.entries(learned)) {
     const key = path + name
     if (v instanceof Float64Array || v instanceof Int32Array) {
       const dtype = v instanceof Float64Array ? 'float64' : 'int32'
-      if (tensors) tensors[key] = tensor(v, { dtype, shape: [v.length] })
-      out[name] = { [dtype]: tensors ? key : Array.from(v, wide) }
-    } else if (typeof v === 'object' && v !== null) out[name] = { of: pack(v, `${key}.`, tensors) }
+      if (store) store.tensors[key] = tensor(v, { dtype, shape: [v.length] })
+      out[name] = { [dtype]: store ? key : Array.from(v, wide) }
+    } else if (typeof v === 'object' && v !== null) out[name] = { of: pack(v, `${key}.`, store) }
     else out[name] = typeof v === 'number' ? wide(v) : v
   }
   return out
@@ -177,25 +176,14 @@ function unpack(json: unknown, tensors: Record<string, Tensor>): Learned {
   return out as Learned
 }
 
-/** An estimator as JSON. */
-export interface SavedEstimator {
-  type: string
-  options: object
-  learned: unknown
-}
-
 /**
  * The base of all estimators: options at construction, `fit` learns, `predict` and its kin use what was learned. The
  * names, objectives and defaults are scikit-learn's; all numbers are float64.
  */
-export abstract class Estimator<L extends Learned = Learned> {
+export abstract class Estimator<L extends Learned = Learned> extends Savable {
   protected learned: L | undefined
-  /** The name of the class, which a minifier may change. */
-  abstract readonly kind: string
   /** The names of what is learned. */
   protected abstract readonly fields: readonly (keyof L & string)[]
-  /** The options with which such an estimator is made. */
-  abstract getOptions(): object
 
   /** Whether `fit` was called. */
   get isFitted(): boolean {
@@ -216,25 +204,11 @@ export abstract class Estimator<L extends Learned = Learned> {
     const make = this.constructor as new (options: object) => this
     return new make(this.getOptions())
   }
-  toJSON(): SavedEstimator {
-    return { type: this.kind, options: this.getOptions(), learned: pack(this.got, '') }
-  }
-  /** A file in the format safetensors, with a checksum; `loadEstimator(path)` reads it back, every bit. */
-  save(path: string): void {
-    writeAtomic(path, this.toBytes())
-  }
-  /** What `save` writes. */
-  toBytes(): Uint8Array {
-    const tensors: Record<string, Tensor> = {}
-    const json = {
-      type: this.kind,
-      options: this.getOptions(),
-      learned: pack(this.got, '', tensors),
-    }
-    return serializeChecked(tensors, { estimator: JSON.stringify(json) })
+  protected learnedFor(store?: Store): unknown {
+    return pack(this.got, store?.path ?? '', store)
   }
   /** Takes over what `toJSON` gave. @throws FileError when it is something else */
-  restore(saved: SavedEstimator, tensors: Record<string, Tensor> = {}): this {
+  restore(saved: Fitted, tensors: Tensors = {}): this {
     const fail = (got: string): never => {
       throw new FileError({
         op: this.kind,
@@ -256,23 +230,3 @@ export abstract class Estimator<L extends Learned = Learned> {
     return this
   }
 }
-
-/** The estimator of a file's bytes; `make` makes one of the name in it. */
-export function estimatorOf(
-  bytes: Uint8Array,
-  make: (saved: SavedEstimator) => Estimator,
-): Estimator {
-  const { tensors, metadata } = parseChecked(bytes)
-  let saved: SavedEstimator
-  try {
-    saved = JSON.parse(metadata.estimator ?? '') as SavedEstimator
-  } catch {
-    throw new FileError({
-      op: 'loadEstimator',
-      rule: 'the file must hold an estimator',
-      got: 'none',
-    })
-  }
-  return make(saved).restore(saved, tensors)
-}
-export const bytesAt = readBytes

@@ -1,15 +1,15 @@
 /** Classical models with scikit-learn's names, objectives and defaults, in float64. */
-import { FileError } from '../core/errors.js'
+import { makers } from '../data/makers.js'
+import { type Fitted, type Makers, revive, reviveBytes, type Savable } from '../data/saved.js'
 import { ElasticNet, Lasso } from './coordinate.js'
 import { DBSCAN } from './dbscan.js'
-import { bytesAt, type Estimator, estimatorOf, type SavedEstimator } from './estimator.js'
 import { KMeans } from './kmeans.js'
 import { LinearRegression, Ridge } from './linear.js'
 import { LogisticRegression } from './logistic.js'
 import { GaussianMixture } from './mixture.js'
 import { KNeighborsClassifier, KNeighborsRegressor } from './neighbors.js'
 import { PCA } from './pca.js'
-import { LabelPropagation } from './semi.js'
+import { LabelPropagation, type ProbabilityClassifier, SelfTraining } from './semi.js'
 import { TSNE } from './tsne.js'
 
 export * from './lassoPath.js'
@@ -22,7 +22,7 @@ export {
   type LassoOptions,
 } from './coordinate.js'
 export * from './dbscan.js'
-export { Estimator, type Learned, type SavedEstimator } from './estimator.js'
+export { Estimator, type Learned } from './estimator.js'
 export * from './kmeans.js'
 export {
   LinearRegression,
@@ -39,50 +39,42 @@ export { Regressor } from './regressor.js'
 export * from './semi.js'
 export { TSNE, type TSNEOptions } from './tsne.js'
 
-/** The estimators that can be read back, by name. */
-const kinds = {
-  LinearRegression,
-  Ridge,
-  ElasticNet,
-  Lasso,
-  LogisticRegression,
-  KMeans,
-  GaussianMixture,
-  DBSCAN,
-  PCA,
-  TSNE,
-  KNeighborsClassifier,
-  KNeighborsRegressor,
-  LabelPropagation,
-}
-type Kinds = { [K in keyof typeof kinds]: InstanceType<(typeof kinds)[K]> }
-
-function make(saved: SavedEstimator, type?: string): Estimator {
-  if (!Object.hasOwn(kinds, saved?.type) || (type !== undefined && saved.type !== type))
-    throw new FileError({
-      op: 'loadEstimator',
-      rule: `it must hold a fitted ${type ?? 'estimator'}`,
-      got: `${saved?.type ?? typeof saved}`,
-    })
-  return new kinds[saved.type as keyof Kinds](saved.options as never) as unknown as Estimator
-}
+/** How estimators are made again, and what they may stand in. */
+const all = {
+  ...makers,
+  LinearRegression: ({ options }: Fitted) => new LinearRegression(options),
+  Ridge: ({ options }: Fitted) => new Ridge(options),
+  ElasticNet: ({ options }: Fitted) => new ElasticNet(options),
+  Lasso: ({ options }: Fitted) => new Lasso(options),
+  LogisticRegression: ({ options }: Fitted) => new LogisticRegression(options),
+  KMeans: ({ options }: Fitted) => new KMeans(options),
+  GaussianMixture: ({ options }: Fitted) => new GaussianMixture(options),
+  DBSCAN: ({ options }: Fitted) => new DBSCAN(options),
+  PCA: ({ options }: Fitted) => new PCA(options),
+  TSNE: ({ options }: Fitted) => new TSNE(options),
+  KNeighborsClassifier: ({ options }: Fitted) => new KNeighborsClassifier(options),
+  KNeighborsRegressor: ({ options }: Fitted) => new KNeighborsRegressor(options),
+  LabelPropagation: ({ options }: Fitted) => new LabelPropagation(options),
+  SelfTraining: ({ options }: Fitted, part: (name: string) => Savable) =>
+    new SelfTraining(part('estimator') as unknown as ProbabilityClassifier, options),
+} satisfies Makers
+type Kinds = { [K in keyof typeof all]: ReturnType<(typeof all)[K]> }
 
 /**
- * The estimator that `save` wrote, or of the bytes of such a file: it predicts the same bits.
+ * What `save` wrote, or the bytes of such a file, as the estimator, pipeline or transformer it was: it predicts the same
+ * bits.
  * @throws FileError for a damaged file, and for an estimator of another type
  * @example loadEstimator('model.safetensors', 'KMeans').predict(x)
  */
 export function loadEstimator<K extends keyof Kinds>(from: string | Uint8Array, type: K): Kinds[K] {
-  const bytes = typeof from === 'string' ? bytesAt(from) : from
-  return estimatorOf(bytes, (saved) => make(saved, type)) as unknown as Kinds[K]
+  return reviveBytes('loadEstimator', from, all, type) as unknown as Kinds[K]
 }
 
 /**
- * What `toJSON` gave, as the estimator it was.
+ * What `toJSON` gave, as the estimator, pipeline or transformer it was.
  * @throws FileError when it is none, or of another type
  * @example estimatorFromJSON(JSON.parse(text), 'PCA').transform(x)
  */
 export function estimatorFromJSON<K extends keyof Kinds>(json: unknown, type: K): Kinds[K] {
-  const saved = json as SavedEstimator
-  return make(saved, type).restore(saved) as unknown as Kinds[K]
+  return revive('estimatorFromJSON', json, all, type) as unknown as Kinds[K]
 }

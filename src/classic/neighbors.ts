@@ -1,4 +1,4 @@
-/** Nearest neighbours, by all distances. */
+/** Nearest neighbours. */
 import { checkOptions, oneOf, showValue } from '../core/options.js'
 import { ValueError } from '../core/errors.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -14,122 +14,10 @@ import {
   requireOptions,
   tableIn,
   targetsIn,
-  toTensor,
   vector,
 } from './estimator.js'
+import { nearest, type Neighbors } from './nearest.js'
 import { Regressor } from './regressor.js'
-
-/** Rows of queries whose products with all rows are made at once. */
-const BLOCK = 512
-
-const squares = ({ data, rows, columns }: Table): Float64Array => {
-  const out = new Float64Array(rows)
-  for (let i = 0; i < rows; i++)
-    for (let j = i * columns; j < (i + 1) * columns; j++) out[i]! += data[j]! * data[j]!
-  return out
-}
-/** ‖a − b‖² without cancellation. */
-export function squaredDistance(a: Table, i: number, b: Table, k: number): number {
-  const p = a.columns
-  let s = 0
-  for (let j = 0; j < p; j++) {
-    const d = a.data[i * p + j]! - b.data[k * p + j]!
-    s += d * d
-  }
-  return s
-}
-
-/**
- * Calls back with the squared distances of each query to all rows, as ‖a‖² + ‖b‖² − 2ab, which is fast and right to about
- * 15 digits of the squares.
- */
-function eachQuery(
-  queries: Table,
-  rows: Table,
-  visit: (query: number, distances: Float64Array) => void,
-): void {
-  const all = toTensor(rows).transpose(0, 1)
-  const norms = squares(rows)
-  const own = squares(queries)
-  const list = new Float64Array(rows.rows)
-  for (let from = 0; from < queries.rows; from += BLOCK) {
-    const size = Math.min(BLOCK, queries.rows - from)
-    const { columns } = queries
-    const part = matrix(queries.data.slice(from * columns, (from + size) * columns), columns)
-    const products = part.matmul(all)
-    const data = products.toTypedArray() as Float64Array
-    products.dispose()
-    for (let i = 0; i < size; i++) {
-      const at = i * rows.rows
-      const base = own[from + i]!
-      for (let k = 0; k < rows.rows; k++) {
-        const d = base + norms[k]! - 2 * data[at + k]!
-        list[k] = Math.max(d, 0)
-      }
-      visit(from + i, list)
-    }
-  }
-}
-
-/** For each query its k nearest rows, nearest first; of equal distances the row that comes first. */
-export interface Neighbors {
-  indices: Int32Array
-  distances: Float64Array
-}
-
-/** `self`: the queries are the rows, and none is its own neighbour. */
-export function nearest(queries: Table, rows: Table, k: number, self = false): Neighbors {
-  const indices = new Int32Array(queries.rows * k)
-  const distances = new Float64Array(queries.rows * k)
-  // A few more than k, since the fast distances are rounded and the exact ones decide.
-  const wanted = Math.min(rows.rows - (self ? 1 : 0), k + 4)
-  const place = new Int32Array(wanted)
-  const value = new Float64Array(wanted)
-  eachQuery(queries, rows, (q, list) => {
-    let count = 0
-    for (let r = 0; r < list.length; r++) {
-      if (self && r === q) continue
-      const d = list[r]!
-      if (count === wanted && d >= value[count - 1]!) continue
-      let at = count < wanted ? count++ : count - 1
-      while (at > 0 && value[at - 1]! > d) {
-        value[at] = value[at - 1]!
-        place[at] = place[at - 1]!
-        at--
-      }
-      value[at] = d
-      place[at] = r
-    }
-    const exact = Array.from(place, (r) => ({ r, d: squaredDistance(queries, q, rows, r) }))
-    exact.sort((a, b) => a.d - b.d || a.r - b.r)
-    for (let i = 0; i < k; i++) {
-      indices[q * k + i] = exact[i]!.r
-      distances[q * k + i] = Math.sqrt(exact[i]!.d)
-    }
-  })
-  return { indices, distances }
-}
-
-/** For each row all rows within the radius, itself included. */
-export function within(rows: Table, radius: number): Int32Array[] {
-  const limit = radius * radius
-  const out: Int32Array[] = []
-  const norms = squares(rows)
-  let largest = 0
-  for (const v of norms) largest = Math.max(largest, v)
-  // So close to the limit that rounding decides: looked at exactly.
-  const slack = 1e-12 * largest
-  eachQuery(rows, rows, (q, list) => {
-    const found: number[] = []
-    for (let r = 0; r < list.length; r++) {
-      const d = list[r]!
-      if (d > limit + slack) continue
-      if (d <= limit - slack || squaredDistance(rows, q, rows, r) <= limit) found.push(r)
-    }
-    out.push(Int32Array.from(found))
-  })
-  return out
-}
 
 export interface NeighborOptions {
   /** How many neighbours decide; 5 when not given. */

@@ -1,8 +1,6 @@
 /** Learning from few labels: rows without one have the label −1. */
 import { ValueError } from '../core/errors.js'
 import { checkOptions, oneOf, type OptionNames } from '../core/options.js'
-import { accuracy } from '../data/measures.js'
-import type { WeightOptions } from '../data/weights.js'
 import { matmul } from '../ops/linalg.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
@@ -16,13 +14,14 @@ import {
   requireOptions,
   tableIn,
 } from './estimator.js'
-import { nearest, squaredDistance } from './neighbors.js'
+import { nearest, squaredDistance } from './nearest.js'
 
 /** What self-training needs of a classifier. */
 export interface ProbabilityClassifier {
   fit(x: Matrix, y: Numbers): unknown
   predictProba(x: Matrix): Tensor
   readonly classes: readonly number[]
+  clone?(): unknown
 }
 
 function requireLabels(op: string, labels: Int32Array): void {
@@ -47,23 +46,27 @@ const selfNames: OptionNames<SelfTrainingOptions> = {
   maxIter: true,
 }
 
+interface SelfLearned extends ClassState {
+  labels: Int32Array
+  rounds: Int32Array
+  termination: 'maxIter' | 'noChange' | 'allLabeled'
+}
+
 /**
- * A classifier that is trained again and again, each time also with the rows of which it was sure (Yarowsky, 1995). It is
- * saved by saving `estimator`.
+ * A classifier that is trained again and again, each time also with the rows of which it was sure (Yarowsky, 1995).
  * https://scikit-learn.org/stable/modules/generated/sklearn.semi_supervised.SelfTrainingClassifier.html
  * @throws ValueError when no row has a label
  * @example new SelfTraining(new LogisticRegression()).fit([[0], [1], [9], [10]], [0, -1, -1, 1]).predict([[2], [8]]) // [0, 1]
  */
-export class SelfTraining<E extends ProbabilityClassifier = ProbabilityClassifier> {
+export class SelfTraining<
+  E extends ProbabilityClassifier = ProbabilityClassifier,
+> extends Classifier<SelfLearned> {
+  readonly kind = 'SelfTraining'
+  protected readonly fields = ['classes', 'labels', 'rounds', 'termination'] as const
   readonly estimator: E
   private readonly o: Required<SelfTrainingOptions>
-  /** The label of each row that was fitted, −1 where it found none. */
-  labels: Int32Array = new Int32Array(0)
-  /** In which round each row got its label: 0 the given ones, −1 never. */
-  labeledIter: Int32Array = new Int32Array(0)
-  /** Why it ended. */
-  termination: 'maxIter' | 'noChange' | 'allLabeled' | undefined
   constructor(estimator: E, options: SelfTrainingOptions = {}) {
+    super()
     this.estimator = estimator
     this.o = {
       criterion: 'threshold',
@@ -108,7 +111,7 @@ export class SelfTraining<E extends ProbabilityClassifier = ProbabilityClassifie
       )
     }
     let round = 0
-    this.termination = undefined
+    let termination: SelfLearned['termination'] | undefined
     while (maxIter === null || round < maxIter) {
       round++
       train()
@@ -131,33 +134,41 @@ export class SelfTraining<E extends ProbabilityClassifier = ProbabilityClassifie
         when[s.row] = round
       }
       if (chosen.length === 0) {
-        this.termination = 'noChange'
+        termination = 'noChange'
         break
       }
     }
-    if (labels.every((c) => c !== -1)) this.termination = 'allLabeled'
-    else this.termination ??= 'maxIter'
+    if (labels.every((c) => c !== -1)) termination = 'allLabeled'
+    else termination ??= 'maxIter'
     train()
-    this.labels = labels
-    this.labeledIter = when
+    const classes = Int32Array.from(this.estimator.classes)
+    this.learned = { classes, labels, rounds: when, termination }
     return this
   }
-  get classes(): readonly number[] {
-    return this.estimator.classes
+  override clone(): this {
+    const estimator = (this.estimator.clone?.() ?? this.estimator) as E
+    return new SelfTraining(estimator, this.o) as this
+  }
+  getOptions(): SelfTrainingOptions {
+    return { ...this.o }
+  }
+  protected override parts() {
+    return [['estimator', this.estimator]] as const
   }
   predictProba(x: Matrix): Tensor {
-    return this.estimator.predictProba(x)
+    return this.got && this.estimator.predictProba(x)
   }
-  /** The most probable class of each row, int32, shape (N). */
-  predict(x: Matrix): Tensor {
-    const best = this.predictProba(x).argmax(1).toTypedArray() as Int32Array
-    const out = Int32Array.from(best, (c) => this.classes[Number(c)]!)
-    return tensor(out, { dtype: 'int32', shape: [out.length] })
+  /** The label of each row that was fitted, −1 where it found none. */
+  get labels(): Int32Array {
+    return this.got.labels
   }
-  /** The (weighted) share of the rows whose class is predicted. */
-  score(x: Matrix, y: Numbers, options?: WeightOptions): number {
-    const got = this.predict(x).toTypedArray() as Int32Array
-    return accuracy(got, labelsIn('SelfTraining', y, got.length), options)
+  /** In which round each row got its label: 0 the given ones, −1 never. */
+  get labeledIter(): Int32Array {
+    return this.got.rounds
+  }
+  /** Why it ended. */
+  get termination(): SelfLearned['termination'] {
+    return this.got.termination
   }
 }
 

@@ -13,7 +13,7 @@ import {
   rowsOfOption,
   tableIn,
 } from './estimator.js'
-import { nearest, squaredDistance } from './neighbors.js'
+import { type Neighbors, nearest, squaredDistance } from './nearest.js'
 import { PCA } from './pca.js'
 import { QuadTree } from './quadtree.js'
 import { Random } from './random.js'
@@ -79,7 +79,8 @@ const CLOSE = 1e-5
 function conditional(d: Float64Array, perplexity: number): void {
   const wanted = Math.log(perplexity)
   let [least, most, beta] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 1]
-  const nearestOne = d.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+  let nearestOne = Number.POSITIVE_INFINITY
+  for (const v of d) if (v < nearestOne) nearestOne = v
   const p = new Float64Array(d.length)
   for (let step = 0; step < STEPS; step++) {
     let sum = 0
@@ -108,37 +109,75 @@ function conditional(d: Float64Array, perplexity: number): void {
 /** P of each row's k nearest, made symmetric. */
 function pairsOf(x: Table, perplexity: number, k: number): Pairs {
   const n = x.rows
-  const all = k === n - 1
-  const found = all ? undefined : nearest(x, x, k, true)
-  const lists: Map<number, number>[] = Array.from({ length: n }, () => new Map())
+  // Where all others are neighbours nothing has to be searched.
+  const { indices, distances } = k === n - 1 ? allOthers(x) : nearest(x, x, k, true)
+  for (let e = 0; e < distances.length; e++) distances[e]! *= distances[e]!
   let total = 0
   for (let i = 0; i < n; i++) {
-    const others = found
-      ? found.indices.subarray(i * k, (i + 1) * k)
-      : Int32Array.from({ length: k }, (_, j) => (j < i ? j : j + 1))
-    const d = Float64Array.from(others, (j, q) =>
-      found ? found.distances[i * k + q]! ** 2 : squaredDistance(x, i, x, j),
-    )
+    const d = distances.subarray(i * k, (i + 1) * k)
+    byIndex(indices.subarray(i * k, (i + 1) * k), d)
     conditional(d, perplexity)
-    for (let q = 0; q < k; q++) {
-      const [a, b] = i < others[q]! ? [i, others[q]!] : [others[q]!, i]
-      const list = lists[a]!
-      list.set(b, (list.get(b) ?? 0) + d[q]!)
-      total += 2 * d[q]!
-    }
+    for (const v of d) total += 2 * v
   }
+  /** The place of i among the neighbours of j, or −1. */
+  const placeOf = (i: number, j: number): number => {
+    let [lo, hi] = [j * k, (j + 1) * k]
+    while (lo < hi) {
+      const middle = (lo + hi) >> 1
+      if (indices[middle]! < i) lo = middle + 1
+      else hi = middle
+    }
+    return lo < (j + 1) * k && indices[lo] === i ? lo : -1
+  }
+  // The pair i < j is in the list of i: from there, or from j where only j has it.
   const start = new Int32Array(n + 1)
-  for (let i = 0; i < n; i++) start[i + 1] = start[i]! + lists[i]!.size
+  const each = (visit: (i: number, j: number, p: number) => void) => {
+    for (let i = 0; i < n; i++)
+      for (let e = i * k; e < (i + 1) * k; e++) {
+        const j = indices[e]!
+        const back = placeOf(i, j)
+        if (i < j) visit(i, j, distances[e]! + (back < 0 ? 0 : distances[back]!))
+        else if (back < 0) visit(j, i, distances[e]!)
+      }
+  }
+  each((i) => {
+    start[i + 1]!++
+  })
+  for (let i = 0; i < n; i++) start[i + 1]! += start[i]!
   const other = new Int32Array(start[n]!)
   const p = new Float64Array(start[n]!)
-  for (let i = 0; i < n; i++) {
-    let at = start[i]!
-    for (const [j, v] of [...lists[i]!].sort((a, b) => a[0] - b[0])) {
-      other[at] = j
-      p[at++] = Math.max(v / total, Number.EPSILON)
-    }
-  }
+  const next = start.slice()
+  each((i, j, v) => {
+    other[next[i]!] = j
+    p[next[i]!++] = Math.max(v / total, Number.EPSILON)
+  })
   return { start, other, p }
+}
+function allOthers(x: Table): Neighbors {
+  const n = x.rows
+  const k = n - 1
+  const indices = new Int32Array(n * k)
+  const distances = new Float64Array(n * k)
+  for (let i = 0; i < n; i++)
+    for (let q = 0; q < k; q++) {
+      const j = q < i ? q : q + 1
+      indices[i * k + q] = j
+      distances[i * k + q] = Math.sqrt(squaredDistance(x, i, x, j))
+    }
+  return { indices, distances }
+}
+/** Sorts both by the indices. */
+function byIndex(indices: Int32Array, values: Float64Array): void {
+  const places = new Float64Array(indices.length)
+  // The place in the lower digits: one sort of numbers gives both.
+  for (let q = 0; q < places.length; q++) places[q] = indices[q]! * 2 ** 20 + q
+  places.sort()
+  const old = values.slice()
+  places.forEach((v, q) => {
+    const index = Math.floor(v / 2 ** 20)
+    indices[q] = index
+    values[q] = old[v - index * 2 ** 20]!
+  })
 }
 
 /** Σ P ln(P / Q) over all pairs, Q = (1 + d²)⁻¹ / Z. */
@@ -302,7 +341,7 @@ export class TSNE extends Estimator<TSNELearned> {
     if (!tree || n <= 4000) z = exactRepulsion(y, n, dim, scratch)
     else {
       tree.build(y)
-      z = tree.repulsion(y, 0.2, scratch)
+      z = tree.repulsion(0.2, scratch)
     }
     this.learned = {
       embedding: y,
@@ -339,7 +378,7 @@ export class TSNE extends Estimator<TSNELearned> {
       let z: number
       if (tree) {
         tree.build(y)
-        z = tree.repulsion(y, angle, away)
+        z = tree.repulsion(angle, away)
       } else z = exactRepulsion(y, n, dim, away)
       attract(pairs, y, dim, toward)
       let norm = 0

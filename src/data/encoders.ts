@@ -4,7 +4,8 @@ import { ShapeError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
-import { checkColumns, type Fitted, fitted, requireLearned } from './scalers.js'
+import { type Fitted, Savable } from './saved.js'
+import { checkColumns, fitted, requireLearned } from './scalers.js'
 
 export type Category = string | number | boolean
 
@@ -24,7 +25,8 @@ function sortCategories(values: Iterable<Category>): Category[] {
  * https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.LabelEncoder.html
  * @example new LabelEncoder().fitTransform(['b', 'a', 'b']) // [1, 0, 1]
  */
-export class LabelEncoder {
+export class LabelEncoder extends Savable {
+  readonly kind = 'LabelEncoder'
   private learned: Category[] | undefined
   fit(y: Iterable<Category>): this {
     this.learned = sortCategories(y)
@@ -60,8 +62,11 @@ export class LabelEncoder {
       return v
     })
   }
-  toJSON(): Fitted {
-    return { type: 'LabelEncoder', learned: this.classes }
+  getOptions(): object {
+    return {}
+  }
+  protected learnedFor(): unknown {
+    return this.classes
   }
   restore({ learned }: Fitted): this {
     this.learned = requireLearned('LabelEncoder', learned, areCategories(learned))
@@ -94,11 +99,13 @@ const oneHotOptions: OptionNames<OneHotEncoderOptions> = { drop: true, handleUnk
  * https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.OneHotEncoder.html
  * @example new OneHotEncoder().fitTransform([['b'], ['a']]) // [[0, 1], [1, 0]]
  */
-export class OneHotEncoder {
+export class OneHotEncoder extends Savable {
+  readonly kind = 'OneHotEncoder'
   private learned: Category[][] | undefined
   private readonly drop: 'first' | 'ifBinary' | null
   private readonly handleUnknown: 'error' | 'ignore'
   constructor(options: OneHotEncoderOptions = {}) {
+    super()
     const { drop = null, handleUnknown = 'error' } = checkOptions(
       'OneHotEncoder',
       options,
@@ -195,14 +202,13 @@ export class OneHotEncoder {
   }
   /** A new one with the same options that has learned nothing. */
   clone(): OneHotEncoder {
-    return new OneHotEncoder({ drop: this.drop, handleUnknown: this.handleUnknown })
+    return new OneHotEncoder(this.getOptions())
   }
-  toJSON(): Fitted {
-    return {
-      type: 'OneHotEncoder',
-      options: { drop: this.drop, handleUnknown: this.handleUnknown },
-      learned: this.categories,
-    }
+  getOptions(): OneHotEncoderOptions {
+    return { drop: this.drop, handleUnknown: this.handleUnknown }
+  }
+  protected learnedFor(): unknown {
+    return this.categories
   }
   restore({ learned }: Fitted): this {
     this.learned = requireLearned(

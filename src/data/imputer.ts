@@ -47,7 +47,7 @@ const strategies = {
  * @example new SimpleImputer().fitTransform(tensor([[1], [NaN], [3]])) // [[1], [2], [3]]
  */
 export class SimpleImputer extends Transformer<{ statistics: number[] }> {
-  protected readonly kind = 'SimpleImputer'
+  readonly kind = 'SimpleImputer'
   private readonly strategy: NonNullable<SimpleImputerOptions['strategy']>
   private readonly fillValue: number
   constructor(options: SimpleImputerOptions = {}) {
@@ -98,7 +98,7 @@ export class SimpleImputer extends Transformer<{ statistics: number[] }> {
     })
     return where(isnan(x), row, x)
   }
-  protected options() {
+  getOptions() {
     return { strategy: this.strategy, fillValue: this.fillValue }
   }
 }

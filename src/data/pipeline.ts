@@ -7,6 +7,8 @@ import { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import { type Numbers, requireOptions } from '../tensor/values.js'
 import { type Category, OneHotEncoder } from './encoders.js'
+import { type Fitted, Savable } from './saved.js'
+import { fitted, requireLearned } from './scalers.js'
 import type { WeightOptions } from './weights.js'
 
 /** What may stand in a pipeline: it learns, and transforms; the last step may predict instead. */
@@ -47,9 +49,11 @@ function copyOf<S extends { clone?(): unknown }>(op: string, name: string, step:
  * @throws ValueError for names that come twice, and a step that cannot do what is asked
  * @example new Pipeline([['scale', new StandardScaler()], ['fit', new LinearRegression()]]).fit(tensor([[0], [2]]), [1, 5]).predict(tensor([[1]])) // [3]
  */
-export class Pipeline {
+export class Pipeline extends Savable {
+  readonly kind = 'Pipeline'
   readonly steps: readonly Named<Step>[]
   constructor(steps: readonly Named<Step>[]) {
+    super()
     requireNames(
       'Pipeline',
       steps.map(([name]) => name),
@@ -126,8 +130,20 @@ export class Pipeline {
   clone(): Pipeline {
     return new Pipeline(this.steps.map(([name, s]) => [name, copyOf('Pipeline', name, s)]))
   }
+  getOptions(): object {
+    return {}
+  }
+  protected override parts() {
+    return this.steps
+  }
+  /** It is in the steps. */
+  protected learnedFor(): unknown {
+    return {}
+  }
+  restore(): this {
+    return this
+  }
 }
-
 /** Rows of cells: numbers, and names of categories. */
 export type Cells = readonly (readonly Category[])[]
 /** Something for some columns: a transformer of numbers or of categories, 'passthrough' or 'drop'. */
@@ -151,7 +167,8 @@ export interface ColumnTransformerOptions {
  * @throws ShapeError for columns that x does not have, ValueError for names that come twice and cells that are not numbers
  * @example new ColumnTransformer([['one', new OneHotEncoder(), [1]], ['scale', new StandardScaler(), [0]]]).fitTransform([[0, 'a'], [2, 'b']]) // [[1, 0, -1], [0, 1, 1]]
  */
-export class ColumnTransformer {
+export class ColumnTransformer extends Savable {
+  readonly kind = 'ColumnTransformer'
   readonly transformers: readonly (readonly [
     name: string,
     step: ColumnStep,
@@ -167,6 +184,7 @@ export class ColumnTransformer {
     ])[],
     options: ColumnTransformerOptions = {},
   ) {
+    super()
     requireNames(
       'ColumnTransformer',
       transformers.map(([name]) => name),
@@ -259,12 +277,7 @@ export class ColumnTransformer {
     return this
   }
   transform(x: Tensor | Cells): Tensor {
-    if (this.columns === undefined)
-      throw new ValueError({
-        op: 'ColumnTransformer',
-        rule: 'it must be fitted first',
-        fix: 'Call fit(x) with the training data.',
-      })
+    fitted(this.kind, this.columns)
     const width = this.widthOf(x)
     const parts: Tensor[] = []
     for (const [, step, columns] of this.transformers) {
@@ -296,5 +309,26 @@ export class ColumnTransformer {
       ]),
       this.o,
     )
+  }
+  /** Each by its name, what it does where that is a word, and its columns. */
+  getOptions() {
+    return {
+      ...this.o,
+      columns: this.transformers.map(([name, s, c]) => [name, typeof s === 'string' ? s : null, c]),
+    }
+  }
+  protected override parts() {
+    return this.transformers.flatMap(([name, s]) =>
+      typeof s === 'string' ? [] : [[name, s] as const],
+    )
+  }
+  protected learnedFor(): unknown {
+    return { columns: fitted(this.kind, this.columns) }
+  }
+  restore({ learned }: Fitted): this {
+    const columns = (learned as { columns?: unknown } | undefined)?.columns
+    requireLearned(this.kind, learned, Number.isInteger(columns))
+    this.columns = columns as number
+    return this
   }
 }

@@ -250,7 +250,8 @@ export function averagePrecision(
   positive: Numbers | ArrayLike<boolean>,
   options: WeightOptions = {},
 ): number {
-  const { precision, recall } = precisionRecallCurve(scores, positive, options)
+  const weights = checkOptions('averagePrecision', options, ['sampleWeight'])
+  const { precision, recall } = precisionRecallCurve(scores, positive, weights)
   let s = 0
   for (let k = 0; k + 1 < recall.length; k++) s += (recall[k]! - recall[k + 1]!) * precision[k]!
   return s

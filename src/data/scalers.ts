@@ -9,12 +9,7 @@ import { narrow } from '../ops/slice.js'
 import { Tensor } from '../ops/tensor.js'
 import { ones, tensor } from '../tensor/creation.js'
 import { requireOptions } from '../tensor/values.js'
-
-/** Something fitted, as JSON. */
-export interface Fitted {
-  type: string
-  [part: string]: unknown
-}
+import { type Fitted, Savable } from './saved.js'
 
 /** Rows of numbers of the number of columns that was fitted. */
 export function checkColumns(op: string, x: Tensor, columns?: number): void {
@@ -99,10 +94,8 @@ export const areNumbers = (v: unknown): v is number[] =>
   Array.isArray(v) && v.every((n) => typeof n === 'number' && Number.isFinite(n))
 
 /** What all of them share. */
-export abstract class Transformer<L> {
+export abstract class Transformer<L> extends Savable {
   protected learned: L | undefined
-  /** The name of the class, which a minifier may change. */
-  protected abstract readonly kind: string
   /** Learns from training data. Returns this. */
   abstract fit(x: Tensor): this
   abstract transform(x: Tensor): Tensor
@@ -112,14 +105,17 @@ export abstract class Transformer<L> {
   protected get got(): L {
     return fitted(this.kind, this.learned)
   }
-  protected abstract options(): object
+  /** Whether `fit` was called. */
+  get isFitted(): boolean {
+    return this.learned !== undefined
+  }
   /** A new one with the same options that has learned nothing. */
   clone(): this {
     const make = this.constructor as new (options: object) => this
-    return new make(this.options())
+    return new make(this.getOptions())
   }
-  toJSON(): Fitted {
-    return { type: this.kind, options: this.options(), learned: this.got }
+  protected learnedFor(): unknown {
+    return this.got
   }
   /** Whether this is what `fit` learns. */
   protected abstract isLearned(learned: L): boolean
@@ -146,7 +142,7 @@ const standardOptions: OptionNames<StandardScalerOptions> = { withMean: true, wi
  * @example new StandardScaler().fitTransform(tensor([[0], [2]])) // [[-1], [1]]
  */
 export class StandardScaler extends Transformer<{ mean: number[]; variance: number[] }> {
-  protected readonly kind = 'StandardScaler'
+  readonly kind = 'StandardScaler'
   private readonly withMean: boolean
   private readonly withStd: boolean
   constructor(options: StandardScalerOptions = {}) {
@@ -219,7 +215,7 @@ export class StandardScaler extends Transformer<{ mean: number[]; variance: numb
     const scaled = this.withStd ? mul(y, row(this.scale, y)) : y
     return this.withMean ? plus(scaled, this.mean) : scaled
   }
-  protected options() {
+  getOptions() {
     return { withMean: this.withMean, withStd: this.withStd }
   }
 }
@@ -238,7 +234,7 @@ const minMaxOptions: OptionNames<MinMaxScalerOptions> = { featureRange: true, cl
  * @example new MinMaxScaler().fitTransform(tensor([[1], [3], [2]])) // [[0], [1], [0.5]]
  */
 export class MinMaxScaler extends Transformer<{ dataMin: number[]; dataMax: number[] }> {
-  protected readonly kind = 'MinMaxScaler'
+  readonly kind = 'MinMaxScaler'
   private readonly featureRange: readonly [number, number]
   private readonly clip: boolean
   constructor(options: MinMaxScalerOptions = {}) {
@@ -310,7 +306,7 @@ export class MinMaxScaler extends Transformer<{ dataMin: number[]; dataMax: numb
     checkColumns(this.kind, y, this.dataMin.length)
     return plus(div(sub(y, this.featureRange[0]), row(this.scale, y)), this.dataMin)
   }
-  protected options() {
+  getOptions() {
     return { featureRange: this.featureRange, clip: this.clip }
   }
 }
@@ -352,7 +348,7 @@ const polynomialOptions: OptionNames<PolynomialFeaturesOptions> = {
  * @example new PolynomialFeatures().fitTransform(tensor([[2, 3]])) // [[1, 2, 3, 4, 6, 9]]
  */
 export class PolynomialFeatures extends Transformer<{ columns: number }> {
-  protected readonly kind = 'PolynomialFeatures'
+  readonly kind = 'PolynomialFeatures'
   private readonly degree: number
   private readonly interactionOnly: boolean
   private readonly includeBias: boolean
@@ -417,7 +413,7 @@ export class PolynomialFeatures extends Transformer<{ columns: number }> {
     checkColumns('PolynomialFeatures', y, this.powers.length)
     return narrow(y, 1, this.includeBias ? 1 : 0, this.got.columns)
   }
-  protected options() {
+  getOptions() {
     return {
       degree: this.degree,
       interactionOnly: this.interactionOnly,

@@ -334,7 +334,7 @@ abstract class Selector extends Transformer<{ support: number[]; columns: number
  * @example new VarianceThreshold().fitTransform(tensor([[1, 5], [2, 5]])) // [[1], [2]]
  */
 export class VarianceThreshold extends Selector {
-  protected readonly kind = 'VarianceThreshold'
+  readonly kind = 'VarianceThreshold'
   private readonly threshold: number
   constructor(options: { threshold?: number } = {}) {
     super()
@@ -357,7 +357,7 @@ export class VarianceThreshold extends Selector {
       return v.reduce((s, u) => s + (u - m) ** 2, 0) / v.length > this.threshold
     })
   }
-  protected options() {
+  getOptions() {
     return { threshold: this.threshold }
   }
 }
@@ -386,7 +386,7 @@ const bestNames: OptionNames<SelectKBestOptions> = { score: true, k: true }
  * @example new SelectKBest({ k: 1 }).fit(tensor([[1, 5], [2, 4], [8, 5], [9, 4]]), [0, 0, 1, 1]).support // [0]
  */
 export class SelectKBest extends Selector {
-  protected readonly kind = 'SelectKBest'
+  readonly kind = 'SelectKBest'
   private readonly measure: keyof typeof scorers
   private readonly k: number
   constructor(options: SelectKBestOptions = {}) {
@@ -424,7 +424,7 @@ export class SelectKBest extends Selector {
   override fitTransform(x: Tensor, y?: Numbers): Tensor {
     return this.fit(x, y).transform(x)
   }
-  protected options() {
+  getOptions() {
     return { score: this.measure, k: this.k }
   }
 }
@@ -433,7 +433,7 @@ export class SelectKBest extends Selector {
 export interface Weighted {
   fit(x: Tensor, y: Numbers): unknown
   readonly coef: Tensor
-  clone?(): Weighted
+  clone?(): unknown
 }
 /**
  * The columns whose weight in a fitted model is at least `threshold` by size (the sum over the rows of a matrix of weights):
@@ -443,7 +443,7 @@ export interface Weighted {
  * @example new SelectFromModel(new Lasso({ alpha: 0.5 })).fit(tensor([[-1, 1], [1, 1]]), [-2, 2]).support // [0]
  */
 export class SelectFromModel extends Selector {
-  protected readonly kind = 'SelectFromModel'
+  readonly kind = 'SelectFromModel'
   readonly estimator: Weighted
   private readonly threshold: number
   constructor(estimator: Weighted, options: { threshold?: number } = {}) {
@@ -459,8 +459,11 @@ export class SelectFromModel extends Selector {
     this.threshold = threshold
   }
   override clone(): this {
-    const estimator = this.estimator.clone?.() ?? this.estimator
-    return new SelectFromModel(estimator, this.options()) as this
+    const estimator = (this.estimator.clone?.() ?? this.estimator) as Weighted
+    return new SelectFromModel(estimator, this.getOptions()) as this
+  }
+  protected override parts() {
+    return [['estimator', this.estimator]] as const
   }
   fit(x: Tensor, y?: Numbers): this {
     checkColumns(this.kind, x)
@@ -476,7 +479,7 @@ export class SelectFromModel extends Selector {
   override fitTransform(x: Tensor, y?: Numbers): Tensor {
     return this.fit(x, y).transform(x)
   }
-  protected options() {
+  getOptions() {
     return { threshold: this.threshold }
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tensor } from 'nabla'
 import * as classic from 'nabla/classic'
+import type { loadTransformer } from 'nabla/data'
 import { afterAll, describe, expect, test } from 'vitest'
 import { near } from './near.js'
 
@@ -40,7 +41,11 @@ interface Entry {
   /** The least number of rows. */
   rows: number
 }
-type Names = Parameters<typeof classic.loadEstimator>[1]
+/** Those that are estimators; what else can be saved is in saving.test.ts. */
+type Names = Exclude<
+  Parameters<typeof classic.loadEstimator>[1],
+  Parameters<typeof loadTransformer>[1]
+>
 const made = (e: unknown) => e as Any
 const table: Record<Names, Entry> = {
   LinearRegression: { make: () => made(new classic.LinearRegression()), y, rows: 1 },
@@ -75,6 +80,11 @@ const table: Record<Names, Entry> = {
     make: () => made(new classic.LabelPropagation({ gamma: 1 })),
     y: labels.map((c, i) => (i < 12 ? c : -1)),
     rows: 1,
+  },
+  SelfTraining: {
+    make: () => made(new classic.SelfTraining(new classic.LogisticRegression({ tol: 1e-8 }))),
+    y: labels.map((c, i) => (i < 12 ? c : -1)),
+    rows: 2,
   },
 }
 const entries = Object.entries(table) as [Names, Entry][]
@@ -120,12 +130,14 @@ describe.each(entries)('%s', (name, entry) => {
     expect(told(made(classic.estimatorFromJSON(json, name)))).toEqual(told(model))
     const other = name === 'PCA' ? 'KMeans' : 'PCA'
     expect(() => classic.loadEstimator(path, other)).toThrow(
-      `it must hold a fitted ${other}; got ${name}`,
+      `it must be a fitted ${other}; got ${name}`,
     )
     expect(() => classic.estimatorFromJSON(null, name)).toThrow(`a fitted ${name}`)
     expect(() => classic.estimatorFromJSON({ ...json, learned: {} }, name)).toThrow(
       `must be a fitted ${name}; got no`,
     )
+    if (json.parts)
+      expect(() => classic.estimatorFromJSON({ ...json, parts: [] }, name)).toThrow('its part')
     expect(() => classic.estimatorFromJSON({ ...json, learned: null }, name)).toThrow('damaged')
     const bytes = new Uint8Array(readFileSync(path))
     bytes[bytes.length - 1]! ^= 1

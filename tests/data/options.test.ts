@@ -61,6 +61,24 @@ const calls: [name: string, call: (o: Options) => unknown, misspelt: string, mea
   ['validationCurve', (o) => data.validationCurve(() => model, [1], rows, y, o), 'folds', 'cv'],
   ['classificationReport', (o) => data.classificationReport([0], [0], o), 'target_names', 'names'],
   ['rocCurve', (o) => data.rocCurve([0.5, 1], [0, 1], o), 'drop_intermediate', 'dropIntermediate'],
+  [
+    'precisionRecallCurve',
+    (o) => data.precisionRecallCurve([0.5, 1], [0, 1], o),
+    'sample_weight',
+    'sampleWeight',
+  ],
+  [
+    'averagePrecision',
+    (o) => data.averagePrecision([0.5, 1], [0, 1], o),
+    'sampleWeights',
+    'sampleWeight',
+  ],
+  [
+    'Pipeline',
+    (o) => new data.Pipeline([['fit', model]]).fit(rand([3, 1]), [1, 2, 3], o),
+    'sample_weights',
+    'sampleWeight',
+  ],
   ['fromImage', (o) => vision.fromImage(new Uint8Array(9), o), 'maxBites', 'maxBytes'],
   ['readImage', (o) => vision.readImage('x.png', o), 'Mode', 'mode'],
   [
@@ -109,8 +127,8 @@ test('every function that takes options is in the list', async () => {
   await expect(vision.loadImage(new Uint8Array(1), { mod: 'L' } as object)).rejects.toThrow(
     'Did you mean mode?',
   )
-  // Two are asynchronous; the third has options of what was saved.
-  expect(others.sort()).toEqual(['downloadImages', 'fromJSON', 'loadImage'])
+  // Two are asynchronous; the others only save the options that they have.
+  expect(others.sort()).toEqual(['LabelEncoder', 'Savable', 'downloadImages', 'loadImage'])
 })
 
 describe('values that are one of a few', () => {
