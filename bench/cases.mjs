@@ -8,6 +8,7 @@
  * the first call), 'compile' (from the call of a new compiled function to its loaded program), 'grow' (memory that `calls` calls leave behind), 'digits' (an epoch of `npm start`).
  */
 import { classicCases } from './classic.mjs'
+import { languageCases } from './language.mjs'
 
 /** Numbers that are the same in every run, about −1 to 1. */
 function values(n, scale = 1) {
@@ -450,6 +451,7 @@ export const cases = [
     goal: { native: 5 },
   },
   ...classicCases,
+  ...languageCases,
   ...[2, 6, 12, 24, 48, 96].map(compiling),
   { name: 'startup', torch: 'mlp', args: wide, nabla: mlp, measure: 'start', goalMs: 250 },
   {

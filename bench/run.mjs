@@ -1,5 +1,6 @@
 // `npm run bench -- [NAME...]`: PyTorch and nabla in turn on the same work. A line of JSON a case, a table on a
 // terminal. See README.md.
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -245,7 +246,24 @@ function epochs(c, backend, threads) {
   }
 }
 
-const measures = { time, start, grow, compile: compiling, digits: epochs }
+/** Beside the Rust library instead of PyTorch; RAYON_NUM_THREADS says how many threads it takes. */
+function texts(c, backend, threads) {
+  const { stdout, stderr, status } = spawnSync(node, [join(import.meta.dirname, 'texts_side.mjs'), c.args.kind, `${rounds}`], { encoding: 'utf8', env: { ...process.env, RAYON_NUM_THREADS: `${threads}` } }) // biome-ignore format: a line
+  if (status !== 0) throw new Error(stderr)
+  const { ms, other } = JSON.parse(stdout)
+  return {
+    case: c.name,
+    backend,
+    threads,
+    nabla_ms: digitsOf(ms),
+    torch_ms: null,
+    ratio: other ? digitsOf(other / ms) : null,
+    ...(c.goalMs ? { goal: `${c.goalMs} ms`, reached: ms <= c.goalMs } : { goal: 1, reached: other >= ms }), // biome-ignore format: a line
+    ...(other && { rust_ms: digitsOf(other), note: `the Rust library ${other.toFixed(0)} ms` }),
+  }
+}
+
+const measures = { time, texts, start, grow, compile: compiling, digits: epochs }
 for (const threads of wanted.threads.split(',').map(Number))
   for (const c of chosen) {
     const own = Object.keys(c.goal ?? { native: 0 })

@@ -284,6 +284,10 @@ def build(request):
         import sklearn_side
 
         return sklearn_side.CASES[request["torch"]](**request["args"])
+    if request["torch"].startswith("lm_"):
+        import torch_language
+
+        return torch_language.CASES[request["torch"]](**request["args"])
     return CASES[request["torch"]](**request["args"])
 
 

@@ -84,7 +84,8 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
   X(LOOP, 30, CORE, loop)                    /* see below */ \
   X(ATTENTION, 31, ATTENTIONS, attention)   /* F32, ATTENTION_FORM, OUT (b, l, h, d; softmax(Q K^T scale + MASK) V, 0 where no key takes part), SAVED (b, h, l, 2; of a row the largest score, and the logarithm of the sum of exponentials less it; slot -1: none) */ \
   X(ATTENTION_BACK, 32, ATTENTIONS, attention_back) /* F32, ATTENTION_FORM, CT (of OUT; b, h, l, d) strides[4], SAVED (b, h, l, 2) strides[4], DELTA (b, h, l, 1; sums of CT OUT over d) strides[4], DQ (b, l, h, e), DK (b, s, g, e), DV (b, s, g, d) */ \
-  X(LIST, 33, CORE, list)                    /* see below */
+  X(LIST, 33, CORE, list)                    /* see below */ \
+  X(QUANTIZED, 34, QUANTIZED_WEIGHTS, quantized) /* F32, bits of a code (4, 8; 16: bfloat16), m, n, k, group (8 to 256, a multiple of 8; 16 bits: 0), X (m, k), W (bytes, or BF16; see below), SCALES (ceil(n / 32), groups, 32; 16 bits: slot -1), ZEROS (bytes, as SCALES; slot -1: the middle, 2^(bits - 1)), OUT (m, n), BIAS (n; slot -1: none). OUT = X (W - ZEROS) SCALES + BIAS */
 // GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come
 // first and have extent 1). X is (n, c, in), W (o, c/groups, kernel), Y (n, o, out).
 // LAYER: cell, reverse, steps, H, rows of each step (never growing; b is that of the first). Rows lie step by step.
@@ -95,6 +96,10 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
 // s; slot -1: none) strides[4], STATE (int32[3]: key low, key high, counter block of random bits; slot -1: none). Of random
 // bits of a tensor (b, h, l, s), weights whose upper 24 bits are below the threshold become 0, the others are multiplied by
 // the factor; SAVED and DELTA do not see that.
+// W of QUANTIZED: ceil(n / 32) panels of 32 columns, each ceil(k bits / 32) times 32 words, a word a column: codes of
+// consecutive k from the low bits on (little-endian). What is over of columns and k is there and does not matter. Scales and
+// zeros are those of `group` consecutive k. With 4 and 8 bits X is rounded: of each group to multiples of 2^(e - 15), at most
+// 32767 of them, where 2^e is above all magnitudes (and e is at least -99); with one that is not finite to NaN.
 // WINDOW: planes (n * c), in[3], out[3], kernel[3], stride[3], dilation[3], pad[3].
 //
 // LOOP: a program that runs again and again.

@@ -51,6 +51,7 @@ NABLA_OPCODES(NABLA_DECLARE)
 NABLA_CORE_ONLY(loop)
 NABLA_CORE_ONLY(attention)
 NABLA_CORE_ONLY(attention_back)
+NABLA_CORE_ONLY(quantized)
 #undef NABLA_CORE_ONLY
 #endif
 

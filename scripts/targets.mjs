@@ -33,6 +33,7 @@ export const narrow = [
   'flat_copy.cpp',
   'matmul_half.cpp',
   'pool_fast.cpp',
+  'quantized.cpp',
 ]
 
 /** `cpu` lists the flags of /proc/cpuinfo that a processor needs to run the code. */
@@ -124,7 +125,7 @@ const threadsLink = [
 
 export const wasmFolder = 'src/backends/cpu/wasm'
 /** The parts of kernels/parts.h after the core, in its order, and the memory for the data and the stack of each. */
-export const wasmParts = ['order', 'recurrent', 'wide', 'linalg', 'attention']
+export const wasmParts = ['order', 'recurrent', 'wide', 'linalg', 'attention', 'quantized']
 const partsBegin = 1 << 20
 const partBytes = 1 << 19
 /** Where a part's memory ends; `__heap_base` of its file may not lie after it. */

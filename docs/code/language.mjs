@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { compile, crossEntropy, manualSeed } from 'nabla'
 import { PCA } from 'nabla/classic'
-import { generate, GPT2 } from 'nabla/models'
+import { generate, GPT2, perplexity } from 'nabla/models'
+import { quantize } from 'nabla/nn'
 import { Adam } from 'nabla/optim'
 import { scatterChart } from 'nabla/plot'
 import { CausalBlocks, splitWords, trainBpe, trainCharacters, trainWord2Vec } from 'nabla/text'
@@ -68,3 +69,11 @@ console.log(Math.exp(loss.item()) < 2) //> true
 const prompt = [...characters.encode('the whale sw').ids]
 console.log(characters.decode(generate(model, prompt, { maxNewTokens: 4 }))) //> ims,
 // #endregion generate
+
+// #region bits
+const sea = [...characters.encode('the sea swells, the ship sails').ids]
+const exact = perplexity(model, sea)
+quantize(model, { bits: 4, groupSize: 32 })
+console.log(perplexity(model, sea) < 1.3 * exact) //> true
+console.log(characters.decode(generate(model, prompt, { maxNewTokens: 4 }))) //> ims,
+// #endregion bits

@@ -216,6 +216,14 @@ struct Maker {
     program.add(back ? OP_ATTENTION_BACK : OP_ATTENTION, w);
   }
 
+  void quantized() {
+    const int32_t bits = 4 << r.below(3), m = extent(), n = extent(), k = r.one_in(4) ? r.in(100, 300) : extent(), group = bits == 16 ? 0 : 8 * r.in(1, 32);
+    const int64_t panels = (n + 31) / 32, words = (k * bits + 31) / 32, scales = group ? panels * ((k + group - 1) / group) * 32 : 0;
+    const Words x = room((int64_t)m * k, 4), codes = bits == 16 ? room(panels * words * 64, 2) : room(panels * words * 128, 1);
+    const Words of = bits == 16 ? Words{-1, 0, -1, 0} : room(scales, 4) + maybe(scales, 1);
+    program.add(OP_QUANTIZED, Words{F32, bits, m, n, k, group} + x + codes + of + room((int64_t)m * n, 4) + maybe(n));
+  }
+
   void linear_algebra() {
     const int32_t op = r.in(OP_LU, OP_FFT), d = op == OP_EIGH || op == OP_SVD ? (int32_t)F64 : real(), w = DTYPE_BYTES[d];
     const int32_t batch = r.below(4), n = extent(), m = op == OP_SVD ? n + r.below(4) : extent(), k = m < n ? m : n, columns = extent();
@@ -479,8 +487,9 @@ struct Maker {
   }
 
   void instruction() {
-    switch (r.below(17)) {
+    switch (r.below(18)) {
       case 16: return attention(r.one_in(2));
+      case 17: return quantized();
       case 15: return list();
       case 14: return loop();
       case 13: return linear_algebra();

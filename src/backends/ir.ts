@@ -14,6 +14,7 @@ import type { LinalgPrims } from './prims/linalg.js'
 import type { MovePrims } from './prims/move.js'
 import type { OrderPrims } from './prims/order.js'
 import type { ProductPrims } from './prims/products.js'
+import type { QuantizedPrims } from './prims/quantized.js'
 import type { RecurrentPrims } from './prims/recurrent.js'
 import type { WindowPrims } from './prims/windows.js'
 
@@ -119,7 +120,8 @@ interface Attributes
     LinalgPrims,
     WindowPrims,
     RecurrentPrims,
-    AttentionPrims {
+    AttentionPrims,
+    QuantizedPrims {
   /** One more output of a node that has several: the node itself is its first. */
   output: { index: number }
   /**

@@ -15,6 +15,7 @@ import type { linalgPrims } from './prims/linalg.js'
 import { movePrims } from './prims/move.js'
 import { extremePrims, type orderPrims } from './prims/order.js'
 import { productPrims } from './prims/products.js'
+import type { quantizedPrims } from './prims/quantized.js'
 import {
   indices,
   type Inputs,
@@ -61,7 +62,8 @@ type Rare = typeof orderPrims &
   typeof linalgPrims &
   typeof windowPrims &
   typeof recurrentPrims &
-  typeof attentionPrims
+  typeof attentionPrims &
+  typeof quantizedPrims
 type All = typeof common & Rare
 const prims: Partial<Records<Op>> = common
 

@@ -1,4 +1,5 @@
 /** What models that write one token after the other have in common: a cache of keys and values, and what may see what. */
+import { compile } from '../compile/compile.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { Module } from '../nn/module.js'
 import { add, sub } from '../ops/arithmetic.js'
@@ -7,7 +8,7 @@ import { ge, le, logicalAnd } from '../ops/compare.js'
 import { maximum } from '../ops/elementwise.js'
 import { indexCopy } from '../ops/indexing.js'
 import { unsqueeze } from '../ops/movement.js'
-import { noGrad } from '../ops/state.js'
+import { noGrad, state } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
 import { scaledDotProductAttention } from '../tensor/attention.js'
 import { arange, zeros } from '../tensor/creation.js'
@@ -114,13 +115,22 @@ export function sideBySide(y: Tensor): Tensor {
   return reshape(permute(y, [0, 2, 1, 3]), [n, l, h * d])
 }
 
-/** Writes keys and values to the cache of the call; gives all that are there. */
-export function remember(k: Tensor, v: Tensor, layer: number, cache: KeyValueCache, rows: Tensor) {
-  const [keys, values] = [cache.keys[layer]!, cache.values[layer]!]
+function writeRows(keys: Tensor, values: Tensor, rows: Tensor, k: Tensor, v: Tensor): void {
   noGrad(() => {
     keys.assign(indexCopy(keys, 2, rows, k))
     values.assign(indexCopy(values, 2, rows, v))
   })
+}
+let writeInPlace: typeof writeRows | undefined
+/** Writes keys and values to the cache of the call; gives all that are there. */
+export function remember(k: Tensor, v: Tensor, layer: number, cache: KeyValueCache, rows: Tensor) {
+  const [keys, values] = [cache.keys[layer]!, cache.values[layer]!]
+  // As a program of its own it writes these rows alone; operation by operation it would copy the cache.
+  if (state.recorder) writeRows(keys, values, rows, k, v)
+  else {
+    writeInPlace ??= compile(writeRows)
+    writeInPlace(keys, values, rows, k.detach(), v.detach())
+  }
   return { k: keys, v: values }
 }
 

@@ -6,7 +6,7 @@ import { LayerNorm } from '../nn/norm.js'
 import { gelu } from '../ops/activation.js'
 import { add } from '../ops/arithmetic.js'
 import type { Tensor } from '../ops/tensor.js'
-import { scaledDotProductAttention } from '../tensor/attention.js'
+import { attentionWithWeights, scaledDotProductAttention } from '../tensor/attention.js'
 import { byHead, sideBySide } from './decoder.js'
 
 export interface EncoderSizes {
@@ -32,6 +32,9 @@ export class SelfAttention extends Module {
   key: Linear
   value: Linear
   private readonly sizes: EncoderSizes
+  /** Set it to have the weights of the last call in `attentionScores`, (N, heads, L, L). */
+  keepScores = false
+  attentionScores: Tensor | null = null
   constructor(sizes: EncoderSizes) {
     super()
     this.sizes = sizes
@@ -47,7 +50,11 @@ export class SelfAttention extends Module {
       byHead(w.forward(x), numAttentionHeads),
     ) as [Tensor, Tensor, Tensor]
     const dropoutP = this.training ? attentionProbsDropoutProb : 0
-    return sideBySide(scaledDotProductAttention(q, k, v, { attnMask: mask, dropoutP }))
+    const options = { attnMask: mask, dropoutP }
+    if (!this.keepScores) return sideBySide(scaledDotProductAttention(q, k, v, options))
+    const [y, scores] = attentionWithWeights(q, k, v, options)
+    this.attentionScores = scores
+    return sideBySide(y)
   }
 }
 

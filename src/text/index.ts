@@ -35,14 +35,17 @@ export {
   translationBatch,
 } from './batches.js'
 export {
+  brownCorpus,
   type Chapter,
   type CorpusOptions,
   type LabelledSentence,
   mobyDick,
   sentimentSentences,
   splitWords,
+  type TaggedSentence,
 } from './corpora.js'
 export * from './corpus.js'
+export { corruptTokens, type MaskOptions, maskTokens, type NoiseOptions } from './noise.js'
 export { type GloveOptions, trainGlove } from './embeddings/glove.js'
 export type { Sentences, WordVectorOptions } from './embeddings/vocabulary.js'
 export { trainWord2Vec, type Word2VecOptions } from './embeddings/word2vec.js'

@@ -680,12 +680,14 @@ export const layers: Record<string, LayerEntry | LayerEntry[]> = {
   ],
 }
 
-/** Classes that are no layers, each with its reason. */
+/** Classes that are no layers, or are made of one, each with its reason. */
 export const exempt: Record<string, string> = {
   Module: 'the class of all of them',
   ModuleList: 'has no forward; tests/nn/containers.test.ts',
   ModuleDict: 'has no forward; tests/nn/containers.test.ts',
   AveragedModel: 'holds a copy of a model; tests/nn/copy.test.ts',
+  QuantizedLinear: 'made of another layer, with codes; tests/nn/quantized.test.ts',
+  LoRALinear: 'around another layer; tests/nn/quantized.test.ts',
 }
 
 /** All tensors of a result, in order. */

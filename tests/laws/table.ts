@@ -9,10 +9,12 @@ import '../../src/fft/index.js'
 import '../../src/index.js'
 import '../../src/linalg/index.js'
 import '../../src/masked/index.js'
+import '../../src/ops/quantized.js'
 import '../../src/special/index.js'
 import 'nabla/fft'
 import 'nabla/linalg'
 import 'nabla/masked'
+import 'nabla/nn'
 import 'nabla/special'
 
 /** The built files that the tests run on; undefined: the sources. */

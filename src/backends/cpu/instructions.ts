@@ -32,3 +32,4 @@ export const LOOP = 30
 export const ATTENTION = 31
 export const ATTENTION_BACK = 32
 export const LIST = 33
+export const QUANTIZED = 34

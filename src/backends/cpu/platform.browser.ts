@@ -19,6 +19,8 @@ const places: { readonly [file in WasmFile]: () => URL } = {
   'relaxed-linalg': () => new URL('./wasm/nabla-relaxed-linalg.wasm', import.meta.url),
   'simd-attention': () => new URL('./wasm/nabla-simd-attention.wasm', import.meta.url),
   'relaxed-attention': () => new URL('./wasm/nabla-relaxed-attention.wasm', import.meta.url),
+  'simd-quantized': () => new URL('./wasm/nabla-simd-quantized.wasm', import.meta.url),
+  'relaxed-quantized': () => new URL('./wasm/nabla-relaxed-quantized.wasm', import.meta.url),
   'simd-threads': () => new URL('./wasm/nabla-simd-threads.wasm', import.meta.url),
   'relaxed-threads': () => new URL('./wasm/nabla-relaxed-threads.wasm', import.meta.url),
 }

@@ -66,6 +66,10 @@ function callText({ prim, inputs, outputs, bias, label, inPlace }: PrimCall): [s
       const many = batch.length > 0 ? `${show(batch)} of ` : ''
       return [`matmul ${many}${m}×${k} by ${k}×${n}${more}`, `${label}`]
     }
+    case 'quantized': {
+      const [m, k] = inputs[0]!.shape
+      return [`quantized ${m}×${k} by ${k}×${prim.columns}, ${prim.bits} bits${more}`, `${label}`]
+    }
     case 'recurrent':
     case 'recurrentBack': {
       const back = prim.op === 'recurrentBack' ? 'back ' : ''

@@ -13,6 +13,7 @@ import { bring, outputsOf, recordOf } from '../prims.js'
 import { attentionPrims } from '../prims/attention.js'
 import { linalgPrims } from '../prims/linalg.js'
 import { orderPrims } from '../prims/order.js'
+import { quantizedPrims } from '../prims/quantized.js'
 import { recurrentPrims } from '../prims/recurrent.js'
 import { windowPrims } from '../prims/windows.js'
 import type { Computed, Op, Several } from '../prims/record.js'
@@ -20,7 +21,7 @@ import { elementOf } from './combine.js'
 import { each, place } from './coordinates.js'
 
 // It runs any graph, also one that no operation has recorded.
-bring(attentionPrims, linalgPrims, orderPrims, recurrentPrims, windowPrims)
+bring(attentionPrims, linalgPrims, orderPrims, quantizedPrims, recurrentPrims, windowPrims)
 
 /**
  * The values of all outputs of one node from those of its inputs. Half types are computed with in double precision and
