@@ -6,11 +6,11 @@ import { dirname, join } from 'node:path'
 import { rolldown } from 'rolldown'
 import { bundleCommonJs, writeDeclarations } from './bundle-commonjs.mjs'
 import { root } from './targets.mjs'
+import { innerNames } from './inner-names.mjs'
+import { modules, relative } from './syntax.mjs'
+import { textsApart } from './texts.mjs'
 import {
   forBundlers,
-  modules,
-  relative,
-  textsApart,
   wasmPlace,
   withoutDeclarations,
   withoutLaws,
@@ -171,6 +171,7 @@ export async function bundleBrowser() {
         withoutLaws,
         withoutDeclarations,
         withoutReference,
+        innerNames(),
         texts.plugin,
         forBundlers,
       ],

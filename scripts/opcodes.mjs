@@ -20,7 +20,7 @@ export function opcodesFiles() {
     throw new Error(
       'kernels/program.h: the instructions of fused kernels are numbered 1, 2, 3 and so on',
     )
-  const names = fused.map(([name]) => name).join(' ')
+  const names = fused.map(([name]) => name.toLowerCase()).join(' ')
   return {
     // A constant each: bundlers put the numbers where they are read, and the names go.
     'instructions.ts': `${head}${table(header, 'NABLA_OPCODES').map(constant).join('')}`,

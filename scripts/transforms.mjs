@@ -1,11 +1,7 @@
 // What is changed in modules on their way into the package's files: for users' bundlers, and for pages.
 import { readFileSync } from 'node:fs'
-import { hash } from './cxx.mjs'
-import { root } from './targets.mjs'
-
-export const modules = 'build/js'
-/** A module's path from the folder of modules. */
-export const relative = (id) => id.slice(`${root}/${modules}/`.length)
+import { isInner } from './inner-names.mjs'
+import { childrenOf, edited, ours, relative } from './syntax.mjs'
 
 /** The WebAssembly files stay where they are. */
 export const wasmPlace = {
@@ -16,24 +12,10 @@ export const wasmPlace = {
       : undefined,
 }
 
-/** The children of a syntax node. */
-function* childrenOf(node) {
-  for (const value of Object.values(node))
-    for (const child of Array.isArray(value) ? value : [value])
-      if (typeof child?.type === 'string') yield child
-}
-/** The text with each `[start, end, text]` put in. */
-function edited(code, edits) {
-  let result = code
-  for (const [start, end, text] of edits.sort((a, b) => b[0] - a[0]))
-    result = result.slice(0, start) + text + result.slice(end)
-  return result
-}
 /** Whether an expression reads properties of others while it is made. */
 const reads = (node) =>
   /^(Spread|Member)/.test(node.type) ||
   (!/Function|Class/.test(node.type) && [...childrenOf(node)].some(reads))
-const ours = (id) => id.startsWith(`${root}/${modules}/`)
 
 /**
  * Makes what users bundle and minify fit for it. Classes carry their names as data, so that errors, summaries and saved
@@ -47,7 +29,7 @@ export const forBundlers = {
     const edits = []
     const named = (node) => {
       const own = node.body.body.some((m) => m.static && m.key?.name === 'name')
-      if (node.id && !own) {
+      if (node.id && !own && (!isInner(relative(id)) || /Backend$/.test(node.id.name))) {
         const at = node.body.start + 1
         edits.push([at, at, ` static name = ${JSON.stringify(node.id.name)};`])
       }
@@ -94,11 +76,14 @@ export const forBundlers = {
 /** OpLaws of src/ops/define.ts: what operations carry for readers and for the laws, and what makers of operations draw it from. */
 const laws = new Set(['formula', 'source', 'example', 'samples', 'except', 'domain', 'domainB'])
 const rules = ['args', 'forward', 'lower', 'plan']
-/** The description of an operation: its name, and how it computes. */
-function describesOperation({ type, properties }) {
+/** The description of an operation: its name, and how it computes, which the makers of src/ops know where it is not said. */
+function describesOperation({ type, properties }, room) {
   if (type !== 'ObjectExpression') return false
   const names = new Set(properties.map((p) => p.key?.name))
-  return names.has('name') && rules.some((rule) => names.has(rule))
+  return (
+    names.has('name') &&
+    (rules.some((rule) => names.has(rule)) || (room === 'ops' && names.has('formula')))
+  )
 }
 /**
  * Leaves that out of the descriptions of operations, the object literals that `defineOp`, `defineMove` and the makers of
@@ -112,7 +97,7 @@ export const withoutLaws = {
     if (!['ops', 'linalg', 'fft', 'masked', 'special'].includes(room)) return undefined
     const edits = []
     const visit = (node) => {
-      if (describesOperation(node))
+      if (describesOperation(node, room))
         for (const { type, computed, key, start, end } of node.properties)
           if (type === 'Property' && !computed && laws.has(key.name))
             edits.push([start, end + /^\s*,?/.exec(code.slice(end))[0].length, ''])
@@ -161,85 +146,6 @@ export const withoutDeclarations = {
     visit(this.parse(code))
     return { code: edited(code, edits), map: null }
   },
-}
-
-/** Modules whose errors must be readable when no file is. */
-const selfReliant = /\/backends\/cpu\/(files|source|texts\.browser|platform\.browser)\.js$/
-const hole = '\u0001'
-const wordy = (text) => text.length >= 12 && text.includes(' ')
-/**
- * The texts of errors, in a file that a page reads when the first error is made (src/backends/cpu/texts.browser.ts): nothing
- * else reads them, and they are a tenth of what a page would load.
- */
-export function textsApart() {
-  const numbers = new Map()
-  const numberOf = (text) => {
-    if (!numbers.has(text)) numbers.set(text, numbers.size + 1)
-    return numbers.get(text)
-  }
-  const lines = () => [...numbers.keys()].map((text) => JSON.stringify(text)).join('\n')
-  const edition = () => hash(lines()).slice(0, 8)
-  return {
-    file: () => `${edition()}\n${lines()}`,
-    plugin: {
-      name: 'texts-apart',
-      renderChunk: (code) => ({
-        code: code.replace('edition of nabla-texts.txt', edition()),
-        map: null,
-      }),
-      transform(code, id) {
-        if (!ours(id) || selfReliant.test(id)) return undefined
-        const edits = []
-        /** Edits in an expression, beginning at `from`. */
-        const call = (number, values) => `$text(${[number, ...values].join(', ')})`
-        const inside = (node) => {
-          const own = []
-          const look = (n) => {
-            const text = replaced(n)
-            if (text !== undefined) own.push([n.start - node.start, n.end - node.start, text])
-            else for (const child of childrenOf(n)) look(child)
-          }
-          look(node)
-          return edited(code.slice(node.start, node.end), own)
-        }
-        const replaced = (node) => {
-          if (node.type === 'Literal' && typeof node.value === 'string' && wordy(node.value))
-            return call(numberOf(node.value), [])
-          if (node.type !== 'TemplateLiteral') return undefined
-          const parts = node.quasis.map((q) => q.value.cooked)
-          if (!wordy(parts.join(''))) return undefined
-          return call(numberOf(parts.join(hole)), node.expressions.map(inside))
-        }
-        const visit = (node) => {
-          // What stands behind `throw` is computed when it is thrown.
-          if (node.type === 'ThrowStatement') {
-            edits.push([node.argument.start, node.argument.end, inside(node.argument)])
-            return
-          }
-          const complaint =
-            node.type === 'ObjectExpression' &&
-            ['op', 'rule'].every((name) => node.properties.some((p) => p.key?.name === name))
-          if (!complaint) {
-            for (const child of childrenOf(node)) visit(child)
-            return
-          }
-          for (const property of node.properties)
-            if (property.value?.type)
-              edits.push([property.value.start, property.value.end, inside(property.value)])
-            else if (property.argument)
-              edits.push([
-                property.argument.start,
-                property.argument.end,
-                inside(property.argument),
-              ])
-        }
-        visit(this.parse(code))
-        if (edits.length === 0) return undefined
-        const from = JSON.stringify(`${root}/${modules}/backends/cpu/texts.browser.js`)
-        return { code: `import { text as $text } from ${from};\n${edited(code, edits)}`, map: null }
-      },
-    },
-  }
 }
 
 const records = '/backends/prims/'

@@ -2,8 +2,9 @@
  * How primitives compute many examples at once: the first axis of a batched operand counts the examples. Most records
  * name one of the common rules.
  */
+import { indexingPrims } from '../backends/prims/indexing.js'
 import type { Node, Prim, View } from '../backends/ir.js'
-import { type OwnRule, outputsOf, recordOf } from '../backends/prims.js'
+import { type OwnRule, outputsOf, rare, recordOf } from '../backends/prims.js'
 import type { Batching, Op, PrimOf } from '../backends/prims/record.js'
 import { TraceError } from '../core/errors.js'
 import type { Shape } from '../core/shape.js'
@@ -116,7 +117,7 @@ const own: { readonly [K in OwnRule]: Rule<K> } = {
   take(p, [x, index], size, n) {
     if (!index!.batched) return [prim({ ...p, axis: p.axis + 1 }, [x!.t, index!.t])]
     const rows = movedAxis(spread(x!, size), p.axis + 1, 1)
-    const found = prim({ op: 'take', axis: 0 }, [
+    const found = prim(rare(indexingPrims, { op: 'take', axis: 0 }), [
       joined(rows, 0),
       placesOfAll(index!.t, rows.shape[1]!),
     ])
@@ -126,7 +127,7 @@ const own: { readonly [K in OwnRule]: Rule<K> } = {
   put(p, xs, size) {
     const [base, index, src] = all(xs, size)
     const rows = movedAxis(base!, p.axis + 1, 1)
-    const made = prim({ op: 'put', axis: 0, mode: p.mode }, [
+    const made = prim(rare(indexingPrims, { op: 'put', axis: 0, mode: p.mode }), [
       joined(rows, 0),
       placesOfAll(index!, rows.shape[1]!),
       joined(movedAxis(src!, p.axis + 1, 1), 0),

@@ -1,6 +1,7 @@
 /** A loop of a program: its body is traced once, and so is the body of its gradient. */
 import { Call, callOf } from '../backends/call.js'
 import type { Loop, Node, Prim } from '../backends/ir.js'
+import { loopWords } from '../backends/cpu/loopWords.js'
 import { loopStep } from '../backends/lower/loop.js'
 import { node } from '../backends/prims.js'
 import { isFloat } from '../core/dtype.js'
@@ -52,7 +53,7 @@ export function traceLoop(
   xs: Tensors,
   options: LoopOptions,
 ): Made | undefined {
-  extras.loops = loopStep
+  Object.assign(extras, { loops: loopStep, loopWords })
   const { op, count, reverse, prepare } = options
   const around = state.recorder as FunctionRecorder
   const needs = init.map((t) => t.requiresGrad)

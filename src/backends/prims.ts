@@ -10,7 +10,7 @@ import type { Loop, Node, Prim } from './ir.js'
 import type { attentionPrims } from './prims/attention.js'
 import { elementwisePrims } from './prims/elementwise.js'
 import { givenPrims } from './prims/given.js'
-import { indexingPrims } from './prims/indexing.js'
+import type { indexingPrims } from './prims/indexing.js'
 import type { linalgPrims } from './prims/linalg.js'
 import { movePrims } from './prims/move.js'
 import { extremePrims, type orderPrims } from './prims/order.js'
@@ -55,10 +55,10 @@ const common = {
   ...elementwisePrims,
   ...movePrims,
   ...productPrims,
-  ...indexingPrims,
   ...extremePrims,
 }
-type Rare = typeof orderPrims &
+type Rare = typeof indexingPrims &
+  typeof orderPrims &
   typeof linalgPrims &
   typeof windowPrims &
   typeof recurrentPrims &

@@ -14,34 +14,11 @@ const minNaN = (a: number, b: number) => (Number.isNaN(a) ? a : Math.min(a, b))
 const maxNaN = (a: number, b: number) => (Number.isNaN(a) ? a : Math.max(a, b))
 
 const floats = {
-  exp: Math.exp,
-  expm1: Math.expm1,
-  log: Math.log,
-  log2: Math.log2,
-  log10: Math.log10,
-  log1p: Math.log1p,
-  sqrt: Math.sqrt,
   rsqrt: (x) => 1 / Math.sqrt(x),
   reciprocal: (x) => 1 / x,
-  sin: Math.sin,
-  cos: Math.cos,
-  tan: Math.tan,
-  asin: Math.asin,
-  acos: Math.acos,
-  atan: Math.atan,
-  sinh: Math.sinh,
-  cosh: Math.cosh,
-  tanh: Math.tanh,
-  asinh: Math.asinh,
-  acosh: Math.acosh,
-  atanh: Math.atanh,
   sigmoid: (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))),
-  floor: Math.floor,
-  ceil: Math.ceil,
   round: roundHalfEven,
-  trunc: Math.trunc,
   neg: (x) => -x,
-  abs: Math.abs,
   sign: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0),
   square: (x) => x * x,
   isnan: (x) => bool(Number.isNaN(x)),
@@ -62,8 +39,6 @@ const floats = {
   fmod: (a, b) => a % b,
   minimum: minNaN,
   maximum: maxNaN,
-  atan2: (a, b) => Math.atan2(a, b),
-  hypot: (a, b) => Math.hypot(a, b),
   copysign: (a, b) => (b < 0 || Object.is(b, -0) ? -Math.abs(a) : Math.abs(a)),
 } satisfies Record<string, Fn>
 
@@ -112,12 +87,19 @@ const any = {
 
 /** Those that take more code than to fold a constant is worth. */
 export type RareFn = 'exp2' | 'pow' | 'erf' | 'erfc' | 'erfinv' | 'ndtr'
+/** Those of floats that JavaScript has under the same name. */
+type MathFn =
+  | 'exp' | 'expm1' | 'log' | 'log2' | 'log10' | 'log1p' | 'sqrt'
+  | 'sin' | 'cos' | 'tan' | 'asin' | 'acos' | 'atan' | 'atan2'
+  | 'sinh' | 'cosh' | 'tanh' | 'asinh' | 'acosh' | 'atanh'
+  | 'floor' | 'ceil' | 'trunc' | 'abs' | 'hypot' // biome-ignore format: a list
 /** The elementwise functions. cast: to the node's dtype; float to int truncates; to bool is != 0. */
 export type MapFn =
   | keyof typeof floats
   | keyof typeof ints
   | keyof typeof bools
   | keyof typeof any
+  | MathFn
   | RareFn
   | 'cast'
 /** Those whose result is a bool, whatever they are given; all others but casts keep the type of their last operand. */
@@ -142,5 +124,7 @@ export function plainFunction(fn: MapFn, from: DType, to: DType): Fn | undefined
     return isInteger(to) && isFloat(from) ? toInt : (x) => x
   }
   const own: Table = isFloat(from) ? floats : from === 'bool' ? bools : from === 'int64' ? {} : ints
-  return (any as Table)[fn] ?? own[fn]
+  const found = (any as Table)[fn] ?? own[fn]
+  // Powers have a rule of their own.
+  return found ?? (isFloat(from) && fn !== 'pow' ? Math[fn as MathFn] : undefined)
 }

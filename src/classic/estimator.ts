@@ -20,9 +20,11 @@ export type Learned = {
 }
 
 const real = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v)
-/** The kinds of options that estimators have beside those of all functions. */
+/** The kinds of options that estimators have. */
 export const options = {
-  ...kinds,
+  count: kinds.count,
+  flag: kinds.flag,
+  size: kinds.size,
   positive: { rule: 'a number above 0', holds: (v) => real(v) && v > 0 },
   nonNegative: { rule: 'a number from 0 up', holds: (v) => real(v) && v >= 0 },
   share: { rule: 'a number from 0 to 1', holds: (v) => real(v) && v >= 0 && v <= 1 },

@@ -1,8 +1,9 @@
 /** Arguments padded to a few sizes, so that a few programs serve every length. */
-import { GradError, ShapeError, show, ValueError } from '../core/errors.js'
+import { GradError, ShapeError, show, TraceError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { type Shape, sizeOf } from '../core/shape.js'
 import { onStorage, Tensor } from '../ops/tensor.js'
+import type { Capture } from './recorder.js'
 
 /** An axis that several tensors may share, and the sizes to which it is padded. */
 export interface Buckets {
@@ -143,7 +144,25 @@ function cut(t: Tensor, padding: readonly Padding[]): Tensor {
   return shape === t.shape || !t.storage ? t : onStorage(t.storage, shape, [...t.strides])
 }
 
-export const bucketing = { check: checkBuckets, pad, cut }
+/** Brings the arguments to their buckets, and finds their program. @throws TraceError where that changes one that was padded */
+function ready<A extends readonly unknown[], V extends { written: readonly Capture[] }>(
+  args: A,
+  buckets: readonly Buckets[],
+  find: (args: A) => [V, Tensor[]],
+): [A, V, Tensor[], readonly Padding[]] {
+  const { args: now, padding, tensors: copies } = pad(args, buckets)
+  const [program, tensors] = find(now)
+  for (const capture of program.written)
+    if (copies.has(capture.find(tensors)!))
+      throw new TraceError({
+        op: 'compile',
+        rule: 'an argument that is padded to a bucket is a copy, which must not be changed',
+        got: `one of shape [${capture.tensor.shape}]`,
+      })
+  return [now, program, tensors, padding]
+}
+
+export const bucketing = { check: checkBuckets, ready, cut }
 declare module '../core/extras.js' {
   interface Extras {
     buckets: typeof bucketing

@@ -381,7 +381,7 @@ export function compile<A extends unknown[], R>(
     else {
       const reason = list[0] && changed(list[0])
       variant = trace(fn as never, args, tensors, key, how)
-      if (reason) reasons.push(`traced again: ${reason} has changed`)
+      if (reason) reasons.push(reason)
       if (reasons.length > maxPrograms) reasons.shift()
       traces++
       const surplus = programs.add(variant)
@@ -398,32 +398,17 @@ export function compile<A extends unknown[], R>(
   const plain = () =>
     Boolean(state.recorder ?? state.inspect ?? (state.profile && !state.profile.run))
   const none: readonly Padding[] = []
-  /** Brings the arguments to their buckets, and finds the program. */
-  const ready = (args: A): [A, Variant, Tensor[], readonly Padding[]] => {
-    if (buckets.length === 0) return [args, ...find(args), none]
-    const { args: now, padding, tensors: copies } = extra('buckets').pad(args, buckets)
-    const [variant, tensors] = find(now)
-    for (const capture of variant.written)
-      if (copies.has(capture.find(tensors)!))
-        throw new TraceError({
-          op: 'compile',
-          rule: 'an argument that is padded to a bucket is a copy, which must not be changed',
-          got: `one of shape [${capture.tensor.shape}]`,
-        })
-    return [now, variant, tensors, padding]
-  }
+  /** The arguments in their buckets, and the program. */
+  const ready = (args: A): [A, Variant, Tensor[], readonly Padding[]] =>
+    buckets.length === 0 ? [args, ...find(args), none] : extra('buckets').ready(args, buckets, find)
   const call = (...args: A): R => {
     if (plain()) return fn(...args)
     const [now, variant, tensors, padding] = ready(args)
     if (!debug) return run(variant, tensors, padding) as R
-    const { compareTraces, compareWithEager } = extra('compileTools')
-    const again = record(fn as never, now, () => new OutputRef(0)).recorder
-    compareTraces(variant.traced!, tracedBy(again))
-    const written = variant.written.map((b) => b.find(tensors)!)
-    const graded = variant.captures.map((b) => b.tensor)
-    return compareWithEager(
-      written,
-      graded,
+    return extra('compileTools').compared(
+      variant,
+      tracedBy(record(fn as never, now, () => new OutputRef(0)).recorder),
+      tensors,
       () => run(variant, tensors, padding) as R,
       () => treeMap(fn(...now), isTensor, (t) => extra('buckets').cut(t, padding)) as R,
     )
@@ -440,13 +425,7 @@ export function compile<A extends unknown[], R>(
         return runLater(variant, tensors, padding) as Promise<R>
       })
     },
-    explain: () =>
-      [
-        ...programs.all.map((v, i, all) =>
-          extra('compileTools').describe(v, `program ${i + 1} of ${all.length}`),
-        ),
-        ...reasons,
-      ].join('\n\n'),
+    explain: () => extra('compileTools').describeAll(programs.all, reasons),
     free() {
       programs.clear()
       advice?.restart()

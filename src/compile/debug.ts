@@ -157,7 +157,28 @@ function describe(v: Described, title: string): string {
   ].join('\n')
 }
 
-export const compileTools = { compareTraces, compareWithEager, describe }
+/** Runs a program beside the function that it was traced from, of which `again` is another trace. @throws TraceError at a difference */
+function compared<R>(
+  v: Described & { traced?: Traced | undefined },
+  again: Traced,
+  tensors: readonly Tensor[],
+  program: () => R,
+  eager: () => R,
+): R {
+  compareTraces(v.traced!, again)
+  const written = v.written.map((b) => b.find(tensors)!)
+  const graded = v.captures.map((b) => b.tensor)
+  return compareWithEager(written, graded, program, eager)
+}
+
+/** All programs of a function, and why they were traced again. */
+const describeAll = (programs: readonly Described[], reasons: readonly string[]): string =>
+  [
+    ...programs.map((v, i) => describe(v, `program ${i + 1} of ${programs.length}`)),
+    ...reasons.map((reason) => `traced again: ${reason} has changed`),
+  ].join('\n\n')
+
+export const compileTools = { compared, describeAll }
 declare module '../core/extras.js' {
   interface Extras {
     compileTools: typeof compileTools

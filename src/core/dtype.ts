@@ -102,26 +102,16 @@ export function rangeOf(dtype: DType): [least: number, most: number] {
 
 // ---- promotion ----
 
-/** By type: what it becomes beside each type, in the order of the columns (torch.promote_types; int16 is int32 here). */
-const columns: readonly DType[] = [
+/** Each type holds those before it, but for two pairs (torch.promote_types; int16 is int32 here). */
+const order: readonly DType[] = [
   'bool', 'uint8', 'int8', 'int32', 'int64', 'float16', 'bfloat16', 'float32', 'float64',
-] // biome-ignore format: a table
-// biome-ignore format: a table
-const table: Record<DType, readonly DType[]> = {
-  bool:     ['bool',     'uint8',    'int8',     'int32',    'int64',    'float16', 'bfloat16', 'float32', 'float64'],
-  uint8:    ['uint8',    'uint8',    'int32',    'int32',    'int64',    'float16', 'bfloat16', 'float32', 'float64'],
-  int8:     ['int8',     'int32',    'int8',     'int32',    'int64',    'float16', 'bfloat16', 'float32', 'float64'],
-  int32:    ['int32',    'int32',    'int32',    'int32',    'int64',    'float16', 'bfloat16', 'float32', 'float64'],
-  int64:    ['int64',    'int64',    'int64',    'int64',    'int64',    'float16', 'bfloat16', 'float32', 'float64'],
-  float16:  ['float16',  'float16',  'float16',  'float16',  'float16',  'float16', 'float32',  'float32', 'float64'],
-  bfloat16: ['bfloat16', 'bfloat16', 'bfloat16', 'bfloat16', 'bfloat16', 'float32', 'bfloat16', 'float32', 'float64'],
-  float32:  ['float32',  'float32',  'float32',  'float32',  'float32',  'float32', 'float32',  'float32', 'float64'],
-  float64:  ['float64',  'float64',  'float64',  'float64',  'float64',  'float64', 'float64',  'float64', 'float64'],
-}
+] // biome-ignore format: a list
 
 /** The type that holds both: PyTorch's table. */
 export function promote(a: DType, b: DType): DType {
-  return a === b ? a : table[a][columns.indexOf(b)]!
+  if (a === b) return a
+  const [i, j] = [order.indexOf(a), order.indexOf(b)].sort() as [number, number]
+  return i === 1 && j === 2 ? 'int32' : i === 5 && j === 6 ? 'float32' : order[j]!
 }
 
 /** bool < integers < floats. */
@@ -161,16 +151,16 @@ export function resultType(
 export const bigints = (data: TypedArray): BigInt64Array => data as unknown as BigInt64Array
 
 const word = new DataView(new ArrayBuffer(8))
-/** Half types: the mantissa's bits that a float has and they have not, the exponent's bias, the largest number. */
-function toHalf(x: number): number {
-  const sign = x < 0 || Object.is(x, -0) ? 0x8000 : 0
+/** As the bits of a half type: of its mantissa, and the exponent's bias. Rounds to nearest even, beyond the largest to infinity. */
+function toHalf(x: number, mantissa: number, bias: number): number {
+  const one = 1 << mantissa
+  const infinity = (2 * bias + 1) * one
+  if (Number.isNaN(x)) return infinity + one / 2
   const a = Math.abs(x)
-  if (Number.isNaN(x)) return 0x7e00
-  // 65520 lies between the largest number and what would be the next one.
-  if (a >= 65520) return sign | 0x7c00
-  if (a < 2 ** -14) return sign | roundEven(a * 2 ** 24)
-  const e = exponentOf(a)
-  return sign | (((e + 15) << 10) + (roundEven(a * 2 ** (10 - e)) - 1024))
+  // Denormal numbers have the least exponent, without the leading one.
+  const e = Math.max(exponentOf(a), 1 - bias)
+  const bits = (e + bias - 1) * one + roundEven(a * 2 ** (mantissa - e))
+  return Math.min(bits, infinity) + (x < 0 || Object.is(x, -0) ? 0x8000 : 0)
 }
 function fromHalf(h: number): number {
   const m = h & 0x3ff
@@ -184,16 +174,6 @@ function fromHalf(h: number): number {
         ? (m + 1024) * 2 ** (e - 25)
         : m * 2 ** -24
   return h & 0x8000 ? -v : v
-}
-function toBHalf(x: number): number {
-  const sign = x < 0 || Object.is(x, -0) ? 0x8000 : 0
-  const a = Math.abs(x)
-  if (Number.isNaN(x)) return 0x7fc0
-  if (a < 2 ** -126) return sign | roundEven(a * 2 ** 133)
-  if (a === Number.POSITIVE_INFINITY) return sign | 0x7f80
-  const e = exponentOf(a)
-  const bits = ((e + 127) << 7) + (roundEven(a * 2 ** (7 - e)) - 128)
-  return sign | Math.min(bits, 0x7f80)
 }
 function fromBHalf(h: number): number {
   word.setUint32(0, h << 16)
@@ -217,8 +197,8 @@ export function readNumber(dtype: DType, data: TypedArray, i: number): number {
 /** Puts a number there: rounded to nearest even, whole types toward 0 and by their low bits. */
 export function writeNumber(dtype: DType, data: TypedArray, i: number, value: number): void {
   if (dtype === 'int64') bigints(data)[i] = toBigInt(value)
-  else if (dtype === 'float16') data[i] = toHalf(value)
-  else if (dtype === 'bfloat16') data[i] = toBHalf(value)
+  else if (dtype === 'float16') data[i] = toHalf(value, 10, 15)
+  else if (dtype === 'bfloat16') data[i] = toHalf(value, 7, 127)
   else if (dtype === 'bool') data[i] = value ? 1 : 0
   else data[i] = value
 }

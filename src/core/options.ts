@@ -1,6 +1,7 @@
 /** Options and positional arguments: what is not known is refused, with the name that was most likely meant. */
 import { ValueError } from './errors.js'
 import { extras } from './extras.js'
+import { any, givenUp, type Kind } from './kinds.js'
 
 /** The names of all options of a type; one that is missing or too many does not compile. */
 export type OptionNames<O> = { readonly [K in keyof O]-?: unknown }
@@ -68,43 +69,19 @@ export function checkOptions<O extends object>(
   return given
 }
 
-/** What a value must be, for the message and for the check. */
-export interface Kind {
-  rule: string
-  holds: (v: unknown) => boolean
-}
-const whole = (least: number) => (v: unknown) => Number.isInteger(v) && (v as number) >= least
-const kind = (rule: string, holds: Kind['holds']): Kind => ({ rule, holds })
-/** The kinds of arguments that several classes take. */
-export const kinds = {
-  any: kind('anything', () => true),
-  flag: kind('true or false', (v) => typeof v === 'boolean'),
-  number: kind('a number', (v) => typeof v === 'number' && !Number.isNaN(v)),
-  /** How many there are of something; none is allowed. */
-  size: kind('a whole number from 0 up', whole(0)),
-  count: kind('a whole number from 1 up', whole(1)),
-  integer: kind('a whole number', Number.isInteger),
-  /** A number, or one for each axis. */
-  extents: kind(
-    'a number or a list of numbers',
-    (v) => typeof v === 'number' || (Array.isArray(v) && v.every((x) => typeof x === 'number')),
-  ),
-  text: kind('a string', (v) => typeof v === 'string'),
-  function: kind('a function', (v) => typeof v === 'function'),
-  /** PyTorch has it; it would change nothing here. */
-  inplace: kind('left out: operations give new tensors here', (v) => v === false),
-  /** PyTorch has given it up in favour of reduction. */
-  givenUp: kind("left out: reduction is 'none', 'mean' or 'sum'", () => false),
-} as const
-export const orNull = (k: Kind): Kind => kind(`${k.rule} or null`, (v) => v === null || k.holds(v))
-export const oneOf = (...values: readonly string[]): Kind =>
-  kind(
-    values
-      .map((v) => `'${v}'`)
-      .join(', ')
-      .replace(/, ([^,]*)$/, ' or $1'),
-    (v) => values.includes(v as string),
-  )
+export * as kinds from './kinds.js'
+export type { Kind } from './kinds.js'
+export const orNull = (k: Kind): Kind => ({
+  rule: `${k.rule} or null`,
+  holds: (v) => v === null || k.holds(v),
+})
+export const oneOf = (...values: readonly string[]): Kind => ({
+  rule: values
+    .map((v) => `'${v}'`)
+    .join(', ')
+    .replace(/, ([^,]*)$/, ' or $1'),
+  holds: (v) => values.includes(v as string),
+})
 
 /** The arguments of a function or class by name, in their order, with what each must be. */
 export interface Places {
@@ -112,7 +89,7 @@ export interface Places {
 }
 const placesOf = (places: Places | readonly string[]): Places =>
   Array.isArray(places)
-    ? Object.fromEntries(places.map((name: string) => [name, kinds.any]))
+    ? Object.fromEntries(places.map((name: string) => [name, any]))
     : (places as Places)
 
 /**
@@ -160,7 +137,7 @@ export function readArguments<O extends object>(
     if (values[name] === undefined)
       throw new ValueError({ op, rule: `${name} must be given`, got: showValue([...args]) })
   for (const [name, value] of Object.entries(values))
-    if (!all[name]!.holds(value) && !(value === null && all[name] === kinds.givenUp))
+    if (!all[name]!.holds(value) && !(value === null && all[name] === givenUp))
       throw new ValueError({
         op,
         rule: `${name} must be ${all[name]!.rule}`,

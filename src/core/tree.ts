@@ -1,4 +1,5 @@
 /** Nested lists and plain objects with leaves of a class: the arguments and results of functions. */
+import { isPlainObject } from './options.js'
 
 const ids = new WeakMap<object, number>()
 let nextId = 0
@@ -10,11 +11,6 @@ function idOf(object: object): number {
     ids.set(object, id)
   }
   return id
-}
-
-function isPlain(value: object): boolean {
-  const proto = Object.getPrototypeOf(value)
-  return proto === Object.prototype || proto === null
 }
 
 /**
@@ -35,7 +31,7 @@ export function treeKey<L>(
     for (const v of value) s += `${treeKey(v, isLeaf, leaf)},`
     return `${s}]`
   }
-  if (!isPlain(value)) return `#${idOf(value)}`
+  if (!isPlainObject(value)) return `#${idOf(value)}`
   let s = '{'
   for (const [k, v] of Object.entries(value)) s += `${k}:${treeKey(v, isLeaf, leaf)},`
   return `${s}}`
@@ -49,7 +45,7 @@ export function treeMap<L, M>(
 ): unknown {
   if (isLeaf(value)) return f(value)
   if (Array.isArray(value)) return value.map((v) => treeMap(v, isLeaf, f))
-  if (typeof value === 'object' && value !== null && isPlain(value))
+  if (isPlainObject(value))
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, treeMap(v, isLeaf, f)]))
   return value
 }
@@ -82,5 +78,5 @@ export function partsOf(value: unknown): [key: string, part: unknown][] | undefi
   if (Array.isArray(value)) return value.map((part, i) => [`${i}`, part])
   if (value instanceof Map) return [...value].map(([k, part]) => [`${k}`, part])
   if (value instanceof Set) return [...value].map((part, i) => [`${i}`, part])
-  return isPlain(value) ? Object.entries(value) : undefined
+  return isPlainObject(value) ? Object.entries(value) : undefined
 }

@@ -1,4 +1,5 @@
 /** Activation functions as modules. */
+import { inplace, integer, number } from '../core/kinds.js'
 import { kinds, oneOf, orNull, type Places, readArguments } from '../core/options.js'
 import * as f from '../ops/activation.js'
 import { relu, sigmoid, tanh } from '../ops/functions.js'
@@ -8,7 +9,6 @@ import { rrelu } from '../tensor/dropout.js'
 import { showOptions } from './common.js'
 import { Module, Parameter } from './module.js'
 
-const { number, integer, inplace } = kinds
 const axis = orNull(integer)
 
 /** A layer of a function without state. */

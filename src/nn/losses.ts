@@ -2,13 +2,13 @@
  * Losses as modules: each holds the arguments of its function, and tensors among them (weights of classes) are buffers,
  * which move and are saved with the module. The formulas stand with the functions of the same names.
  */
+import { flag, givenUp, integer, number } from '../core/kinds.js'
 import { kinds, oneOf, orNull, type Places, readArguments } from '../core/options.js'
 import * as f from '../ops/loss/index.js'
 import { Tensor } from '../ops/tensor.js'
 import { showOptions } from './common.js'
 import { Module } from './module.js'
 
-const { number, integer, flag, givenUp } = kinds
 const tensor = orNull({ rule: 'a tensor', holds: (v: unknown) => v instanceof Tensor })
 const reduction = oneOf('mean', 'sum', 'none')
 /** PyTorch's places: the two that it has given up stand before the reduction. */

@@ -1,46 +1,46 @@
 import type { BackendName } from '../backends/backend.js'
-import { Call } from '../backends/call.js'
 import { backend } from '../backends/registry.js'
-import { NablaError, ShapeError, show, ValueError } from '../core/errors.js'
+import type { RemovableHandle } from '../autograd/hooks.js'
+import { ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
 import { listed } from '../core/text.js'
-import { leaves } from '../core/tree.js'
-import { type RemovableHandle, watchBackward } from '../autograd/hooks.js'
 import { assign } from '../ops/assign.js'
 import { nameTensor } from '../ops/names.js'
+import { guard, noGrad, state } from '../ops/state.js'
 import { keep, Tensor } from '../ops/tensor.js'
 import { toBackend } from '../tensor/creation.js'
-import { guard, noGrad, state } from '../ops/state.js'
-import { watch } from './watch.js'
+import {
+  children,
+  type Field,
+  fields,
+  held,
+  type Inside,
+  inside,
+  Parameter,
+  tensorsOf,
+  walk,
+} from './contents.js'
+import {
+  addHook,
+  type BackwardHook,
+  type ForwardHook,
+  type ForwardPreHook,
+  isRoot,
+  noHooks,
+  prepare,
+  refuseModule,
+} from './running.js'
 
-/** A tensor that is trained: a leaf whose gradient is wanted. */
-export class Parameter extends Tensor {
-  constructor(t: Tensor, requiresGrad = true) {
-    super(t.shape, t.dtype, { storage: t.storage!, offset: t.offset, strides: t.strides })
-    this.requiresGrad = requiresGrad
-    // A model that is made inside of a tidy stays.
-    keep(this)
-  }
-}
-
+export { type Field, fields, held, inside, Parameter } from './contents.js'
 export type { RemovableHandle } from '../autograd/hooks.js'
-/** Called after forward; what it returns, unless nothing, takes the output's place. */
-export type ForwardHook = (module: Module, inputs: readonly unknown[], output: unknown) => unknown
-/** Called before forward; what it returns, unless nothing, takes the inputs' place: a list, or the one input. */
-export type ForwardPreHook = (module: Module, inputs: readonly unknown[]) => unknown
-/** Called with gradients by place, null where there is none; a list that it returns replaces those of the inputs. */
-export type BackwardHook = (
-  module: Module,
-  gradInput: readonly (Tensor | null)[],
-  gradOutput: readonly (Tensor | null)[],
-) => readonly (Tensor | null)[] | undefined
-interface Hooks {
-  pre: readonly ForwardPreHook[]
-  post: readonly ForwardHook[]
-  backward: readonly BackwardHook[]
-}
-export const noHooks: Hooks = { pre: [], post: [], backward: [] }
+export {
+  type BackwardHook,
+  type ForwardHook,
+  type ForwardPreHook,
+  noHooks,
+  prepare,
+} from './running.js'
 
 /**
  * Property names as PyTorch writes them: runningMean becomes running_mean, selfAttn becomes self_attn, toQKV to_qkv;
@@ -50,247 +50,6 @@ const snake = (name: string) =>
   name.replace(/([a-z0-9])([A-Z]+)/g, (_, before, capitals) =>
     `${before}_${capitals}`.toLowerCase(),
   )
-
-/** What a module keeps beside its fields, under a symbol: every name is free for fields. */
-export const inside: unique symbol = Symbol('nabla.module')
-interface Inside {
-  training: boolean
-  hooks: Hooks
-  /** Fields that are buffers, and whether they are saved. */
-  buffers: Map<string, boolean>
-  /** Where modules below have been found, for messages. */
-  places: WeakMap<Module, string>
-  /** Has a whole forward found that every parameter can be reached? */
-  checked: boolean
-  /** The model that runs it without holding it. */
-  stranger: WeakRef<Module> | undefined
-}
-/** The fields of a module: as they are called in the program, and in saved files. */
-export const fields: unique symbol = Symbol('nabla.fields')
-/** Modules under names of their own, beside the properties: those of containers. */
-export const held: unique symbol = Symbol('nabla.held')
-export type Field = readonly [key: string, name: string, value: unknown]
-
-/** The modules whose forward is running, outermost first. */
-const running: Module[] = []
-
-const isPart = (v: unknown): v is Module | Parameter =>
-  v instanceof Module || v instanceof Parameter
-const isModule = (v: unknown): v is Module => v instanceof Module
-
-/** The modules, parameters and buffers of one module, lists, objects, Maps and Sets opened. */
-function* contents(m: Module): Generator<readonly [key: string, name: string, Tensor | Module]> {
-  for (const [key, name, value] of m[fields]()) {
-    if (typeof value !== 'object' || value === null) continue
-    if (value instanceof Module) yield [key, name, value]
-    else if (value instanceof Tensor) {
-      if (value instanceof Parameter || m[inside].buffers.has(key)) yield [key, name, value]
-    } else
-      for (const [path, part] of leaves(value, isPart))
-        yield [`${key}.${path}`, `${name}.${path}`, part]
-  }
-}
-
-function* children(m: Module): Generator<readonly [key: string, name: string, Module]> {
-  for (const [key, name, v] of contents(m)) if (v instanceof Module) yield [key, name, v]
-}
-
-/** A module and all below it, each once; `column` 0 gives the paths of the program, 1 those of saved files. */
-function* walk(
-  m: Module,
-  column: 0 | 1,
-  prefix = '',
-  seen = new Set<Module>(),
-): Generator<[string, Module]> {
-  if (seen.has(m)) return
-  seen.add(m)
-  yield [prefix, m]
-  for (const child of children(m))
-    yield* walk(child[2], column, prefix ? `${prefix}.${child[column]}` : child[column], seen)
-}
-
-/** Everything below is each once: parameters and buffers under the names of saved files. */
-function* tensorsOf(m: Module, which: 'all' | 'saved' = 'all'): Generator<[string, Tensor]> {
-  const names = new Map<string, Tensor>()
-  for (const [path, module] of walk(m, 1))
-    for (const [key, own, value] of contents(module)) {
-      if (!(value instanceof Tensor)) continue
-      if (which === 'saved' && module[inside].buffers.get(key) === false) continue
-      const name = path ? `${path}.${own}` : own
-      const other = names.get(name)
-      if (other && other !== value)
-        throw new ValueError({
-          op: m.constructor.name,
-          rule: 'every parameter and buffer must have a name of its own in saved files',
-          got: `two called ${name}`,
-          fix: 'runningMean and running_mean are one name: rename one of them.',
-        })
-      names.set(name, value)
-      if (!other) yield [name, value]
-    }
-}
-
-/** Where a module is in another, as a path of the program; undefined: it cannot be reached from there. */
-function placeOf(parent: Module, child: Module): string | undefined {
-  const known = parent[inside].places.get(child)
-  if (known !== undefined) return known
-  for (const [path, m] of walk(parent, 0))
-    if (m === child) {
-      parent[inside].places.set(child, path)
-      return path
-    }
-  return undefined
-}
-
-/** Runs the forward of a module: names it in errors, checks what it uses, calls the hooks. */
-function run(m: Module, forward: (...inputs: unknown[]) => unknown, inputs: unknown[]): unknown {
-  const root = running[0]
-  const parent = running[running.length - 1]
-  let name = m.constructor.name
-  if (parent) {
-    const place = placeOf(parent, m)
-    if (place !== undefined) name = place === '' ? name : place
-    else if (m[inside].stranger?.deref() !== root) {
-      if (unreachable(root!, m)) refuseModule(root!, m)
-      if (!given.some((g) => placeOf(g, m) !== undefined)) m[inside].stranger = new WeakRef(root!)
-    }
-  }
-  const check = !root && (!m[inside].checked || state.recorder !== undefined)
-  const met = state.met
-  if (check) begin(m, inputs)
-  running.push(m)
-  const { call } = state
-  const own = new Call(name, call, 'module')
-  state.call = own
-  const log = state.recorder?.calls
-  try {
-    log?.begin(own, m, {}, inputs)
-    const output = withHooks(m, forward, inputs)
-    log?.end(own, [output])
-    if (check && state.gradEnabled) m[inside].checked = true
-    return output
-  } catch (error) {
-    if (error instanceof NablaError) error.addPath(name)
-    throw error
-  } finally {
-    state.call = call
-    running.pop()
-    state.met = met
-  }
-}
-
-/** Forward with the hooks around it, in PyTorch's order. */
-function withHooks(
-  m: Module,
-  forward: (...inputs: unknown[]) => unknown,
-  given: unknown[],
-): unknown {
-  const kept = m[inside]
-  state.recorder?.guard(() => kept.hooks)
-  const { hooks } = kept
-  if (hooks === noHooks) return forward.apply(m, given)
-  let inputs = given
-  for (const hook of hooks.pre) {
-    const now = hook(m, inputs)
-    if (now !== undefined && now !== null) inputs = Array.isArray(now) ? now : [now]
-  }
-  const whole = (own: unknown[]) => {
-    let output = forward.apply(m, own)
-    for (const hook of hooks.post) output = hook(m, own, output) ?? output
-    return output
-  }
-  if (hooks.backward.length === 0) return whole(inputs)
-  return watchBackward(inputs, whole, (gradInput, gradOutput) => {
-    let now = gradInput
-    for (const hook of hooks.backward) now = hook(m, now, gradOutput) ?? now
-    return now
-  })
-}
-
-/** Adds a hook; lists are replaced, never changed, so that compiled programs can tell. */
-function addHook<K extends keyof Hooks>(
-  m: Module,
-  kind: K,
-  hook: Hooks[K][number],
-): RemovableHandle {
-  if (typeof hook !== 'function')
-    throw new ValueError({ op: m.constructor.name, rule: 'a hook is a function', got: typeof hook })
-  const kept = m[inside]
-  // A function of its own: what is registered twice is called twice, and removed once.
-  const own = ((...args: never[]) =>
-    (hook as (...args: never[]) => unknown)(...args)) as Hooks[K][number]
-  kept.hooks = { ...kept.hooks, [kind]: [...kept.hooks[kind], own] }
-  return {
-    remove() {
-      const left = (kept.hooks[kind] as readonly unknown[]).filter((h) => h !== own)
-      const now = { ...kept.hooks, [kind]: left }
-      const empty = now.pre.length + now.post.length + now.backward.length === 0
-      kept.hooks = empty ? noHooks : now
-    },
-  }
-}
-
-/** Before the first forward of a model: what it may use, and what the program that is traced depends on. */
-function begin(m: Module, inputs: readonly unknown[]): void {
-  if (state.recorder)
-    watch(
-      walk(m, 0),
-      (part) => [...part[fields]()].map(([key, , value]) => [key, value]),
-      (part) => part[held],
-      state.recorder,
-    )
-  const mine = new Set<unknown>([...tensorsOf(m)].map(([, t]) => t))
-  for (const [, part] of leaves(inputs, isPart)) mine.add(part)
-  given = [...leaves(inputs, isModule)].map(([, part]) => part)
-  for (const part of given) for (const [, t] of tensorsOf(part)) mine.add(t)
-  state.met = (t) => {
-    if (!(t instanceof Parameter) || mine.has(t)) return
-    throw new ValueError({
-      op: m.constructor.name,
-      rule: 'every parameter that forward uses must be reachable from the model, or it is not trained and not saved',
-      got: `a ${t.constructor.name} ${show(t.shape)} in a #private field or outside of the model`,
-      fix: 'Keep it in a field of the module: this.weight = ...; or freeze it: weight.requiresGrad = false.',
-    })
-  }
-}
-/** Modules among the arguments of the outermost forward. */
-let given: readonly Module[] = []
-
-/** Is the module, which holds what would be trained, no part of the model that is running? */
-function unreachable(root: Module, m: Module): boolean {
-  if (placeOf(root, m) !== undefined || given.some((g) => placeOf(g, m) !== undefined)) return false
-  for (const [, t] of tensorsOf(m)) if (t.requiresGrad) return true
-  return false
-}
-function refuseModule(root: Module, m: Module): never {
-  throw new ValueError({
-    op: root.constructor.name,
-    rule: 'every module that forward uses must be reachable from the model, or train(), eval(), parameters() and saving pass it by',
-    got: `a ${m.constructor.name} in a #private field, in an object of another class or outside of the model`,
-    fix: 'Keep it in a field: this.layer = ..., or in a list, object or Map there; or freeze it: layer.requireGrad(false).',
-  })
-}
-
-/** Makes `forward` of an instance run by `run`, and gives it what a module keeps. */
-export function prepare(m: Module, kept: Inside): void {
-  const forward = Object.getPrototypeOf(m).forward as (...inputs: unknown[]) => unknown
-  Object.defineProperty(m, inside, { value: kept, enumerable: false, writable: true })
-  Object.defineProperty(m, 'forward', {
-    configurable: true,
-    enumerable: false,
-    writable: true,
-    value: (...inputs: unknown[]) => run(m, forward, inputs),
-  })
-}
-
-/** What to do about names that differ: those of a wrapper (DataParallel, compile) differ by what stands before them. */
-function fixOfNames(missing: readonly string[], saved: ReadonlyMap<string, unknown>): string {
-  const like = [...saved.keys()].find((k) => k.endsWith(`.${missing[0]}`))
-  const before = like?.slice(0, -missing[0]!.length)
-  return before && missing.every((m) => saved.has(before + m))
-    ? `Take '${before}' off the saved names: loadPretrained does, with { rename: (n) => n.slice(${before.length}) }.`
-    : 'Pass { strict: false } to load what fits.'
-}
 
 const strictly: OptionNames<{ strict?: boolean }> = { strict: true }
 
@@ -349,7 +108,7 @@ export abstract class Module {
   get training(): boolean {
     const root = this[inside].stranger?.deref()
     // One that eval() does not reach would go on training in silence.
-    if (root && root === running[0] && this[inside].training && !root[inside].training)
+    if (root && isRoot(root) && this[inside].training && !root[inside].training)
       refuseModule(root, this)
     return state.recorder ? guard(() => this[inside].training) : this[inside].training
   }
@@ -415,35 +174,45 @@ export abstract class Module {
     const op = `${this.constructor.name}.loadStateDict`
     const { strict = true } = checkOptions(op, options, strictly)
     const own = new Map(tensorsOf(this, 'saved'))
-    const saved = new Map(Object.entries(values))
-    const missing = [...own.keys()].filter((k) => !saved.has(k))
-    const unexpected = [...saved.keys()].filter((k) => !own.has(k))
+    const saved = Object.keys(values)
+    const missing = [...own.keys()].filter((k) => !saved.includes(k))
+    const unexpected = saved.filter((k) => !own.has(k))
     const pairs: [Tensor, Tensor][] = []
     const shapes: string[] = []
     for (const [key, t] of own) {
-      const v = saved.get(key)
-      if (!v) continue
+      const v = values[key]
+      if (!v || missing.includes(key)) continue
       if (!(v instanceof Tensor))
         throw new ValueError({ op, rule: `${key} must be a tensor`, got: typeof v })
       if (sameShape(v.shape, t.shape)) pairs.push([t, v])
       else shapes.push(`${key} is ${show(v.shape)}, the model's is ${show(t.shape)}`)
     }
-    const names = strict && missing.length + unexpected.length > 0
-    if (names || shapes.length > 0) {
-      const complaint = {
+    if (strict && missing.length + unexpected.length > 0) {
+      // Names of a wrapper (DataParallel, compile) differ by what stands before them.
+      const [first = ''] = missing
+      const before = saved.find((k) => k.endsWith(`.${first}`))?.slice(0, -first.length)
+      throw new ValueError({
         op,
-        rule: `the saved ${names ? 'names' : 'shapes'} must be those of the model`,
+        rule: 'the saved names must be those of the model',
         got: [
-          names && missing.length > 0 ? `missing ${listed(missing)}` : '',
-          names && unexpected.length > 0 ? `unexpected ${listed(unexpected)}` : '',
+          missing.length > 0 && `missing ${listed(missing)}`,
+          unexpected.length > 0 && `unexpected ${listed(unexpected)}`,
           listed(shapes),
         ]
           .filter(Boolean)
           .join('; '),
-      }
-      if (!names) throw new ShapeError(complaint)
-      throw new ValueError({ ...complaint, fix: fixOfNames(missing, saved) })
+        fix:
+          before && missing.every((m) => saved.includes(before + m))
+            ? `Take '${before}' off the saved names: loadPretrained does, with { rename: (n) => n.slice(${before.length}) }.`
+            : 'Pass { strict: false } to load what fits.',
+      })
     }
+    if (shapes.length > 0)
+      throw new ShapeError({
+        op,
+        rule: 'the saved shapes must be those of the model',
+        got: listed(shapes),
+      })
     noGrad(() => {
       for (const [t, v] of pairs)
         assign(t, toBackend(v.dtype === t.dtype ? v : v.to(t.dtype), t.backend))

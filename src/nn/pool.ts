@@ -1,5 +1,6 @@
 /** Pooling layers. */
-import { kinds, orNull, type Places, readArguments } from '../core/options.js'
+import { extents, flag, integer, number } from '../core/kinds.js'
+import { orNull, type Places, readArguments } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import * as adaptive from '../ops/adaptive.js'
 import type { MaxPoolOptions, Pooled, ReturnIndices } from '../ops/pool.js'
@@ -9,7 +10,6 @@ import type { Extents } from '../ops/window.js'
 import { showOptions } from './common.js'
 import { Module } from './module.js'
 
-const { extents, flag, integer, number } = kinds
 const kernel = { kernelSize: extents, stride: orNull(extents) }
 const extremePlaces = {
   ...kernel,

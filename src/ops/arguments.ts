@@ -22,17 +22,18 @@ function countParameters(text: string): number {
   const source = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
   if (source.includes('[native code]')) return Number.POSITIVE_INFINITY
   if (/^(async\s+)?[\w$]+\s*=>/.test(source)) return 1
-  let [depth, count, filled] = [0, 0, false]
-  for (let i = source.indexOf('('); i >= 0 && i < source.length; i++) {
-    const c = source[i]!
-    if (depth === 1 && source.startsWith('...', i)) return Number.POSITIVE_INFINITY
-    if ('([{'.includes(c)) depth++
-    else if (')]}'.includes(c)) depth--
-    if (depth === 0) return count + (filled ? 1 : 0)
-    if (depth === 1 && c === ',') [count, filled] = [count + 1, false]
-    else if (!/\s/.test(c) && !(depth === 1 && c === '(')) filled = true
+  const start = source.indexOf('(') + 1
+  if (start === 0) return Number.POSITIVE_INFINITY
+  // Without what stands in brackets within the list, its end is the first bracket.
+  let [list, before] = [source.slice(start), '']
+  while (list !== before) {
+    before = list
+    list = list.replace(/[([{][^()[\]{}]*[)\]}]/g, '0')
   }
-  return Number.POSITIVE_INFINITY
+  const parameters = list.split(')')[0]!
+  return parameters.includes('...')
+    ? Number.POSITIVE_INFINITY
+    : parameters.split(',').filter((p) => p.trim()).length
 }
 
 /** `list.map(relu)` calls with the index and the list besides; that is no mistake. */
@@ -45,11 +46,12 @@ export function checkCount(op: string, f: AnyFunction, args: readonly unknown[])
   let count = args.length
   while (count > most && args[count - 1] === undefined) count--
   if (count <= most || byMap(args)) return
+  const fix = advice(args)
   throw new ValueError({
     op,
     rule: `it takes ${most} ${most === 1 ? 'argument' : 'arguments'}`,
     got: `${count}: ${shown(args)}`,
-    ...advice(args),
+    ...(fix && { fix }),
   })
 }
 
@@ -57,13 +59,13 @@ const shown = (args: readonly unknown[]) =>
   args.map((a) => (a instanceof Tensor ? `${a.dtype} ${show(a.shape)}` : showValue(a))).join(', ')
 
 /** What was most likely meant. */
-function advice(args: readonly unknown[]): { fix?: string } {
+function advice(args: readonly unknown[]): string | undefined {
   const first = args.findIndex((_, i) => args.slice(i).every((v) => typeof v === 'number'))
   if (first >= 0 && args.length - first > 1)
-    return { fix: `A shape or a list of axes is one argument: [${args.slice(first).join(', ')}].` }
-  if (isPlainObject(args[args.length - 1]))
-    return { fix: 'There are no options here, or an argument before them is missing.' }
-  return {}
+    return `A shape or a list of axes is one argument: [${args.slice(first).join(', ')}].`
+  return isPlainObject(args[args.length - 1])
+    ? 'There are no options here, or an argument before them is missing.'
+    : undefined
 }
 
 /** `f(x, w, { stride: 2 })`, where a tensor may stand before the options: without it they take its position. */
@@ -87,12 +89,13 @@ export function requireOperands(op: string, ...tensors: unknown[]): void {
 /** The error for arguments of another kind than the operation reads; its own errors are left as they are. */
 export function misread(op: string, args: readonly unknown[], cause?: unknown): unknown {
   if (cause !== undefined && (cause instanceof NablaError || !isKindError(cause))) return cause
+  const fix = advice(args)
   return new ValueError(
     {
       op,
       rule: 'an argument is missing or of another kind than the operation takes',
       got: args.length > 0 ? shown(args) : 'none',
-      ...advice(args),
+      ...(fix && { fix }),
     },
     { cause },
   )

@@ -73,7 +73,6 @@ function withAlpha(spec: Parameters<typeof binarySpec>[0]) {
 export const add = withAlpha({
   name: 'add',
   formula: 'y = a + b',
-  lower: 'add',
   vjp: (ct) => [ct, ct],
   example: [[1, 2], 10, [11, 12]],
 })
@@ -82,7 +81,6 @@ export const add = withAlpha({
 export const sub = withAlpha({
   name: 'sub',
   formula: 'y = a − b',
-  lower: 'sub',
   vjp: (ct) => [ct, neg(ct)],
   example: [[1, 2], 10, [-9, -8]],
 })
@@ -91,7 +89,6 @@ export const sub = withAlpha({
 export const mul = binary({
   name: 'mul',
   formula: 'y = a · b,  dy/da = b,  dy/db = a',
-  lower: 'mul',
   vjp: (ct, a, b) => [mul(ct, b), mul(ct, a)],
   example: [
     [1, 2],
@@ -190,7 +187,6 @@ export const where = defineOp({
 export const neg = unary({
   name: 'neg',
   formula: 'y = −x,  dy/dx = −1',
-  lower: 'neg',
   vjp: (ct) => neg(ct),
   example: [
     [1, -2],

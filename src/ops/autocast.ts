@@ -3,7 +3,10 @@ import type { DType } from '../core/dtype.js'
 import { isHalf } from '../core/dtype.js'
 import { DTypeError } from '../core/errors.js'
 import { checkOptions, requireFunction } from '../core/options.js'
+import { extras } from '../core/extras.js'
+import { toType } from './define.js'
 import { state, withState } from './state.js'
+import type { Tensor } from './tensor.js'
 
 export interface AutocastOptions {
   /** The half type, bfloat16 or float16. */
@@ -19,7 +22,7 @@ export interface AutocastOptions {
  * convolutions of convolutionInput.
  * https://pytorch.org/docs/stable/amp.html#cpu-op-specific-behavior
  */
-export const autocastTable: Readonly<Record<string, 'half' | 'float32'>> = {
+const table: Readonly<Record<string, 'half' | 'float32'>> = {
   linear: 'half',
   bmm: 'half',
   convolution: 'half',
@@ -31,6 +34,14 @@ export const autocastTable: Readonly<Record<string, 'half' | 'float32'>> = {
   cumprod: 'float32',
 }
 
+/** The inputs of an operation as autocast gives them. */
+function autocasted(name: string, inputs: Tensor[]): Tensor[] {
+  const how = table[name]
+  if (!how) return inputs
+  const to = how === 'half' ? state.autocast! : 'float32'
+  // float64 stays what it is.
+  return inputs.map((t) => (t.dtype === 'float32' || isHalf(t.dtype) ? toType(t, to) : t))
+}
 /**
  * Runs `f` with automatic mixed precision: matrix products and convolutions in bfloat16, sums in float32. Parameters stay
  * float32. Only the forward pass and the loss belong inside; `backward` uses the types of the forward pass by itself.
@@ -46,6 +57,7 @@ export function autocast<T>(f: () => T, options: AutocastOptions = {}): T {
   ])
   if (!isHalf(dtype))
     throw new DTypeError({ op: 'autocast', rule: 'dtype must be bfloat16 or float16', got: dtype })
+  extras.autocasted = autocasted
   return withState('autocast', enabled ? dtype : undefined, f)
 }
 

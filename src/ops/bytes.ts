@@ -1,4 +1,6 @@
 /** Bytes as numbers: what data sets of images are made of. */
+import { rare } from '../backends/prims.js'
+import { indexingPrims } from '../backends/prims/indexing.js'
 import { ShapeError } from '../core/errors.js'
 import { show } from '../core/shape.js'
 import { defineOp, requireType } from './define.js'
@@ -26,7 +28,7 @@ export const takeBytes = defineOp({
     return { inputs: [words, index], attrs: { mean, std } }
   },
   forward: ([words, index], { mean, std }) => {
-    const taken = prim({ op: 'take', axis: 0 }, [words!, index!])
+    const taken = prim(rare(indexingPrims, { op: 'take', axis: 0 }), [words!, index!])
     const [rows, width] = taken.shape as [number, number]
     const bytes = [0, 8, 16, 24].map((shift) => {
       const down = shift === 0 ? taken : map('shr', taken, constant(shift, 'int32'))

@@ -3,7 +3,7 @@ import { Call } from '../backends/call.js'
 import { arrayFrom, type DType, isFloat, isHalf, resultType } from '../core/dtype.js'
 import { DTypeError } from '../core/errors.js'
 import { checkCount, misread } from './arguments.js'
-import { autocastTable } from './autocast.js'
+import { extras } from '../core/extras.js'
 import type { Shape } from '../core/shape.js'
 import { type Move, moved, runCached } from './eager.js'
 import { backendOf, fromData, type GradNode, Tensor } from './tensor.js'
@@ -175,20 +175,18 @@ function ofHalves(spec: OpRule): OpRule['forward'] {
   }
 }
 
-/** The inputs as autocast wants them. */
-function autocasted(spec: OpRule, inputs: Tensor[]): Tensor[] {
-  const how = autocastTable[spec.name]
-  if (!how) return inputs
-  const to = how === 'half' ? state.autocast! : 'float32'
-  // float64 stays what it is.
-  return inputs.map((t) => (t.dtype === 'float32' || isHalf(t.dtype) ? toType(t, to) : t))
+declare module '../core/extras.js' {
+  interface Extras {
+    /** The inputs of an operation as autocast gives them, which brings it; see autocast.ts. */
+    autocasted: (name: string, inputs: Tensor[]) => Tensor[]
+  }
 }
 
 /** Runs an operation, eagerly or while tracing, and records it for gradients. */
 export function apply(spec: OpRule, given: Tensor[], attrs: object): Tensors {
   const { replaced } = state
   const own = replaced ? given.map((t) => replaced.get(t) ?? t) : given
-  const inputs = state.autocast ? autocasted(spec, own) : own
+  const inputs = state.autocast ? extras.autocasted!(spec.name, own) : own
   if (state.met) for (const t of inputs) if (t.requiresGrad) state.met(t)
   const track = state.gradEnabled && spec.differentiable !== false && inputs.some(needsGrad)
   // Composed operations leave the gradient to the operations inside.

@@ -26,7 +26,6 @@ export const floorDivide = binary({
 export const remainder = binary({
   name: 'remainder',
   formula: 'y = a − b⌊a/b⌋,  dy/da = 1,  dy/db = −⌊a/b⌋',
-  lower: 'remainder',
   vjp: (ct, a, b) => [ct, neg(mul(ct, floorDivide(a, b)))],
   example: [[7, -7], 4, [3, 1]],
   domain: [1.1, 1.9],
@@ -37,7 +36,6 @@ export const remainder = binary({
 export const fmod = binary({
   name: 'fmod',
   formula: 'y = a − b·trunc(a/b),  dy/da = 1,  dy/db = −trunc(a/b)',
-  lower: 'fmod',
   vjp: (ct, a, b) => [ct, neg(mul(ct, trunc(div(a, b))))],
   example: [[7, -7], 4, [3, -3]],
   domain: [1.1, 1.9],
@@ -48,7 +46,6 @@ export const fmod = binary({
 export const pow = binary({
   name: 'pow',
   formula: 'y = aᵇ,  dy/da = b·aᵇ⁻¹,  dy/db = y·ln a',
-  lower: 'pow',
   vjp: (ct, a, b, y) => [
     // At b = 0 the slope is 0 even where aᵇ⁻¹ is infinite; at a = 0 the logarithm's −inf does not count.
     mul(ct, where(eq(b, 0), 0, mul(b, pow(a, sub(b, 1))))),
@@ -63,7 +60,6 @@ export const pow = binary({
 export const minimum = binary({
   name: 'minimum',
   formula: 'y = min(a, b),  dy/da = [a < b] + ½[a = b]',
-  lower: 'minimum',
   vjp: (ct, a, b) => shares(ct, gt(a, b), lt(a, b), eq(a, b)),
   example: [[1, 5], 3, [1, 3]],
   bools: true,
@@ -73,7 +69,6 @@ export const minimum = binary({
 export const maximum = binary({
   name: 'maximum',
   formula: 'y = max(a, b),  dy/da = [a > b] + ½[a = b]',
-  lower: 'maximum',
   vjp: (ct, a, b) => shares(ct, lt(a, b), gt(a, b), eq(a, b)),
   example: [[1, 5], 3, [3, 5]],
   bools: true,
@@ -94,7 +89,6 @@ function shares(
 export const atan2 = binary({
   name: 'atan2',
   formula: 'y = atan(a/b) by quadrant,  dy/da = b/(a²+b²),  dy/db = −a/(a²+b²)',
-  lower: 'atan2',
   vjp: (ct, a, b) => {
     const r = div(ct, add(square(a), square(b)))
     return [mul(r, b), neg(mul(r, a))]
@@ -111,7 +105,6 @@ export const atan2 = binary({
 export const hypot = binary({
   name: 'hypot',
   formula: 'y = √(a² + b²),  dy/da = a/y,  dy/db = b/y',
-  lower: 'hypot',
   vjp: (ct, a, b, y) => {
     const r = div(ct, y)
     return [mul(r, a), mul(r, b)]
@@ -124,7 +117,6 @@ export const hypot = binary({
 export const copysign = binary({
   name: 'copysign',
   formula: 'y = |a|·sign b,  dy/da = sign a · sign b,  dy/db = 0',
-  lower: 'copysign',
   vjp: (ct, a, _b, y) => [where(eq(a, 0), 0, mul(ct, mul(sign(a), sign(y)))), zerosOf(ct)],
   example: [
     [3, 4],

@@ -1,4 +1,6 @@
 /** Vectors looked up by number. */
+import { rare } from '../backends/prims.js'
+import { indexingPrims } from '../backends/prims/indexing.js'
 import { expand, reshape, sum, zerosOf } from './broadcast.js'
 import { add, div, mul, sub, where } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
@@ -47,7 +49,7 @@ const lookup = defineOp({
   },
   forward: ([index, weight]) => {
     const flat = prim({ op: 'reshape', shape: [index!.size] }, [index!])
-    const rows = prim({ op: 'take', axis: 0 }, [weight!, flat])
+    const rows = prim(rare(indexingPrims, { op: 'take', axis: 0 }), [weight!, flat])
     return reshape(rows, [...index!.shape, weight!.shape[1]!])
   },
   halves: 'forward',

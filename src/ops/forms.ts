@@ -22,8 +22,8 @@ interface UnarySpec {
   name: string
   formula: string
   source?: string
-  /** The primitive of the same meaning, or a composition. */
-  lower: MapFn | ((x: Tensor) => Tensor)
+  /** The primitive of the same meaning, of the same name if not said, or a composition. */
+  lower?: MapFn | ((x: Tensor) => Tensor)
   /** dy/dx · ct; absent where the result is no float. */
   vjp?: (ct: Tensor, x: Tensor, y: Tensor) => Tensor
   example: [input: Nested, output: Nested]
@@ -36,7 +36,7 @@ interface UnarySpec {
 }
 
 export function unary(spec: UnarySpec) {
-  const { name, lower, vjp, example, domain = [-2, 2], integers } = spec
+  const { name, lower = name as MapFn, vjp, integers } = spec
   return defineOp({
     name,
     formula: spec.formula,
@@ -46,14 +46,17 @@ export function unary(spec: UnarySpec) {
     ...(vjp
       ? { vjp: (ct: Tensor, [x]: Tensor[], y: Tensor) => [vjp(ct, x!, y)] }
       : { differentiable: false as const }),
-    example: (m) => [[m.of(example[0])], example[1]],
-    samples: (m: SampleMaker) => [
-      [m.float([2, 3], ...domain)],
-      [m.float([], ...domain)],
-      [m.float([0], ...domain)],
-      [m.float([1, 3, 5], ...domain)],
-      ...(integers ? [[m.int([2, 3], -3, 4)]] : []),
-    ],
+    example: (m) => [[m.of(spec.example[0])], spec.example[1]],
+    samples: (m: SampleMaker) => {
+      const { domain = [-2, 2] } = spec
+      return [
+        [m.float([2, 3], ...domain)],
+        [m.float([], ...domain)],
+        [m.float([0], ...domain)],
+        [m.float([1, 3, 5], ...domain)],
+        ...(integers ? [[m.int([2, 3], -3, 4)]] : []),
+      ]
+    },
   })
 }
 
@@ -62,7 +65,7 @@ export function unary(spec: UnarySpec) {
 interface BinarySpec {
   name: string
   formula: string
-  lower: MapFn | ((a: Tensor, b: Tensor) => Tensor)
+  lower?: MapFn | ((a: Tensor, b: Tensor) => Tensor)
   /** Gradients of a and b; either may be null. They may have the broadcast shape. */
   vjp?: (ct: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor | null, Tensor | null]
   example: [a: Nested, b: Nested, output: Nested]
@@ -78,7 +81,7 @@ export const binary = (spec: BinarySpec) => defineOp(binarySpec(spec))
 
 /** The block of an operation of two operands, for those that add arguments of their own. */
 export function binarySpec(spec: BinarySpec) {
-  const { name, lower, vjp, example, domain = [-2, 2], domainB = domain, float = false } = spec
+  const { name, lower = name as MapFn, vjp, float } = spec
   return {
     name,
     formula: spec.formula,
@@ -92,15 +95,20 @@ export function binarySpec(spec: BinarySpec) {
     ...(vjp
       ? { vjp: (ct: Tensor, [a, b]: Tensor[], y: Tensor) => vjp(ct, a!, b!, y) }
       : { differentiable: false as const }),
-    example: (m: SampleMaker) =>
-      [[m.of(example[0]), m.of(example[1])], example[2]] as readonly [unknown[], Nested],
-    samples: (m: SampleMaker) => [
-      [m.float([2, 3], ...domain), m.float([2, 3], ...domainB)],
-      [m.float([2, 1, 3], ...domain), m.float([4, 1], ...domainB)],
-      [m.float([3], ...domain), 1.5],
-      [m.float([], ...domain), m.float([2, 2], ...domainB)],
-      [m.float([0, 3], ...domain), m.float([1, 3], ...domainB)],
-      [m.int([2, 3], 1, 7), m.int([3], 1, 4)],
-    ],
+    example: (m: SampleMaker) => {
+      const [a, b, y] = spec.example
+      return [[m.of(a), m.of(b)], y] as readonly [unknown[], Nested]
+    },
+    samples: (m: SampleMaker) => {
+      const { domain = [-2, 2], domainB = domain } = spec
+      return [
+        [m.float([2, 3], ...domain), m.float([2, 3], ...domainB)],
+        [m.float([2, 1, 3], ...domain), m.float([4, 1], ...domainB)],
+        [m.float([3], ...domain), 1.5],
+        [m.float([], ...domain), m.float([2, 2], ...domainB)],
+        [m.float([0, 3], ...domain), m.float([1, 3], ...domainB)],
+        [m.int([2, 3], 1, 7), m.int([3], 1, 4)],
+      ]
+    },
   }
 }

@@ -12,7 +12,6 @@ import { constant } from './trace.js'
 export const abs = unary({
   name: 'abs',
   formula: 'y = |x|,  dy/dx = sign x',
-  lower: 'abs',
   vjp: (ct, x) => mul(ct, sign(x)),
   example: [
     [1, -2],
@@ -25,7 +24,6 @@ export const abs = unary({
 export const sign = unary({
   name: 'sign',
   formula: 'y = sign x,  dy/dx = 0',
-  lower: 'sign',
   vjp: (ct) => zerosOf(ct),
   example: [
     [5, -2, 0],
@@ -38,7 +36,6 @@ export const sign = unary({
 export const square = unary({
   name: 'square',
   formula: 'y = x²,  dy/dx = 2x',
-  lower: 'square',
   vjp: (ct, x) => mul(ct, mul(x, 2)),
   example: [
     [3, -2],
@@ -51,7 +48,6 @@ export const square = unary({
 export const exp = unary({
   name: 'exp',
   formula: 'y = eˣ,  dy/dx = y',
-  lower: 'exp',
   vjp: (ct, _x, y) => mul(ct, y),
   example: [
     [0, 1],
@@ -63,7 +59,6 @@ export const exp = unary({
 export const exp2 = unary({
   name: 'exp2',
   formula: 'y = 2ˣ,  dy/dx = y ln 2',
-  lower: 'exp2',
   vjp: (ct, _x, y) => mul(ct, mul(y, Math.LN2)),
   example: [
     [0, 3],
@@ -75,7 +70,6 @@ export const exp2 = unary({
 export const expm1 = unary({
   name: 'expm1',
   formula: 'y = eˣ − 1,  dy/dx = y + 1',
-  lower: 'expm1',
   vjp: (ct, _x, y) => mul(ct, add(y, 1)),
   example: [
     [0, 1],
@@ -87,7 +81,6 @@ export const expm1 = unary({
 export const log = unary({
   name: 'log',
   formula: 'y = ln x,  dy/dx = 1/x',
-  lower: 'log',
   vjp: (ct, x) => div(ct, x),
   example: [
     [1, 10],
@@ -100,7 +93,6 @@ export const log = unary({
 export const log2 = unary({
   name: 'log2',
   formula: 'y = log₂ x,  dy/dx = 1/(x ln 2)',
-  lower: 'log2',
   vjp: (ct, x) => div(ct, mul(x, Math.LN2)),
   example: [
     [1, 8],
@@ -113,7 +105,6 @@ export const log2 = unary({
 export const log10 = unary({
   name: 'log10',
   formula: 'y = log₁₀ x,  dy/dx = 1/(x ln 10)',
-  lower: 'log10',
   vjp: (ct, x) => div(ct, mul(x, Math.LN10)),
   example: [
     [1, 1000],
@@ -126,7 +117,6 @@ export const log10 = unary({
 export const log1p = unary({
   name: 'log1p',
   formula: 'y = ln(1 + x),  dy/dx = 1/(1 + x)',
-  lower: 'log1p',
   vjp: (ct, x) => div(ct, add(x, 1)),
   example: [
     [0, 1],
@@ -139,7 +129,6 @@ export const log1p = unary({
 export const sqrt = unary({
   name: 'sqrt',
   formula: 'y = √x,  dy/dx = 1/(2y)',
-  lower: 'sqrt',
   vjp: (ct, _x, y) => div(ct, mul(y, 2)),
   example: [
     [4, 2],
@@ -152,7 +141,6 @@ export const sqrt = unary({
 export const rsqrt = unary({
   name: 'rsqrt',
   formula: 'y = x^−½,  dy/dx = −½ y³',
-  lower: 'rsqrt',
   vjp: (ct, _x, y) => mul(ct, mul(mul(square(y), y), -0.5)),
   example: [
     [4, 0.25],
@@ -165,7 +153,6 @@ export const rsqrt = unary({
 export const reciprocal = unary({
   name: 'reciprocal',
   formula: 'y = 1/x,  dy/dx = −y²',
-  lower: 'reciprocal',
   vjp: (ct, _x, y) => neg(mul(ct, square(y))),
   example: [
     [4, -2],
@@ -178,7 +165,6 @@ export const reciprocal = unary({
 export const sin = unary({
   name: 'sin',
   formula: 'y = sin x,  dy/dx = cos x',
-  lower: 'sin',
   vjp: (ct, x) => mul(ct, cos(x)),
   example: [
     [0, 1],
@@ -190,7 +176,6 @@ export const sin = unary({
 export const cos = unary({
   name: 'cos',
   formula: 'y = cos x,  dy/dx = −sin x',
-  lower: 'cos',
   vjp: (ct, x) => neg(mul(ct, sin(x))),
   example: [
     [0, 1],
@@ -202,7 +187,6 @@ export const cos = unary({
 export const tan = unary({
   name: 'tan',
   formula: 'y = tan x,  dy/dx = 1 + y²',
-  lower: 'tan',
   vjp: (ct, _x, y) => mul(ct, add(square(y), 1)),
   example: [
     [0, 1],
@@ -215,7 +199,6 @@ export const tan = unary({
 export const asin = unary({
   name: 'asin',
   formula: 'y = asin x,  dy/dx = 1/√(1 − x²)',
-  lower: 'asin',
   vjp: (ct, x) => mul(ct, rsqrt(sub(1, square(x)))),
   example: [
     [0, 1],
@@ -228,7 +211,6 @@ export const asin = unary({
 export const acos = unary({
   name: 'acos',
   formula: 'y = acos x,  dy/dx = −1/√(1 − x²)',
-  lower: 'acos',
   vjp: (ct, x) => neg(mul(ct, rsqrt(sub(1, square(x))))),
   example: [
     [1, 0],
@@ -241,7 +223,6 @@ export const acos = unary({
 export const atan = unary({
   name: 'atan',
   formula: 'y = atan x,  dy/dx = 1/(1 + x²)',
-  lower: 'atan',
   vjp: (ct, x) => div(ct, add(square(x), 1)),
   example: [
     [0, 1],
@@ -253,7 +234,6 @@ export const atan = unary({
 export const sinh = unary({
   name: 'sinh',
   formula: 'y = sinh x,  dy/dx = cosh x',
-  lower: 'sinh',
   vjp: (ct, x) => mul(ct, cosh(x)),
   example: [
     [0, 1],
@@ -265,7 +245,6 @@ export const sinh = unary({
 export const cosh = unary({
   name: 'cosh',
   formula: 'y = cosh x,  dy/dx = sinh x',
-  lower: 'cosh',
   vjp: (ct, x) => mul(ct, sinh(x)),
   example: [
     [0, 1],
@@ -277,7 +256,6 @@ export const cosh = unary({
 export const tanh = unary({
   name: 'tanh',
   formula: 'y = tanh x,  dy/dx = 1 − y²',
-  lower: 'tanh',
   vjp: (ct, _x, y) => mul(ct, sub(1, square(y))),
   example: [
     [0, 1],
@@ -289,7 +267,6 @@ export const tanh = unary({
 export const asinh = unary({
   name: 'asinh',
   formula: 'y = asinh x,  dy/dx = 1/√(x² + 1)',
-  lower: 'asinh',
   vjp: (ct, x) => mul(ct, rsqrt(add(square(x), 1))),
   example: [
     [0, 1],
@@ -301,7 +278,6 @@ export const asinh = unary({
 export const acosh = unary({
   name: 'acosh',
   formula: 'y = acosh x,  dy/dx = 1/√(x² − 1)',
-  lower: 'acosh',
   vjp: (ct, x) => mul(ct, rsqrt(sub(square(x), 1))),
   example: [
     [1, 2],
@@ -314,7 +290,6 @@ export const acosh = unary({
 export const atanh = unary({
   name: 'atanh',
   formula: 'y = atanh x,  dy/dx = 1/(1 − x²)',
-  lower: 'atanh',
   vjp: (ct, x) => div(ct, sub(1, square(x))),
   example: [
     [0, 0.5],
@@ -327,7 +302,6 @@ export const atanh = unary({
 export const sigmoid = unary({
   name: 'sigmoid',
   formula: 'y = 1/(1 + e^−x),  dy/dx = y(1 − y)',
-  lower: 'sigmoid',
   vjp: (ct, _x, y) => mul(ct, mul(y, sub(1, y))),
   example: [
     [0, 2],
@@ -339,7 +313,6 @@ export const sigmoid = unary({
 export const erf = unary({
   name: 'erf',
   formula: 'y = 2/√π ∫₀ˣ e^−t² dt,  dy/dx = 2/√π e^−x²',
-  lower: 'erf',
   vjp: (ct, x) => mul(ct, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))),
   example: [
     [0, 1],
@@ -351,7 +324,6 @@ export const erf = unary({
 export const erfc = unary({
   name: 'erfc',
   formula: 'y = 1 − erf x,  dy/dx = −2/√π e^−x²',
-  lower: 'erfc',
   vjp: (ct, x) => mul(ct, mul(exp(neg(square(x))), -2 / Math.sqrt(Math.PI))),
   example: [
     [0, 1],
@@ -368,7 +340,6 @@ export const erfc = unary({
 export const ndtr = unary({
   name: 'ndtr',
   formula: 'y = Φ(x) = 1/2 (1 + erf(x/√2)),  dy/dx = e^−x²/2 / √2π',
-  lower: 'ndtr',
   vjp: (ct, x) => mul(ct, exp(sub(-0.5 * Math.log(2 * Math.PI), mul(square(x), 0.5)))),
   example: [
     [0, -1],
@@ -380,7 +351,6 @@ export const ndtr = unary({
 export const erfinv = unary({
   name: 'erfinv',
   formula: 'erf y = x,  dy/dx = √π/2 e^y²',
-  lower: 'erfinv',
   vjp: (ct, _x, y) => mul(ct, mul(exp(square(y)), Math.sqrt(Math.PI) / 2)),
   example: [
     [0, 0.5],
@@ -393,7 +363,6 @@ export const erfinv = unary({
 export const floor = unary({
   name: 'floor',
   formula: 'y = ⌊x⌋,  dy/dx = 0',
-  lower: 'floor',
   vjp: (ct) => zerosOf(ct),
   example: [
     [1.7, -1.2],
@@ -405,7 +374,6 @@ export const floor = unary({
 export const ceil = unary({
   name: 'ceil',
   formula: 'y = ⌈x⌉,  dy/dx = 0',
-  lower: 'ceil',
   vjp: (ct) => zerosOf(ct),
   example: [
     [1.2, -1.7],
@@ -416,7 +384,6 @@ export const ceil = unary({
 const roundWhole = unary({
   name: 'round',
   formula: 'y = round x,  dy/dx = 0',
-  lower: 'round',
   vjp: (ct) => zerosOf(ct),
   example: [
     [0.5, 1.5, -1.2],
@@ -446,7 +413,6 @@ export function round(x: TensorLike, options?: { decimals?: number }): Tensor {
 export const trunc = unary({
   name: 'trunc',
   formula: 'y = trunc x,  dy/dx = 0',
-  lower: 'trunc',
   vjp: (ct) => zerosOf(ct),
   example: [
     [1.7, -1.7],

@@ -1,5 +1,6 @@
 import { hostArray, sideBySide } from '../backends/host.js'
 import { hosted } from '../backends/hosted.js'
+import { hostCalls } from '../backends/lower/hostCalls.js'
 import { endCall, type HostArray, type HostCall } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { extras } from '../core/extras.js'
@@ -22,7 +23,7 @@ export function hostCall(
   inputs: readonly Tensor[],
   gives: readonly { shape: Shape; dtype: DType }[] = [],
 ): Tensor[] {
-  extras.hosted = hosted
+  Object.assign(extras, { hosted, hostCalls })
   if (state.recorder) {
     const first = prim({ op: 'host', call, gives }, inputs)
     return gives.map((_, i) => (i === 0 ? first : prim({ op: 'output', index: i }, [first])))

@@ -1,4 +1,6 @@
 /** Reading and writing at indices that are data. Indices are whole numbers of any integer type; a wrong one fails the run with an IndexError. */
+import { rare } from '../backends/prims.js'
+import { indexingPrims } from '../backends/prims/indexing.js'
 import { expand, reshape, zerosOf } from './broadcast.js'
 import { type AlphaOptions, add, div, mul, where } from './arithmetic.js'
 import { DTypeError, ShapeError, ValueError } from '../core/errors.js'
@@ -39,9 +41,11 @@ export const indexSelect = defineOp({
   },
   forward: ([x, index], { axis, from }) => {
     const places = prim({ op: 'reshape', shape: [index!.size] }, [index!])
-    if (from.length > 0) return prim({ op: 'take', axis }, [x!, places])
+    if (from.length > 0) return prim(rare(indexingPrims, { op: 'take', axis }), [x!, places])
     const vector = prim({ op: 'reshape', shape: [1] }, [x!])
-    return prim({ op: 'reshape', shape: [] }, [prim({ op: 'take', axis }, [vector, places])])
+    return prim({ op: 'reshape', shape: [] }, [
+      prim(rare(indexingPrims, { op: 'take', axis }), [vector, places]),
+    ])
   },
   halves: 'forward',
   vjp: (ct, [x, index], _y, { axis }) => [indexAdd(zerosOf(x!), axis, index!, ct), null],
@@ -106,9 +110,14 @@ function put(
     },
     forward: ([x, index, src], { axis }) => {
       const places = prim({ op: 'reshape', shape: [index!.size] }, [index!])
-      if (x!.rank > 0) return prim({ op: 'put', axis, mode }, [x!, places, src!])
+      if (x!.rank > 0)
+        return prim(rare(indexingPrims, { op: 'put', axis, mode }), [x!, places, src!])
       const vector = (t: Tensor) => prim({ op: 'reshape', shape: [1] }, [t])
-      const y = prim({ op: 'put', axis, mode }, [vector(x!), places, vector(src!)])
+      const y = prim(rare(indexingPrims, { op: 'put', axis, mode }), [
+        vector(x!),
+        places,
+        vector(src!),
+      ])
       return prim({ op: 'reshape', shape: [] }, [y])
     },
     vjp: (ct, [, index, src], _y, { axis }): Grads => {
@@ -187,9 +196,9 @@ export const gather = defineOp({
     return { inputs: [t, index], attrs: { axis: checkGather('gather', t, axis, index) } }
   },
   forward: ([x, index], { axis }) => {
-    if (x!.rank > 0) return prim({ op: 'gather', axis }, [x!, index!])
+    if (x!.rank > 0) return prim(rare(indexingPrims, { op: 'gather', axis }), [x!, index!])
     const parts = [x!, index!].map((t) => prim({ op: 'reshape', shape: [1] }, [t]))
-    const y = prim({ op: 'gather', axis }, parts)
+    const y = prim(rare(indexingPrims, { op: 'gather', axis }), parts)
     return prim({ op: 'reshape', shape: index!.shape }, [y])
   },
   halves: 'forward',
@@ -270,9 +279,11 @@ function scatterOp(name: string, mode: Mode, formula: string, result: number[]) 
     },
     forward: ([x, index, src], { axis }) => {
       const parts = [x!, index!, covered(src!, index!.shape)]
-      if (x!.rank > 0) return prim({ op: 'scatter', axis, mode }, parts)
+      if (x!.rank > 0) return prim(rare(indexingPrims, { op: 'scatter', axis, mode }), parts)
       const one = parts.map((t) => prim({ op: 'reshape', shape: [1] }, [t]))
-      return prim({ op: 'reshape', shape: [] }, [prim({ op: 'scatter', axis: 0, mode }, one)])
+      return prim({ op: 'reshape', shape: [] }, [
+        prim(rare(indexingPrims, { op: 'scatter', axis: 0, mode }), one),
+      ])
     },
     vjp: (ct, [x, index, src], y, { axis }): Grads => {
       const back = (t: Tensor) => {

@@ -1,6 +1,7 @@
 /** Linear algebra: matrix products and what is made of them. */
+import { besideProduct } from './beside.js'
 import { requireOperands } from './arguments.js'
-import { isFloat, isHalf } from '../core/dtype.js'
+import { isFloat } from '../core/dtype.js'
 import { coordinates, zerosOf } from './broadcast.js'
 import { expand, permute, reshape, sum, swap } from './broadcast.js'
 import { add, mul, sub, where } from './arithmetic.js'
@@ -8,11 +9,10 @@ import { ShapeError, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
 import { broadcastShapes, normAxis, type Shape, sameShape, show, sizeOf } from '../core/shape.js'
 import { ge, le } from './compare.js'
-import { defineOp, type Grads, operands, type TensorLike, toType } from './define.js'
+import { defineOp, type Grads, operands, type TensorLike } from './define.js'
 import { concat } from './join.js'
 import { unsqueeze } from './movement.js'
 import { diagonal, narrow } from './slice.js'
-import { state } from './state.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
 
@@ -159,9 +159,6 @@ export function baddbmm(c: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions)
     })
   return scaledSum(c, matmul(a, b), beta, alpha)
 }
-/** Under autocast `c` is given as the product is, as PyTorch does for addmm and its kin. */
-export const besideProduct = (c: Tensor, product: Tensor): Tensor =>
-  state.autocast && isHalf(product.dtype) && isFloat(c.dtype) ? toType(c, product.dtype) : c
 function scaledSum(given: Tensor, product: Tensor, beta: number, alpha: number): Tensor {
   const c = besideProduct(given, product)
   const scaled = alpha === 1 ? product : mul(product, alpha)

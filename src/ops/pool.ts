@@ -1,4 +1,5 @@
 /** Pooling over windows of one to three spatial axes; adaptive.ts has the forms that are told the result's shape. */
+import { indexingPrims } from '../backends/prims/indexing.js'
 import { rare } from '../backends/prims.js'
 import { windowPrims } from '../backends/prims/windows.js'
 import { expand, reshape, type ReduceOptions } from './broadcast.js'
@@ -427,7 +428,11 @@ const unpool = defineOp({
     const n = sizeOf(x!.shape.slice(2))
     const base = expand(constant(0, x!.dtype), [shape[0]!, shape[1]!, count])
     return reshape(
-      prim({ op: 'scatter', axis: 2, mode: 'set' }, [base, places(index!, n), places(x!, n)]),
+      prim(rare(indexingPrims, { op: 'scatter', axis: 2, mode: 'set' }), [
+        base,
+        places(index!, n),
+        places(x!, n),
+      ]),
       shape,
     )
   },

@@ -18,7 +18,7 @@ import { ShapeError, show } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
 import { normAxis, reducedAxes, type Shape, sizeOf } from '../core/shape.js'
 import { eq, isfinite, isnan, logicalAnd, logicalOr, ne } from './compare.js'
-import { defineOp, type Grads, operand, type TensorLike, toType } from './define.js'
+import { defineOp, type Grads, type Nested, operand, type TensorLike, toType } from './define.js'
 import { map } from './forms.js'
 import { exp, log } from './functions.js'
 import { concat } from './join.js'
@@ -138,13 +138,14 @@ export const prod = defineOp({
   ],
 })
 
+interface ReduceSpec<Fn extends string> {
+  name: string
+  lower: Fn
+  /** Of [[1, 4], [3, 2]] along the last axis; of [[1, 0], [1, 1]] of quantifiers. */
+  example: Nested
+}
 /** `nan`: where the extreme is NaN, the NaN among x share its gradient (PyTorch's max and min of all elements). */
-function extreme(
-  name: 'amax' | 'amin' | 'maxOfAll' | 'minOfAll',
-  fn: 'max' | 'min',
-  result: number[],
-  nan = false,
-) {
+function extreme({ name, lower: fn, nan, ...spec }: ReduceSpec<'max' | 'min'> & { nan?: true }) {
   return defineOp({
     name,
     formula: `y = ${fn} x; elements that share the extreme share the gradient equally`,
@@ -173,7 +174,7 @@ function extreme(
         ]),
         1,
       ],
-      result,
+      spec.example,
     ],
     samples: (m) => [
       [m.float([2, 3])],
@@ -187,13 +188,13 @@ function extreme(
   })
 }
 /** The largest element over the axes; NaN wins. @example amax(tensor([[1, 4], [3, 2]]), 1) // [4, 3] */
-export const amax = extreme('amax', 'max', [4, 3])
+export const amax = extreme({ name: 'amax', lower: 'max', example: [4, 3] })
 /** The smallest element over the axes; NaN wins. @example amin(tensor([[1, 4], [3, 2]]), 1) // [1, 2] */
-export const amin = extreme('amin', 'min', [1, 2])
-const maxOfAll = extreme('maxOfAll', 'max', [4, 3], true)
-const minOfAll = extreme('minOfAll', 'min', [1, 2], true)
+export const amin = extreme({ name: 'amin', lower: 'min', example: [1, 2] })
+const maxOfAll = extreme({ name: 'maxOfAll', lower: 'max', nan: true, example: [4, 3] })
+const minOfAll = extreme({ name: 'minOfAll', lower: 'min', nan: true, example: [1, 2] })
 
-function argExtreme(name: 'argmax' | 'argmin', fn: 'max' | 'min', result: number[]) {
+function argExtreme({ name, lower: fn, ...spec }: ReduceSpec<'max' | 'min'>) {
   return defineOp({
     name,
     formula: `y = the first index of the ${fn === 'max' ? 'largest' : 'smallest'} element (int32)`,
@@ -224,7 +225,7 @@ function argExtreme(name: 'argmax' | 'argmin', fn: 'max' | 'min', result: number
         ]),
         1,
       ],
-      result,
+      spec.example,
     ],
     samples: (m) => [
       [m.float([2, 3])],
@@ -237,11 +238,11 @@ function argExtreme(name: 'argmax' | 'argmin', fn: 'max' | 'min', result: number
   })
 }
 /** The index of the largest element along the axis, or of all. @example argmax(tensor([[1, 4], [3, 2]]), 1) // [1, 0] */
-export const argmax = argExtreme('argmax', 'max', [1, 0])
+export const argmax = argExtreme({ name: 'argmax', lower: 'max', example: [1, 0] })
 /** The index of the smallest element along the axis, or of all. @example argmin(tensor([[1, 4], [3, 2]]), 1) // [0, 1] */
-export const argmin = argExtreme('argmin', 'min', [0, 1])
+export const argmin = argExtreme({ name: 'argmin', lower: 'min', example: [0, 1] })
 
-function extremeAlong(name: 'maxAlong' | 'minAlong', fn: 'max' | 'min', result: number[]) {
+function extremeAlong({ name, lower: fn, ...spec }: ReduceSpec<'max' | 'min'>) {
   return defineOp({
     name,
     formula: `values and first indices of the ${fn} along one axis; the gradient goes to that index`,
@@ -274,7 +275,7 @@ function extremeAlong(name: 'maxAlong' | 'minAlong', fn: 'max' | 'min', result: 
         ]),
         1,
       ],
-      [result, fn === 'max' ? [1, 0] : [0, 1]],
+      [spec.example, fn === 'max' ? [1, 0] : [0, 1]],
     ],
     samples: (m) => [
       [m.float([2, 3]), 0],
@@ -284,8 +285,8 @@ function extremeAlong(name: 'maxAlong' | 'minAlong', fn: 'max' | 'min', result: 
     ],
   })
 }
-const maxAlong = extremeAlong('maxAlong', 'max', [4, 3])
-const minAlong = extremeAlong('minAlong', 'min', [1, 2])
+const maxAlong = extremeAlong({ name: 'maxAlong', lower: 'max', example: [4, 3] })
+const minAlong = extremeAlong({ name: 'minAlong', lower: 'min', example: [1, 2] })
 
 /** The largest of all elements; with an axis, the largest along it and their first indices, [values, indices]. */
 export function max(x: Tensor): Tensor
@@ -308,7 +309,7 @@ export function min(x: Tensor, axis?: number, options?: boolean | ReduceOptions)
   return axis === undefined ? minOfAll(x) : minAlong(x, axis, options)
 }
 
-function quantifier(name: 'all' | 'any', fn: 'min' | 'max', result: boolean[]) {
+function quantifier({ name, lower: fn, ...spec }: ReduceSpec<'min' | 'max'>) {
   return defineOp({
     name,
     formula: name === 'all' ? 'y = ∧ (x ≠ 0)' : 'y = ∨ (x ≠ 0)',
@@ -329,7 +330,7 @@ function quantifier(name: 'all' | 'any', fn: 'min' | 'max', result: boolean[]) {
         ]),
         1,
       ],
-      result,
+      spec.example,
     ],
     samples: (m) => [
       [m.bool([2, 3])],
@@ -341,9 +342,9 @@ function quantifier(name: 'all' | 'any', fn: 'min' | 'max', result: boolean[]) {
   })
 }
 /** Are all elements true (not 0)? @example all(tensor([[1, 0], [1, 1]]), 1) // [false, true] */
-export const all = quantifier('all', 'min', [false, true])
+export const all = quantifier({ name: 'all', lower: 'min', example: [false, true] })
 /** Is any element true (not 0)? @example any(tensor([[0, 0], [1, 0]]), 1) // [false, true] */
-export const any = quantifier('any', 'max', [true, true])
+export const any = quantifier({ name: 'any', lower: 'max', example: [true, true] })
 
 /** How many elements are not 0 (int32). @example countNonzero(tensor([0, 3, 0])) // 1 */
 export const countNonzero = defineOp({

@@ -13,7 +13,7 @@ import {
 } from '../core/errors.js'
 import type { Recorder } from './state.js'
 import { state } from './state.js'
-import { isContiguous, type Shape, show, sizeOf } from '../core/shape.js'
+import { isContiguous, type Shape, show, sizeOf, stridesOf } from '../core/shape.js'
 import { runPending } from './pending.js'
 
 /** How a tensor came to be: the walk of `backward` follows these. */
@@ -301,7 +301,7 @@ export function filled<D extends DType>(
   return onStorage(storage, shape)
 }
 
-export function onStorage(storage: Storage, shape: Shape, strides = contiguous(shape)): Tensor {
+export function onStorage(storage: Storage, shape: Shape, strides = stridesOf(shape)): Tensor {
   const t = new Tensor(shape, storage.dtype, { storage, offset: 0, strides })
   state.scope?.push(t)
   return t
@@ -314,16 +314,6 @@ export function checkDType(op: string, backend: Backend, dtype: DType): void {
       rule: `the ${backend.name} backend holds ${backend.dtypes.join(', ')}`,
       got: dtype,
     })
-}
-
-function contiguous(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length)
-  let n = 1
-  for (let i = shape.length - 1; i >= 0; i--) {
-    strides[i] = n
-    n *= shape[i]!
-  }
-  return strides
 }
 
 export function requireLeaf(t: Tensor, what: string): void {

@@ -1,98 +1,42 @@
 import { compile, type Compiled } from '../compile/compile.js'
-import {
-  DTypeError,
-  GradError,
-  ShapeError,
-  show,
-  TrainingError,
-  ValueError,
-} from '../core/errors.js'
-import { checkOptions, isPlainObject, readArguments, showValue } from '../core/options.js'
-import { sameShape } from '../core/shape.js'
+import { GradError, show, TrainingError, ValueError } from '../core/errors.js'
+import { checkOptions, readArguments, showValue } from '../core/options.js'
 import { assign } from '../ops/assign.js'
 import { eq } from '../ops/compare.js'
 import { remember } from '../ops/conditional.js'
 import { nameOf } from '../ops/names.js'
 import { addPending, removePending, runPending } from '../ops/pending.js'
 import { fromData, Tensor } from '../ops/tensor.js'
-import { full, toBackend, zerosLike } from '../tensor/creation.js'
+import { full, zerosLike } from '../tensor/creation.js'
 import { add, mul, where, neg } from '../ops/arithmetic.js'
 import { sum } from '../ops/broadcast.js'
 import { ended, afterRun, guard, noGrad, state, withState } from '../ops/state.js'
+import {
+  defined,
+  type Group,
+  type OptimizerOptions,
+  type OptimizerState,
+  outside,
+  type ParamGroup,
+  type Params,
+  read,
+  type State,
+  Step,
+  write,
+} from './group.js'
 import { checkHyperparameters } from './options.js'
+import { type Loadable, prepareState } from './saved.js'
 
-export interface OptimizerOptions {
-  lr: number
-  /** Climb instead of descend. */
-  maximize?: boolean
-}
-
-/** Parameters with options of their own. */
-export type ParamGroup<O> = { params: readonly Tensor[] } & Partial<O>
-export type Params<O> = readonly Tensor[] | readonly ParamGroup<O>[]
-
-/** The state of one parameter: tensors that the update reads and writes. */
-export type State = Record<string, Tensor>
-
-/** Options besides the rate that a schedule has moved: tensors from then on, so that nothing is traced anew. */
-export interface Hyperparameters {
-  momentum?: Tensor
-  beta1?: Tensor
-}
-
-export interface Group<O> {
-  params: Tensor[]
-  options: O
-  /** Learning rate, as the tensor that programs read: it changes without tracing anew. */
-  rate: Tensor
-  hyperparameters: Hyperparameters
-  /** Parameters that have made the same number of steps, and that number as a tensor. */
-  cohorts: { params: Set<Tensor>; count: Tensor }[]
-  /** Counts changes of the cohorts, which programs are made for. */
-  layout: number
-}
-
-/** What an update may use besides its tensor: the same for all parameters of a group that have made as many steps. */
-export class Step {
-  readonly rate: Tensor
-  /** Steps of this parameter, this one included. */
-  readonly count: Tensor
-  readonly hyperparameters: Hyperparameters
-  private readonly known = new Map<string, Tensor>()
-  constructor(rate: Tensor, count: Tensor, hyperparameters: Hyperparameters) {
-    this.rate = rate
-    this.count = count
-    this.hyperparameters = hyperparameters
-  }
-  /** What `make` gives, computed for the first parameter only: for scalars that depend on no parameter. */
-  once(name: string, make: () => Tensor): Tensor {
-    let t = this.known.get(name)
-    if (!t) {
-      t = make()
-      this.known.set(name, t)
-    }
-    return t
-  }
-}
-
-/** What a resumed run needs: the tensors (of each parameter its state and steps), and the options of each group. */
-export interface OptimizerState<O> {
-  tensors: Record<string, Tensor>
-  groups: { lr: number; options: O }[]
-}
-
-/** Runs `f` outside of any program being traced, so that the tensors it creates stay. */
-const outside = <T>(f: () => T): T =>
-  withState('recorder', undefined, () => withState('scope', undefined, f))
-
-/** `{ lr: undefined }` is as good as nothing. */
-const defined = <O extends object>(options: O): O =>
-  Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as O
-
-const read = (t: Tensor): number => t.storage!.readNow(t.offset, 1)[0]!
-const write = (t: Tensor, value: number): void => {
-  t.storage!.fill(value, t.offset, 1)
-}
+export {
+  type Group,
+  type Hyperparameters,
+  type OptimizerOptions,
+  type OptimizerState,
+  type ParamGroup,
+  type Params,
+  type State,
+  Step,
+} from './group.js'
 
 /**
  * Base of all optimizers. One is written for one tensor: `init` creates its state, `update` returns its new value.
@@ -142,7 +86,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     const options = { ...this.defaults, ...defined(own as unknown as Partial<O>) }
     checkHyperparameters(op, options, this.defaults)
     this.checkGroup(options)
-    const seen = new Set(this.groups.flatMap((g) => g.params))
+    const seen = new Set(this.allParams)
     if (!Array.isArray(params) || !params.every((p) => p instanceof Tensor))
       throw new ValueError({
         op,
@@ -185,6 +129,10 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     step: Step,
   ): Tensor
 
+  /** The parameters of all groups. */
+  private get allParams(): Tensor[] {
+    return this.groups.flatMap((g) => g.params)
+  }
   private scalar(value: number, params: readonly Tensor[]): Tensor {
     return outside(() => fromData(Float32Array.of(value), [], 'float32', params[0]?.backend))
   }
@@ -310,12 +258,10 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     const status = this.foundInf
     const sticky = guard(() => this.nonFiniteGradients) === 'throw'
     let code: Tensor | undefined = when && where(when, 0, -1)
-    this.groups
-      .flatMap((g) => g.params)
-      .forEach((p, i) => {
-        // 0 · g is 0 for finite g and NaN otherwise. A sum of |g| would overflow for large finite gradients.
-        if (p.requiresGrad && p.grad) code = where(eq(sum(mul(p.grad, 0)), 0), code ?? 0, i + 1)
-      })
+    this.allParams.forEach((p, i) => {
+      // 0 · g is 0 for finite g and NaN otherwise. A sum of |g| would overflow for large finite gradients.
+      if (p.requiresGrad && p.grad) code = where(eq(sum(mul(p.grad, 0)), 0), code ?? 0, i + 1)
+    })
     assign(status, sticky ? where(eq(status, 0), code!, status) : code!)
     afterRun(() => {
       if (this.nonFiniteGradients === 'throw') addPending(this.report)
@@ -330,7 +276,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     const code = read(this.found)
     if (code === 0) return undefined
     write(this.found, 0)
-    return { parameter: this.groups.flatMap((g) => g.params)[code - 1] }
+    return { parameter: this.allParams[code - 1] }
   }
   /** Leaves it to the caller to look at `foundInf`: the next read does not throw. */
   holdReport(): void {
@@ -341,7 +287,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     if (found) throw this.notFinite(found.parameter)
   }
   protected notFinite(p: Tensor | undefined): TrainingError {
-    const place = () => this.groups.flatMap((g) => g.params).indexOf(p!) + 1
+    const place = () => this.allParams.indexOf(p!) + 1
     return new TrainingError({
       op: `${this.constructor.name}.step`,
       rule: 'gradients must be finite numbers',
@@ -416,130 +362,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   }
   /** Checks a saved state and returns a function that loads it; that function throws no error. */
   prepareStateDict(saved: OptimizerState<Required<O>>): () => void {
-    const op = `${this.constructor.name}.loadStateDict`
-    if (!Array.isArray(saved?.groups) || typeof saved.tensors !== 'object')
-      throw new ValueError({ op, rule: 'a state has groups and tensors', got: showValue(saved) })
-    if (saved.groups.length !== this.groups.length)
-      throw new ValueError({
-        op,
-        rule: `there must be ${this.groups.length} groups`,
-        got: `${saved.groups.length}`,
-      })
-    const options = saved.groups.map((g) => {
-      if (!isPlainObject(g?.options))
-        throw new ValueError({ op, rule: 'a group has options', got: showValue(g) })
-      const own = { ...g.options, lr: g.lr }
-      checkHyperparameters(op, own, this.defaults)
-      const missing = Object.keys(this.defaults).find((name) => !(name in own))
-      if (missing)
-        throw new ValueError({ op, rule: `a group has the option ${missing}`, got: 'none' })
-      this.checkGroup(own)
-      return own
-    })
-    const known = new Set(this.groups.flatMap((g, i) => g.params.map((_, j) => `group${i}.${j}`)))
-    for (const name of Object.keys(saved.tensors))
-      if (!known.has(name.split('.').slice(0, 2).join('.')))
-        throw new ValueError({
-          op,
-          rule: 'every state must be that of a parameter of the optimizer',
-          got: name,
-          fix: 'Is it the state of another model?',
-        })
-    const found = new Map<Tensor, { step: number; own: [string, Tensor][] }>()
-    this.groups.forEach((g, i) => {
-      g.params.forEach((p, j) => {
-        const prefix = `group${i}.${j}.`
-        const own = Object.entries(saved.tensors)
-          .filter(([k]) => k.startsWith(prefix))
-          .map(([k, t]): [string, Tensor] => [k.slice(prefix.length), t])
-        if (own.length === 0) return
-        const count = own.find(([k]) => k === 'step')?.[1]
-        const step = count?.size === 1 ? count.item() : Number.NaN
-        if (!(Number.isInteger(step) && step >= 0))
-          throw new ValueError({
-            op,
-            rule: `${prefix}step must be a number of steps`,
-            got: count ? `${step}` : 'nothing',
-          })
-        found.set(p, { step, own: own.filter(([k]) => k !== 'step') })
-      })
-    })
-    const fresh = new Map<Tensor, State>()
-    this.groups.forEach((g, i) => {
-      for (const p of g.params) {
-        const entry = found.get(p)
-        if (!entry) continue
-        const own = this.state.get(p) ?? outside(() => noGrad(() => this.init(p, options[i]!)))
-        const names = entry.own.map(([k]) => k).sort()
-        if (`${names}` !== `${Object.keys(own).sort()}`)
-          throw new ValueError({
-            op,
-            rule: `the state of a parameter must be ${Object.keys(own).join(', ') || 'empty'}`,
-            got: names.join(', ') || 'nothing',
-            fix: 'Load it into an optimizer of the same kind and options.',
-          })
-        for (const [k, t] of entry.own)
-          if (!sameShape(t.shape, own[k]!.shape))
-            throw new ShapeError({
-              op,
-              rule: `${k} must be ${show(own[k]!.shape)}`,
-              got: show(t.shape),
-            })
-        for (const [k, t] of entry.own)
-          if (t.dtype !== own[k]!.dtype)
-            throw new DTypeError({ op, rule: `${k} must be ${own[k]!.dtype}`, got: t.dtype })
-        fresh.set(p, own)
-      }
-    })
-    return () => this.take(options, fresh, found)
-  }
-
-  private take(
-    options: readonly Required<O>[],
-    fresh: ReadonlyMap<Tensor, State>,
-    found: ReadonlyMap<Tensor, { step: number; own: [string, Tensor][] }>,
-  ): void {
-    this.groups.forEach((g, i) => {
-      Object.assign(g.options, options[i])
-      this.setLr(g, options[i]!.lr)
-      if (g.hyperparameters.momentum ?? g.hyperparameters.beta1)
-        this.setMomentum(g, this.momentumOf(g)!)
-      for (const p of g.params) {
-        const own = fresh.get(p)
-        if (own)
-          outside(() =>
-            noGrad(() => {
-              for (const [k, t] of found.get(p)!.own) assign(own[k]!, toBackend(t, own[k]!.backend))
-            }),
-          )
-        if (own) this.state.set(p, own)
-        else this.state.delete(p)
-      }
-      this.count(g, new Map([...found].map(([p, { step }]) => [p, step])))
-    })
-  }
-
-  /** Sets how many steps each parameter has made; the cohorts stay when they can, so that nothing is traced anew. */
-  private count(group: Group<Required<O>>, steps: ReadonlyMap<Tensor, number>): void {
-    const counted = group.params.filter((p) => steps.has(p))
-    const fits =
-      group.cohorts.reduce((n, c) => n + c.params.size, 0) === counted.length &&
-      group.cohorts.every((c) => {
-        const own = new Set([...c.params].map((p) => steps.get(p)))
-        return own.size === 1 && !own.has(undefined)
-      })
-    if (fits) {
-      for (const c of group.cohorts) write(c.count, steps.get([...c.params][0]!)!)
-      return
-    }
-    group.cohorts = []
-    for (const p of counted) {
-      const step = steps.get(p)!
-      const same = group.cohorts.find((c) => read(c.count) === step)
-      if (same) same.params.add(p)
-      else group.cohorts.push({ params: new Set([p]), count: this.scalar(step, group.params) })
-    }
-    group.layout++
+    return prepareState(this as unknown as Loadable<Required<O>>, saved)
   }
 }
 

@@ -25,7 +25,7 @@ import * as broadcast from '../ops/broadcast.js'
 import * as compare from '../ops/compare.js'
 import { type TensorLike, toType } from '../ops/define.js'
 import * as elementwise from '../ops/elementwise.js'
-import * as functions from '../ops/functions.js'
+import * as unary from '../ops/functions.js'
 import type { PadOptions } from '../ops/join.js'
 import type { ScaleOptions } from '../ops/linalg.js'
 import * as linalg from '../ops/linalg.js'
@@ -41,67 +41,69 @@ import { setRequiresGrad, toBackend } from './creation.js'
 import type {} from './print.js'
 import type { CloseOptions } from '../ops/composed.js'
 
-/** The methods of every day, which a page that imports `nabla` loads. The others: moreMethods.ts. */
-const operations = {
-  softmax: activation.softmax,
-  logSoftmax: activation.logSoftmax,
-  cast: arithmetic.cast,
-  add: arithmetic.add,
-  sub: arithmetic.sub,
-  mul: arithmetic.mul,
-  div: arithmetic.div,
-  pow: elementwise.pow,
-  minimum: elementwise.minimum,
-  maximum: elementwise.maximum,
-  clamp: elementwise.clamp,
-  neg: arithmetic.neg,
-  abs: functions.abs,
-  sign: functions.sign,
-  square: functions.square,
-  exp: functions.exp,
-  log: functions.log,
-  log1p: functions.log1p,
-  sqrt: functions.sqrt,
-  rsqrt: functions.rsqrt,
-  reciprocal: functions.reciprocal,
-  sin: functions.sin,
-  cos: functions.cos,
-  tanh: functions.tanh,
-  sigmoid: functions.sigmoid,
-  floor: functions.floor,
-  ceil: functions.ceil,
-  round: functions.round,
-  relu: functions.relu,
-  eq: compare.eq,
-  ne: compare.ne,
-  lt: compare.lt,
-  le: compare.le,
-  gt: compare.gt,
-  ge: compare.ge,
-  logicalAnd: compare.logicalAnd,
-  logicalOr: compare.logicalOr,
-  logicalNot: compare.logicalNot,
-  isnan: compare.isnan,
-  isfinite: compare.isfinite,
-  sum: broadcast.sum,
-  mean: reduce.mean,
-  amax: reduce.amax,
-  amin: reduce.amin,
-  argmax: reduce.argmax,
-  argmin: reduce.argmin,
+/** The methods of every day, which a page that imports `nabla` loads: operations, which know their names. The others: moreMethods.ts. */
+const operations = [
+  activation.softmax,
+  activation.logSoftmax,
+  arithmetic.cast,
+  arithmetic.add,
+  arithmetic.sub,
+  arithmetic.mul,
+  arithmetic.div,
+  elementwise.pow,
+  elementwise.minimum,
+  elementwise.maximum,
+  elementwise.clamp,
+  arithmetic.neg,
+  unary.abs,
+  unary.sign,
+  unary.square,
+  unary.exp,
+  unary.log,
+  unary.log1p,
+  unary.sqrt,
+  unary.rsqrt,
+  unary.reciprocal,
+  unary.sin,
+  unary.cos,
+  unary.tanh,
+  unary.sigmoid,
+  unary.floor,
+  unary.ceil,
+  unary.relu,
+  compare.eq,
+  compare.ne,
+  compare.lt,
+  compare.le,
+  compare.gt,
+  compare.ge,
+  compare.logicalAnd,
+  compare.logicalOr,
+  compare.logicalNot,
+  compare.isnan,
+  compare.isfinite,
+  broadcast.sum,
+  reduce.mean,
+  reduce.amax,
+  reduce.amin,
+  reduce.argmax,
+  reduce.argmin,
+  reduce.all,
+  reduce.any,
+  broadcast.reshape,
+  broadcast.expand,
+  broadcast.permute,
+  slice.slice,
+  slice.select,
+]
+const functions = {
+  round: unary.round,
   max: reduce.max,
   min: reduce.min,
-  all: reduce.all,
-  any: reduce.any,
-  reshape: broadcast.reshape,
-  expand: broadcast.expand,
-  permute: broadcast.permute,
   transpose: movement.transpose,
   squeeze: movement.squeeze,
   unsqueeze: movement.unsqueeze,
   flatten: movement.flatten,
-  slice: slice.slice,
-  select: slice.select,
   matmul: linalg.matmul,
 }
 
@@ -540,20 +542,18 @@ declare module '../ops/tensor.js' {
   }
 }
 
+const define = (name: string | symbol, value: unknown) =>
+  Object.defineProperty(Tensor.prototype, name, { configurable: true, writable: true, value })
 /** Makes functions methods of Tensor, their first argument. */
 export function defineMethods(functions: object): void {
   for (const [name, f] of Object.entries(functions))
-    Object.defineProperty(Tensor.prototype, name, {
-      configurable: true,
-      writable: true,
-      value(this: Tensor, ...args: unknown[]) {
-        return (f as (...all: unknown[]) => unknown)(this, ...args)
-      },
+    define(name, function (this: Tensor, ...args: unknown[]) {
+      return (f as (...all: unknown[]) => unknown)(this, ...args)
     })
 }
-defineMethods(operations)
-for (const [name, value] of Object.entries(extra))
-  Object.defineProperty(Tensor.prototype, name, { configurable: true, writable: true, value })
+defineMethods(Object.fromEntries(operations.map((op) => [op.name, op])))
+defineMethods(functions)
+for (const [name, value] of Object.entries(extra)) define(name, value)
 
 /** A page without the printer gets the shape and the type, and is told of it. */
 function text(this: Tensor): string {
@@ -563,5 +563,4 @@ function text(this: Tensor): string {
     `tensor(shape=${show(shape)}, dtype=${dtype}); import 'nabla/methods' to see the elements`
   )
 }
-for (const key of ['toString', Symbol.for('nodejs.util.inspect.custom')])
-  Object.defineProperty(Tensor.prototype, key, { configurable: true, writable: true, value: text })
+for (const key of ['toString', Symbol.for('nodejs.util.inspect.custom')]) define(key, text)

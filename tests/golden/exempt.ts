@@ -50,7 +50,6 @@ export const provedElsewhere: Record<string, string> = {
   indicesFromInt64: 'every operation that takes indices of int64 goes through it; its example',
   scan: 'tests/autograd/loops.test.ts; runs what others compute',
   whileLoop: 'tests/autograd/loops.test.ts; runs what others compute',
-  besideProduct: 'tests/tensor/autocast.test.ts; changes a type',
   symbolicTrace: 'tests/compile/calls.test.ts; gives a list of calls',
   affineGrid: 'tests/vision/transforms.test.ts, by the numbers of tests/golden/topics/vision.py',
   autocast: 'tests/tensor/autocast.test.ts; changes what others compute',

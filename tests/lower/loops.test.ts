@@ -1,6 +1,7 @@
 /** Loops in plans and programs: random bodies, nested, against plain loops over the graph. */
 import { expect, test } from 'vitest'
 import { encode } from '../../src/backends/cpu/encode.js'
+import { loopWords } from '../../src/backends/cpu/loopWords.js'
 import { loopStep } from '../../src/backends/lower/loop.js'
 import { lower } from '../../src/backends/lower/lower.js'
 import { eachStep } from '../../src/backends/lower/plan.js'
@@ -11,7 +12,7 @@ import { randomData, randomLoop, uniform } from './graphs.js'
 import { instructionsOf } from './interpret.js'
 import { runPlan } from './run.js'
 
-extras.loops = loopStep
+Object.assign(extras, { loops: loopStep, loopWords })
 const limits = { outer: 16, operands: 1000 }
 const seeds = Number(process.env.NABLA_SEEDS ?? 300)
 

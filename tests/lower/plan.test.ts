@@ -3,13 +3,16 @@ import { describe, expect, test } from 'vitest'
 import type { Graph } from '../../src/backends/ir.js'
 import { encode } from '../../src/backends/cpu/encode.js'
 import { explain } from '../../src/backends/lower/explain.js'
+import { hostCalls } from '../../src/backends/lower/hostCalls.js'
 import { lower } from '../../src/backends/lower/lower.js'
 import { runGraph } from '../../src/backends/reference/index.js'
+import { extras } from '../../src/core/extras.js'
 import type { TypedArray } from '../../src/core/dtype.js'
 import { Builder, randomData, randomGraph, uniform } from './graphs.js'
 import { instructionsOf } from './interpret.js'
 import { runPlan } from './run.js'
 
+extras.hostCalls = hostCalls
 // More than any backend has: plans are cut to the limits of the one that asks.
 const limits = { outer: 16, operands: 1000 }
 

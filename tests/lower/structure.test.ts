@@ -20,7 +20,7 @@ test('instructions have the numbers of program.h', () => {
     opcodeNames.flatMap((name, code) => (name ? [[name, code]] : [])),
   )
   expect(Object.entries(fusedOps)).toEqual(
-    fusedNames.flatMap((name, code) => (name ? [[name, code]] : [])),
+    fusedNames.flatMap((name, code) => (name ? [[name.toLowerCase(), code]] : [])),
   )
 })
 

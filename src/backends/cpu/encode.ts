@@ -1,5 +1,4 @@
 /** A plan as a program of the C++ core: its steps as words, its buffers as slots. See kernels/program.h. */
-import { bytesOf } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import { extra } from '../../core/extras.js'
 import { sizeOf } from '../../core/shape.js'
@@ -9,21 +8,15 @@ import type {} from '../hosted.js'
 import type {} from '../lower/explain.js'
 import { MAX_VALUES } from '../lower/groups.js'
 import { lower } from '../lower/lower.js'
-import {
-  type Block,
-  eachStep,
-  KernelTooLarge,
-  type LoopStep,
-  type Plan,
-  type PrimCall,
-} from '../lower/plan.js'
+import { type Block, eachStep, KernelTooLarge, type Plan, type PrimCall } from '../lower/plan.js'
 import { recordOf } from '../prims.js'
 import type { Called, Op, Word } from '../prims/record.js'
 import { prepare, writeFused, writeList } from './fused.js'
 import { dtypeCodes, MAGIC, MAX_IO, MAX_OUTER, modes, opcodes, VERSION } from './opcodes.js'
 import type { Program } from './program.js'
 import { storedWords } from './stored.js'
-import { Words } from './words.js'
+import type {} from './loopWords.js'
+import { long, Words } from './words.js'
 
 /** Axes that run on in both operands of a copy, merged. */
 function mergeCopy(from: Block, to: Block): { extents: number[]; a: number[]; b: number[] } {
@@ -46,14 +39,11 @@ function mergeCopy(from: Block, to: Block): { extents: number[]; a: number[]; b:
   return { extents, a, b }
 }
 
-/** Low word, high word. */
-const long = (n: number): [number, number] => [n | 0, Math.floor(n / 2 ** 32)]
-
 class Writer {
   readonly out = new Words()
 
   /** An instruction, to which its length is added. */
-  private op([code, ...operands]: readonly Word[]): void {
+  op([code, ...operands]: readonly Word[]): void {
     const words = [code as number, 0]
     for (const o of operands)
       if (typeof o === 'number') words.push(o)
@@ -61,17 +51,6 @@ class Writer {
       else words.push(-1, 0)
     words[1] = words.length
     this.out.append(words)
-  }
-
-  loop({ count = -1, reverse, go, memory, ins, outs, body }: LoopStep): void {
-    const slices = [...ins, ...outs].flatMap(({ inner, outer: { buffer, offset }, bytes }) => [
-      inner.id, buffer.id, ...long(offset * bytesOf(buffer.dtype)), ...long(bytes),
-    ]) // biome-ignore format: as in program.h
-    const head = [
-      opcodes.LOOP, dtypeCodes.float32, count, reverse ? 1 : 0, go?.id ?? -1, memory.length, ins.length, outs.length,
-    ] // biome-ignore format: as in program.h
-    const places = memory.flatMap(({ buffer, offset }) => [buffer.id, offset / 8])
-    this.op([...head, ...places, ...slices, ...write(body).words])
   }
 
   call(step: PrimCall): void {
@@ -107,7 +86,7 @@ export function write(plan: Plan): Program {
     if (step.kind === 'fused') writeFused(step, writer.out)
     else if (step.kind === 'list') count += writeList(step.kernels, writer.out) - 1
     else if (step.kind === 'prim') writer.call(step)
-    else if (step.kind === 'loop') writer.loop(step)
+    else if (step.kind === 'loop') writer.op(extra('loopWords')(step, write))
     else throw new BackendError({ op: 'encode', rule: 'steps of the host stand between programs' })
   }
   const { buffers, arenaBytes, checks } = plan

@@ -89,26 +89,36 @@ export function bindingError(
   freed: boolean | undefined,
 ): BackendError {
   const place = `slot ${b.index}`
-  const error = (rule: string, got: string, fix?: string) =>
-    new BackendError({ op: 'run', rule, got, ...(fix && { fix }) })
-  if (!storage) return error('every input and output needs a storage', `none for ${place}`)
+  if (!storage)
+    return new BackendError({
+      op: 'run',
+      rule: 'every input and output needs a storage',
+      got: `none for ${place}`,
+    })
   if (storage.backend !== backend)
-    return error(
-      `tensors must live on the ${backend.name} backend`,
-      `one on ${storage.backend.name} for ${place}`,
-      'Do not mix tensors of different backends',
-    )
+    return new BackendError({
+      op: 'run',
+      rule: `tensors must live on the ${backend.name} backend`,
+      got: `one on ${storage.backend.name} for ${place}`,
+      fix: 'Do not mix tensors of different backends',
+    })
   if (storage.dtype !== b.dtype)
-    return error(`the storage for ${place} must hold ${b.dtype}`, storage.dtype)
+    return new BackendError({
+      op: 'run',
+      rule: `the storage for ${place} must hold ${b.dtype}`,
+      got: storage.dtype,
+    })
   if (freed)
-    return error(
-      'this tensor was disposed, or its ArrayBuffer was transferred, and can no longer be used',
-      place,
-    )
-  return error(
-    `the storage for ${place} must reach ${b.length} elements past the offset`,
-    `length ${storage.length} and offset ${offset}`,
-  )
+    return new BackendError({
+      op: 'run',
+      rule: 'this tensor was disposed, or its ArrayBuffer was transferred, and can no longer be used',
+      got: place,
+    })
+  return new BackendError({
+    op: 'run',
+    rule: `the storage for ${place} must reach ${b.length} elements past the offset`,
+    got: `length ${storage.length} and offset ${offset}`,
+  })
 }
 
 export function disposed(): BackendError {
@@ -127,8 +137,11 @@ export function indexError(
   hi: number,
 ): IndexError {
   const { call, what } = program.checks[check] ?? { call: callOf('run'), what: 'index' }
-  const rule = `${what} must lie in [${lo}, ${hi})`
-  return new IndexError({ op: call.operation, rule, got: `${value}` }).addPath(call.layer)
+  return new IndexError({
+    op: call.operation,
+    rule: `${what} must lie in [${lo}, ${hi})`,
+    got: `${value}`,
+  }).addPath(call.layer)
 }
 
 export function checkLength(length: number): void {

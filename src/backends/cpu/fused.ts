@@ -28,14 +28,14 @@ function laneWords(value: number, dtype: DType, wide: boolean): [low: number, hi
   return storedWords(value, wide ? 'int64' : 'int32')
 }
 
-const suffix = (dtype: DType) => (isFloat(dtype) ? 'F' : 'I')
-const letter = (dtype: DType) => (dtype === 'bool' ? 'B' : suffix(dtype))
+const suffix = (dtype: DType) => (isFloat(dtype) ? 'f' : 'i')
+const letter = (dtype: DType) => (dtype === 'bool' ? 'b' : suffix(dtype))
 /** What brings the result of an operation back to a type that is narrower than the lane. */
 const narrowing: { [dtype in DType]?: string } = {
-  float16: 'HALFF',
-  bfloat16: 'BHALFF',
-  int8: 'I8I',
-  uint8: 'U8I',
+  float16: 'halff',
+  bfloat16: 'bhalff',
+  int8: 'i8i',
+  uint8: 'u8i',
 }
 /** Operations whose result is one of their operands, or none that has to be rounded. */
 const exact = new Set<Step['fn']>(
@@ -43,21 +43,20 @@ const exact = new Set<Step['fn']>(
    'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'floor', 'ceil', 'round', 'trunc', 'copysign'],
 ) // biome-ignore format: names
 const named: { [fn in Step['fn']]?: string } = {
-  floordiv: 'FLOORDIV',
-  minimum: 'MIN',
-  maximum: 'MAX',
-  sum: 'RSUM',
-  prod: 'RPROD',
-  max: 'RMAX',
-  min: 'RMIN',
-  dot: 'RDOT',
+  minimum: 'min',
+  maximum: 'max',
+  sum: 'rsum',
+  prod: 'rprod',
+  max: 'rmax',
+  min: 'rmin',
+  dot: 'rdot',
 }
 
 /** The instructions of a step: names with operands by number, or earlier results by ~number. */
 function recipe(step: Step, wide: boolean): [op: string, ...args: number[]][] {
   const { fn, to } = step
   const list = wholeRecipe(step, wide)
-  const narrow = wide && to === 'float32' ? 'FLOATF' : narrowing[to]
+  const narrow = wide && to === 'float32' ? 'floatf' : narrowing[to]
   if (narrow && !exact.has(fn)) list.push([narrow, ~(list.length - 1)])
   return list
 }
@@ -65,9 +64,9 @@ function recipe(step: Step, wide: boolean): [op: string, ...args: number[]][] {
 /** A cast within a lane, from and to what the lane holds. */
 function castRecipe(from: DType, to: DType, wide: boolean): [op: string, ...args: number[]][] {
   const [a, b] = [letter(from), letter(to)]
-  if (a === b) return [to === 'int32' && wide ? ['I32I', 0] : ['MOV', 0]]
-  if (a !== 'F' || b !== 'I') return [[`${a}TO${b}`, 0]]
-  return [[wide && to !== 'int64' ? 'FTOI32' : 'FTOI', 0]]
+  if (a === b) return [to === 'int32' && wide ? ['i32i', 0] : ['mov', 0]]
+  if (a !== 'f' || b !== 'i') return [[`${a}to${b}`, 0]]
+  return [[wide && to !== 'int64' ? 'ftoi32' : 'ftoi', 0]]
 }
 
 function wholeRecipe(
@@ -77,37 +76,37 @@ function wholeRecipe(
   const own = args.map((_, i) => i)
   switch (fn) {
     case 'copy':
-      return [['MOV', 0]]
+      return [['mov', 0]]
     case 'random':
-      return [['RAND', 0, 1, 2, 3]]
+      return [['rand', 0, 1, 2, 3]]
     case 'where':
     case 'not':
     case 'and':
     case 'or':
     case 'xor':
-      return [[fn.toUpperCase(), ...own]]
+      return [[fn, ...own]]
     case 'shr':
-      return [['SHRI', 0, 1]]
+      return [['shri', 0, 1]]
     case 'cast':
       return castRecipe(from, to, wide)
   }
   if (from === 'bool') {
-    if (fn === 'minimum') return [['AND', 0, 1]]
-    if (fn === 'maximum') return [['OR', 0, 1]]
-    if (fn === 'ne') return [['XOR', 0, 1]]
+    if (fn === 'minimum') return [['and', 0, 1]]
+    if (fn === 'maximum') return [['or', 0, 1]]
+    if (fn === 'ne') return [['xor', 0, 1]]
     if (fn === 'eq')
       return [
-        ['XOR', 0, 1],
-        ['NOT', ~0],
+        ['xor', 0, 1],
+        ['not', ~0],
       ]
     if (fn === 'lt' || fn === 'le' || fn === 'gt' || fn === 'ge')
       return [
-        ['BTOI', 0],
-        ['BTOI', 1],
-        [`${fn.toUpperCase()}I`, ~0, ~1],
+        ['btoi', 0],
+        ['btoi', 1],
+        [`${fn}i`, ~0, ~1],
       ]
   }
-  const op = `${named[fn] ?? fn.toUpperCase()}${suffix(from)}`
+  const op = `${named[fn] ?? fn}${suffix(from)}`
   if (!(op in fusedOps))
     throw new BackendError({ op: fn, rule: 'no such instruction for this type', got: from })
   return [[op, ...own]]
@@ -229,13 +228,13 @@ function template(body: KernelBody): Template {
       const key = `${low} ${high}`
       let v = constants.get(key)
       if (v === undefined) {
-        v = add('CONST', SCALAR, [], low)
+        v = add('const', SCALAR, [], low)
         list[list.length - 1]!.high = body.wide ? high : 0
         constants.set(key, v)
       }
       made.push(v)
     } else if (s.fn === 'check') {
-      list.push({ op: 'CHECK', cls: s.cls, dst: args[3]!, args: args.slice(0, 3), imm: s.imm })
+      list.push({ op: 'check', cls: s.cls, dst: args[3]!, args: args.slice(0, 3), imm: s.imm })
       made.push(-1)
     } else {
       const parts: number[] = []
@@ -250,7 +249,7 @@ function template(body: KernelBody): Template {
   const outs = body.outputs.map((o) => made[o.value]!)
   const last = new Float64Array(classes.length).fill(-1)
   const readsOf = ({ op, args, dst, imm }: Instruction) =>
-    op === 'CHECK' ? [...args, dst] : op === 'RAND' ? [...args, imm] : args
+    op === 'check' ? [...args, dst] : op === 'rand' ? [...args, imm] : args
   list.forEach((s, i) => {
     for (const v of readsOf(s)) last[v] = i
   })
@@ -263,10 +262,10 @@ function template(body: KernelBody): Template {
   const free: number[][] = [[], [], []]
   const regClasses: Class[] = classes.slice(0, nIn)
   list.forEach((s, i) => {
-    if (s.op === 'CHECK') return
+    if (s.op === 'check') return
     const dead = [...new Set(s.args)].filter((v) => v >= nIn && last[v] === i)
     for (const v of dead) if (classes[v] === s.cls) free[s.cls]!.push(reg[v]!)
-    const reuse = s.op === 'CONST' ? undefined : free[s.cls]!.pop()
+    const reuse = s.op === 'const' ? undefined : free[s.cls]!.pop()
     reg[s.dst] = reuse ?? next++
     regClasses[reg[s.dst]!] = s.cls
     // Given back after the instruction, when they were not taken.
@@ -299,8 +298,8 @@ function template(body: KernelBody): Template {
     if (code === undefined)
       throw new BackendError({ op: 'encode', rule: 'unknown instruction', got: s.op })
     const r = (i: number) => (s.args[i] === undefined ? 0 : reg[s.args[i]]!)
-    words.push(code, reg[s.dst]!, s.high ?? r(0), r(1), r(2), s.op === 'RAND' ? reg[s.imm]! : s.imm)
-    if (s.op === 'CHECK') checks[s.imm] = words.length - 1
+    words.push(code, reg[s.dst]!, s.high ?? r(0), r(1), r(2), s.op === 'rand' ? reg[s.imm]! : s.imm)
+    if (s.op === 'check') checks[s.imm] = words.length - 1
   }
   const outputs: number[] = []
   body.outputs.forEach((p, k) => {

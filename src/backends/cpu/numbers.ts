@@ -1,11 +1,11 @@
 // Made from kernels/program.h by scripts/opcodes.mjs; not to be changed by hand.
 /** Instructions of fused kernels, in the order of their numbers, from 1 up. */
 export const fusedNames =
-  'CONST MOV ADDF SUBF MULF DIVF FLOORDIVF REMAINDERF FMODF MINF MAXF POWF ATAN2F HYPOTF ' +
-  'COPYSIGNF FMAF NEGF ABSF SIGNF SQUAREF EXPF EXP2F EXPM1F LOGF LOG2F LOG10F LOG1PF SQRTF ' +
-  'RSQRTF RECIPROCALF SINF COSF TANF ASINF ACOSF ATANF SINHF COSHF TANHF ASINHF ACOSHF ATANHF ' +
-  'SIGMOIDF ERFF ERFCF ERFINVF FLOORF CEILF ROUNDF TRUNCF ISNANF ISINFF ISFINITEF EQF NEF LTF ' +
-  'LEF GTF GEF ADDI SUBI MULI DIVI FLOORDIVI REMAINDERI FMODI MINI MAXI POWI NEGI ABSI SIGNI ' +
-  'SQUAREI EQI NEI LTI LEI GTI GEI AND OR XOR NOT SHRI WHERE FTOI ITOF BTOF BTOI FTOB ITOB ' +
-  'RAND CHECK RSUMF RPRODF RMAXF RMINF RSUMI RPRODI RMAXI RMINI RDOTF FMSF FNMAF NDTRF HALFF ' +
-  'BHALFF I8I U8I I32I FTOI32 FLOATF'
+  'const mov addf subf mulf divf floordivf remainderf fmodf minf maxf powf atan2f hypotf ' +
+  'copysignf fmaf negf absf signf squaref expf exp2f expm1f logf log2f log10f log1pf sqrtf ' +
+  'rsqrtf reciprocalf sinf cosf tanf asinf acosf atanf sinhf coshf tanhf asinhf acoshf atanhf ' +
+  'sigmoidf erff erfcf erfinvf floorf ceilf roundf truncf isnanf isinff isfinitef eqf nef ltf ' +
+  'lef gtf gef addi subi muli divi floordivi remainderi fmodi mini maxi powi negi absi signi ' +
+  'squarei eqi nei lti lei gti gei and or xor not shri where ftoi itof btof btoi ftob itob ' +
+  'rand check rsumf rprodf rmaxf rminf rsumi rprodi rmaxi rmini rdotf fmsf fnmaf ndtrf halff ' +
+  'bhalff i8i u8i i32i ftoi32 floatf'

@@ -17,3 +17,6 @@ export class Words {
     return start
   }
 }
+
+/** Low word, high word. */
+export const long = (n: number): [number, number] => [n | 0, Math.floor(n / 2 ** 32)]

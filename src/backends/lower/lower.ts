@@ -1,5 +1,5 @@
 /** A graph as a plan: groups in order, their memory, and the steps that they take. */
-import { bytesOf, type DType, rangeOf } from '../../core/dtype.js'
+import { type DType, rangeOf } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
 import { extra } from '../../core/extras.js'
 import { type Shape, sameShape, show, sizeOf, stridesOf } from '../../core/shape.js'
@@ -10,23 +10,14 @@ import { injective, viewLayout } from '../layout.js'
 import { type Group, makeGroups, MAX_VALUES } from './groups.js'
 import { type KernelHost, Kernels } from './kernel.js'
 import { listed } from './lists.js'
-import type {} from './loop.js'
+import type { CallHost, hostCalls } from './hostCalls.js'
+import type { LoopHost } from './loop.js'
 import { Memory, place } from './memory.js'
-import type {
-  Access,
-  Block,
-  Buffer,
-  CallPrim,
-  Check,
-  HostStep,
-  Limits,
-  Plan,
-  PlanStep,
-} from './plan.js'
+import type { Access, Block, Buffer, CallPrim, Check, Limits, Plan, PlanStep } from './plan.js'
 import { recompute } from './recompute.js'
 import { type Schedule, schedule } from './schedule.js'
 import { simplify, type Values } from './simplify.js'
-import { type Operand, operandAt, rowMajor, Value } from './value.js'
+import { isOutput, type Operand, operandAt, rowMajor, Value } from './value.js'
 
 /** What a reduction over nothing gives. */
 function identity(fn: 'sum' | 'prod' | 'max' | 'min', dtype: DType): number {
@@ -98,7 +89,7 @@ export function lower(graph: Graph, options: LowerOptions): Plan {
   return new Lowering(graph, values, schedule(values, groups), options).plan()
 }
 
-class Lowering {
+class Lowering implements LoopHost, CallHost {
   private readonly options: LowerOptions
   private readonly graph: Graph
   private readonly values: Values
@@ -111,13 +102,14 @@ class Lowering {
   private readonly inputs: (Value | undefined)[] = []
   /** The input whose storage the changes of a value end in. */
   private readonly endsIn: (number | undefined)[]
-  private readonly steps: PlanStep[] = []
+  readonly steps: PlanStep[] = []
+  private calls: ReturnType<(typeof hostCalls)['of']> | undefined
   private readonly checks: Check[]
   private readonly host: KernelHost = {
     place: (base) => this.place(base),
     materialize: (operand, space) => this.materialize(operand, space),
     checkId: (n, what) => this.checkId(n, what),
-    output: (n) => (this.schedule.needed[n.id] ? this.own(n) : undefined),
+    output: (n) => (this.needed(n) ? this.own(n) : undefined),
   }
 
   constructor(graph: Graph, values: Values, order: Schedule, options: LowerOptions) {
@@ -147,19 +139,17 @@ class Lowering {
     const freshIndex = outputs.map((o) => (o.into === undefined ? fresh++ : -1))
     this.schedule.order.forEach((g, at) => {
       if ('wait' in g) {
-        this.wait(g.wait)
+        this.calls!.wait(g.wait)
         return
       }
       for (const n of g.values) {
-        if (!this.schedule.needed[n.id] || (g.bias && n === g.values[0])) continue
+        if (!this.needed(n) || (g.bias && n === g.values[0])) continue
         // What another group computes and this one computes again.
         if (n.group !== g) continue
         const o = this.outputOf.get(n)
         if (o === undefined) {
           this.bufferOf[n.id] =
-            this.continued(g, n, at) ??
-            this.replaced(g, n, at) ??
-            this.memory.temporary(n.dtype, n.size)
+            this.continued(g, n, at) ?? this.replaced(g, n, at) ?? this.temporary(n.dtype, n.size)
           continue
         }
         const { into } = outputs[o]!
@@ -171,14 +161,16 @@ class Lowering {
         if (rowMajor(to.shape, to.strides) && to.offset === 0 && this.mayWrite(g, n, into, at))
           this.bufferOf[n.id] = to.buffer
         else {
-          const from = this.memory.temporary(n.dtype, n.size)
+          const from = this.temporary(n.dtype, n.size)
           finals.push({ from, to })
           this.bufferOf[n.id] = from
         }
       }
       if (g.space) this.fused(g)
-      else if (g.values[0]!.prim.op === 'host') this.start(g, g.values[0]!.prim)
-      else this.single(g)
+      else if (g.values[0]!.prim.op === 'host') {
+        this.calls ??= extra('hostCalls').of(this)
+        this.calls.start(g)
+      } else this.single(g)
     })
     for (const { from, to } of finals)
       this.copy(this.block({ buffer: from, offset: 0 }, to.dtype, to.shape), to, callOf('assign'))
@@ -255,6 +247,18 @@ class Lowering {
       })
     return { buffer, offset: 0 }
   }
+  // ---- for loops and calls of the host ----
+
+  needed(n: Value): boolean {
+    return this.schedule.needed[n.id] === 1
+  }
+  temporary(dtype: DType, size: number): Buffer {
+    return this.memory.temporary(dtype, size)
+  }
+  lower(body: Graph): Plan {
+    return lower(body, { ...this.options, checks: this.checks })
+  }
+
   private own(n: Value): Access {
     return { buffer: this.bufferOf[n.id]!, offset: 0 }
   }
@@ -306,28 +310,23 @@ class Lowering {
     const { bias, check = -1, flops = 0, inPlace = false } = more
     this.steps.push({ kind: 'prim', prim, inputs, outputs, bias, check, label, flops, inPlace })
   }
-  private copy(
-    from: Block,
-    to: Block,
-    label: Call,
-    { accumulate = false, inPlace = false } = {},
-  ): void {
+  copy(from: Block, to: Block, label: Call, { accumulate = false, inPlace = false } = {}): void {
     if (sizeOf(from.shape) === 0) return
     this.call({ op: 'copy', accumulate }, [from], [to], label, { inPlace })
   }
   private fill(to: Block, value: number, label: Call): void {
     this.call({ op: 'fill', value }, [], [to], label)
   }
-  private block({ buffer, offset }: Access, dtype: DType, shape: Shape): Block {
+  block({ buffer, offset }: Access, dtype: DType, shape: Shape): Block {
     return { buffer, offset, dtype, shape, strides: stridesOf(shape) }
   }
-  private result(n: Value): Block {
+  result(n: Value): Block {
     return this.block(this.own(n), n.dtype, n.shape)
   }
 
   /** The values of an operand over a shape, in new row-major memory. */
   private materialize({ base, offset, strides }: Operand, shape: Shape): Access {
-    const to = { buffer: this.memory.temporary(base.dtype, sizeOf(shape)), offset: 0 }
+    const to = { buffer: this.temporary(base.dtype, sizeOf(shape)), offset: 0 }
     if (base.prim.op === 'iota') {
       const kernel = this.kernels.indices({ base, offset, strides }, shape, to)
       if (kernel) this.steps.push(kernel)
@@ -342,10 +341,10 @@ class Lowering {
     return to
   }
   /** A value in row-major memory. */
-  private contiguous(n: Value): Block {
+  contiguous(n: Value): Block {
     const c = n.constant
     if (c !== undefined) {
-      const to = { buffer: this.memory.temporary(n.dtype, n.size), offset: 0 }
+      const to = { buffer: this.temporary(n.dtype, n.size), offset: 0 }
       this.fill(this.block(to, n.dtype, n.shape), c, n.label)
       return this.block(to, n.dtype, n.shape)
     }
@@ -364,7 +363,7 @@ class Lowering {
     return { buffer, offset, dtype, shape, strides }
   }
   /** The result starts as a value. Says whether that is there already: see `continued`. */
-  private startAs(x: Value, to: Block, label: Call): boolean {
+  startAs(x: Value, to: Block, label: Call): boolean {
     const c = x.constant
     if (c !== undefined) {
       this.fill(to, c, label)
@@ -378,82 +377,15 @@ class Lowering {
 
   // ---- steps ----
 
-  private readonly started = new Map<Group, HostStep>()
-  /** Memory that lies beside that of others, for one call of the host. */
-  private readonly inBuckets = new Set<Buffer>()
-  /** What is copied when the call has ended. */
-  private readonly results = new Map<Group, [from: Block, to: Block, label: Call][]>()
-  private start(g: Group, { call, gives }: Extract<Prim, { op: 'host' }>): void {
-    const n = g.values[0]!
-    /** Has the block memory of its own, which may lie beside that of others? */
-    const apart = (b: Block): boolean => {
-      const { buffer, offset, dtype, shape } = b
-      const whole = offset === 0 && buffer.bytes === sizeOf(shape) * bytesOf(dtype)
-      if (!whole || buffer.kind !== 'arena' || this.inBuckets.has(buffer)) return false
-      this.inBuckets.add(buffer)
-      return true
-    }
-    const inputs = n.inputs.map((x) => {
-      const from = this.contiguous(x)
-      if (!call.together || apart(from)) return from
-      const to = this.block(this.scratch(x), x.dtype, x.shape)
-      apart(to)
-      this.copy(from, to, n.label)
-      return to
-    })
-    const outputs = gives.map((_, i) => {
-      const o = i === 0 ? n : g.values.find((v) => isOutput(v, i))
-      const own = o && this.result(o)
-      if (own && (!call.together || apart(own))) return own
-      // Nobody reads it, but the host writes it; or it is copied from there.
-      const to = this.block(this.scratch(gives[i]!), gives[i]!.dtype, gives[i]!.shape)
-      if (call.together) apart(to)
-      if (own) this.results.set(g, [...(this.results.get(g) ?? []), [to, own, n.label]])
-      return to
-    })
-    const number = this.started.size
-    const common = {
-      kind: 'host',
-      call,
-      number,
-      inputs,
-      outputs,
-      label: n.label,
-      flops: 0,
-    } as const
-    this.steps.push({ ...common, phase: 'start' })
-    this.started.set(g, { ...common, phase: 'wait' })
-  }
-  private scratch({ shape, dtype }: { shape: Shape; dtype: DType }): Access {
-    return { buffer: this.memory.temporary(dtype, sizeOf(shape)), offset: 0 }
-  }
-  private wait(g: Group): void {
-    this.steps.push(this.started.get(g)!)
-    for (const [from, to, label] of this.results.get(g) ?? []) this.copy(from, to, label)
-  }
-
   private fused(g: Group): void {
     if (sizeOf(g.space!) === 0) {
       for (const n of g.values)
-        if (g.accumulated.has(n) && this.schedule.needed[n.id] && n.size > 0)
+        if (g.accumulated.has(n) && this.needed(n) && n.size > 0)
           this.fill(this.result(n), identity((n.prim as { fn: 'sum' }).fn, n.dtype), n.label)
       return
     }
     const kernel = this.kernels.make(g, this.host)
     if (kernel) this.steps.push(kernel)
-  }
-
-  private loop(g: Group): void {
-    const step = extra('loops')(g, {
-      needed: (n) => this.schedule.needed[n.id] === 1,
-      result: (n) => this.result(n),
-      contiguous: (n) => this.contiguous(n),
-      temporary: (dtype, size) => this.memory.temporary(dtype, size),
-      copy: (from, to, label) => this.copy(from, to, label),
-      startAs: (x, to, label) => this.startAs(x, to, label),
-      lower: (body) => lower(body, { ...this.options, checks: this.checks }),
-    })
-    this.steps.push(step)
   }
 
   /** One step, or a few, for a primitive that is not fused. */
@@ -462,7 +394,7 @@ class Lowering {
     const { prim, label } = n
     const [a, b] = n.inputs as [Value, Value]
     if (prim.op === 'loop') {
-      this.loop(g)
+      this.steps.push(extra('loops')(g, this))
       return
     }
     if (n.size === 0) return
@@ -506,7 +438,7 @@ class Lowering {
     const end = g.bias ? g.last : n
     const results = outputsOf(n).map(({ dtype, shape }, i) => {
       const o = i === 0 ? end : g.values.find((v) => isOutput(v, i))
-      return o && this.schedule.needed[o.id] ? this.block(this.own(o), dtype, shape) : undefined
+      return o && this.needed(o) ? this.block(this.own(o), dtype, shape) : undefined
     })
     const read = (x: Value) => (record.strided ? this.strided(x) : this.contiguous(x))
     let inPlace = false
@@ -527,5 +459,3 @@ class Lowering {
     })
   }
 }
-
-const isOutput = ({ prim }: Value, i: number) => prim.op === 'output' && prim.index === i

@@ -1,6 +1,8 @@
 /** The order in which groups run: by first need, checks early, changes of outside memory late. */
 import { BackendError } from '../../core/errors.js'
+import { extras } from '../../core/extras.js'
 import type { Group } from './groups.js'
+import type {} from './hostCalls.js'
 import type { Values } from './simplify.js'
 
 /** The host's work that a group started must be done here. */
@@ -107,7 +109,8 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
       rule: 'groups must not depend on each other in a circle',
     })
 
-  const full = withWaits(order)
+  // Only programs with calls of the host wait, and what records those brings this.
+  const full = extras.hostCalls?.withWaits(order) ?? order
   const lastRead = new Int32Array(all.length).fill(-1)
   for (let at = 0; at < full.length; at++) {
     const g = full[at]!
@@ -120,28 +123,6 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
     if (bias) lastRead[bias.base.id] = at
   }
   return { order: full, needed, lastRead }
-}
-
-/** The order with the waits: at once for what gives nothing, else before the first group that reads what is given. */
-function withWaits(order: readonly Group[]): (Group | Wait)[] {
-  const started = new Set<Group>()
-  const full: (Group | Wait)[] = []
-  const wait = (g: Group) => {
-    if (started.delete(g)) full.push({ wait: g })
-  }
-  for (const g of order) {
-    if (started.size > 0) {
-      for (const n of g.values) for (const { base } of n.inputs) if (base.group) wait(base.group)
-      if (g.bias?.base.group) wait(g.bias.base.group)
-    }
-    full.push(g)
-    const { prim } = g.values[0]!
-    if (prim.op !== 'host') continue
-    started.add(g)
-    if (prim.gives.length === 0) wait(g)
-  }
-  for (const g of [...started]) wait(g)
-  return full
 }
 
 /** The least key first. */

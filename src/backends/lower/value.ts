@@ -142,3 +142,7 @@ export function rowMajor(shape: Shape, strides: readonly number[]): boolean {
   }
   return true
 }
+
+/** Whether it stands for that output of another value. */
+export const isOutput = ({ prim }: Value, i: number): boolean =>
+  prim.op === 'output' && prim.index === i

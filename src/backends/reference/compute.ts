@@ -11,6 +11,7 @@ import { sizeOf } from '../../core/shape.js'
 import type { Node } from '../ir.js'
 import { bring, outputsOf, recordOf } from '../prims.js'
 import { attentionPrims } from '../prims/attention.js'
+import { indexingPrims } from '../prims/indexing.js'
 import { linalgPrims } from '../prims/linalg.js'
 import { orderPrims } from '../prims/order.js'
 import { quantizedPrims } from '../prims/quantized.js'
@@ -21,7 +22,15 @@ import { elementOf } from './combine.js'
 import { each, place } from './coordinates.js'
 
 // It runs any graph, also one that no operation has recorded.
-bring(attentionPrims, linalgPrims, orderPrims, quantizedPrims, recurrentPrims, windowPrims)
+bring(
+  attentionPrims,
+  indexingPrims,
+  linalgPrims,
+  orderPrims,
+  quantizedPrims,
+  recurrentPrims,
+  windowPrims,
+)
 
 /**
  * The values of all outputs of one node from those of its inputs. Half types are computed with in double precision and
