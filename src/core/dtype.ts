@@ -110,8 +110,9 @@ const order: readonly DType[] = [
 /** The type that holds both: PyTorch's table. */
 export function promote(a: DType, b: DType): DType {
   if (a === b) return a
-  const [i, j] = [order.indexOf(a), order.indexOf(b)].sort() as [number, number]
-  return i === 1 && j === 2 ? 'int32' : i === 5 && j === 6 ? 'float32' : order[j]!
+  const [i, j] = [order.indexOf(a), order.indexOf(b)]
+  const [least, most] = i < j ? [i, j] : [j, i]
+  return least === 1 && most === 2 ? 'int32' : least === 5 && most === 6 ? 'float32' : order[most]!
 }
 
 /** bool < integers < floats. */

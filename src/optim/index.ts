@@ -30,7 +30,6 @@ export {
 export { CyclicLR, type CyclicOptions, OneCycleLR, type OneCycleOptions } from './cycles.js'
 export { Scheduler, type SchedulerState } from './scheduler.js'
 export {
-  ChainedScheduler,
   ConstantLR,
   CosineAnnealingLR,
   CosineAnnealingWarmRestarts,
@@ -40,11 +39,10 @@ export {
   MultiplicativeLR,
   MultiStepLR,
   NoamLR,
-  type PlateauOptions,
   PolynomialLR,
-  ReduceLROnPlateau,
-  SequentialLR,
   StepLR,
 } from './schedules.js'
+export { type PlateauOptions, ReduceLROnPlateau } from './plateau.js'
+export { ChainedScheduler, SequentialLR } from './chains.js'
 export { LBFGS, type LBFGSOptions } from './lbfgs.js'
 export { GradScaler, type GradScalerOptions } from './scaler.js'
