@@ -60,6 +60,15 @@ export const topics: readonly Topic[] = [
     title: ['How networks learn', '网络如何学习'],
     pages: [
       page(
+        'backpropagation',
+        ['Back propagation', '反向传播'],
+        [
+          'Values and gradients flow through the graph of a formula of your own.',
+          '数值与梯度在你自己的公式的计算图中流动。',
+        ],
+        'backpropagation',
+      ),
+      page(
         'gradient-descent',
         ['Gradient descent', '梯度下降'],
         [
@@ -67,6 +76,29 @@ export const topics: readonly Topic[] = [
           '六种优化器在同一曲面上赛跑：碗、峡谷、鞍点、高原、两个极小值。',
         ],
         'gradient-descent',
+      ),
+    ],
+  },
+  {
+    title: ['Pictures', '图像'],
+    pages: [
+      page(
+        'convolution',
+        ['Convolution', '卷积'],
+        [
+          'A kernel slides over a picture: stride, padding, pooling, your own weights.',
+          '卷积核滑过图像：步幅、填充、池化，以及自定义的权重。',
+        ],
+        'convolution',
+      ),
+      page(
+        'digits',
+        ['Handwritten digits', '手写数字'],
+        [
+          'The network 784-16-16-10 learns MNIST in the page and reads what you draw.',
+          '网络 784-16-16-10 在页面里学习 MNIST，并识别你画的数字。',
+        ],
+        'digits',
       ),
     ],
   },

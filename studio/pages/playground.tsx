@@ -6,6 +6,7 @@ import { Heat } from '../parts/Heat.js'
 import { Network } from '../parts/Network.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Plot, type PlotArea } from '../parts/Plot.js'
+import { Scroll } from '../parts/Scroll.js'
 import { definePage, type ViewProps } from '../page.js'
 import { wholeList } from '../settings.js'
 import { type Text, t } from '../text.js'
@@ -122,6 +123,7 @@ const schema = {
 } as const satisfies import('../settings.js').Schema
 
 const words = {
+  network: ['The network', '网络'],
   inputs: ['inputs', '输入'],
   neurons: ['neurons', '个神经元'],
   output: ['output', '输出'],
@@ -296,11 +298,11 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
           {t(words.dropLayer)}
         </button>
       </div>
-      <div class="scroll">
+      <Scroll label={t(words.network)}>
         <div style={{ minWidth: `${columns.length * 6.2}rem` }}>
           <Network columns={columns} weights={weights.map((l) => l.w)} active={active} />
         </div>
-      </div>
+      </Scroll>
       {pick && from && (
         <div class="panel">
           <h3>

@@ -11,24 +11,26 @@ export interface Column {
 /** Of the lines that go from a column to the next: a weight for each pair, (to, from) row by row. */
 export type Weights = ArrayLike<number>
 
-const ROW = 48
 const HEAD = 64
 
 export function Network({
   columns,
   weights,
   active,
+  row = 48,
 }: {
   columns: readonly Column[]
   weights: readonly Weights[]
   /** Inputs that count, by index; others have no lines. */
   active?: readonly number[]
+  /** Pixels from neuron to neuron. */
+  row?: number
 }) {
   const most = Math.max(...columns.map((c) => c.nodes.length))
-  const height = HEAD + most * ROW
+  const height = HEAD + most * row
   const n = columns.length
   const x = (c: number) => ((c + 0.5) / n) * 100
-  const y = (i: number) => HEAD + (i + 0.5) * ROW
+  const y = (i: number) => HEAD + (i + 0.5) * row
   const isDark = dark.value
   const lines = useMemo(() => {
     const list = []

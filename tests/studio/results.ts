@@ -1,4 +1,7 @@
 /** What each page's training reaches, and which numbers of its picture its program prints. */
+import type { Frame as Backpropagation } from '../../studio/pages/backpropagation.model.js'
+import type { Frame as Convolution } from '../../studio/pages/convolution.model.js'
+import type { Frame as Digits } from '../../studio/pages/digits.model.js'
 import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
 import type { Frame as Neuron } from '../../studio/pages/neuron.model.js'
 import type { Frame as Perceptron } from '../../studio/pages/perceptron.model.js'
@@ -70,6 +73,65 @@ export const results: Readonly<Record<string, Result<never>>> = {
         is: ({ heights }) => heights.some((h) => h < 0.6),
       },
     ],
+  }),
+  backpropagation: result<Backpropagation>({
+    printed: ({ nodes }) => nodes.map((n) => n.grad),
+    reaches: [
+      {
+        is: ({ nodes, numeric }) =>
+          numeric.length === 4 &&
+          numeric.every(({ name, value }) =>
+            near(value, nodes.find((n) => n.label === name)!.grad),
+          ),
+      },
+      // The answer of the page.
+      {
+        settings: { text: 'x * x + x' },
+        is: ({ nodes }) => near(nodes.find((n) => n.label === 'x')!.grad, 4),
+      },
+      {
+        settings: { text: 'x ^ 3 / y - log(w)' },
+        is: ({ nodes }) => near(nodes.find((n) => n.label === 'x')!.grad, 6.75),
+      },
+      ...['', 'x +', 'z * 2', 'x; y', 'foo(x)', 'x < y', 'constructor', 'x.y', 'sin(x, y)'].map(
+        (text) => ({
+          settings: { text },
+          is: ({ nodes, error }: Backpropagation) => nodes.length === 0 && error !== '',
+        }),
+      ),
+    ],
+  }),
+  convolution: result<Convolution>({
+    printed: ({ map, pooled, signal }) => [map.sum, pooled.sum, ...signal],
+    reaches: [
+      { is: ({ map, pooled }) => map.width === 28 && pooled.width === 14 },
+      { settings: { stride: 2, padding: 0 }, is: ({ map }) => map.width === 13 },
+      // Shifted by two, the map is the same two places on.
+      {
+        settings: { kernel: 'identity', pool: 'none' },
+        is: ({ x, map }) => map.data.every((v, i) => v === x.data[i]),
+      },
+      // Without the flip the last weight meets the signal first.
+      {
+        settings: { signal: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0] },
+        is: ({ signal }) => signal.slice(0, 3).join() === '4,2,1',
+      },
+      {
+        settings: { signal: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0], flipped: true },
+        is: ({ signal }) => signal.slice(0, 3).join() === '1,2,4',
+      },
+    ],
+  }),
+  digits: result<Digits>({
+    reaches: [
+      { steps: 1500, is: ({ accuracy }) => accuracy > 0.85 },
+      {
+        settings: { optimizer: 'sgd', rate: 0.1, activation: 'relu' },
+        steps: 1500,
+        is: ({ accuracy }) => accuracy > 0.85,
+      },
+    ],
+    steps: 1,
   }),
   playground: result<Playground>({
     steps: 1000,

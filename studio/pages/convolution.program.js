@@ -1,0 +1,73 @@
+// @ts-check
+import { avgPool2d, conv1d, conv2d, flip, maxPool2d, minPool2d, tensor } from 'nabla'
+
+/** @typedef {{ picture: string, kernel: string, own: number[], stride: number, padding: number, pool: string, shift: number, signal: number[], flipped: boolean }} Settings */
+
+/** @type {Record<string, number[]>} */
+export const kernels = {
+  sobelX: [-1, 0, 1, -2, 0, 2, -1, 0, 1],
+  sobelY: [-1, -2, -1, 0, 0, 0, 1, 2, 1],
+  laplace: [0, 1, 0, 1, -4, 1, 0, 1, 0],
+  blur: [1, 2, 1, 2, 4, 2, 1, 2, 1].map((v) => v / 16),
+  sharpen: [0, -1, 0, -1, 5, -1, 0, -1, 0],
+  identity: [0, 0, 0, 0, 1, 0, 0, 0, 0],
+}
+export const kernelOf = (/** @type {Settings} */ s) => kernels[s.kernel] ?? s.own
+
+const SIDE = 28
+/** A picture of 28 by 28 numbers from 0 to 1, moved to the right. @param {Settings} s */
+export function picture({ picture, shift }) {
+  /** @type {Record<string, (x: number, y: number) => boolean>} */
+  const inside = {
+    ring: (x, y) => Math.abs(Math.hypot(x - 13.5, y - 13.5) - 7.5) < 2,
+    square: (x, y) => Math.max(Math.abs(x - 13.5), Math.abs(y - 13.5)) < 7,
+    stripes: (x) => Math.floor(x / 4) % 2 === 0,
+    cross: (x, y) => Math.abs(x - y) < 3 || Math.abs(x + y - 27) < 3,
+  }
+  const rows = Array.from({ length: SIDE * SIDE }, (_, i) => {
+    const [x, y] = [(i % SIDE) - shift, Math.floor(i / SIDE)]
+    return x >= 0 && x < SIDE && inside[picture]?.(x, y) ? 1 : 0
+  })
+  return tensor(rows).reshape([1, 1, SIDE, SIDE])
+}
+
+/** The kernel over the picture, then the pool. @param {Settings} s */
+export function convolved(s) {
+  const x = picture(s)
+  const map = conv2d(x, tensor(kernelOf(s)).reshape([1, 1, 3, 3]), null, {
+    stride: s.stride,
+    padding: s.padding,
+  })
+  const pooled =
+    s.pool === 'max'
+      ? maxPool2d(map, 2)
+      : s.pool === 'min'
+        ? minPool2d(map, 2)
+        : s.pool === 'avg'
+          ? avgPool2d(map, 2)
+          : map
+  return { x, map, pooled }
+}
+
+/** A signal and the kernel 1, 2, 4 over it. Networks do not flip the kernel; mathematics does. @param {Settings} s */
+export function convolved1d(s) {
+  const kernel = tensor([1, 2, 4])
+  const used = s.flipped ? flip(kernel, [0]) : kernel
+  return conv1d(tensor(s.signal).reshape([1, 1, -1]), used.reshape([1, 1, 3]), null, { padding: 2 })
+}
+
+/** @param {Settings} s */
+export function main(s) {
+  const { map, pooled } = convolved(s)
+  console.log(
+    'feature map',
+    map.shape,
+    'sum',
+    map.abs().sum().item(),
+    'pooled',
+    pooled.shape,
+    'sum',
+    pooled.abs().sum().item(),
+  )
+  console.log('signal', convolved1d(s).toArray())
+}
