@@ -69,6 +69,15 @@ export const topics: readonly Topic[] = [
         'backpropagation',
       ),
       page(
+        'approximation',
+        ['Universal approximation', '万能逼近'],
+        [
+          'Ramps and steps that add up to any function you type.',
+          '斜坡与台阶相加，逼近你输入的任何函数。',
+        ],
+        'network',
+      ),
+      page(
         'gradient-descent',
         ['Gradient descent', '梯度下降'],
         [
@@ -76,6 +85,29 @@ export const topics: readonly Topic[] = [
           '六种优化器在同一曲面上赛跑：碗、峡谷、鞍点、高原、两个极小值。',
         ],
         'gradient-descent',
+      ),
+    ],
+  },
+  {
+    title: ['Data', '数据'],
+    pages: [
+      page(
+        'overfitting',
+        ['Underfitting and overfitting', '欠拟合与过拟合'],
+        [
+          'Degree, data, L1, L2, dropout, augmentation and early stopping on a few noisy points.',
+          '在几个带噪声的点上试试次数、数据量、L1、L2、随机失活、数据增强与提前停止。',
+        ],
+        'overfitting',
+      ),
+      page(
+        'clusters',
+        ['Clusters and maps', '聚类与降维'],
+        [
+          'k-means step by step, PCA, and t-SNE at work on flowers and digits.',
+          '逐步运行的 k 均值、PCA，以及作用于鸢尾花和数字的 t-SNE。',
+        ],
+        'classical',
       ),
     ],
   },
@@ -99,6 +131,20 @@ export const topics: readonly Topic[] = [
           '网络 784-16-16-10 在页面里学习 MNIST，并识别你画的数字。',
         ],
         'digits',
+      ),
+    ],
+  },
+  {
+    title: ['Sequences and attention', '序列与注意力'],
+    pages: [
+      page(
+        'attention',
+        ['Attention', '注意力'],
+        [
+          'A sentence of yours step by step: Q, K, V, scores, masks, heads; positions as a picture.',
+          '用你的句子一步步看 Q、K、V、得分、掩码与多头；位置编码的图像。',
+        ],
+        'attention',
       ),
     ],
   },

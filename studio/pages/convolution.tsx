@@ -175,7 +175,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
                   }}
                 />
               ) : (
-                <span key={i} style={{ background: css(v / 4) }}>
+                <span key={i} style={{ background: css(Math.max(-0.25, Math.min(0.25, v / 16))) }}>
                   {Number(v.toFixed(3))}
                 </span>
               ),

@@ -1,9 +1,13 @@
 /** What each page's training reaches, and which numbers of its picture its program prints. */
+import type { Frame as Approximation } from '../../studio/pages/approximation.model.js'
+import type { Frame as Attention } from '../../studio/pages/attention.model.js'
 import type { Frame as Backpropagation } from '../../studio/pages/backpropagation.model.js'
+import type { Frame as Clusters } from '../../studio/pages/clusters.model.js'
 import type { Frame as Convolution } from '../../studio/pages/convolution.model.js'
 import type { Frame as Digits } from '../../studio/pages/digits.model.js'
 import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
 import type { Frame as Neuron } from '../../studio/pages/neuron.model.js'
+import type { Frame as Overfitting } from '../../studio/pages/overfitting.model.js'
 import type { Frame as Perceptron } from '../../studio/pages/perceptron.model.js'
 import type { Frame as Playground } from '../../studio/pages/playground.model.js'
 
@@ -43,6 +47,22 @@ export const results: Readonly<Record<string, Result<never>>> = {
       },
     ],
   }),
+  overfitting: result<Overfitting>({
+    steps: 2000,
+    printed: ({ errors }) => [errors.train, errors.validation],
+    reaches: [
+      // The answer of the page, in its parts.
+      {
+        steps: 6000,
+        is: ({ errors, best }) =>
+          errors.validation > 3 * errors.train && errors.validation > best.validation,
+      },
+      { settings: { l2: 0.01 }, steps: 6000, is: ({ errors }) => errors.validation < 0.3 },
+      { settings: { points: 100 }, steps: 6000, is: ({ errors }) => errors.validation < 0.1 },
+      { settings: { degree: 1 }, steps: 3000, is: ({ errors }) => errors.train > 0.1 },
+      { settings: { stop: true }, steps: 20000, is: ({ history }) => history.step.at(-1)! < 20000 },
+    ],
+  }),
   perceptron: result<Perceptron>({
     steps: 400,
     printed: ({ w, b }) => [...w, b],
@@ -74,6 +94,43 @@ export const results: Readonly<Record<string, Result<never>>> = {
       },
     ],
   }),
+  approximation: result<Approximation>({
+    steps: 2000,
+    printed: ({ loss }) => loss,
+    reaches: [
+      { steps: 4000, is: ({ loss }) => loss < 0.02 },
+      // The answer of the page: two ramps make |x|, but two neurons at random seldom become them.
+      { settings: { text: 'abs(x)', neurons: 12 }, steps: 4000, is: ({ loss }) => loss < 0.005 },
+      { settings: { text: 'abs(x)', neurons: 2 }, steps: 4000, is: ({ loss }) => loss > 0.1 },
+      { settings: { text: 'x +' }, is: ({ error }) => error !== '' },
+    ],
+  }),
+  attention: result<Attention>({
+    printed: ({ weights, sum }) => [...weights[1]!.data.slice(-6), sum],
+    reaches: [
+      {
+        settings: { mask: 'causal' },
+        is: ({ weights, words }) =>
+          weights.every(({ data, rows }) =>
+            [...Array(rows).keys()].every(
+              (r) =>
+                near(
+                  data.slice(r * rows, (r + 1) * rows).reduce((a, b) => a + b),
+                  1,
+                ) && data.slice(r * rows + r + 1, (r + 1) * rows).every((v) => v === 0),
+            ),
+          ) && words.length === 6,
+      },
+      // The answer of the page: without positions the two rows of "the" are the same.
+      {
+        settings: { positions: false },
+        is: ({ output: { data, columns } }) =>
+          [...Array(columns).keys()].every((c) => near(data[c]!, data[4 * columns + c]!)),
+      },
+      { is: ({ output: { data, columns } }) => !near(data[0]!, data[4 * columns]!, 1e-3) },
+      { settings: { sentence: '我爱学习' }, is: ({ words }) => words.length === 4 },
+    ],
+  }),
   backpropagation: result<Backpropagation>({
     printed: ({ nodes }) => nodes.map((n) => n.grad),
     reaches: [
@@ -99,6 +156,19 @@ export const results: Readonly<Record<string, Result<never>>> = {
           is: ({ nodes, error }: Backpropagation) => nodes.length === 0 && error !== '',
         }),
       ),
+    ],
+  }),
+  clusters: result<Clusters>({
+    steps: 12,
+    printed: ({ value }) => value,
+    reaches: [
+      { steps: 50, is: ({ value, found }) => value < 400 && new Set(found).size === 4 },
+      {
+        settings: { method: 'tsne', data: 'iris' },
+        steps: 14,
+        is: ({ value }) => value > 0 && value < 0.5,
+      },
+      { settings: { method: 'pca', data: 'digits' }, is: ({ at }) => at.length === 1200 },
     ],
   }),
   convolution: result<Convolution>({
