@@ -88,12 +88,13 @@ const stages = {
     // Debian's own Python, which has Debian's PyTorch, whatever comes first on PATH.
     const python = '/usr/bin/python3'
     const has =
-      spawnSync(python, ['-c', 'import torch, torchaudio, sklearn, networkx, PIL']).status === 0
+      spawnSync(python, ['-c', 'import torch, torchaudio, torchvision, sklearn, networkx, PIL'])
+        .status === 0
     if (!has)
       return count(
         'skipped',
         'golden numbers',
-        'no PyTorch, torchaudio, scikit-learn, networkx or Pillow (apt-get install python3-torch python3-torchaudio python3-sklearn python3-networkx python3-pil netpbm libjpeg-turbo-progs)',
+        'no PyTorch, torchaudio, torchvision, scikit-learn, networkx or Pillow (apt-get install python3-torch python3-torchaudio python3-torchvision python3-sklearn python3-networkx python3-pil netpbm libjpeg-turbo-progs)',
       )
     run('golden numbers are what PyTorch gives', python, ['tests/golden/make.py', '--check'])
   },

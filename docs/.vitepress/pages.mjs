@@ -43,6 +43,7 @@ export const course = [
   ['pooling', 'Pooling', '池化'],
   ['convnets', 'Convolutional networks', '卷积神经网络'],
   ['residual', 'Residual networks', '残差网络'],
+  ['detection', 'Finding things in pictures', '在图中找东西'],
   ['generative', 'Autoencoders and GANs', '自编码器与 GAN'],
   ['recurrent', 'Recurrent networks', '循环神经网络'],
   ['lstm', 'LSTM and GRU', 'LSTM 与 GRU'],

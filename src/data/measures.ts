@@ -94,8 +94,13 @@ export class ConfusionMatrix {
     const [p, r] = [this.precision(c), this.recall(c)]
     return p + r === 0 ? 0 : (2 * p * r) / (p + r)
   }
+  /** TP / (TP + FP + FN), the intersection over union of class c (Jaccard); 0 for a class that does not occur. */
+  iou(c: number): number {
+    const union = this.row(c) + this.column(c) - this.counts[c]![c]!
+    return union === 0 ? 0 : this.counts[c]![c]! / union
+  }
   /** The mean of a measure over the classes that occur, as a label or as a prediction (as scikit-learn's macro average). */
-  macro(measure: 'precision' | 'recall' | 'f1'): number {
+  macro(measure: 'precision' | 'recall' | 'f1' | 'iou'): number {
     let s = 0
     let n = 0
     for (let c = 0; c < this.classes; c++) {

@@ -1,3 +1,4 @@
+export * from './annotated.js'
 export * from './boundary.js'
 export {
   barChart,

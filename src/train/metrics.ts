@@ -37,6 +37,9 @@ const directions: Readonly<Record<string, Direction>> = {
   auc: 'max',
   r2: 'max',
   r2score: 'max',
+  meaniou: 'max',
+  miou: 'max',
+  dice: 'max',
 }
 
 /**
@@ -124,9 +127,8 @@ const classNames: OptionNames<ClassOptions> = { threshold: true, ignoreIndex: tr
 
 abstract class ClassMetric implements Metric {
   readonly better = 'max'
-  /** True and predicted class of every example so far. */
-  protected truth: number[] = []
-  protected predicted: number[] = []
+  /** Counts of all examples so far: there may be too many to keep, where each is a pixel. */
+  private matrix: ConfusionMatrix | undefined
   private readonly threshold: number
   private readonly ignoreIndex: number
   protected readonly op: string
@@ -137,24 +139,30 @@ abstract class ClassMetric implements Metric {
     this.ignoreIndex = ignoreIndex
   }
   reset(): void {
-    this.truth = []
-    this.predicted = []
+    this.matrix = undefined
   }
   update(output: Tensor, target: Tensor): void {
     const classes = classesOf(this.op, output, target, this.threshold)
     const labels = asNumbers(target.toTypedArray())
+    const [truth, predicted]: [number[], number[]] = [[], []]
+    let top = (this.matrix?.classes ?? 2) - 1
     for (let i = 0; i < classes.length; i++) {
       if (labels[i] === this.ignoreIndex) continue
-      this.predicted.push(classes[i]!)
-      this.truth.push(labels[i]!)
+      truth.push(labels[i]!)
+      predicted.push(classes[i]!)
+      top = Math.max(top, labels[i]!, classes[i]!)
     }
+    const grown = new ConfusionMatrix(top + 1).add(truth, predicted)
+    this.matrix?.counts.forEach((row, i) => {
+      row.forEach((n, j) => {
+        grown.counts[i]![j]! += n
+      })
+    })
+    this.matrix = grown
   }
   /** Counts by true and predicted class. */
   confusion(): ConfusionMatrix {
-    let top = 1
-    for (const c of this.truth) if (c > top) top = c
-    for (const c of this.predicted) if (c > top) top = c
-    return new ConfusionMatrix(top + 1).add(this.truth, this.predicted)
+    return this.matrix ?? new ConfusionMatrix(2)
   }
   abstract compute(): number
 }
@@ -177,10 +185,11 @@ export interface AverageOptions extends ClassOptions {
   average?: 'macro' | 'micro' | number
 }
 const averageNames: OptionNames<AverageOptions> = { ...classNames, average: true }
+type Measure = 'precision' | 'recall' | 'f1' | 'iou'
 abstract class Averaged extends ClassMetric {
-  private readonly measure: 'precision' | 'recall' | 'f1'
+  private readonly measure: Measure
   private readonly average: 'macro' | 'micro' | number
-  constructor(op: string, measure: 'precision' | 'recall' | 'f1', given: AverageOptions) {
+  constructor(op: string, measure: Measure, given: AverageOptions) {
     const { average = 'macro', ...options } = checkOptions(op, given, averageNames)
     super(op, options)
     this.measure = measure
@@ -194,7 +203,9 @@ abstract class Averaged extends ClassMetric {
   }
   compute(): number {
     const m = this.confusion()
-    if (this.average === 'micro') return m.accuracy()
+    // All right answers together: TP = a n, FP = FN = (1 − a) n.
+    const a = m.accuracy()
+    if (this.average === 'micro') return this.measure === 'iou' ? a / (2 - a) : a
     if (this.average === 'macro') return m.macro(this.measure)
     return this.average < m.classes ? m[this.measure](this.average) : 0
   }
@@ -218,6 +229,24 @@ export class F1 extends Averaged {
   /** @throws ValueError for an average that is neither a name nor a class */
   constructor(options: AverageOptions = {}) {
     super('F1', 'f1', options)
+  }
+}
+
+/**
+ * Intersection over union, TP / (TP + FP + FN) of a class over all pixels, or the mean over the classes that occur: outputs
+ * (N, C, H, W) and labels (N, H, W), or one logit a pixel and 0 or 1. The numbers of scikit-learn's jaccard_score.
+ */
+export class MeanIoU extends Averaged {
+  /** @throws ValueError for an average that is neither a name nor a class */
+  constructor(options: AverageOptions = {}) {
+    super('MeanIoU', 'iou', options)
+  }
+}
+/** The Dice coefficient, 2 TP / (2 TP + FP + FN) of a class over all pixels, averaged as MeanIoU is: F1 of the pixels. */
+export class Dice extends Averaged {
+  /** @throws ValueError for an average that is neither a name nor a class */
+  constructor(options: AverageOptions = {}) {
+    super('Dice', 'f1', options)
   }
 }
 

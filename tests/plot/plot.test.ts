@@ -2,11 +2,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decode } from 'fast-png'
-import { NablaError, relu, tanh, tensor } from 'nabla'
+import { NablaError, relu, tanh, tensor, zeros } from 'nabla'
 import * as plot from 'nabla/plot'
 import { toPng } from 'nabla/vision'
 import { dtypes } from '../../src/core/dtype.js'
 import {
+  annotatedImages,
   barChart,
   boxChart,
   functionChart,
@@ -331,6 +332,41 @@ test('images stand in a grid', () => {
   expect(() => imageGrid(tensor([[1]]), { scale: 0 })).toThrow(
     'scale must be a whole number from 1; got 0',
   )
+})
+
+test('marks lie over their images', () => {
+  const x = zeros([2, 1, 10, 20])
+  const svg = annotatedImages(
+    x,
+    [
+      [{ box: [1, 2, 11, 8], label: '<7>', color: 0 }, { points: [[4, 5]] }],
+      [
+        {
+          points: [
+            [0, 0],
+            [20, 10],
+          ],
+          color: 'red',
+          dashed: true,
+        },
+      ],
+    ],
+    { scale: 2, columns: 2, captions: ['one', 'two'], title: 'found' },
+  )
+  expect(svg.match(/<image/g)!.length).toBe(2)
+  // The first image begins at (8, 32), the second 48 to the right of it.
+  expect(svg).toContain('<rect x="10" y="36" width="20" height="12"')
+  expect(svg).toContain('<circle cx="16" cy="42"')
+  expect(svg).toContain('<polyline points="56,32 96,52"')
+  for (const words of ['&lt;7&gt;', '>one<', '>two<', '>found<']) expect(svg).toContain(words)
+  expect(annotatedImages(zeros([1, 3, 4, 4]), [[]])).toContain('<image')
+  expect(() => annotatedImages(x, [[]])).toThrow('marks for each of the 2 images; got 1')
+  expect(() => annotatedImages(zeros([2, 2, 4, 4]), [[], []])).toThrow('(N, 3, H, W)')
+  expect(() => annotatedImages(x, [[{ box: [0, 0, Number.NaN, 1] }], []])).toThrow(
+    'four finite numbers',
+  )
+  expect(() => annotatedImages(x, [[{}], []])).toThrow('or points of two')
+  expect(() => annotatedImages(x, [[], []], { scale: 0 })).toThrow('scale is a number above 0')
 })
 
 test('data of another kind is refused in words', () => {

@@ -1,6 +1,8 @@
 import { tensor } from 'nabla'
 import * as train from 'nabla/train'
 import {
+  Dice,
+  MeanIoU,
   AUC,
   Accuracy,
   auc,
@@ -39,6 +41,8 @@ describe('every metric', () => {
     MeanSquaredError: () => new MeanSquaredError(),
     MeanAbsoluteError: () => new MeanAbsoluteError(),
     R2Score: () => new R2Score(),
+    MeanIoU: () => new MeanIoU(),
+    Dice: () => new Dice(),
   }
   const classes = Object.entries(train).filter(
     ([, v]) => typeof v === 'function' && typeof v.prototype?.compute === 'function',

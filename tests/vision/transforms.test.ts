@@ -157,8 +157,11 @@ const table: Record<string, Row> = {
   },
 }
 const rows = Object.entries(table).map(([name, row]) => ({ name, ...row }))
+/** Boxes, scenes and measures: boxes.test.ts, measures.test.ts and scenes.test.ts. */
+const things =
+  'batchedNms boxArea boxConvert boxIou clipBoxesToImage generalizedBoxIou generalizedBoxIouLoss nms removeSmallBoxes linearSumAssignment MeanAveragePrecision keypointHeatMaps heatMapPeaks matchPoints pck Scenes Tracker TrackingMeasure'
 const others =
-  'affineGrid gridSample mixup cutmix fromImage toPng readImage writePng fromPixels loadImage toCanvas toPixels'.split(
+  `${things} peakSignalNoiseRatio affineGrid gridSample mixup cutmix fromImage toPng readImage writePng fromPixels loadImage toCanvas toPixels`.split(
     ' ',
   )
 
