@@ -23,7 +23,7 @@ function training({ nabla, optim }, model, vocabulary, options, logits) {
       nabla.crossEntropy(logits(...inputs).reshape([-1, vocabulary]), target, {
         labelSmoothing: 0.1,
       })
-    const l = options.autocast ? nabla.autocast('bfloat16', loss) : loss()
+    const l = options.autocast ? nabla.autocast(loss) : loss()
     optimizer.zeroGrad()
     l.backward()
     optimizer.step()

@@ -13,6 +13,7 @@ import { Module, Parameter } from '../nn/module.js'
 import { PositionalEncoding } from '../nn/positions.js'
 import { add, div, mul, sub, where } from '../ops/arithmetic.js'
 import { sum } from '../ops/broadcast.js'
+import { defineOp } from '../ops/define.js'
 import { gt, ne } from '../ops/compare.js'
 import { tril } from '../ops/linalg.js'
 import { relu, sqrt, square } from '../ops/functions.js'
@@ -21,6 +22,30 @@ import type { Tensor } from '../ops/tensor.js'
 import { attentionWithWeights, scaledDotProductAttention } from '../tensor/attention.js'
 import { ones, zeros } from '../tensor/creation.js'
 import { byHead, sideBySide } from './decoder.js'
+
+/** See LayerNormalization. One operation, so that without compile it is one program, too. */
+const normalized = defineOp({
+  name: 'unbiasedLayerNorm',
+  formula: 'y = a (x − μ)/(σ + ε) + b,  σ² = Σ (x − μ)²/(n − 1)',
+  args: (x: Tensor, alpha: Tensor, bias: Tensor, eps: number) => ({
+    inputs: [x, alpha, bias],
+    attrs: { eps },
+  }),
+  forward: ([x, alpha, bias], { eps }) => {
+    const n = x!.shape[x!.rank - 1]!
+    const centred = sub(x!, mean(x!, -1, { keepdim: true })) // (..., features)
+    const variance = div(sum(square(centred), -1, { keepdim: true }), n - 1)
+    const some = gt(variance, 0)
+    const deviation = where(some, sqrt(where(some, variance, 1)), 0)
+    return add(mul(alpha!, div(centred, add(deviation, eps))), bias!)
+  },
+  // Of 1 and 3 the deviation is √2.
+  example: (m) => [
+    [m.of([[1, 3]]), m.of([2, 2]), m.of([0, 1]), 0],
+    [[-Math.SQRT2, 1 + Math.SQRT2]],
+  ],
+  samples: (m) => [[m.float([2, 3, 4]), m.float([4]), m.float([4]), 1e-6]],
+})
 
 /**
  * y = alpha (x − μ)/(σ + eps) + bias over the last axis, with the unbiased deviation and eps outside of the root. The
@@ -40,12 +65,7 @@ export class LayerNormalization extends Module {
     this.eps = eps
   }
   override forward(x: Tensor): Tensor {
-    const n = x.shape[x.rank - 1]!
-    const centred = sub(x, mean(x, -1, { keepdim: true })) // (..., features)
-    const variance = div(sum(square(centred), -1, { keepdim: true }), n - 1)
-    const some = gt(variance, 0)
-    const deviation = where(some, sqrt(where(some, variance, 1)), 0)
-    return add(mul(this.alpha, div(centred, add(deviation, this.eps))), this.bias)
+    return normalized(x, this.alpha, this.bias, this.eps)
   }
 }
 

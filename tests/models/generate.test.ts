@@ -1,5 +1,5 @@
 /** Text from models: with cache and without, one by one and together, by chance, beams, drafts, as a stream. */
-import { manualSeed, noGrad, tensor } from 'nabla'
+import { manualSeed, noGrad, type Tensor, tensor } from 'nabla'
 import * as models from 'nabla/models'
 import { describe, expect, test } from 'vitest'
 import { chance, distribution, pick } from '../../src/models/sampling.js'
@@ -73,6 +73,24 @@ test('a draft leaves the distribution of the large model as it is', () => {
   }
   const far = counts[0]!.reduce((s, x, i) => s + Math.abs(x - counts[1]![i]!), 0) / (2 * N)
   expect(far).toBeLessThan(0.15)
+})
+
+test('a cache is written in place without compile too, and gives the same', () => {
+  for (const model of [gpt(), llama()]) {
+    const text = [3, 1, 4, 1, 5, 9]
+    const ids = (list: number[]) => tensor(Int32Array.from(list), { shape: [1, list.length] })
+    const last = (t: Tensor) => [...(t.select(0, 0).select(0, -1).toTypedArray() as Float32Array)]
+    const cache = model.makeCache(1, 8)
+    const memory = cache.tensors().map((t) => t.storage)
+    let got: number[] = []
+    noGrad(() => model.forward(ids(text.slice(0, 3)), { cache }))
+    for (let i = 3; i < text.length; i++)
+      got = last(noGrad(() => model.forward(ids([text[i]!]), { cache, start: tensor(Int32Array.of(i)) }))) // biome-ignore format: a line
+    last(noGrad(() => model.forward(ids(text)))).forEach((v, i) => {
+      expect(got[i]).toBeCloseTo(v, 4)
+    })
+    expect(cache.tensors().every((t, i) => t.storage === memory[i])).toBe(true)
+  }
 })
 
 test('stop tokens end a sequence, as its last', () => {
