@@ -9,6 +9,7 @@
  */
 import { classicCases } from './classic.mjs'
 import { languageCases } from './language.mjs'
+import { graphCases } from './graphs.mjs'
 
 /** Numbers that are the same in every run, about −1 to 1. */
 function values(n, scale = 1) {
@@ -452,6 +453,7 @@ export const cases = [
   },
   ...classicCases,
   ...languageCases,
+  ...graphCases,
   ...[2, 6, 12, 24, 48, 96].map(compiling),
   { name: 'startup', torch: 'mlp', args: wide, nabla: mlp, measure: 'start', goalMs: 250 },
   {

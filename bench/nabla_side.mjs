@@ -2,6 +2,7 @@
 // own, so that backend, threads and version of Node are what it was started with. See torch_side.py.
 import * as nabla from 'nabla'
 import * as classic from 'nabla/classic'
+import * as graph from 'nabla/graph'
 import * as models from 'nabla/models'
 import * as nn from 'nabla/nn'
 import * as optim from 'nabla/optim'
@@ -11,7 +12,8 @@ import { cases } from './cases.mjs'
 
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`)
 const find = (name) => cases.find((c) => c.name === name)
-const build = ({ name, args }) => find(name).nabla({ nabla, nn, optim, models, rl, classic }, args)
+const build = ({ name, args }) =>
+  find(name).nabla({ nabla, nn, optim, models, rl, classic, graph }, args)
 const MB = 2 ** 20
 
 /** Median milliseconds of a call, in batches long enough for the clock. */

@@ -222,6 +222,58 @@ def embedding(count, dim, shape):
     return run
 
 
+def sparse_random(count, rows, cols, values):
+    index = torch.stack([torch.randint(0, rows, (count,)), torch.randint(0, cols, (count,))])
+    return torch.sparse_coo_tensor(index, values(count), (rows, cols)).coalesce()
+
+
+@case
+def gcn(nodes, edges, features, hidden, classes, words, sparse):
+    """Kipf and Welling's network with torch.sparse: D^(-1/2) (A + I) D^(-1/2) as a COO matrix."""
+    a = sparse_random(edges, nodes, nodes, torch.ones)
+    loops = torch.arange(nodes).repeat(2, 1)
+    a = (a + torch.sparse_coo_tensor(loops, torch.ones(nodes), (nodes, nodes))).coalesce()
+    root = torch.sparse.sum(a, 1).to_dense().rsqrt()
+    row, col = a.indices()
+    a = torch.sparse_coo_tensor(a.indices(), a.values() * root[row] * root[col], a.shape).coalesce()
+    x = sparse_random(nodes * words, nodes, features, torch.ones)
+    x = x if sparse else x.to_dense()
+    first = (random(features, hidden) * 0.06).requires_grad_()
+    second = (random(hidden, classes) * 0.5).requires_grad_()
+    b, c = torch.zeros(hidden, requires_grad=True), torch.zeros(classes, requires_grad=True)
+    optimizer = torch.optim.Adam([first, second, b, c], lr=1e-7)
+    y = torch.randint(0, classes, (nodes,))
+
+    def step():
+        optimizer.zero_grad()
+        h = torch.sparse.mm(a, torch.sparse.mm(x, first) if sparse else x @ first)
+        loss = F.cross_entropy(torch.sparse.mm(a, (h + b).relu() @ second) + c, y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+@case
+def spmm(nodes, edges, features, form):
+    """CSR and COO by PyTorch's own backward; 'transposed': by hand, with a CSR matrix of either side."""
+    a = sparse_random(edges, nodes, nodes, torch.rand)
+    x, ct = torch.randn(nodes, features), torch.randn(nodes, features)
+    if form == "transposed":
+        there, back = a.to_sparse_csr(), a.t().coalesce().to_sparse_csr()
+        return lambda: (there @ x, back @ ct)
+    if form == "csr":
+        a = a.to_sparse_csr()
+    x.requires_grad_()
+
+    def run():
+        y = a @ x
+        return y, torch.autograd.grad(y, x, ct)
+
+    return run
+
+
 @case
 def layer_norm(shape):
     n = shape[-1]

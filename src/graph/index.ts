@@ -68,3 +68,13 @@ export {
 } from './relations.js'
 export { type NeighborBatch, NeighborLoader, type NeighborLoaderOptions } from './sampling.js'
 export { SparseMatrix } from './sparse.js'
+export {
+  lexicographerFiles,
+  type PartOfSpeech,
+  partsOfSpeech,
+  type Synset,
+  TextFeatures,
+  type WordNet,
+  type WordNetOptions,
+  wordNet,
+} from './wordnet.js'

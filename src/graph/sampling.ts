@@ -4,11 +4,13 @@ import { kinds, readOptions } from '../core/options.js'
 import { requireSeed, shuffled } from '../data/samplers.js'
 import { asIndices } from '../ops/indices.js'
 import { indexSelect } from '../ops/indexing.js'
+import { narrow } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import { Generator } from '../tensor/random.js'
 import type { Graph } from './data.js'
 import { byGroup, edgeTensor } from './edges.js'
+import { SparseMatrix } from './sparse.js'
 
 export interface NeighborLoaderOptions {
   /** How many neighbours are drawn of each node, hop by hop from the batch outward; −1: all. */
@@ -22,6 +24,11 @@ export interface NeighborLoaderOptions {
   replace?: boolean
   /** Decides the order and the neighbours, with the number of the epoch. */
   seed?: number
+  /**
+   * Fills parts up, so that a compiled step sees few sizes: with rows of node 0 behind the nodes of each hop, and edges of such a row to
+   * itself. No other edge leads there, and of the result only the first `batchSize` rows count as ever.
+   */
+  pad?: boolean
 }
 /** A part of a graph, for the nodes of a step, which come first. */
 export interface NeighborBatch {
@@ -38,8 +45,13 @@ export interface NeighborBatch {
   eId: Tensor
   /** How many nodes the step is for: the first ones. */
   batchSize: number
-  /** How many nodes each hop brought, the batch first. */
+  /** How many nodes each hop brought, the batch first, with those that fill up. */
   numSampledNodes: number[]
+  /**
+   * The edges that each layer needs, the outermost first: rows are the nodes to which the later layers look, columns those and their
+   * neighbours, so `conv.forward([x, x.narrow(0, 0, block.shape[0])], block)`. Weights are those of the graph.
+   */
+  blocks: SparseMatrix[]
 }
 
 /** Whole numbers below n, from bits that are drawn in blocks. */
@@ -99,6 +111,7 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
         shuffle: kinds.flag,
         replace: kinds.flag,
         seed: kinds.size,
+        pad: kinds.flag,
       },
     )
     if (!o.numNeighbors)
@@ -115,6 +128,7 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
       shuffle: o.shuffle ?? false,
       replace: o.replace ?? false,
       seed: requireSeed(op, o.seed ?? 0),
+      pad: o.pad ?? false,
     }
     const n = graph.numNodes
     this.nodes = nodesOf(op, o.inputNodes ?? null, n)
@@ -145,28 +159,44 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
   }
 
   private part(roots: Int32Array, draws: Draws): NeighborBatch {
-    const { numNeighbors, replace } = this.options
-    const nodes: number[] = []
+    const { numNeighbors, replace, pad } = this.options
     const { place, pointer, edges, source } = this
-    const number = (v: number): number => {
-      if (place[v]! < 0) place[v] = nodes.push(v) - 1
-      return place[v]!
+    const nodes = new Ints()
+    const taken = new Ints()
+    // The numbers of both ends of each edge, and where the edges to each node begin: they are in the order of their targets.
+    const from = new Ints()
+    const into = new Ints()
+    const starts = new Ints()
+    const add = (v: number): void => {
+      if (place[v]! >= 0) return
+      place[v] = nodes.length
+      nodes.push(v)
     }
-    for (const v of roots) number(v)
-    const taken: number[] = []
-    const sampled = [nodes.length]
-    let begin = 0
-    let sampledEdges = 0
+    // One more node at least fills up: the edges that fill up begin and end there.
+    const fill = (): void => {
+      for (let n = pad ? roomFor(nodes.length + 1) - nodes.length : 0; n > 0; n--) nodes.push(0)
+    }
+    for (const v of roots) add(v)
+    const levels = [0]
+    const hops: number[] = []
+    let real = nodes.length
+    fill()
+    levels.push(nodes.length)
     for (const most of numNeighbors) {
-      const end = nodes.length
+      const [begin, end] = levels.slice(-2) as [number, number]
+      const known = taken.length
       for (let i = begin; i < end; i++) {
-        const first = pointer[nodes[i]!]!
-        const count = pointer[nodes[i]! + 1]! - first
+        starts.push(taken.length)
+        if (i >= real) continue
+        const first = pointer[nodes.data[i]!]!
+        const count = pointer[nodes.data[i]! + 1]! - first
+        const take = (k: number): void => {
+          taken.push(edges[first + k]!)
+          into.push(i)
+        }
         if (count === 0) continue
-        if (most < 0 || (!replace && count <= most)) {
-          for (let k = 0; k < count; k++) taken.push(edges[first + k]!)
-        } else if (replace)
-          for (let k = 0; k < most; k++) taken.push(edges[first + draws.below(count)]!)
+        if (most < 0 || (!replace && count <= most)) for (let k = 0; k < count; k++) take(k)
+        else if (replace) for (let k = 0; k < most; k++) take(draws.below(count))
         else {
           // Floyd's: `most` different ones of `count`.
           const chosen = new Set<number>()
@@ -174,34 +204,86 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
             const r = draws.below(k + 1)
             chosen.add(chosen.has(r) ? k : r)
           }
-          for (const k of chosen) taken.push(edges[first + k]!)
+          for (const k of chosen) take(k)
         }
       }
-      for (let k = sampledEdges; k < taken.length; k++) number(source[taken[k]!]!)
-      sampledEdges = taken.length
-      sampled.push(nodes.length - end)
-      begin = end
+      for (let k = known; k < taken.length; k++) {
+        const v = source[taken.data[k]!]!
+        add(v)
+        from.push(place[v]!)
+      }
+      for (let n = pad ? roomFor(taken.length) - taken.length : 0; n > 0; n--) {
+        taken.push(0)
+        from.push(end - 1)
+        into.push(end - 1)
+      }
+      hops.push(taken.length)
+      real = nodes.length
+      fill()
+      levels.push(nodes.length)
     }
+    for (let i = 0; i < nodes.length; i++) place[nodes.data[i]!] = -1
     const { graph } = this
-    const nId = tensor(Int32Array.from(nodes), { dtype: 'int32' })
-    const eId = tensor(Int32Array.from(taken), { dtype: 'int32' })
+    const nId = tensor(nodes.all(), { dtype: 'int32' })
+    const eId = tensor(taken.all(), { dtype: 'int32' })
     const batch: NeighborBatch = {
-      edgeIndex: edgeTensor(
-        taken.map((e) => place[source[e]!]!),
-        taken.map((e) => place[this.target[e]!]!),
-      ),
+      edgeIndex: edgeTensor(from.all(), into.all()),
       nId,
       eId,
       batchSize: roots.length,
-      numSampledNodes: sampled,
+      numSampledNodes: levels.slice(1).map((n, i) => n - levels[i]!),
+      blocks: [],
     }
     for (const name of ['x', 'y'] as const)
       if (graph[name]) batch[name] = indexSelect(graph[name]!, 0, nId)
     for (const name of ['edgeWeight', 'edgeAttr', 'edgeType'] as const)
       if (graph[name]) batch[name] = indexSelect(graph[name]!, 0, eId)
-    for (const v of nodes) place[v] = -1
+    const ints = (data: Int32Array) => tensor(data, { dtype: 'int32' })
+    for (const [hop, count] of hops.entries()) {
+      const [rows, cols] = [levels[hop + 1]!, levels[hop + 2]!]
+      const rowStarts = new Int32Array(rows + 1).fill(count)
+      rowStarts.set(starts.data.subarray(0, rows))
+      const columns = from.data.slice(0, count)
+      const byColumn = byGroup(columns, cols)
+      const weight = batch.edgeWeight && narrow(batch.edgeWeight, 0, 0, count)
+      batch.blocks.unshift(
+        new SparseMatrix(
+          [
+            ints(rowStarts),
+            ints(columns),
+            ints(byColumn.pointer),
+            ints(byColumn.order.map((e) => into.data[e]!)),
+            ints(byColumn.order),
+          ],
+          weight ?? null,
+        ),
+      )
+    }
     return batch
   }
+}
+
+/** A list of whole numbers that grows. */
+class Ints {
+  data = new Int32Array(1024)
+  length = 0
+  push(v: number): void {
+    if (this.length === this.data.length) {
+      const more = new Int32Array(2 * this.length)
+      more.set(this.data)
+      this.data = more
+    }
+    this.data[this.length++] = v
+  }
+  all(): Int32Array {
+    return this.data.slice(0, this.length)
+  }
+}
+
+/** The next of the sizes that parts are filled up to: 17 to 32 parts of 32 of a power of two. */
+function roomFor(n: number): number {
+  const step = Math.max(32, 2 ** Math.ceil(Math.log2(Math.max(1, n)))) / 32
+  return Math.ceil(n / step) * step
 }
 function nodesOf(op: string, given: Tensor | ArrayLike<number> | null, count: number): Int32Array {
   if (given === null) return Int32Array.from({ length: count }, (_, i) => i)

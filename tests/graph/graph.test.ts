@@ -207,7 +207,11 @@ describe.each(availableBackends())('products on %s', (name) => {
     ]
     expect(spmm(of(...good), null, x).shape).toEqual([3, 3])
     expect(() => spmm(of(...good.with(1, [1, 2])), null, x).toArray()).toThrow(IndexError)
-    expect(() => spmm(of(...good.with(3, [3, 0])), null, x).toArray()).toThrow(IndexError)
+    const back = (...lists: number[][]) =>
+      spmm(of(...lists), rand([2]), rand([3, 3]), true).toArray()
+    expect((back(...good) as number[][]).length).toBe(2)
+    expect(() => back(...good.with(3, [3, 0]))).toThrow(IndexError)
+    expect(() => back(...good.with(4, [2, 0]))).toThrow(IndexError)
     expect(() => spmm(of(...good), null, rand([3, 3]))).toThrow(ShapeError)
   })
 })
@@ -420,22 +424,46 @@ test('batches of graphs of different sizes, and back', () => {
   expect(() => GraphBatch.fromList([])).toThrow(ValueError)
 })
 
-test('all neighbours: a part gives the numbers of the whole graph', () => {
-  const club = karateClub()
-  const [a, b] = [new SAGEConv(34, 8), new SAGEConv(8, 2)]
-  const forward = (x: Tensor, e: Tensor) => b.forward(a.forward(x, e).relu(), e)
-  const whole = forward(club.x, club.edgeIndex)
-  const loader = new NeighborLoader(club, { numNeighbors: [-1, -1], batchSize: 5, shuffle: true })
-  const met: number[] = []
-  for (const part of loader) {
-    const own = part.nId.toArray() as number[]
-    met.push(...own.slice(0, part.batchSize))
-    expect(new Set(own).size).toBe(own.length)
-    const y = forward(part.x!, part.edgeIndex).narrow(0, 0, part.batchSize)
-    expectNear(y, whole.indexSelect(0, part.nId.narrow(0, 0, part.batchSize)))
-  }
-  expect(met.sort((p, q) => p - q)).toEqual(Array.from({ length: 34 }, (_, i) => i))
-})
+test.each([false, true])(
+  'all neighbours: a part gives the numbers of the whole graph, filled up: %s',
+  (pad) => {
+    const club = karateClub()
+    const [a, b] = [new SAGEConv(34, 8), new SAGEConv(8, 2)]
+    const forward = (x: Tensor, e: Tensor) => b.forward(a.forward(x, e).relu(), e)
+    const whole = forward(club.x, club.edgeIndex)
+    const loader = new NeighborLoader(club, {
+      ...{ numNeighbors: [-1, -1], batchSize: 5, shuffle: true },
+      pad,
+    })
+    const met: number[] = []
+    for (const part of loader) {
+      const own = part.nId.toArray() as number[]
+      met.push(...own.slice(0, part.batchSize))
+      if (!pad) expect(new Set(own).size).toBe(own.length)
+      expect(part.numSampledNodes.reduce((n, m) => n + m)).toBe(own.length)
+      const want = whole.indexSelect(0, part.nId.narrow(0, 0, part.batchSize))
+      const y = forward(part.x!, part.edgeIndex)
+      expectNear(y.narrow(0, 0, part.batchSize), want)
+      // By what each layer needs alone.
+      expect(part.blocks.map((m) => m.values!.size)).toEqual(part.blocks.map((m) => m.count))
+      const [outer, inner] = part.blocks.map((m) => m.withValues(null)) as [
+        SparseMatrix,
+        SparseMatrix,
+      ]
+      const to = (h: Tensor, block: SparseMatrix) => h.narrow(0, 0, block.shape[0])
+      const h = a.forward([part.x!, to(part.x!, outer)], outer).relu()
+      const z = b.forward([h, to(h, inner)], inner)
+      expectNear(z.narrow(0, 0, part.batchSize), want)
+      expectNear(inner.t().t().toDense(), inner.toDense())
+      if (!pad) continue
+      // The last row of each hop fills up: its edges lead to itself alone.
+      const last = new Set(part.blocks.map((block) => block.shape[0] - 1))
+      const [from, to_] = part.edgeIndex.toArray() as [number[], number[]]
+      for (const [e, v] of from.entries()) if (last.has(v)) expect(to_[e]).toBe(v)
+    }
+    expect(met.sort((p, q) => p - q)).toEqual(Array.from({ length: 34 }, (_, i) => i))
+  },
+)
 
 test('few neighbours: at most so many, different ones, the same by seed', () => {
   const club = karateClub()

