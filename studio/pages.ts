@@ -86,6 +86,15 @@ export const topics: readonly Topic[] = [
         ],
         'gradient-descent',
       ),
+      page(
+        'vanishing',
+        ['Vanishing gradients', '梯度消失与爆炸'],
+        [
+          'Depth, initial values, normalization, residual connections and clipping, layer by layer.',
+          '深度、初始化、归一化、残差连接与裁剪，逐层比较。',
+        ],
+        'vanishing',
+      ),
     ],
   },
   {
@@ -99,6 +108,15 @@ export const topics: readonly Topic[] = [
           '在几个带噪声的点上试试次数、数据量、L1、L2、随机失活、数据增强与提前停止。',
         ],
         'overfitting',
+      ),
+      page(
+        'karate',
+        ['Graph network', '图网络'],
+        [
+          'Who sides with whom in a karate club: features that move along edges.',
+          '空手道俱乐部里谁支持谁：沿着边传播的特征。',
+        ],
+        'graphs',
       ),
       page(
         'clusters',

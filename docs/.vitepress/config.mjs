@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitepress'
+import { pages as studio } from '../../studio/pages.ts'
 import { course, develop, guide, reference } from './pages.mjs'
 
 /** The sidebar of one language: pages by their paths, titles from pages.mjs. */
@@ -36,11 +37,13 @@ const theme = (lang) => ({
           { text: '指南', link: '/zh/guide/quick-start' },
           { text: '课程', link: '/zh/course/neuron' },
           { text: '参考', link: '/zh/reference/operations' },
+          { text: '工作室', link: '/studio/index.html#/zh/', target: '_blank' },
         ]
       : [
           { text: 'Guide', link: '/guide/quick-start' },
           { text: 'Course', link: '/course/neuron' },
           { text: 'Reference', link: '/reference/operations' },
+          { text: 'Studio', link: '/studio/index.html#/en/', target: '_blank' },
         ],
   sidebar: sidebar(lang),
   outline: { level: [2, 3], label: lang === 'zh' ? '本页目录' : 'On this page' },
@@ -62,11 +65,32 @@ const theme = (lang) => ({
   }),
 })
 
+const base = process.env.NABLA_SITE_BASE ?? '/'
+
+/** Puts the pages of the studio about a topic under the topic's page; they load when the reader comes to them. */
+function embedStudio(md) {
+  const render = md.render.bind(md)
+  md.render = (source, env) => {
+    const html = render(source, env)
+    const [, zh, topic] = /^(zh\/)?course\/(.+)\.md$/.exec(env?.relativePath ?? '') ?? []
+    const found = studio.filter((page) => page.course === topic)
+    if (found.length === 0) return html
+    const lang = zh ? 'zh' : 'en'
+    const frames = found.map(({ id, title }) => {
+      const name = title[zh ? 1 : 0]
+      const link = `${base}studio/index.html#/${lang}/${id}`
+      return `<h3><a href="${link}" target="_blank">${name}</a></h3>
+<iframe src="${link}" title="${name}" loading="lazy" style="width:100%;height:44rem;border:1px solid var(--vp-c-divider);border-radius:12px"></iframe>`
+    })
+    return `${html}\n<h2>${zh ? '在工作室里动手试' : 'In the studio'}</h2>\n${frames.join('\n')}`
+  }
+}
+
 export default defineConfig({
   title: 'nabla',
   description: 'A deep-learning framework for TypeScript',
   // Where the site lies on its server: `/` unless the release says otherwise.
-  base: process.env.NABLA_SITE_BASE ?? '/',
+  base,
   cleanUrls: true,
   head: [
     [
@@ -74,12 +98,12 @@ export default defineConfig({
       {
         rel: 'icon',
         type: 'image/svg+xml',
-        href: `${process.env.NABLA_SITE_BASE ?? '/'}favicon.svg`,
+        href: `${base}favicon.svg`,
       },
     ],
   ],
   srcExclude: ['node_modules/**', 'code/**'],
-  markdown: { math: true, lineNumbers: false },
+  markdown: { math: true, lineNumbers: false, config: embedStudio },
   locales: {
     root: { label: 'English', lang: 'en', themeConfig: theme('en') },
     zh: {

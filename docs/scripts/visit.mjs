@@ -17,6 +17,7 @@ const types = {
   '.svg': 'image/svg+xml',
   '.png': 'image/png',
   '.json': 'application/json',
+  '.wasm': 'application/wasm',
   '.woff2': 'font/woff2',
 }
 
@@ -92,6 +93,17 @@ export async function visit({ pictures, pages: only } = {}) {
         }
         visited++
       }
+    // The studio, as static files beside the pages: without isolation, with one thread.
+    for (const lang of ['en', 'zh']) {
+      here = `/studio/index.html#/${lang}/neuron`
+      await tab.goto('about:blank')
+      await tab.goto(origin + here)
+      const works = await tab
+        .waitForSelector('.picture[aria-busy=false]', { timeout: 30_000 })
+        .catch(() => undefined)
+      if (!works) faults.push(`${here}: the page does not compute`)
+      visited++
+    }
   } finally {
     await browser.close()
     server.close()

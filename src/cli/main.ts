@@ -209,11 +209,12 @@ program
 
 program
   .command('studio')
-  .description('pages in the browser that show how networks learn')
+  .description('pages in the browser that show how networks learn, and training runs as they go')
+  .argument('[runs]', 'a folder of runs, or of TensorBoard event files, to compare their curves')
   .option('--port <n>', 'the port of the server; 0 for any that is free', whole(0), 7357)
   .option('--no-open', 'do not open the browser')
   .option('--export <folder>', 'write the pages as a static site instead of serving them')
-  .action(async (options) => (await import('./studio.js')).studio(options))
+  .action(async (runs, options) => (await import('./studio.js')).studio(runs, options))
 
 // The reader has closed the pipe (`nabla train | head`), or the disk is full: end without a message.
 for (const stream of [process.stdout, process.stderr])

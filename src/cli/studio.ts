@@ -179,14 +179,24 @@ export interface StudioOptions {
   export?: string
 }
 
-export async function studio(options: StudioOptions): Promise<void> {
+export async function studio(runs: string | undefined, options: StudioOptions): Promise<void> {
   const places = studioPlaces()
   if (options.export !== undefined) {
     exportStudio(places, options.export)
     process.stdout.write(`the studio as a static site: ${options.export}\n`)
     return
   }
-  const { url } = await serveStudio(places, options.port)
-  process.stdout.write(`nabla studio: ${url}  (Ctrl-C ends it)\n`)
-  if (options.open) openBrowser(url)
+  if (runs !== undefined && !existsSync(runs))
+    throw new FileError({
+      op: 'studio',
+      rule: 'the folder of the runs must exist',
+      got: `no folder ${runs}`,
+    })
+  const handler =
+    runs === undefined ? undefined : (await import('./runs.js')).serveRuns(runs).handler
+  const { url } = await serveStudio(places, options.port, handler)
+  // Without a language in the link it is the browser's.
+  const address = runs === undefined ? url : `${url}#/any/runs`
+  process.stdout.write(`nabla studio: ${address}  (Ctrl-C ends it)\n`)
+  if (options.open) openBrowser(address)
 }

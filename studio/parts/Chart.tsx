@@ -6,7 +6,8 @@ import { series as color } from './colors.js'
 
 export interface Curve {
   label: string
-  data: ArrayLike<number>
+  /** Null where the curve has no point. */
+  data: ArrayLike<number | null>
   color?: string
   dash?: boolean
 }
@@ -19,9 +20,20 @@ export interface ChartProps {
   /** Powers of ten as high as each other. */
   log?: boolean
   range?: readonly [number, number]
+  /** Names under the picture; many would hide it. */
+  legend?: boolean
 }
 
-export function Chart({ x, curves, height = 180, label, xLabel, log = false, range }: ChartProps) {
+export function Chart({
+  x,
+  curves,
+  height = 180,
+  label,
+  xLabel,
+  log = false,
+  range,
+  legend = true,
+}: ChartProps) {
   const home = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const names = curves.map((c) => c.label).join('\n')
@@ -39,7 +51,7 @@ export function Chart({ x, curves, height = 180, label, xLabel, log = false, ran
       {
         width: home.current!.clientWidth || 300,
         height,
-        legend: { live: false },
+        legend: { show: legend, live: false },
         cursor: { show: false },
         scales: {
           x: { time: false },
@@ -60,6 +72,7 @@ export function Chart({ x, curves, height = 180, label, xLabel, log = false, ran
             stroke: c.color ?? color(i),
             width: 1.5,
             points: { show: false },
+            spanGaps: true,
             ...(c.dash && { dash: [5, 4] }),
           })),
         ],
@@ -77,7 +90,7 @@ export function Chart({ x, curves, height = 180, label, xLabel, log = false, ran
       observer.disconnect()
       made.destroy()
     }
-  }, [names, isDark, log, height, range?.[0], range?.[1]])
+  }, [names, isDark, log, height, legend, range?.[0], range?.[1]])
   useEffect(() => {
     plot.current?.setData([x, ...curves.map((c) => c.data)] as unknown as uPlot.AlignedData)
   })

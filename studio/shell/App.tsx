@@ -4,6 +4,7 @@ import { pages } from '../pages.js'
 import { lang, t } from '../text.js'
 import { Home } from './Home.js'
 import { PageHost } from './PageHost.js'
+import { Runs } from './Runs.js'
 import { linkTo, route } from './route.js'
 import { dark, setDark } from './theme.js'
 import { words } from './words.js'
@@ -48,6 +49,8 @@ export function App() {
       <main id="main" tabIndex={-1}>
         {page === '' ? (
           <Home />
+        ) : page === 'runs' ? (
+          <Runs />
         ) : entry ? (
           <PageHost key={page} entry={entry} />
         ) : (

@@ -1,9 +1,18 @@
 /** nabla studio in Chromium: every page in both languages, its training, its controls, its messages, its size and speed. */
-import { readFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setBackend, setNumThreads } from 'nabla'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { serveRuns } from '../../src/cli/runs.js'
 import { type Handler, serveStudio, studioPlaces } from '../../src/cli/studio.js'
 import type { Run } from '../../studio/engine/run.js'
 import type { Model } from '../../studio/engine/session.js'
@@ -30,7 +39,7 @@ function numbersOf(value: unknown, list: number[] = []): number[] {
   return list
 }
 
-describe.skipIf(without)('nabla studio', () => {
+describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
   let browser: Browser
   let server: Awaited<ReturnType<typeof serveStudio>>
   /** What is to go wrong on the server, for one test. */
@@ -63,7 +72,7 @@ describe.skipIf(without)('nabla studio', () => {
       await tab.close()
     }
   }
-  const ready = (tab: Page) => tab.waitForSelector('.picture[aria-busy=false]', { timeout: 30_000 })
+  const ready = (tab: Page) => tab.waitForSelector('.picture[aria-busy=false]', { timeout: 60_000 })
   async function expectAccessible(tab: Page): Promise<void> {
     await tab.evaluate(axeSource())
     const found = await tab.evaluate(() =>
@@ -95,7 +104,7 @@ describe.skipIf(without)('nabla studio', () => {
           },
           { dark: i === 1, width: i === 1 ? 390 : 1280 },
         )
-    }, 60_000)
+    })
 
     test('computes in its worker what Node computes', async () => {
       const definition = (await import(`../../studio/pages/${id}.tsx`)) as {
@@ -118,13 +127,13 @@ describe.skipIf(without)('nabla studio', () => {
           ),
       })
       mine.frame()
-      const steps = mine.advance ? 20 : 0
-      mine.advance?.(steps)
+      // Fewer where training ends before.
+      const steps = mine.advance?.(20) ?? 0
       const want = numbersOf({ ...mine.fixed, ...mine.frame() })
       await open(`en/${id}`, async (tab, said) => {
         await ready(tab)
         if (steps) {
-          await tab.evaluate((n) => studio.run.step(n), steps)
+          await tab.evaluate(() => studio.run.step(20))
           await tab.waitForFunction((n) => studio.run.steps.value === n, steps)
         }
         const got = await tab.evaluate(() => {
@@ -144,7 +153,7 @@ describe.skipIf(without)('nabla studio', () => {
         })
         expect(said).toEqual([])
       })
-    }, 60_000)
+    })
 
     test.runIf(results[id]?.steps)(
       'trains, pauses, takes one step and begins again',
@@ -198,7 +207,7 @@ describe.skipIf(without)('nabla studio', () => {
         })
         expect(said).toEqual([])
       })
-    }, 60_000)
+    })
   })
 
   test('home: all pages, searched in both languages; below 180 KB before the engine', async () => {
@@ -282,12 +291,12 @@ describe.skipIf(without)('nabla studio', () => {
         return weights[0]!.w[0] === 2.5
       })
     })
-  }, 60_000)
+  })
 
   const message = async (link: string) => {
     let text = ''
     await open(link, async (tab) => {
-      text = (await (await tab.waitForSelector('[role=alert]', { timeout: 20_000 })).textContent())!
+      text = (await (await tab.waitForSelector('[role=alert]', { timeout: 60_000 })).textContent())!
     })
     return text
   }
@@ -301,7 +310,7 @@ describe.skipIf(without)('nabla studio', () => {
     )
     expect(await message('zh/neuron')).toContain('内容安全策略')
     wrong = undefined
-  }, 60_000)
+  })
   test('files that are missing: a message in the language of the page, and another try', async () => {
     wrong = (_request, response, path) => {
       if (!path.endsWith('.wasm')) return false
@@ -317,7 +326,7 @@ describe.skipIf(without)('nabla studio', () => {
       await tab.click('[role=alert] button')
       await ready(tab)
     })
-  }, 60_000)
+  })
   test('without isolation the pages work, with one thread', async () => {
     wrong = (_request, response) => {
       response.removeHeader('cross-origin-opener-policy')
@@ -330,6 +339,52 @@ describe.skipIf(without)('nabla studio', () => {
       expect(said).toEqual([])
     })
     wrong = undefined
+  })
+  test('training runs: curves, table, smoothing, and what is written meanwhile', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nabla-runs-'))
+    const line = (epoch: number, loss: number) =>
+      `${JSON.stringify({ event: 'epoch', epoch, loss })}\n`
+    for (const [name, lr] of [
+      ['one', 0.1],
+      ['two', 0.01],
+    ] as const) {
+      mkdirSync(join(folder, name))
+      writeFileSync(join(folder, name, 'config.json'), JSON.stringify({ task: 'x', lr }))
+      writeFileSync(join(folder, name, 'metrics.jsonl'), line(1, lr) + line(2, lr / 2))
+    }
+    const runs = serveRuns(folder, 100)
+    wrong = runs.handler
+    try {
+      for (const [lang, title] of [
+        ['en', 'Training runs'],
+        ['zh', '训练记录'],
+      ])
+        await open(`${lang}/runs`, async (tab, said) => {
+          await tab.waitForSelector('.charts .chart')
+          expect(await tab.textContent('h1')).toBe(title)
+          expect(await tab.textContent('thead')).toContain('lr')
+          expect(await tab.textContent('thead')).not.toContain('task')
+          const label = () => tab.getAttribute('.charts .chart', 'aria-label')
+          expect(await label()).toBe('loss: one 0.0500, two 0.00500')
+          await expectAccessible(tab)
+          await tab.click('tbody tr:nth-child(2) input')
+          expect(await label()).toBe('loss: one 0.0500')
+          await tab.fill('.runs input[type=range]', '0.5')
+          expect(await label()).toBe('loss: one 0.0667')
+          expect(said).toEqual([])
+        })
+      await open('en/runs', async (tab) => {
+        await tab.waitForSelector('.charts .chart')
+        appendFileSync(join(folder, 'one/metrics.jsonl'), line(3, 0.025))
+        await tab.waitForFunction(() =>
+          document.querySelector('.charts .chart')?.ariaLabel?.includes('one 0.0250'),
+        )
+      })
+    } finally {
+      runs.close()
+      wrong = undefined
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
   test('a link to no page says so', () =>
     open('zh/nothing', async (tab) => {

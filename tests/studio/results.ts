@@ -7,9 +7,11 @@ import type { Frame as Convolution } from '../../studio/pages/convolution.model.
 import type { Frame as Digits } from '../../studio/pages/digits.model.js'
 import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
 import type { Frame as Neuron } from '../../studio/pages/neuron.model.js'
+import type { Frame as Karate } from '../../studio/pages/karate.model.js'
 import type { Frame as Overfitting } from '../../studio/pages/overfitting.model.js'
 import type { Frame as Perceptron } from '../../studio/pages/perceptron.model.js'
 import type { Frame as Playground } from '../../studio/pages/playground.model.js'
+import type { Frame as Vanishing } from '../../studio/pages/vanishing.model.js'
 
 export interface Result<Frame> {
   /** After so many steps with the default settings ... */
@@ -45,6 +47,15 @@ export const results: Readonly<Record<string, Result<never>>> = {
             1,
           ),
       },
+    ],
+  }),
+  karate: result<Karate>({
+    steps: 200,
+    printed: ({ accuracy }) => accuracy,
+    reaches: [
+      { steps: 300, is: ({ accuracy }) => accuracy > 0.85 },
+      // The answer of the page: without edges the others are guessed.
+      { settings: { edges: false }, steps: 300, is: ({ accuracy }) => accuracy < 0.75 },
     ],
   }),
   overfitting: result<Overfitting>({
@@ -225,6 +236,24 @@ export const results: Readonly<Record<string, Result<never>>> = {
         settings: { activation: 'relu', rate: 3 },
         steps: 500,
         is: ({ dead }) => dead.flat().some(Boolean),
+      },
+    ],
+  }),
+  vanishing: result<Vanishing>({
+    printed: ({ outputs, gradients }) => [outputs[19]!, gradients[0]!],
+    reaches: [
+      // The answer of the page, in its parts.
+      { is: ({ gradients: g }) => g[0]! < 1e-6 * g[19]! },
+      { settings: { activation: 'tanh' }, is: ({ gradients: g }) => g[0]! > 0.01 * g[19]! },
+      {
+        settings: { activation: 'relu', init: 'he' },
+        is: ({ gradients: g }) => g[0]! > 0.05 * g[19]!,
+      },
+      { settings: { residual: true }, is: ({ gradients: g }) => g[0]! > 0.05 * g[19]! },
+      { settings: { activation: 'relu', init: 'large' }, is: ({ gradients: g }) => g[0]! > 1e3 },
+      {
+        settings: { activation: 'relu', init: 'large', clip: 1 },
+        is: ({ gradients: g }) => g.reduce((sum, v) => sum + v * v, 0) <= 1.01,
       },
     ],
   }),
