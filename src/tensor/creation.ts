@@ -147,10 +147,7 @@ export function tensor(
   const array = newArray(dtype, flat.length)
   for (let i = 0; i < flat.length; i++) {
     const v: unknown = flat[i]
-    if (typeof v === 'bigint' && dtype === 'int64') bigints(array)[i] = v
-    else if (typeof v === 'number' || typeof v === 'boolean' || typeof v === 'bigint')
-      writeNumber(dtype, array, i, Number(v))
-    else
+    if (typeof v !== 'number' && typeof v !== 'boolean' && typeof v !== 'bigint')
       throw new ValueError({
         op: 'tensor',
         rule: 'elements must be numbers or booleans',

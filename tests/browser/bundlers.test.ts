@@ -320,7 +320,7 @@ setWasmFiles((file) => new Uint8Array(readFileSync(${JSON.stringify(`${wasmFolde
 })
 
 // 45 KB is the aim. What it holds: docs/decisions/0002-browser-files.md.
-test('a page that trains is at most 51.3 KB of JavaScript and 150 KB of WebAssembly, gzipped', async () => {
+test('a page that trains is at most 51.25 KB of JavaScript and 150 KB of WebAssembly, gzipped', async () => {
   const bundle = await rolldown({
     input: at('page.js'),
     platform: 'browser',
@@ -336,7 +336,7 @@ test('a page that trains is at most 51.3 KB of JavaScript and 150 KB of WebAssem
   })
   const size = (code: string | Buffer) => gzipSync(code, { level: 9 }).length
   const script = output.find((f) => f.type === 'chunk' && f.isEntry)
-  expect(size((script as { code: string }).code)).toBeLessThan(51_300)
+  expect(size((script as { code: string }).code)).toBeLessThan(51_250)
   for (const isa of ['simd', 'relaxed'])
     expect(size(readFileSync(join(wasmFolder, `nabla-${isa}.wasm`)))).toBeLessThan(150_000)
 })

@@ -134,8 +134,7 @@ export class Core {
   /** The zero-terminated text at an address. */
   text(ptr: number): string {
     const { u8 } = this.heap
-    let s = ''
-    for (let i = ptr >>> 0; u8[i]; i++) s += String.fromCharCode(u8[i]!)
-    return s
+    // A copy: texts are not decoded from shared memory.
+    return new TextDecoder().decode(u8.slice(ptr >>> 0, u8.indexOf(0, ptr >>> 0)))
   }
 }

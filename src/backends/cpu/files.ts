@@ -26,10 +26,10 @@ function find(file: WasmFile): URL | string | Bytes | WebAssembly.Module {
 const isPlace = (found: unknown): found is string | URL =>
   typeof found === 'string' || found instanceof URL
 
-function failed(file: WasmFile, place: string | URL | undefined, error: unknown): BackendError {
+function failed(file: WasmFile, found: unknown, error: unknown): BackendError {
   if (error instanceof BackendError) return error
   const got = error instanceof Error ? error.message : String(error)
-  const at = place === undefined ? '' : ` at ${place}`
+  const at = isPlace(found) ? ` at ${found}` : ''
   if (/unsafe-eval|Content.Security.Policy|disallowed by embedder|blocked by CSP/i.test(got))
     return new BackendError({
       op: 'wasm',
@@ -46,10 +46,11 @@ function failed(file: WasmFile, place: string | URL | undefined, error: unknown)
 }
 
 /** @throws when the bytes are something else, such as the page that a server sends for what it does not find */
-function mustBeWasm(bytes: Bytes): void {
+function checked(bytes: Bytes): Bytes {
   const all = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes
   if (String.fromCharCode(...all.subarray(0, 4)) !== '\0asm')
     throw new Error('bytes that are not WebAssembly')
+  return bytes
 }
 
 /** The module of a file, read and compiled at once unless `ready` did it before. */
@@ -58,14 +59,12 @@ export function wasmModule(file: WasmFile): WebAssembly.Module {
   if (module) return module
   const found = find(file)
   try {
-    if (found instanceof WebAssembly.Module) module = found
-    else {
-      const bytes = isPlace(found) ? readBytesNow(found, file) : found
-      mustBeWasm(bytes)
-      module = new WebAssembly.Module(bytes)
-    }
+    module =
+      found instanceof WebAssembly.Module
+        ? found
+        : new WebAssembly.Module(checked(isPlace(found) ? readBytesNow(found, file) : found))
   } catch (error) {
-    throw failed(file, isPlace(found) ? found : undefined, error)
+    throw failed(file, found, error)
   }
   modules.set(file, module)
   return module
@@ -75,15 +74,15 @@ async function load(file: WasmFile): Promise<void> {
   if (modules.has(file)) return
   const found = find(file)
   try {
-    if (found instanceof WebAssembly.Module) modules.set(file, found)
-    else {
-      const bytes = isPlace(found) ? await fetchBytes(found) : found
-      mustBeWasm(bytes)
-      // Not compileStreaming: that insists on a media type which simple servers do not send.
-      modules.set(file, await WebAssembly.compile(bytes))
-    }
+    modules.set(
+      file,
+      found instanceof WebAssembly.Module
+        ? found
+        : // Not compileStreaming: that insists on a media type which simple servers do not send.
+          await WebAssembly.compile(checked(isPlace(found) ? await fetchBytes(found) : found)),
+    )
   } catch (error) {
-    throw failed(file, isPlace(found) ? found : undefined, error)
+    throw failed(file, found, error)
   }
 }
 

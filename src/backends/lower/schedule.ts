@@ -93,14 +93,14 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
     }
     return late && !given ? Math.max(own, lastCheck + 0.5) : own
   }
-  const heap = new Heap()
-  for (const g of groups) if (waits[g.id] === 0) heap.push(key(g), g)
+  const ready = new Queue()
+  for (const g of groups) if (waits[g.id] === 0) ready.push(key(g), g)
   const order: Group[] = []
-  for (let g = heap.pop(); g; g = heap.pop()) {
+  for (let g = ready.pop(); g; g = ready.pop()) {
     order.push(g)
     for (let i = behind[g.id]!; i >= 0; i = next[i]!) {
       const h = waiting[i]!
-      if (--waits[h.id]! === 0) heap.push(key(h), h)
+      if (--waits[h.id]! === 0) ready.push(key(h), h)
     }
   }
   if (order.length !== groups.length)
@@ -125,45 +125,25 @@ export function schedule(graph: Values, groups: readonly Group[]): Schedule {
   return { order: full, needed, lastRead }
 }
 
-/** The least key first. */
-class Heap {
+/** The least key first: it is the last of the list. */
+class Queue {
   private readonly keys: number[] = []
   private readonly groups: Group[] = []
 
   push(key: number, g: Group): void {
     const { keys, groups } = this
-    let i = keys.length
-    while (i > 0) {
-      const p = (i - 1) >> 1
-      if (keys[p]! <= key) break
-      keys[i] = keys[p]!
-      groups[i] = groups[p]!
-      i = p
+    let low = 0
+    for (let high = keys.length; low < high; ) {
+      const middle = (low + high) >> 1
+      if (keys[middle]! > key) low = middle + 1
+      else high = middle
     }
-    keys[i] = key
-    groups[i] = g
+    keys.splice(low, 0, key)
+    groups.splice(low, 0, g)
   }
 
   pop(): Group | undefined {
-    const { keys, groups } = this
-    const top = groups[0]
-    if (!top) return undefined
-    const key = keys.pop()!
-    const g = groups.pop()!
-    const n = keys.length
-    if (n === 0) return top
-    let i = 0
-    for (;;) {
-      let c = 2 * i + 1
-      if (c >= n) break
-      if (c + 1 < n && keys[c + 1]! < keys[c]!) c++
-      if (keys[c]! >= key) break
-      keys[i] = keys[c]!
-      groups[i] = groups[c]!
-      i = c
-    }
-    keys[i] = key
-    groups[i] = g
-    return top
+    this.keys.pop()
+    return this.groups.pop()
   }
 }
