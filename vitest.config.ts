@@ -37,6 +37,7 @@ export default defineConfig({
     alias: [
       { find: '#native', replacement: `${src}/backends/cpu/native.ts` },
       { find: '#platform', replacement: `${src}/backends/cpu/platform.node.ts` },
+      { find: '#runner', replacement: `${src}/backends/cpu/platform.node.ts` },
       { find: '#host', replacement: `${src}/core/host.node.ts` },
       { find: '#methods', replacement: `${src}/tensor/moreMethods.ts` },
       { find: '#reference', replacement: `${src}/backends/reference/index.ts` },

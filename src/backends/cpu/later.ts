@@ -2,7 +2,7 @@
  * Programs in a worker, for `step.async`: the worker has a memory of its own, to which tensors are copied when they are
  * first used or have changed since; results and changed tensors come back with their memory transferred.
  */
-import { startRunner } from '#platform'
+import { startRunner } from '#runner'
 import { BackendError } from '../../core/errors.js'
 import { bytesOf, newArray, type TypedArray } from '../../core/dtype.js'
 import type { Backend, Storage } from '../backend.js'

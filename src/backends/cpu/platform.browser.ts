@@ -79,22 +79,3 @@ export function startWorker(
   const worker = new Worker(workerUrl, { name: `nabla ${thread}` })
   worker.postMessage({ module, memory, stack, thread })
 }
-
-/** A worker that is given as text. */
-export function startRunner(
-  source: string,
-  receive: (message: unknown) => void,
-  failed: (error: string) => void,
-) {
-  const worker = new Worker(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })), {
-    name: 'nabla async',
-  })
-  worker.onmessage = ({ data }) => receive(data)
-  worker.onerror = (event) => failed(event.message ?? 'the worker could not be started')
-  return {
-    post: (message: object, transfer: readonly ArrayBuffer[] = []): void =>
-      worker.postMessage(message, [...transfer]),
-    ref(): void {},
-    unref(): void {},
-  }
-}

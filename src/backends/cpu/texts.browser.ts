@@ -1,5 +1,5 @@
 /**
- * The texts of errors in a page. scripts/transforms.mjs puts them into a file of their own, which is read when the first
+ * The texts of errors in a page. scripts/texts.mjs puts them into a file of their own, which is read when the first
  * error is made: a page that makes none does not load them.
  */
 import { type Complaint, type NablaError, show } from '../../core/errors.js'
