@@ -10,6 +10,7 @@ export {
   heatMapLoss,
 } from './centerNet.js'
 export { conditioned } from './conditioned.js'
+export { ntXentLoss } from './contrastive.js'
 export * from './convnet.js'
 export { type CacheSizes, CausalModel, type DecoderCall, KeyValueCache } from './decoder.js'
 export {
@@ -44,6 +45,7 @@ export {
   LayerNormalization,
   type TransformerSizes,
 } from './transformer.js'
+export { gramMatrix, RandomFeatures, type RandomFeaturesOptions } from './style.js'
 export { UNet, type UNetOptions } from './unet.js'
 export * from './vgg.js'
 export { ViT, type ViTOptions } from './vit.js'

@@ -37,6 +37,7 @@ interface Case {
   inputs: Tensor[]
   x: Tensor
   beta: number
+  temperature: number
   out: Tensor & number
   ct: Tensor
   grads: Record<string, Tensor> & Tensor[]
@@ -69,7 +70,7 @@ describe.each([false, true])('compiled: %s', (compiled) => {
     })
   })
 
-  test.each(of('gaussianKL', 'negativeELBO'))('%s', (_, raw) => {
+  test.each(of('gaussianKL', 'negativeELBO', 'ntXentLoss', 'gramMatrix'))('%s', (_, raw) => {
     const c = revive(raw) as unknown as Case
     const leaves = c.inputs.map((t) => {
       t.requiresGrad = true
@@ -77,10 +78,14 @@ describe.each([false, true])('compiled: %s', (compiled) => {
     })
     const [y, ...grads] = call(() => {
       const [a, m, v] = leaves as [Tensor, Tensor, Tensor]
-      const out =
-        c.kind === 'gaussianKL'
-          ? models.gaussianKL(a, m)
-          : models.negativeELBO({ logits: a, mean: m, logVar: v }, c.x, { beta: c.beta })
+      const losses: Record<string, () => Tensor> = {
+        gaussianKL: () => models.gaussianKL(a, m),
+        negativeELBO: () =>
+          models.negativeELBO({ logits: a, mean: m, logVar: v }, c.x, { beta: c.beta }),
+        ntXentLoss: () => models.ntXentLoss(a, m, { temperature: c.temperature }),
+        gramMatrix: () => models.gramMatrix(a).square(),
+      }
+      const out = losses[c.kind]!()
       return [out, ...gradients([out.sum()], leaves)]
     })
     expectClose(y!, c.out)
@@ -283,6 +288,25 @@ describe('adversaries', () => {
     expect(() =>
       models.gradientPenalty(discriminator, zeros([2, 1, 28, 28]), zeros([3, 1, 28, 28])),
     ).toThrow('as many real as generated')
+  })
+})
+
+describe('contrastive loss and Gram matrices', () => {
+  test('codes of one direction are as near as can be', () => {
+    const a = tensor([
+      [1, 0],
+      [0, 1],
+    ])
+    const near = models.ntXentLoss(a, a.mul(7), { temperature: 0.05 }).item()
+    expect(near).toBeLessThan(1e-6)
+    expect(models.ntXentLoss(a, a.flip([0]), { temperature: 0.05 }).item()).toBeGreaterThan(10)
+  })
+  test('say what they want', () => {
+    expect(() => models.ntXentLoss(zeros([2, 3]), zeros([3, 3]))).toThrow('(N, D)')
+    expect(() => models.ntXentLoss(zeros([2, 3]), zeros([2, 3]), { temperature: 0 })).toThrow(
+      'above 0',
+    )
+    expect(() => models.gramMatrix(zeros([2, 3]))).toThrow('(N, C, H, W)')
   })
 })
 

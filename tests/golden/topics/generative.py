@@ -136,6 +136,23 @@ def penalty(critic, x):
     return ((slope.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
 
 
+def nt_xent(a, b, temperature):
+    """SimCLR's loss, pair by pair."""
+    z = F.normalize(torch.cat([a, b]), dim=1)
+    n, total = len(a), 0
+    for i in range(2 * n):
+        near = torch.exp(z[i] @ z.T / temperature)
+        others = sum(near[k] for k in range(2 * n) if k != i)
+        total = total - torch.log(near[(i + n) % (2 * n)] / others)
+    return total / (2 * n)
+
+
+def gram(x):
+    n, c, h, w = x.shape
+    f = x.view(n, c, h * w)
+    return f @ f.transpose(1, 2) / (c * h * w)
+
+
 def frechet(a, b):
     a, b = a.double().numpy(), b.double().numpy()
     s1, s2 = numpy.cov(a, rowvar=False), numpy.cov(b, rowvar=False)
@@ -151,6 +168,11 @@ def cases():
     for beta in [1.0, 0.25]:
         one = loss("negativeELBO", [logits, mean, log_var], lambda a, m, v: elbo(a, x, m, v, beta))
         yield {**one, "name": "negativeELBO, beta %g" % beta, "x": x, "beta": beta}
+    for temperature in [0.5, 0.1]:
+        a, b = values(4, 3), values(4, 3, seed=5)
+        one = loss("ntXentLoss", [a, b], lambda a, b: nt_xent(a, b, temperature))
+        yield {**one, "name": "ntXentLoss, temperature %g" % temperature, "temperature": temperature}
+    yield loss("gramMatrix", [values(2, 3, 4, 5)], lambda x: gram(x).square())
     options = {"nc": 1, "ndf": 2, "batchNorm": False}
     critic = filled(DCGANDiscriminator(**options))
     pictures = values(4, 1, 28, 28, seed=2)
