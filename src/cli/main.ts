@@ -188,7 +188,7 @@ program
 
 program
   .command('predict')
-  .description('classify an example with a saved run, or let it answer a text')
+  .description('classify an example with a saved run, find things in a picture, or answer a text')
   .argument('<run>', 'folder of the run, or one of its .safetensors files')
   .argument(
     '<image>',

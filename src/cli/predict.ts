@@ -11,8 +11,8 @@ import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import type { SavedRun } from '../train/run.js'
 import type { GenerateOptions } from '../models/generate.js'
-import type { Answers } from './recipe.js'
-import { loadAnswers, loadClassifier } from './recipes.js'
+import type { Answers, Finder } from './recipe.js'
+import { loadAnswers, loadClassifier, loadFinder } from './recipes.js'
 import { drawImages } from './terminal.js'
 import { noGrad } from '../ops/state.js'
 import '../index.js'
@@ -207,6 +207,24 @@ async function answerText(
   process.stdout.write(json ? `${JSON.stringify({ text: whole })}\n` : '\n')
 }
 
+/** Writes what a run finds in a picture: a file, or a test picture by its number. */
+function findThings(
+  path: string,
+  saved: SavedRun,
+  { height, width, model: make, example, find }: Finder,
+  tensors: Record<string, Tensor>,
+  image: string,
+  json: boolean,
+): void {
+  const model = withWeights(path, saved, () => make(saved.config as never), tensors)
+  const own = /^\d+$/.test(image) && !existsSync(image)
+  const pixels = own ? example(Number(image)) : readImage(image, { height, width })
+  const x = tensor(pixels, { shape: [1, 1, height, width] })
+  const { found, words } = noGrad(() => find(model, x))
+  if (!json) process.stdout.write(`${drawImages([{ pixels, height, width, caption: '' }])}\n`)
+  process.stdout.write(`${json ? JSON.stringify(found) : words}\n`)
+}
+
 export interface PredictOptions {
   data?: string
   json?: boolean
@@ -221,8 +239,9 @@ export interface PredictOptions {
 }
 
 /**
- * Prints the classes that a saved run finds likeliest for a picture, or for a test image by its index; or its answer to a text.
- * @throws FileError, ValueError for runs that classify no images and answer no texts, and those that are damaged
+ * Prints the classes that a saved run finds likeliest for a picture, or for a test image by its index; what it finds in a
+ * picture; or its answer to a text.
+ * @throws FileError, ValueError for runs that do none of this, and those that are damaged
  */
 export async function predict(run: string, image: string, options: PredictOptions): Promise<void> {
   const path = weightsOf(run)
@@ -242,11 +261,13 @@ export async function predict(run: string, image: string, options: PredictOption
     })
   if (answers)
     return answerText(path, saved, answers, tensors, image, { ...writing, ...(json && { json }) })
+  const finder = own || input ? undefined : await loadFinder(task)
+  if (finder) return findThings(path, saved, finder, tensors, image, json ?? false)
   const classifier = input && !own ? await loadClassifier(task) : undefined
   if (!input || !(classifier || own))
     throw new ValueError({
       op: 'predict',
-      rule: 'the run must classify images or answer texts',
+      rule: 'the run must classify images, find things in them, or answer texts',
       got: `one of ${task}, which does not`,
     })
   const made = own ? await madeBy(dirname(path), saved, options.model) : undefined

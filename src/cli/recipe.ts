@@ -79,6 +79,19 @@ export interface Answers<M extends Module = Module, Config = never> {
   answer(model: M, question: Question<Config>): AsyncIterable<string> | Iterable<string>
 }
 
+/** What a recipe declares whose runs find things in pictures: `nabla predict RUN picture.png`. */
+export interface Finder<M extends Module = Module, Config = never> {
+  /** Pictures become gray, light on dark ground, of this size. */
+  height: number
+  width: number
+  /** The network, of the configuration that is saved with its weights. */
+  model(config: Config): M
+  /** The pixels of test picture number i. */
+  example(i: number): Float32Array
+  /** What is found in a picture (1, 1, height, width): as plain data for `--json`, and in words. */
+  find(model: M, x: Tensor): { found: object; words: string }
+}
+
 /** A network on real data: what `nabla train NAME` runs, a file of examples/ each. */
 export interface Recipe {
   name: string
@@ -100,6 +113,8 @@ export interface Recipe {
   classifier?: Classifier
   /** Recipes with this have runs to which `nabla predict` can say a text. */
   answers?: Answers
+  /** Recipes with this have runs that find things in pictures. */
+  finder?: Finder
   /** Trains, and returns its measures by name. */
   run(s: Session): Promise<Record<string, number>> | Record<string, number>
 }

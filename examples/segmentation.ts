@@ -1,0 +1,152 @@
+/**
+ * Which pixel belongs to which digit? A small U-Net says for each pixel of a scene whether it is ground or one of ten digits. Scenes
+ * are composed of MNIST's digits, 1 to 8 of them, half to twice their size; the test has other digits.
+ */
+import { crossEntropy, noGrad, type Tensor, tensor } from 'nabla'
+import { DataLoader, mnist } from 'nabla/data'
+import { UNet } from 'nabla/models'
+import { AdamW, OneCycleLR } from 'nabla/optim'
+import { annotatedImages, barChart, learningCurves } from 'nabla/plot'
+import type { Finder, Recipe } from 'nabla/recipe'
+import { Dice, MeanIoU } from 'nabla/train'
+import { type Scene, Scenes } from 'nabla/vision'
+
+const SIDE = 96
+const CLASSES = 11
+/** Ground, and a color for each digit. */
+const colors = [
+  '000000',
+  '4477aa',
+  'ee6677',
+  '228833',
+  'ccbb44',
+  '66ccee',
+  'aa3377',
+  'bbbbbb',
+  'ff9900',
+  '99dd55',
+  '9966ff',
+].map((c) => [0, 2, 4].map((k) => Number.parseInt(c.slice(k, k + 2), 16) / 255)) // prettier-ignore
+
+/** Pictures and the class of each pixel; scenes are made once. */
+const examplesOf = (scenes: Scenes, made: Scene[] = []) => ({
+  length: scenes.length,
+  get(i: number): Tensor[] {
+    made[i] ??= scenes.scene(i)
+    const { pixels, mask, height, width } = made[i]
+    return [
+      tensor(pixels, { shape: [1, height, width] }),
+      tensor(Int32Array.from(mask), { shape: [height, width] }),
+    ]
+  },
+})
+
+/** The scene and the classes of its pixels, what is so and what was found, in color: (3, 3, H, W). */
+function pictured(x: Tensor, y: Tensor, found: Tensor): Tensor {
+  const plane = SIDE * SIDE
+  const out = new Float32Array(3 * 3 * plane)
+  const gray = x.toTypedArray()
+  for (let c = 0; c < 3; c++) {
+    out.set(gray as Float32Array, c * plane)
+    for (const [k, classes] of [y, found].entries())
+      classes.toTypedArray().forEach((label, i) => {
+        out[((k + 1) * 3 + c) * plane + i] = colors[Number(label)]![c]!
+      })
+  }
+  return tensor(out, { shape: [3, 3, SIDE, SIDE] })
+}
+
+/** Scenes of digits that were in no training. */
+const unseen = (seed: number, length: number) =>
+  new Scenes(mnist().test, { length, seed: seed + 1 })
+
+const finder = {
+  height: SIDE,
+  width: SIDE,
+  model: () => new UNet(1, CLASSES, { width: 8, depth: 4 }),
+  example: (i) => unseen(1, 10_000).scene(i).pixels,
+  find(model, x) {
+    const classes = [...model.forward(x).argmax(1).toTypedArray()].map(Number)
+    // The digit of each pixel, a dot for ground; every other row and column.
+    const rows = Array.from({ length: SIDE / 2 }, (_, i) =>
+      Array.from({ length: SIDE / 2 }, (_, j) => {
+        const c = classes[2 * i * SIDE + 2 * j]!
+        return c === 0 ? '.' : `${c - 1}`
+      }).join(''),
+    )
+    return { found: { height: SIDE, width: SIDE, classes }, words: rows.join('\n') }
+  },
+} satisfies Finder<UNet>
+
+export default {
+  name: 'segmentation',
+  about: 'a U-Net tells which digit each pixel of a scene of MNIST digits belongs to',
+  defaults: { epochs: 4, batchSize: 16, lr: 0.015 },
+  quick: { epochs: 1, limit: 128 },
+  expect: { meanIoU: { atLeast: 0.85 } },
+  finder,
+  async run(s) {
+    const { epochs, batchSize, lr, seed, limit } = s.options
+    const { train } = mnist()
+    const scenes = new Scenes(train, { length: 3500, seed })
+    const loader = new DataLoader(s.limited(examplesOf(scenes)), {
+      batchSize,
+      shuffle: true,
+      dropLast: true,
+      seed,
+    })
+    const model = finder.model()
+    const optimizer = new AdamW(model.parameters(), { lr, weightDecay: 1e-4 })
+    const { history } = await s.train('U-Net', model, {
+      data: loader,
+      loss: (y, target) => crossEntropy(y, target),
+      optimizer,
+      accuracy: false,
+      schedule: new OneCycleLR(optimizer, lr, {
+        epochs,
+        stepsPerEpoch: loader.length,
+        pctStart: 0.15,
+      }),
+      scheduleEvery: 'step',
+    })
+    s.save(model)
+    model.eval()
+    const tests = unseen(seed, limit ? 16 : 400)
+    const [iou, dice] = [new MeanIoU(), new Dice()]
+    const rows: Tensor[] = []
+    for (const [x, y] of new DataLoader(examplesOf(tests), { batchSize: 16 })) {
+      const out = noGrad(() => model.forward(x!))
+      for (const measure of [iou, dice]) measure.update(out, y!)
+      if (rows.length === 0)
+        for (let k = 0; k < 4; k++) rows.push(pictured(x!.at(k), y!.at(k), out.at(k).argmax(0)))
+    }
+    await s.picture('loss.svg', learningCurves(history, { title: 'U-Net' }))
+    const shown = rows.flatMap((t) => [0, 1, 2].map((k) => t.at(k)))
+    await s.picture(
+      'found.svg',
+      annotatedImages(
+        tensor(Float32Array.from(shown.flatMap((t) => [...(t.toTypedArray() as Float32Array)])), {
+          shape: [shown.length, 3, SIDE, SIDE],
+        }),
+        shown.map(() => []),
+        {
+          columns: 6,
+          scale: 2,
+          captions: shown.map((_, k) => ['scene', 'its digits', 'found'][k % 3]!),
+        },
+      ),
+    )
+    const matrix = iou.confusion()
+    const name = (c: number) => (c === 0 ? 'ground' : `${c - 1}`)
+    await s.picture(
+      'classes.svg',
+      barChart(
+        Object.fromEntries(
+          Array.from({ length: matrix.classes }, (_, c) => [name(c), matrix.iou(c)]),
+        ),
+        { title: 'intersection over union on test scenes', y: 'IoU' },
+      ),
+    )
+    return { meanIoU: iou.compute(), dice: dice.compute(), pixelAccuracy: matrix.accuracy() }
+  },
+} satisfies Recipe

@@ -1,0 +1,134 @@
+/**
+ * Which digit of this frame is which of the last one? A detector (see the recipe detection) finds the digits of each frame; a Kalman
+ * filter foretells where each should be, and the Hungarian method pairs places and boxes. Films of up to eight digits of the test set,
+ * which move, are thrown back by the edges, and pass over each other.
+ */
+import { noGrad, tensor } from 'nabla'
+import { DataLoader, mnist } from 'nabla/data'
+import { loadTensors } from 'nabla/io'
+import { CenterNet, centerNetLoss, centerNetTargets } from 'nabla/models'
+import { AdamW, OneCycleLR } from 'nabla/optim'
+import { annotatedImages, learningCurves } from 'nabla/plot'
+import type { Recipe, Session } from 'nabla/recipe'
+import { type FilmFrame, type Scene, Scenes, Tracker, TrackingMeasure } from 'nabla/vision'
+
+const SIDE = 96
+const CLASSES = 10
+
+/** A detector, trained on scenes whose digits cover each other more, as those of films do. */
+async function trained(s: Session): Promise<CenterNet> {
+  const { epochs, batchSize, lr, seed } = s.options
+  const scenes = new Scenes(mnist().train, { length: 5000, seed, overlap: 0.6, hidden: 0.6 })
+  const made: Scene[] = []
+  const examples = {
+    length: scenes.length,
+    get(i: number) {
+      made[i] ??= scenes.scene(i)
+      const x = tensor(made[i].pixels, { shape: [1, SIDE, SIDE] })
+      return [x, centerNetTargets(made[i], CLASSES, made[i])]
+    },
+  }
+  const loader = new DataLoader(s.limited(examples), {
+    batchSize,
+    shuffle: true,
+    dropLast: true,
+    seed,
+  })
+  const model = new CenterNet({ classes: CLASSES })
+  const optimizer = new AdamW(model.parameters(), { lr, weightDecay: 1e-4 })
+  const { history } = await s.train('detector', model, {
+    data: loader,
+    loss: (y, target) => centerNetLoss(y, target),
+    optimizer,
+    clipNorm: 10,
+    schedule: new OneCycleLR(optimizer, lr, {
+      epochs,
+      stepsPerEpoch: loader.length,
+      pctStart: 0.15,
+    }),
+    scheduleEvery: 'step',
+  })
+  await s.picture('loss.svg', learningCurves(history, { title: 'detector' }))
+  return model
+}
+
+/** The boxes of a film with the numbers of their tracks. */
+function follow(model: CenterNet, film: readonly FilmFrame[]) {
+  const tracker = new Tracker({ minHits: 2, maxAge: 15 })
+  const x = tensor(Float32Array.from(film.flatMap((f) => [...f.pixels])), {
+    shape: [film.length, 1, SIDE, SIDE],
+  })
+  return model
+    .detect(
+      noGrad(() => model.forward(x)),
+      { minScore: 0.35 },
+    )
+    .map((found) => tracker.update(found))
+}
+
+export default {
+  name: 'tracking',
+  about: 'follows digits of MNIST that move and pass over each other, by a detector and a tracker',
+  defaults: { epochs: 5, batchSize: 16, lr: 0.003 },
+  quick: { epochs: 1, limit: 256 },
+  options: {
+    detector: {
+      about: 'weights of a run of the recipe detection, instead of training',
+      default: '',
+    },
+  },
+  expect: { idf1: { atLeast: 0.9 }, mota: { atLeast: 0.8 } },
+  async run(s) {
+    const { seed, limit, own } = s.options
+    let model: CenterNet
+    if (own?.detector) {
+      model = new CenterNet({ classes: CLASSES })
+      model.loadStateDict(loadTensors(own.detector).tensors)
+    } else model = await trained(s)
+    s.save(model)
+    model.eval()
+    const FRAMES = 40
+    const films = new Scenes(mnist().test, {
+      length: limit ? 2 : 30,
+      seed: seed + 1,
+      count: [1, 8],
+    })
+    const measure = new TrackingMeasure()
+    for (let i = 0; i < films.length; i++) {
+      const film = films.film(i, FRAMES)
+      const tracks = follow(model, film)
+      measure.add(film, tracks)
+      if (i > 1) continue
+      const shown = Array.from({ length: 8 }, (_, k) => k * 5)
+      const ways = new Map<number, [number, number][]>()
+      const marks = tracks.map(({ boxes, ids }) => {
+        boxes.forEach(([x1, y1, x2, y2], k) => {
+          ways.set(ids[k]!, [...(ways.get(ids[k]!) ?? []), [(x1! + x2!) / 2, (y1! + y2!) / 2]])
+        })
+        return boxes.flatMap((box, k) => [
+          { box, color: ids[k]!, label: `${ids[k]}` },
+          { points: [...ways.get(ids[k]!)!].slice(-8), color: ids[k]! },
+        ])
+      })
+      await s.picture(
+        `film-${i + 1}.svg`,
+        annotatedImages(
+          tensor(Float32Array.from(shown.flatMap((k) => [...film[k]!.pixels])), {
+            shape: [shown.length, SIDE, SIDE],
+          }),
+          shown.map((k) => marks[k]!),
+          {
+            columns: 4,
+            captions: shown.map((k) => `frame ${k}`),
+            title: 'numbers of tracks, and where they came from',
+          },
+        ),
+      )
+    }
+    const { idf1, mota, motp, switches, misses, falsePositives } = measure.compute()
+    s.say(
+      `${switches} exchanged numbers, ${misses} misses, ${falsePositives} false boxes, IoU of the others ${motp.toFixed(3)}`,
+    )
+    return { idf1, mota, switches }
+  },
+} satisfies Recipe
