@@ -54,14 +54,14 @@ const finder = {
 export default {
   name: 'detection',
   about: 'finds digits of MNIST in scenes of up to eight: a heat map of centers, and boxes',
-  defaults: { epochs: 5, batchSize: 16, lr: 0.003 },
+  defaults: { epochs: 8, batchSize: 16, lr: 0.003 },
   quick: { epochs: 1, limit: 256 },
   expect: { map50: { atLeast: 0.9 }, map: { atLeast: 0.6 } },
   finder,
   async run(s) {
     const { epochs, batchSize, lr, seed, limit } = s.options
     const { train } = mnist()
-    const scenes = new Scenes(train, { length: 5000, seed })
+    const scenes = new Scenes(train, { length: 8000, seed })
     const loader = new DataLoader(s.limited(examplesOf(scenes)), {
       batchSize,
       shuffle: true,

@@ -18,7 +18,7 @@ const CLASSES = 10
 /** A detector, trained on scenes whose digits cover each other more, as those of films do. */
 async function trained(s: Session): Promise<CenterNet> {
   const { epochs, batchSize, lr, seed } = s.options
-  const scenes = new Scenes(mnist().train, { length: 5000, seed, overlap: 0.6, hidden: 0.6 })
+  const scenes = new Scenes(mnist().train, { length: 8000, seed, overlap: 0.6, hidden: 0.6 })
   const made: Scene[] = []
   const examples = {
     length: scenes.length,
@@ -69,7 +69,7 @@ function follow(model: CenterNet, film: readonly FilmFrame[]) {
 export default {
   name: 'tracking',
   about: 'follows digits of MNIST that move and pass over each other, by a detector and a tracker',
-  defaults: { epochs: 5, batchSize: 16, lr: 0.003 },
+  defaults: { epochs: 8, batchSize: 16, lr: 0.003 },
   quick: { epochs: 1, limit: 256 },
   options: {
     detector: {
