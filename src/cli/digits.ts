@@ -6,7 +6,7 @@ import { mnist } from '../data/mnist.js'
 import { mlp } from '../models/mlp.js'
 import type { Batch } from '../train/evaluate.js'
 import { type ActivationName, activations, type OptimizerName, optimizers } from './choices.js'
-import { type Classifier, Session, type SessionOptions } from './recipe.js'
+import { joinRanks, type Classifier, Session, type SessionOptions } from './recipe.js'
 import { percent } from './terminal.js'
 
 export interface DigitsOptions extends SessionOptions {
@@ -25,7 +25,7 @@ export const classifier = {
 
 export async function trainDigits(given: DigitsOptions): Promise<void> {
   const options = given.quick ? { limit: 2000, ...given, epochs: 2 } : given
-  const s = new Session('digits', options, classifier)
+  const s = new Session('digits', options, classifier, 1, await joinRanks())
   const { hidden, activation, epochs, batchSize, seed } = options
   const { train, test, original } = s.load()
 

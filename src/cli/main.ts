@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { NablaError } from '../core/errors.js'
+import { extras } from '../core/extras.js'
 import { activations, optimizers } from './choices.js'
 import { info } from './info.js'
 import { Interrupted } from './interrupt.js'
@@ -231,5 +232,6 @@ try {
   }
   if (!(error instanceof NablaError) || process.env.NABLA_DEBUG) throw error
   process.stderr.write(`nabla: ${error.message}\n`)
+  extras.failed?.(error)
   process.exitCode = 1
 }

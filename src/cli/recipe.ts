@@ -11,7 +11,8 @@ import type { ImageOptions } from '../data/images.js'
 import type { ImageSets, MnistOptions } from '../data/mnist.js'
 import { shuffled } from '../data/samplers.js'
 import { parseChecked, serializeChecked } from '../io/checksum.js'
-import { appendBytes, readBytes, writeAtomic } from '../io/files.js'
+import { readBytes } from '../io/files.js'
+import { appendBytes, isSilent, silence, writeAtomic } from '../train/files.js'
 import type { GenerateOptions } from '../models/generate.js'
 import type { Module } from '../nn/module.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -24,7 +25,13 @@ import {
   nonFiniteState,
   predictions,
 } from '../train/evaluate.js'
-import { type Callback, type FitOptions, fitAsync, type Trainer } from '../train/fit.js'
+import {
+  ANOTHER_RANK,
+  type Callback,
+  type FitOptions,
+  fitAsync,
+  type Trainer,
+} from '../train/fit.js'
 import { ConfusionMatrix } from '../data/measures.js'
 import { ProgressBars } from '../train/progress.js'
 import { claimFolder, type SavedRun } from '../train/run.js'
@@ -192,6 +199,18 @@ export function readConfig(folder: string): { task: string; options: SessionOpti
   return rest as unknown as { task: string; options: SessionOptions }
 }
 
+type Ranks = typeof import('../distributed/index.js')
+/** Joins the other ranks where a launcher has started several: the first one prints and saves. */
+export async function joinRanks(): Promise<Ranks | undefined> {
+  const { launcher } = await import('../distributed/library.js')
+  const started = launcher()
+  if (!started || started.size === 1) return undefined
+  const ranks = await import('../distributed/index.js')
+  if (!ranks.isInitialized()) ranks.initProcessGroup()
+  if (ranks.getRank() > 0) silence()
+  return ranks
+}
+
 /** One run: its backend, its output and its folder. */
 export class Session<O extends SessionOptions = RecipeOptions> {
   readonly options: O
@@ -205,8 +224,11 @@ export class Session<O extends SessionOptions = RecipeOptions> {
   private readonly classifier: Classifier | undefined
   private sets: ImageSets | undefined
   private readonly began = performance.now()
+  /** Where several ranks train. */
+  private readonly ranks: Ranks | undefined
 
-  constructor(task: string, options: O, classifier?: Classifier, trainings = 1) {
+  constructor(task: string, options: O, classifier?: Classifier, trainings = 1, ranks?: Ranks) {
+    this.ranks = ranks
     this.task = task
     this.options = options
     this.classifier = classifier
@@ -269,7 +291,8 @@ export class Session<O extends SessionOptions = RecipeOptions> {
       }
       bytes = extra?.callbacks?.events?.bytes ?? 0
     }
-    if (existsSync(path) && statSync(path).size > bytes && bytes > 0) truncateSync(path, bytes)
+    if (!isSilent() && existsSync(path) && statSync(path).size > bytes && bytes > 0)
+      truncateSync(path, bytes)
     this.say(
       newest
         ? `continuing the run in ${this.folder}`
@@ -292,7 +315,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
       threads,
       out: this.folder,
     })
-    rmSync(join(this.folder, CHECKPOINTS), { recursive: true, force: true })
+    if (!isSilent()) rmSync(join(this.folder, CHECKPOINTS), { recursive: true, force: true })
   }
   /** Since the run began. */
   get seconds(): number {
@@ -301,13 +324,13 @@ export class Session<O extends SessionOptions = RecipeOptions> {
 
   /** A line for people. */
   say(text = ''): void {
-    if (!this.options.json) process.stdout.write(`${text}\n`)
+    if (!this.options.json && !isSilent()) process.stdout.write(`${text}\n`)
   }
   /** A line for programs, and for the run's metrics. */
   emit(event: object): void {
     const line = `${JSON.stringify(event)}\n`
     appendBytes(join(this.folder, 'metrics.jsonl'), new TextEncoder().encode(line))
-    if (this.options.json) process.stdout.write(line)
+    if (this.options.json && !isSilent()) process.stdout.write(line)
   }
 
   /**
@@ -348,7 +371,9 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     this.finished?.()
     this.finished = undefined
     const path = this.checkpointPath(++this.training)
-    const goesOn = this.options.resume !== undefined && existsSync(path)
+    const here = this.options.resume !== undefined && existsSync(path)
+    // Other machines may not see the folder: the first rank reads it for all.
+    const goesOn = this.ranks ? this.ranks.broadcastObject(here) : here
     this.say(`\n${title}, ${grouped(model.parameterCount())} parameters`)
     const metrics = join(this.folder, METRICS)
     const events: Callback = {
@@ -357,11 +382,10 @@ export class Session<O extends SessionOptions = RecipeOptions> {
       state: () => ({ bytes: existsSync(metrics) ? statSync(metrics).size : 0 }),
     }
     const others = Math.max(0, this.trainings - this.training)
-    const bars = this.options.json ? [] : [new ProgressBars({ others })]
+    const bars = this.options.json || isSilent() ? [] : [new ProgressBars({ others })]
     const periodic = new PeriodicCheckpoint(path, { epochs: 1, seconds: 30 })
     const asked = onInterrupt()
     const stop = (t: Trainer) => {
-      if (!asked.signal) return
       periodic.write(t, '')
       t.stop('interrupted')
     }
@@ -370,9 +394,10 @@ export class Session<O extends SessionOptions = RecipeOptions> {
       name: 'writer',
       last: true,
       onTrainStart: () => periodic.onTrainStart(),
-      onBatchEnd: (t, log) => (asked.signal ? stop(t) : periodic.onBatchEnd(t, log)),
+      onBatchEnd: (t, log) =>
+        t.agree(asked.signal !== undefined) ? stop(t) : periodic.onBatchEnd(t, log),
       onEpochEnd: (t, log) => {
-        if (asked.signal && log.epoch + 1 < epochs) stop(t)
+        if (t.agree(asked.signal !== undefined) && log.epoch + 1 < epochs) stop(t)
         else if (log.epoch + 1 < epochs && !t.stopped) periodic.onEpochEnd(t, log)
         else {
           const bytes = t.checkpoint()
@@ -388,10 +413,11 @@ export class Session<O extends SessionOptions = RecipeOptions> {
         callbacks: [events, ...bars, ...callbacks, writer],
         ...(goesOn && { resume: path }),
       })
-      if (asked.signal) {
+      const signal = asked.signal ?? (trainer.stopped === ANOTHER_RANK ? 'SIGTERM' : undefined)
+      if (signal) {
         ;(this.finished as (() => void) | undefined)?.()
         throw new Interrupted(
-          asked.signal,
+          signal,
           `stopped after step ${trainer.step}, saved in ${this.folder}. Continue with: nabla train --resume ${this.folder}`,
         )
       }
@@ -513,7 +539,8 @@ export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = 
     options.batchSize === defaults.batchSize &&
     options.lr === defaults.lr &&
     Object.entries(named).every(([name, o]) => own[name] === o.default)
-  const s = new Session(recipe.name, options, recipe.classifier, recipe.trainings)
+  const ranks = await joinRanks()
+  const s = new Session(recipe.name, options, recipe.classifier, recipe.trainings, ranks)
   const { out, resume, ...config } = options
   s.begin(config)
   s.say(recipe.about)

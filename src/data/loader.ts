@@ -81,6 +81,9 @@ export class DataLoader<T> implements Iterable<T> {
   private readonly timeout: number
   private readonly given: LoaderOptions<T>
   private threads: Prefetcher | undefined
+  /** Of each batch the part of one of several ranks, and the sizes of the whole batches. */
+  private part: readonly [rank: number, size: number] | undefined
+  private sizes: readonly number[] = []
 
   constructor(dataset: Dataset<T> | IterableDataset<T>, options: LoaderOptions<T> = {}) {
     checkOptions('DataLoader', options as LoaderOptions<unknown>, loaderOptions)
@@ -156,6 +159,23 @@ export class DataLoader<T> implements Iterable<T> {
         fix: 'Make both loaders yourself.',
       })
     return new DataLoader(dataset, { ...this.given, ...changes })
+  }
+
+  /** A loader of part `rank` of `size` of every batch: together they give what this one gives. */
+  share(rank: number, size: number): DataLoader<T> {
+    const own = new DataLoader(this.dataset, this.given)
+    own.part = [rank, size]
+    return own
+  }
+  /** Of batch k of the epoch that `from` has begun: examples of this part (one that is none is there all the same), and of all. */
+  countsOf(k: number): { own: number; all: number } {
+    const all = this.sizes[k]!
+    const [from, to] = this.rows(all)
+    return { own: to - from, all }
+  }
+  private rows(all: number): [number, number] {
+    const [rank, size] = this.part ?? [0, 1]
+    return [Math.floor((rank * all) / size), Math.floor(((rank + 1) * all) / size)]
   }
 
   /** Batches in an epoch; infinite for an IterableDataset, which ends when it ends. */
@@ -238,9 +258,19 @@ export class DataLoader<T> implements Iterable<T> {
   }
 
   private jobs(epoch: number, start: number): Job[] {
-    return this.order!.batches(epoch)
-      .slice(start)
-      .map((indices, k) => ({ indices, key: keyOf(this.seed, epoch, start + k) }))
+    const batches = this.order!.batches(epoch)
+    const [rank] = this.part ?? [0]
+    this.sizes = batches.map(({ length }) => length)
+    return batches.slice(start).map((indices, k) => {
+      const [low, high] = keyOf(this.seed, epoch, start + k)
+      const [from, to] = this.rows(indices.length)
+      // Something must go through the network where a rank has nothing.
+      const first = Math.min(from, Math.max(0, indices.length - 1))
+      const own = this.part
+        ? Int32Array.from({ length: Math.max(1, to - from) }, (_, i) => indices[first + i]!)
+        : indices
+      return { indices: own, key: [low, high ^ Math.imul(rank, 0x9e3779b9)] as [number, number] }
+    })
   }
 
   private source(dataset: Dataset<T>): Prefetcher | undefined {

@@ -12,9 +12,13 @@ export {
   scatter,
 } from './collectives.js'
 export { DistributedDataParallel, type DistributedDataParallelOptions } from './ddp.js'
+import './fitting.js'
+
 export * as functional from './functional.js'
 export { allGatherObject, broadcastObject } from './objects.js'
 export { DistributedSampler, type DistributedSamplerOptions } from './sampler.js'
+export { type ModelAveragerOptions, PeriodicModelAverager, postLocalSGD } from './localSgd.js'
+export { ZeroRedundancyOptimizer, zeroRedundancy } from './zero.js'
 export { SyncBatchNorm } from './syncBatchNorm.js'
 export { irecv, isend, type MessageOptions, recv, send } from './messages.js'
 export {

@@ -1,6 +1,7 @@
 /** The ranks of this run: started once, by MPI or as the only process. */
 import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { availableParallelism, cpus, hostname } from 'node:os'
+import { setNumThreads } from '../backends/registry.js'
 import { BackendError, NablaError, ValueError } from '../core/errors.js'
 import { kinds, oneOf, readArguments } from '../core/options.js'
 import { type Library, launcher, openLibrary } from './library.js'
@@ -80,7 +81,7 @@ export function initProcessGroup(
       got: ended ? 'a call after destroyProcessGroup' : 'a second call',
     })
   const started = launcher()
-  if (!started && o.backend !== 'mpi') {
+  if ((started?.size ?? 1) === 1 && o.backend !== 'mpi') {
     world = { all: new ProcessGroup(0, 0, [0]), library: undefined, monitor: undefined, step: -1 }
     return
   }
@@ -125,9 +126,18 @@ export function initProcessGroup(
   // Ranks that run something else are refused before anything else is done.
   compare(`nabla ${ownVersion()}`)
   if (size === 1) return
+  shareCores()
   world.monitor = Monitor.start(rank, size, hostname())
   // Programs that handle it themselves go on to.
   if (world.monitor && process.listenerCount('SIGTERM') === 0) mpi.signals(world.monitor.died)
+}
+
+/** Ranks of one machine share its cores, unless something says how many threads there are, or gives each rank its own cores. */
+function shareCores(): void {
+  const { OMPI_COMM_WORLD_LOCAL_SIZE, MPI_LOCALNRANKS, SLURM_NTASKS_PER_NODE } = process.env
+  const here = Number(OMPI_COMM_WORLD_LOCAL_SIZE ?? MPI_LOCALNRANKS ?? SLURM_NTASKS_PER_NODE)
+  if (process.env.NABLA_THREADS || !(here > 1) || availableParallelism() < cpus().length) return
+  setNumThreads(Math.max(1, Math.min(64, Math.floor(availableParallelism() / here))))
 }
 
 /** Compares what all ranks say in words. @throws DistributedError that names two sides */

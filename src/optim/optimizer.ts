@@ -74,7 +74,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
         ? (params as readonly ParamGroup<O>[])
         : [{ params: params as readonly Tensor[] } as ParamGroup<O>]
     for (const g of groups) this.addParamGroup(g)
-    this.program = compile((when?: Tensor) => this.apply(when))
+    this.program = compile((when?: Tensor) => this.moveAll(when))
   }
 
   /**
@@ -189,7 +189,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     const { when } = checkOptions(`${this.constructor.name}.step`, options, ['when'])
     if (!state.recorder) runPending()
     const loss = closure && ended(`${this.constructor.name}.step`, closure())
-    if (state.recorder) this.apply(when)
+    if (state.recorder) this.moveAll(when)
     else this.program(when)
     return loss
   }
@@ -208,6 +208,13 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   get foundInf(): Tensor {
     this.found ??= this.scalar(0, this.groups[0]!.params)
     return this.found
+  }
+
+  /** Where several processes share the work: does what must be done around a step, which it is given. */
+  around: ((step: (when?: Tensor) => void, when?: Tensor) => void) | undefined
+  private moveAll(when?: Tensor): void {
+    if (this.around) this.around((now) => this.apply(now), when)
+    else this.apply(when)
   }
 
   private apply(when?: Tensor): void {

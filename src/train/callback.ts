@@ -61,6 +61,11 @@ export interface Trainer {
    * @throws TrainingError when weights are not finite: such a run is not saved
    */
   checkpoint(): Uint8Array
+  /**
+   * Where a checkpoint is made by several processes together: is `flag` true on any of them? Else `flag`. For callbacks that
+   * decide by the time.
+   */
+  agree(flag: boolean): boolean
 }
 
 /** Called at the moments of training; all are optional. */

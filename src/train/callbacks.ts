@@ -1,7 +1,7 @@
 /** Callbacks: stop training early, save checkpoints and logs, watch gradients, average weights. */
 import { ValueError } from '../core/errors.js'
 import { checkOptions, isPlainObject, showValue } from '../core/options.js'
-import { removeFile, writeAtomic } from '../io/files.js'
+import { removeFile, writeAtomic } from './files.js'
 import { assign } from '../ops/assign.js'
 import { noGrad } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
@@ -286,7 +286,9 @@ export class PeriodicCheckpoint implements Callback {
   }
   onBatchEnd(t: Trainer, log: { step: number }): void {
     const due = this.batches !== undefined && log.step % this.batches === 0
-    if (due || performance.now() - this.when > this.seconds * 1000) this.write(t, `step${log.step}`)
+    const late = performance.now() - this.when > this.seconds * 1000
+    const now = due || (Number.isFinite(this.seconds) && t.agree(late))
+    if (now) this.write(t, `step${log.step}`)
   }
   onEpochEnd(t: Trainer, log: EpochLog): void {
     if ((log.epoch + 1) % this.epochs === 0) this.write(t, `epoch${log.epoch + 1}`)

@@ -1,6 +1,7 @@
 /** The training loop: epochs of compiled steps, with callbacks, checkpoints and resumption. */
 import { readBytes } from '#host'
 import { TrainingError, ValueError } from '../core/errors.js'
+import { extras } from '../core/extras.js'
 import {
   isPlainObject,
   type Kind,
@@ -37,6 +38,7 @@ import { Ledger, type Progress } from './ledger.js'
 import { directionOf, type Metric } from './metrics.js'
 import { type ClassWeight, splitValidation, weightedLoss } from './prepare.js'
 import { ProgressBars, terminalWidth } from './progress.js'
+import { silently } from './files.js'
 import { makeStep, type StepOptions } from './step.js'
 import type { EpochLog } from './callback.js'
 
@@ -76,7 +78,15 @@ export interface FitOptions<Out = Tensor> extends StepOptions {
   fastDevRun?: boolean
   /** A checkpoint to resume from, or its path: the run then ends with the same bits as one that was never interrupted. */
   resume?: Uint8Array | string
+  /**
+   * After initProcessGroup of nabla/distributed all ranks train one model, each with its part of every batch, unless this is
+   * false. A DistributedDataParallel is trained with the batches as they are.
+   */
+  distributed?: boolean
 }
+/** Why a rank stops that was not told to itself. */
+export const ANOTHER_RANK = 'another rank has stopped'
+
 const has = (rule: string, ...methods: string[]): Kind => ({
   rule,
   holds: (v) =>
@@ -108,6 +118,7 @@ const fitKinds: { [K in keyof Required<FitOptions>]: Kind } = {
     rule: 'the bytes of a checkpoint, or its path',
     holds: (v) => typeof v === 'string' || v instanceof Uint8Array,
   },
+  distributed: kinds.flag,
   clipNorm: kinds.number,
   clipValue: kinds.number,
   accuracy: kinds.flag,
@@ -194,8 +205,11 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
   const options = given as unknown as FitOptions
   checkFit(model, options)
   const { optimizer, schedule, metrics = {}, scheduleEvery = 'epoch', inputs } = options
-  const [data, validation] = splitValidation(options)
-  const loss = weightedLoss(options, data)
+  const [whole, validation] = splitValidation(options)
+  const loss = weightedLoss(options, whole)
+  const parallel = options.distributed === false ? undefined : extras.fitting?.(model, optimizer)
+  const data = parallel ? parallel.share(whole) : whole
+  const first = !parallel || parallel.rank === 0
   const accumulate = options.accumulate ?? 1
   const epochs = options.fastDevRun ? 1 : options.epochs
   const limit = options.fastDevRun ? 1 : (options.overfitBatches ?? Number.POSITIVE_INFINITY)
@@ -205,7 +219,7 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
   schedule?.watch?.(watched, directionOf(watched, metrics))
 
   const bars =
-    (options.verbose ?? terminalWidth() !== undefined) && !options.fastDevRun
+    first && (options.verbose ?? terminalWidth() !== undefined) && !options.fastDevRun
       ? [new ProgressBars()]
       : []
   const callbacks = new Callbacks(options.callbacks ?? [], bars)
@@ -238,6 +252,7 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
     get lastBatch() {
       return lastBatch
     },
+    agree: (flag) => (parallel?.sharded ? parallel.any(flag) : flag),
     checkpoint() {
       ledger.settle()
       const bad = nonFiniteState(model)
@@ -264,7 +279,9 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
     })
 
   if (options.resume !== undefined) {
-    const bytes = typeof options.resume === 'string' ? readBytes(options.resume) : options.resume
+    const { resume } = options
+    const read = () => (typeof resume === 'string' ? readBytes(resume) : resume)
+    const bytes = parallel ? parallel.bytes(first ? read() : new Uint8Array()) : read()
     const saved = restoreCheckpoint(bytes, parts, (extra): Restored => {
       if (!isSaved(extra)) return false
       if (extra.schedule !== (schedule !== undefined))
@@ -288,17 +305,27 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
     trainer.history.push(...saved.history)
   }
 
-  const step = makeStep(model, options, loss, accumulate)
+  const step = makeStep(model, options, loss, accumulate, parallel)
   const evaluator =
     validation && new Evaluator(model, options.loss as LossFunction<never> | undefined, inputs)
   let source: Iterator<Batch> | AsyncIterator<Batch> | undefined
+  // All ranks stop at the same step: one that stops is heard of at the next.
+  let halted = false
+  const halt = (now: boolean) => {
+    halted = now
+    if (now) reason ??= ANOTHER_RANK
+  }
+  const call: typeof callbacks.call = (...args) =>
+    first ? callbacks.call(...args) : silently(() => callbacks.call(...args))
+  const sameRandomNumbers = parallel?.ownRandomNumbers()
   model.train()
   try {
-    callbacks.call('onTrainStart', trainer)
-    while (ledger.at.epoch < epochs && reason === undefined) {
+    call('onTrainStart', trainer)
+    halt(parallel ? parallel.any(reason !== undefined) : reason !== undefined)
+    while (ledger.at.epoch < epochs && !halted) {
       const { epoch } = ledger.at
       ledger.startClock()
-      if (ledger.at.batch === 0) callbacks.call('onEpochStart', trainer, epoch)
+      if (ledger.at.batch === 0) call('onEpochStart', trainer, epoch)
       const from = options.overfitBatches === undefined ? epoch : 0
       const { batch: start } = ledger.at
       source = wait && data.fromAsync ? data.fromAsync(from, start) : data.from(from, start)
@@ -306,7 +333,7 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
       // Data that do not know their length: the last batch shows only by the one after it.
       const looksAhead = accumulate > 1 && !Number.isFinite(batches)
       let ahead: IteratorResult<Batch> | undefined
-      while (ledger.at.batch < batches && reason === undefined) {
+      while (ledger.at.batch < batches && !halted) {
         const next: IteratorResult<Batch> = ahead ?? (yield source)
         ended = next.done === true
         if (next.done) break
@@ -315,16 +342,22 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
         const i = ledger.at.batch
         const last = (i + 1) % accumulate === 0 || i + 1 === batches || ahead?.done === true
         moved = last
-        const result = step.run(xs, ys, i % accumulate === 0, last)
+        const count = parallel?.countOf(next.value)
+        const result = step.run(xs, ys, i % accumulate === 0, last, count?.weight ?? 1)
         // The loss of the step before is known by now, without waiting for this one.
-        ledger.add(result, xs)
+        ledger.add(result, xs, count?.samples)
         if (lastBatch) data.release?.(lastBatch)
         lastBatch = next.value
         if (last && schedule && scheduleEvery === 'step') schedule.step()
         ledger.stopClock()
-        callbacks.call('onBatchEnd', trainer, ledger.log(epoch, batches))
+        call('onBatchEnd', trainer, ledger.log(epoch, batches))
+        halt(
+          parallel ? parallel.lately(reason !== undefined, ledger.at.step) : reason !== undefined,
+        )
       }
-      if (!ended && ledger.at.batch < batches && reason !== undefined) break
+      parallel?.settle()
+      if (!ended && ledger.at.batch < batches && halted) break
+      if (parallel) ledger.merge((values) => parallel.sum(values))
       const log = ledger.epochLog(epoch, optimizer.lr)
       if (ledger.at.samples === 0) throw noBatches('fit')
       const bad = nonFiniteState(model)
@@ -334,6 +367,12 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
         const found = yield* evaluator.over(validation, { metrics, wait, ...limited })
         for (const [name, v] of Object.entries(found))
           log[`val${name[0]!.toUpperCase()}${name.slice(1)}`] = v
+      }
+      // What is decided by these numbers is decided alike.
+      if (parallel) {
+        const names = Object.keys(log)
+        const values = parallel.same(names.map((name) => log[name]!))
+        for (const [i, name] of names.entries()) log[name] = values[i]!
       }
       trainer.history.push(log)
       ledger.nextEpoch()
@@ -346,13 +385,15 @@ function* training(model: AnyModel, given: FitOptions<never>, wait: boolean): As
           )
         schedule.step(value)
       }
-      callbacks.call('onEpochEnd', trainer, log)
+      call('onEpochEnd', trainer, log)
+      halt(parallel ? parallel.any(reason !== undefined) : reason !== undefined)
     }
     ledger.settle()
-    callbacks.call('onTrainEnd', trainer)
+    call('onTrainEnd', trainer)
     return trainer
   } finally {
     void source?.return?.()
+    sameRandomNumbers?.()
     callbacks.close()
     evaluator?.free()
     step.free()

@@ -23,6 +23,7 @@ const fresh = { batch: 0, total: 0, hits: 0, counted: 0, samples: 0, seconds: 0 
 interface Issued {
   result: StepResult
   inputs: Batch
+  samples: number
   step: number
   epoch: number
   batch: number
@@ -47,14 +48,14 @@ export class Ledger {
     this.optimizer = optimizer
   }
 
-  add(result: StepResult, inputs: Batch): void {
+  add(result: StepResult, inputs: Batch, samples = inputs[0]!.shape[0]!): void {
     const before = this.waiting
     const { at } = this
     at.step++
     at.batch++
-    at.samples += inputs[0]!.shape[0]!
+    at.samples += samples
     this.optimizer.holdReport()
-    this.waiting = { result, inputs, step: at.step, epoch: at.epoch, batch: at.batch }
+    this.waiting = { result, inputs, samples, step: at.step, epoch: at.epoch, batch: at.batch }
     if (before) this.take(before)
   }
   /** Reads the results that have not been read. @throws TrainingError for a step that was not finite */
@@ -74,8 +75,8 @@ export class Ledger {
     }
     const value = raw(loss)
     this.lastLoss = value
-    this.at.total += value * issued.inputs[0]!.shape[0]!
-    if (right) {
+    this.at.total += value * issued.samples
+    if (right && issued.samples > 0) {
       this.at.hits += raw(right[0])
       this.at.counted += raw(right[1])
     }
@@ -149,6 +150,13 @@ export class Ledger {
       seconds,
       samplesPerSecond: samples / seconds,
     }
+  }
+  /** The sums of the epoch over all who train together. */
+  merge(sum: (values: readonly number[]) => number[]): void {
+    this.settle()
+    const { total, hits, counted, samples } = this.at
+    const [a = 0, b = 0, c = 0, d = 0] = sum([total, hits, counted, samples])
+    this.at = { ...this.at, total: a, hits: b, counted: c, samples: d }
   }
   nextEpoch(): void {
     this.at = { ...fresh, epoch: this.at.epoch + 1, step: this.at.step }

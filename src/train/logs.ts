@@ -1,7 +1,7 @@
 /** Callbacks that write the numbers of a run to files: CSV, JSON lines, TensorBoard. */
 import { ValueError } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
-import { appendBytes, writeAtomic } from '../io/files.js'
+import { appendBytes, writeAtomic } from './files.js'
 import type { BatchLog, Callback, EpochLog, Trainer } from './callback.js'
 import { encodeEvents, encodeStart, type Scalars } from './tensorboard.js'
 

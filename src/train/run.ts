@@ -1,9 +1,10 @@
 /** The folder of a run: what `nabla predict` needs lies beside the weights. */
-import { createFile, relativePath } from '#host'
+import { relativePath } from '#host'
+import { createFile } from './files.js'
 import { TrainingError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { serializeChecked } from '../io/checksum.js'
-import { appendBytes, writeAtomic } from '../io/files.js'
+import { appendBytes, writeAtomic } from './files.js'
 import type { Callback, EpochLog, Trainer } from './callback.js'
 import { nonFiniteState } from './evaluate.js'
 

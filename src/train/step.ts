@@ -8,6 +8,8 @@ import type { Tensor } from '../ops/tensor.js'
 import { noGrad } from '../ops/state.js'
 import { ValueError } from '../core/errors.js'
 import { fromData } from '../ops/tensor.js'
+import type { Fitting } from '../distributed/fitting.js'
+import { mul } from '../ops/arithmetic.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import {
   callLoss,
@@ -46,6 +48,7 @@ export function makeStep(
   options: StepOptions,
   loss: LossFunction<never>,
   share: number,
+  parallel?: Fitting,
 ) {
   const { optimizer, penalty, transform } = options
   const changed = (xs: Batch, ys: Batch): [Batch, Batch] => {
@@ -54,18 +57,27 @@ export function makeStep(
     if ('shape' in made) return [[made, ...xs.slice(1)], ys]
     return [made.slice(0, xs.length), made.length > xs.length ? made.slice(xs.length) : ys]
   }
-  const run = (x0: Batch, y0: Batch, first: boolean, last: boolean): StepResult => {
+  const run = (x0: Batch, y0: Batch, first: boolean, last: boolean, weight = 1): StepResult => {
     // A skipped step leaves running statistics unchanged, too.
     const buffers = remember(model.namedBuffers().map(([, t]) => t))
     const [xs, ys] = changed(x0, y0)
-    const out = callModel(model, xs)
+    const forward = () => callModel(model, xs)
+    const out = parallel ? parallel.run(forward, last) : forward()
     const own = callLoss(loss, out, ys)
-    const whole = penalty ? own.add((penalty as (m: unknown) => Tensor)(model)) : own
+    const counted = weight === 1 ? own : own.mul(weight)
+    const whole = penalty ? counted.add((penalty as (m: unknown) => Tensor)(model)) : counted
     if (first) optimizer.zeroGrad()
+    const fine = noGrad(() => isfinite(whole.detach()))
     const scaled = share === 1 ? whole : whole.mul(1 / share)
-    scaled.backward()
+    // A loss that is not finite on one rank stops the step on all: by their gradients.
+    const told = parallel
+      ? mul(
+          scaled,
+          noGrad(() => where(fine, 1, Number.NaN)),
+        )
+      : scaled
+    told.backward()
     return noGrad(() => {
-      const fine = isfinite(whole.detach())
       if (last) {
         const params = optimizer.groups.flatMap((g) => g.params)
         if (options.clipValue !== undefined) clipGradValue(params, options.clipValue)
@@ -79,7 +91,7 @@ export function makeStep(
       return [own.detach(), right, found]
     })
   }
-  if (optimizer.needsClosure) return closureStep(model, options, loss, share, changed)
+  if (optimizer.needsClosure) return closureStep(model, options, loss, share, changed, parallel)
   if (options.compiled === false) return { run, free: () => {} }
   const program = compile(run, { keepGrads: share > 1 })
   return { run: program, free: program.free }
@@ -96,6 +108,7 @@ function closureStep(
   loss: LossFunction<never>,
   share: number,
   changed: (xs: Batch, ys: Batch) => [Batch, Batch],
+  parallel?: Fitting,
 ) {
   const { optimizer, penalty } = options
   if (share !== 1)
@@ -105,11 +118,13 @@ function closureStep(
       got: `${share}`,
       fix: 'Use larger batches.',
     })
-  const evaluate = (x0: Batch, y0: Batch) => {
+  const evaluate = (x0: Batch, y0: Batch, weight: number) => {
     const [xs, ys] = changed(x0, y0)
-    const out = callModel(model, xs)
+    const forward = () => callModel(model, xs)
+    const out = parallel ? parallel.run(forward, true) : forward()
     const own = callLoss(loss, out, ys)
-    const whole = penalty ? own.add((penalty as (m: unknown) => Tensor)(model)) : own
+    const counted = weight === 1 ? own : own.mul(weight)
+    const whole = penalty ? counted.add((penalty as (m: unknown) => Tensor)(model)) : counted
     optimizer.zeroGrad()
     whole.backward()
     return noGrad(() => {
@@ -117,14 +132,16 @@ function closureStep(
       if (options.clipValue !== undefined) clipGradValue(params, options.clipValue)
       if (options.clipNorm !== undefined) clipGradNorm(params, options.clipNorm)
       const right = options.accuracy !== false ? rightAnswers(out, ys, loss) : null
-      return [whole.detach(), own.detach(), right] as const
+      // The line search must go the same way on all ranks.
+      const value = parallel ? parallel.mean(whole.detach()) : whole.detach()
+      return [value, own.detach(), right] as const
     })
   }
   const program = options.compiled === false ? undefined : compile(evaluate, { keepGrads: true })
-  const run = (xs: Batch, ys: Batch): StepResult => {
+  const run = (xs: Batch, ys: Batch, _first = true, _last = true, weight = 1): StepResult => {
     let first: ReturnType<typeof evaluate> | undefined
     optimizer.step(() => {
-      const now = (program ?? evaluate)(xs, ys)
+      const now = (program ?? evaluate)(xs, ys, weight)
       first ??= now
       return now[0]
     })
