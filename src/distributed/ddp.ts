@@ -1,6 +1,6 @@
 /** Data-parallel training of a module: the same weights on every rank, other batches, averaged gradients. */
 import { show, ValueError } from '../core/errors.js'
-import { kinds, oneOf, readArguments } from '../core/options.js'
+import { checkOptions, kinds, oneOf, readArguments } from '../core/options.js'
 import { Module } from '../nn/module.js'
 import { div } from '../ops/arithmetic.js'
 import { assign } from '../ops/assign.js'
@@ -158,7 +158,9 @@ export class DistributedDataParallel<M extends AnyModule = AnyModule> extends Mo
     const { reducer } = this
     const { group } = reducer
     if (group.size === 1) return f()
-    const { divideByInitialWorldSize = true } = options
+    const { divideByInitialWorldSize = true } = checkOptions('join', options, [
+      'divideByInitialWorldSize',
+    ])
     this.divideByWorld = divideByInitialWorldSize
     this.joining = true
     if (!divideByInitialWorldSize) reducer.divisor = this.number(1 / group.size)

@@ -1,5 +1,6 @@
 /** Optimizer state shared out over ranks: stage 1 of ZeRO (Rajbhandari et al., 2020, https://arxiv.org/abs/1910.02054). */
 import { bytesOf } from '../core/dtype.js'
+import { checkOptions } from '../core/options.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import { where } from '../ops/arithmetic.js'
 import { assign } from '../ops/assign.js'
@@ -40,7 +41,8 @@ export function zeroRedundancy<O extends Optimizer>(
   optimizer: O,
   options: { processGroup?: ProcessGroup } = {},
 ): O {
-  const group = groupOf('ZeroRedundancyOptimizer', options.processGroup)
+  const { processGroup } = checkOptions('zeroRedundancy', options, ['processGroup'])
+  const group = groupOf('ZeroRedundancyOptimizer', processGroup)
   if (group.size === 1 || sharded.has(optimizer)) return optimizer
   sharded.add(optimizer)
   const all = optimizer.groups.flatMap((g) => g.params)
