@@ -11,6 +11,7 @@ export const guide = [
   ['data', 'Data', '数据'],
   ['text', 'Text', '文本'],
   ['training', 'Training', '训练'],
+  ['distributed', 'Several processes', '多进程'],
   ['saving', 'Saving and loading', '保存与加载'],
   ['browser', 'In the browser', '在浏览器中'],
   ['workers', 'Workers and the event loop', '工作线程与事件循环'],

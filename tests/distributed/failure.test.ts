@@ -1,0 +1,72 @@
+/** A rank that is killed, throws, ends, hangs or is cut off ends the run on all ranks, with its number and step. */
+import { spawnSync } from 'node:child_process'
+import { describe, expect, test } from 'vitest'
+import { implementations, ranks } from './run.js'
+
+const long = process.env.NABLA_TEST_LONG === '1'
+describe.each(implementations)('over $name', (mpi) => {
+  test.each(long ? [3, 17, 40, 99] : [Math.floor(Math.random() * 60)])(
+    'kill -9 at step %i',
+    async (step) => {
+      const ran = await ranks(mpi, 3, ['killed.mjs', '1', `${step}`, 'kill'])
+      expect(ran.code).not.toBe(0)
+      expect(ran.seconds).toBeLessThan(30)
+      expect(ran.stderr).toMatch(
+        new RegExp(`rank 1 of 3 \\(host \\S+, process \\d+\\) died at step ${step}\\b`),
+      )
+      // The others tell it too, as far as the launcher lets them.
+      expect(ran.stderr).toMatch(
+        /rank [02] of 3 .*is ended .*at step \d+: rank 1 of 3 .* died at step/,
+      )
+    },
+    60_000,
+  )
+  test.each([
+    ['throw', /DistributedError: \[allReduce\] rank 1 of 3 failed at step 20: no more coffee/],
+    ['exit', /DistributedError: \[allReduce\] rank 1 of 3 ended with exit code 3 at step 20/],
+  ])(
+    '%s',
+    async (how, text) => {
+      const ran = await ranks(mpi, 3, ['killed.mjs', '1', '20', how])
+      expect(ran.code).not.toBe(0)
+      expect(ran.seconds).toBeLessThan(30)
+      expect(ran.stderr).toMatch(text)
+    },
+    60_000,
+  )
+
+  test('a rank that hangs is not heard of any more', async () => {
+    const env = { NABLA_TEST_HEARTBEAT: '3' }
+    const ran = await ranks(mpi, 3, ['killed.mjs', '1', '20', 'stop'], { env, timeout: 40_000 })
+    expect(ran.code).not.toBe(0)
+    expect(ran.stderr).toMatch(/rank 1 of 3 has not been heard of for 3 s .* at step 2[01]/)
+  }, 60_000)
+})
+
+/** Two hosts as network namespaces; where the system does not allow them, there is nothing to try. */
+const namespaces =
+  process.platform === 'linux' &&
+  spawnSync('ip', ['netns', 'add', 'nabla-probe'], { stdio: 'ignore' }).status === 0
+if (namespaces) spawnSync('ip', ['netns', 'del', 'nabla-probe'])
+
+describe.runIf(namespaces && implementations.some((m) => m.name === 'Open MPI'))(
+  'two hosts joined by a cable',
+  () => {
+    test('trains over a link with latency; a link that is cut ends the run on both sides', async () => {
+      const { withHosts } = await import('./hosts.js')
+      await withHosts(async ({ launch, cut }) => {
+        const fine = await launch(['train.mjs', 'mlp', '16'], { delay: '2ms' })
+        expect(fine.code, fine.stderr).toBe(0)
+        expect(fine.ranks).toHaveLength(2)
+        const started = performance.now()
+        const ran = await launch(['killed.mjs', '-1', '0', 'none'], {
+          delay: '1ms',
+          after: { seconds: 4, act: cut },
+        })
+        expect(ran.code).not.toBe(0)
+        expect((performance.now() - started) / 1000).toBeLessThan(4 + 30)
+        expect(ran.stderr).toMatch(/rank [01] .*(not been heard of|does not end).* at step \d+/)
+      })
+    }, 120_000)
+  },
+)
