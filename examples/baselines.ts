@@ -48,7 +48,8 @@ export default {
   name: 'baselines',
   about:
     'decision tree and support vector machine of npm and naive Bayes beside logistic regression',
-  defaults: { epochs: 1, batchSize: 1, lr: 1 },
+  defaults: {},
+  whole: true,
   expect: {
     logistic: { atLeast: 0.93 },
     tree: { atLeast: 0.85 },

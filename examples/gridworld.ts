@@ -18,7 +18,8 @@ import {
 export default {
   name: 'gridworld',
   about: 'TD(0), SARSA and Q-learning on a grid, along a cliff and on a frozen lake',
-  defaults: { epochs: 20, batchSize: 1, lr: 0.1 },
+  defaults: { epochs: 20, lr: 0.1 },
+  whole: true,
   quick: { epochs: 1 },
   expect: {
     tdError: { atMost: 0.1 },

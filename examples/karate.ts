@@ -45,7 +45,8 @@ class Alone extends Module {
 export default {
   name: 'karate',
   about: 'a graph network finds who sides with whom in a karate club, from two labels',
-  defaults: { epochs: 200, batchSize: 34, lr: 0.01 },
+  defaults: { epochs: 200, lr: 0.01 },
+  whole: true,
   quick: { epochs: 50 },
   expect: { accuracy: { atLeast: 0.9 }, gain: { atLeast: 0.2 } },
   async run(s) {

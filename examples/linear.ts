@@ -9,6 +9,7 @@ export default {
   about:
     'linear regression: in closed form, and by batch, stochastic and mini-batch gradient descent',
   defaults: { epochs: 200, batchSize: 32, lr: 0.05 },
+  whole: true,
   expect: {
     r2: { atLeast: 0.517 },
     // How much the mean squared error is above that of the closed form, in parts of it.

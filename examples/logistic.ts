@@ -24,6 +24,7 @@ export default {
   about:
     'logistic regression: benign or malignant, by L-BFGS and SGD, with ROC and precision-recall curves',
   defaults: { epochs: 50, batchSize: 16, lr: 0.05 },
+  whole: true,
   expect: {
     crossAccuracy: { atLeast: 0.97 },
     sgdAccuracy: { atLeast: 0.95 },

@@ -7,7 +7,7 @@ import type { Recipe } from 'nabla/recipe'
 export default {
   name: 'pca',
   about: 'principal components: 64 pixels of a digit by 20 numbers, and what is lost',
-  defaults: { epochs: 1, batchSize: 1, lr: 1 },
+  defaults: {},
   expect: { explained: { atLeast: 0.89 }, neighbors: { atLeast: 0.95 } },
   async run(s) {
     const table = digits({ dtype: 'float64' })

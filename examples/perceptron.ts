@@ -68,7 +68,8 @@ const pointsOf = (answers: readonly number[]) =>
 export default {
   name: 'perceptron',
   about: 'the perceptron rule on AND, OR, NAND and XOR, and XOR by a hidden layer',
-  defaults: { epochs: 500, batchSize: 4, lr: 1 },
+  defaults: { epochs: 500, lr: 1 },
+  whole: true,
   expect: {
     andUpdates: { atMost: 20 },
     orUpdates: { atMost: 20 },

@@ -18,7 +18,8 @@ export default {
   name: 'polynomial',
   about:
     'polynomial regression: the degree by cross-validation, with Ridge and Lasso against overfitting',
-  defaults: { epochs: 1, batchSize: 1, lr: 1 },
+  defaults: {},
+  whole: true,
   expect: {
     // R² on rows that were not fitted: degree 2 without a penalty falls to 0.35, the penalties mend it.
     linear: { atLeast: 0.47 },

@@ -19,6 +19,7 @@ export default {
   name: 'sunspots',
   about: 'a recurrent forecaster: the sunspots of next year from 22 years before, 1700 to 2008',
   defaults: { epochs: 100, batchSize: 32, lr: 0.005 },
+  whole: true,
   // Root mean square error on the last fifth of the years, over that of "as many as this year".
   expect: { errorOverPersistence: { atMost: 0.75 } },
   async run(s) {

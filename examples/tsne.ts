@@ -7,7 +7,7 @@ import type { Recipe } from 'nabla/recipe'
 export default {
   name: 'tsne',
   about: 't-SNE: 1,797 digits as points of a map, neighbours near each other',
-  defaults: { epochs: 500, batchSize: 1, lr: 1 },
+  defaults: { epochs: 500 },
   quick: { epochs: 250, limit: 500 },
   // Digits whose nearest point on the map is the same digit, and the divergence that is left.
   expect: { neighbors: { atLeast: 0.97 }, divergence: { atMost: 0.9 } },

@@ -38,7 +38,8 @@ export default {
   name: 'vanishing',
   about: 'vanishing and exploding gradients by depth, activation and initial values',
   data: 'the folder of the four IDX files of MNIST',
-  defaults: { epochs: 1, batchSize: 256, lr: 1 },
+  defaults: { batchSize: 256 },
+  whole: true,
   expect: {
     sigmoidNormalFactor: { atMost: 0.5 },
     tanhNormal1Factor: { atLeast: 1.5 },

@@ -31,7 +31,7 @@ export default {
   name: 'wordvectors',
   about: 'vectors of the words of Moby-Dick by word2vec and GloVe: neighbours, analogies, a map',
   data: 'the folder of the chapters of Moby-Dick',
-  defaults: { epochs: 12, batchSize: 1, lr: 0.025 },
+  defaults: { epochs: 12, lr: 0.025 },
   quick: { epochs: 1, limit: 3000 },
   options: {
     size: { about: 'numbers of a vector', default: '64' },

@@ -54,19 +54,34 @@ program
   .option('--json', 'as one JSON object')
   .action((options: { json?: boolean }) => info(version, options.json ?? false))
 
+/** The options that were given: defaults of the command line are no wishes. */
+const givenOf = (command: Command): string[] =>
+  Object.keys(command.opts()).filter((name) => command.getOptionValueSource(name) === 'cli')
+
 const backends = () =>
   new Option('--backend <name>', 'where to compute').choices(['native', 'wasm', 'reference'])
 
 /** Options that were not given keep their values, so that the run ends with the same bits as one that was never stopped. */
-async function resumeRun(name: string | undefined, given: { resume: string }): Promise<void> {
-  const { readConfig, runRecipe } = await import('./recipe.js')
+async function resumeRun(
+  name: string | undefined,
+  given: { resume: string },
+  rest: readonly string[] = [],
+): Promise<void> {
+  const { readConfig, requireOptionsOf, runRecipe } = await import('./recipe.js')
   const { task, options } = readConfig(given.resume)
   if (name !== undefined && name !== task)
     program.error(`error: the run in ${given.resume} is one of ${task}, not of ${name}`)
   const whole = { ...options, ...given }
   if (task === 'digits') return (await import('./digits.js')).trainDigits(whole as never)
   const { loadRecipe } = await import('./recipes.js')
-  return runRecipe(await loadRecipe(task), whole)
+  const recipe = await loadRecipe(task)
+  requireOptionsOf('train', recipe, given as Record<string, unknown>)
+  const own = Object.entries(ownOptions(recipe, rest))
+  if (own.length > 0)
+    program.error(
+      `error: a run that is continued keeps its own options; got ${own.map(([o, v]) => `--${o} ${v}`).join(' ')}`,
+    )
+  return runRecipe(recipe, whole)
 }
 
 /** What stands after a recipe's name and is none of the options of all: its own options, or a mistake. */
@@ -103,7 +118,7 @@ const train = program
     const { listRecipes, loadRecipe } = await import('./recipes.js')
     if (options.resume !== undefined) {
       const { seed: _, ...more } = options
-      return resumeRun(name, more)
+      return resumeRun(name, more, command.args.slice(1))
     }
     if (name === undefined) return listRecipes()
     const { runRecipe } = await import('./recipe.js')
@@ -144,11 +159,8 @@ train
   .option('--json', 'one JSON object a line, the last one with the result')
   .action(async (options, command: Command) => {
     if (options.resume === undefined) return (await import('./digits.js')).trainDigits(options)
-    // Defaults of the command line are no wishes.
-    const given = Object.entries(options).filter(
-      ([name]) => command.getOptionValueSource(name) === 'cli',
-    )
-    return resumeRun('digits', Object.fromEntries(given) as { resume: string })
+    const given = Object.fromEntries(givenOf(command).map((name) => [name, options[name]]))
+    return resumeRun('digits', given as { resume: string })
   })
 
 const several = (text: string, list: string[] | undefined) => [...(list ?? []), text]
@@ -183,8 +195,13 @@ program
   .option('--out <folder>', 'where to save the sweep (default: runs/sweep-<recipe>-<time>)')
   .option('--resume <folder>', 'continue the stopped sweep of this folder')
   .option('--json', 'one JSON object a line, the last one with the result')
-  .action(async (recipe, options) =>
-    (await import('./sweep.js')).sweep(recipe, options, fileURLToPath(import.meta.url)),
+  .action(async (recipe, options, command: Command) =>
+    (await import('./sweep.js')).sweep(
+      recipe,
+      options,
+      fileURLToPath(import.meta.url),
+      givenOf(command),
+    ),
   )
 
 program

@@ -104,8 +104,10 @@ export interface Recipe {
   name: string
   /** One line for the list of recipes. */
   about: string
-  /** Options unless given. */
-  defaults: { epochs: number; batchSize: number; lr: number }
+  /** Options unless given. What is left out here is no option of the recipe: who gives it is told so. */
+  defaults: { readonly epochs?: number; readonly batchSize?: number; readonly lr?: number }
+  /** Always learns from all its data: `--limit` is no option of it. */
+  whole?: true
   /** Options of `--quick`; 2,000 training examples once unless given. */
   quick?: Partial<Pick<RecipeOptions, 'epochs' | 'batchSize' | 'lr' | 'limit'>>
   /** How many trainings of the same length a run makes, for the time left; 1 unless given. */
@@ -507,15 +509,45 @@ const holds = (v: number, b: Bound) => ('atLeast' in b ? v >= b.atLeast : v <= b
 const told = (b: Bound) =>
   'atLeast' in b ? `at least ${number(b.atLeast)}` : `at most ${number(b.atMost)}`
 
-/** @throws ValueError for data that the recipe would not read: a run on other data than was asked for is no answer */
-export function requireData(op: string, recipe: Recipe, data: string | undefined): void {
-  if (data !== undefined && !recipe.classifier && recipe.data === undefined)
-    throw new ValueError({
-      op,
-      rule: `${recipe.name} brings its own data`,
-      got: `--data ${data}`,
-      fix: 'Leave --data out.',
-    })
+/** Options that not every recipe has, and why one may not. */
+const optional: Readonly<
+  Record<
+    'data' | 'fold' | 'limit' | 'epochs' | 'batchSize' | 'lr',
+    (r: Recipe) => string | undefined
+  >
+> = {
+  data: (r) => (r.classifier || r.data !== undefined ? undefined : 'brings its own data'),
+  fold: (r) =>
+    r.classifier ? undefined : 'classifies no images, of which parts could be left out',
+  limit: (r) => (r.whole ? 'always learns from all its data' : undefined),
+  epochs: (r) => (r.defaults.epochs === undefined ? 'has no epochs' : undefined),
+  batchSize: (r) => (r.defaults.batchSize === undefined ? 'has no batches' : undefined),
+  lr: (r) => (r.defaults.lr === undefined ? 'has no learning rate' : undefined),
+}
+/** Its name on the command line. */
+export const flagOf = (name: string) => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`
+
+/** Whether the recipe has this option. */
+export const hasOption = (recipe: Recipe, name: string): boolean =>
+  !Object.hasOwn(optional, name) || optional[name as keyof typeof optional](recipe) === undefined
+
+/** @throws ValueError for an option that the recipe does not have: a run with others than were asked for is no answer */
+export function requireOptionsOf(
+  op: string,
+  recipe: Recipe,
+  given: { readonly [K in keyof typeof optional]?: unknown },
+): void {
+  for (const [name, why] of Object.entries(optional)) {
+    const value = given[name as keyof typeof optional]
+    const reason = value === undefined ? undefined : why(recipe)
+    if (reason !== undefined)
+      throw new ValueError({
+        op,
+        rule: `${recipe.name} ${reason}`,
+        got: `${flagOf(name)} ${value}`,
+        fix: `Leave ${flagOf(name)} out.`,
+      })
+  }
 }
 
 /**
@@ -523,9 +555,11 @@ export function requireData(op: string, recipe: Recipe, data: string | undefined
  * @throws TrainingError when the result misses the bounds of the recipe
  */
 export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = {}): Promise<void> {
-  requireData('train', recipe, given.data)
+  // A resumed run has all options that it was started with.
+  if (given.resume === undefined) requireOptionsOf('train', recipe, given)
   const short = given.quick ? { epochs: 1, limit: 2000, ...recipe.quick } : {}
-  const options: RecipeOptions = { seed: 1, ...recipe.defaults, ...short, ...given }
+  // What it does not have it does not look at.
+  const options = { seed: 1, ...recipe.defaults, ...short, ...given } as RecipeOptions
   const { defaults, options: named = {} } = recipe
   const own = Object.fromEntries(
     Object.entries(named).map(([name, o]) => [name, options.own?.[name] ?? o.default]),
@@ -535,7 +569,7 @@ export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = 
     !options.quick &&
     options.limit === undefined &&
     options.fold === undefined &&
-    options.epochs >= defaults.epochs &&
+    (defaults.epochs === undefined || options.epochs >= defaults.epochs) &&
     options.batchSize === defaults.batchSize &&
     options.lr === defaults.lr &&
     Object.entries(named).every(([name, o]) => own[name] === o.default)

@@ -10,7 +10,7 @@ import { parallelChart } from '../plot/parallel.js'
 import { Generator } from '../tensor/random.js'
 import '../index.js'
 import { Interrupted, onInterrupt } from './interrupt.js'
-import { type Bound, type Recipe, requireData } from './recipe.js'
+import { type Bound, flagOf, hasOption, type Recipe, requireOptionsOf } from './recipe.js'
 import { loadRecipe } from './recipes.js'
 
 export interface SweepOptions {
@@ -50,9 +50,11 @@ function readValues(text: string, recipe: Recipe): Values {
   const [, name = '', right = ''] =
     /^([^=]+)=(.+)$/.exec(text) ??
     refuse('--try is written name=values', text, 'For example: --try lr=0.1,0.01')
-  const own = Object.keys(recipe.options ?? {})
-  if (!(name in common) && !own.includes(name))
-    refuse(`options that can be tried are ${[...Object.keys(common), ...own].join(', ')}`, name)
+  const can = [
+    ...Object.entries(common).flatMap(([flag, o]) => (hasOption(recipe, o) ? [flag] : [])),
+    ...Object.keys(recipe.options ?? {}),
+  ]
+  if (!can.includes(name)) refuse(`options that can be tried are ${can.join(', ')}`, name)
   const numeric = name in common
   const whole = numeric && name !== 'lr'
   const number = (v: string) => {
@@ -168,10 +170,22 @@ interface Result {
 
 const FILE = 'sweep.json'
 
-/** Trains a recipe with many settings; `command` is the file of the nabla command. @throws ValueError for options that do not fit, TrainingError when no run has ended */
-export async function sweep(name: string, given: SweepOptions, command: string): Promise<void> {
+/** Trains a recipe with many settings; `command` is the file of the nabla command, `said` the options that were given. @throws ValueError for options that do not fit, TrainingError when no run has ended */
+export async function sweep(
+  name: string,
+  given: SweepOptions,
+  command: string,
+  said: readonly string[] = [],
+): Promise<void> {
   let options = given
   if (given.resume !== undefined) {
+    const others = said.filter((o) => !['resume', 'jobs', 'json'].includes(o))
+    if (others.length > 0)
+      refuse(
+        'a sweep that is continued keeps the options with which it began',
+        others.map(flagOf).join(', '),
+        'Leave them out, or begin another sweep.',
+      )
     const path = join(given.resume, FILE)
     if (!existsSync(path))
       throw new FileError({
@@ -199,7 +213,11 @@ export async function sweep(name: string, given: SweepOptions, command: string):
       'softmax, lenet and convnet learn the same digits.',
     )
   const recipe = await loadRecipe(name, 'sweep')
-  requireData('sweep', recipe, options.data)
+  requireOptionsOf('sweep', recipe, {
+    data: options.data,
+    limit: options.limit,
+    epochs: options.epochs ?? options.halving,
+  })
   const values = (options.try ?? []).map((text) => readValues(text, recipe))
   if (values.length === 0)
     refuse('there must be something to try', 'nothing', 'For example: --try lr=0.1,0.01')
@@ -335,7 +353,7 @@ export async function sweep(name: string, given: SweepOptions, command: string):
     const all = settings.map((_, i) => i + 1)
     if (options.halving) {
       const eta = options.halving
-      const most = options.epochs ?? recipe.defaults.epochs
+      const most = options.epochs ?? recipe.defaults.epochs!
       const rungs = Math.min(
         Math.floor(Math.log(settings.length) / Math.log(eta) + 1e-9),
         Math.floor(Math.log(most) / Math.log(eta) + 1e-9),

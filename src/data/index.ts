@@ -21,6 +21,7 @@ export * from './mnist.js'
 export * from './pipeline.js'
 export * from './preprocessing.js'
 export * from './reports.js'
+export * from './columnScores.js'
 export * from './selection.js'
 export * from './series.js'
 export {

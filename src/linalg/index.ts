@@ -1,21 +1,8 @@
 /** torch.linalg: what people do with matrices beyond their products. Pages that do not import it do not load it. */
-export {
-  cholesky,
-  choleskyEx,
-  eigh,
-  eigvalsh,
-  geqrf,
-  householderProduct,
-  lu,
-  luFactor,
-  luFactorEx,
-  luUnpack,
-  qr,
-  solveTriangular,
-  svd,
-  svdvals,
-  type TriangularOptions,
-} from './factorize.js'
+export { lu, luFactor, luFactorEx, luUnpack } from './lu.js'
+export { geqrf, householderProduct, qr } from './qr.js'
+export { eigh, eigvalsh, svd, svdvals } from './spectral.js'
+export { cholesky, choleskyEx, solveTriangular, type TriangularOptions } from './triangular.js'
 export { ldlFactor, ldlFactorEx, ldlSolve } from './ldl.js'
 export * from './lowrank.js'
 export * from './norms.js'

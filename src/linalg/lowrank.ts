@@ -10,7 +10,8 @@ import { unsqueeze } from '../ops/movement.js'
 import { mean } from '../ops/reduce.js'
 import { narrow } from '../ops/slice.js'
 import type { Tensor } from '../ops/tensor.js'
-import { qr, svd } from './factorize.js'
+import { qr } from './qr.js'
+import { svd } from './spectral.js'
 import { matrices, t } from './matrices.js'
 
 export interface LowrankOptions {

@@ -9,7 +9,7 @@ import { abs } from '../ops/functions.js'
 import { amax, amin } from '../ops/reduce.js'
 import { norm as vectorNormOf } from '../ops/statistics.js'
 import type { Tensor } from '../ops/tensor.js'
-import { svdvals } from './factorize.js'
+import { svdvals } from './spectral.js'
 import { inv } from './systems.js'
 import { matrices } from './matrices.js'
 

@@ -86,7 +86,7 @@ export abstract class Agent {
   protected readonly generator: Generator
   protected readonly random: RandomStream
   protected readonly name: string
-  private readonly seed: number
+  protected readonly seed: number
   private total = 0
   private current: Float32Array | undefined
 

@@ -22,7 +22,7 @@ import {
   type LearnOptions,
   type Schedule,
 } from './agent.js'
-import { logProbabilities as picked } from './onPolicy.js'
+import { picked } from './onPolicy.js'
 import { valueNetwork } from './policies.js'
 import type { RandomStream } from './random.js'
 

@@ -1,6 +1,6 @@
 /** Agents that learn from what their present policy has just done. */
 import { compile } from '../compile/compile.js'
-import { checkOptions, type OptionNames } from '../core/options.js'
+import { checkOptions } from '../core/options.js'
 import { logSoftmax } from '../ops/activation.js'
 import { neg, sub } from '../ops/arithmetic.js'
 import { log } from '../ops/functions.js'
@@ -21,12 +21,11 @@ import {
 } from './agent.js'
 import { ActorCritic } from './policies.js'
 
-/** log π(a|s) of the actions taken: (N, A) and (N) to (N). */
-export const logProbabilities = (logs: Tensor, actions: Tensor): Tensor => {
-  const n = actions.shape[0]!
-  return reshape(gather(logs, 1, reshape(actions, [n, 1])), [n])
+/** Of each row the number of the column that is named: (N, A) and (N) to (N). */
+export const picked = (table: Tensor, columns: Tensor): Tensor => {
+  const n = columns.shape[0]!
+  return reshape(gather(table, 1, reshape(columns, [n, 1])), [n])
 }
-
 /** Actions drawn from logits (N, A) by the Gumbel-max trick: argmax (logit − ln(−ln u)). */
 export function sampleActions(logits: Tensor, generator: Agent['generator']): Tensor {
   const u = uniform(logits.shape, 0, 1, { generator })
@@ -76,7 +75,7 @@ export interface OnPolicyOptions extends AgentOptions {
   /** λ of generalized advantage estimation. */
   gaeLambda?: number
 }
-const names: OptionNames<OnPolicyOptions> = { ...agentNames, nSteps: true, gaeLambda: true }
+export const onPolicyNames = { ...agentNames, nSteps: true, gaeLambda: true } as const
 
 /** Experience of one round, steps by worlds. */
 export interface Rollout {
@@ -108,7 +107,7 @@ export abstract class OnPolicyAgent extends Agent {
       hidden = [64, 64],
       nSteps = defaults.nSteps,
       gaeLambda = defaults.gaeLambda,
-    } = checkOptions(this.name, options, names)
+    } = checkOptions(this.name, options, onPolicyNames)
     demandWhole(this.name, 'nSteps', nSteps)
     demand(this.name, 'gaeLambda', gaeLambda, 0, 1)
     this.nSteps = nSteps
@@ -120,11 +119,7 @@ export abstract class OnPolicyAgent extends Agent {
       noGrad(() => {
         const [logits, values] = policy.forward(x)
         const actions = sampleActions(logits, this.generator)
-        return [actions, logProbabilities(logSoftmax(logits, 1), actions), values] as [
-          Tensor,
-          Tensor,
-          Tensor,
-        ]
+        return [actions, picked(logSoftmax(logits, 1), actions), values] as [Tensor, Tensor, Tensor]
       }),
     )
     const n = nSteps * numEnvs

@@ -1,57 +1,34 @@
 import { compile } from '../compile/compile.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
-import { shuffledBy } from './random.js'
-import { clipGradNorm } from '../nn/clip.js'
-import { Adam } from '../optim/adam.js'
-import { logSoftmax } from '../ops/activation.js'
+import { shuffled } from '../data/samplers.js'
+import type { Adam } from '../optim/adam.js'
 import { add, div, mul, neg, sub } from '../ops/arithmetic.js'
-import { sum } from '../ops/broadcast.js'
 import { maximum, minimum } from '../ops/elementwise.js'
 import { exp } from '../ops/functions.js'
-import { mseLoss } from '../ops/loss/index.js'
 import { mean } from '../ops/reduce.js'
 import { std } from '../ops/statistics.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
+import { type ActorCriticOptions, actorCriticNames, measuresOf, stepOf } from './actorCriticStep.js'
 import { at, demandWhole, type EnvironmentLike, type Schedule } from './agent.js'
-import { logProbabilities, OnPolicyAgent, type OnPolicyOptions, type Rollout } from './onPolicy.js'
+import { OnPolicyAgent, type Rollout } from './onPolicy.js'
 
-export interface PPOOptions extends OnPolicyOptions {
-  /** Learning rate of Adam, 3e-4 unless given. */
-  lr?: Schedule
+export interface PPOOptions extends ActorCriticOptions {
   /** Examples of a step of the optimizer, 64 unless given. */
   batchSize?: number
   /** Passes over a round, 10 unless given. */
   nEpochs?: number
   /** ε: how far the ratio of probabilities may go from 1 before its gradient is cut, 0.2 unless given. */
   clipRange?: Schedule
-  /** Weight of the entropy, 0 unless given. */
-  entCoef?: number
-  /** Weight of the loss of the values, 0.5 unless given. */
-  vfCoef?: number
-  /** Bound of the norm of all gradients, 0.5 unless given. */
-  maxGradNorm?: number
   /** Advantages of a batch with mean 0 and deviation 1. True unless given. */
   normalizeAdvantage?: boolean
 }
-const own = {
-  lr: true,
+const names: OptionNames<PPOOptions> = {
+  ...actorCriticNames,
   batchSize: true,
   nEpochs: true,
   clipRange: true,
-  entCoef: true,
-  vfCoef: true,
-  maxGradNorm: true,
   normalizeAdvantage: true,
-} as const
-const names: OptionNames<PPOOptions> = {
-  ...own,
-  numEnvs: true,
-  hidden: true,
-  gamma: true,
-  seed: true,
-  nSteps: true,
-  gaeLambda: true,
 }
 type Update = (
   x: Tensor,
@@ -73,7 +50,9 @@ type Update = (
  */
 export class PPO extends OnPolicyAgent {
   readonly optimizer: Adam
-  private readonly options: Required<Pick<PPOOptions, keyof typeof own>>
+  private readonly options: Required<Pick<PPOOptions, 'lr' | 'batchSize' | 'nEpochs' | 'clipRange'>>
+  /** Passes over all rounds so far: each has an order of its own. */
+  private passes = 0
   private readonly train: Update
 
   constructor(env: EnvironmentLike, options: PPOOptions = {}) {
@@ -82,47 +61,27 @@ export class PPO extends OnPolicyAgent {
       batchSize = 64,
       nEpochs = 10,
       clipRange = 0.2,
-      entCoef = 0,
-      vfCoef = 0.5,
-      maxGradNorm = 0.5,
+      entCoef,
+      vfCoef,
+      maxGradNorm,
       normalizeAdvantage = true,
       ...rest
     } = checkOptions('PPO', options, names)
     super(env, rest, { nSteps: 2048, gaeLambda: 0.95 })
     demandWhole('PPO', 'batchSize', batchSize, 2)
     demandWhole('PPO', 'nEpochs', nEpochs)
-    this.options = {
-      lr,
-      batchSize,
-      nEpochs,
-      clipRange,
-      entCoef,
-      vfCoef,
-      maxGradNorm,
-      normalizeAdvantage,
-    }
-    const { policy } = this
-    const parameters = policy.parameters()
-    const optimizer = new Adam(parameters, { lr: at(lr, 1), eps: 1e-5 })
+    this.options = { lr, batchSize, nEpochs, clipRange }
+    const { optimizer, step } = stepOf(this.policy, { lr, entCoef, vfCoef, maxGradNorm })
     this.optimizer = optimizer
     this.train = compile<Parameters<Update>, Tensor[]>((x, actions, old, given, returns, clip) => {
       const advantages = normalizeAdvantage
         ? div(sub(given, mean(given)), add(std(given), 1e-8))
         : given
-      const [logits, values] = policy.forward(x)
-      const logs = logSoftmax(logits, 1)
-      const ratio = exp(sub(logProbabilities(logs, actions), old))
-      const near = minimum(maximum(ratio, sub(1, clip)), add(1, clip))
-      const policyLoss = neg(mean(minimum(mul(ratio, advantages), mul(near, advantages))))
-      const valueLoss = mseLoss(values, returns)
-      let loss = add(policyLoss, mul(valueLoss, vfCoef))
-      const entropy = neg(mean(sum(mul(exp(logs), logs), 1)))
-      if (entCoef !== 0) loss = sub(loss, mul(entropy, entCoef))
-      optimizer.zeroGrad()
-      loss.backward()
-      clipGradNorm(parameters, maxGradNorm)
-      optimizer.step()
-      return [policyLoss, valueLoss, entropy]
+      return step(x, actions, returns, (logs) => {
+        const ratio = exp(sub(logs, old))
+        const near = minimum(maximum(ratio, sub(1, clip)), add(1, clip))
+        return neg(mean(minimum(mul(ratio, advantages), mul(near, advantages))))
+      })
     })
   }
 
@@ -156,18 +115,12 @@ export class PPO extends OnPolicyAgent {
     for (let epoch = 0; epoch < nEpochs; epoch++) {
       if (whole) measures = this.train(...whole)
       else {
-        const order = shuffledBy(this.random, n)
+        const order = shuffled(n, this.seed, this.passes++)
         // A rest of one example has no deviation.
         for (let i = 0; i + 1 < n; i += batchSize)
           measures = this.train(...batch(order.subarray(i, Math.min(i + batchSize, n))))
       }
     }
-    const [policyLoss, valueLoss, entropy] = measures.map((t) => t.item())
-    return {
-      policyLoss: policyLoss!,
-      valueLoss: valueLoss!,
-      entropy: entropy!,
-      lr: this.optimizer.lr,
-    }
+    return { ...measuresOf(measures), lr: this.optimizer.lr }
   }
 }

@@ -57,15 +57,3 @@ export class RandomStream {
     return last
   }
 }
-
-/** 0 to n − 1 in a random order (Fisher and Yates). */
-export function shuffledBy(random: RandomStream, n: number): Int32Array {
-  const order = Int32Array.from({ length: n }, (_, i) => i)
-  for (let i = n - 1; i > 0; i--) {
-    const j = random.integer(i + 1)
-    const t = order[i]!
-    order[i] = order[j]!
-    order[j] = t
-  }
-  return order
-}

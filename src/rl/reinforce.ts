@@ -17,7 +17,7 @@ import {
   type LearnOptions,
   type Schedule,
 } from './agent.js'
-import { logProbabilities, sampleActions } from './onPolicy.js'
+import { picked, sampleActions } from './onPolicy.js'
 import { ActorCritic } from './policies.js'
 
 export interface ReinforceOptions extends AgentOptions {
@@ -84,7 +84,7 @@ export class Reinforce extends Agent {
     )
     this.train = compile((x: Tensor, actions: Tensor, weights: Tensor) => {
       const logs = logSoftmax(policy.forward(x) as Tensor, 1)
-      const objective = sum(mul(logProbabilities(logs, actions), weights))
+      const objective = sum(mul(picked(logs, actions), weights))
       optimizer.zeroGrad()
       objective.backward()
       optimizer.step()

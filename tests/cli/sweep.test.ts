@@ -45,6 +45,21 @@ test('a grid: every combination, the best first, the same numbers as of one run 
   const again = nabla(['sweep', 'softmax', '--resume', out, '--json'])
   expect(objects(again.stdout).at(-1)!.best).toEqual(lines.at(-1)!.best)
   expect(readdirSync(out)).toEqual(before)
+  // Other options than those with which it began would be left out in silence.
+  const more = [
+    'try lr=1,2',
+    'random 3',
+    'halving 2',
+    'folds 2',
+    'metric loss',
+    'epochs 2',
+    'limit 9',
+    'seed 2',
+  ]
+  const all = more.flatMap((o) => `--${o}`.split(' '))
+  expect(nabla(['sweep', 'softmax', '--resume', out, ...all]).stderr).toMatch(
+    /keeps the options with which it began; got --try, --random, --halving, --folds, --metric, --seed, --epochs, --limit/,
+  )
 }, 120_000)
 
 test('successive halving at random, with folds', () => {
