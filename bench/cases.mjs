@@ -74,6 +74,44 @@ function ppo({ rl }, { envs, steps, hidden, epochs, batch }) {
   return () => void agent.update(rollout, 1)
 }
 
+/** Whole trainings of CartPole, to 475 over the last 100 episodes: five seeds in turn. */
+function cartPole({ rl }) {
+  let seed = 0
+  return () => {
+    seed = (seed % 5) + 1
+    const agent = new rl.PPO('CartPole-v1', {
+      numEnvs: 8,
+      nSteps: 32,
+      batchSize: 256,
+      nEpochs: 20,
+      gamma: 0.98,
+      gaeLambda: 0.8,
+      lr: rl.linearSchedule(1e-3),
+      clipRange: rl.linearSchedule(0.2),
+      seed,
+    })
+    let best = 0
+    const onUpdate = ({ meanReturn, episodes }) => {
+      if (episodes >= 100) best = meanReturn
+      return best < 475
+    }
+    agent.learn({ steps: 100_000, onUpdate })
+    if (best < 475) throw new Error(`seed ${seed} ends at ${best}`)
+  }
+}
+/** A million steps of many worlds. */
+function worlds({ rl }, { id, envs }) {
+  const env = rl.makeVector(id, { numEnvs: envs })
+  env.reset({ seed: 1 })
+  const actions = new Int32Array(envs)
+  return () => {
+    for (let t = 0; t < 1e6 / envs; t++) {
+      for (let i = 0; i < envs; i++) actions[i] = (t + i) & 1
+      env.step(actions)
+    }
+  }
+}
+
 // ---- matmul ----
 
 /** form: n as it is, t transposed; 'nt' is A·Bᵀ. */
@@ -450,6 +488,13 @@ export const cases = [
     args: { envs: 4, steps: 128, hidden: 64, epochs: 10, batch: 128 },
     nabla: ppo,
     goal: { native: 5 },
+  },
+  { name: 'CartPole by PPO to 475', nabla: cartPole, goalMs: 4000 },
+  {
+    name: 'a million steps of CartPole',
+    nabla: worlds,
+    args: { id: 'CartPole-v1', envs: 64 },
+    goalMs: 1000 / 15,
   },
   ...classicCases,
   ...languageCases,

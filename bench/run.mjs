@@ -145,6 +145,8 @@ async function time(c, backend, threads) {
   }
   const goal = c.goal?.[backend]
   if (goal) Object.assign(row, { goal, reached: other ? other / nabla >= goal : undefined })
+  if (c.goalMs)
+    Object.assign(row, { goal: `${digitsOf(c.goalMs, 3)} ms`, reached: nabla <= c.goalMs })
   if (c.flops) {
     row.gflops = digitsOf(c.flops / nabla / 1e6, 3)
     row.note = `${row.gflops} GFLOP/s`

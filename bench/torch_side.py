@@ -318,7 +318,10 @@ def measure(f, seconds):
     """Median milliseconds of a call, in batches long enough for the clock."""
     start = time.perf_counter()
     f()
-    calls = max(1, int(1e-3 / max(1e-9, time.perf_counter() - start)))
+    first = time.perf_counter() - start
+    if first > 2:  # as nabla_side.mjs
+        return 1e3 * first
+    calls = max(1, int(1e-3 / max(1e-9, first)))
     times = []
     end = time.perf_counter() + seconds
     while len(times) < 2 or time.perf_counter() < end:
