@@ -216,7 +216,7 @@ export async function sweep(
   requireOptionsOf('sweep', recipe, {
     data: options.data,
     limit: options.limit,
-    epochs: options.epochs ?? options.halving,
+    epochs: options.epochs,
   })
   const values = (options.try ?? []).map((text) => readValues(text, recipe))
   if (values.length === 0)
@@ -230,6 +230,8 @@ export async function sweep(
     'atLeast' in (known ?? (/loss|error/i.test(metric) ? { atMost: 0 } : { atLeast: 0 }))
   if (options.folds && !recipe.classifier)
     refuse('cross-validation needs a recipe that classifies images', name)
+  if (options.halving && !hasOption(recipe, 'epochs'))
+    refuse('successive halving needs a recipe with epochs', name)
   if (options.halving && names.includes('epochs'))
     refuse('successive halving chooses the epochs', '--try epochs')
 

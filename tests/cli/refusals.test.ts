@@ -46,7 +46,10 @@ describe('options', () => {
     [['train', 'cartpole', '--fold', '1/5'], /cartpole classifies no images.*got --fold 1\/5/s],
     [['sweep', 'clusters', '--try', 'lr=1,2'], /options that can be tried are seed; got lr/],
     [['sweep', 'linear', '--try', 'lr=1,2', '--limit', '9'], /linear always learns from all/],
-    [['sweep', 'pca', '--try', 'seed=1,2', '--halving', '2'], /pca has no epochs/],
+    [
+      ['sweep', 'pca', '--try', 'seed=1,2', '--halving', '2'],
+      /successive halving needs a recipe with epochs; got pca/,
+    ],
     [['sweep', 'digits', '--try', 'lr=1,2'], /digits has options of its own.*softmax/s],
     [['train', 'approximation', '--quick', '--function', 'y + 1'], /made of x, numbers.*got y/],
     [
