@@ -69,6 +69,7 @@ export default {
   name: 'perceptron',
   about: 'the perceptron rule on AND, OR, NAND and XOR, and XOR by a hidden layer',
   defaults: { epochs: 500, lr: 1 },
+  quick: { epochs: 500 },
   whole: true,
   expect: {
     andUpdates: { atMost: 20 },

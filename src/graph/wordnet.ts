@@ -2,7 +2,7 @@
 import { exists, joinPath, packageFolder, readBytes } from '#host'
 import { FileError } from '../core/errors.js'
 import { checkOptions, kinds, readOptions } from '../core/options.js'
-import { qr } from '../linalg/factorize.js'
+import { qr } from '../linalg/qr.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import { randn } from '../tensor/random.js'
