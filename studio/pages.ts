@@ -37,6 +37,15 @@ export const topics: readonly Topic[] = [
         'neuron',
       ),
       page(
+        'matrices',
+        ['Matrices fold the plane', '矩阵折叠平面'],
+        [
+          'What a layer does to a grid: turn, stretch, shear, and fold.',
+          '一层网络对网格做了什么：旋转、拉伸、剪切与折叠。',
+        ],
+        'network',
+      ),
+      page(
         'perceptron',
         ['Perceptron', '感知机'],
         [
@@ -67,6 +76,15 @@ export const topics: readonly Topic[] = [
           '数值与梯度在你自己的公式的计算图中流动。',
         ],
         'backpropagation',
+      ),
+      page(
+        'losses',
+        ['Loss functions', '损失函数'],
+        [
+          'Squared, absolute and Huber: three lines on points that you drag.',
+          '平方、绝对值与 Huber：三条直线拟合你拖动的点。',
+        ],
+        'losses',
       ),
       page(
         'approximation',
@@ -163,6 +181,20 @@ export const topics: readonly Topic[] = [
           '用你的句子一步步看 Q、K、V、得分、掩码与多头；位置编码的图像。',
         ],
         'attention',
+      ),
+    ],
+  },
+  {
+    title: ['Rewards', '奖励'],
+    pages: [
+      page(
+        'gridworld',
+        ['A world of squares', '网格世界'],
+        [
+          'Q-learning and SARSA find their way along a cliff and over ice.',
+          'Q-learning 与 SARSA 在悬崖边和冰面上找路。',
+        ],
+        'reinforcement',
       ),
     ],
   },

@@ -6,7 +6,10 @@ import type { Frame as Clusters } from '../../studio/pages/clusters.model.js'
 import type { Frame as Convolution } from '../../studio/pages/convolution.model.js'
 import type { Frame as Digits } from '../../studio/pages/digits.model.js'
 import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
+import type { Frame as Losses } from '../../studio/pages/losses.model.js'
+import type { Frame as Matrices } from '../../studio/pages/matrices.model.js'
 import type { Frame as Neuron } from '../../studio/pages/neuron.model.js'
+import type { Frame as Gridworld } from '../../studio/pages/gridworld.model.js'
 import type { Frame as Karate } from '../../studio/pages/karate.model.js'
 import type { Frame as Overfitting } from '../../studio/pages/overfitting.model.js'
 import type { Frame as Perceptron } from '../../studio/pages/perceptron.model.js'
@@ -28,6 +31,29 @@ const result = <F>(r: Result<F>): Result<never> => r as Result<never>
 const near = (a: number, b: number, within = 1e-5) => Math.abs(a - b) < within
 
 export const results: Readonly<Record<string, Result<never>>> = {
+  losses: result<Losses>({
+    steps: 1000,
+    printed: ({ lines }) => lines.flatMap((l) => [l.slope, l.intercept, l.loss]),
+    reaches: [
+      // The answer of the page: the point far off takes the squared error along, not the absolute one.
+      { steps: 3000, is: ({ lines: [mse, mae] }) => mse!.slope < 0.4 && mae!.slope > 0.5 },
+      {
+        is: ({ curves }) =>
+          near(curves[0]![0]!, 9) && near(curves[1]![0]!, 3) && near(curves[2]![0]!, 2.5),
+      },
+    ],
+  }),
+  matrices: result<Matrices>({
+    printed: ({ det, singular, units }) => [det, ...singular, ...units[0]!],
+    reaches: [
+      { is: ({ det }) => near(det, 1 * 0.9 + 0.6 * 0.4) },
+      {
+        settings: { a: 1, b: 2, c: 0.5, d: 1 },
+        is: ({ det, singular }) => near(det, 0) && near(singular[1]!, 0),
+      },
+      { settings: { fold: 'relu' }, is: ({ lines }) => lines.every((l) => l.every((v) => v >= 0)) },
+    ],
+  }),
   neuron: result<Neuron>({
     printed: ({ at }) => [at.z, at.y, at.slope],
     reaches: [
@@ -47,6 +73,23 @@ export const results: Readonly<Record<string, Result<never>>> = {
             1,
           ),
       },
+    ],
+  }),
+  gridworld: result<Gridworld>({
+    steps: 200,
+    printed: ({ values }) => Math.max(...values.slice(0, 4)),
+    reaches: [
+      // The answer of the page: whoever counts the exploring steps falls less often.
+      {
+        steps: 1000,
+        is: ({ returns }) => returns.slice(-300).reduce((a, b) => a + b) / 300 < -30,
+      },
+      {
+        settings: { method: 'sarsa' },
+        steps: 1000,
+        is: ({ returns }) => returns.slice(-300).reduce((a, b) => a + b) / 300 > -30,
+      },
+      { settings: { world: 'grid' }, steps: 1000, is: ({ map }) => map.length === 3 },
     ],
   }),
   karate: result<Karate>({
