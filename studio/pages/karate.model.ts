@@ -6,7 +6,7 @@ import { accuracy, build, type Settings } from './karate.program.js'
 export interface Frame {
   edges: number[][]
   sides: number[]
-  /** Places on a circle by side do not help; these come from the edges alone. */
+  /** Of each member on the plane, from -1 to 1, by the edges alone. */
   places: { x: number; y: number }[]
   officer: number[]
   hidden: number[][]
@@ -40,8 +40,13 @@ function layout(n: number, edges: readonly (readonly number[])[]): Frame['places
       p.y += Math.max(-0.05, Math.min(0.05, move[i]!.y))
     })
   }
-  const most = Math.max(...at.map((p) => Math.max(Math.abs(p.x), Math.abs(p.y))))
-  return at.map((p) => ({ x: p.x / most, y: p.y / most }))
+  // The whole square is used.
+  const fit = (values: number[]) => {
+    const [low, high] = [Math.min(...values), Math.max(...values)]
+    return values.map((v) => (2 * (v - low)) / (high - low) - 1)
+  }
+  const [x, y] = [fit(at.map((p) => p.x)), fit(at.map((p) => p.y))]
+  return x.map((v, i) => ({ x: v, y: y[i]! }))
 }
 
 export function create(s: Settings): Session<Frame> {
