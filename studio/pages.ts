@@ -78,6 +78,15 @@ export const topics: readonly Topic[] = [
         'backpropagation',
       ),
       page(
+        'classes',
+        ['Softmax and three classes', 'Softmax 与三个类别'],
+        [
+          'Straight borders, and why a hidden layer without activation does not bend them.',
+          '直线边界，以及没有激活函数的隐藏层为什么不能让它弯曲。',
+        ],
+        'regression',
+      ),
+      page(
         'losses',
         ['Loss functions', '损失函数'],
         [

@@ -8,6 +8,7 @@ import { Numbers } from '../parts/Numbers.js'
 import { Plot, type PlotArea } from '../parts/Plot.js'
 import { Scroll } from '../parts/Scroll.js'
 import { definePage, type ViewProps } from '../page.js'
+import { WeightSliders } from '../parts/WeightSliders.js'
 import { wholeList } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './playground.model.js'
@@ -304,40 +305,21 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
         </div>
       </Scroll>
       {pick && from && (
-        <div class="panel">
-          <h3>
-            {t(words.neuron)} {pick.layer + 1}.{pick.index + 1}: {t(words.hand)}
-          </h3>
-          <div class="sliders">
-            {[...from, t(words.bias)].map((name, i) => {
-              const bias = i === from.length
-              const { w, b } = weights[pick.layer]!
-              const value = bias ? b[pick.index]! : w[pick.index * from.length + i]!
-              return (
-                <label key={name}>
-                  <span>{name}</span>
-                  <output>{value.toFixed(2)}</output>
-                  <input
-                    type="range"
-                    min={-4}
-                    max={4}
-                    step={0.01}
-                    value={value}
-                    onInput={(e) =>
-                      run.ask(
-                        'weight',
-                        pick.layer,
-                        pick.index,
-                        bias ? -1 : i,
-                        e.currentTarget.valueAsNumber,
-                      )
-                    }
-                  />
-                </label>
-              )
-            })}
-          </div>
-        </div>
+        <WeightSliders
+          title={`${t(words.neuron)} ${pick.layer + 1}.${pick.index + 1}: ${t(words.hand)}`}
+          names={[...from, t(words.bias)]}
+          values={[
+            ...weights[pick.layer]!.w.slice(
+              pick.index * from.length,
+              (pick.index + 1) * from.length,
+            ),
+            weights[pick.layer]!.b[pick.index]!,
+          ]}
+          onValue={(i, value) =>
+            // The bias comes last.
+            run.ask('weight', pick.layer, pick.index, i === from.length ? -1 : i, value)
+          }
+        />
       )}
       <div class="split">
         <div>

@@ -2,6 +2,7 @@
 import type { Frame as Approximation } from '../../studio/pages/approximation.model.js'
 import type { Frame as Attention } from '../../studio/pages/attention.model.js'
 import type { Frame as Backpropagation } from '../../studio/pages/backpropagation.model.js'
+import type { Frame as Classes } from '../../studio/pages/classes.model.js'
 import type { Frame as Clusters } from '../../studio/pages/clusters.model.js'
 import type { Frame as Convolution } from '../../studio/pages/convolution.model.js'
 import type { Frame as Digits } from '../../studio/pages/digits.model.js'
@@ -210,6 +211,24 @@ export const results: Readonly<Record<string, Result<never>>> = {
           is: ({ nodes, error }: Backpropagation) => nodes.length === 0 && error !== '',
         }),
       ),
+    ],
+  }),
+  classes: result<Classes>({
+    steps: 600,
+    printed: ({ loss, accuracy }) => [loss, accuracy],
+    reaches: [
+      { steps: 600, is: ({ accuracy }) => accuracy > 0.95 },
+      // The answer of the page, in its parts.
+      {
+        settings: { data: 'rings', hidden: 16 },
+        steps: 1500,
+        is: ({ accuracy }) => accuracy < 0.6,
+      },
+      {
+        settings: { data: 'rings', hidden: 16, activation: 'tanh' },
+        steps: 1500,
+        is: ({ accuracy }) => accuracy > 0.9,
+      },
     ],
   }),
   clusters: result<Clusters>({
