@@ -95,7 +95,7 @@ function cartPole({ rl }) {
       if (episodes >= 100) best = meanReturn
       return best < 475
     }
-    agent.learn({ steps: 100_000, onUpdate })
+    agent.learn({ steps: 120_000, onUpdate })
     if (best < 475) throw new Error(`seed ${seed} ends at ${best}`)
   }
 }
