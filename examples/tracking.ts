@@ -1,6 +1,6 @@
 /**
  * Which digit of this frame is which of the last one? A detector (see the recipe detection) finds the digits of each frame; a Kalman
- * filter foretells where each should be, and the Hungarian method pairs places and boxes. Films of up to eight digits of the test set,
+ * filter foretells where each should be, and the Hungarian method pairs places and boxes. Films of up to five digits of the test set,
  * which move, are thrown back by the edges, and pass over each other.
  */
 import { noGrad, tensor } from 'nabla'
@@ -10,7 +10,7 @@ import { CenterNet, centerNetLoss, centerNetTargets } from 'nabla/models'
 import { AdamW, OneCycleLR } from 'nabla/optim'
 import { annotatedImages, learningCurves } from 'nabla/plot'
 import type { Recipe, Session } from 'nabla/recipe'
-import { type FilmFrame, type Scene, Scenes, Tracker, TrackingMeasure } from 'nabla/vision'
+import { type FilmFrame, nms, type Scene, Scenes, Tracker, TrackingMeasure } from 'nabla/vision'
 
 const SIDE = 96
 const CLASSES = 10
@@ -58,12 +58,18 @@ function follow(model: CenterNet, film: readonly FilmFrame[]) {
   const x = tensor(Float32Array.from(film.flatMap((f) => [...f.pixels])), {
     shape: [film.length, 1, SIDE, SIDE],
   })
-  return model
-    .detect(
-      noGrad(() => model.forward(x)),
-      { minScore: 0.35 },
-    )
-    .map((found) => tracker.update(found))
+  const found = model.detect(
+    noGrad(() => model.forward(x)),
+    { minScore: 0.3 },
+  )
+  return found.map(({ boxes, labels, scores }) => {
+    // One box a place, whatever its class.
+    const kept = [...(nms(boxes, scores, 0.6).toTypedArray() as Int32Array)]
+    return tracker.update({
+      boxes: kept.map((i) => boxes[i]!),
+      labels: kept.map((i) => labels[i]!),
+    })
+  })
 }
 
 export default {
@@ -91,7 +97,8 @@ export default {
     const films = new Scenes(mnist().test, {
       length: limit ? 2 : 30,
       seed: seed + 1,
-      count: [1, 8],
+      count: [1, 5],
+      scale: [0.75, 1.5],
     })
     const measure = new TrackingMeasure()
     for (let i = 0; i < films.length; i++) {

@@ -290,7 +290,8 @@ export class Scenes {
     const { count, overlap, hidden } = this.options
     const wanted = count[0] + random.below(count[1] - count[0] + 1)
     const things: Placed[] = []
-    const inked = new Float32Array(this.height * this.width)
+    /** The ink of each thing so far, all of it, and how much of it lies on others. */
+    const inks: { ink: Float32Array; own: number; shared: number }[] = []
     for (let k = 0; k < wanted; k++) {
       const thing = this.pick(random)
       for (let tries = 0; thing && tries < 40; tries++) {
@@ -302,15 +303,27 @@ export class Scenes {
         const box = this.boxOf(placed)
         if (things.some((t) => iouOf(box, this.boxOf(t)) > overlap)) continue
         const patch = this.draw(placed)
-        let [own, shared] = [0, 0]
-        this.each(patch, (at, ink) => {
-          own += ink
-          shared += Math.min(ink, inked[at]!)
+        const ink = new Float32Array(this.height * this.width)
+        let own = 0
+        this.each(patch, (at, v) => {
+          ink[at] = v
+          own += v
         })
+        const common = inks.map((other) => {
+          let sum = 0
+          this.each(patch, (at, v) => {
+            sum += Math.min(v, other.ink[at]!)
+          })
+          return sum
+        })
+        const shared = common.reduce((a, b) => a + b, 0)
+        // Neither may the new one hide, nor one that was there before.
         if (shared > hidden * own) continue
-        this.each(patch, (at, ink) => {
-          inked[at] = Math.max(inked[at]!, ink)
+        if (inks.some((other, k) => other.shared + common[k]! > hidden * other.own)) continue
+        inks.forEach((other, k) => {
+          other.shared += common[k]!
         })
+        inks.push({ ink, own, shared })
         things.push(placed)
         break
       }

@@ -199,6 +199,9 @@ interface Track {
 const parts = ([x1, y1, x2, y2]: readonly number[]) =>
   [(x1! + x2!) / 2, (y1! + y2!) / 2, x2! - x1!, y2! - y1!] as const
 
+/** From this IoU on a box of another class may belong to a track. */
+const OTHER = 0.6
+
 export interface TrackerOptions {
   /** A box and the place where a track is expected belong together from this IoU on; 0.2 unless given. */
   iouThreshold?: number
@@ -215,7 +218,8 @@ const trackerOptions: OptionNames<TrackerOptions> = {
 
 /**
  * Follows boxes from frame to frame, in the way of SORT (Bewley et al., 2016): a Kalman filter says where each track should be, the
- * Hungarian method pairs these places with the boxes that were found, by their IoU; boxes of another class belong to another track.
+ * Hungarian method pairs these places with the boxes that were found, first those of the same class, then by their IoU; a box of another
+ * class must overlap by 0.6.
  * A track that is not found for `maxAge` frames ends.
  * @example
  * const tracker = new Tracker({ minHits: 1 })
@@ -265,8 +269,11 @@ export class Tracker {
       const [x, y, w, h] = t.motions.map((m) => m.place) as [number, number, number, number]
       const place = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
       return boxes.map((box, j) => {
-        const iou = labels[j] === t.label ? iouOf(place, box) : 0
-        return iou > 0 && iou >= this.iouThreshold ? 1 + iou : 0
+        const iou = iouOf(place, box)
+        const same = labels[j] === t.label
+        // A detector may err in the class of a thing that has not moved away.
+        const least = same ? this.iouThreshold : Math.max(OTHER, this.iouThreshold)
+        return iou > 0 && iou >= least ? (same ? 2 : 1) + iou : 0
       })
     })
     const of = new Map<number, Track>()
