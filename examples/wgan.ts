@@ -15,7 +15,7 @@ export default {
   data: 'the folder of the four IDX files of MNIST',
   defaults: { epochs: 4, batchSize: 64, lr: 0.0005 },
   options: { critic: { about: 'steps of the critic for each of the generator', default: '3' } },
-  expect: { covered: { atLeast: 10 }, frechet: { atMost: 200 }, withSamples: { atLeast: 0.85 } },
+  expect: { covered: { atLeast: 10 }, frechet: { atMost: 120 }, withSamples: { atLeast: 0.88 } },
   async run(s) {
     const { lr, epochs, own = {} } = s.options
     const { train, loader, study } = await judgeOf(s)

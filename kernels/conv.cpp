@@ -52,7 +52,11 @@ void conv_weight_naive(const Geometry& g, const real* y, const real* x, real* w)
 }
 
 #if NABLA_LANES == 32
-extern const Way* const WAYS[3] = {&FLAT, &WINOGRAD, &IMAGES};
+extern const Way* const WAYS[WAY_COUNT] = {&FLAT, &WINOGRAD, &IMAGES,
+#ifndef __wasm__
+                                           &PRODUCT,
+#endif
+};
 
 namespace {
 

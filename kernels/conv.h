@@ -32,9 +32,15 @@ struct Way {
   void (*weight)(const Exec&, const Geometry&, const float* y, const float* x, float* w);
 };
 constexpr double NO_WAY = __builtin_inf();
-// On flat copies (conv_flat.cpp), by Winograd's transforms (conv_winograd.cpp), with images as lanes (conv_images.cpp).
-extern const Way FLAT, WINOGRAD, IMAGES;
-extern const Way* const WAYS[3];
+// On flat copies (conv_flat.cpp), by Winograd's transforms (conv_winograd.cpp), with images as lanes (conv_images.cpp), as
+// matrix products (conv_product.cpp; not in WebAssembly, whose file every page loads).
+extern const Way FLAT, WINOGRAD, IMAGES, PRODUCT;
+#ifdef __wasm__
+constexpr int WAY_COUNT = 3;
+#else
+constexpr int WAY_COUNT = 4;
+#endif
+extern const Way* const WAYS[WAY_COUNT];
 
 // Pooling by vectors (pool_fast.cpp).
 void max_pool_fast(const Exec&, const WindowWords&, const float* x, float* y, int32_t* index);

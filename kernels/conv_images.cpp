@@ -18,6 +18,12 @@ constexpr int64_t NEAR = 48 << 10;
 // Floats of a thread's turned images, and of the sums by the weight, at most. Images are summed in at most so many parts,
 // whatever the number of threads, and in fewer where the sums are more than so many floats.
 constexpr int64_t MOST = 1 << 22, PARTS = 8, MOST_SUMS = 1 << 20;
+// Floats of sums that stay in the cache; in WebAssembly there is no better way for more.
+#ifdef __wasm__
+constexpr int64_t NEAR_SUMS = INT64_MAX;
+#else
+constexpr int64_t NEAR_SUMS = 1 << 20;
+#endif
 // A task should outlast by far the handing out of it.
 constexpr int64_t LEAST_WORK = 1 << 18;
 
@@ -326,7 +332,9 @@ double work(int32_t op, const Geometry& g) {
     const double taps = (double)volume(g.kernel);
     const ByWeight s(g, 1);
     if (s.x_chunk() + s.y_chunk() > MOST || s.sums() > MOST) return NO_WAY;
-    return (double)ceil_div(g.n, VW) * (weights * taps * (1.1 * (double)volume(g.out) + 12) + TURN_PLAIN * turned);
+    // Sums that do not stay in the cache are read and written again for each vector of images.
+    const double sum = s.sums() > NEAR_SUMS ? 24 : 12;
+    return (double)ceil_div(g.n, VW) * (weights * taps * (1.1 * (double)volume(g.out) + sum) + TURN_PLAIN * turned);
   }
   const Pass s(g, op == OP_CONV_INPUT, 1);
   if (s.source() + s.result() > MOST) return NO_WAY;

@@ -28,6 +28,7 @@ export const narrow = [
   'bf16.cpp',
   'conv_flat.cpp',
   'conv_images.cpp',
+  'conv_product.cpp',
   'conv_tile.cpp',
   'conv_winograd.cpp',
   'flat_copy.cpp',
