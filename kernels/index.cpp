@@ -10,15 +10,6 @@ constexpr int64_t GRAIN = 16 * 1024;  // elements that make a task worth handing
 constexpr int64_t AHEAD = 12;         // rows asked for before they are needed
 constexpr int64_t LONG_ROW = 16;      // elements
 
-namespace {
-
-// Asks the L2 cache for the start of a row of n elements; the processor goes on by itself.
-template <class T>
-NABLA_INLINE void ask(const T* row, int64_t n) {
-  for (int64_t i = 0; i < n && i < 1024 / (int64_t)sizeof(T); i += 64 / (int64_t)sizeof(T)) __builtin_prefetch(row + i, 0, 2);
-}
-
-// The first index outside [0, extent) becomes the fault.
 bool check_indices(const Exec& e, const int32_t* index, int64_t count, int32_t extent, int32_t check) {
   constexpr int64_t BLOCK = 1024;
   for (int64_t i = 0; i < count; i += BLOCK) {
@@ -34,6 +25,8 @@ bool check_indices(const Exec& e, const int32_t* index, int64_t count, int32_t e
   }
   return true;
 }
+
+namespace {
 
 template <int MODE, class T>
 NABLA_INLINE T combine(T old, T x) {

@@ -23,5 +23,8 @@ NABLA_INDEX_INSTRUCTION(argsort)
 NABLA_INDEX_INSTRUCTION(searchsorted)
 #undef NABLA_INDEX_INSTRUCTION
 
+// index.cpp: the first index outside [0, extent) becomes the fault.
+bool check_indices(const Exec& e, const int32_t* index, int64_t count, int32_t extent, int32_t check);
+
 }  // namespace NABLA_ISA
 }  // namespace nabla

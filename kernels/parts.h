@@ -11,8 +11,8 @@
 
 namespace nabla {
 
-enum Part : int32_t { CORE = 0, ORDER = 1, RECURRENT_LAYERS = 2, WIDE = 3, LINEAR_ALGEBRA = 4, ATTENTIONS = 5, QUANTIZED_WEIGHTS = 6 };
-constexpr int PARTS = 7;
+enum Part : int32_t { CORE = 0, ORDER = 1, RECURRENT_LAYERS = 2, WIDE = 3, LINEAR_ALGEBRA = 4, ATTENTIONS = 5, QUANTIZED_WEIGHTS = 6, SPARSE = 7 };
+constexpr int PARTS = 8;
 constexpr int64_t PARTS_BEGIN = 1 << 20, PART_BYTES = 1 << 19;
 
 constexpr Part part_of(const int32_t* w) {

@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { compileAll, findCompiler, link } from './cxx.mjs'
-import { partEnd, root, steps, wasmBuilds, wasmFolder } from './targets.mjs'
+import { partEnd, root, steps, wasmBuilds, wasmFolder, wasmParts } from './targets.mjs'
 
 export const findClang = () => findCompiler([process.env.WASM_CXX, 'clang++-19'])
 
@@ -17,7 +17,7 @@ async function make(clang, name) {
   const bytes = readFileSync(`${root}/${out}`)
   if (part > 0 && isa === 'wasm') {
     // Not every Node can load relaxed SIMD, and its data are the same.
-    const memory = new WebAssembly.Memory({ initial: 64 })
+    const memory = new WebAssembly.Memory({ initial: Math.ceil(partEnd(wasmParts.length) / 65536) })
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } })
     if (exports.__heap_base.value > partEnd(part))
       throw new Error(`${name}: data and stack do not fit in PART_BYTES of kernels/parts.h`)

@@ -126,7 +126,15 @@ const threadsLink = [
 
 export const wasmFolder = 'src/backends/cpu/wasm'
 /** The parts of kernels/parts.h after the core, in its order, and the memory for the data and the stack of each. */
-export const wasmParts = ['order', 'recurrent', 'wide', 'linalg', 'attention', 'quantized']
+export const wasmParts = [
+  'order',
+  'recurrent',
+  'wide',
+  'linalg',
+  'attention',
+  'quantized',
+  'sparse',
+]
 const partsBegin = 1 << 20
 const partBytes = 1 << 19
 /** Where a part's memory ends; `__heap_base` of its file may not lie after it. */

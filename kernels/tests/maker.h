@@ -224,6 +224,16 @@ struct Maker {
     program.add(OP_QUANTIZED, Words{F32, bits, m, n, k, group} + x + codes + of + room((int64_t)m * n, 4) + maybe(n));
   }
 
+  // Few elements, so that random pointers are often those of a matrix.
+  void sparse(bool products) {
+    const int32_t d = real(), width = DTYPE_BYTES[d], rows = r.one_in(3) ? extent() : 1, cols = extent(), count = rows ? r.below(4) : 0, features = extent();
+    const Words w = Words{d, rows, cols, count, features} + room((int64_t)rows + 1, 4) + room(count, 4);
+    const auto of = [&](int64_t n) { return room(n * features, width); };
+    if (products) return program.add(OP_SDDMM, w + of(rows) + of(cols) + room(count, width) + Words{1});
+    const Words values = maybe(count, width), order = maybe(count);
+    program.add(OP_SPMM, w + values + order + of(cols) + of(rows) + Words{1});
+  }
+
   void linear_algebra() {
     const int32_t op = r.in(OP_LU, OP_FFT), d = op == OP_EIGH || op == OP_SVD ? (int32_t)F64 : real(), w = DTYPE_BYTES[d];
     const int32_t batch = r.below(4), n = extent(), m = op == OP_SVD ? n + r.below(4) : extent(), k = m < n ? m : n, columns = extent();
@@ -487,7 +497,8 @@ struct Maker {
   }
 
   void instruction() {
-    switch (r.below(18)) {
+    switch (r.below(19)) {
+      case 18: return sparse(r.one_in(2));
       case 16: return attention(r.one_in(2));
       case 17: return quantized();
       case 15: return list();

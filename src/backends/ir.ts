@@ -16,6 +16,7 @@ import type { OrderPrims } from './prims/order.js'
 import type { ProductPrims } from './prims/products.js'
 import type { QuantizedPrims } from './prims/quantized.js'
 import type { RecurrentPrims } from './prims/recurrent.js'
+import type { SparsePrims } from './prims/sparse.js'
 import type { WindowPrims } from './prims/windows.js'
 
 export type { MapFn } from './scalar.js'
@@ -121,7 +122,8 @@ interface Attributes
     WindowPrims,
     RecurrentPrims,
     AttentionPrims,
-    QuantizedPrims {
+    QuantizedPrims,
+    SparsePrims {
   /** One more output of a node that has several: the node itself is its first. */
   output: { index: number }
   /**

@@ -25,6 +25,7 @@ import {
   type Typed,
 } from './prims/record.js'
 import type { recurrentPrims } from './prims/recurrent.js'
+import type { sparsePrims } from './prims/sparse.js'
 import type { windowPrims } from './prims/windows.js'
 
 export type { Typed } from './prims/record.js'
@@ -63,7 +64,8 @@ type Rare = typeof indexingPrims &
   typeof windowPrims &
   typeof recurrentPrims &
   typeof attentionPrims &
-  typeof quantizedPrims
+  typeof quantizedPrims &
+  typeof sparsePrims
 type All = typeof common & Rare
 const prims: Partial<Records<Op>> = common
 

@@ -71,8 +71,8 @@ export function setNumThreads(count: number): void {
 
 /**
  * Loads the WebAssembly that the current backend needs, without holding up a page. `parts` names what few programs use
- * besides: 'order' (sort, cumulative sums), 'recurrent' (LSTM, GRU, RNN), 'linalg', 'attention' and
- * 'quantized', or 'all'. What was not loaded before is
+ * besides: 'order' (sort, cumulative sums), 'recurrent' (LSTM, GRU, RNN), 'linalg', 'attention',
+ * 'quantized' and 'sparse', or 'all'. What was not loaded before is
  * loaded by its first use, but then the page waits for it; in a worker, in Node and on the native backend nothing is
  * lost without this call.
  * @throws BackendError when a file cannot be read, or the page's Content-Security-Policy forbids WebAssembly

@@ -1,12 +1,11 @@
 /** Products of sparse and dense matrices. */
+import { rare } from '../backends/prims.js'
+import { sparsePrims } from '../backends/prims/sparse.js'
 import { ShapeError, show } from '../core/errors.js'
-import { mul } from './arithmetic.js'
-import { reshape, sum } from './broadcast.js'
-import { full } from './creation.js'
 import { defineOp, type Grads, operands } from './define.js'
-import { indexAdd, indexSelect } from './indexing.js'
 import { asIndices } from './indices.js'
 import type { Tensor } from './tensor.js'
+import { prim } from './trace.js'
 
 /**
  * Where the elements of a sparse matrix (rows, cols) stand, by rows and by columns, int32:
@@ -78,16 +77,11 @@ export const spmm = defineOp({
     if (v) requireShape('spmm', 'values', v, [count])
     return { inputs: [...inputs, t!, ...(v ? [v] : [])], attrs: { transposed } }
   },
-  // Along the elements in the order of columns.
   forward: ([pointer, column, columnPointer, row, order, x, values], { transposed }) => {
-    const columns = indexSelect(column!, 0, order!)
-    const [from, to] = transposed ? [row!, columns] : [columns, row!]
-    const sent = indexSelect(x!, 0, from)
-    const weighted = values
-      ? mul(reshape(indexSelect(values, 0, order!), [order!.size, 1]), sent)
-      : sent
-    const results = (transposed ? columnPointer! : pointer!).size - 1
-    return indexAdd(full([results, x!.shape[1]!], 0, x!.dtype), 0, to, weighted)
+    const p = rare(sparsePrims, { op: 'spmm' })
+    const places = transposed ? [columnPointer!, row!, x!] : [pointer!, column!, x!]
+    const weights = values ? [values, ...(transposed ? [order!] : [])] : []
+    return prim(p, [...places, ...weights])
   },
   vjp: (ct, inputs, _y, { transposed }): Grads => {
     const [x, values] = inputs.slice(5)
@@ -161,10 +155,8 @@ export const sddmm = defineOp({
     requireShape('sddmm', 'b', t!, [cols, s!.shape[1]!])
     return { inputs: [...inputs, s!, t!], attrs: {} }
   },
-  forward: ([, column, , row, order, a, b]) => {
-    const rows = indexAdd(full([order!.size], 0, 'int32'), 0, order!, row!)
-    return sum(mul(indexSelect(a!, 0, rows), indexSelect(b!, 0, column!)), 1)
-  },
+  forward: ([pointer, column, , , , a, b]) =>
+    prim(rare(sparsePrims, { op: 'sddmm' }), [pointer!, column!, a!, b!]),
   vjp: (ct, inputs): Grads => {
     const [a, b] = inputs.slice(5)
     const pattern = patternOf(inputs)

@@ -207,6 +207,7 @@ describe.each(availableBackends())('products on %s', (name) => {
     ]
     expect(spmm(of(...good), null, x).shape).toEqual([3, 3])
     expect(() => spmm(of(...good.with(1, [1, 2])), null, x).toArray()).toThrow(IndexError)
+    expect(() => spmm(of(...good.with(0, [0, 2, 1, 2])), null, x).toArray()).toThrow(IndexError)
     const back = (...lists: number[][]) =>
       spmm(of(...lists), rand([2]), rand([3, 3]), true).toArray()
     expect((back(...good) as number[][]).length).toBe(2)

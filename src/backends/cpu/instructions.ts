@@ -33,3 +33,5 @@ export const ATTENTION = 31
 export const ATTENTION_BACK = 32
 export const LIST = 33
 export const QUANTIZED = 34
+export const SPMM = 35
+export const SDDMM = 36

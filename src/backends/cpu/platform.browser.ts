@@ -21,6 +21,8 @@ const places: { readonly [file in WasmFile]: () => URL } = {
   'relaxed-attention': () => new URL('./wasm/nabla-relaxed-attention.wasm', import.meta.url),
   'simd-quantized': () => new URL('./wasm/nabla-simd-quantized.wasm', import.meta.url),
   'relaxed-quantized': () => new URL('./wasm/nabla-relaxed-quantized.wasm', import.meta.url),
+  'simd-sparse': () => new URL('./wasm/nabla-simd-sparse.wasm', import.meta.url),
+  'relaxed-sparse': () => new URL('./wasm/nabla-relaxed-sparse.wasm', import.meta.url),
   'simd-threads': () => new URL('./wasm/nabla-simd-threads.wasm', import.meta.url),
   'relaxed-threads': () => new URL('./wasm/nabla-relaxed-threads.wasm', import.meta.url),
 }

@@ -16,6 +16,7 @@ import { linalgPrims } from '../prims/linalg.js'
 import { orderPrims } from '../prims/order.js'
 import { quantizedPrims } from '../prims/quantized.js'
 import { recurrentPrims } from '../prims/recurrent.js'
+import { sparsePrims } from '../prims/sparse.js'
 import { windowPrims } from '../prims/windows.js'
 import type { Computed, Op, Several } from '../prims/record.js'
 import { elementOf } from './combine.js'
@@ -29,6 +30,7 @@ bring(
   orderPrims,
   quantizedPrims,
   recurrentPrims,
+  sparsePrims,
   windowPrims,
 )
 
