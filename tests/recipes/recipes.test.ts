@@ -38,6 +38,7 @@ const needs: Record<string, string> = {
   traffic: fileURLToPath(new URL('../../node_modules/vega-datasets', import.meta.url)),
   style: '/usr/lib/python3/dist-packages/sklearn/datasets/images/china.jpg',
   oversmoothing: wordNet,
+  relations: wordNet,
   wordnet: wordNet,
   translate: '/usr/share/sword/modules/texts/ztext/spaRV1909eb',
 }
