@@ -1,5 +1,13 @@
 /** The parts that the core of one thread is without (kernels/parts.h), from part 1 on. */
-export const wasmParts = ['order', 'recurrent', 'wide', 'linalg', 'attention', 'quantized', 'sparse'] as const
+export const wasmParts = [
+  'order',
+  'recurrent',
+  'wide',
+  'linalg',
+  'attention',
+  'quantized',
+  'sparse',
+] as const
 export type WasmPart = (typeof wasmParts)[number]
 
 /** The builds of the core, see scripts/targets.mjs. Those with threads hold every part. */
