@@ -1,5 +1,4 @@
-/** A rank that is killed, throws, ends, hangs or is cut off ends the run on all ranks, with its number and step. */
-import { spawnSync } from 'node:child_process'
+/** A rank that is killed, throws, ends, or hangs, ends the run on all ranks, with its number and step. */
 import { describe, expect, test } from 'vitest'
 import { implementations, ranks } from './run.js'
 
@@ -42,32 +41,3 @@ describe.each(implementations)('over $name', (mpi) => {
     expect(ran.stderr).toMatch(/rank 1 of 3 has not been heard of for 3 s .* at step 2[01]/)
   }, 60_000)
 })
-
-/** Two hosts as network namespaces, in the longer form; where the system does not allow them, there is nothing to try. */
-const namespaces =
-  long &&
-  process.platform === 'linux' &&
-  spawnSync('ip', ['netns', 'add', 'nabla-probe'], { stdio: 'ignore' }).status === 0
-if (namespaces) spawnSync('ip', ['netns', 'del', 'nabla-probe'])
-
-describe.runIf(namespaces && implementations.some((m) => m.name === 'Open MPI'))(
-  'two hosts joined by a cable',
-  () => {
-    test('trains over a link with latency; a link that is cut ends the run on both sides', async () => {
-      const { withHosts } = await import('./hosts.js')
-      await withHosts(async ({ launch, cut }) => {
-        const fine = await launch(['train.mjs', 'mlp', '16'], { delay: '2ms' })
-        expect(fine.code, fine.stderr).toBe(0)
-        expect(fine.ranks).toHaveLength(2)
-        const started = performance.now()
-        const ran = await launch(['killed.mjs', '-1', '0', 'none'], {
-          delay: '1ms',
-          after: { seconds: 4, act: cut },
-        })
-        expect(ran.code).not.toBe(0)
-        expect((performance.now() - started) / 1000).toBeLessThan(4 + 30)
-        expect(ran.stderr).toMatch(/rank [01] .*(not been heard of|does not end).* at step \d+/)
-      })
-    }, 120_000)
-  },
-)
