@@ -20,8 +20,8 @@ export interface SampleMaker {
   /** A tensor of these values; float32 unless said otherwise (float64 when gradients are checked). */
   of(values: Nested, dtype?: DType): Tensor
   /** Random floats in [lo, hi), -2 to 2 unless given; none closer than 0.05 to a whole or half number. */
-  float(shape: Shape, lo?: number, hi?: number): Tensor
-  int(shape: Shape, lo: number, hi: number): Tensor
+  float(shape: Shape, lo?: number, hi?: number, dtype?: DType): Tensor
+  int(shape: Shape, lo: number, hi: number, dtype?: DType): Tensor
   bool(shape: Shape): Tensor
 }
 

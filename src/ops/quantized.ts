@@ -163,11 +163,11 @@ export const quantizedMatmul = defineOp({
   samples: (m) => {
     const make = (form: QuantizedForm, zeros: boolean, ...rows: number[]) => {
       const { codes, scales } = quantizedShapes('samples', form)
-      const bytes = (shape: number[], most: number) => toType(m.int(shape, 0, most + 1), 'uint8')
+      const bytes = (shape: number[], most: number) => m.int(shape, 0, most + 1, 'uint8')
       const half = form.bits === 16
       const parts = {
-        codes: half ? toType(m.float(codes), 'bfloat16') : bytes(codes, 255),
-        scales: half ? null : toType(m.float(scales, 0.1, 0.3), 'float32'),
+        codes: half ? m.float(codes, -2, 2, 'bfloat16') : bytes(codes, 255),
+        scales: half ? null : m.float(scales, 0.1, 0.3, 'float32'),
         zeros: zeros ? bytes(scales, 2 ** form.bits - 1) : null,
       }
       return [m.float([...rows, form.inFeatures]), parts, form]

@@ -22,18 +22,19 @@ export function maker(seed: number, float: DType = 'float32'): SampleMaker {
   const list = (n: number, f: () => number) => Array.from({ length: n }, f)
   return {
     of: (values: Nested, dtype?: DType): Tensor => tensor(values, { dtype: dtype ?? float }),
-    float(shape, lo = -2, hi = 2) {
+    float(shape, lo = -2, hi = 2, dtype = float) {
       const one = (): number => {
         const v = lo + (hi - lo) * next()
         // Away from the kinks that functions have at whole and half numbers.
         return Math.abs(v * 2 - Math.round(v * 2)) < 0.1 ? one() : v
       }
       const values = Float64Array.from(list(sizeOf(shape), one))
-      return tensor(values, { shape, dtype: float })
+      return tensor(values, { shape, dtype })
     },
-    int: (shape, lo, hi) =>
+    int: (shape, lo, hi, dtype = 'int32') =>
       tensor(Int32Array.from(list(sizeOf(shape), () => Math.floor(lo + (hi - lo) * next()))), {
         shape,
+        dtype,
       }),
     bool: (shape) =>
       tensor(Uint8Array.from(list(sizeOf(shape), () => (next() < 0.5 ? 0 : 1))), {
