@@ -34,7 +34,9 @@ const places = { numClasses: kinds.count, zeroInitResidual: kinds.flag }
  * weights are those of torchvision. (`ResNet` of this room is the form for small pictures.)
  *
  * Shapes: x (N, 3, H, W), logits (N, numClasses).
- * @example resnet18({ numClasses: 5 }).parameterCount() // 11179077
+ * @example
+ * const net = resnet18() // 11,689,512 numbers
+ * loadPretrained(net, 'resnet18.safetensors')
  */
 export class DeepResNet extends Module {
   conv1: Conv2d<false>

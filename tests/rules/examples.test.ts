@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as audio from 'nabla/audio'
 import * as classic from 'nabla/classic'
+import * as distributed from 'nabla/distributed'
 import * as data from 'nabla/data'
 import * as io from 'nabla/io'
 import * as graph from 'nabla/graph'
@@ -32,6 +33,7 @@ const scope: Record<string, unknown> = {
   ...plot,
   ...data,
   ...classic,
+  ...distributed,
   ...vision,
   ...text,
   ...models,
@@ -42,6 +44,7 @@ const scope: Record<string, unknown> = {
   audio,
   classic,
   data,
+  distributed,
   fft,
   graph,
   linalg,
