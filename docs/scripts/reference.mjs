@@ -1,7 +1,7 @@
 // The pages of the reference, made from the sources (docstrings, operations) and the built package (names): nothing in
 // them is written by hand. In both languages; docstrings are English.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -321,6 +321,10 @@ function makeApi() {
       join(docs, 'node_modules/typedoc/bin/typedoc'),
       '--options',
       join(docs, 'typedoc.json'),
+      // Rooms; the other entries of the package show what is theirs already, or nothing.
+      ...entries()
+        .map((entry) => join(root, 'src', entry, 'index.ts'))
+        .filter((file) => existsSync(file)),
       '--out',
       join(docs, 'public', 'api'),
     ],

@@ -120,7 +120,7 @@ const programRecorder = () => state.recorder instanceof FunctionRecorder
  * Gradients flow to `init`, `xs` and the tensors that `f` captures; the backward pass keeps the carry of every step and
  * computes the rest of the step again. What `f` does with the host (`hostCall`) has the steps compiled one after the other.
  * @throws ShapeError when the carry changes its structure, shapes or types; ValueError without a length
- * @source https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html
+ * Source: https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html
  * @example scan((sum, x) => [sum.add(x), sum.mul(x)], 0, tensor([1, 2, 3])) // [6, [0, 2, 9]]
  */
 export function scan<C, X, Y>(
@@ -205,7 +205,7 @@ function emptyScan(traced: () => Made | undefined, init: Tensors): Made {
  * the program, and how many steps it makes is found while it runs. There is no gradient through it, as in JAX.
  * @throws ShapeError when the carry changes its structure, shapes or types, or the condition is no scalar; GradError from
  * `backward` through it
- * @source https://docs.jax.dev/en/latest/_autosummary/jax.lax.while_loop.html
+ * Source: https://docs.jax.dev/en/latest/_autosummary/jax.lax.while_loop.html
  * @example whileLoop((x) => x.lt(100), (x) => x.mul(3), 1).item() // 243
  */
 export function whileLoop<C>(cond: (carry: C) => Tensor, body: (carry: C) => C, init: Loose<C>): C {

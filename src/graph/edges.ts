@@ -3,7 +3,7 @@
  * is there in both directions.
  */
 import { DTypeError, IndexError, ShapeError, show, ValueError } from '../core/errors.js'
-import { kinds, oneOf, readOptions } from '../core/options.js'
+import { kinds, oneOf, readOptions, showValue } from '../core/options.js'
 import { reshape } from '../ops/broadcast.js'
 import { asIndices } from '../ops/indices.js'
 import { select } from '../ops/slice.js'
@@ -96,6 +96,12 @@ const rowsAt = (t: Tensor, places: ArrayLike<number>): Tensor =>
   indexSelect(t, 0, tensor(Int32Array.from(places), { dtype: 'int32' }))
 
 function checkWeights(op: string, edgeWeight: Tensor | null | undefined, count: number): void {
+  if (edgeWeight && !(edgeWeight instanceof Tensor))
+    throw new ValueError({
+      op,
+      rule: 'weights of edges are a tensor or null; options follow them',
+      got: showValue(edgeWeight),
+    })
   if (edgeWeight && edgeWeight.shape[0] !== count)
     throw new ShapeError({
       op,

@@ -48,13 +48,13 @@ function errorOf({ scale, zero }: Scale, w: Float32Array, top: number): number {
 function code(x: number, scale: number, zero: number, top: number): number {
   if (scale === 0) return zero
   const c = Math.round(x / scale) + zero
-  return c < 0 ? 0 : c > top ? top : c
+  return c < 0 ? 0 : Math.min(c, top)
 }
 function scaleOf(w: Float32Array, bits: number, symmetric: boolean): Scale {
   let [lo, hi] = [0, 0]
   for (const x of w) {
-    lo = x < lo ? x : lo
-    hi = x > hi ? x : hi
+    lo = Math.min(x, lo)
+    hi = Math.max(x, hi)
   }
   const top = 2 ** bits - 1
   const middle = 2 ** (bits - 1)

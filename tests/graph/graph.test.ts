@@ -37,6 +37,7 @@ import {
   MessagePassing,
   NeighborLoader,
   RGCNConv,
+  removeSelfLoops,
   radiusGraph,
   SAGEConv,
   SparseMatrix,
@@ -525,6 +526,12 @@ test('kinds of nodes and edges', () => {
   expect(() => conv.forward({ author: x.author }, { author__writes__paper: edges([]) })).toThrow(
     /nodes are author/,
   )
+})
+
+test('options in the place of weights are refused in words', () => {
+  const loop = edges([[0, 1]])
+  for (const f of [addSelfLoops, removeSelfLoops, toUndirected, coalesce])
+    expect(() => f(loop, { numNodes: 3 } as never)).toThrow(/tensor or null.*numNodes/)
 })
 
 test("the karate club: networkx's friendships, weights and sides", () => {
