@@ -54,7 +54,7 @@ export default {
   name: 'oversmoothing',
   about: 'graph networks of 2 to 32 layers: with many layers all nodes become alike',
   data: 'the folder with data.noun and the other files of WordNet',
-  defaults: { epochs: 60, batchSize: NODES, lr: 0.01 },
+  defaults: { epochs: 60, lr: 0.01 },
   quick: { limit: 500, epochs: 5 },
   // Accuracy that 32 layers lose against 2, how far apart nodes are then (a share), and what initial residuals save.
   expect: { lost: { atLeast: 0.1 }, apart: { atMost: 0.5 }, saved: { atLeast: 0.1 } },

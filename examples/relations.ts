@@ -68,7 +68,7 @@ export default {
   name: 'relations',
   about: 'a heterogeneous graph network with weights for each relation of WordNet',
   data: 'the folder with data.noun and the other files of WordNet',
-  defaults: { epochs: 40, batchSize: 117_791, lr: 0.02 },
+  defaults: { epochs: 40, lr: 0.02 },
   quick: { limit: 4000, epochs: 2 },
   // On the test synsets: against the network without edges, and the one with one kind of edge.
   expect: { accuracy: { atLeast: 0.7 }, gain: { atLeast: 0.1 }, gainOverOne: { atLeast: 0 } },

@@ -41,7 +41,7 @@ export default {
   about: 'style transfer between two photographs by Gram matrices of random filters',
   data: 'a folder of china.jpg and flower.jpg',
   // An epoch is ten steps, a batch one picture.
-  defaults: { epochs: 15, batchSize: 1, lr: 0.02 },
+  defaults: { epochs: 15, lr: 0.02 },
   quick: { epochs: 2 },
   options: {
     side: { about: 'columns of the pictures', default: '192' },

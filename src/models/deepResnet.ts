@@ -35,7 +35,7 @@ const places = { numClasses: kinds.count, zeroInitResidual: kinds.flag }
  *
  * Shapes: x (N, 3, H, W), logits (N, numClasses).
  * @example
- * const net = resnet18() // 11,689,512 numbers
+ * const net = resnet18()
  * loadPretrained(net, 'resnet18.safetensors')
  */
 export class DeepResNet extends Module {

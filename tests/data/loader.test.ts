@@ -58,8 +58,8 @@ describe('datasets', () => {
     expect(() => new TensorDataset(x, tensor(1))).toThrow(
       'first extents must be equal; got 3, none',
     )
-    expect(() => new TensorDataset()).toThrow('there must be a tensor; got undefined')
-    expect(() => new TensorDataset([1] as never)).toThrow('there must be a tensor; got [1]')
+    expect(() => new TensorDataset()).toThrow('there must be a tensor; got none')
+    expect(() => new TensorDataset([1] as never)).toThrow('all must be tensors; got [1]')
   })
 
   test('parts, chains and changes', () => {

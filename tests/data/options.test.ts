@@ -1,5 +1,5 @@
 /** Every option of data and pictures is known by its name: another one is refused, with the name that was meant. */
-import { arange, rand, type Tensor, ValueError } from 'nabla'
+import { arange, rand, type Tensor, tensor, ValueError } from 'nabla'
 import { LinearRegression } from 'nabla/classic'
 import * as data from 'nabla/data'
 import * as vision from 'nabla/vision'
@@ -107,6 +107,28 @@ const calls: [name: string, call: (o: Options) => unknown, misspelt: string, mea
     'align_corners',
     'alignCorners',
   ],
+  [
+    'MeanAveragePrecision',
+    (o) => new vision.MeanAveragePrecision(o),
+    'maxDetection',
+    'maxDetections',
+  ],
+  ['Tracker', (o) => new vision.Tracker(o), 'max_age', 'maxAge'],
+  ['TrackingMeasure', (o) => new vision.TrackingMeasure(o), 'iou_threshold', 'iouThreshold'],
+  [
+    'Scenes',
+    (o) => new vision.Scenes({ images: rand([1, 8, 8]), labels: tensor([0]) } as never, o),
+    'overlaps',
+    'overlap',
+  ],
+  [
+    'generalizedBoxIouLoss',
+    (o) => vision.generalizedBoxIouLoss(x, x, o),
+    'reductions',
+    'reduction',
+  ],
+  ['linearSumAssignment', (o) => vision.linearSumAssignment([[1]], o), 'maximise', 'maximize'],
+  ['peakSignalNoiseRatio', (o) => vision.peakSignalNoiseRatio(x, x, o), 'data_range', 'dataRange'],
 ]
 
 test.each(calls)('%s', (_, call, misspelt, meant) => {

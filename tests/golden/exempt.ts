@@ -69,6 +69,8 @@ export const provedElsewhere: Record<string, string> = {
   multinomial: 'tests/tensor/random.test.ts; PyTorch has another generator',
   unique: 'tests/tensor/dynamic.test.ts; gives an object',
   allclose: 'tests/tensor/dynamic.test.ts; gives a boolean',
+  spmm: 'tests/graph/graph.test.ts, by dense products; gradients by the laws',
+  sddmm: 'tests/graph/graph.test.ts, by dense products; gradients by the laws',
   quantizedMatmul: 'tests/nn/quantized.test.ts; not in PyTorch 1.13',
   recurrence: 'the topic recurrent',
   dropoutByBits: 'by hand in its example; its randomness in tests/nn/dropout.test.ts',

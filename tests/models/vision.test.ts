@@ -69,7 +69,7 @@ describe('results and gradients', () => {
   test.each(runs.map((c) => [c.name, c] as const))(
     '%s',
     (_, raw) => {
-      const { make, args, train, input, out, norms, buffers } = raw as unknown as Record<
+      const { make, args, train, input, out, norms, error, buffers } = raw as unknown as Record<
         string,
         never
       >
@@ -100,12 +100,12 @@ describe('results and gradients', () => {
       })() as Tensor[]
       const scale = Math.max(...(want.toTypedArray() as Float32Array).map(Math.abs))
       expectClose(y!.div(scale), want.div(scale), 1e-4)
-      // An activation near a kink may fall on its other side. In training batch norm takes away what it is given on average: such a
+      // An activation near a kink may fall on its other side: PyTorch's own float32 is up to 0.5 % away. In training batch norm takes away what it is given on average: such a
       // gradient is rounding alone.
       const most = Math.max(...Object.values(norms as Record<string, number>))
       parameters.forEach(([name], i) => {
         const [got, wish] = [norm(grads[i]!), norms[name] as number]
-        if (Math.abs(got - wish) > 3e-3 * wish + 1e-6 * most)
+        if (Math.abs(got - wish) > Math.max(1e-3, 2 * (error as number)) * wish + 1e-6 * most)
           expect.fail(`gradient of ${name}: norm ${got}, PyTorch has ${wish}`)
       })
       for (const [name, t] of Object.entries(buffers ? model.stateDict() : {}))

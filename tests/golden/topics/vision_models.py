@@ -1,4 +1,6 @@
 """Networks for pictures: torchvision's names, shapes, results and gradients, of weights that a formula gives here and there."""
+import copy
+
 import numpy as np
 import torch
 import torchvision.models as models
@@ -104,12 +106,21 @@ def names(module):
 def run(name, make, args, module, x, train=False):
     # In float64, so that what is kept is exact; the weights are those of float32.
     module.load_state_dict(weights(module.state_dict()))
+    single = copy.deepcopy(module).train(train)
     module.double().train(train)
-    out = module(x.double())
-    ct = torch.from_numpy(hashed(out.numel(), 777) - 0.5).float().double().reshape(out.shape)
-    out.backward(ct)
+
+    def gradients(net, x):
+        out = net(x)
+        out.backward(torch.from_numpy(hashed(out.numel(), 777) - 0.5).float().to(out.dtype).reshape(out.shape))
+        return out, {k: float(p.grad.norm()) for k, p in net.named_parameters() if p.numel() < 1e7}
+
+    out, norms = gradients(module, x.double())
+    # How far PyTorch's own float32 is from them.
+    _, rough = gradients(single, x)
+    floor = 1e-6 * max(norms.values())
+    error = max(max(0.0, abs(rough[k] - norms[k]) - floor) / norms[k] for k in norms)
     kept = {"name": name, "make": make, "args": args, "train": train, "input": list(x.shape), "out": out,
-            "norms": {k: float(p.grad.norm()) for k, p in module.named_parameters() if p.numel() < 1e7}}
+            "norms": norms, "error": float("%.1e" % error)}
     if train:
         kept["buffers"] = {k: float(b.norm()) for k, b in module.named_buffers() if b.is_floating_point()}
     return kept

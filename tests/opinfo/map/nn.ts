@@ -169,7 +169,7 @@ export const nn: Family = {
     {
       ...renorm,
       differs: (a) => {
-        const places = [...(a.weight as Tensor).toTypedArray()]
+        const places = [...(a.input as Tensor).toTypedArray()]
         return a.scale_grad_by_freq && new Set(places).size < places.length
           ? "PyTorch 1.13 divides by another row's count where an index occurs twice (0003)"
           : undefined
