@@ -42,6 +42,7 @@ export default {
   data: 'a folder of china.jpg and flower.jpg',
   // An epoch is ten steps, a batch one picture.
   defaults: { epochs: 15, lr: 0.02 },
+  whole: true,
   quick: { epochs: 2 },
   options: {
     side: { about: 'columns of the pictures', default: '192' },
