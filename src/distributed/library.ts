@@ -43,7 +43,9 @@ export interface Launcher {
 }
 
 /** What started this process, by the variables that it sets; undefined for a lone process. */
-export function launcher(env: Readonly<Record<string, string | undefined>> = process.env): Launcher | undefined {
+export function launcher(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Launcher | undefined {
   for (const [variable, name] of [
     ['OMPI_COMM_WORLD_SIZE', 'Open MPI'],
     ['PMI_SIZE', 'MPICH'],
