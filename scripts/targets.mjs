@@ -74,7 +74,9 @@ export const readSources = (folder, pattern) =>
     .flatMap((file) => [file, readFileSync(`${root}/${folder}/${file}`)])
 
 /** Makes machine code of programs when they are loaded: in the addon -O1 is as fast there, and compiles in half the time. */
-const lighter = { 'codegen.cpp': ['-O1'] }
+const lighter = { 'codegen.cpp': ['-O1'], 'gemv.cpp': ['-fno-unswitch-loops'] }
+/** Copies with lanes of 64 bits that take half the time to compile so, for operations that few programs use in float64 or int64. */
+const lighterWide = { 'index.cpp': ['-O2'], 'order.cpp': ['-O2'] }
 /** Lanes of 64 bits compute what is written and nothing fused beside it, so that machine code gives the same bits. */
 const asWritten = { 'fused_lanes.cpp': ['-ffp-contract=off'] }
 
@@ -200,7 +202,11 @@ export function steps(kind, isaFlags, part) {
           })
         add(isa, 32, [`-DNABLA_WIDE=${isa}_wide`])
         if (!narrow.includes(file))
-          add(`${isa}_wide`, 64, [`-DNABLA_CORE=${isa}`, ...(asWritten[file] ?? [])])
+          add(`${isa}_wide`, 64, [
+            `-DNABLA_CORE=${isa}`,
+            ...(asWritten[file] ?? []),
+            ...((kind === 'node' && lighterWide[file]) || []),
+          ])
       }
     } else if (once[file].includes(kind))
       list.push({ source, name: stem, flags: [...have, ...partFlags] })
