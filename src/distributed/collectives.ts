@@ -1,3 +1,4 @@
+/** Operations in which all ranks of a group take part. */
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, orNull, readArguments, showValue } from '../core/options.js'
 import { sameShape } from '../core/shape.js'
@@ -5,36 +6,42 @@ import { assign } from '../ops/assign.js'
 import { hostCall } from '../ops/host.js'
 import { noGrad } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
-import { groupOf, type ProcessGroup } from './world.js'
-
 import {
-  type ReduceOp,
-  type GroupOptions,
   type AllReduceOptions,
-  type FromOptions,
-  type ToOptions,
-  type Given,
-  type Work,
-  aTensor,
-  tensors,
-  common,
-  anOp,
-  type Order,
   type Alone,
-  hostStep,
-  perform,
-  layoutOf,
-  words,
-  rankIn,
-  whole,
-  checkMean,
   alike,
+  anOp,
+  aTensor,
+  checkMean,
+  common,
+  type FromOptions,
+  type Given,
+  type GroupOptions,
+  hostStep,
+  layoutOf,
+  type Order,
+  perform,
+  rankIn,
+  type ReduceOp,
+  tensors,
+  type ToOptions,
+  whole,
+  type Work,
+  words,
   write,
 } from './orders.js'
+import { groupOf, type ProcessGroup } from './world.js'
+
 /**
- * yᵢ = op over ranks of xᵢ, on every rank: 'sum' (the default), 'mean', 'max', 'min' or 'product'; of bools a sum is "or"
- * and a product "and". The tensor is changed in place and returned. PyTorch: torch.distributed.all_reduce.
- * @throws DistributedError on every rank when shapes, types or backends differ; ValueError before initProcessGroup
+ * y[i] = op over all ranks r of x_r[i], on every rank: 'sum' (the default), 'mean', 'max', 'min' or 'product'; of bools a sum is
+ * "or" and a product "and". The tensor is changed in place and returned.
+ *
+ * Shapes: x any, the same on all ranks. PyTorch: torch.distributed.all_reduce.
+ * @throws DistributedError on every rank when shapes, types, operations or backends differ; DTypeError for a mean of whole
+ * numbers; ValueError before initProcessGroup
+ * @example
+ * initProcessGroup()
+ * allReduce(tensor([getRank()])) // on each of 4 ranks: [6]
  */
 export function allReduce<Async extends boolean = false>(
   tensor: Tensor,
@@ -102,7 +109,9 @@ export function broadcastTogether(
 }
 
 /**
- * The values of rank `src`, 0 unless given, on every rank, in place. PyTorch: torch.distributed.broadcast.
+ * y = x of rank `src` (the first unless given), on every rank, in place.
+ *
+ * Shapes: x any, the same on all ranks. PyTorch: torch.distributed.broadcast.
  * @throws DistributedError on every rank when shapes, types or sources differ
  */
 export function broadcast<Async extends boolean = false>(
@@ -136,8 +145,9 @@ export function broadcast<Async extends boolean = false>(
 }
 
 /**
- * The tensors of all ranks, in their order, into the tensors of `tensorList`, on every rank.
- * PyTorch: torch.distributed.all_gather.
+ * y_r = x of rank r, for all r, in `tensorList` of every rank.
+ *
+ * Shapes: `tensor` and each of the list alike. PyTorch: torch.distributed.all_gather.
  * @throws ShapeError for a list that does not fit; DistributedError on every rank when shapes or types differ
  */
 export function allGather<Async extends boolean = false>(
@@ -201,8 +211,10 @@ function requireParts(op: string, large: Tensor, part: Tensor, group: ProcessGro
 }
 
 /**
- * The tensors of all ranks, one behind the other along axis 0 or stacked, into `output`.
- * PyTorch: torch.distributed.all_gather_into_tensor.
+ * The tensors of all ranks in their order, one behind the other along axis 0 or stacked, in `output` of every rank.
+ *
+ * Shapes: input (n, ...), output (ranks · n, ...) or (ranks, n, ...). PyTorch: torch.distributed.all_gather_into_tensor.
+ * @throws ShapeError and DTypeError for an output that does not fit; DistributedError on every rank when shapes or types differ
  */
 export function allGatherIntoTensor<Async extends boolean = false>(
   output: Tensor,
@@ -226,7 +238,13 @@ export function allGatherIntoTensor<Async extends boolean = false>(
   }) as Given<Tensor, Async>
 }
 
-/** The reduction of part r of all ranks' lists goes to rank r, into `output`. PyTorch: torch.distributed.reduce_scatter. */
+/**
+ * y on rank r = op over all ranks q of x_q[r], where x_q is the list of rank q; into `output`.
+ *
+ * Shapes: `output` and each of the list alike, as many as there are ranks. PyTorch: torch.distributed.reduce_scatter.
+ * @throws ValueError for a list of another length; DTypeError for a mean of whole numbers; DistributedError on every rank when
+ * shapes, types or operations differ
+ */
 export function reduceScatter<Async extends boolean = false>(
   output: Tensor,
   inputList: readonly Tensor[],
@@ -245,7 +263,12 @@ export function reduceScatter<Async extends boolean = false>(
   alike(name, inputList, output.shape, output.dtype)
   return scattered(name, output, inputList, o, group) as Given<Tensor, Async>
 }
-/** As reduceScatter, of one tensor whose parts lie along axis 0. PyTorch: torch.distributed.reduce_scatter_tensor. */
+/**
+ * As reduceScatter, of one tensor whose parts lie along axis 0.
+ *
+ * Shapes: output (n, ...), input (ranks · n, ...) or (ranks, n, ...). PyTorch: torch.distributed.reduce_scatter_tensor.
+ * @throws ShapeError for an input that does not fit, and what reduceScatter throws
+ */
 export function reduceScatterTensor<Async extends boolean = false>(
   output: Tensor,
   input: Tensor,
@@ -288,9 +311,44 @@ function scattered(
   )
 }
 
+/** What gather and scatter are given: the one rank with a list of tensors, which the others leave out. */
+function rooted(
+  op: string,
+  [tensor, ...given]: readonly [Tensor, ...unknown[]],
+  listName: 'gatherList' | 'scatterList',
+  rootName: 'src' | 'dst',
+) {
+  const o = readArguments<GroupOptions & Record<string, unknown>>(
+    op,
+    [tensor, ...given],
+    { tensor: aTensor, [listName]: orNull(tensors), [rootName]: kinds.size, ...common },
+    1,
+  )
+  const group = groupOf(op, o.group)
+  const root = (o[rootName] as number | undefined) ?? group.ranks[0]!
+  const peer = rankIn(op, group, root, rootName)
+  const list = (o[listName] as readonly Tensor[] | null | undefined) ?? undefined
+  if (group.rank !== peer && list && list.length > 0)
+    throw new ValueError({ op, rule: `only rank ${root} has a ${listName}`, got: showValue(list) })
+  if (group.rank === peer) {
+    if (!list)
+      throw new ValueError({ op, rule: `rank ${root} must have a ${listName}`, got: 'none' })
+    requireLength(op, list, group)
+    alike(op, list, tensor.shape, tensor.dtype)
+  }
+  const about = words(op, tensor, ` ${rootName === 'src' ? 'from' : 'to'} rank ${root}`)
+  const { size: count, dtype } = tensor
+  const order: Order = { name: op as 'gather' | 'scatter', group, peer, count, dtype, about }
+  return { order, list: group.rank === peer ? list : undefined, asyncOp: o.asyncOp }
+}
+
 /**
- * The tensors of all ranks into `gatherList` of rank `dst`, 0 unless given; the others pass null.
+ * y_r = x of rank r, for all r, in `gatherList` of rank `dst` (the first unless given); the others pass null.
+ *
+ * Shapes: `tensor` and each of the list alike.
  * PyTorch: torch.distributed.gather.
+ * @throws ValueError for a list on another rank, or of another length than the group; DistributedError on every rank when shapes,
+ * types or `dst` differ
  */
 export function gather<Async extends boolean = false>(
   tensor: Tensor,
@@ -298,59 +356,22 @@ export function gather<Async extends boolean = false>(
   dst?: number | ToOptions<Async>,
   options?: GroupOptions<Async>,
 ): Given<readonly Tensor[] | undefined, Async> {
-  const op = 'gather'
-  const o = readArguments<{ gatherList?: readonly Tensor[] | null } & ToOptions>(
-    op,
-    [tensor, gatherList, dst, options],
-    { tensor: aTensor, gatherList: orNull(tensors), dst: kinds.size, ...common },
-    1,
-  )
-  const group = groupOf(op, o.group)
-  const to = o.dst ?? group.ranks[0]!
-  const peer = rankIn(op, group, to, 'dst')
-  const list = rootList(op, o.gatherList, group, peer, tensor, 'gatherList')
-  const about = words(op, tensor, ` to rank ${to}`)
-  const order: Order = { name: op, group, peer, count: tensor.size, dtype: tensor.dtype, about }
-  return perform(
-    o.asyncOp,
-    order,
-    { ...(list && { together: true }) },
-    [tensor],
-    (list ?? []).map(() => layoutOf(tensor)),
-    (made) => {
-      if (list) write(list, made)
-      return list
-    },
-  ) as Given<readonly Tensor[] | undefined, Async>
-}
-/** The list of the one rank that has one. */
-function rootList(
-  op: string,
-  list: readonly Tensor[] | null | undefined,
-  group: ProcessGroup,
-  root: number,
-  tensor: Tensor,
-  name: string,
-): readonly Tensor[] | undefined {
-  if (group.rank !== root) {
-    if (list && list.length > 0)
-      throw new ValueError({
-        op,
-        rule: `only rank ${group.ranks[root]} has a ${name}`,
-        got: showValue(list),
-      })
-    return undefined
-  }
-  if (!list)
-    throw new ValueError({ op, rule: `rank ${group.ranks[root]} must have a ${name}`, got: 'none' })
-  requireLength(op, list, group)
-  alike(op, list, tensor.shape, tensor.dtype)
-  return list
+  const given = [tensor, gatherList, dst, options] as const
+  const { order, list, asyncOp } = rooted('gather', given, 'gatherList', 'dst')
+  const layouts = (list ?? []).map(() => layoutOf(tensor))
+  return perform(asyncOp, order, list ? { together: true } : {}, [tensor], layouts, (made) => {
+    if (list) write(list, made)
+    return list
+  }) as Given<readonly Tensor[] | undefined, Async>
 }
 
 /**
- * Tensor r of the list of rank `src`, 0 unless given, into `tensor` of rank r; the others pass null.
+ * y on rank r = tensor r of `scatterList` of rank `src` (the first unless given), into `tensor`; the others pass null.
+ *
+ * Shapes: `tensor` and each of the list alike.
  * PyTorch: torch.distributed.scatter.
+ * @throws ValueError for a list on another rank, or of another length than the group; DistributedError on every rank when shapes,
+ * types or `src` differ
  */
 export function scatter<Async extends boolean = false>(
   tensor: Tensor,
@@ -358,33 +379,21 @@ export function scatter<Async extends boolean = false>(
   src?: number | FromOptions<Async>,
   options?: GroupOptions<Async>,
 ): Given<Tensor, Async> {
-  const op = 'scatter'
-  const o = readArguments<{ scatterList?: readonly Tensor[] | null } & FromOptions>(
-    op,
-    [tensor, scatterList, src, options],
-    { tensor: aTensor, scatterList: orNull(tensors), src: kinds.size, ...common },
-    1,
-  )
-  const group = groupOf(op, o.group)
-  const from = o.src ?? group.ranks[0]!
-  const peer = rankIn(op, group, from, 'src')
-  const list = rootList(op, o.scatterList, group, peer, tensor, 'scatterList')
-  const about = words(op, tensor, ` from rank ${from}`)
-  const order: Order = { name: op, group, peer, count: tensor.size, dtype: tensor.dtype, about }
-  return perform(
-    o.asyncOp,
-    order,
-    { together: true },
-    list ?? [tensor],
-    [layoutOf(tensor)],
-    ([part]) => {
-      assign(tensor, part!)
-      return tensor
-    },
-  ) as Given<Tensor, Async>
+  const given = [tensor, scatterList, src, options] as const
+  const { order, list, asyncOp } = rooted('scatter', given, 'scatterList', 'src')
+  const layouts = [layoutOf(tensor)]
+  return perform(asyncOp, order, { together: true }, list ?? [tensor], layouts, ([part]) => {
+    assign(tensor, part!)
+    return tensor
+  }) as Given<Tensor, Async>
 }
 
-/** Part r of every rank's tensor goes to rank r, whose `output` has them in order. PyTorch: torch.distributed.all_to_all_single. */
+/**
+ * Part r of every rank's tensor goes to rank r, whose `output` has them in the order of the ranks.
+ *
+ * Shapes: input and output alike; the number of ranks divides axis 0. PyTorch: torch.distributed.all_to_all_single.
+ * @throws ShapeError and DTypeError for tensors that do not fit; DistributedError on every rank when shapes or types differ
+ */
 export function allToAllSingle<Async extends boolean = false>(
   output: Tensor,
   input: Tensor,

@@ -1,10 +1,11 @@
+/** Messages from one rank to another. */
 import { show, ValueError } from '../core/errors.js'
 import { kinds, orNull, readArguments } from '../core/options.js'
 import { assign } from '../ops/assign.js'
 import type { Tensor } from '../ops/tensor.js'
+import { aGroup, aTensor, layoutOf, type Order, perform, rankIn, type Work } from './orders.js'
 import { groupOf, type ProcessGroup } from './world.js'
 
-import { type Work, aGroup, aTensor, type Order, perform, layoutOf, rankIn } from './orders.js'
 export interface MessageOptions {
   group?: ProcessGroup | null
   /** From 0 to 16383: a message is received by the call of its tag. */
@@ -34,11 +35,14 @@ function message(
   return { order: { name: sends ? 'send' : 'recv', group, peer, tag, count, dtype, about }, alone }
 }
 
-/** Sends a tensor to rank `dst`; returns when its memory may change again. PyTorch: torch.distributed.send. */
+/**
+ * Sends a tensor to rank `dst`; returns when its memory may change again. PyTorch: torch.distributed.send.
+ * @throws ValueError for a rank that does not exist, this one, or a process alone
+ */
 export function send(tensor: Tensor, dst: number, options?: MessageOptions): void {
   isendNamed('send', tensor, dst, options).wait()
 }
-/** The same without waiting. PyTorch: torch.distributed.isend. */
+/** As send, without waiting: the tensor stays as it is until `work.wait()`. PyTorch: torch.distributed.isend. */
 export function isend(tensor: Tensor, dst: number, options?: MessageOptions): Work<Tensor> {
   return isendNamed('isend', tensor, dst, options)
 }
@@ -60,15 +64,15 @@ function isendNamed(
 }
 
 /**
- * Receives a tensor from rank `src`, or null: from any; gives the rank that sent it. PyTorch: torch.distributed.recv.
- * @throws DistributedError when the sender's tensor has another shape or type
+ * Receives into a tensor from rank `src` (null: from any) and gives the rank that sent. PyTorch: torch.distributed.recv.
+ * @throws ValueError for a rank that does not exist; DistributedError when the sender's tensor has another shape or type
  */
 export function recv(tensor: Tensor, src?: number | null, options?: MessageOptions): number {
   const work = irecvNamed('recv', tensor, src, options)
   work.wait()
   return work.source
 }
-/** The same without waiting. PyTorch: torch.distributed.irecv. */
+/** As recv, without waiting: the tensor has its values after `work.wait()`. PyTorch: torch.distributed.irecv. */
 export function irecv(tensor: Tensor, src?: number | null, options?: MessageOptions): Work<Tensor> {
   return irecvNamed('irecv', tensor, src, options)
 }

@@ -23,6 +23,9 @@ describe.each(implementations)('over $name', (mpi) => {
       shapes: /rank 0 .*allReduce \[2\] float32.*rank 1 for allReduce \[3\] float32/,
       types: /rank 0 .*broadcast \[2\] float32.*rank 1 for broadcast \[2\] int32/,
       operations: /rank 0 .*allReduce \[2\].*rank 1 for barrier/,
+      models:
+        /same model; got weight \[4, 2\] float32 on rank 0 and weight \[3, 2\] float32 on rank 1/,
+      // From here on the ranks compute on different backends.
       backends: /on native, rank 1 for .* on reference/,
       roots: /from rank 0 .*from rank 1/,
       list: /a tensor for each of the 2 ranks; got 1/,

@@ -51,6 +51,7 @@ describe('options are read by checkOptions, readOptions or readArguments', () =>
     const internal = [
       '{ float = false }: { float?: boolean } = {}',
       '{ maxBytes, sizeOf }: UnpackOptions = {}',
+      '{ together, before, alone = copyAll }: StepOptions = {}',
       '{ side = 0, rows = false }: { side?: number; rows?: boolean } = {}',
     ]
     // With the rest in a variable, that is looked at.

@@ -1,6 +1,7 @@
 // What every rank is told about mistakes: `node refusals.mjs NAME...`, one line of JSON a rank.
 import { ones, setBackend, tensor, zeros } from 'nabla'
 import * as dist from 'nabla/distributed'
+import { Linear } from 'nabla/nn'
 
 const cases = {
   early: () => dist.allReduce(zeros([2])),
@@ -20,6 +21,9 @@ const cases = {
   },
   roots(rank) {
     dist.broadcast(zeros([2]), rank === 1 ? 1 : 0)
+  },
+  models(rank) {
+    new dist.DistributedDataParallel(new Linear(2, rank === 1 ? 3 : 4))
   },
   message(rank) {
     if (rank === 0) dist.send(ones([3]), 1)
