@@ -3,34 +3,38 @@
  * the sides of its box are. Scenes are composed of MNIST's digits, 1 to 8 of them, half to twice their size; the test has other
  * digits. Measured as COCO does.
  */
-import { noGrad, type Tensor, tensor } from 'nabla'
+import { noGrad } from 'nabla'
 import { DataLoader, mnist } from 'nabla/data'
 import { CenterNet, centerNetLoss, centerNetTargets, type Detected } from 'nabla/models'
 import { AdamW, OneCycleLR } from 'nabla/optim'
 import { annotatedImages, barChart, learningCurves } from 'nabla/plot'
-import type { Finder, Recipe } from 'nabla/recipe'
-import { MeanAveragePrecision, type Scene, Scenes } from 'nabla/vision'
+import type { Finder, Recipe, Session } from 'nabla/recipe'
+import { MeanAveragePrecision, type Scene, Scenes, stackPictures } from 'nabla/vision'
 
 const SIDE = 96
-const CLASSES = 10
+export const CLASSES = 10
 
-const picturesOf = (scenes: readonly Scene[]): Tensor =>
-  tensor(Float32Array.from(scenes.flatMap((s) => [...s.pixels])), {
-    shape: [scenes.length, 1, SIDE, SIDE],
+/** A detector that has learned from scenes, for the recipe of tracking too. */
+export async function trainedDetector(s: Session, scenes: Scenes): Promise<CenterNet> {
+  const { epochs, batchSize, lr, seed } = s.options
+  const loader = new DataLoader(
+    s.limited(scenes.dataset((scene) => centerNetTargets(scene, CLASSES, scene))),
+    { batchSize, shuffle: true, dropLast: true, seed },
+  )
+  const model = new CenterNet({ classes: CLASSES })
+  const optimizer = new AdamW(model.parameters(), { lr, weightDecay: 1e-4 })
+  const stepsPerEpoch = loader.length
+  const { history } = await s.train('detector', model, {
+    data: loader,
+    loss: (y, target) => centerNetLoss(y, target),
+    optimizer,
+    clipNorm: 10,
+    schedule: new OneCycleLR(optimizer, lr, { epochs, stepsPerEpoch, pctStart: 0.15 }),
+    scheduleEvery: 'step',
   })
-
-/** Pictures and what the network should say of them; scenes are made once. */
-const examplesOf = (scenes: Scenes, made: Scene[] = []) => ({
-  length: scenes.length,
-  get(i: number): Tensor[] {
-    made[i] ??= scenes.scene(i)
-    const { pixels, height, width } = made[i]
-    return [
-      tensor(pixels, { shape: [1, height, width] }),
-      centerNetTargets(made[i], CLASSES, made[i]),
-    ]
-  },
-})
+  await s.picture('loss.svg', learningCurves(history, { title: 'detector' }))
+  return model
+}
 
 /** Scenes of digits that were in no training. */
 const unseen = (seed: number, length = 500) => new Scenes(mnist().test, { length, seed: seed + 1 })
@@ -59,29 +63,8 @@ export default {
   expect: { map50: { atLeast: 0.9 }, map: { atLeast: 0.6 } },
   finder,
   async run(s) {
-    const { epochs, batchSize, lr, seed, limit } = s.options
-    const { train } = mnist()
-    const scenes = new Scenes(train, { length: 8000, seed })
-    const loader = new DataLoader(s.limited(examplesOf(scenes)), {
-      batchSize,
-      shuffle: true,
-      dropLast: true,
-      seed,
-    })
-    const model = finder.model()
-    const optimizer = new AdamW(model.parameters(), { lr, weightDecay: 1e-4 })
-    const { history } = await s.train('detector', model, {
-      data: loader,
-      loss: (y, target) => centerNetLoss(y, target),
-      optimizer,
-      clipNorm: 10,
-      schedule: new OneCycleLR(optimizer, lr, {
-        epochs,
-        stepsPerEpoch: loader.length,
-        pctStart: 0.15,
-      }),
-      scheduleEvery: 'step',
-    })
+    const { seed, limit } = s.options
+    const model = await trainedDetector(s, new Scenes(mnist().train, { length: 8000, seed }))
     s.save(model)
     model.eval()
     const tests = unseen(seed, limit ? 32 : 500)
@@ -91,16 +74,15 @@ export default {
       const part = Array.from({ length: Math.min(32, tests.length - i) }, (_, k) =>
         tests.scene(i + k),
       )
-      const found = model.detect(noGrad(() => model.forward(picturesOf(part))))
+      const found = model.detect(noGrad(() => model.forward(stackPictures(part))))
       measure.update(found, part)
       if (i === 0) shown.push(...part.slice(0, 12).map((scene, k) => ({ scene, found: found[k]! })))
     }
     const { map, map50, map75, mar, byClass } = measure.compute()
-    await s.picture('loss.svg', learningCurves(history, { title: 'detector' }))
     await s.picture(
       'found.svg',
       annotatedImages(
-        picturesOf(shown.map((e) => e.scene)),
+        stackPictures(shown.map((e) => e.scene)),
         shown.map(({ scene, found }) => [
           ...scene.boxes.map((box) => ({ box, color: '#888', dashed: true })),
           ...found.boxes.flatMap((box, k) =>

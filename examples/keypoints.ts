@@ -11,7 +11,13 @@ import { heatMapLoss, UNet } from 'nabla/models'
 import { AdamW, OneCycleLR } from 'nabla/optim'
 import { annotatedImages, learningCurves } from 'nabla/plot'
 import type { Finder, Recipe } from 'nabla/recipe'
-import { heatMapPeaks, keypointHeatMaps, matchPoints, type Point } from 'nabla/vision'
+import {
+  heatMapPeaks,
+  keypointHeatMaps,
+  matchPoints,
+  type Point,
+  stackPictures,
+} from 'nabla/vision'
 
 const SIDE = 64
 /** A point is found if it lies within a twentieth of the side. */
@@ -207,9 +213,9 @@ export default {
     await s.picture(
       'found.svg',
       annotatedImages(
-        tensor(Float32Array.from(tests.slice(0, 12).flatMap((c) => [...c.pixels])), {
-          shape: [Math.min(12, tests.length), SIDE, SIDE],
-        }),
+        stackPictures(
+          tests.slice(0, 12).map(({ pixels }) => ({ pixels, height: SIDE, width: SIDE })),
+        ),
         shown.map(([begins, ends]) => [
           ...begins!.map((p) => ({ points: [p], color: '#2c2' })),
           ...ends!.map((p) => ({ points: [p], color: '#f33' })),

@@ -9,7 +9,7 @@ import { AdamW, OneCycleLR } from 'nabla/optim'
 import { annotatedImages, barChart, learningCurves } from 'nabla/plot'
 import type { Finder, Recipe } from 'nabla/recipe'
 import { Dice, MeanIoU } from 'nabla/train'
-import { type Scene, Scenes } from 'nabla/vision'
+import { Scenes } from 'nabla/vision'
 
 const SIDE = 96
 const CLASSES = 11
@@ -26,20 +26,13 @@ const colors = [
   'ff9900',
   '99dd55',
   '9966ff',
-].map((c) => [0, 2, 4].map((k) => Number.parseInt(c.slice(k, k + 2), 16) / 255)) // prettier-ignore
+].map((c) => [0, 2, 4].map((k) => Number.parseInt(c.slice(k, k + 2), 16) / 255))
 
-/** Pictures and the class of each pixel; scenes are made once. */
-const examplesOf = (scenes: Scenes, made: Scene[] = []) => ({
-  length: scenes.length,
-  get(i: number): Tensor[] {
-    made[i] ??= scenes.scene(i)
-    const { pixels, mask, height, width } = made[i]
-    return [
-      tensor(pixels, { shape: [1, height, width] }),
-      tensor(Int32Array.from(mask), { shape: [height, width] }),
-    ]
-  },
-})
+/** Pictures, and the class of each pixel. */
+const examplesOf = (scenes: Scenes) =>
+  scenes.dataset(({ mask, height, width }) =>
+    tensor(Int32Array.from(mask), { shape: [height, width] }),
+  )
 
 /** The scene and the classes of its pixels, what is so and what was found, in color: (3, 3, H, W). */
 function pictured(x: Tensor, y: Tensor, found: Tensor): Tensor {

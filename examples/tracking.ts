@@ -3,63 +3,20 @@
  * filter foretells where each should be, and the Hungarian method pairs places and boxes. Films of up to five digits of the test set,
  * which move, are thrown back by the edges, and pass over each other.
  */
-import { noGrad, tensor } from 'nabla'
-import { DataLoader, mnist } from 'nabla/data'
+import { noGrad } from 'nabla'
+import { mnist } from 'nabla/data'
 import { loadTensors } from 'nabla/io'
-import { CenterNet, centerNetLoss, centerNetTargets } from 'nabla/models'
-import { AdamW, OneCycleLR } from 'nabla/optim'
-import { annotatedImages, learningCurves } from 'nabla/plot'
-import type { Recipe, Session } from 'nabla/recipe'
-import { type FilmFrame, nms, type Scene, Scenes, Tracker, TrackingMeasure } from 'nabla/vision'
-
-const SIDE = 96
-const CLASSES = 10
-
-/** A detector, trained on scenes whose digits cover each other more, as those of films do. */
-async function trained(s: Session): Promise<CenterNet> {
-  const { epochs, batchSize, lr, seed } = s.options
-  const scenes = new Scenes(mnist().train, { length: 8000, seed, overlap: 0.6, hidden: 0.6 })
-  const made: Scene[] = []
-  const examples = {
-    length: scenes.length,
-    get(i: number) {
-      made[i] ??= scenes.scene(i)
-      const x = tensor(made[i].pixels, { shape: [1, SIDE, SIDE] })
-      return [x, centerNetTargets(made[i], CLASSES, made[i])]
-    },
-  }
-  const loader = new DataLoader(s.limited(examples), {
-    batchSize,
-    shuffle: true,
-    dropLast: true,
-    seed,
-  })
-  const model = new CenterNet({ classes: CLASSES })
-  const optimizer = new AdamW(model.parameters(), { lr, weightDecay: 1e-4 })
-  const { history } = await s.train('detector', model, {
-    data: loader,
-    loss: (y, target) => centerNetLoss(y, target),
-    optimizer,
-    clipNorm: 10,
-    schedule: new OneCycleLR(optimizer, lr, {
-      epochs,
-      stepsPerEpoch: loader.length,
-      pctStart: 0.15,
-    }),
-    scheduleEvery: 'step',
-  })
-  await s.picture('loss.svg', learningCurves(history, { title: 'detector' }))
-  return model
-}
+import { CenterNet } from 'nabla/models'
+import { annotatedImages } from 'nabla/plot'
+import type { Recipe } from 'nabla/recipe'
+import { type FilmFrame, nms, Scenes, stackPictures, Tracker, TrackingMeasure } from 'nabla/vision'
+import { CLASSES, trainedDetector } from './detection.js'
 
 /** The boxes of a film with the numbers of their tracks. */
 function follow(model: CenterNet, film: readonly FilmFrame[]) {
   const tracker = new Tracker({ minHits: 2, maxAge: 15 })
-  const x = tensor(Float32Array.from(film.flatMap((f) => [...f.pixels])), {
-    shape: [film.length, 1, SIDE, SIDE],
-  })
   const found = model.detect(
-    noGrad(() => model.forward(x)),
+    noGrad(() => model.forward(stackPictures(film))),
     { minScore: 0.3 },
   )
   return found.map(({ boxes, labels, scores }) => {
@@ -90,7 +47,11 @@ export default {
     if (own?.detector) {
       model = new CenterNet({ classes: CLASSES })
       model.loadStateDict(loadTensors(own.detector).tensors)
-    } else model = await trained(s)
+    } else {
+      // Digits cover each other more, as those of films do.
+      const often = { length: 8000, seed, overlap: 0.6, hidden: 0.6 }
+      model = await trainedDetector(s, new Scenes(mnist().train, often))
+    }
     s.save(model)
     model.eval()
     const FRAMES = 40
@@ -120,9 +81,7 @@ export default {
       await s.picture(
         `film-${i + 1}.svg`,
         annotatedImages(
-          tensor(Float32Array.from(shown.flatMap((k) => [...film[k]!.pixels])), {
-            shape: [shown.length, SIDE, SIDE],
-          }),
+          stackPictures(shown.map((k) => film[k]!)),
           shown.map((k) => marks[k]!),
           {
             columns: 4,

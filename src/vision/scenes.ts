@@ -1,7 +1,9 @@
 /** Scenes composed from small pictures, such as handwritten digits, with all that is known of them: boxes, classes, pixels. */
-import { IndexError, ValueError } from '../core/errors.js'
+import { IndexError, ShapeError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames, showValue } from '../core/options.js'
 import { Random } from '../core/random.js'
+import type { Tensor } from '../ops/tensor.js'
+import { tensor } from '../tensor/creation.js'
 import { iouOf } from './boxes.js'
 
 /** Small gray pictures with labels; an ImageDataset of nabla/data is one. */
@@ -332,6 +334,28 @@ export class Scenes {
   }
 
   /**
+   * The scenes as a dataset: the picture (1, H, W), and what `target` makes of the scene. Each is made once and kept.
+   * @example
+   * const dot = { length: 1, height: 2, width: 2, labels: [7], image: () => [255, 255, 255, 255] }
+   * const scenes = new Scenes(dot, { height: 8, width: 8, count: [1, 1], scale: [2, 2], length: 3 })
+   * scenes.dataset((scene) => tensor(scene.labels)).get(2)[1] // [7]
+   */
+  dataset(target: (scene: Scene) => Tensor): {
+    length: number
+    get(i: number): [picture: Tensor, target: Tensor]
+  } {
+    const made: Scene[] = []
+    return {
+      length: this.length,
+      get: (i) => {
+        made[i] ??= this.scene(i)
+        const scene = made[i]
+        return [tensor(scene.pixels, { shape: [1, this.height, this.width] }), target(scene)]
+      },
+    }
+  }
+
+  /**
    * Film number i: as many things, each moving at a speed of its own, by chance up to `speed` pixels a frame along x and y, and
    * thrown back by the edges. They may pass over each other.
    */
@@ -362,4 +386,26 @@ export class Scenes {
       return { ...this.compose(things), ids: things.map((_, n) => n + 1) }
     })
   }
+}
+
+/**
+ * Pictures of one size as a batch (N, 1, H, W).
+ * @throws ShapeError when sizes differ
+ * @example stackPictures([{ height: 1, width: 2, pixels: Float32Array.of(0, 1) }]).shape // [1, 1, 1, 2]
+ */
+export function stackPictures(list: readonly Pick<Scene, 'pixels' | 'height' | 'width'>[]): Tensor {
+  const [first] = list
+  const [height, width] = [first?.height ?? 0, first?.width ?? 0]
+  const other = list.find((s) => s.height !== height || s.width !== width)
+  if (other)
+    throw new ShapeError({
+      op: 'stackPictures',
+      rule: `all pictures must be ${height}x${width}`,
+      got: `${other.height}x${other.width}`,
+    })
+  const pixels = new Float32Array(list.length * height * width)
+  list.forEach((s, i) => {
+    pixels.set(s.pixels, i * height * width)
+  })
+  return tensor(pixels, { shape: [list.length, 1, height, width] })
 }
