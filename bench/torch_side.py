@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dcgan import networks, training
+
 CASES = {}
 
 
@@ -131,50 +133,9 @@ def two_convolutions(**args):
 
 @case
 def dcgan(batch, width, lr):
-    """A step in the order of PyTorch's example, with its layers for pictures of 28x28."""
-
-    def start(m):
-        if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.normal_(m.weight, 0.0, 0.02)
-        elif isinstance(m, nn.BatchNorm2d):
-            nn.init.normal_(m.weight, 1.0, 0.02)
-            nn.init.zeros_(m.bias)
-
-    def up(*sizes):
-        return nn.ConvTranspose2d(*sizes, bias=False)
-
-    def down(*sizes):
-        return nn.Conv2d(*sizes, bias=False)
-
-    w = width
-    layers = [up(100, 4 * w, 4), nn.BatchNorm2d(4 * w), nn.ReLU(True)]
-    layers += [up(4 * w, 2 * w, 3, 2, 1), nn.BatchNorm2d(2 * w), nn.ReLU(True)]
-    layers += [up(2 * w, w, 4, 2, 1), nn.BatchNorm2d(w), nn.ReLU(True), up(w, 1, 4, 2, 1), nn.Tanh()]
-    generator = nn.Sequential(*layers).apply(start)
-    layers = [down(1, w, 4, 2, 1), nn.LeakyReLU(0.2, True)]
-    layers += [down(w, 2 * w, 4, 2, 1), nn.BatchNorm2d(2 * w), nn.LeakyReLU(0.2, True)]
-    layers += [down(2 * w, 4 * w, 3, 2, 1), nn.BatchNorm2d(4 * w), nn.LeakyReLU(0.2, True)]
-    discriminator = nn.Sequential(*layers, down(4 * w, 1, 4)).apply(start)
-    for_g, for_d = (torch.optim.Adam(m.parameters(), lr=lr, betas=(0.5, 0.999)) for m in (generator, discriminator))
-    real, one, zero = random(batch, 1, 28, 28), torch.ones(batch), torch.zeros(batch)
-
-    def judge(x, wanted):
-        return F.binary_cross_entropy_with_logits(discriminator(x).view(-1), wanted)
-
-    def step():
-        for_d.zero_grad()
-        first = judge(real, one)
-        first.backward()
-        fake = generator(torch.randn(batch, 100, 1, 1))
-        second = judge(fake.detach(), zero)
-        second.backward()
-        for_d.step()
-        for_g.zero_grad()
-        judge(fake, one).backward()
-        for_g.step()
-        return first + second
-
-    return step
+    step = training(*networks(width), batch, lr)
+    real = random(batch, 1, 28, 28)
+    return lambda: step(real)[0]
 
 
 @case

@@ -74,14 +74,14 @@ const finder = {
 export default {
   name: 'segmentation',
   about: 'a U-Net tells which digit each pixel of a scene of MNIST digits belongs to',
-  defaults: { epochs: 4, batchSize: 16, lr: 0.015 },
+  defaults: { epochs: 8, batchSize: 16, lr: 0.005 },
   quick: { epochs: 1, limit: 128 },
   expect: { meanIoU: { atLeast: 0.85 } },
   finder,
   async run(s) {
     const { epochs, batchSize, lr, seed, limit } = s.options
     const { train } = mnist()
-    const scenes = new Scenes(train, { length: 3500, seed })
+    const scenes = new Scenes(train, { length: 8000, seed })
     const loader = new DataLoader(s.limited(examplesOf(scenes)), {
       batchSize,
       shuffle: true,

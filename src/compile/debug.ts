@@ -4,6 +4,7 @@ import type { Call } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { show, TraceError } from '../core/errors.js'
+import { sameShape } from '../core/shape.js'
 import { showValue } from '../core/options.js'
 import type { Shape } from '../core/shape.js'
 import { leaves } from '../core/tree.js'
@@ -64,7 +65,7 @@ function compareTraces(before: Traced, now: Traced): void {
       const [was, is] = [before.captured[inputs], now.captured[inputs]]
       inputs++
       // Arguments are other tensors at each call; what is captured is the same as long as it has a place of its own.
-      if (was !== is && was?.shape !== undefined && is && show(was.shape) !== show(is.shape))
+      if (was !== is && was?.shape !== undefined && is && !sameShape(was.shape, is.shape))
         differs(b.label, text(a), text(b))
     }
   }

@@ -1,7 +1,7 @@
 /** Linear systems, inverses and determinants. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
-import { sizeOf } from '../core/shape.js'
+import { sizeOf, sameShape } from '../core/shape.js'
 import { add, cast, mul, sub, where } from '../ops/arithmetic.js'
 import { coordinates, expand, permute, reshape, sum } from '../ops/broadcast.js'
 import { eq, gt } from '../ops/compare.js'
@@ -83,7 +83,7 @@ function withFactors(lu: Tensor, pivots: Tensor, b: Tensor, transposed = false):
 
 /** Is B a stack of vectors, by PyTorch's rule? */
 const isVectors = (a: Tensor, b: Tensor): boolean =>
-  b.rank === 1 || (a.rank - 1 === b.rank && show(b.shape) === show(a.shape.slice(0, -1)))
+  b.rank === 1 || (a.rank - 1 === b.rank && sameShape(b.shape, a.shape.slice(0, -1)))
 
 export interface SideOptions {
   /** X A = B instead of A X = B. */

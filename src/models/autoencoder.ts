@@ -1,5 +1,6 @@
 /** Autoencoders: dense, convolutional and variational. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { sameShape } from '../core/shape.js'
 import { checkOptions, kinds, type OptionNames, readOptions } from '../core/options.js'
 import { ReLU, Sigmoid } from '../nn/activations.js'
 import { Conv2d, ConvTranspose2d } from '../nn/conv.js'
@@ -268,7 +269,7 @@ export function logLikelihoodBound(model: VAE, x: Tensor, k = 50): Tensor {
 }
 
 function sameShapes(op: string, a: Tensor, b: Tensor): void {
-  if (show(a.shape) !== show(b.shape))
+  if (!sameShape(a.shape, b.shape))
     throw new ShapeError({
       op,
       rule: 'both must have the same shape',

@@ -1,5 +1,6 @@
 /** Learning without labels: two views of one picture shall have codes that are nearer to each other than to those of others. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { sameShape } from '../core/shape.js'
 import { kinds, readOptions } from '../core/options.js'
 import { div, where } from '../ops/arithmetic.js'
 import { swap } from '../ops/broadcast.js'
@@ -23,7 +24,7 @@ export function ntXentLoss(a: Tensor, b: Tensor, options: { temperature?: number
   const { temperature = 0.5 } = readOptions<{ temperature?: number }>(op, [options], {
     temperature: kinds.number,
   })
-  if (a.rank !== 2 || show(a.shape) !== show(b.shape) || a.shape[0] === 0)
+  if (a.rank !== 2 || !sameShape(a.shape, b.shape) || a.shape[0] === 0)
     throw new ShapeError({
       op,
       rule: 'the codes of both views are (N, D), N above 0',

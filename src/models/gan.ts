@@ -1,5 +1,6 @@
 /** Generative adversarial networks: DCGAN's layout for pictures of 28x28, its step, and the step of Wasserstein's critic with a gradient penalty. */
 import { ShapeError, show } from '../core/errors.js'
+import { sameShape } from '../core/shape.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { gradients } from '../autograd/backward.js'
 import { compile, type Compiled } from '../compile/compile.js'
@@ -209,7 +210,7 @@ export function ganStep({
  * @throws ShapeError for different shapes
  */
 export function gradientPenalty(critic: Judge, real: Tensor, fake: Tensor): Tensor {
-  if (show(real.shape) !== show(fake.shape))
+  if (!sameShape(real.shape, fake.shape))
     throw new ShapeError({
       op: 'gradientPenalty',
       rule: 'there must be as many real as generated pictures, of the same shape',

@@ -3,7 +3,7 @@ import { add, mul } from './arithmetic.js'
 import { expand, permute, reshape } from './broadcast.js'
 import { ShapeError, show } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
-import { broadcastShapes, type Shape, sizeOf } from '../core/shape.js'
+import { broadcastShapes, type Shape, sizeOf, sameShape } from '../core/shape.js'
 import { scalar, type TensorLike, toType } from './define.js'
 import { asIndices } from './indices.js'
 import { indexAdd, indexCopy, indexSelect, wrapIndex } from './indexing.js'
@@ -73,7 +73,7 @@ function checkMasks(op: string, x: Tensor, indices: readonly Index[]): void {
     if (
       v instanceof Tensor &&
       v.dtype === 'bool' &&
-      (v.rank === 0 || show(v.shape) !== show(x.shape.slice(axis, axis + v.rank)))
+      (v.rank === 0 || !sameShape(v.shape, x.shape.slice(axis, axis + v.rank)))
     )
       throw new ShapeError({
         op,

@@ -4,6 +4,7 @@ import { indexingPrims } from '../backends/prims/indexing.js'
 import { expand, reshape, sum, zerosOf } from './broadcast.js'
 import { add, div, mul, sub, where } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { sameShape } from '../core/shape.js'
 import { kinds, orNull, readOptions } from '../core/options.js'
 import { assign } from './assign.js'
 import { arangeOp } from './creation.js'
@@ -189,7 +190,7 @@ export function embeddingBag(
     throw new ValueError({ op, rule: "mode is 'sum', 'mean' or 'max'", got: `'${mode}'` })
   if (perSampleWeights && mode !== 'sum')
     throw new ValueError({ op, rule: "perSampleWeights need mode 'sum'", got: `'${mode}'` })
-  if (perSampleWeights && show(perSampleWeights.shape) !== show(index.shape))
+  if (perSampleWeights && !sameShape(perSampleWeights.shape, index.shape))
     throw new ShapeError({
       op,
       rule: `perSampleWeights must have the shape of index, ${show(index.shape)}`,

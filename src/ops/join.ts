@@ -3,7 +3,7 @@ import { misread } from './arguments.js'
 import { expand, reshape } from './broadcast.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { kinds, oneOf, type PlacesOr, readOptions } from '../core/options.js'
-import { normAxis, show } from '../core/shape.js'
+import { normAxis, show, sameShape } from '../core/shape.js'
 import { defineOp, type Grads, operand, operands, type TensorLike } from './define.js'
 import { flatten, flip, transpose, unsqueeze } from './movement.js'
 import { narrow } from './slice.js'
@@ -65,7 +65,7 @@ export const concat = defineOp({
 /** The tensors, all of one shape, side by side along a new axis. @example stack([tensor([1, 2]), tensor([3, 4])]) // [[1, 2], [3, 4]] */
 export function stack(list: readonly Tensor[], axis = 0): Tensor {
   for (const t of list)
-    if (show(t.shape) !== show(list[0]!.shape))
+    if (!sameShape(t.shape, list[0]!.shape))
       throw new ShapeError({
         op: 'stack',
         rule: 'all shapes must be equal',

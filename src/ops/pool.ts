@@ -7,7 +7,7 @@ import { neg, div, mul } from './arithmetic.js'
 import { type Window, windowShape } from '../backends/ir.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { kinds, orNull, type PlacesOr, readOptions } from '../core/options.js'
-import { type Shape, sizeOf } from '../core/shape.js'
+import { type Shape, sizeOf, sameShape } from '../core/shape.js'
 import { constant, iota, prim } from './trace.js'
 import { defineOp, type Grads, type SampleMaker, toType } from './define.js'
 import { abs, relu, sign } from './functions.js'
@@ -477,7 +477,7 @@ function maxUnpool(op: string, n: number) {
   ): Tensor => {
     const { stride, padding = 0, outputSize } = readOptions<UnpoolOptions>(op, rest, unpoolPlaces)
     const indices = asIndices(op, places)
-    if (show(indices.shape) !== show(x.shape))
+    if (!sameShape(indices.shape, x.shape))
       throw new ShapeError({
         op,
         rule: `indices must have the shape of x, ${show(x.shape)}`,

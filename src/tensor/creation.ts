@@ -16,7 +16,14 @@ import {
 } from '../core/dtype.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames, showValue } from '../core/options.js'
-import { checkShape, readShape, type Shape, type ShapeThen, sizeOf } from '../core/shape.js'
+import {
+  checkShape,
+  readShape,
+  type Shape,
+  type ShapeThen,
+  sizeOf,
+  sameShape,
+} from '../core/shape.js'
 import { arangeOp, eyeOp, full as fullOp, linspaceOp } from '../ops/creation.js'
 import type { Nested } from '../ops/define.js'
 import { fromData, Tensor } from '../ops/tensor.js'
@@ -67,7 +74,7 @@ export function shapeOf(data: Nested): number[] {
   const inner = shapeOf(list[0]!)
   for (const part of list) {
     const other = shapeOf(part)
-    if (show(other) !== show(inner))
+    if (!sameShape(other, inner))
       throw new ShapeError({
         op: 'tensor',
         rule: 'nested lists must all have the same lengths',

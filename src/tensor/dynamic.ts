@@ -2,7 +2,7 @@
 import { expand, reshape } from '../ops/broadcast.js'
 import { show, ShapeError } from '../core/errors.js'
 import { kinds, orNull, type PlacesOr, readOptions } from '../core/options.js'
-import { broadcastShapes, normAxis } from '../core/shape.js'
+import { broadcastShapes, normAxis, sameShape } from '../core/shape.js'
 import { type CloseOptions, closePlaces } from '../ops/composed.js'
 import { requireType } from '../ops/define.js'
 import { indexSelect } from '../ops/indexing.js'
@@ -146,7 +146,7 @@ export const uniqueConsecutive = (x: Tensor, options?: DistinctOptions): Distinc
 
 /** Have both the same shape and the same numbers? NaN equals nothing. @example equal(tensor([1]), tensor([1])) // true */
 export function equal(a: Tensor, b: Tensor): boolean {
-  if (show(a.shape) !== show(b.shape)) return false
+  if (!sameShape(a.shape, b.shape)) return false
   const [x, y] = [a.toTypedArray(), b.toTypedArray()]
   return x.every((v, i) => v === y[i])
 }

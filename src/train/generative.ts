@@ -1,6 +1,7 @@
 /** How good generated examples are: the Fréchet distance of their features from real ones, and the classes that they cover. */
 import { asNumbers, isFloat } from '../core/dtype.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
+import { sameShape } from '../core/shape.js'
 import { eigh } from '../linalg/index.js'
 import { cast, div, mul, sub } from '../ops/arithmetic.js'
 import { sum, swap } from '../ops/broadcast.js'
@@ -63,11 +64,7 @@ export function featureStatistics(features: Tensor): Gaussian {
 export function gaussianFrechetDistance(a: Gaussian, b: Gaussian): number {
   const [d] = a.mean.shape
   for (const g of [a, b])
-    if (
-      g.mean.rank !== 1 ||
-      show(g.mean.shape) !== show([d!]) ||
-      show(g.covariance.shape) !== show([d!, d!])
-    )
+    if (g.mean.rank !== 1 || !sameShape(g.covariance.shape, [d!, d!]) || g.mean.shape[0] !== d)
       throw new ShapeError({
         op: 'frechetDistance',
         rule: 'both must have means (D) and covariances (D, D)',

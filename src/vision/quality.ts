@@ -1,5 +1,6 @@
 /** How near pictures are to those that they should be. */
 import { ShapeError, show, ValueError } from '../core/errors.js'
+import { sameShape } from '../core/shape.js'
 import { kinds, readOptions } from '../core/options.js'
 import { mseLoss } from '../ops/loss/index.js'
 import { noGrad } from '../ops/state.js'
@@ -20,7 +21,7 @@ export function peakSignalNoiseRatio(
   const { dataRange = 1 } = readOptions<{ dataRange?: number }>(op, [options], {
     dataRange: kinds.number,
   })
-  if (show(pictures.shape) !== show(target.shape) || pictures.size === 0)
+  if (!sameShape(pictures.shape, target.shape) || pictures.size === 0)
     throw new ShapeError({
       op,
       rule: 'there must be pixels, and both must have the same shape',
