@@ -1,7 +1,7 @@
-import { useSignal } from '@preact/signals'
-import { useId } from 'preact/hooks'
 import { definePage, type ViewProps } from '../page.js'
 import { series } from '../parts/colors.js'
+import { FormulaInput } from '../parts/FormulaInput.js'
+import { Legend } from '../parts/Legend.js'
 import { Numbers } from '../parts/Numbers.js'
 import { path, Plot } from '../parts/Plot.js'
 import type { Schema } from '../settings.js'
@@ -33,7 +33,6 @@ const schema = {
 const words = {
   formula: ['A function of x', '关于 x 的函数'],
   use: ['Learn it', '学习它'],
-  wrong: ['This cannot be read as a formula:', '无法读作公式：'],
   picture: ['The function, and what the network makes of it', '目标函数与网络的拟合'],
   pieces: ['The pieces: what each neuron adds', '各个片段：每个神经元的贡献'],
   target: ['function', '目标函数'],
@@ -42,39 +41,20 @@ const words = {
 } as const satisfies Record<string, Text>
 
 function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
-  const id = useId()
-  const text = useSignal(s.text)
   const { x, y, answer, pieces } = frame
   const low = Math.min(-1, ...y)
   const high = Math.max(1, ...y)
   const span = [low - 0.15 * (high - low), high + 0.15 * (high - low)] as const
   return (
     <>
-      <form
-        class="row"
-        onSubmit={(e) => {
-          e.preventDefault()
-          set({ text: text.value })
-        }}
-      >
-        <label for={id}>{t(words.formula)}</label>
-        <input
-          id={id}
-          type="text"
-          class="wide"
-          maxLength={200}
-          value={text.value}
-          onInput={(e) => {
-            text.value = e.currentTarget.value
-          }}
-        />
-        <button type="submit">{t(words.use)}</button>
-      </form>
-      {frame.error ? (
-        <p class="trouble" role="alert">
-          {t(words.wrong)} <code>{frame.error}</code>
-        </p>
-      ) : (
+      <FormulaInput
+        label={words.formula}
+        action={words.use}
+        text={s.text}
+        error={frame.error}
+        onUse={(text) => set({ text })}
+      />
+      {!frame.error && (
         <>
           <Numbers values={[[t(words.loss), frame.loss]]} />
           <div class="split even">
@@ -100,16 +80,12 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
                   </>
                 )}
               </Plot>
-              <ul class="legend">
-                <li>
-                  <i style={{ background: 'var(--muted)' }} />
-                  {t(words.target)}
-                </li>
-                <li>
-                  <i style={{ background: series(0) }} />
-                  {t(words.answer)}
-                </li>
-              </ul>
+              <Legend
+                items={[
+                  [t(words.target), 'var(--muted)'],
+                  [t(words.answer), series(0)],
+                ]}
+              />
             </div>
             <div>
               <h3>{t(words.pieces)}</h3>

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals'
-import { useId } from 'preact/hooks'
 import { definePage, type ViewProps } from '../page.js'
 import { css } from '../parts/colors.js'
+import { FormulaInput } from '../parts/FormulaInput.js'
 import { Scroll } from '../parts/Scroll.js'
 import type { Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
@@ -32,7 +32,6 @@ const schema = {
 const words = {
   formula: ['Your own formula of x, y, w and b', '自己的公式，变量 x、y、w、b'],
   draw: ['Draw its graph', '画出计算图'],
-  wrong: ['This cannot be read as a formula:', '无法读作公式：'],
   graph: [
     'The graph: values flow to the right, gradients flow back',
     '计算图：数值向右流动，梯度向左流动',
@@ -54,8 +53,6 @@ const short = (v: number) =>
     : `${Number(v.toFixed(3))}`
 
 function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
-  const id = useId()
-  const text = useSignal(s.text)
   const back = useSignal(99)
   const { nodes } = frame
   const depth = Math.max(0, ...nodes.map((n) => n.depth))
@@ -73,31 +70,13 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   const reached = (i: number) => nodes.length - i <= back.value
   return (
     <>
-      <form
-        class="row"
-        onSubmit={(e) => {
-          e.preventDefault()
-          set({ text: text.value })
-        }}
-      >
-        <label for={id}>{t(words.formula)}</label>
-        <input
-          id={id}
-          type="text"
-          class="wide"
-          maxLength={200}
-          value={text.value}
-          onInput={(e) => {
-            text.value = e.currentTarget.value
-          }}
-        />
-        <button type="submit">{t(words.draw)}</button>
-      </form>
-      {frame.error && (
-        <p class="trouble" role="alert">
-          {t(words.wrong)} <code>{frame.error}</code>
-        </p>
-      )}
+      <FormulaInput
+        label={words.formula}
+        action={words.draw}
+        text={s.text}
+        error={frame.error}
+        onUse={(text) => set({ text })}
+      />
       {nodes.length > 0 && (
         <>
           <h3>{t(words.graph)}</h3>

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals'
 import { definePage, type ViewProps } from '../page.js'
 import { css, series } from '../parts/colors.js'
 import { Heat } from '../parts/Heat.js'
+import { Legend } from '../parts/Legend.js'
 import { Plot } from '../parts/Plot.js'
 import { Scroll } from '../parts/Scroll.js'
 import type { Schema } from '../settings.js'
@@ -237,16 +238,12 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
           </>
         )}
       </Plot>
-      <ul class="legend">
-        <li>
-          <i style={{ background: series(0) }} />
-          {t(words.in)}
-        </li>
-        <li>
-          <i style={{ background: series(1) }} />
-          {t(words.out)}
-        </li>
-      </ul>
+      <Legend
+        items={[
+          [t(words.in), series(0)],
+          [t(words.out), series(1)],
+        ]}
+      />
     </>
   )
 }

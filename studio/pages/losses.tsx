@@ -1,6 +1,7 @@
 import { useRef } from 'preact/hooks'
 import { definePage, type ViewProps } from '../page.js'
 import { series } from '../parts/colors.js'
+import { Legend } from '../parts/Legend.js'
 import { Numbers } from '../parts/Numbers.js'
 import { path, Plot } from '../parts/Plot.js'
 import type { Schema } from '../settings.js'
@@ -135,14 +136,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
               ))
             }
           </Plot>
-          <ul class="legend">
-            {frame.lines.map((l, i) => (
-              <li key={l.name}>
-                <i style={{ background: series(i) }} />
-                {nameOf(l.name)}
-              </li>
-            ))}
-          </ul>
+          <Legend items={frame.lines.map((l, i) => [nameOf(l.name), series(i)] as const)} />
         </div>
       </div>
     </>

@@ -1,6 +1,7 @@
 import { definePage, type ViewProps } from '../page.js'
 import { css, series } from '../parts/colors.js'
 import { Heat } from '../parts/Heat.js'
+import { Legend } from '../parts/Legend.js'
 import { Numbers } from '../parts/Numbers.js'
 import { path, Plot } from '../parts/Plot.js'
 import type { Schema } from '../settings.js'
@@ -150,16 +151,12 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
               </>
             )}
           </Plot>
-          <ul class="legend">
-            <li>
-              <i style={{ background: series(0) }} />
-              {t(words.f)}
-            </li>
-            <li>
-              <i style={{ background: series(1) }} />
-              {t(words.df)}
-            </li>
-          </ul>
+          <Legend
+            items={[
+              [t(words.f), series(0)],
+              [t(words.df), series(1)],
+            ]}
+          />
         </div>
         <div>
           <h3>{t(words.field)}</h3>
