@@ -93,6 +93,8 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
   private readonly target: Int32Array
   /** The number of each node in the part that is being made, or −1. */
   private readonly place: Int32Array
+  /** The sizes that parts were filled up to, by what is filled. */
+  private readonly sizes: number[][]
   private epoch = 0
 
   constructor(graph: Graph, options: NeighborLoaderOptions) {
@@ -137,6 +139,8 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
     this.target = data.slice(graph.numEdges)
     ;({ pointer: this.pointer, order: this.edges } = byGroup(this.target, n))
     this.place = new Int32Array(n).fill(-1)
+    // Nodes of the batch; edges and nodes of each hop.
+    this.sizes = Array.from({ length: 1 + 2 * o.numNeighbors.length }, () => [])
   }
   /** Steps in an epoch. */
   get length(): number {
@@ -163,6 +167,7 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
     const { place, pointer, edges, source } = this
     const nodes = new Ints()
     const taken = new Ints()
+    const chosen = new Int32Array(Math.max(0, ...numNeighbors))
     // The numbers of both ends of each edge, and where the edges to each node begin: they are in the order of their targets.
     const from = new Ints()
     const into = new Ints()
@@ -173,8 +178,10 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
       nodes.push(v)
     }
     // One more node at least fills up: the edges that fill up begin and end there.
+    let filled = 0
+    const room = (n: number) => (pad ? roomFor(n, this.sizes[filled++]!) : 0)
     const fill = (): void => {
-      for (let n = pad ? roomFor(nodes.length + 1) - nodes.length : 0; n > 0; n--) nodes.push(0)
+      for (let n = room(nodes.length + 1) - nodes.length; n > 0; n--) nodes.push(0)
     }
     for (const v of roots) add(v)
     const levels = [0]
@@ -190,21 +197,19 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
         if (i >= real) continue
         const first = pointer[nodes.data[i]!]!
         const count = pointer[nodes.data[i]! + 1]! - first
-        const take = (k: number): void => {
-          taken.push(edges[first + k]!)
-          into.push(i)
-        }
         if (count === 0) continue
-        if (most < 0 || (!replace && count <= most)) for (let k = 0; k < count; k++) take(k)
-        else if (replace) for (let k = 0; k < most; k++) take(draws.below(count))
-        else {
-          // Floyd's: `most` different ones of `count`.
-          const chosen = new Set<number>()
-          for (let k = count - most; k < count; k++) {
-            const r = draws.below(k + 1)
-            chosen.add(chosen.has(r) ? k : r)
+        const all = most < 0 || (!replace && count <= most)
+        const few = all ? count : most
+        for (let k = 0; k < few; k++) {
+          let at = k
+          if (!all) {
+            at = draws.below(replace ? count : count - most + k + 1)
+            // Floyd's: `most` different ones of `count`; the list is short.
+            if (!replace && k > 0 && chosen.lastIndexOf(at, k - 1) >= 0) at = count - most + k
+            chosen[k] = at
           }
-          for (const k of chosen) take(k)
+          taken.push(edges[first + at]!)
+          into.push(i)
         }
       }
       for (let k = known; k < taken.length; k++) {
@@ -212,7 +217,7 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
         add(v)
         from.push(place[v]!)
       }
-      for (let n = pad ? roomFor(taken.length) - taken.length : 0; n > 0; n--) {
+      for (let n = room(taken.length) - taken.length; n > 0; n--) {
         taken.push(0)
         from.push(end - 1)
         into.push(end - 1)
@@ -280,10 +285,17 @@ class Ints {
   }
 }
 
-/** The next of the sizes that parts are filled up to: 17 to 32 parts of 32 of a power of two. */
-function roomFor(n: number): number {
+/**
+ * The size that n is filled up to: the largest that was used before and is at most an eighth more, so that few come to be used; else 17 to 32 parts of 32 of a power
+ * of two, which is added.
+ */
+function roomFor(n: number, used: number[]): number {
+  const known = Math.max(0, ...used.filter((size) => size >= n && size <= 1.125 * n + 4))
+  if (known > 0) return known
   const step = Math.max(32, 2 ** Math.ceil(Math.log2(Math.max(1, n)))) / 32
-  return Math.ceil(n / step) * step
+  const size = Math.ceil(n / step) * step
+  used.push(size)
+  return size
 }
 function nodesOf(op: string, given: Tensor | ArrayLike<number> | null, count: number): Int32Array {
   if (given === null) return Int32Array.from({ length: count }, (_, i) => i)

@@ -482,6 +482,22 @@ test('few neighbours: at most so many, different ones, the same by seed', () => 
   )
 })
 
+test('parts that are filled up come in few sizes, so that a compiled step has few programs', () => {
+  const n = 20_000
+  const graph = new Graph({ edgeIndex: randint(0, n, [2, 3 * n]), numNodes: n })
+  const options = { numNeighbors: [8, 4], batchSize: 500, shuffle: true, pad: true }
+  const sizes = new Set<string>()
+  const loader = new NeighborLoader(graph, options)
+  for (const part of loader) {
+    sizes.add(`${part.numSampledNodes} ${part.blocks.map((b) => b.count)}`)
+    // Sources that are there, no edge twice but those that fill up.
+    const real = (part.eId.toArray() as number[]).filter((e) => e > 0)
+    expect(new Set(real).size).toBe(real.length)
+  }
+  expect(loader.length).toBe(40)
+  expect(sizes.size).toBeLessThanOrEqual(8)
+})
+
 test('kinds of nodes and edges', () => {
   const conv = new HeteroConv({
     author__writes__paper: new SAGEConv([2, 3], 4),
