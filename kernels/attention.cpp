@@ -16,12 +16,15 @@ namespace {
 constexpr int64_t KEYS = 128;  // of a tile; KEYS values of 64 numbers fill L1
 // Queries of a tile: whole register tiles of the matrix product.
 #if defined(__AVX512F__)
-constexpr int64_t QUERIES = 56;
+constexpr int64_t QUERIES = 56, STRIP = 14;
 #elif defined(__AVX2__) || defined(__ARM_NEON)
-constexpr int64_t QUERIES = 60;
+constexpr int64_t QUERIES = 60, STRIP = 12;
 #else
-constexpr int64_t QUERIES = 64;
+constexpr int64_t QUERIES = 64, STRIP = 16;
 #endif
+// Where some keys of a tile lie in the future of some queries, STRIP queries are computed at a time, by the keys that one of
+// them sees; gradients of keys by KEY_STRIP keys at a time.
+constexpr int64_t KEY_STRIP = 2 * STRIP;
 constexpr int64_t ROWS = (QUERIES + VW - 1) / VW * VW;
 constexpr int NO_MASK = -1;
 
@@ -76,10 +79,27 @@ NABLA_INLINE vf exp_flushed(vf x) {
   return select(x < -87.0f, splat(0.0f), p * pow2_of_magic(t));
 }
 NABLA_INLINE real hmax(vf x) {
-  real m = x[0];
+  typedef float quarter __attribute__((vector_size(16)));
+#if NABLA_VW == 16
+  typedef float half __attribute__((vector_size(32)));
+  const half a = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7), b = __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+  const half h = a > b ? a : b;
+  const quarter p = __builtin_shufflevector(h, h, 0, 1, 2, 3), q = __builtin_shufflevector(h, h, 4, 5, 6, 7);
+#elif NABLA_VW == 8
+  const quarter p = __builtin_shufflevector(x, x, 0, 1, 2, 3), q = __builtin_shufflevector(x, x, 4, 5, 6, 7);
+#else
+  const quarter p = x, q = x;
+#endif
+  const quarter r = p > q ? p : q, t = __builtin_shufflevector(r, r, 2, 3, 0, 1), u = r > t ? r : t;
+  return u[0] > u[1] ? u[0] : u[1];
+}
+// x, and `other` in the lanes from the n-th on.
+NABLA_INLINE vf first_of(vf x, int64_t n, vf other) {
+  if (n >= VW) return x;
+  vi lane;
 #pragma GCC unroll 16
-  for (int i = 1; i < VW; i++) m = x[i] > m ? x[i] : m;
-  return m;
+  for (int i = 0; i < VW; i++) lane[i] = i;
+  return select(lane < splat((word)n), x, other);
 }
 
 // What one thread works with.
@@ -125,28 +145,26 @@ void mask_row(const Form& f, int64_t b, int64_t h, int64_t i, int64_t j0, int64_
 NABLA_INLINE vf score_row(real* s, int64_t n, int64_t seen, real scale, const real* added) {
   const vf none = splat(-INF), factor = splat(scale);
   vf top = none;
-  int64_t j = 0;
-  const auto at = [&](int64_t j) {
-    const vf x = load(s + j) * factor;
-    if (!added) return x;
+  for (int64_t j = 0; j < n; j += VW) {
     const vf y = load(added + j);
-    return select(y == none, none, x + y);
-  };
-  for (; j + VW <= seen; j += VW) {
-    const vf x = at(j);
-    store(s + j, x);
-    top = max_hw(x, top);
-  }
-  for (; j < n; j += VW) {
-    real lane[VW];
-    store(lane, at(j));
-    for (int i = 0; i < VW; i++)
-      if (j + i >= seen) lane[i] = -INF;
-    const vf x = load(lane);
+    const vf x = first_of(select(y == none, none, fma(load(s + j), factor, y)), seen - j, none);
     store(s + j, x);
     top = max_hw(x, top);
   }
   return top;
+}
+// The largest of each lane of a row that nothing is added to, and -INF from `seen` on.
+NABLA_INLINE vf top_of(real* s, int64_t n, int64_t seen) {
+  const vf none = splat(-INF);
+  vf top = none, other = none;
+  int64_t j = 0;
+  for (; j + 2 * VW <= seen; j += 2 * VW) top = max_hw(load(s + j), top), other = max_hw(load(s + j + VW), other);
+  for (; j < n; j += VW) {
+    const vf x = first_of(load(s + j), seen - j, none);
+    store(s + j, x);
+    top = max_hw(x, top);
+  }
+  return max_hw(top, other);
 }
 
 // The random bits of the weights of query i and n keys from j0 on, as the tensor (B, H, L, S) of them would have them.
@@ -161,6 +179,18 @@ NABLA_INLINE vf dropped(const Form& f, const real* random) {
 // The keys that query i sees of n from j0 on.
 NABLA_INLINE int64_t seen_of(const Form& f, int64_t i, int64_t j0, int64_t n) {
   return f.causal ? most(0, least(n, i - j0 + 1)) : n;
+}
+
+// Calls run(row, rows, keys) for the strips of a tile, with the keys that one of these rows sees; whole is what those
+// that are laid out have to be multiplied as: no panel is cut.
+template <class F>
+NABLA_INLINE void strips(const Form& f, int64_t i0, int64_t m, int64_t j0, int64_t n, const F& run) {
+  if (!f.causal || j0 + n <= i0) return run(0, m, n, n);
+  for (int64_t r = 0; r < m; r += STRIP) {
+    const int64_t rows = least(STRIP, m - r), keys = least(n, i0 + r + rows - j0);
+    const int64_t whole = f.E <= GEMM_KC && f.D <= GEMM_KC ? least(n, ceil_div(keys, GEMM_NR) * GEMM_NR) : n;
+    if (keys > 0) run(r, rows, keys, whole);
+  }
 }
 
 int tasks_of(const Exec& e, double work, int64_t units) {
@@ -283,41 +313,47 @@ void attention_run(const Exec& e) {
     const int64_t h = unit / blocks % f.H, b = unit / blocks / f.H, g = h / f.group();
     const int64_t last = f.causal ? ceil_div(least(f.S, i0 + m), KEYS) : key_blocks;
     for (int64_t i = 0; i < ROWS; i++) s.top[i] = -INF, s.total[i] = 0;
+    // The largest product has the largest score, if no mask changes it.
+    const bool masked = f.mask_type != NO_MASK, raw = !masked && f.scale > 0;
+    if (!masked && !raw) __builtin_memset(s.added, 0, KEYS * sizeof(real));
     for (int64_t kb = 0; kb < last; kb++) {
       const int64_t j0 = kb * KEYS, n = least(KEYS, f.S - j0);
       const real* const keys = lay ? laid + ((b * f.G + g) * key_blocks + kb) * panel : f.k.at(b, g, j0);
-      product({f.q.at(b, h, i0), keys, s.scores, m, n, f.E, f.q.s[2], f.q.s[3], f.k.s[3], f.k.s[2], KEYS, false, nullptr, lay},
-              s.scratch);
-      const bool masked = f.mask_type != NO_MASK;
       if (masked && f.mask.s[2] == 0) mask_row(f, b, h, 0, j0, n, s.added);
-      for (int64_t i = 0; i < m; i++) {
-        real* const x = s.scores + i * KEYS;
-        if (masked && f.mask.s[2] != 0) mask_row(f, b, h, i0 + i, j0, n, s.added);
-        const real before = s.top[i];
-        const real here = hmax(score_row(x, n, seen_of(f, i0 + i, j0, n), f.scale, masked ? s.added : nullptr));
-        const real top = here > before ? here : before;
-        const vf shift = splat(top == -INF ? 0 : top);
-        if (f.threshold) random_row(f, b, h, i0 + i, j0, n, s.random);
-        vf total = {};
-        for (int64_t j = 0; j < n; j += VW) {
-          const vf p = exp_flushed(load(x + j) - shift);
-          total += p;
-          store(x + j, f.threshold ? p * dropped(f, s.random + j) : p);
+      strips(f, i0, m, j0, n, [&](int64_t row, int64_t rows, int64_t n, int64_t whole) {
+        real* const scores = s.scores + row * KEYS;
+        product({f.q.at(b, h, i0 + row), keys, scores, rows, lay ? whole : n, f.E, f.q.s[2], f.q.s[3], f.k.s[3], f.k.s[2], KEYS, false, nullptr, lay},
+                s.scratch);
+        for (int64_t i = row; i < row + rows; i++) {
+          real* const x = s.scores + i * KEYS;
+          const int64_t seen = seen_of(f, i0 + i, j0, n);
+          if (masked && f.mask.s[2] != 0) mask_row(f, b, h, i0 + i, j0, n, s.added);
+          const real before = s.top[i];
+          const real here = raw ? hmax(top_of(x, n, seen)) * f.scale : hmax(score_row(x, n, seen, f.scale, s.added));
+          const real top = here > before ? here : before;
+          const vf shift = splat(top == -INF ? 0 : top), factor = splat(raw ? f.scale : 1);
+          if (f.threshold) random_row(f, b, h, i0 + i, j0, seen, s.random);
+          vf total = {};
+          for (int64_t j = 0; j < n; j += VW) {
+            const vf p = exp_flushed(fma(load(x + j), factor, -shift));
+            total += p;
+            store(x + j, f.threshold ? p * dropped(f, s.random + j) : p);
+          }
+          real sum = hsum(total);
+          if (here > before && kb > 0) {
+            const vf alpha = exp_flushed(splat(before) - shift);
+            sum += s.total[i] * alpha[0];
+            real* const y = s.sums + i * f.D;
+            int64_t d = 0;
+            for (; d + VW <= f.D; d += VW) store(y + d, load(y + d) * alpha);
+            for (; d < f.D; d++) y[d] *= alpha[0];
+          } else {
+            sum += s.total[i];
+          }
+          s.top[i] = top, s.total[i] = sum;
         }
-        real sum = hsum(total);
-        if (here > before && kb > 0) {
-          const vf alpha = exp_flushed(splat(before) - shift);
-          sum += s.total[i] * alpha[0];
-          real* const y = s.sums + i * f.D;
-          int64_t d = 0;
-          for (; d + VW <= f.D; d += VW) store(y + d, load(y + d) * alpha);
-          for (; d < f.D; d++) y[d] *= alpha[0];
-        } else {
-          sum += s.total[i];
-        }
-        s.total[i] = sum, s.top[i] = top;
-      }
-      product({s.scores, f.v.at(b, g, j0), s.sums, m, f.D, n, KEYS, 1, f.v.s[2], f.v.s[3], f.D, kb > 0, nullptr}, s.scratch);
+        product({scores, f.v.at(b, g, j0), s.sums + row * f.D, rows, f.D, n, KEYS, 1, f.v.s[2], f.v.s[3], f.D, kb > 0, nullptr}, s.scratch);
+      });
     }
     for (int64_t i = 0; i < m; i++) {
       real* const to = out + ((b * f.L + i0 + i) * f.H + h) * f.D;
@@ -366,43 +402,64 @@ void attention_back_run(const Exec& e) {
     gemm_lay(k, f.k.s[3], f.k.s[2], n, f.E, keys);
     gemm_lay(v, f.v.s[3], f.v.s[2], n, f.D, values);
     const bool masked = f.mask_type != NO_MASK;
-    bool first = true;
     for (int64_t h = g * f.group(); h < (g + 1) * f.group(); h++)
       for (int64_t qb = f.causal ? j0 / QUERIES : 0; qb < blocks; qb++) {
         const int64_t i0 = qb * QUERIES, m = least(QUERIES, f.L - i0);
         const real *const q = f.q.at(b, h, i0), *const c = ct.at(b, h, i0);
-        gemm({q, keys, s.scores, m, n, f.E, f.q.s[2], f.q.s[3], 0, 0, KEYS, false, nullptr, true}, s.scratch);
-        gemm({c, values, s.other, m, n, f.D, ct.s[2], ct.s[3], 0, 0, KEYS, false, nullptr, true}, s.scratch);
         if (masked && f.mask.s[2] == 0) mask_row(f, b, h, 0, j0, n, s.added);
-        for (int64_t i = 0; i < m; i++) {
-          real *const x = s.scores + i * KEYS, *const y = s.other + i * KEYS;
-          if (masked && f.mask.s[2] != 0) mask_row(f, b, h, i0 + i, j0, n, s.added);
-          score_row(x, n, seen_of(f, i0 + i, j0, n), f.scale, masked ? s.added : nullptr);
-          const real* const l = lse.at(b, h, i0 + i);
-          // A row that sees nothing has weights of 0. The largest score is taken away first: beside it, when it is large, the
-          // logarithm of the sum would be lost.
-          const bool nothing = l[lse.s[3]] == -INF;
-          const vf shift = splat(nothing ? INF : l[0]), rest = splat(nothing ? 0 : l[lse.s[3]]), mean = splat(*delta.at(b, h, i0 + i)), factor = splat(f.scale);
-          if (f.threshold) random_row(f, b, h, i0 + i, j0, n, s.random);
-          for (int64_t j = 0; j < n; j += VW) {
-            const vf p = exp_flushed(load(x + j) - shift - rest);
-            vf w = p, d = load(y + j);
-            if (f.threshold) {
-              const vf stays = dropped(f, s.random + j);
-              w = p * stays, d = d * stays;
+        strips(f, i0, m, j0, n, [&](int64_t row, int64_t rows, int64_t seen_most, int64_t whole) {
+          real *const scores = s.scores + row * KEYS, *const other = s.other + row * KEYS;
+          gemm({q + row * f.q.s[2], keys, scores, rows, whole, f.E, f.q.s[2], f.q.s[3], 0, 0, KEYS, false, nullptr, true}, s.scratch);
+          gemm({c + row * ct.s[2], values, other, rows, whole, f.D, ct.s[2], ct.s[3], 0, 0, KEYS, false, nullptr, true}, s.scratch);
+          for (int64_t i = row; i < row + rows; i++) {
+            real *const x = s.scores + i * KEYS, *const y = s.other + i * KEYS;
+            const int64_t seen = seen_of(f, i0 + i, j0, n);
+            if (masked) {
+              if (f.mask.s[2] != 0) mask_row(f, b, h, i0 + i, j0, n, s.added);
+              score_row(x, seen_most, seen, f.scale, s.added);
             }
-            store(x + j, w);
-            store(y + j, p * (d - mean) * factor);
+            const real* const l = lse.at(b, h, i0 + i);
+            // A row that sees nothing has weights of 0. The largest score is taken away first: beside it, when it is large, the
+            // logarithm of the sum would be lost.
+            const bool nothing = l[lse.s[3]] == -INF;
+            const vf shift = splat(nothing ? INF : l[0]), rest = splat(nothing ? 0 : l[lse.s[3]]), mean = splat(*delta.at(b, h, i0 + i));
+            const vf factor = splat(f.scale), own = splat(masked ? 1 : f.scale);
+            if (f.threshold) random_row(f, b, h, i0 + i, j0, seen, s.random);
+            int64_t j = 0;
+            for (; j < seen; j += VW) {
+              const vf p = first_of(exp_flushed(fma(load(x + j), own, -shift) - rest), seen - j, (vf){});
+              vf w = p, d = load(y + j);
+              if (f.threshold) {
+                const vf stays = dropped(f, s.random + j);
+                w = p * stays, d = d * stays;
+              }
+              store(x + j, w);
+              store(y + j, first_of(p * (d - mean) * factor, seen - j, (vf){}));
+            }
+            // What the products of the strips of keys read besides.
+            for (const int64_t end = least(n, seen_most + KEY_STRIP); j < end; j += VW) store(x + j, (vf){}), store(y + j, (vf){});
           }
-        }
-        gemm({s.scores, c, to_v, n, f.D, m, 1, KEYS, ct.s[2], ct.s[3], f.G * f.D, !first, nullptr}, s.scratch);
-        gemm({s.other, q, to_k, n, f.E, m, 1, KEYS, f.q.s[2], f.q.s[3], f.G * f.E, !first, nullptr}, s.scratch);
-        gemm({s.other, k, dq_of + ((b * f.L + i0) * f.H + h) * f.E, m, f.E, n, KEYS, 1, f.k.s[2], f.k.s[3], f.H * f.E, true, nullptr},
-             s.scratch);
-        first = false;
+          gemm({other, k, dq_of + ((b * f.L + i0 + row) * f.H + h) * f.E, rows, f.E, seen_most, KEYS, 1, f.k.s[2], f.k.s[3], f.H * f.E, true, nullptr},
+               s.scratch);
+        });
+        // Keys from `at` on: no query before their own sees them.
+        const auto sums_of_keys = [&](int64_t at, int64_t columns, bool add) {
+          const int64_t row = f.causal ? most(0, j0 + at - i0) : 0;
+          if (row >= m) return;
+          gemm({s.scores + row * KEYS + at, c + row * ct.s[2], to_v + at * f.G * f.D, columns, f.D, m - row, 1, KEYS, ct.s[2], ct.s[3], f.G * f.D, add, nullptr},
+               s.scratch);
+          gemm({s.other + row * KEYS + at, q + row * f.q.s[2], to_k + at * f.G * f.E, columns, f.E, m - row, 1, KEYS, f.q.s[2], f.q.s[3], f.G * f.E, add, nullptr},
+               s.scratch);
+        };
+        const bool first = h == g * f.group();
+        if (!f.causal) sums_of_keys(0, n, !first || qb > 0);
+        else if (j0 + n <= i0) sums_of_keys(0, n, true);
+        else
+          for (int64_t at = 0; at < n; at += KEY_STRIP) sums_of_keys(at, least(KEY_STRIP, n - at), !first || qb > (j0 + at) / QUERIES);
       }
-    if (!first) return;
-    for (int64_t j = 0; j < n; j++) {
+    // Keys that no query sees.
+    const int64_t seen = f.causal ? most(0, least(n, ceil_div(f.L - j0, KEY_STRIP) * KEY_STRIP)) : f.L > 0 ? n : 0;
+    for (int64_t j = seen; j < n; j++) {
       for (int64_t d = 0; d < f.E; d++) to_k[j * f.G * f.E + d] = 0;
       for (int64_t d = 0; d < f.D; d++) to_v[j * f.G * f.D + d] = 0;
     }

@@ -18,6 +18,7 @@ constexpr int MR = 12, NV = 2, MR1 = 16;
 constexpr int MR = 4, NV = 2, MR1 = 8;
 #endif
 constexpr int NR = NV * VW;
+static_assert(NR == GEMM_NR);
 // An MC x KC block of A stays in L2, a KC x NC block of B in L3. With 16 lanes the sums are loaded and
 // stored less often with a long KC, which is worth more than a panel of B that fits L1.
 constexpr int64_t KC = GEMM_KC, MC = MR * ((NABLA_BYTES == 64 ? 112 : 192) / MR), NC = 1024;
