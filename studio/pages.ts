@@ -191,6 +191,15 @@ export const topics: readonly Topic[] = [
         ],
         'attention',
       ),
+      page(
+        'language-model',
+        ['Language model', '语言模型'],
+        [
+          'A GPT learns a text by heart, character by character, and writes on; a masked model fills blanks.',
+          'GPT 逐字学会一段文字并续写；掩码模型填补空白。',
+        ],
+        'language',
+      ),
     ],
   },
   {

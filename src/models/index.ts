@@ -37,7 +37,7 @@ export {
 export { LoadReport, loadPretrained, loadShards, type PretrainedOptions } from './pretrained.js'
 export * from './resnet.js'
 export * from './rows.js'
-export type { SamplingOptions } from './sampling.js'
+export { distribution, type SamplingOptions } from './sampling.js'
 export {
   buildTransformer,
   causalMask,

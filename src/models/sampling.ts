@@ -59,8 +59,12 @@ export function penalized(
 }
 
 /**
- * The probabilities that a token is drawn by, in the order of Hugging Face: penalty, temperature, then topK, topP and minP
- * one after the other; they sum to 1. Temperature 0: the most probable token has them all.
+ * The probabilities that a token is drawn by: softmax(logits / temperature), where topK, topP and minP leave some at 0. In the
+ * order of Hugging Face: penalty for the tokens `before`, temperature, then topK, topP and minP one after the other; they sum to
+ * 1. Temperature 0, as without one: the most probable token has them all. `generate` draws by them.
+ *
+ * Shapes: logits and probabilities have one number for each token of the vocabulary.
+ * @example distribution([0, 0, 0], [], { temperature: 1, topK: 2 }) // [0.5, 0.5, 0]
  */
 export function distribution(
   logits: ArrayLike<number>,

@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals'
-import { useId } from 'preact/hooks'
 import { definePage, type ViewProps } from '../page.js'
 import { Heat } from '../parts/Heat.js'
 import { MatrixTable } from '../parts/Matrix.js'
+import { TextInput } from '../parts/TextInput.js'
 import type { Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './attention.model.js'
@@ -44,33 +44,20 @@ const words = {
 } as const satisfies Record<string, Text>
 
 function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
-  const id = useId()
-  const text = useSignal(s.sentence)
   const head = useSignal(0)
   const h = Math.min(head.value, frame.weights.length - 1)
   const names = frame.words
   return (
     <>
-      <form
-        class="row"
-        onSubmit={(e) => {
-          e.preventDefault()
-          if (/[^\s,.，。]/.test(text.value)) set({ sentence: text.value.slice(0, 120) })
+      <TextInput
+        label={words.own}
+        action={words.use}
+        text={s.sentence}
+        most={120}
+        onUse={(sentence) => {
+          if (/[^\s,.，。]/.test(sentence)) set({ sentence })
         }}
-      >
-        <label for={id}>{t(words.own)}</label>
-        <input
-          id={id}
-          type="text"
-          class="wide"
-          maxLength={120}
-          value={text.value}
-          onInput={(e) => {
-            text.value = e.currentTarget.value
-          }}
-        />
-        <button type="submit">{t(words.use)}</button>
-      </form>
+      />
       <MatrixTable {...frame.x} rowNames={names} scale={2} label={t(words.x)} />
       <div class="grid">
         <MatrixTable {...frame.q} rowNames={names} scale={2} label={t(words.q)} digits={1} />

@@ -2,6 +2,7 @@ import { manualSeed, tensor } from 'nabla'
 import { ImageDataset, parseIdx } from 'nabla/data'
 import { parseSafetensors, serializeSafetensors } from 'nabla/io'
 import { chunks } from '../engine/chunks.js'
+import { thin } from '../engine/curves.js'
 import type { Session, Tools } from '../engine/session.js'
 import { build, centered, first, type Settings } from './digits.program.js'
 
@@ -52,9 +53,7 @@ export async function create(s: Settings, tools: Tools): Promise<Session<Frame>>
       history.step.push(steps)
       history.loss.push(loss)
       history.accuracy.push(accuracy())
-      if (history.step.length > 600)
-        for (const list of Object.values(history))
-          list.splice(0, list.length, ...list.filter((_, i) => i % 2 === 0))
+      thin(history)
     },
     [64, 8, 1],
   )

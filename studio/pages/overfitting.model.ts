@@ -1,5 +1,6 @@
 import { manualSeed } from 'nabla'
 import { chunks } from '../engine/chunks.js'
+import { thin } from '../engine/curves.js'
 import type { Session } from '../engine/session.js'
 import { build, type Settings, truth } from './overfitting.program.js'
 
@@ -38,9 +39,7 @@ export function create(s: Settings): Session<Frame> {
     if (now.validation < best.validation)
       Object.assign(best, { step: steps, validation: now.validation })
     since = steps - best.step
-    if (history.step.length > 600)
-      for (const list of Object.values(history))
-        list.splice(0, list.length, ...list.filter((_, i) => i % 2 === 0))
+    thin(history)
   }
   const advance = chunks(
     (k) => {

@@ -1,5 +1,6 @@
 import { compile, manualSeed, noGrad, stack, tensor, type Tensor } from 'nabla'
 import { chunks } from '../engine/chunks.js'
+import { thin } from '../engine/curves.js'
 import { plane } from '../engine/plane.js'
 import type { Session } from '../engine/session.js'
 import { build, see, type Settings } from './playground.program.js'
@@ -91,12 +92,7 @@ export function create(settings: Settings): Session<Frame> {
           history.step.push(steps)
           history.train.push(loss.train)
           history.test.push(loss.test)
-          // Every second point goes when there are too many: the curve keeps its form.
-          if (history.step.length > 600)
-            for (const list of Object.values(history)) {
-              const kept = list.filter((_, i) => i % 2 === 0)
-              list.splice(0, list.length, ...kept)
-            }
+          thin(history)
         }
         const weights = layers.map((layer) => {
           const [w, b] = layer.parameters() as [Tensor, Tensor]

@@ -1,6 +1,5 @@
-import { useSignal } from '@preact/signals'
-import { useId } from 'preact/hooks'
 import { type Text, t } from '../text.js'
+import { TextInput } from './TextInput.js'
 
 const wrong: Text = ['This cannot be read as a formula:', '无法读作公式：']
 
@@ -18,30 +17,9 @@ export function FormulaInput({
   error: string | undefined
   onUse: (text: string) => void
 }) {
-  const id = useId()
-  const typed = useSignal(text)
   return (
     <>
-      <form
-        class="row"
-        onSubmit={(e) => {
-          e.preventDefault()
-          onUse(typed.value)
-        }}
-      >
-        <label for={id}>{t(label)}</label>
-        <input
-          id={id}
-          type="text"
-          class="wide"
-          maxLength={200}
-          value={typed.value}
-          onInput={(e) => {
-            typed.value = e.currentTarget.value
-          }}
-        />
-        <button type="submit">{t(action)}</button>
-      </form>
+      <TextInput label={label} action={action} text={text} most={200} onUse={onUse} />
       {error && (
         <p class="trouble" role="alert">
           {t(wrong)} <code>{error}</code>

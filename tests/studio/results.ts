@@ -7,6 +7,7 @@ import type { Frame as Clusters } from '../../studio/pages/clusters.model.js'
 import type { Frame as Convolution } from '../../studio/pages/convolution.model.js'
 import type { Frame as Digits } from '../../studio/pages/digits.model.js'
 import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
+import type { Frame as LanguageModel } from '../../studio/pages/language-model.model.js'
 import type { Frame as Losses } from '../../studio/pages/losses.model.js'
 import type { Frame as Matrices } from '../../studio/pages/matrices.model.js'
 import type { Frame as Neuron } from '../../studio/pages/neuron.model.js'
@@ -275,6 +276,30 @@ export const results: Readonly<Record<string, Result<never>>> = {
       },
     ],
     steps: 1,
+  }),
+  'language-model': result<LanguageModel>({
+    steps: 40,
+    printed: ({ loss, next }) => [loss, Math.max(...next!.model)],
+    reaches: [
+      // It begins to know the text, and the answer of the page: temperature 0 leaves one character.
+      {
+        settings: { width: 32, temperature: 0, layers: 1, rate: 0.01 },
+        steps: 160,
+        is: ({ loss, next }) => loss < 1 && next!.drawn.filter((p) => p > 0).length === 1,
+      },
+      {
+        settings: { topK: 3, temperature: 2 },
+        is: ({ next }) => next!.drawn.filter((p) => p > 0).length === 3,
+      },
+      // A masked model finds the characters of the first line: 眠 in the first blank.
+      {
+        settings: { model: 'bert', text: 'poems', width: 32, layers: 1, rate: 0.01 },
+        steps: 160,
+        is: ({ filled, names }) =>
+          filled.length === 3 &&
+          names[filled[0]!.model.indexOf(Math.max(...filled[0]!.model))] === '眠',
+      },
+    ],
   }),
   playground: result<Playground>({
     steps: 1000,

@@ -1,0 +1,29 @@
+/** Numbers from 0 to 1 as bars with their names, one below the other. */
+import { series } from './colors.js'
+
+export interface Bar {
+  name: string
+  value: number
+  /** A second number, drawn behind as a line. */
+  before?: number
+  /** What is written beside it; the share of 1 when not given. */
+  text?: string
+}
+
+export function Bars({ bars, label }: { bars: readonly Bar[]; label: string }) {
+  const width = (v: number) => `${Math.max(0, Math.min(1, v)) * 100}%`
+  return (
+    <ul class="ranks" aria-label={label}>
+      {bars.map(({ name, value, before, text }) => (
+        <li key={name}>
+          <span class="name">{name}</span>
+          <span class="bar">
+            <span style={{ width: width(value), background: series(0) }} />
+            {before !== undefined && <i style={{ width: width(before) }} />}
+          </span>
+          <span class="percent">{text ?? `${(value * 100).toFixed(1)} %`}</span>
+        </li>
+      ))}
+    </ul>
+  )
+}

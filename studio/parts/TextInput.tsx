@@ -1,0 +1,50 @@
+import { useSignal } from '@preact/signals'
+import { useEffect, useId } from 'preact/hooks'
+import { type Text, t } from '../text.js'
+
+/** A text of the user's own, used when the button is pressed. */
+export function TextInput({
+  label,
+  action,
+  text,
+  most,
+  lines = 1,
+  onUse,
+}: {
+  label: Text
+  action: Text
+  text: string
+  /** Characters at most. */
+  most: number
+  lines?: number
+  onUse: (text: string) => void
+}) {
+  const id = useId()
+  const typed = useSignal(text)
+  // The text of a link, or of another setting.
+  useEffect(() => {
+    typed.value = text
+  }, [text])
+  const field = {
+    id,
+    class: 'wide',
+    maxLength: most,
+    value: typed.value,
+    onInput: (e: { currentTarget: { value: string } }) => {
+      typed.value = e.currentTarget.value
+    },
+  }
+  return (
+    <form
+      class="row"
+      onSubmit={(e) => {
+        e.preventDefault()
+        onUse(typed.value.slice(0, most))
+      }}
+    >
+      <label for={id}>{t(label)}</label>
+      {lines > 1 ? <textarea {...field} rows={lines} /> : <input {...field} type="text" />}
+      <button type="submit">{t(action)}</button>
+    </form>
+  )
+}
