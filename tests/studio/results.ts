@@ -284,7 +284,7 @@ export const results: Readonly<Record<string, Result<never>>> = {
       // It begins to know the text, and the answer of the page: temperature 0 leaves one character.
       {
         settings: { width: 32, temperature: 0, layers: 1, rate: 0.01 },
-        steps: 160,
+        steps: 280,
         is: ({ loss, next }) => loss < 1 && next!.drawn.filter((p) => p > 0).length === 1,
       },
       {
