@@ -73,18 +73,26 @@ function includeFolder() {
   return relative(root, headers).startsWith('..') ? headers : relative(root, headers)
 }
 
+/** What the addon of a platform is made of: flags for all, and steps. */
+export const addonParts = ({ flags }, names) => ({
+  common: [...cxxFlags, ...flags, '-DNAPI_VERSION=8', '-isystem', includeFolder()],
+  list: steps('node', Object.fromEntries(names.map((isa) => [isa, isas[isa].flags]))),
+})
+
+/** Where the objects of a platform's addon lie; what the clone's own addon was made of serves wherever it can. */
+export const objectsOf = (name, cross) => (cross ? `build/prebuilt/${name}` : 'build/obj')
+
 /** Compiles and links the addon of a platform into `file`. */
 export async function buildAddon(
   platform,
   compiler,
   names,
   file,
-  { folder = 'build/obj', onStep } = {},
+  { folder = objectsOf(), onStep } = {},
 ) {
-  const { flags, link: gccLink, clangLink = gccLink } = platform
+  const { link: gccLink, clangLink = gccLink } = platform
   const linkFlags = compiler.version.includes('clang') ? clangLink : gccLink
-  const common = [...cxxFlags, ...flags, '-DNAPI_VERSION=8', '-isystem', includeFolder()]
-  const list = steps('node', Object.fromEntries(names.map((isa) => [isa, isas[isa].flags])))
+  const { common, list } = addonParts(platform, names)
   const objects = await compileAll(compiler, common, list, folder, onStep)
   await link(compiler, objects, linkFlags, file)
 }

@@ -5,7 +5,7 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { buildAddon } from './build-native.mjs'
+import { buildAddon, objectsOf } from './build-native.mjs'
 import { findCompiler } from './cxx.mjs'
 import { hostPlatform, packageOf, platforms } from './platforms.mjs'
 import { isasOf, root } from './targets.mjs'
@@ -31,8 +31,7 @@ export async function prebuild(name, { cross = false, isas, log = () => {} } = {
   // The file lies elsewhere too, beside what tells whether it is up to date.
   const kept = `build/prebuilt/${name}-${names.join('-')}/nabla.node`
   await buildAddon(settings, compiler, names, kept, {
-    // What the clone's own addon was made of serves here too.
-    folder: cross ? `build/prebuilt/${name}` : 'build/obj',
+    folder: objectsOf(name, cross),
     onStep: (done, all) => done % 10 === 0 && log(`${done} of ${all} files compiled`),
   })
   copyFileSync(`${root}/${kept}`, `${root}/${folder}/nabla.node`)

@@ -4,11 +4,14 @@
 //   // test: core [sources=...] [args=...] [threads]  once, with the core linked for all of them, or
 //                                                     with the named sources only
 // Each also runs under the address and undefined-behaviour sanitizers, those marked `threads` under
-// the thread sanitizer, and all of them on NEON under emulation. `args-slow=` replaces `args=` there.
+// the thread sanitizer, and all of them on NEON under emulation. `args-slow=` replaces `args=` there. Without a sanitizer
+// the parts of the core are the addon's own object files: what is shipped is what is tested.
 //   node scripts/test-native.mjs [FILE [VARIANT]]    those whose names hold the words
 import { readdirSync, readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
+import { addonParts, objectsOf } from './build-native.mjs'
 import { compileAll, findCompiler, link, run } from './cxx.mjs'
+import { hostPlatform, platforms } from './platforms.mjs'
 import { cxxFlags, isas, isasOf, root, steps } from './targets.mjs'
 
 const folder = 'kernels/tests'
@@ -49,26 +52,36 @@ function cpuFlags() {
   }
 }
 
-/** What to build and run for one test: `{ name, isas, flags, cross, slow, skip }`. */
+/** What to build and run for one test: `{ name, isas, flags, cross, slow, skip, addon }`. */
 function variants(test, cpu) {
   const here = isasOf(process.arch)
   const lacks = (isa) => cpu && isas[isa].cpu.find((flag) => !cpu.has(flag))
   const able = here.filter((isa) => !lacks(isa))
+  const host = hostPlatform()
+  const addon = host && { name: host.name, cross: false }
   const list =
     test.scope === 'isa'
       ? here.map((isa) => ({
           name: isa,
           isas: [isa],
           flags: [],
+          addon,
           skip: lacks(isa) && `this processor has no ${lacks(isa)}`,
         }))
-      : [{ name: 'all', isas: here, flags: [] }]
+      : [{ name: 'all', isas: here, flags: [], addon }]
   // Sanitized code is about addresses and arithmetic, so one instruction set stands for all.
   const one = [able.includes('avx2') ? 'avx2' : able[0]]
   list.push({ name: 'asan+ubsan', isas: one, flags: sanitize('address,undefined'), slow: true })
   if (test.threads) list.push({ name: 'tsan', isas: one, flags: sanitize('thread'), slow: true })
   if (process.arch !== 'arm64')
-    list.push({ name: 'neon', isas: ['neon'], flags: ['-static'], cross: true, slow: true })
+    list.push({
+      name: 'neon',
+      isas: ['neon'],
+      flags: [],
+      addon: { name: 'linux-arm64-gnu', cross: true },
+      cross: true,
+      slow: true,
+    })
   return list
 }
 
@@ -83,7 +96,35 @@ function stepsOf(test, variant) {
   const [isa] = variant.isas
   const own =
     test.scope === 'isa' ? [`-DNABLA_ISA=${isa}`, ...isas[isa].flags, ...test.flags] : have
-  return [{ source: `${folder}/${test.file}`, name: test.file.slice(0, -4), flags: own }, ...parts]
+  return {
+    main: { source: `${folder}/${test.file}`, name: test.file.slice(0, -4), flags: own },
+    parts,
+  }
+}
+
+/** The object files of a test and of the parts of the core. */
+async function objectsFor(test, variant, compiler) {
+  const { main, parts } = stepsOf(test, variant)
+  const { addon } = variant
+  const { common, list = [] } = addon
+    ? addonParts(platforms[addon.name] ?? hostPlatform(), variant.isas)
+    : {}
+  // Compiled once, with what it has to choose from: another file where that is less than the addon has.
+  const whole = variant.cross || variant.isas.length === isasOf(process.arch).length
+  const names = new Set(parts.filter((s) => whole || s.name.includes('-')).map((s) => s.name))
+  const shipped = list.filter((s) => names.has(s.name))
+  const taken = new Set(shipped.map((s) => s.name))
+  const own = [main, ...parts.filter((s) => !taken.has(s.name))].map((s) => ({
+    ...s,
+    name: s.name.includes('-') ? s.name : `${s.name}-${variant.name}`,
+  }))
+  const flags = [...cxxFlags, '-Ikernels', '-pthread', ...variant.flags]
+  const build = `build/test/${variant.cross ? 'neon' : variant.name}`
+  const objects = await Promise.all([
+    compileAll(compiler, flags, own, build),
+    compileAll(compiler, common, shipped, objectsOf(addon?.name, addon?.cross)),
+  ])
+  return { objects: objects.flat(), build }
 }
 
 async function runVariant(test, variant, tools) {
@@ -96,17 +137,15 @@ async function runVariant(test, variant, tools) {
   if (skip) return { name, status: 'skipped', reason: skip }
   const start = performance.now()
   try {
-    const flags = [...cxxFlags, '-Ikernels', '-pthread', ...variant.flags]
-    const build = `build/test/${variant.cross ? 'neon' : variant.name}`
-    const list = stepsOf(test, variant).map((s) => ({
-      ...s,
-      name: s.name.includes('-') ? s.name : `${s.name}-${variant.name}`,
-    }))
-    const objects = await compileAll(compiler, flags, list, build)
+    const { objects, build } = await objectsFor(test, variant, compiler)
     const program = `${build}/${test.file.slice(0, -4)}-${variant.name}`
     await link(compiler, objects, ['-pthread', ...variant.flags], program)
     const args = variant.slow ? test.slowArgs : test.args
-    const command = [...(variant.cross ? ['qemu-aarch64'] : []), `${root}/${program}`, ...args]
+    const command = [
+      ...(variant.cross ? platforms[variant.addon.name].cross.run : []),
+      `${root}/${program}`,
+      ...args,
+    ]
     const { code, output } = await run(command[0], command.slice(1), { timeout: 240_000 })
     const seconds = (performance.now() - start) / 1000
     if (code === 0) return { name, status: 'passed', seconds }
