@@ -34,6 +34,7 @@ const places = {
   hiddenDropoutProb: kinds.number,
   attentionProbsDropoutProb: kinds.number,
   layerNormEps: kinds.number,
+  initializerRange: kinds.number,
 }
 type Sizes = Required<BertOptions>
 
@@ -99,7 +100,7 @@ class Body extends Module {
     this.encoder = new Encoder(sizes)
     this.pooler = new Pooler(sizes.hiddenSize)
     this.maxLength = sizes.maxPositionEmbeddings
-    for (const p of this.parameters()) if (p.rank > 1) init.normal(p, 0, 0.02)
+    for (const p of this.parameters()) if (p.rank > 1) init.normal(p, 0, sizes.initializerRange)
     for (const m of this.modules()) if (m instanceof Linear && m.bias) init.zeros(m.bias)
   }
   override forward(tokens: Tensor, call: BertCall): Tensor {
@@ -181,6 +182,7 @@ export class Bert extends Module {
       hiddenDropoutProb: 0.1,
       attentionProbsDropoutProb: 0.1,
       layerNormEps: 1e-12,
+      initializerRange: 0.02,
       ...readOptions<BertOptions>('Bert', [options], {}, places),
     }
     this.bert = new Body(sizes)

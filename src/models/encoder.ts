@@ -17,6 +17,8 @@ export interface EncoderSizes {
   hiddenDropoutProb: number
   attentionProbsDropoutProb: number
   layerNormEps: number
+  /** The deviation of initial weights; 0.02, for wide models, unless given: about the root of 1/hiddenSize suits narrow ones. */
+  initializerRange: number
 }
 
 /** A module whose `norm` is saved as LayerNorm, as in files of BERT. */

@@ -36,6 +36,8 @@ export interface GPT2Options {
   /** Of embeddings, attention weights and residual sums. */
   dropout?: number
   layerNormEps?: number
+  /** The deviation of initial weights; 0.02 unless given. */
+  initializerRange?: number
 }
 const places = {
   vocabSize: kinds.count,
@@ -45,15 +47,16 @@ const places = {
   nHead: kinds.count,
   dropout: kinds.number,
   layerNormEps: kinds.number,
+  initializerRange: kinds.number,
 }
 
 /** y = x W + b with W (in, out): an affine map whose matrix lies the other way round, as in the files of GPT-2. */
 export class Conv1D extends Module {
   weight: Parameter
   bias: Parameter
-  constructor(outFeatures: number, inFeatures: number) {
+  constructor(outFeatures: number, inFeatures: number, std = 0.02) {
     super()
-    this.weight = new Parameter(normal([inFeatures, outFeatures], 0, 0.02))
+    this.weight = new Parameter(normal([inFeatures, outFeatures], 0, std))
     this.bias = new Parameter(zeros([outFeatures]))
   }
   /** For `quantize`. */
@@ -71,11 +74,11 @@ class Attention extends Module {
   attn_dropout: Dropout
   resid_dropout: Dropout
   readonly heads: number
-  constructor(d: number, heads: number, dropout: number) {
+  constructor(d: number, heads: number, dropout: number, std: number) {
     super()
     this.heads = heads
-    this.c_attn = new Conv1D(3 * d, d)
-    this.c_proj = new Conv1D(d, d)
+    this.c_attn = new Conv1D(3 * d, d, std)
+    this.c_proj = new Conv1D(d, d, std)
     this.attn_dropout = new Dropout(dropout)
     this.resid_dropout = new Dropout(dropout)
   }
@@ -95,10 +98,10 @@ class Mlp extends Module {
   c_fc: Conv1D
   c_proj: Conv1D
   dropout: Dropout
-  constructor(d: number, dropout: number) {
+  constructor(d: number, dropout: number, std: number) {
     super()
-    this.c_fc = new Conv1D(4 * d, d)
-    this.c_proj = new Conv1D(d, 4 * d)
+    this.c_fc = new Conv1D(4 * d, d, std)
+    this.c_proj = new Conv1D(d, 4 * d, std)
     this.dropout = new Dropout(dropout)
   }
   override forward(x: Tensor): Tensor {
@@ -112,12 +115,13 @@ class Block extends Module {
   attn: Attention
   ln_2: LayerNorm
   mlp: Mlp
-  constructor(d: number, heads: number, dropout: number, eps: number) {
+  constructor(o: Required<GPT2Options>) {
     super()
+    const { nEmbd: d, nHead, dropout, layerNormEps: eps, initializerRange: std } = o
     this.ln_1 = new LayerNorm(d, { eps })
-    this.attn = new Attention(d, heads, dropout)
+    this.attn = new Attention(d, nHead, dropout, std)
     this.ln_2 = new LayerNorm(d, { eps })
-    this.mlp = new Mlp(d, dropout)
+    this.mlp = new Mlp(d, dropout, std)
   }
   override forward(x: Tensor, layer: number, seen: Seen): Tensor {
     x = add(x, this.attn.forward(this.ln_1.forward(x), layer, seen)) // (N, L, d)
@@ -136,16 +140,13 @@ class Body extends Module {
     this.wte = new Embedding(o.vocabSize, o.nEmbd)
     this.wpe = new Embedding(o.nPositions, o.nEmbd)
     this.drop = new Dropout(o.dropout)
-    this.h = Array.from(
-      { length: o.nLayer },
-      () => new Block(o.nEmbd, o.nHead, o.dropout, o.layerNormEps),
-    )
+    this.h = Array.from({ length: o.nLayer }, () => new Block(o))
     this.ln_f = new LayerNorm(o.nEmbd, { eps: o.layerNormEps })
-    init.normal(this.wte.weight, 0, 0.02)
-    init.normal(this.wpe.weight, 0, 0.02)
+    init.normal(this.wte.weight, 0, o.initializerRange)
+    init.normal(this.wpe.weight, 0, o.initializerRange)
     for (const block of this.h)
       for (const w of [block.attn.c_proj.weight, block.mlp.c_proj.weight])
-        init.normal(w, 0, 0.02 / Math.sqrt(2 * o.nLayer))
+        init.normal(w, 0, o.initializerRange / Math.sqrt(2 * o.nLayer))
   }
   override forward(tokens: Tensor, seen: Seen): Tensor {
     let x = add(this.wte.forward(tokens), this.wpe.forward(seen.places)) // (N, L, d)
@@ -185,6 +186,7 @@ export class GPT2 extends CausalModel {
       nHead: 12,
       dropout: 0.1,
       layerNormEps: 1e-5,
+      initializerRange: 0.02,
       ...readOptions<GPT2Options>('GPT2', [options], {}, places),
     }
     this.transformer = new Body(o)

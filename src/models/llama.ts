@@ -30,6 +30,8 @@ export interface LlamaOptions {
   numKeyValueHeads?: number
   maxPositionEmbeddings?: number
   rmsNormEps?: number
+  /** The deviation of initial weights; 0.02 unless given. */
+  initializerRange?: number
   ropeTheta?: number
   /** The embedding's matrix gives the logits. */
   tieWordEmbeddings?: boolean
@@ -43,6 +45,7 @@ const places = {
   numKeyValueHeads: kinds.count,
   maxPositionEmbeddings: kinds.count,
   rmsNormEps: kinds.number,
+  initializerRange: kinds.number,
   ropeTheta: kinds.number,
   tieWordEmbeddings: kinds.flag,
 }
@@ -159,13 +162,14 @@ export class Llama extends CausalModel {
       numKeyValueHeads: given.numAttentionHeads ?? 32,
       maxPositionEmbeddings: 2048,
       rmsNormEps: 1e-6,
+      initializerRange: 0.02,
       ropeTheta: 10000,
       tieWordEmbeddings: false,
       ...given,
     }
     this.model = new Body(sizes)
     this.lm_head = flat(sizes.hiddenSize, sizes.vocabSize)
-    for (const p of this.parameters()) if (p.rank > 1) init.normal(p, 0, 0.02)
+    for (const p of this.parameters()) if (p.rank > 1) init.normal(p, 0, sizes.initializerRange)
     if (sizes.tieWordEmbeddings) this.lm_head.weight = this.model.embed_tokens.weight
     this.maxLength = sizes.maxPositionEmbeddings
     this.vocabSize = sizes.vocabSize

@@ -35,6 +35,7 @@ const places = {
   hiddenDropoutProb: kinds.number,
   attentionProbsDropoutProb: kinds.number,
   layerNormEps: kinds.number,
+  initializerRange: kinds.number,
 }
 type Sizes = Required<ViTOptions>
 
@@ -125,6 +126,7 @@ export class ViT extends Module {
       hiddenDropoutProb: 0,
       attentionProbsDropoutProb: 0,
       layerNormEps: 1e-12,
+      initializerRange: 0.02,
       ...readOptions<ViTOptions>('ViT', [options], {}, places),
     }
     if (sizes.imageSize % sizes.patchSize !== 0)
@@ -136,7 +138,8 @@ export class ViT extends Module {
     this.vit = new Body(sizes)
     this.classifier = new Linear(sizes.hiddenSize, sizes.numLabels)
     this.imageShape = [sizes.numChannels, sizes.imageSize, sizes.imageSize]
-    for (const p of this.parameters()) if (p.rank > 1) init.truncatedNormal(p, 0, 0.02)
+    for (const p of this.parameters())
+      if (p.rank > 1) init.truncatedNormal(p, 0, sizes.initializerRange)
     for (const m of this.modules()) if (m instanceof Linear && m.bias) init.zeros(m.bias)
   }
   override forward(x: Tensor): Tensor {

