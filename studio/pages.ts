@@ -177,6 +177,15 @@ export const topics: readonly Topic[] = [
         ],
         'digits',
       ),
+      page(
+        'lenet',
+        ['Convolutional networks', '卷积网络'],
+        [
+          'LeNet and a net of two layers learn digits: filters, feature maps, and your own digit in every layer.',
+          'LeNet 与两层卷积网络学习数字：卷积核、特征图，以及你画的数字在每一层的样子。',
+        ],
+        'convnets',
+      ),
     ],
   },
   {

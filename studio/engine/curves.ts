@@ -1,7 +1,19 @@
-/** Numbers over steps, for a chart. */
+/** Curves over steps that keep their form and stay short. */
 
-/** Every second point goes when there are more than `most`: the curve keeps its form. */
-export function thin(lists: Readonly<Record<string, number[]>>, most = 600): void {
-  for (const list of Object.values(lists))
-    if (list.length > most) list.splice(0, list.length, ...list.filter((_, i) => i % 2 === 0))
+const MOST = 600
+
+export type Curves<K extends string> = Record<'step' | K, number[]>
+
+/** Adds a point; every second point goes when there are too many. The same step again adds nothing. */
+export function record<K extends string>(
+  curves: Curves<K>,
+  step: number,
+  values: Readonly<Record<K, number>>,
+): void {
+  if (curves.step.at(-1) === step) return
+  for (const [name, v] of Object.entries<number>({ ...values, step }))
+    curves[name as K | 'step'].push(v)
+  if (curves.step.length > MOST)
+    for (const list of Object.values<number[]>(curves))
+      list.splice(0, list.length, ...list.filter((_, i) => i % 2 === 0))
 }

@@ -1,10 +1,10 @@
 import { manualSeed, tensor } from 'nabla'
-import { ImageDataset, parseIdx } from 'nabla/data'
 import { parseSafetensors, serializeSafetensors } from 'nabla/io'
 import { chunks } from '../engine/chunks.js'
-import { thin } from '../engine/curves.js'
+import { type Curves, record } from '../engine/curves.js'
+import { loadMnist, type Sample, samplesOf } from '../engine/mnist.js'
 import type { Session, Tools } from '../engine/session.js'
-import { build, centered, first, type Settings } from './digits.program.js'
+import { build, centered, type Settings } from './digits.program.js'
 
 export interface Frame {
   /** The weights of each neuron of the first layer, as pictures. */
@@ -13,34 +13,21 @@ export interface Frame {
   weights: Float32Array[]
   accuracy: number
   loss: number
-  history: { step: number[]; loss: number[]; accuracy: number[] }
+  history: Curves<'loss' | 'accuracy'>
   /** The drawn picture, as the network sees it, and what each layer makes of it. */
   drawn: number[]
   layers: number[][]
   /** Pictures of the test set to begin with. */
-  samples: { ink: number[]; label: number }[]
+  samples: Sample[]
 }
 
 export async function create(s: Settings, tools: Tools): Promise<Session<Frame>> {
-  const file = async (name: string, what: string) =>
-    parseIdx(await tools.fetch(`data/mnist/${name}-ubyte`, what), name)
-  const data = {
-    train: new ImageDataset(
-      await file('train-images-idx3', 'MNIST'),
-      await file('train-labels-idx1', 'MNIST'),
-    ),
-    test: new ImageDataset(
-      await file('t10k-images-idx3', 'MNIST'),
-      await file('t10k-labels-idx1', 'MNIST'),
-    ),
-  }
+  const data = await loadMnist(tools)
   manualSeed(s.seed)
   const { model, run, accuracy, follow } = build(s, data)
   const linear = [model.at(0), model.at(2), model.at(4)]
-  const [tests, labels] = first(data.test, 12)
-  const inks = tests.toArray() as number[][]
-  const samples = inks.map((ink, i) => ({ ink, label: labels.toTypedArray()[i]! }))
-  let drawn = inks[0]!
+  const samples = samplesOf(data.test, 12)
+  let drawn = samples[0]!.ink
   let steps = 0
   let loss = Number.NaN
   const history: Frame['history'] = { step: [0], loss: [2.303], accuracy: [accuracy()] }
@@ -50,10 +37,7 @@ export async function create(s: Settings, tools: Tools): Promise<Session<Frame>>
       steps += k
       // The test takes as long as many steps: it is made now and then.
       if (steps - history.step.at(-1)! < 100) return
-      history.step.push(steps)
-      history.loss.push(loss)
-      history.accuracy.push(accuracy())
-      thin(history)
+      record(history, steps, { loss, accuracy: accuracy() })
     },
     [64, 8, 1],
   )

@@ -1,10 +1,10 @@
 import { useSignal } from '@preact/signals'
 import { definePage, type ViewProps } from '../page.js'
 import { Chart } from '../parts/Chart.js'
+import { DigitPad } from '../parts/DigitPad.js'
 import { Heat } from '../parts/Heat.js'
 import { Network } from '../parts/Network.js'
 import { Numbers } from '../parts/Numbers.js'
-import { Pad } from '../parts/Pad.js'
 import { Scroll } from '../parts/Scroll.js'
 import type { Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
@@ -23,10 +23,6 @@ const schema = {
 const words = {
   accuracy: ['read rightly, of 2,000 test images', '2000 张测试图像的正确率'],
   loss: ['loss', '损失'],
-  draw: ['Draw a digit', '画一个数字'],
-  pad: ['The picture that the network reads', '网络读取的图像'],
-  clear: ['Clear', '清除'],
-  sample: ['Test image of a', '测试图像，数字'],
   first: ['First layer: the weights as pictures', '第一层：权重图像'],
   second: ['Second layer', '第二层'],
   network: ['The network', '网络'],
@@ -45,7 +41,6 @@ const Glow = ({ value, text }: { value: number; text?: string }) => (
 )
 
 function View({ run, frame }: ViewProps<typeof schema, Frame>) {
-  const ink = useSignal<ArrayLike<number> | undefined>(undefined)
   const bad = useSignal(false)
   const [first, second, answer] = frame.layers as [number[], number[], number[]]
   const best = answer.indexOf(Math.max(...answer))
@@ -59,34 +54,11 @@ function View({ run, frame }: ViewProps<typeof schema, Frame>) {
         ]}
       />
       <div class="digit-stage">
-        <div>
-          <h3>{t(words.draw)}</h3>
-          <Pad
-            ink={ink.value ?? frame.drawn}
-            label={t(words.pad)}
-            onInk={(next, done) => {
-              ink.value = done ? undefined : next
-              run.ask('draw', next, done)
-            }}
-          />
-          <div class="row">
-            <button type="button" onClick={() => run.ask('draw', new Array(784).fill(0), false)}>
-              {t(words.clear)}
-            </button>
-          </div>
-          <div class="samples">
-            {frame.samples.map(({ ink: sample, label }, i) => (
-              <button
-                key={i}
-                type="button"
-                aria-label={`${t(words.sample)} ${label} (${i + 1})`}
-                onClick={() => run.ask('draw', sample, false)}
-              >
-                <Heat data={sample} width={28} height={28} scale={1} gray label="" />
-              </button>
-            ))}
-          </div>
-        </div>
+        <DigitPad
+          ink={frame.drawn}
+          samples={frame.samples}
+          onInk={(ink, whole) => run.ask('draw', ink, whole)}
+        />
         <Scroll label={t(words.network)}>
           <Network
             row={38}

@@ -1,6 +1,6 @@
 import { manualSeed } from 'nabla'
 import { chunks } from '../engine/chunks.js'
-import { thin } from '../engine/curves.js'
+import { type Curves, record } from '../engine/curves.js'
 import type { Session } from '../engine/session.js'
 import {
   blanksOf,
@@ -17,7 +17,7 @@ export interface Frame {
   names: string[]
   parameters: number
   loss: number
-  history: { step: number[]; loss: number[] }
+  history: Curves<'loss'>
   /** What was given, and the characters that the model has added, each with its probability when it was drawn. */
   prompt: string
   written: { character: number; probability: number }[]
@@ -44,9 +44,7 @@ export function create(settings: Settings): Session<Frame> {
     advance: chunks(
       (k) => {
         loss = run(k)
-        history.step.push((history.step.at(-1) ?? 0) + k)
-        history.loss.push(loss)
-        thin(history)
+        record(history, (history.step.at(-1) ?? 0) + k, { loss })
       },
       [8, 1],
     ),

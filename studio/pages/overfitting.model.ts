@@ -1,6 +1,6 @@
 import { manualSeed } from 'nabla'
 import { chunks } from '../engine/chunks.js'
-import { thin } from '../engine/curves.js'
+import { type Curves, record } from '../engine/curves.js'
 import type { Session } from '../engine/session.js'
 import { build, type Settings, truth } from './overfitting.program.js'
 
@@ -12,7 +12,7 @@ export interface Frame {
   validation: { x: Float32Array; y: Float32Array }
   errors: { train: number; validation: number }
   best: { step: number; validation: number }
-  history: { step: number[]; train: number[]; validation: number[] }
+  history: Curves<'train' | 'validation'>
 }
 
 export function create(s: Settings): Session<Frame> {
@@ -33,13 +33,10 @@ export function create(s: Settings): Session<Frame> {
   let since = 0
   const look = () => {
     const now = errors()
-    history.step.push(steps)
-    history.train.push(now.train)
-    history.validation.push(now.validation)
+    record(history, steps, now)
     if (now.validation < best.validation)
       Object.assign(best, { step: steps, validation: now.validation })
     since = steps - best.step
-    thin(history)
   }
   const advance = chunks(
     (k) => {

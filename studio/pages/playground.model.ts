@@ -1,6 +1,6 @@
 import { compile, manualSeed, noGrad, stack, tensor, type Tensor } from 'nabla'
 import { chunks } from '../engine/chunks.js'
-import { thin } from '../engine/curves.js'
+import { type Curves, record } from '../engine/curves.js'
 import { plane } from '../engine/plane.js'
 import type { Session } from '../engine/session.js'
 import { build, see, type Settings } from './playground.program.js'
@@ -19,7 +19,7 @@ export interface Frame {
   /** Neurons that are 0 at every point of training, by layer. */
   dead: boolean[][]
   loss: { train: number; test: number }
-  history: { step: number[]; train: number[]; test: number[] }
+  history: Curves<'train' | 'test'>
   /** x1, x2, label for each point. */
   train: Float32Array
   test: Float32Array
@@ -88,12 +88,7 @@ export function create(settings: Settings): Session<Frame> {
                 .map((h) => columns(h).map((c) => c.every((v) => v === 0)))
             : []
         const loss = { train: made.loss(train), test: made.loss(test) }
-        if (history.step.at(-1) !== steps) {
-          history.step.push(steps)
-          history.train.push(loss.train)
-          history.test.push(loss.test)
-          thin(history)
-        }
+        record(history, steps, loss)
         const weights = layers.map((layer) => {
           const [w, b] = layer.parameters() as [Tensor, Tensor]
           return { w: floats(w), b: floats(b), from: w.shape[1]!, to: w.shape[0]! }

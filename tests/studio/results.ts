@@ -8,6 +8,7 @@ import type { Frame as Convolution } from '../../studio/pages/convolution.model.
 import type { Frame as Digits } from '../../studio/pages/digits.model.js'
 import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
 import type { Frame as LanguageModel } from '../../studio/pages/language-model.model.js'
+import type { Frame as LeNet } from '../../studio/pages/lenet.model.js'
 import type { Frame as Losses } from '../../studio/pages/losses.model.js'
 import type { Frame as Matrices } from '../../studio/pages/matrices.model.js'
 import type { Frame as Neuron } from '../../studio/pages/neuron.model.js'
@@ -298,6 +299,17 @@ export const results: Readonly<Record<string, Result<never>>> = {
         is: ({ filled, names }) =>
           filled.length === 3 &&
           names[filled[0]!.model.indexOf(Math.max(...filled[0]!.model))] === '眠',
+  lenet: result<LeNet>({
+    steps: 100,
+    printed: ({ accuracy, loss }) => [accuracy, loss],
+    reaches: [
+      // The answer of the page: after as many steps sigmoid has learned nothing yet.
+      { steps: 100, is: ({ accuracy }) => accuracy > 0.8 },
+      { settings: { activation: 'sigmoid' }, steps: 75, is: ({ accuracy }) => accuracy < 0.3 },
+      {
+        settings: { net: 'convnet', rate: 0.001 },
+        steps: 75,
+        is: ({ accuracy, layers }) => accuracy > 0.6 && layers[2]!.shape.join() === '1,32,14,14',
       },
     ],
   }),
