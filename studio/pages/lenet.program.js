@@ -92,7 +92,7 @@ export async function main(s) {
   console.log('before training: accuracy', accuracy())
   for (let i = 0; i < 2; i++) {
     let loss = 0
-    for (let k = 0; k < 50; k++) loss = step()
-    console.log(`after ${(i + 1) * 50} steps: loss ${loss}, accuracy ${accuracy()}`)
+    for (let k = 0; k < 25; k++) loss = step()
+    console.log(`after ${(i + 1) * 25} steps: loss ${loss}, accuracy ${accuracy()}`)
   }
 }

@@ -299,8 +299,11 @@ export const results: Readonly<Record<string, Result<never>>> = {
         is: ({ filled, names }) =>
           filled.length === 3 &&
           names[filled[0]!.model.indexOf(Math.max(...filled[0]!.model))] === '眠',
+      },
+    ],
+  }),
   lenet: result<LeNet>({
-    steps: 100,
+    steps: 50,
     printed: ({ accuracy, loss }) => [accuracy, loss],
     reaches: [
       // The answer of the page: after as many steps sigmoid has learned nothing yet.
