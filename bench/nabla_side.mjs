@@ -8,6 +8,7 @@ import * as nn from 'nabla/nn'
 import * as optim from 'nabla/optim'
 import * as rl from 'nabla/rl'
 import { createInterface } from 'node:readline'
+import { instructionsOf } from './bound.mjs'
 import { cases } from './cases.mjs'
 
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`)
@@ -85,7 +86,8 @@ if (process.argv[2] === '--once') {
         f = build(request.make)
         f()
         answer({ version: process.versions.node, ...nabla.backend().info() })
-      } else if (request.compile) answer(compiling(f, request.compile))
+      } else if (request.bound) answer(instructionsOf(nabla.profile, f, request.bound))
+      else if (request.compile) answer(compiling(f, request.compile))
       else if (request.grow) answer(grow(f, request.grow))
       else answer({ ms: measure(f, request.time) })
     } catch (error) {

@@ -5,8 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { boundOf } from './bound.mjs'
 import { cases } from './cases.mjs'
-import { commands, digits, hasTorch, nodeOf, once, peakMeter, python, Side } from './sides.mjs'
+import { commands, digits, hasTorch, machineMeter, nodeOf, once, peakMeter, python, Side } from './sides.mjs' // biome-ignore format: a line
 
 const usage = `npm run bench -- [NAME...] [options]   the cases whose names hold one of NAME; all without one
   --threads 1,2     numbers of threads
@@ -14,6 +15,7 @@ const usage = `npm run bench -- [NAME...] [options]   the cases whose names hold
   --node VERSION    run nabla on another Node, such as 26
   --rounds 5        turns of each side
   --seconds 0.2     length of a turn
+  --bound           instead of PyTorch: what the machine could do at best, and the kernels that lose most
   --keep-memory     PyTorch keeps the memory of its results, instead of asking the system again
   --json            lines of JSON on a terminal, too
   --list            the names of the cases`
@@ -28,6 +30,7 @@ function options() {
         node: { type: 'string' },
         rounds: { type: 'string', default: '5' },
         seconds: { type: 'string', default: '0.2' },
+        bound: { type: 'boolean', default: false },
         'keep-memory': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
@@ -54,8 +57,8 @@ if (wanted.list || chosen.length === 0) {
   process.exit(chosen.length === 0 ? 2 : 0)
 }
 
-const torch = hasTorch()
-if (!torch)
+const torch = !wanted.bound && hasTorch()
+if (!torch && !wanted.bound)
   process.stderr.write(
     `bench: PyTorch is not installed for ${python}, so nabla runs alone and there are no ratios (apt-get install python3-torch)\n`,
   )
@@ -68,7 +71,7 @@ const digitsOf = (v, n = 4) => (v === undefined || v === null ? null : Number(v.
 
 // ---- output ----
 
-const table = process.stdout.isTTY && !wanted.json
+const table = (process.stdout.isTTY || wanted.bound) && !wanted.json
 const columns = [
   ['case', -30, (r) => r.case],
   ['backend', -7, (r) => r.backend],
@@ -108,6 +111,7 @@ function side(kind, threads, backend = '') {
   return sides.get(key)
 }
 let meter
+let machine
 /** One of the two after the other: its threads go to sleep first, and it warms up. */
 async function turn(s, length) {
   await sleep(50)
@@ -160,6 +164,33 @@ async function time(c, backend, threads) {
   }
   if (wanted.node) row.node = facts.version
   return row
+}
+
+/** How near a case is to what the machine can do: see bound.mjs. */
+async function bounded(c, backend, threads) {
+  const ours = side('nabla', threads, backend)
+  const facts = await ours.ask({ make: { name: c.name, args: c.args } })
+  machine ??= await machineMeter(facts.isa)
+  if (!machine) throw new Error('--bound needs a C++ compiler and the native backend')
+  const before = machine(threads)
+  const took = await ours.ask({ bound: 2 * rounds })
+  // The better of before and after, since what else runs on the machine makes it seem slower.
+  const after = machine(threads)
+  const rates = {
+    float32: Math.max(before.float32, after.float32),
+    bfloat16: Math.max(before.bfloat16, after.bfloat16),
+    moving: before.moving.map(([bytes, rate], i) => [bytes, Math.max(rate, after.moving[i][1])]),
+  }
+  const { ms, bound, percent, products, rest, gaps } = boundOf(took, rates)
+  const of = ([took, least]) => `${took.toFixed(2)} ms, at best ${least.toFixed(2)}`
+  const moving = rates.moving.map(([bytes, rate]) => `${rate} GB/s of ${(bytes / 2 ** 20).toFixed(2)} MB`) // biome-ignore format: a line
+  const note = [
+    `at best ${bound.toFixed(2)} ms: ${percent.toFixed(0)} % of what the machine can do`,
+    `products ${of(products)}; the rest ${of(rest)}`,
+    `measured: ${rates.float32} GFLOP/s in float32, ${rates.bfloat16} in bfloat16; ${moving.join(', ')}`,
+    ...gaps.map((k) => `${(k.ms - k.bound).toFixed(3).padStart(8)} ms lost  ${of([k.ms, k.bound])}  ${k.calls} x ${k.kernel}`), // biome-ignore format: a line
+  ].join('\n    ')
+  return { case: c.name, backend, threads, nabla_ms: digitsOf(ms), torch_ms: null, ratio: null, bound_ms: digitsOf(bound), percent: digitsOf(percent, 3), machine: rates, gaps, note } // biome-ignore format: a line
 }
 
 async function start(c, backend, threads) {
@@ -273,7 +304,7 @@ for (const threads of wanted.threads.split(',').map(Number))
       // By default WebAssembly is measured on one thread, as its goals are set.
       if (!wanted.backend && backend === 'wasm' && threads > 1) continue
       try {
-        show(await measures[c.measure ?? 'time'](c, backend, threads))
+        show(await (wanted.bound ? bounded : measures[c.measure ?? 'time'])(c, backend, threads))
       } catch (error) {
         process.stderr.write(`bench: ${c.name} on ${backend}: ${error.message}\n`)
         process.exitCode = 1

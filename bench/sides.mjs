@@ -105,17 +105,29 @@ export function digits(threads, backend, node, folder) {
   }
 }
 
-/** Gives a function for the multiply-add peak of so many threads, or undefined where there is no compiler. */
-export async function peakMeter(isa) {
+/** Builds bench/NAME.cpp with these kernels for an instruction set; undefined where there is no compiler. */
+async function built(isa, name, kernels = []) {
   const compiler = await findCompiler([process.env.CXX, 'g++', 'clang++', 'c++'])
   if (!compiler || !isas[isa]) return undefined
-  const step = {
-    source: 'bench/peak.cpp',
-    name: `peak-${isa}`,
-    flags: ['-std=c++20', '-O3', '-Ikernels', `-DNABLA_ISA=${isa}`, ...isas[isa].flags],
-  }
-  const objects = await compileAll(compiler, [], [step], 'build/obj')
-  await link(compiler, objects, ['-pthread'], `build/peak-${isa}`)
+  const flags = ['-std=c++20', '-O3', '-Ikernels', `-DNABLA_ISA=${isa}`, ...isas[isa].flags]
+  const steps = [`bench/${name}`, ...kernels.map((k) => `kernels/${k}`)].map((file) => ({
+    source: `${file}.cpp`,
+    name: `${name}-${file.replace(/.*\//, '')}-${isa}`,
+    flags,
+  }))
+  const objects = await compileAll(compiler, [], steps, 'build/obj')
+  await link(compiler, objects, ['-pthread'], `build/${name}-${isa}`)
   return (threads) =>
-    Number(spawnSync(`${root}/build/peak-${isa}`, [`${threads}`], { encoding: 'utf8' }).stdout)
+    spawnSync(`${root}/build/${name}-${isa}`, [`${threads}`], { encoding: 'utf8' }).stdout
+}
+
+/** Gives a function for the multiply-add peak of so many threads, or undefined where there is no compiler. */
+export async function peakMeter(isa) {
+  const run = await built(isa, 'peak')
+  return run && ((threads) => Number(run(threads)))
+}
+/** Gives a function for what tile.cpp measures with so many threads, or undefined where there is no compiler. */
+export async function machineMeter(isa) {
+  const run = await built(isa, 'tile', ['gemm', 'gemm_zeros', 'gemv', 'bf16'])
+  return run && ((threads) => JSON.parse(run(threads)))
 }

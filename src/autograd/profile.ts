@@ -1,7 +1,7 @@
 /** Where the time and the memory of a step go: by operation and by layer. */
 import type { Executable } from '../backends/backend.js'
 import { HostedExecutable } from '../backends/hosted.js'
-import { callsOf, stepText } from '../backends/lower/explain.js'
+import { callsOf, movedBy, stepText } from '../backends/lower/explain.js'
 import type { PlanStep } from '../backends/lower/plan.js'
 import { bytesOf } from '../core/dtype.js'
 import { checkOptions, type OptionNames, requireFunction } from '../core/options.js'
@@ -25,6 +25,10 @@ export interface ProfileEvent {
   self: number
   /** Bytes of its results. */
   bytes: number
+  /** Floating-point operations of an instruction; 0 of what runs by itself. */
+  flops: number
+  /** Bytes that an instruction reads and writes; 0 of what runs by itself. */
+  moved: number
 }
 /** All events of one operation or layer together, for one run. */
 export interface ProfileRow {
@@ -36,6 +40,10 @@ export interface ProfileRow {
   share: number
   /** Bytes of all results. */
   bytes: number
+  /** Floating-point operations of the instructions. */
+  flops: number
+  /** Bytes that the instructions read and write. */
+  moved: number
 }
 export interface ProfileOptions {
   /** Runs that are measured; the figures are of one. */
@@ -77,10 +85,20 @@ export class Profile {
     const total = this.events.reduce((t, e) => t + e.self, 0)
     for (const e of this.events) {
       const name = nameOf(e)
-      const row = rows.get(name) ?? { name, calls: 0, time: 0, share: 0, bytes: 0 }
+      const row = rows.get(name) ?? {
+        name,
+        calls: 0,
+        time: 0,
+        share: 0,
+        bytes: 0,
+        flops: 0,
+        moved: 0,
+      }
       row.calls += 1 / this.runs
       row.time += e.self / this.runs
       row.bytes += e.bytes / this.runs
+      row.flops += e.flops / this.runs
+      row.moved += e.moved / this.runs
       row.share += total > 0 ? e.self / total : 0
       rows.set(name, row)
     }
@@ -174,7 +192,17 @@ export function profile(step: () => unknown, options: ProfileOptions = {}): Prof
       const { op, layer, start, inner } = open.pop()!
       const duration = now() - start
       const bytes = sizeInBytes(outputs)
-      add({ op, kernel: '', layer, start, duration, self: duration - inner, bytes })
+      add({
+        op,
+        kernel: '',
+        layer,
+        start,
+        duration,
+        self: duration - inner,
+        bytes,
+        flops: 0,
+        moved: 0,
+      })
     },
     run: programs
       ? (program: Executable, ...args: Parameters<Executable['run']>) => {
@@ -198,6 +226,8 @@ export function profile(step: () => unknown, options: ProfileOptions = {}): Prof
               duration,
               self: duration,
               bytes: bytesGiven(step!),
+              flops: step!.flops,
+              moved: movedBy(step!),
             })
           })
         }
@@ -219,6 +249,8 @@ export function profile(step: () => unknown, options: ProfileOptions = {}): Prof
         duration,
         self: duration,
         bytes,
+        flops: 0,
+        moved: 0,
       })
     }
     try {

@@ -110,6 +110,23 @@ test.each(['native', 'wasm'] as const)('a compiled step runs as its program, %s'
     setBackend('native')
   }
 })
+test('operations and bytes of instructions: what broadcasts and what is looked up counts once', () => {
+  const [x, w, b, table] = [ones([32, 64]), ones([64, 128]), ones([1, 128]), ones([500, 8])]
+  const index = randint(0, 500, [10])
+  const f = compile(() => [
+    x.matmul(w),
+    b.expand([32, 128]).exp().sum(1),
+    table.indexSelect(0, index),
+  ])
+  const rows = profile(() => f(), { runs: 2 }).byKernel()
+  const of = (name: string) => {
+    const { flops, moved, calls } = rows.find((r) => r.name.startsWith(name))!
+    return [flops, moved, calls]
+  }
+  expect(of('matmul 32×64')).toEqual([2 * 32 * 64 * 128, 4 * (32 * 64 + 64 * 128 + 32 * 128), 1])
+  expect(of('fused')[1]).toBe(4 * (128 + 32))
+  expect(of('take')[1]).toBe(4 * (10 + 2 * 80))
+})
 test('a program with work of the host in the middle', () => {
   const double: Parameters<typeof hostCall>[0] = {
     name: 'double',

@@ -1,18 +1,17 @@
 /** A plan as text: a line a step with its work, the memory that it touches, its shapes and whose it is. */
 import { pow } from '../../core/math.js'
-import { bytesOf } from '../../core/dtype.js'
+import { bytesOf, type DType } from '../../core/dtype.js'
 import { show, sizeOf } from '../../core/shape.js'
 import type { Call } from '../call.js'
-import {
-  type Block,
-  type Buffer,
-  type FusedKernel,
-  type KernelList,
-  type LoopStep,
-  type Plan,
-  type PlanStep,
-  type PrimCall,
-  eachBuffer,
+import type {
+  Block,
+  Buffer,
+  FusedKernel,
+  KernelList,
+  LoopStep,
+  Plan,
+  PlanStep,
+  PrimCall,
 } from './plan.js'
 
 /** `3.42 MFLOP`: three digits and the prefix that suits. */
@@ -64,7 +63,8 @@ function callText({ prim, inputs, outputs, bias, label, inPlace }: PrimCall): [s
       const k = inputs[0]!.shape.at(-1)
       const batch = out.shape.slice(0, -2)
       const many = batch.length > 0 ? `${show(batch)} of ` : ''
-      return [`matmul ${many}${m}×${k} by ${k}×${n}${more}`, `${label}`]
+      const type = inputs[0]!.dtype === 'float32' ? '' : ` ${inputs[0]!.dtype}`
+      return [`matmul ${many}${m}×${k} by ${k}×${n}${type}${more}`, `${label}`]
     }
     case 'quantized': {
       const [m, k] = inputs[0]!.shape
@@ -100,16 +100,28 @@ function loopText({ count, reverse, body, label }: LoopStep): [string, string] {
   return [`loop ${times}, ${n} instruction${n === 1 ? '' : 's'}`, `${label}`]
 }
 
-/** Bytes that a step reads and writes. */
-function moved(step: PlanStep): number {
+/** Adds the bytes of the elements that a kernel touches, each once, to those of their buffers. */
+function touched({ body, inputs, outputs }: FusedKernel, bytes: Map<Buffer, number>): void {
+  const add = (
+    buffer: Buffer | null,
+    { dtype, strides }: { dtype: DType; strides: readonly number[] },
+  ) => {
+    if (!buffer) return
+    const n = body.extents.reduce((size, e, axis) => (strides[axis] === 0 ? size : size * e), 1)
+    bytes.set(buffer, Math.min(buffer.bytes, (bytes.get(buffer) ?? 0) + n * bytesOf(dtype)))
+  }
+  for (const [i, input] of body.inputs.entries()) add(inputs[i]!.buffer, input)
+  for (const [i, output] of body.outputs.entries()) add(outputs[i]!.buffer, output)
+}
+
+/** Bytes that a step reads and writes, each place of a buffer once. */
+export function movedBy(step: PlanStep): number {
   if (step.kind === 'loop')
-    return (step.count ?? 1) * step.body.steps.reduce((sum, s) => sum + moved(s), 0)
+    return (step.count ?? 1) * step.body.steps.reduce((sum, s) => sum + movedBy(s), 0)
   if (step.kind === 'fused' || step.kind === 'list') {
-    const buffers = new Set<Buffer>()
-    eachBuffer(step, (b) => buffers.add(b))
-    let bytes = 0
-    for (const b of buffers) bytes += b.bytes
-    return bytes
+    const bytes = new Map<Buffer, number>()
+    for (const k of step.kind === 'list' ? step.kernels : [step]) touched(k, bytes)
+    return [...bytes.values()].reduce((sum, n) => sum + n, 0)
   }
   if (step.kind === 'host') {
     const list = step.phase === 'start' ? step.inputs : step.outputs
@@ -119,6 +131,13 @@ function moved(step: PlanStep): number {
   // What scatters touches as much of its result as it is given, unless it writes zeros elsewhere.
   if ((prim.op === 'put' || prim.op === 'scatter') && inputs[0])
     return sizeOfBlock(inputs[1]) + 2 * sizeOfBlock(inputs[2])
+  // What is looked up in a table is read, not the table.
+  if (prim.op === 'take' || prim.op === 'gather')
+    return (
+      sizeOfBlock(inputs[1]) +
+      Math.min(sizeOfBlock(inputs[0]), sizeOfBlock(outputs[0])) +
+      sizeOfBlock(outputs[0])
+    )
   let bytes = bias?.buffer.bytes ?? 0
   for (const b of [...inputs, ...outputs]) bytes += sizeOfBlock(b)
   return bytes
@@ -152,7 +171,7 @@ const rowsOf = (steps: readonly PlanStep[], before = '', indent = ''): string[][
   steps.flatMap((step, i) => {
     const [kernel, whose] = stepText(step)
     const number = `${before}${i}`
-    const [flops, bytes] = [amount(step.flops, 'FLOP'), amount(moved(step), 'B')]
+    const [flops, bytes] = [amount(step.flops, 'FLOP'), amount(movedBy(step), 'B')]
     const row = [number, flops, bytes, `${indent}${kernel}`, whose]
     const inner = step.kind === 'loop' ? rowsOf(step.body.steps, `${number}.`, `${indent}  `) : []
     return [row, ...inner]
