@@ -109,6 +109,11 @@ const train = program
   .option('--out <folder>', 'where to save the run (default: runs/<recipe>-<time>)')
   .option('--quick', 'few examples, to see that everything runs; the result is not checked')
   .option('--fold <k/n>', 'test on part k of n of the training data, train on the rest')
+  .option(
+    '--histograms <n>',
+    'keep histograms of weights and gradients after every n-th epoch, for nabla studio',
+    whole(1),
+  )
   .option('--resume <run>', 'continue the stopped run of this folder')
   .option('--json', 'one JSON object a line, the last one with the result')
   // Recipes may have options of their own.
@@ -155,6 +160,11 @@ train
   .option('--out <folder>', 'where to save the run (default: runs/digits-<time>)')
   .option('--limit <n>', 'only the first n training images', whole(1))
   .option('--quick', 'few images, to see that everything runs')
+  .option(
+    '--histograms <n>',
+    'keep histograms of weights and gradients after every n-th epoch, for nabla studio',
+    whole(1),
+  )
   .option('--resume <run>', 'continue the stopped run of this folder')
   .option('--json', 'one JSON object a line, the last one with the result')
   .action(async (options, command: Command) => {

@@ -34,6 +34,8 @@ import {
 } from '../train/fit.js'
 import { ConfusionMatrix } from '../data/measures.js'
 import { ProgressBars } from '../train/progress.js'
+import { Histograms } from '../train/histograms.js'
+import { RunRecord, saveConfusion } from '../train/record.js'
 import { claimFolder, type SavedRun } from '../train/run.js'
 import { Interrupted, onInterrupt } from './interrupt.js'
 import { drawCurve, drawImages } from './terminal.js'
@@ -145,6 +147,8 @@ export interface SessionOptions {
   json?: boolean
   /** The short form: few examples, whose result is not checked. */
   quick?: boolean
+  /** Histograms of weights and gradients by layer after every n-th epoch, for `nabla studio`. */
+  histograms?: number
   /** The folder of a stopped run to continue. */
   resume?: string
 }
@@ -384,6 +388,11 @@ export class Session<O extends SessionOptions = RecipeOptions> {
       state: () => ({ bytes: existsSync(metrics) ? statSync(metrics).size : 0 }),
     }
     const others = Math.max(0, this.trainings - this.training)
+    // What `nabla studio` shows of the run; of several trainings the last one's graph stays.
+    const record = new RunRecord(() => this.folder)
+    const { histograms } = this.options
+    const watching =
+      histograms === undefined ? [] : [new Histograms(this.folder, { every: histograms })]
     const bars = this.options.json || isSilent() ? [] : [new ProgressBars({ others })]
     const periodic = new PeriodicCheckpoint(path, { epochs: 1, seconds: 30 })
     const asked = onInterrupt()
@@ -412,7 +421,7 @@ export class Session<O extends SessionOptions = RecipeOptions> {
         ...rest,
         epochs,
         verbose: false,
-        callbacks: [events, ...bars, ...callbacks, writer],
+        callbacks: [events, ...bars, ...callbacks, record, ...watching, writer],
         ...(goesOn && { resume: path }),
       })
       const signal = asked.signal ?? (trainer.stopped === ANOTHER_RANK ? 'SIGTERM' : undefined)
@@ -452,10 +461,13 @@ export class Session<O extends SessionOptions = RecipeOptions> {
   ): { matrix: ConfusionMatrix; outputs: Tensor } {
     const outputs = predictions(model, data)
     this.demandFinite('the outputs for the test examples', outputs.toTypedArray() as Float32Array)
-    const matrix = new ConfusionMatrix(outputs.shape[1]!).add(
-      labels,
-      outputs.argmax(1).toTypedArray<Int32Array>(),
-    )
+    const answers = outputs.argmax(1).toTypedArray<Int32Array>()
+    const matrix = new ConfusionMatrix(outputs.shape[1]!).add(labels, answers)
+    const images = this.sets?.test
+    saveConfusion(this.folder, labels, answers, {
+      classes: images?.classes ?? Array.from({ length: outputs.shape[1]! }, (_, i) => `${i}`),
+      ...(images?.labels === labels && { images }),
+    })
     this.say(`\nconfusion matrix of the ${grouped(labels.length)} test examples`)
     this.say(matrix.toString())
     return { matrix, outputs }

@@ -1,37 +1,78 @@
 /** Training runs on the disk, for `nabla studio RUNS`: what they were made with, and their curves; also as they grow. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import type { ServerResponse } from 'node:http'
-import { join, relative } from 'node:path'
-import { decodeEvents } from '../train/tensorboard.js'
-import type { Handler } from './studio.js'
+import { basename, join, relative, sep } from 'node:path'
+import { decodeEvents } from '../train/eventFile.js'
+import { type Confusion, CONFUSION, GRAPH, SYSTEM } from '../train/record.js'
+import { drawGraph } from '../train/plotModel.js'
+import { graphBoxes } from '../train/graphDef.js'
+import type { Histogram } from '../train/tensorboard.js'
+import { type Handler, sendFile } from './studio.js'
 
+export interface Curve {
+  step: number[]
+  value: number[]
+}
 export interface RunCurves {
   /** Its folder, from the folder of the runs. */
   name: string
   settings: Record<string, string>
-  curves: Record<string, { step: number[]; value: number[] }>
+  curves: Record<string, Curve>
+}
+/** How a run has grown: of each curve the first `keep` points stay, and these follow. */
+export interface RunGrowth {
+  name: string
+  settings: Record<string, string>
+  curves: Record<string, Curve & { keep: number }>
+}
+/** What is shown of one run alone. */
+export interface RunDetails {
+  name: string
+  histograms: Record<string, ({ step: number } & Histogram)[]>
+  pictures: { title: string; url: string }[]
+  /** An SVG. */
+  graph?: string
+  confusion?: Confusion
 }
 
 /** How deep below the folder of the runs a run may lie. */
 const DEPTH = 4
+const METRICS = 'metrics.jsonl'
 const isEvents = (file: string) => file.includes('.tfevents.')
+const PICTURE = /\.(png|jpe?g|gif|webp|svg)$/i
 
-/** The folders with files of a run, and these files. */
+/** The folders with files of a run, and these files. One that goes away meanwhile is none. */
 function runFolders(base: string): Map<string, string[]> {
   const found = new Map<string, string[]>()
   const look = (folder: string, depth: number) => {
     const files: string[] = []
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    let entries: ReturnType<typeof list>
+    try {
+      entries = list(folder)
+    } catch {
+      return
+    }
+    for (const entry of entries) {
       const path = join(folder, entry.name)
       if (entry.isDirectory() && depth < DEPTH) look(path, depth + 1)
-      else if (entry.isFile() && (entry.name === 'metrics.jsonl' || isEvents(entry.name)))
+      else if (entry.isFile() && ([METRICS, SYSTEM].includes(entry.name) || isEvents(entry.name)))
         files.push(path)
     }
-    if (files.length > 0) found.set(folder, files.sort())
+    if (files.some((f) => basename(f) !== SYSTEM)) found.set(folder, files.sort())
   }
   look(base, 0)
   return found
 }
+const list = (folder: string) => readdirSync(folder, { withFileTypes: true })
 
 /** A settings file as names and texts, lists and objects with dots between the names. */
 function flat(
@@ -45,6 +86,15 @@ function flat(
   return into
 }
 
+/** `nabla train` writes the options a second time, for who goes on with the run, and a checksum. */
+function settingsOf(config: unknown): Record<string, string> {
+  const { checksum: _, ...settings } = flat(config)
+  for (const name of Object.keys(settings))
+    if (name.startsWith('options.') && settings[name] === settings[name.slice('options.'.length)])
+      delete settings[name]
+  return settings
+}
+
 function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
@@ -53,87 +103,279 @@ function readJson(file: string): unknown {
   }
 }
 
-/** One run. Lines and records that cannot be read, such as one that is being written, are left out. */
-export function readRun(base: string, folder: string, files: readonly string[]): RunCurves {
-  const config = join(folder, 'config.json')
-  const settings = existsSync(config) ? flat(readJson(config)) : {}
-  const curves: RunCurves['curves'] = {}
-  const add = (tag: string, step: number, value: number) => {
-    curves[tag] ??= { step: [], value: [] }
-    const { step: steps, value: values } = curves[tag]
-    // A resumed run has steps again: the later ones count.
-    while (steps.length > 0 && steps.at(-1)! >= step) {
-      steps.pop()
-      values.pop()
-    }
-    steps.push(step)
-    values.push(value)
+/** One file of a run, read on from where it had ended. Lines and records that are not whole yet wait; broken ones are left out. */
+class RunFile {
+  /** By the title of the training (of several in one run), then by tag. */
+  readonly parts = new Map<string, Map<string, Curve>>()
+  private readonly path: string
+  private at = 0
+  private seen: Pick<Stats, 'ino' | 'size' | 'mtimeMs'> | undefined
+  constructor(path: string) {
+    this.path = path
   }
-  for (const file of files)
-    if (isEvents(file))
-      for (const { step, scalars } of decodeEvents(readFileSync(file)).events)
-        for (const [tag, value] of Object.entries(scalars)) add(tag, step, value)
-    else
-      for (const line of readFileSync(file, 'utf8').split('\n')) {
-        let log: Record<string, unknown>
-        try {
-          log = JSON.parse(line)
-        } catch {
-          continue
-        }
-        const step = log?.epoch ?? log?.step
-        if (typeof step !== 'number') continue
-        for (const [tag, value] of Object.entries(log))
-          if (typeof value === 'number' && tag !== 'epoch' && tag !== 'step') add(tag, step, value)
+  /** True when there was something new. */
+  read(): boolean {
+    let now: Stats
+    try {
+      now = statSync(this.path)
+    } catch {
+      return false
+    }
+    const { seen } = this
+    if (seen && seen.ino === now.ino && seen.size === now.size && seen.mtimeMs === now.mtimeMs)
+      return false
+    // Another file, or a shorter one: what was read is void.
+    if (seen && (seen.ino !== now.ino || now.size <= seen.size)) {
+      this.parts.clear()
+      this.at = 0
+    }
+    this.seen = now
+    const bytes = new Uint8Array(Math.max(0, now.size - this.at))
+    const file = openSync(this.path, 'r')
+    try {
+      readSync(file, bytes, 0, bytes.length, this.at)
+    } finally {
+      closeSync(file)
+    }
+    this.at += isEvents(basename(this.path)) ? this.readEvents(bytes) : this.readLines(bytes)
+    return true
+  }
+  private readEvents(bytes: Uint8Array): number {
+    const { events, length } = decodeEvents(bytes)
+    for (const { step, scalars } of events)
+      for (const [tag, value] of Object.entries(scalars)) this.add('', tag, step, value)
+    return length
+  }
+  private readLines(bytes: Uint8Array): number {
+    const end = bytes.lastIndexOf(10) + 1
+    const system = basename(this.path) === SYSTEM
+    for (const line of new TextDecoder().decode(bytes.subarray(0, end)).split('\n')) {
+      let log: Record<string, unknown> | null
+      try {
+        log = JSON.parse(line)
+      } catch {
+        continue
       }
-  return { name: relative(base, folder) || '.', settings, curves }
+      const step = system ? log?.seconds : (log?.epoch ?? log?.step)
+      if (!log || typeof step !== 'number') continue
+      const title = typeof log.run === 'string' ? log.run : ''
+      for (const [tag, value] of Object.entries(log)) {
+        if (typeof value !== 'number') continue
+        if (system) {
+          if (tag === 'cores') this.add('', 'system/cores', step, value)
+          else if (tag === 'memory') this.add('', 'system/memory (MiB)', step, value)
+        } else if (tag !== 'epoch' && tag !== 'step') this.add(title, tag, step, value)
+      }
+    }
+    return end
+  }
+  private add(title: string, tag: string, step: number, value: number): void {
+    const part = this.parts.get(title) ?? new Map<string, Curve>()
+    this.parts.set(title, part)
+    const curve = part.get(tag) ?? { step: [], value: [] }
+    part.set(tag, curve)
+    put(curve, step, value)
+  }
 }
 
-/** All runs below a folder; read anew only when their files have changed. */
+/** A resumed run has steps again: the later ones count. */
+function put(curve: Curve, step: number, value: number): void {
+  while (curve.step.length > 0 && curve.step.at(-1)! >= step) {
+    curve.step.pop()
+    curve.value.pop()
+  }
+  curve.step.push(step)
+  curve.value.push(value)
+}
+
+/** The curves of all files of a run. */
+function merged(files: readonly RunFile[]): Record<string, Curve> {
+  const curves: Record<string, Curve> = {}
+  for (const { parts } of files)
+    for (const [title, part] of parts)
+      for (const [tag, curve] of part) {
+        const name = parts.size > 1 && title !== '' ? `${tag}: ${title}` : tag
+        if (!Object.hasOwn(curves, name))
+          curves[name] = { step: [...curve.step], value: [...curve.value] }
+        else
+          for (let i = 0; i < curve.step.length; i++)
+            put(curves[name]!, curve.step[i]!, curve.value[i]!)
+      }
+  return curves
+}
+
+/** How many points at the start are the same. */
+function common(a: Curve | undefined, b: Curve): number {
+  if (!a) return 0
+  const most = Math.min(a.step.length, b.step.length)
+  let i = 0
+  while (i < most && a.step[i] === b.step[i] && Object.is(a.value[i], b.value[i])) i++
+  return i
+}
+
+const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name)
+
+/** All runs below a folder, of which each look reads what is new. */
 export class Runs {
-  private readonly base: string
-  private readonly known = new Map<string, { print: string; run: RunCurves }>()
+  readonly base: string
+  private readonly known = new Map<string, { files: Map<string, RunFile>; run: RunCurves }>()
   constructor(base: string) {
     this.base = base
   }
-  /** Looks at the disk; gives the runs that are new or have grown. */
-  changed(): RunCurves[] {
-    const fresh: RunCurves[] = []
+  /** Looks at the disk; gives how runs have grown, those that are new among them. */
+  changed(): RunGrowth[] {
+    const grown: RunGrowth[] = []
     const folders = runFolders(this.base)
-    for (const [folder, files] of folders) {
-      const print = files.map((f) => `${f} ${statSync(f).size} ${statSync(f).mtimeMs}`).join('\n')
-      if (this.known.get(folder)?.print === print) continue
-      const run = readRun(this.base, folder, files)
-      this.known.set(folder, { print, run })
-      fresh.push(run)
+    for (const [folder, paths] of folders) {
+      const name = relative(this.base, folder).split(sep).join('/') || '.'
+      const before = this.known.get(folder)
+      const own = before ?? {
+        files: new Map<string, RunFile>(),
+        run: { name, settings: {}, curves: {} },
+      }
+      let fresh = before === undefined
+      for (const path of own.files.keys()) if (!paths.includes(path)) fresh = own.files.delete(path)
+      for (const path of paths) {
+        const file = own.files.get(path) ?? new RunFile(path)
+        own.files.set(path, file)
+        if (file.read()) fresh = true
+      }
+      if (!fresh) continue
+      const config = join(folder, 'config.json')
+      const settings = existsSync(config) ? settingsOf(readJson(config)) : {}
+      const files = [...own.files].sort(([a], [b]) => a.localeCompare(b)).map(([, f]) => f)
+      const curves = merged(files)
+      const growth: RunGrowth = { name, settings, curves: {} }
+      for (const [tag, curve] of Object.entries(curves)) {
+        const keep = common(own.run.curves[tag], curve)
+        growth.curves[tag] = {
+          keep,
+          step: curve.step.slice(keep),
+          value: curve.value.slice(keep),
+        }
+      }
+      own.run = { name, settings, curves }
+      this.known.set(folder, own)
+      grown.push(growth)
     }
     for (const folder of this.known.keys()) if (!folders.has(folder)) this.known.delete(folder)
-    return fresh
+    return grown
+  }
+  /** As they were found by the last look. */
+  get now(): RunCurves[] {
+    return [...this.known.values()].map((k) => k.run).sort(byName)
   }
   all(): RunCurves[] {
     this.changed()
-    return [...this.known.values()].map((k) => k.run).sort((a, b) => a.name.localeCompare(b.name))
+    return this.now
+  }
+  /** Undefined for a name that is none of a run. */
+  details(name: string): RunDetails | undefined {
+    const [folder, { files }] = [...this.known].find(([, k]) => k.run.name === name) ?? ['', {}]
+    if (!files) return undefined
+    const found: RunDetails = { name, histograms: {}, pictures: [] }
+    const confusion = readJson(join(folder, CONFUSION)) as Confusion | undefined
+    if (Array.isArray(confusion?.counts) && Array.isArray(confusion.classes) && confusion.examples)
+      found.confusion = confusion
+    const own = join(folder, GRAPH)
+    if (existsSync(own)) found.graph = readFileSync(own, 'utf8')
+    const shown = new Set(this.known.keys())
+    const look = (place: string, depth: number) => {
+      for (const entry of list(place).sort((a, b) => a.name.localeCompare(b.name))) {
+        const path = join(place, entry.name)
+        // The pictures of a run inside of this one are its own.
+        if (entry.isDirectory() && depth < 2 && !shown.has(path)) look(path, depth + 1)
+        else if (entry.isFile() && PICTURE.test(entry.name) && path !== own) {
+          const file = relative(this.base, path).split(sep).map(encodeURIComponent).join('/')
+          const title = relative(folder, path).split(sep).join('/')
+          found.pictures.push({ title, url: `./runs/file/${file}?${statSync(path).mtimeMs}` })
+        }
+      }
+    }
+    look(folder, 0)
+    this.readDetails(
+      [...files.keys()].filter((f) => isEvents(basename(f))),
+      found,
+    )
+    return found
+  }
+  private readDetails(files: readonly string[], found: RunDetails): void {
+    const pictures = new Map<string, { title: string; url: string }[]>()
+    for (const file of [...files].sort())
+      for (const event of decodeEvents(readFileSync(file), { all: true }).events) {
+        const { step } = event
+        for (const [tag, histogram] of Object.entries(event.histograms ?? {})) {
+          found.histograms[tag] ??= []
+          const known = found.histograms[tag]
+          while (known.length > 0 && known.at(-1)!.step >= step) known.pop()
+          known.push({ step, ...histogram })
+        }
+        for (const [tag, { bytes }] of Object.entries(event.pictures ?? {})) {
+          const url = `data:${kindOf(bytes)};base64,${Buffer.from(bytes).toString('base64')}`
+          // The last ones are what a run has come to.
+          pictures.set(
+            tag,
+            [...(pictures.get(tag) ?? []), { title: `${tag}, ${step}`, url }].slice(-3),
+          )
+        }
+        const boxes = event.graph && graphBoxes(event.graph)
+        if (boxes) found.graph = drawGraph(boxes)
+      }
+    found.pictures.push(...[...pictures.values()].flat())
+    for (const [tag, rows] of Object.entries(found.histograms))
+      found.histograms[tag] = spread(rows, 40)
   }
 }
+/** At most so many, over the whole list, the last one among them. */
+function spread<T>(rows: readonly T[], most: number): T[] {
+  if (rows.length <= most) return [...rows]
+  return Array.from(
+    { length: most },
+    (_, i) => rows[Math.round((i * (rows.length - 1)) / (most - 1))]!,
+  )
+}
+const kindOf = (bytes: Uint8Array) =>
+  bytes[0] === 0xff ? 'image/jpeg' : bytes[0] === 0x47 ? 'image/gif' : 'image/png'
 
-/** `/runs/all.json`, and `/runs/events`: each run that has grown, as a server-sent event, looked for once in `every` ms. */
+/**
+ * `/runs/all.json`; `/runs/events`: how runs grow, as server-sent events, looked for once in `every` ms; `/runs/run.json?NAME`;
+ * `/runs/file/...`: the pictures of the runs.
+ */
 export function serveRuns(base: string, every = 1000): { handler: Handler; close: () => void } {
   const runs = new Runs(base)
   const open = new Set<ServerResponse>()
+  /** All who listen hear of what is new, whoever has asked. */
+  const look = () => {
+    for (const growth of runs.changed())
+      for (const response of open) response.write(`data: ${JSON.stringify(growth)}\n\n`)
+  }
   const timer = setInterval(() => {
-    if (open.size === 0) return
-    for (const run of runs.changed())
-      for (const response of open) response.write(`data: ${JSON.stringify(run)}\n\n`)
+    if (open.size > 0) look()
   }, every)
   timer.unref()
+  const json = (response: ServerResponse, value: unknown) =>
+    response
+      .writeHead(200, {
+        'content-type': 'application/json; charset=utf-8',
+        'cache-control': 'no-store',
+      })
+      .end(JSON.stringify(value))
   return {
     handler(request, response, path) {
       if (path === '/runs/all.json') {
-        response.writeHead(200, {
-          'content-type': 'application/json; charset=utf-8',
-          'cache-control': 'no-store',
-        })
-        response.end(JSON.stringify(runs.all()))
+        look()
+        json(response, runs.now)
+        return true
+      }
+      if (path === '/runs/run.json') {
+        const name = decodeURIComponent(request.url!.split('?')[1] ?? '')
+        look()
+        const details = runs.details(name)
+        json(response, details ?? null)
+        return true
+      }
+      if (path.startsWith('/runs/file/') && PICTURE.test(path)) {
+        sendFile({ '/runs/file/': base }, request, response)
         return true
       }
       if (path !== '/runs/events') return false

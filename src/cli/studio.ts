@@ -24,6 +24,11 @@ const types: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.json': 'application/json; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.gif': 'image/gif',
+  '.webp': 'image/webp',
   '.wasm': 'application/wasm',
   '.woff2': 'font/woff2',
   '.txt': 'text/plain; charset=utf-8',
@@ -102,6 +107,24 @@ function isOwn(request: IncomingMessage): boolean {
 /** Answers of its own, such as events; true when it has answered. */
 export type Handler = (request: IncomingMessage, response: ServerResponse, path: string) => boolean
 
+/** Answers with the file that the request means, or that there is none. */
+export function sendFile(places: Places, request: IncomingMessage, response: ServerResponse): void {
+  const path = (request.url ?? '/').split('?')[0]!
+  const file = fileAt(places, request.url ?? '/')
+  if (file === undefined) {
+    response.writeHead(404, { 'content-type': types['.txt'] }).end(`no ${path}`)
+    return
+  }
+  response.writeHead(200, {
+    'content-type': types[extname(file).toLowerCase()] ?? 'application/octet-stream',
+    'content-length': statSync(file).size,
+    // Names in assets/ hold a hash of what is in them.
+    'cache-control': path.startsWith('/assets/') ? 'max-age=31536000, immutable' : 'no-cache',
+  })
+  if (request.method === 'HEAD') response.end()
+  else createReadStream(file).pipe(response)
+}
+
 /** Serves the places on this machine alone. @throws ValueError when the port is taken */
 export async function serveStudio(
   places: Places,
@@ -116,16 +139,7 @@ export async function serveStudio(
     if (request.method !== 'GET' && request.method !== 'HEAD') return end(405, 'GET only')
     const path = (request.url ?? '/').split('?')[0]!
     if (handler?.(request, response, path)) return
-    const file = fileAt(places, request.url ?? '/')
-    if (file === undefined) return end(404, `no ${path}`)
-    response.writeHead(200, {
-      'content-type': types[extname(file)] ?? 'application/octet-stream',
-      'content-length': statSync(file).size,
-      // Names in assets/ hold a hash of what is in them.
-      'cache-control': path.startsWith('/assets/') ? 'max-age=31536000, immutable' : 'no-cache',
-    })
-    if (request.method === 'HEAD') return response.end()
-    return createReadStream(file).pipe(response)
+    return sendFile(places, request, response)
   })
   await new Promise<void>((done, failed) => {
     server.once('error', (error: NodeJS.ErrnoException) =>

@@ -19,6 +19,7 @@ export const writeAtomic = (_path: string, _content: Uint8Array | string): void 
 export const createFile = (_path: string, _content: string): boolean => missing('write', keep)
 export const relativePath = (_folder: string, file: string | URL): string => `${file}`
 export const appendBytes = (_path: string, _bytes: Uint8Array): void => missing('write', keep)
+export const processUse = (): { cpu: number; memory: number } | undefined => undefined
 export const removeFile = (_path: string): void => {}
 export const listFolder = (_path: string): string[] => missing('read', handOver)
 export const realPath = (path: string): string => path

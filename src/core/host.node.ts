@@ -134,6 +134,12 @@ export function appendBytes(path: string, bytes: Uint8Array): void {
   }
 }
 
+/** What this process has used: seconds of all its threads, and bytes of memory now. Undefined where nothing tells it. */
+export function processUse(): { cpu: number; memory: number } | undefined {
+  const { user, system } = process.cpuUsage()
+  return { cpu: (user + system) / 1e6, memory: process.memoryUsage.rss() }
+}
+
 /** Removes a file; one that is not there is no error. */
 export function removeFile(path: string): void {
   rmSync(path, { force: true })

@@ -6,20 +6,12 @@ import { assign } from '../ops/assign.js'
 import { noGrad } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
 import type { Callback, EpochLog, Trainer } from './callback.js'
+import { countFrom } from './counts.js'
 import type { Model } from './evaluate.js'
 import { AveragedModel, getEmaMultiAvgFn, type MultiAverageFunction } from '../nn/average.js'
 import { directionOf } from './metrics.js'
 import { type Inspection, inspectGradients } from './statistics.js'
 
-const whole = (op: string, name: string, n: number, from = 1): number => {
-  if (!(Number.isInteger(n) && n >= from))
-    throw new ValueError({
-      op,
-      rule: `${name} must be a whole number from ${from} up`,
-      got: `${n}`,
-    })
-  return n
-}
 /** A saved state of plain numbers. @throws ValueError */
 function numbersOf<K extends string>(op: string, state: unknown, names: readonly K[]) {
   const s = state as Record<K, number>
@@ -126,7 +118,7 @@ export class EarlyStopping implements Callback {
       ...monitor
     } = checkOptions('EarlyStopping', options, [...monitorNames, 'patience', 'restoreBest'])
     this.monitor = new Monitor('EarlyStopping', monitor)
-    this.patience = whole('EarlyStopping', 'patience', patience)
+    this.patience = countFrom('EarlyStopping', 'patience', patience)
     this.restoreBest = restoreBest
   }
   onTrainStart(t: Trainer): void {
@@ -186,7 +178,7 @@ export class StopWhenSteady implements Callback {
       'patience',
       'tolerance',
     ])
-    this.patience = whole('StopWhenSteady', 'patience', patience)
+    this.patience = countFrom('StopWhenSteady', 'patience', patience)
     this.tolerance = tolerance
   }
   onTrainStart(t: Trainer): void {
@@ -265,12 +257,12 @@ export class PeriodicCheckpoint implements Callback {
     } = checkOptions('PeriodicCheckpoint', options, ['epochs', 'batches', 'seconds', 'keep'])
     const op = 'PeriodicCheckpoint'
     this.path = path
-    this.epochs = whole(op, 'epochs', epochs)
-    this.batches = batches === undefined ? undefined : whole(op, 'batches', batches)
+    this.epochs = countFrom(op, 'epochs', epochs)
+    this.batches = batches === undefined ? undefined : countFrom(op, 'batches', batches)
     this.seconds = seconds ?? Number.POSITIVE_INFINITY
     if (!(this.seconds > 0))
       throw new ValueError({ op, rule: 'seconds must be above 0', got: `${seconds}` })
-    this.keep = whole(op, 'keep', keep)
+    this.keep = countFrom(op, 'keep', keep)
   }
   /** Writes one now. */
   write(t: Trainer, label: string): void {
@@ -324,7 +316,7 @@ export class GradientMonitor implements Callback {
       'every',
       'tell',
     ])
-    this.every = whole('GradientMonitor', 'every', every)
+    this.every = countFrom('GradientMonitor', 'every', every)
     this.tell = tell
   }
   onEpochEnd(t: Trainer, { epoch }: EpochLog): void {

@@ -1,9 +1,16 @@
 /** Callbacks that write the numbers of a run to files: CSV, JSON lines, TensorBoard. */
-import { ValueError } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
 import { appendBytes, writeAtomic } from './files.js'
 import type { BatchLog, Callback, EpochLog, Trainer } from './callback.js'
-import { encodeEvents, encodeStart, type Scalars } from './tensorboard.js'
+import { countFrom } from './counts.js'
+import { layerHistograms } from './histograms.js'
+import {
+  encodeEvents,
+  encodeHistograms,
+  encodeStart,
+  eventFile,
+  type Scalars,
+} from './tensorboard.js'
 
 /** A cell of CSV: in quotes where it must be. RFC 4180. */
 const cell = (v: unknown): string => {
@@ -39,27 +46,29 @@ export class JsonLog implements Callback {
   }
 }
 
-let files = 0
+export interface TensorBoardOptions {
+  /** The loss of every n-th step; 10 unless given. */
+  every?: number
+  /** Histograms of weights and gradients by layer after every n-th epoch; none unless given. */
+  histograms?: number
+}
 /**
- * Writes the loss of every n-th step and the numbers of every epoch as TensorBoard events into a folder, each at once.
- * A resumed run writes a new file, which tells TensorBoard to drop the events after the checkpoint.
+ * Writes the loss of every n-th step and the numbers of every epoch as TensorBoard events into a folder, each at once, and
+ * histograms where `histograms` asks for them. A resumed run writes a new file, which tells TensorBoard to drop the events
+ * after the checkpoint.
  */
 export class TensorBoard implements Callback {
   readonly last = true
   private readonly path: string
   private readonly every: number
-  constructor(folder: string, options: { every?: number } = {}) {
-    const { every = 10 } = checkOptions('TensorBoard', options, ['every'])
-    if (!(Number.isInteger(every) && every > 0))
-      throw new ValueError({
-        op: 'TensorBoard',
-        rule: 'every must be a whole number from 1 up',
-        got: `${every}`,
-      })
-    this.every = every
-    // Two runs in one second have two files.
-    const unique = `${Math.floor(Date.now() / 1000)}.${Math.floor(performance.timeOrigin % 1e9)}.${files++}`
-    this.path = `${folder.replace(/\/$/, '')}/events.out.tfevents.${unique}.nabla`
+  private readonly histograms: number
+  /** @throws ValueError for options that do not exist, and numbers that are no whole ones from 1 up */
+  constructor(folder: string, options: TensorBoardOptions = {}) {
+    const { every = 10, histograms } = checkOptions('TensorBoard', options, ['every', 'histograms'])
+    this.every = countFrom('TensorBoard', 'every', every)
+    this.histograms =
+      histograms === undefined ? 0 : countFrom('TensorBoard', 'histograms', histograms)
+    this.path = eventFile(folder)
   }
   private add(step: number, scalars: Scalars): void {
     appendBytes(this.path, encodeEvents(step, scalars, Date.now() / 1000))
@@ -70,7 +79,7 @@ export class TensorBoard implements Callback {
   onBatchEnd(_t: Trainer, log: BatchLog): void {
     if (log.step % this.every === 0) this.add(log.step, { 'loss/step': log.loss })
   }
-  onEpochEnd(_t: Trainer, log: EpochLog): void {
+  onEpochEnd(t: Trainer, log: EpochLog): void {
     const { epoch, ...rest } = log
     const scalars: Scalars = {}
     for (const [name, v] of Object.entries(rest))
@@ -81,5 +90,7 @@ export class TensorBoard implements Callback {
             : `train/${name}`
         ] = v
     this.add(epoch, scalars)
+    if (this.histograms > 0 && (epoch + 1) % this.histograms === 0)
+      appendBytes(this.path, encodeHistograms(epoch, layerHistograms(t), Date.now() / 1000))
   }
 }

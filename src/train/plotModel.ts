@@ -170,7 +170,11 @@ export function plotModel(
       rule: 'depth is a whole number from 0 up',
       got: `${depth}`,
     })
-  const nodes = modelGraph(model, inputs, depth)
+  return drawGraph(modelGraph(model, inputs, depth), title)
+}
+
+/** Boxes, each after its inputs, as a picture. */
+export function drawGraph(nodes: readonly ModelNode[], title?: string): string {
   const lines = nodes.map((n) => [
     n.kind === 'layer' && n.name !== n.type ? `${n.name}: ${n.type}` : n.name,
     ...(n.shape ? [n.shape] : []),

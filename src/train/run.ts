@@ -6,7 +6,10 @@ import { checkOptions, type OptionNames } from '../core/options.js'
 import { serializeChecked } from '../io/checksum.js'
 import { appendBytes, writeAtomic } from './files.js'
 import type { Callback, EpochLog, Trainer } from './callback.js'
+import { countFrom } from './counts.js'
 import { nonFiniteState } from './evaluate.js'
+import { Histograms } from './histograms.js'
+import { RunRecord } from './record.js'
 
 /** The description of a run that is saved with its weights, as JSON under `run`. */
 export interface SavedRun {
@@ -49,6 +52,8 @@ export interface RunFolderOptions {
   input: { shape: readonly number[]; mean?: number; std?: number; height?: number; width?: number }
   /** Names of the classes. */
   classes?: readonly string[]
+  /** Histograms of weights and gradients by layer after every n-th epoch, which `nabla studio` shows; none unless given. */
+  histograms?: number
 }
 const runFolderOptions: OptionNames<RunFolderOptions> = {
   module: true,
@@ -56,11 +61,12 @@ const runFolderOptions: OptionNames<RunFolderOptions> = {
   config: true,
   input: true,
   classes: true,
+  histograms: true,
 }
 
 /**
- * Saves a run of your own as `nabla train` does: epochs as JSON lines, and at the end the weights together with
- * everything that `nabla predict` needs. A folder that holds a run already is left alone: this one gets one beside it (`folder` tells).
+ * Saves a run of your own as `nabla train` does: epochs as JSON lines, the graph of the model and the use of the machine for
+ * `nabla studio`, and at the end the weights together with everything that `nabla predict` needs. A folder that holds a run already is left alone: this one gets one beside it (`folder` tells).
  * @example
  * fit(model, { ..., callbacks: [new RunFolder('runs/mine', { module: import.meta.url, input: { shape: [4] } })] })
  */
@@ -70,6 +76,9 @@ export class RunFolder implements Callback {
   folder: string
   private readonly options: RunFolderOptions
   private claimed = false
+  private readonly record = new RunRecord(() => this.folder)
+  private readonly histograms: number
+  private histogram: Histograms | undefined
 
   /** @throws ValueError for options that are missing or do not exist */
   constructor(folder: string, options: RunFolderOptions) {
@@ -83,9 +92,18 @@ export class RunFolder implements Callback {
         fix: "new RunFolder('runs/mine', { module: import.meta.url, input: { shape: [28, 28] } })",
       })
     this.folder = folder
+    const { histograms } = this.options
+    this.histograms =
+      histograms === undefined ? 0 : countFrom('RunFolder', 'histograms', histograms)
   }
   onTrainStart(t: Trainer): void {
-    if (this.claimed) return
+    if (!this.claimed) this.claim(t)
+    if (this.histograms > 0) {
+      this.histogram = new Histograms(this.folder, { every: this.histograms })
+      this.histogram.onTrainStart(t)
+    }
+  }
+  private claim(t: Trainer): void {
     const { config = {} } = this.options
     const text = JSON.stringify(
       { task: t.model.constructor.name, ...config, epochs: t.epochs },
@@ -95,9 +113,14 @@ export class RunFolder implements Callback {
     this.folder = claimFolder(this.folder, 'config.json', `${text}\n`)
     this.claimed = true
   }
-  onEpochEnd(_t: Trainer, log: EpochLog): void {
+  onBatchEnd(): void {
+    this.record.onBatchEnd()
+  }
+  onEpochEnd(t: Trainer, log: EpochLog): void {
     const line = `${JSON.stringify({ event: 'epoch', ...log })}\n`
     appendBytes(`${this.folder}/metrics.jsonl`, new TextEncoder().encode(line))
+    this.record.onEpochEnd(t)
+    this.histogram?.onEpochEnd(t, log)
   }
   onTrainEnd(t: Trainer): void {
     const { module, input, classes, config = {} } = this.options

@@ -73,19 +73,30 @@ export interface Inspection {
   factor: number
 }
 
+interface Named {
+  name: string
+  t: Tensor
+}
+/** The tensors that an `Inspection` tells about. */
+export interface Flow {
+  activations: Named[]
+  errors: Named[]
+  gradients: Named[]
+}
+
 /**
  * Runs a batch forward and back in evaluation mode, and nothing of the model changes: the mode of every module,
  * gradients, running statistics and the random generator are afterwards as they were.
  */
-export function inspectGradients<Out = Tensor>(
+export function flowOf<Out = Tensor>(
+  op: string,
   model: AnyModel<Out>,
   batch: Batch,
-  loss: LossFunction<Out> = crossEntropy as unknown as LossFunction<Out>,
-  options: { inputs?: number | undefined } = {},
-): Inspection {
-  const { inputs } = checkOptions('inspectGradients', options, ['inputs'])
-  const [xs, ys] = splitBatch('inspectGradients', batch, inputs)
-  const outputs: { name: string; weighted: boolean; out: Tensor }[] = []
+  loss: LossFunction<Out>,
+  inputs?: number,
+): Flow {
+  const [xs, ys] = splitBatch(op, batch, inputs)
+  const outputs: { name: string; weighted: boolean; t: Tensor }[] = []
   const stops = [...model.namedModules()]
     .filter(([, m]) => m.namedChildren().next().done)
     .map(([path, m]) =>
@@ -94,36 +105,56 @@ export function inspectGradients<Out = Tensor>(
           outputs.push({
             name: path || m.constructor.name,
             weighted: m.parameters().some((p) => p.rank > 1),
-            out,
+            t: out,
           })
       }),
     )
-  const look = (): Inspection => {
+  const look = (): Flow => {
     model.eval()
     const value = callLoss(loss as LossFunction<never>, callModel(model, xs), ys)
     const params = model.namedParameters().filter(([, p]) => p.requiresGrad)
-    const layers = outputs.filter((o) => o.weighted && o.out.requiresGrad)
-    const found = gradients(value, [...params.map(([, p]) => p), ...layers.map((o) => o.out)])
+    const layers = outputs.filter((o) => o.weighted && o.t.requiresGrad)
+    const found = gradients(value, [...params.map(([, p]) => p), ...layers.map((o) => o.t)])
     const list = (names: string[], from: number) =>
-      names.flatMap((name, i) => (found[from + i] ? [statisticsOf(name, found[from + i]!)] : []))
-    const errors = list(
-      layers.map((o) => o.name),
-      params.length,
-    )
+      names.flatMap((name, i) => (found[from + i] ? [{ name, t: found[from + i]! }] : []))
     return {
-      activations: outputs.map((o) => statisticsOf(o.name, o.out)),
-      errors,
+      activations: outputs,
+      errors: list(
+        layers.map((o) => o.name),
+        params.length,
+      ),
       gradients: list(
         params.map(([name]) => name),
         0,
       ),
-      ...gradientVerdict(errors),
     }
   }
   try {
     return untouched(model, look)
   } finally {
     for (const stop of stops) stop()
+  }
+}
+
+/**
+ * Statistics of a batch that runs forward and back in evaluation mode; nothing of the model changes by it, nor does the
+ * random generator.
+ */
+export function inspectGradients<Out = Tensor>(
+  model: AnyModel<Out>,
+  batch: Batch,
+  loss: LossFunction<Out> = crossEntropy as unknown as LossFunction<Out>,
+  options: { inputs?: number | undefined } = {},
+): Inspection {
+  const { inputs } = checkOptions('inspectGradients', options, ['inputs'])
+  const flow = flowOf('inspectGradients', model, batch, loss, inputs)
+  const told = (list: readonly Named[]) => list.map(({ name, t }) => statisticsOf(name, t))
+  const errors = told(flow.errors)
+  return {
+    activations: told(flow.activations),
+    errors,
+    gradients: told(flow.gradients),
+    ...gradientVerdict(errors),
   }
 }
 

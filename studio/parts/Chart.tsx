@@ -24,6 +24,9 @@ export interface ChartProps {
   legend?: boolean
 }
 
+const lonely = (data: ArrayLike<number | null | undefined>) =>
+  data.length < 100 && Array.from(data).filter((v) => typeof v === 'number').length === 1
+
 export function Chart({
   x,
   curves,
@@ -71,7 +74,8 @@ export function Chart({
             label: c.label,
             stroke: c.color ?? color(i),
             width: 1.5,
-            points: { show: false },
+            // A single point has no line.
+            points: { show: (u: uPlot, at: number) => lonely(u.data[at]!), size: 5 },
             spanGaps: true,
             ...(c.dash && { dash: [5, 4] }),
           })),
@@ -94,12 +98,11 @@ export function Chart({
   useEffect(() => {
     plot.current?.setData([x, ...curves.map((c) => c.data)] as unknown as uPlot.AlignedData)
   })
-  const last = curves
-    .map((c) =>
-      c.data.length > 0
-        ? `${c.label} ${Number(c.data[c.data.length - 1]).toPrecision(3)}`
-        : c.label,
-    )
-    .join(', ')
-  return <div class="chart" ref={home} role="img" aria-label={`${label}: ${last}`} />
+  const last = curves.map(({ label, data }) => {
+    let i = data.length - 1
+    // A curve may end before the others.
+    while (i >= 0 && !Number.isFinite(data[i] ?? Number.NaN)) i--
+    return i < 0 ? label : `${label} ${Number(data[i]).toPrecision(3)}`
+  })
+  return <div class="chart" ref={home} role="img" aria-label={`${label}: ${last.join(', ')}`} />
 }

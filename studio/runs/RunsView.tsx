@@ -1,178 +1,241 @@
-/** The curves of training runs side by side, as they grow. */
-import { useComputed, useSignal } from '@preact/signals'
-import { useEffect, useId } from 'preact/hooks'
+/** Training runs as they grow: side by side, or one alone. */
+import { type Signal, signal, useSignal } from '@preact/signals'
+import { useEffect, useId, useMemo, useRef } from 'preact/hooks'
 import { Chart } from '../parts/Chart.js'
 import { series } from '../parts/colors.js'
 import { Scroll } from '../parts/Scroll.js'
-import { type Text, t } from '../text.js'
-import { align, differing, type RunCurves, smooth, thin } from './curves.js'
+import { linkTo, route } from '../shell/route.js'
+import { t } from '../text.js'
+import { differing, type RunCurves } from './curves.js'
+import { RunDetails } from './RunDetails.js'
+import type { ChartData, FromReader, Wish } from './reader.js'
+import { words } from './words.js'
+import './runs.css'
 
-const words = {
-  title: ['Training runs', '训练记录'],
-  none: [
-    'There are no runs here yet. They appear as soon as one begins.',
-    '这里还没有训练记录，一旦开始训练就会出现。',
-  ],
-  missing: [
-    'This server has no runs. Start it with their folder: nabla studio runs',
-    '本服务器没有训练记录。请带上文件夹启动：nabla studio runs',
-  ],
-  smoothing: ['Smoothing', '平滑'],
-  log: ['Logarithmic', '对数坐标'],
-  run: ['Run', '记录'],
-  shown: ['Show', '显示'],
-  table: ['Runs and the settings in which they differ', '各次训练及其不同的设置'],
-  last: ['last', '最新'],
-} as const satisfies Record<string, Text>
-
-const POINTS = 1200
 const TEN = 10
+export const runLink = (name: string) => linkTo('runs', `run=${encodeURIComponent(name)}`)
+
+/** What the reader has told; each chart is a signal of its own, so that one is drawn at a time. */
+interface Known {
+  runs: Signal<readonly Pick<RunCurves, 'name' | 'settings'>[] | undefined>
+  tags: Signal<readonly string[]>
+  charts: Map<string, Signal<ChartData | undefined>>
+  missing: Signal<boolean>
+}
+const chartOf = (known: Known, tag: string) => {
+  let chart = known.charts.get(tag)
+  if (!chart) {
+    chart = signal(undefined)
+    known.charts.set(tag, chart)
+  }
+  return chart
+}
 
 export function RunsView() {
-  const runs = useSignal<readonly RunCurves[] | undefined>(undefined)
-  const missing = useSignal(false)
+  const known = useMemo<Known>(
+    () => ({
+      runs: signal(undefined),
+      tags: signal([]),
+      charts: new Map(),
+      missing: signal(false),
+    }),
+    [],
+  )
+  const reader = useRef<Worker | undefined>(undefined)
   const hidden = useSignal<ReadonlySet<string>>(new Set())
   const weight = useSignal(0)
-  const log = useSignal(false)
-  const id = useId()
   useEffect(() => {
-    const events = new EventSource('./runs/events')
-    const load = () =>
-      fetch('./runs/all.json')
-        .then((r) => (r.ok ? r.json() : Promise.reject(new Error(`${r.status}`))))
-        .then(
-          (all: RunCurves[]) => {
-            runs.value = all
-          },
-          () => {
-            missing.value = true
-            events.close()
-          },
-        )
-    // Whatever was missed while the connection was down comes with the whole.
-    events.onopen = load
-    events.onerror = () => {
-      if (runs.peek() === undefined) load()
-    }
-    events.onmessage = ({ data }) => {
-      const run = JSON.parse(data) as RunCurves
-      const others = (runs.peek() ?? []).filter((r) => r.name !== run.name)
-      runs.value = [...others, run].sort((a, b) => a.name.localeCompare(b.name))
-    }
-    return () => events.close()
-  }, [])
-  const charts = useComputed(() => {
-    const all = runs.value ?? []
-    const colors = new Map(all.map((r, i) => [r.name, series(i % TEN)]))
-    const seen = all.filter((r) => !hidden.value.has(r.name))
-    const tags = [...new Set(seen.flatMap((r) => Object.keys(r.curves)))].sort()
-    return tags.map((tag) => {
-      const of = seen.filter((r) => r.curves[tag])
-      const { step, values } = align(
-        of.map((r) => {
-          const { step, value } = r.curves[tag]!
-          return { step: thin(step, POINTS), value: thin(smooth(value, weight.value), POINTS) }
-        }),
-      )
-      return {
-        tag,
-        step,
-        curves: of.map((r, i) => ({ label: r.name, data: values[i]!, color: colors.get(r.name)! })),
+    const worker = new Worker(new URL('./reader.ts', import.meta.url), { type: 'module' })
+    worker.onmessage = ({ data }: MessageEvent<FromReader>) => {
+      if (data.type === 'missing') known.missing.value = true
+      else if (data.type === 'chart') chartOf(known, data.chart.tag).value = data.chart
+      else {
+        known.missing.value = false
+        known.runs.value = data.runs
+        if (data.tags.join() !== known.tags.peek().join()) known.tags.value = data.tags
       }
-    })
-  })
-  if (missing.value) return <p class="notice">{t(words.missing)}</p>
-  const all = runs.value ?? []
-  const columns = differing(all)
+    }
+    worker.onerror = (e) => {
+      e.preventDefault()
+      known.missing.value = true
+    }
+    reader.current = worker
+    return () => worker.terminate()
+  }, [known])
+  const ask = (wish: Wish) => reader.current?.postMessage(wish)
+  const alone = new URLSearchParams(route.value.query).get('run')
+  if (known.missing.value)
+    return (
+      <p class="notice" role="alert">
+        {t(words.missing)}
+      </p>
+    )
+  if (alone !== null) return <RunDetails key={alone} name={alone} runs={known.runs} />
   return (
     <div class="runs">
       <h1>{t(words.title)}</h1>
-      {all.length === 0 ? (
+      {known.runs.value === undefined ? (
+        <p class="notice" role="status">
+          {t(words.loading)}
+        </p>
+      ) : known.runs.value.length === 0 ? (
         <p class="notice">{t(words.none)}</p>
       ) : (
-        <>
-          <div class="row">
-            <label for={id}>{t(words.smoothing)}</label>
-            <input
-              id={id}
-              type="range"
-              min={0}
-              max={0.99}
-              step={0.01}
-              value={weight.value}
-              style={{ width: '12rem' }}
-              onInput={(e) => {
-                weight.value = e.currentTarget.valueAsNumber
-              }}
-            />
-            <label class="check">
-              <input
-                type="checkbox"
-                checked={log.value}
-                onChange={(e) => {
-                  log.value = e.currentTarget.checked
-                }}
-              />
-              {t(words.log)}
-            </label>
-          </div>
-          <Scroll label={t(words.table)}>
-            <table class="terms">
-              <thead>
-                <tr>
-                  <th scope="col">{t(words.shown)}</th>
-                  <th scope="col">{t(words.run)}</th>
-                  {columns.map((c) => (
-                    <th key={c} scope="col">
-                      {c}
-                    </th>
-                  ))}
-                </tr>
-              </thead>
-              <tbody>
-                {all.map((r, i) => (
-                  <tr key={r.name}>
-                    <td>
-                      <input
-                        type="checkbox"
-                        aria-label={`${t(words.shown)} ${r.name}`}
-                        checked={!hidden.value.has(r.name)}
-                        onChange={() => {
-                          const next = new Set(hidden.value)
-                          if (!next.delete(r.name)) next.add(r.name)
-                          hidden.value = next
-                        }}
-                      />
-                    </td>
-                    <th scope="row" class="check">
-                      <i style={{ background: series(i % TEN) }} />
-                      {r.name}
-                    </th>
-                    {columns.map((c) => (
-                      <td key={c}>{r.settings[c]}</td>
-                    ))}
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
-          <div class="grid charts">
-            {charts.value.map(({ tag, step, curves }) => (
-              <section key={tag} class="picture">
-                <h2>{tag}</h2>
-                <Chart
-                  label={tag}
-                  x={step}
-                  curves={curves}
-                  log={log.value}
-                  height={220}
-                  legend={curves.length <= TEN}
-                />
-              </section>
-            ))}
-          </div>
-        </>
+        <Compared known={known} hidden={hidden} weight={weight} ask={ask} />
       )}
     </div>
+  )
+}
+
+function Compared({
+  known,
+  hidden,
+  weight,
+  ask,
+}: {
+  known: Known
+  hidden: Signal<ReadonlySet<string>>
+  weight: Signal<number>
+  ask: (wish: Wish) => void
+}) {
+  const log = useSignal(false)
+  const id = useId()
+  const all = known.runs.value!
+  const columns = differing(all)
+  const tell = () => ask({ hidden: [...hidden.value], weight: weight.value })
+  const colors = new Map(all.map((r, i) => [r.name, series(i % TEN)]))
+  return (
+    <>
+      <div class="row">
+        <label for={id}>{t(words.smoothing)}</label>
+        <input
+          id={id}
+          type="range"
+          min={0}
+          max={0.99}
+          step={0.01}
+          value={weight.value}
+          style={{ width: '12rem' }}
+          onInput={(e) => {
+            weight.value = e.currentTarget.valueAsNumber
+            tell()
+          }}
+        />
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={log.value}
+            onChange={(e) => {
+              log.value = e.currentTarget.checked
+            }}
+          />
+          {t(words.log)}
+        </label>
+      </div>
+      <Scroll label={t(words.table)} class="tall">
+        <table class="terms">
+          <thead>
+            <tr>
+              <th scope="col">{t(words.shown)}</th>
+              <th scope="col">{t(words.run)}</th>
+              {columns.map((c) => (
+                <th key={c} scope="col">
+                  {c}
+                </th>
+              ))}
+              <th scope="col">
+                <span class="sr">{t(words.look)}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {all.map((r, i) => (
+              <tr key={r.name}>
+                <td>
+                  <input
+                    type="checkbox"
+                    aria-label={`${t(words.shown)} ${r.name}`}
+                    checked={!hidden.value.has(r.name)}
+                    onChange={() => {
+                      const next = new Set(hidden.value)
+                      if (!next.delete(r.name)) next.add(r.name)
+                      hidden.value = next
+                      tell()
+                    }}
+                  />
+                </td>
+                <th scope="row" class="check">
+                  <i style={{ background: series(i % TEN) }} />
+                  {r.name}
+                </th>
+                {columns.map((c) => (
+                  <td key={c}>{r.settings[c]}</td>
+                ))}
+                <td>
+                  <a href={runLink(r.name)} aria-label={`${t(words.look)}: ${r.name}`}>
+                    {t(words.look)}
+                  </a>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+      <div class="grid charts">
+        {known.tags.value.map((tag) => (
+          <ChartCard key={tag} tag={tag} chart={chartOf(known, tag)} log={log} colors={colors} />
+        ))}
+      </div>
+    </>
+  )
+}
+
+/** A chart that is drawn from when it is first seen. */
+function ChartCard({
+  tag,
+  chart,
+  log,
+  colors,
+}: {
+  tag: string
+  chart: Signal<ChartData | undefined>
+  log: Signal<boolean>
+  colors: ReadonlyMap<string, string>
+}) {
+  const home = useRef<HTMLElement>(null)
+  const seen = useSignal(false)
+  useEffect(() => {
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((e) => e.isIntersecting)) return
+        seen.value = true
+        observer.disconnect()
+      },
+      { rootMargin: '200px' },
+    )
+    observer.observe(home.current!)
+    return () => observer.disconnect()
+  }, [seen])
+  const data = chart.value
+  return (
+    <section ref={home} class="picture">
+      <h2>{tag}</h2>
+      <div style={{ minHeight: '220px' }}>
+        {seen.value && data && (
+          <Chart
+            label={tag}
+            x={data.step}
+            curves={data.curves.map((c) => ({
+              label: c.name,
+              data: c.data,
+              color: colors.get(c.name) ?? series(0),
+            }))}
+            log={log.value}
+            height={220}
+            legend={data.curves.length <= TEN}
+          />
+        )}
+      </div>
+    </section>
   )
 }

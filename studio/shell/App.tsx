@@ -33,7 +33,7 @@ export function App() {
           {t(words.name)}
         </a>
         <nav aria-label={t(words.settings)}>
-          {entry && <a href={linkTo('')}>{t(words.home)}</a>}
+          {page !== '' && <a href={linkTo('')}>{t(words.home)}</a>}
           <a
             href={linkTo(page, query, other)}
             lang={other === 'zh' ? 'zh-CN' : 'en'}

@@ -10,8 +10,9 @@ import { Formula } from '../parts/Formula.js'
 import { RunBar } from '../parts/RunBar.js'
 import { fromLink, toLink } from '../settings.js'
 import { t } from '../text.js'
+import { Notice } from './Notice.js'
 import { keepState, route } from './route.js'
-import { troubles, words } from './words.js'
+import { words } from './words.js'
 
 const views = import.meta.glob<{ default: AnyPage }>('../pages/*.tsx')
 
@@ -36,27 +37,6 @@ export function PageHost({ entry }: { entry: PageEntry }) {
       </p>
     )
   return <Ready entry={entry} page={page.value} />
-}
-
-function Notice({
-  kind,
-  again,
-  detail,
-}: {
-  kind: keyof typeof troubles
-  again: () => void
-  detail?: string
-}) {
-  return (
-    <div class="trouble" role="alert">
-      <h2>{t(words.failed)}</h2>
-      <p>{t(troubles[kind])}</p>
-      {detail && <p class="detail">{detail}</p>}
-      <button type="button" onClick={again}>
-        {t(words.again)}
-      </button>
-    </div>
-  )
 }
 
 type Values = Record<string, unknown>

@@ -3,16 +3,24 @@ import { signal } from '@preact/signals'
 import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { t } from '../text.js'
+import { Notice } from './Notice.js'
 import { words } from './words.js'
 
 const view = signal<ComponentType | undefined>(undefined)
+const failed = signal(false)
 
 export function Runs() {
   useEffect(() => {
-    import('../runs/RunsView.js').then((m) => {
-      view.value = m.RunsView
-    })
+    import('../runs/RunsView.js').then(
+      (m) => {
+        view.value = m.RunsView
+      },
+      () => {
+        failed.value = true
+      },
+    )
   }, [])
   const View = view.value
+  if (failed.value) return <Notice kind="files" again={() => location.reload()} />
   return View ? <View /> : <p class="notice">{t(words.loading)}</p>
 }

@@ -1,18 +1,9 @@
 /** nabla studio in Chromium: every page in both languages, its training, its controls, its messages, its size and speed. */
-import {
-  appendFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setBackend, setNumThreads } from 'nabla'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { serveRuns } from '../../src/cli/runs.js'
 import { type Handler, serveStudio, studioPlaces } from '../../src/cli/studio.js'
 import type { Run } from '../../studio/engine/run.js'
 import type { Model } from '../../studio/engine/session.js'
@@ -339,52 +330,6 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
       expect(said).toEqual([])
     })
     wrong = undefined
-  })
-  test('training runs: curves, table, smoothing, and what is written meanwhile', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'nabla-runs-'))
-    const line = (epoch: number, loss: number) =>
-      `${JSON.stringify({ event: 'epoch', epoch, loss })}\n`
-    for (const [name, lr] of [
-      ['one', 0.1],
-      ['two', 0.01],
-    ] as const) {
-      mkdirSync(join(folder, name))
-      writeFileSync(join(folder, name, 'config.json'), JSON.stringify({ task: 'x', lr }))
-      writeFileSync(join(folder, name, 'metrics.jsonl'), line(1, lr) + line(2, lr / 2))
-    }
-    const runs = serveRuns(folder, 100)
-    wrong = runs.handler
-    try {
-      for (const [lang, title] of [
-        ['en', 'Training runs'],
-        ['zh', '训练记录'],
-      ])
-        await open(`${lang}/runs`, async (tab, said) => {
-          await tab.waitForSelector('.charts .chart')
-          expect(await tab.textContent('h1')).toBe(title)
-          expect(await tab.textContent('thead')).toContain('lr')
-          expect(await tab.textContent('thead')).not.toContain('task')
-          const label = () => tab.getAttribute('.charts .chart', 'aria-label')
-          expect(await label()).toBe('loss: one 0.0500, two 0.00500')
-          await expectAccessible(tab)
-          await tab.click('tbody tr:nth-child(2) input')
-          expect(await label()).toBe('loss: one 0.0500')
-          await tab.fill('.runs input[type=range]', '0.5')
-          expect(await label()).toBe('loss: one 0.0667')
-          expect(said).toEqual([])
-        })
-      await open('en/runs', async (tab) => {
-        await tab.waitForSelector('.charts .chart')
-        appendFileSync(join(folder, 'one/metrics.jsonl'), line(3, 0.025))
-        await tab.waitForFunction(() =>
-          document.querySelector('.charts .chart')?.ariaLabel?.includes('one 0.0250'),
-        )
-      })
-    } finally {
-      runs.close()
-      wrong = undefined
-      rmSync(folder, { recursive: true, force: true })
-    }
   })
   test('a link to no page says so', () =>
     open('zh/nothing', async (tab) => {

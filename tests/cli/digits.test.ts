@@ -29,7 +29,14 @@ test('a run with defaults: what it prints, the last line, what it saves', () => 
   expect(['native', 'wasm', 'reference']).toContain(last.backend)
   expect(lines.filter((l) => l.event === 'epoch').length).toBe(8)
 
-  expect(filesIn(out)).toEqual(['config.json', 'metrics.jsonl', 'model.safetensors'])
+  expect(filesIn(out)).toEqual([
+    'config.json',
+    'confusion.json',
+    'graph.svg',
+    'metrics.jsonl',
+    'model.safetensors',
+    'system.jsonl',
+  ])
   const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))
   expect(config).toMatchObject({
     sizes: [784, 16, 16, 10],
