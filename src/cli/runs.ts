@@ -16,7 +16,8 @@ import { type Confusion, CONFUSION, GRAPH, SYSTEM } from '../train/record.js'
 import { drawGraph } from '../train/plotModel.js'
 import { graphBoxes } from '../train/graphDef.js'
 import type { Histogram } from '../train/tensorboard.js'
-import { type Handler, sendFile } from './studio.js'
+import { sendFile } from './siteFiles.js'
+import type { Handler } from './studio.js'
 
 export interface Curve {
   step: number[]

@@ -1,38 +1,13 @@
 /** `nabla studio`: serves the pages of the studio, and what they load, to this machine's browser. */
 import { spawn } from 'node:child_process'
-import {
-  createReadStream,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { extname, join, sep } from 'node:path'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { packageFolder } from '#host'
 import { FileError, ValueError } from '../core/errors.js'
-
-const types: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.json': 'application/json; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.jpeg': 'image/jpeg',
-  '.gif': 'image/gif',
-  '.webp': 'image/webp',
-  '.wasm': 'application/wasm',
-  '.woff2': 'font/woff2',
-  '.txt': 'text/plain; charset=utf-8',
-}
+import { type Places, sendFile } from './siteFiles.js'
 
 /**
  * An isolated page, which may have threads; nothing is loaded from elsewhere, and no other site may read what is here.
@@ -46,11 +21,6 @@ const headers = {
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
-}
-
-/** Where the parts of the site lie on the disk, by where they lie on the site; the longest prefix counts. */
-export interface Places {
-  [prefix: string]: string
 }
 
 /** @throws FileError when the studio has not been built */
@@ -73,31 +43,6 @@ export function studioPlaces(): Places {
   }
 }
 
-/** The file that a path of the site means; undefined when there is none, or none that lies in its place. */
-export function fileAt(places: Places, url: string): string | undefined {
-  let path: string
-  try {
-    path = decodeURIComponent(url.split(/[?#]/)[0]!)
-  } catch {
-    return undefined
-  }
-  if (path.includes('\0') || path.includes('\\')) return undefined
-  if (path === '/') path = '/index.html'
-  const prefix = Object.keys(places)
-    .filter((p) => path.startsWith(p))
-    .sort((a, b) => b.length - a.length)[0]
-  if (prefix === undefined) return undefined
-  const file = join(places[prefix]!, path.slice(prefix.length))
-  try {
-    // Links are followed: what counts is where the file is.
-    const real = realpathSync(file)
-    const inside = real.startsWith(realpathSync(places[prefix]!) + sep)
-    return inside && statSync(real).isFile() ? real : undefined
-  } catch {
-    return undefined
-  }
-}
-
 /** Whether a request was meant for this machine: another site's name that leads here is not. */
 function isOwn(request: IncomingMessage): boolean {
   const host = (request.headers.host ?? '').replace(/:\d+$/, '')
@@ -106,24 +51,6 @@ function isOwn(request: IncomingMessage): boolean {
 
 /** Answers of its own, such as events; true when it has answered. */
 export type Handler = (request: IncomingMessage, response: ServerResponse, path: string) => boolean
-
-/** Answers with the file that the request means, or that there is none. */
-export function sendFile(places: Places, request: IncomingMessage, response: ServerResponse): void {
-  const path = (request.url ?? '/').split('?')[0]!
-  const file = fileAt(places, request.url ?? '/')
-  if (file === undefined) {
-    response.writeHead(404, { 'content-type': types['.txt'] }).end(`no ${path}`)
-    return
-  }
-  response.writeHead(200, {
-    'content-type': types[extname(file).toLowerCase()] ?? 'application/octet-stream',
-    'content-length': statSync(file).size,
-    // Names in assets/ hold a hash of what is in them.
-    'cache-control': path.startsWith('/assets/') ? 'max-age=31536000, immutable' : 'no-cache',
-  })
-  if (request.method === 'HEAD') response.end()
-  else createReadStream(file).pipe(response)
-}
 
 /** Serves the places on this machine alone. @throws ValueError when the port is taken */
 export async function serveStudio(

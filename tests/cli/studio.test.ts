@@ -13,7 +13,8 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { exportStudio, fileAt, serveStudio, studioPlaces } from '../../src/cli/studio.js'
+import { fileAt } from '../../src/cli/siteFiles.js'
+import { exportStudio, serveStudio, studioPlaces } from '../../src/cli/studio.js'
 import { root } from '../rules/sources.js'
 
 const base = mkdtempSync(join(tmpdir(), 'nabla-studio-'))
