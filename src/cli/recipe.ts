@@ -35,7 +35,7 @@ import {
 import { ConfusionMatrix } from '../data/measures.js'
 import { ProgressBars } from '../train/progress.js'
 import { Histograms } from '../train/histograms.js'
-import { RunRecord, saveConfusion } from '../train/record.js'
+import { RunRecord, saveConfusion, tryToWrite } from '../train/record.js'
 import { claimFolder, type SavedRun } from '../train/run.js'
 import { Interrupted, onInterrupt } from './interrupt.js'
 import { drawCurve, drawImages } from './terminal.js'
@@ -464,10 +464,12 @@ export class Session<O extends SessionOptions = RecipeOptions> {
     const answers = outputs.argmax(1).toTypedArray<Int32Array>()
     const matrix = new ConfusionMatrix(outputs.shape[1]!).add(labels, answers)
     const images = this.sets?.test
-    saveConfusion(this.folder, labels, answers, {
-      classes: images?.classes ?? Array.from({ length: outputs.shape[1]! }, (_, i) => `${i}`),
-      ...(images?.labels === labels && { images }),
-    })
+    tryToWrite(() =>
+      saveConfusion(this.folder, labels, answers, {
+        classes: images?.classes ?? Array.from({ length: outputs.shape[1]! }, (_, i) => `${i}`),
+        ...(images?.labels === labels && { images }),
+      }),
+    )
     this.say(`\nconfusion matrix of the ${grouped(labels.length)} test examples`)
     this.say(matrix.toString())
     return { matrix, outputs }

@@ -1,6 +1,6 @@
 /** What a run folder tells `nabla studio` beside its metrics: the graph of the model, the use of the machine, confusions. */
 import { processUse } from '#host'
-import { ShapeError } from '../core/errors.js'
+import { FileError, ShapeError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { ConfusionMatrix } from '../data/measures.js'
 import type { Callback, Trainer } from './callback.js'
@@ -36,6 +36,15 @@ function graphOf(t: Trainer): string | undefined {
   return undefined
 }
 
+/** What is only to be looked at: a disk without room for it costs no training. */
+export function tryToWrite(f: () => void): void {
+  try {
+    f()
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error
+  }
+}
+
 /** Writes the graph of the model after the first epoch, and the use of processor and memory about once in a second. */
 export class RunRecord implements Callback {
   private readonly folder: () => string
@@ -59,7 +68,7 @@ export class RunRecord implements Callback {
     }
     this.before = { time: now, cpu: use.cpu }
     const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`)
-    appendBytes(`${this.folder()}/${SYSTEM}`, bytes)
+    tryToWrite(() => appendBytes(`${this.folder()}/${SYSTEM}`, bytes))
   }
   onBatchEnd(): void {
     this.look(1)
@@ -69,7 +78,7 @@ export class RunRecord implements Callback {
     if (this.drawn) return
     this.drawn = true
     const svg = graphOf(t)
-    if (svg !== undefined) writeAtomic(`${this.folder()}/${GRAPH}`, svg)
+    if (svg !== undefined) tryToWrite(() => writeAtomic(`${this.folder()}/${GRAPH}`, svg))
   }
 }
 

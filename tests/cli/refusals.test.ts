@@ -177,7 +177,7 @@ describe('a disk without room', () => {
       { cwd: root, encoding: 'utf8' },
     )
     expectRefusal({ status, stderr }, /model\.safetensors cannot be written/)
-    expect(filesIn(out)).toEqual(['config.json', 'metrics.jsonl'])
+    expect(filesIn(out)).toEqual(['config.json', 'graph.svg', 'metrics.jsonl', 'system.jsonl'])
   })
 
   test('a folder that cannot be made', () => {
