@@ -5,7 +5,7 @@ import { DataLoader, mnist, SelfTargetDataset, Subset } from 'nabla/data'
 import { Autoencoder, ConvAutoencoder } from 'nabla/models'
 import { Adam, OneCycleLR } from 'nabla/optim'
 import { imageGrid, lineChart, scatterChart } from 'nabla/plot'
-import type { Recipe } from 'nabla/recipe'
+import type { Painter, Recipe } from 'nabla/recipe'
 import { predictions } from 'nabla/train'
 
 const CODE = 32
@@ -17,6 +17,16 @@ const networks = {
   },
 }
 
+const painter = {
+  height: 28,
+  width: 28,
+  images: mnist,
+  model: ({ kind }) => networks[kind].make(),
+  paint: (model, x) => ({
+    rebuilt: model.forward(model instanceof Autoencoder ? x!.reshape([-1, 784]) : x!),
+  }),
+} satisfies Painter<Autoencoder | ConvAutoencoder, { kind: keyof typeof networks }>
+
 export default {
   name: 'autoencoder',
   about: 'autoencoders of digits, 784 to 32 numbers and back, dense and convolutional, against PCA',
@@ -26,6 +36,7 @@ export default {
   options: { kind: { about: 'both, dense or convolutional', default: 'both' } },
   // Mean squared errors of pixels from 0 to 1 on test digits, over that of PCA.
   expect: { denseOfPca: { atMost: 0.7 }, convolutionalOfPca: { atMost: 0.5 } },
+  painter,
   async run(s) {
     const { batchSize, lr, seed, epochs, data, own = {} } = s.options
     const kinds = Object.keys(networks) as (keyof typeof networks)[]
@@ -70,7 +81,7 @@ export default {
         schedule: new OneCycleLR(optimizer, lr, { epochs, stepsPerEpoch: loader.length }),
         scheduleEvery: 'step',
       })
-      s.save(model, { file: `${kind}.safetensors` })
+      s.save(model, { file: `${kind}.safetensors`, config: { kind } })
       curves[kind] = history.map((h) => h.valLoss!)
       errors[kind] = history.at(-1)!.valLoss!
       measures[`${kind}Error`] = errors[kind]!

@@ -4,9 +4,20 @@ import { DataLoader, mnist, SelfTargetDataset, TensorDataset } from 'nabla/data'
 import { ConvAutoencoder } from 'nabla/models'
 import { Adam, OneCycleLR } from 'nabla/optim'
 import { imageGrid, lineChart } from 'nabla/plot'
-import type { Recipe } from 'nabla/recipe'
+import type { Painter, Recipe } from 'nabla/recipe'
 import { predictions } from 'nabla/train'
 import { gaussianNoise, peakSignalNoiseRatio } from 'nabla/vision'
+
+const network = () => new ConvAutoencoder({ channels: [16, 32], latent: null })
+const painter = {
+  height: 28,
+  width: 28,
+  images: mnist,
+  model: network,
+  // A test digit is given with noise; a file has its own.
+  spoil: gaussianNoise(0.5),
+  paint: (model, x) => ({ cleaned: model.forward(x!) }),
+} satisfies Painter<ConvAutoencoder>
 
 export default {
   name: 'denoise',
@@ -15,6 +26,7 @@ export default {
   defaults: { epochs: 2, batchSize: 64, lr: 0.003 },
   options: { sigma: { about: 'deviation of the noise of a pixel', default: '0.5' } },
   expect: { psnrAfter: { atLeast: 18 }, gain: { atLeast: 11 } },
+  painter,
   async run(s) {
     const { batchSize, lr, seed, epochs, data, own = {} } = s.options
     const noise = gaussianNoise(Number(own.sigma))
@@ -30,7 +42,7 @@ export default {
       seed,
     })
     const testData = new DataLoader(new TensorDataset(noisy, clean), { batchSize: 500 })
-    const model = new ConvAutoencoder({ channels: [16, 32], latent: null })
+    const model = network()
     const optimizer = new Adam(model.parameters(), { lr })
     const { history } = await s.train('denoising autoencoder', model, {
       data: loader,

@@ -3,7 +3,7 @@
  * their Gram matrices those of the other. The features are of random filters that nobody has trained.
  */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { compile, concat, FileError, manualSeed, mseLoss, noGrad, type Tensor } from 'nabla'
 import { gramMatrix, RandomFeatures } from 'nabla/models'
 import { Adam } from 'nabla/optim'
@@ -13,15 +13,15 @@ import { readImage, resize, toPng } from 'nabla/vision'
 
 const FOLDER = '/usr/lib/python3/dist-packages/sklearn/datasets/images'
 
-/** A photograph as (1, 3, H, W) of at most `side` columns. @throws FileError that says how to get it */
-function photograph(folder: string, name: string, side: number): Tensor {
-  const path = join(folder, `${name}.jpg`)
+/** A photograph of the folder, or a file by its path, as (1, 3, H, W) of `side` columns. @throws FileError that says how to get it */
+function photograph(folder: string, file: string, side: number): Tensor {
+  const path = existsSync(file) ? file : join(folder, file)
   if (!existsSync(path))
     throw new FileError({
       op: 'style',
-      rule: `the photograph ${name}.jpg must be in ${folder}`,
+      rule: `the photograph ${file} must be in ${folder}`,
       got: 'none',
-      fix: 'Run `apt-get install python3-sklearn` (Debian), or give a folder of china.jpg and flower.jpg by --data.',
+      fix: 'Run `apt-get install python3-sklearn` (Debian), or give photographs of yours by --first and --second.',
     })
   const x = readImage(path, 'RGB').unsqueeze(0)
   const [h, w] = x.shape.slice(2) as [number, number]
@@ -45,6 +45,11 @@ export default {
   whole: true,
   quick: { epochs: 2 },
   options: {
+    first: { about: 'a photograph, PNG or JPEG', default: 'china.jpg' },
+    second: {
+      about: 'the photograph that it gives its style to, and takes it from',
+      default: 'flower.jpg',
+    },
     side: { about: 'columns of the pictures', default: '192' },
     weight: { about: 'of the style, against the content', default: '2' },
     smooth: { about: 'weight of the differences of neighbouring pixels', default: '0.004' },
@@ -58,8 +63,11 @@ export default {
       number,
       number,
     ]
-    const names = ['china', 'flower'] as const
-    const photographs = names.map((name) => photograph(data, name, side))
+    const files = [own.first!, own.second!]
+    const photographs = files.map((file) => photograph(data, file, side))
+    // The files of the run are named after them, by their order where both have one name.
+    const stems = files.map((file) => basename(file).replace(/\.[^.]*$/, ''))
+    const names = stems[0] === stems[1] ? stems.map((stem, i) => `${stem}-${i + 1}`) : stems
     manualSeed(seed)
     const network = new RandomFeatures()
     const last = network.stages.length - 2

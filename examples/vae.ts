@@ -10,13 +10,38 @@ import {
   tensor,
 } from 'nabla'
 import { DataLoader, mnist, SelfTargetDataset, TensorDataset } from 'nabla/data'
-import { gaussianKL, logLikelihoodBound, negativeELBO, VAE, type VAEOutput } from 'nabla/models'
+import {
+  gaussianKL,
+  logLikelihoodBound,
+  negativeELBO,
+  reparameterize,
+  VAE,
+  type VAEOutput,
+} from 'nabla/models'
 import { Adam, OneCycleLR } from 'nabla/optim'
 import { imageGrid, lineChart, scatterChart } from 'nabla/plot'
-import type { Recipe } from 'nabla/recipe'
+import type { Painter, Recipe } from 'nabla/recipe'
 
 /** Pixels drawn as 0 or 1, with their gray value as the probability of 1. */
 const binary = (x: Tensor): Tensor => rand(x.shape).lt(x).to('float32')
+
+const network = (latent: number) => new VAE({ sizes: [784, 400, latent] })
+const painter = {
+  height: 28,
+  width: 28,
+  images: mnist,
+  model: ({ latent }) => network(latent),
+  /** The picture through the mean of its code, and pictures of codes by chance around it. */
+  paint(model, x) {
+    const [mean, logVar] = model.encode(x!.reshape([-1, 784]).gt(0.5).to('float32'))
+    const codes = concat(
+      [mean, ...Array.from({ length: 7 }, () => reparameterize(mean, logVar))],
+      0,
+    )
+    const all = model.decode(codes).sigmoid()
+    return { rebuilt: all.narrow(0, 0, 1), drawn: all.narrow(0, 1, 7) }
+  },
+} satisfies Painter<VAE, { latent: number }>
 
 export default {
   name: 'vae',
@@ -27,6 +52,7 @@ export default {
   options: { latent: { about: 'numbers of the code; 2 shows a map of the digits', default: '20' } },
   // In nats a test digit. Pixels that know nothing of each other reach −206.
   expect: { elbo: { atLeast: -103 }, bound: { atLeast: -98 }, gain: { atLeast: 100 } },
+  painter,
   async run(s) {
     const { batchSize, lr, seed, epochs, limit, data, own = {} } = s.options
     const latent = Number(own.latent)
@@ -42,7 +68,7 @@ export default {
       seed,
     })
     const testData = new DataLoader(new TensorDataset(x, x), { batchSize: 1000 })
-    const model = new VAE({ sizes: [784, 400, latent] })
+    const model = network(latent)
     const optimizer = new Adam(model.parameters(), { lr })
     const { history } = await s.train<VAEOutput>('variational autoencoder', model, {
       data: loader,

@@ -6,7 +6,7 @@ import { DCGANDiscriminator, DCGANGenerator, wganSteps } from 'nabla/models'
 import { Adam } from 'nabla/optim'
 import { lineChart } from 'nabla/plot'
 import type { Recipe } from 'nabla/recipe'
-import { judgeOf, WIDTH } from './gan.js'
+import { judgeOf, painter, WIDTH } from './gan.js'
 
 export default {
   name: 'wgan',
@@ -16,6 +16,7 @@ export default {
   defaults: { epochs: 4, batchSize: 64, lr: 0.0005 },
   options: { critic: { about: 'steps of the critic for each of the generator', default: '3' } },
   expect: { covered: { atLeast: 10 }, frechet: { atMost: 120 }, withSamples: { atLeast: 0.88 } },
+  painter,
   async run(s) {
     const { lr, epochs, own = {} } = s.options
     const { train, loader, study } = await judgeOf(s)

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { manualSeed, noGrad, tensor, zeros } from 'nabla'
+import { manualSeed, noGrad, ones, tensor, zeros } from 'nabla'
 import { mnist } from 'nabla/data'
 import { CenterNet, centerNetTargets, resnet18, UNet } from 'nabla/models'
 import { annotatedImages } from 'nabla/plot'
@@ -10,6 +10,7 @@ import {
   heatMapPeaks,
   matchPoints,
   MeanAveragePrecision,
+  GroundCamera,
   nms,
   Scenes,
   Tracker,
@@ -76,6 +77,19 @@ const pixels = new ConfusionMatrix(2).add([0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]
 console.log(pixels.iou(1), pixels.f1(1).toFixed(3)) //> 0.75 0.857
 console.log(new UNet(1, 11, { width: 8 }).forward(zeros([1, 1, 96, 96])).shape) //> [ 1, 11, 96, 96 ]
 // #endregion pixels
+
+// #region camera
+const camera = new GroundCamera({ tilt: 35, ground: [64, 64], picture: [64, 96] })
+const rows = camera
+  .project([
+    [31.5, 0],
+    [31.5, 63],
+  ])
+  .map(([, v]) => v.toFixed(1))
+console.log(rows) //> [ '20.4', '57.4' ]
+const seen = camera.view(ones([1, 1, 64, 64]))
+console.log(seen.shape, camera.topView(seen).shape) //> [ 1, 1, 64, 96 ] [ 1, 1, 64, 64 ]
+// #endregion camera
 
 // #region keypoints
 const ends = [

@@ -216,14 +216,17 @@ program
 
 program
   .command('predict')
-  .description('classify an example with a saved run, find things in a picture, or answer a text')
+  .description(
+    'classify an example with a saved run, find things in a picture, make one, or answer a text',
+  )
   .argument('<run>', 'folder of the run, or one of its .safetensors files')
   .argument(
     '<image>',
-    'a PNG or JPEG file, the index of a test image, numbers with commas between, or a text',
+    'a PNG or JPEG file, the index of a test image, a seed, numbers with commas between, or a text',
   )
   .option('--data <path>', 'where the IDX files are, for a test index')
   .option('--model <file>', 'the module that makes the network, when it is not where the run says')
+  .option('--out <file>', 'of runs that make pictures: where, unless predicted.png in the run')
   .option('--tokens <n>', 'of an answer to a text: the most tokens', whole(1))
   .option('--temperature <t>', 'above 0: drawn by chance, the flatter the higher', positive)
   .option('--top-k <k>', 'only the k most probable tokens', whole(1))

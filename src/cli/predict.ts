@@ -5,46 +5,21 @@ import { pathToFileURL } from 'node:url'
 import { FileError, NablaError, show, ValueError } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
 import type { Module } from '../nn/module.js'
-import { decodeImage } from '../core/image.js'
 import { loadTensors, readBytes } from '../io/files.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor } from '../tensor/creation.js'
 import type { SavedRun } from '../train/run.js'
 import type { GenerateOptions } from '../models/generate.js'
-import type { Answers, Finder } from './recipe.js'
-import { loadAnswers, loadClassifier, loadFinder } from './recipes.js'
+import type { Answers, Finder, Painter } from './recipe.js'
+import { numberOf, readImage, testImage } from './pictures.js'
+import { loadAnswers, loadClassifier, loadFinder, loadPainter } from './recipes.js'
 import { drawImages } from './terminal.js'
+import { mseLoss } from '../ops/loss/index.js'
 import { noGrad } from '../ops/state.js'
+import { imageGrid } from '../plot/images.js'
+import { manualSeed } from '../tensor/random.js'
+import { writeAtomic } from '../train/files.js'
 import '../index.js'
-
-/**
- * A PNG or JPEG as gray values from 0 to 1, light strokes on dark ground, averaged down (or repeated up) to the size
- * that is wanted.
- */
-export function readImage(path: string, wanted: { height: number; width: number }): Float32Array {
-  const { width, height, data } = decodeImage(readBytes(path), { mode: 'RGBA', name: path })
-  // Transparent parts are ground.
-  const gray = Float32Array.from(
-    { length: width * height },
-    (_, i) => ((data[4 * i]! + data[4 * i + 1]! + data[4 * i + 2]!) / 3) * data[4 * i + 3]!,
-  )
-  // Dark strokes on a light background are inverted; the corners show the background.
-  const corners = [0, width - 1, (height - 1) * width, height * width - 1]
-  const ground = corners.reduce((s, c) => s + gray[c]!, 0) / 4
-  if (ground > 0.5) for (let i = 0; i < gray.length; i++) gray[i] = 1 - gray[i]!
-  const out = new Float32Array(wanted.height * wanted.width)
-  for (let y = 0; y < wanted.height; y++)
-    for (let x = 0; x < wanted.width; x++) {
-      const y0 = Math.floor((y * height) / wanted.height)
-      const y1 = Math.max(y0 + 1, Math.floor(((y + 1) * height) / wanted.height))
-      const x0 = Math.floor((x * width) / wanted.width)
-      const x1 = Math.max(x0 + 1, Math.floor(((x + 1) * width) / wanted.width))
-      let s = 0
-      for (let v = y0; v < y1; v++) for (let u = x0; u < x1; u++) s += gray[v * width + u]!
-      out[y * wanted.width + x] = s / ((y1 - y0) * (x1 - x0))
-    }
-  return out
-}
 
 /** The file of weights that a run stands for. @throws FileError that says which there are */
 function weightsOf(run: string): string {
@@ -217,15 +192,78 @@ function findThings(
   json: boolean,
 ): void {
   const model = withWeights(path, saved, () => make(saved.config as never), tensors)
-  const own = /^\d+$/.test(image) && !existsSync(image)
-  const pixels = own ? example(Number(image)) : readImage(image, { height, width })
+  const number = numberOf(image)
+  const pixels = number !== undefined ? example(number) : readImage(image, { height, width })
   const x = tensor(pixels, { shape: [1, 1, height, width] })
   const { found, words } = noGrad(() => find(model, x))
   if (!json) process.stdout.write(`${drawImages([{ pixels, height, width, caption: '' }])}\n`)
   process.stdout.write(`${json ? JSON.stringify(found) : words}\n`)
 }
 
+/** Writes what a run makes of a picture, or of chance: into the terminal, and as a PNG file. */
+function paintPictures(
+  path: string,
+  saved: SavedRun,
+  { height, width, images, spoil, model: make, paint }: Painter,
+  tensors: Record<string, Tensor>,
+  given: string,
+  { data, json, out = join(dirname(path), 'predicted.png') }: PredictOptions,
+): void {
+  const model = withWeights(path, saved, () => make(saved.config as never), tensors)
+  const number = numberOf(given)
+  if (!images && number === undefined)
+    throw new ValueError({
+      op: 'predict',
+      rule: `runs of ${saved.task} make pictures by chance: they take a whole number, the seed`,
+      got: given,
+    })
+  // What chance adds to a picture, or makes of nothing, follows from the number.
+  manualSeed(number ?? 0)
+  let x: Tensor | undefined
+  if (images) {
+    const pixels =
+      number === undefined
+        ? readImage(given, { height, width })
+        : testImage(images, number, { folder: data, height, width }).pixels
+    x = tensor(pixels, { shape: [1, 1, height, width] })
+    if (spoil && number !== undefined) x = spoil(x)
+  }
+  const made = noGrad(() => paint(model, x))
+  const list = Object.entries({ ...(x && { given: x }), ...made }).flatMap(([caption, t]) =>
+    Array.from({ length: t.size / (height * width) }, (_, k) => ({
+      ...{ height, width, caption },
+      pixels: t
+        .reshape([-1, height * width])
+        .at(k)
+        .toTypedArray() as Float32Array,
+    })),
+  )
+  if (!list.every(({ pixels }) => pixels.every(Number.isFinite)))
+    throw new FileError({
+      op: 'predict',
+      rule: `the pictures of ${path} must be finite numbers`,
+      got: 'some that are not',
+      fix: 'Its training has diverged: train it again with a lower learning rate.',
+    })
+  const all = Float32Array.from(list.flatMap(({ pixels }) => [...pixels]))
+  writeAtomic(
+    out,
+    imageGrid(tensor(all, { shape: [list.length, height, width] }), { range: [0, 1] }),
+  )
+  const error = x && {
+    meanSquaredError: mseLoss(Object.values(made)[0]!.reshape(x.shape), x).item(),
+  }
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ picture: out, pictures: list.length, ...error })}\n`)
+    return
+  }
+  process.stdout.write(`${drawImages(list.slice(0, 3))}\npicture ${out}\n`)
+}
+
 export interface PredictOptions {
+  /** Where the picture that a run makes is written; predicted.png in its folder unless given. */
+  out?: string
+
   data?: string
   json?: boolean
   model?: string
@@ -240,7 +278,7 @@ export interface PredictOptions {
 
 /**
  * Prints the classes that a saved run finds likeliest for a picture, or for a test image by its index; what it finds in a
- * picture; or its answer to a text.
+ * picture, or makes of it; or its answer to a text.
  * @throws FileError, ValueError for runs that do none of this, and those that are damaged
  */
 export async function predict(run: string, image: string, options: PredictOptions): Promise<void> {
@@ -249,7 +287,7 @@ export async function predict(run: string, image: string, options: PredictOption
   const saved = readRun(path, metadata.run)
   const { task, input } = saved
   const own = saved.network !== undefined
-  const { data: _, model: __, tokens: maxNewTokens, json, ...rest } = options
+  const { data: _, model: __, out: ___, tokens: maxNewTokens, json, ...rest } = options
   const writing = { ...rest, ...(maxNewTokens !== undefined && { maxNewTokens }) }
   const answers = own || input ? undefined : await loadAnswers(task)
   const odd = Object.keys(writing)
@@ -263,11 +301,13 @@ export async function predict(run: string, image: string, options: PredictOption
     return answerText(path, saved, answers, tensors, image, { ...writing, ...(json && { json }) })
   const finder = own || input ? undefined : await loadFinder(task)
   if (finder) return findThings(path, saved, finder, tensors, image, json ?? false)
+  const painter = own || input ? undefined : await loadPainter(task)
+  if (painter) return paintPictures(path, saved, painter, tensors, image, options)
   const classifier = input && !own ? await loadClassifier(task) : undefined
   if (!input || !(classifier || own))
     throw new ValueError({
       op: 'predict',
-      rule: 'the run must classify images, find things in them, or answer texts',
+      rule: 'the run must classify images, find things in them, make pictures, or answer texts',
       got: `one of ${task}, which does not`,
     })
   const made = own ? await madeBy(dirname(path), saved, options.model) : undefined
@@ -279,23 +319,9 @@ export async function predict(run: string, image: string, options: PredictOption
   const size =
     input.height === undefined ? undefined : { height: input.height, width: input.width! }
   if (!size) pixels = readNumbers(image, input.shape)
-  else if (classifier && /^\d+$/.test(image) && !existsSync(image)) {
-    const { test } = classifier.images({ ...(options.data && { folder: options.data }) })
-    const i = Number(image)
-    if (i >= test.length)
-      throw new ValueError({
-        op: 'predict',
-        rule: `a test index lies from 0 to ${test.length - 1}`,
-        got: image,
-      })
-    if (test.height !== input.height || test.width !== input.width)
-      throw new ValueError({
-        op: 'predict',
-        rule: `images must be ${input.height}x${input.width}, as those of the training`,
-        got: `${test.height}x${test.width}`,
-      })
-    pixels = Float32Array.from(test.image(i), (v) => v / 255)
-    truth = test.labels[i]
+  else if (classifier && numberOf(image) !== undefined) {
+    const place = { folder: options.data, ...size }
+    ;({ pixels, truth } = testImage(classifier.images, numberOf(image)!, place))
   } else pixels = readImage(image, size)
 
   const x = tensor(

@@ -101,6 +101,21 @@ export interface Finder<M extends Module = Module, Config = never> {
   find(model: M, x: Tensor): { found: object; words: string }
 }
 
+/** What a recipe declares whose runs make pictures: `nabla predict RUN picture.png`. */
+export interface Painter<M extends Module = Module, Config = never> {
+  /** Pictures are gray, 0 to 1, of this size; files become light on dark ground. */
+  height: number
+  width: number
+  /** The images of which test pictures are; without them the runs take no picture, but a number from which chance follows. */
+  images?: Classifier['images']
+  /** What is done to a test picture before the run sees it, such as noise. */
+  spoil?(x: Tensor): Tensor
+  /** The network, of the configuration that is saved with its weights. */
+  model(config: Config): M
+  /** Pictures (N, ...) by name, the first of them what the run makes of x, (1, 1, height, width). */
+  paint(model: M, x: Tensor | undefined): Record<string, Tensor>
+}
+
 /** A network on real data: what `nabla train NAME` runs, a file of examples/ each. */
 export interface Recipe {
   name: string
@@ -126,6 +141,8 @@ export interface Recipe {
   answers?: Answers
   /** Recipes with this have runs that find things in pictures. */
   finder?: Finder
+  /** Recipes with this have runs that make pictures. */
+  painter?: Painter
   /** Trains, and returns its measures by name. */
   run(s: Session): Promise<Record<string, number>> | Record<string, number>
 }

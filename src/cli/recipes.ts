@@ -1,7 +1,7 @@
 /** The recipes that the package holds: each file of dist/examples is one. */
 import { readdirSync } from 'node:fs'
 import { ValueError } from '../core/errors.js'
-import type { Answers, Classifier, Finder, Recipe } from './recipe.js'
+import type { Answers, Classifier, Finder, Painter, Recipe } from './recipe.js'
 
 const folder = new URL('../examples/', import.meta.url)
 
@@ -37,6 +37,10 @@ export const loadAnswers = async (name: string): Promise<Answers | undefined> =>
 /** How the runs of a recipe find things in pictures, if they do and there is such a recipe. */
 export const loadFinder = async (name: string): Promise<Finder | undefined> =>
   names().includes(name) ? (await loadRecipe(name, 'predict')).finder : undefined
+
+/** How the runs of a recipe make pictures, if they do and there is such a recipe. */
+export const loadPainter = async (name: string): Promise<Painter | undefined> =>
+  names().includes(name) ? (await loadRecipe(name, 'predict')).painter : undefined
 
 /** Prints every recipe with its line. */
 export async function listRecipes(): Promise<void> {

@@ -14,6 +14,7 @@ export {
   nms,
   removeSmallBoxes,
 } from './boxes.js'
+export * from './camera.js'
 export * from './color.js'
 export * from './files.js'
 export * from './geometry.js'

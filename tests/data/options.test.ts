@@ -115,6 +115,23 @@ const calls: [name: string, call: (o: Options) => unknown, misspelt: string, mea
   ],
   ['Tracker', (o) => new vision.Tracker(o), 'max_age', 'maxAge'],
   ['TrackingMeasure', (o) => new vision.TrackingMeasure(o), 'iou_threshold', 'iouThreshold'],
+  ['GroundCamera', (o) => new vision.GroundCamera(o), 'tillt', 'tilt'],
+  [
+    'warpPerspective',
+    (o) =>
+      vision.warpPerspective(
+        rand([1, 4, 4]),
+        [
+          [1, 0, 0],
+          [0, 1, 0],
+          [0, 0, 1],
+        ],
+        [4, 4],
+        o,
+      ),
+    'modes',
+    'mode',
+  ],
   [
     'Scenes',
     (o) => new vision.Scenes({ images: rand([1, 8, 8]), labels: tensor([0]) } as never, o),

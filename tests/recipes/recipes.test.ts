@@ -166,6 +166,46 @@ describe.each(recipes)('%s', (name, recipe) => {
     )
     return
   }
+  if (recipe.painter) {
+    test.skipIf(lacks(name))(
+      'its run makes a picture, the same for the same number',
+      async () => {
+        const { out } = await onFew()
+        const { height, width, images } = recipe.painter!
+        const weights = readdirSync(out).filter(
+          (f) => f.endsWith('.safetensors') && !f.startsWith('judge'),
+        )
+        expect(weights.length).toBeGreaterThan(0)
+        const own = join(out, 'own.png')
+        const data = Float32Array.from({ length: height * width }, (_, i) => (i % 5 === 0 ? 1 : 0))
+        writeFileSync(own, encodePng({ width, height, channels: 1, data }))
+        for (const file of weights) {
+          const say = (...more: string[]) => {
+            const { status, stdout, stderr } = nabla(['predict', join(out, file), ...more])
+            expect([stderr, status]).toEqual(['', 0])
+            return stdout
+          }
+          expect(say('7')).toContain(join(out, 'predicted.png'))
+          const first = readFileSync(join(out, 'predicted.png'))
+          const made = join(out, 'made.png')
+          const [got] = objects(say('7', '--json', '--out', made)) as [Record<string, unknown>]
+          expect(got.picture).toBe(made)
+          expect(readFileSync(made)).toEqual(first)
+          const other = nabla(['predict', join(out, file), images ? own : '8', '--out', made])
+          expect([other.stderr, other.status]).toEqual(['', 0])
+          expect(readFileSync(made)).not.toEqual(first)
+        }
+        const bad = images ? '99999999' : own
+        const { status, stderr } = nabla(['predict', join(out, weights[0]!), bad])
+        expect([status, stderr]).toEqual([
+          1,
+          expect.stringMatching(images ? /lies from 0 to/ : /take a whole number/),
+        ])
+      },
+      120_000,
+    )
+    return
+  }
   if (!classifier) {
     test.skipIf(lacks(name))(
       'nothing is predicted by its run, which classifies no images',
@@ -174,7 +214,7 @@ describe.each(recipes)('%s', (name, recipe) => {
         const { status, stderr } = nabla(['predict', out, '7'])
         expect(status).toBe(1)
         expect(stderr).toMatch(
-          /^nabla: \[predict\] .*(got no weights|must hold model\.safetensors; got|must classify images, find things in them, or answer texts)/,
+          /^nabla: \[predict\] .*(got no weights|must hold model\.safetensors; got|must classify images, find things in them, make pictures, or answer texts)/,
         )
       },
     )

@@ -157,9 +157,9 @@ const table: Record<string, Row> = {
   },
 }
 const rows = Object.entries(table).map(([name, row]) => ({ name, ...row }))
-/** Boxes, scenes and measures: boxes.test.ts, measures.test.ts and scenes.test.ts. */
+/** Boxes, scenes and measures: boxes.test.ts, measures.test.ts, scenes.test.ts and camera.test.ts. */
 const things =
-  'batchedNms boxArea boxConvert boxIou clipBoxesToImage generalizedBoxIou generalizedBoxIouLoss nms removeSmallBoxes linearSumAssignment MeanAveragePrecision keypointHeatMaps heatMapPeaks matchPoints pck Scenes Tracker TrackingMeasure'
+  'batchedNms boxArea boxConvert boxIou clipBoxesToImage generalizedBoxIou generalizedBoxIouLoss nms removeSmallBoxes linearSumAssignment MeanAveragePrecision keypointHeatMaps heatMapPeaks matchPoints pck GroundCamera warpPerspective Scenes stackPictures Tracker TrackingMeasure'
 const others =
   `${things} peakSignalNoiseRatio affineGrid gridSample mixup cutmix fromImage toPng readImage writePng fromPixels loadImage toCanvas toPixels`.split(
     ' ',
