@@ -192,6 +192,15 @@ export const topics: readonly Topic[] = [
     title: ['Sequences and attention', '序列与注意力'],
     pages: [
       page(
+        'recurrent',
+        ['RNN, LSTM and GRU', 'RNN、LSTM 与 GRU'],
+        [
+          'Three cells read the same sequences: states and gates over time, and how far back gradients reach.',
+          '三种单元读同样的序列：状态与门随时间的变化，以及梯度能传多远。',
+        ],
+        'lstm',
+      ),
+      page(
         'attention',
         ['Attention', '注意力'],
         [

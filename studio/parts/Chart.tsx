@@ -27,6 +27,9 @@ export interface ChartProps {
 const lonely = (data: ArrayLike<number | null | undefined>) =>
   data.length < 100 && Array.from(data).filter((v) => typeof v === 'number').length === 1
 
+const power = (v: number | null) =>
+  v === null ? '' : v >= 0.01 && v < 1e4 ? `${v}` : v.toExponential(0)
+
 export function Chart({
   x,
   curves,
@@ -66,7 +69,8 @@ export function Chart({
             size: 34,
             ...(xLabel && { label: xLabel, labelSize: 16, labelFont: '11px system-ui' }),
           },
-          { ...axis, size: 52 },
+          // Small powers of ten would all be written as 0.
+          { ...axis, size: 52, ...(log && { values: (_, marks) => marks.map(power) }) },
         ],
         series: [
           {},

@@ -17,6 +17,7 @@ import type { Frame as Karate } from '../../studio/pages/karate.model.js'
 import type { Frame as Overfitting } from '../../studio/pages/overfitting.model.js'
 import type { Frame as Perceptron } from '../../studio/pages/perceptron.model.js'
 import type { Frame as Playground } from '../../studio/pages/playground.model.js'
+import type { Frame as Recurrent } from '../../studio/pages/recurrent.model.js'
 import type { Frame as Vanishing } from '../../studio/pages/vanishing.model.js'
 
 export interface Result<Frame> {
@@ -338,6 +339,30 @@ export const results: Readonly<Record<string, Result<never>>> = {
         settings: { activation: 'relu', rate: 3 },
         steps: 500,
         is: ({ dead }) => dead.flat().some(Boolean),
+      },
+    ],
+  }),
+  recurrent: result<Recurrent>({
+    steps: 192,
+    printed: ({ reach }) => reach.map((g) => g.at(-1)!),
+    reaches: [
+      // The answer of the page: the GRU reaches 20 steps back, the others do not yet.
+      {
+        steps: 400,
+        is: ({ losses: [rnn, lstm, gru], said, want }) =>
+          gru! < 0.1 && rnn! > 0.5 && lstm! > 0.5 && said.at(-1) === want.at(-1),
+      },
+      { settings: { forget: true }, steps: 400, is: ({ losses }) => losses[1]! < 0.5 },
+      { settings: { cell: 'lstm' }, is: ({ inside }) => inside.length === 5 },
+      {
+        settings: { task: 'text', cell: 'lstm' },
+        steps: 240,
+        is: ({ written, losses }) => written.includes('sea shells') && losses[1]! < 0.5,
+      },
+      {
+        settings: { task: 'series' },
+        steps: 240,
+        is: ({ losses }) => losses.every((l) => l < 0.1),
       },
     ],
   }),
