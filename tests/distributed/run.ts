@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { across, type Hosts, launchers } from '../../bench/hosts.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 export const programs = join(here, 'programs')
@@ -14,15 +15,11 @@ export interface Implementation {
   command: string
   args: string[]
   library: string
+  key: 'openmpi' | 'mpich'
 }
 const all: Implementation[] = [
-  {
-    name: 'Open MPI',
-    command: 'mpirun.openmpi',
-    args: ['--allow-run-as-root', '--oversubscribe'],
-    library: 'libmpi.so.40',
-  },
-  { name: 'MPICH', command: 'mpirun.mpich', args: [], library: 'libmpich.so.12' },
+  { name: 'Open MPI', ...launchers.openmpi, library: 'libmpi.so.40', key: 'openmpi' },
+  { name: 'MPICH', ...launchers.mpich, library: 'libmpich.so.12', key: 'mpich' },
 ]
 const required = process.env.NABLA_TEST_REQUIRE_ALL === '1'
 const there = ({ command }: Implementation) =>
@@ -39,24 +36,40 @@ export interface Ran {
   ranks: Record<string, unknown>[]
 }
 
+interface How {
+  env?: Record<string, string>
+  timeout?: number
+  /** One rank on each of these; else all on this machine. */
+  hosts?: Hosts
+  /** What comes on stdout, when it comes. */
+  told?: (text: string) => void
+}
+
 /** A program on `n` ranks of an implementation; undefined: as a lone process. */
 export async function ranks(
   mpi: Implementation | undefined,
   n: number,
   args: readonly string[],
-  { env = {}, timeout = 120_000 }: { env?: Record<string, string>; timeout?: number } = {},
+  { env = {}, timeout = 120_000, hosts, told }: How = {},
 ): Promise<Ran> {
   const file = args[0]!.startsWith('/') ? args[0]! : join(programs, args[0]!)
   if (!existsSync(file)) throw new Error(`there is no ${file}`)
   const own = [process.execPath, file, ...args.slice(1)]
-  const [command, ...rest] = mpi ? [mpi.command, ...mpi.args, '-n', `${n}`, ...own] : own
+  const [command, ...rest] = !mpi
+    ? own
+    : hosts
+      ? across(hosts, mpi.key, own)
+      : [mpi.command, ...mpi.args, '-n', `${n}`, ...own]
   const start = performance.now()
   const child = spawn(command!, rest, {
     env: { ...process.env, ...common, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let [stdout, stderr] = ['', '']
-  child.stdout.on('data', (d) => (stdout += d))
+  child.stdout.on('data', (d) => {
+    stdout += d
+    told?.(stdout)
+  })
   child.stderr.on('data', (d) => (stderr += d))
   const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
   const code = await new Promise<number | null>((resolve, reject) => {

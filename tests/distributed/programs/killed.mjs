@@ -3,7 +3,7 @@ import { ones } from 'nabla'
 import * as dist from 'nabla/distributed'
 
 const [victim, when, how] = process.argv.slice(2)
-dist.initProcessGroup({ heartbeat: Number(process.env.NABLA_TEST_HEARTBEAT ?? 20) })
+dist.initProcessGroup({ heartbeat: Number(process.env.NABLA_TEST_HEARTBEAT ?? 15) })
 const rank = dist.getRank()
 for (let step = 0; step < 100_000; step++) {
   dist.markStep(step)
