@@ -186,6 +186,15 @@ export const topics: readonly Topic[] = [
         ],
         'convnets',
       ),
+      page(
+        'autoencoder',
+        ['Autoencoders', '自编码器'],
+        [
+          'Digits through two numbers and back: drag through their plane, and take noise away.',
+          '把数字压缩成两个数再还原：在平面上拖动，或者去除噪声。',
+        ],
+        'generative',
+      ),
     ],
   },
   {

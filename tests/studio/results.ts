@@ -1,6 +1,7 @@
 /** What each page's training reaches, and which numbers of its picture its program prints. */
 import type { Frame as Approximation } from '../../studio/pages/approximation.model.js'
 import type { Frame as Attention } from '../../studio/pages/attention.model.js'
+import type { Frame as Autoencoder } from '../../studio/pages/autoencoder.model.js'
 import type { Frame as Backpropagation } from '../../studio/pages/backpropagation.model.js'
 import type { Frame as Classes } from '../../studio/pages/classes.model.js'
 import type { Frame as Clusters } from '../../studio/pages/clusters.model.js'
@@ -363,6 +364,27 @@ export const results: Readonly<Record<string, Result<never>>> = {
         settings: { task: 'series' },
         steps: 240,
         is: ({ losses }) => losses.every((l) => l < 0.1),
+      },
+    ],
+  }),
+  autoencoder: result<Autoencoder>({
+    steps: 64,
+    printed: ({ error }) => error,
+    reaches: [
+      { steps: 200, is: ({ error, map }) => error < 0.065 && map.some((v) => v > 0.5) },
+      // The answer of the page: the variational plane is one cloud around 0.
+      {
+        settings: { net: 'variational' },
+        steps: 200,
+        is: ({ x, y, error }) => error < 0.07 && [...x, ...y].every((v) => Math.abs(v) < 6),
+      },
+      {
+        settings: { net: 'denoise' },
+        steps: 200,
+        is: ({ clean, noisy, restored }) => {
+          const far = (a: Float32Array) => a.reduce((sum, v, i) => sum + (v - clean[i]!) ** 2, 0)
+          return far(restored) < 0.3 * far(noisy)
+        },
       },
     ],
   }),
