@@ -125,7 +125,7 @@ export default {
     width: { about: 'width of the model', default: '128' },
     layers: { about: 'layers of the encoder, and of the decoder', default: '2' },
   },
-  expect: { bleu: { atLeast: 1 } },
+  expect: { bleu: { atLeast: 18 } },
   answers,
   async run(s) {
     const { epochs, batchSize, lr, seed, limit, data, own = {} } = s.options
