@@ -10,7 +10,7 @@ export const python = '/usr/bin/python3'
 const file = (name) => fileURLToPath(new URL(name, import.meta.url))
 
 /** PyTorch at its best: OpenBLAS chooses for the processor itself, and its threads do not fight those of OpenMP. */
-function torchEnvironment(threads, keepMemory) {
+export function torchEnvironment(threads, keepMemory) {
   const env = { ...process.env }
   delete env.OPENBLAS_CORETYPE
   delete env.OPENBLAS_L2_SIZE

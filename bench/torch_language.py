@@ -85,7 +85,7 @@ class Block(nn.Module):
         self.norms = nn.ModuleList(Norm(d) for _ in range(3 if cross else 2))
         self.drop = nn.Dropout(p)
 
-    def forward(self, x, mask=None, cross=None, cache=None):
+    def forward(self, x, mask=None, cross=None, cache=None, seen=None):
         y = self.norms[0](x)
         keys = self.own.keys(y)
         if cache is not None:
@@ -93,15 +93,15 @@ class Block(nn.Module):
             keys = cache
         x = x + self.drop(self.own(y, keys, mask))
         if cross is not None:
-            x = x + self.drop(self.cross(self.norms[1](x), cross))
+            x = x + self.drop(self.cross(self.norms[1](x), cross, seen))
         return x + self.drop(self.feed(self.norms[-1](x)))
 
 
 class Transformer(nn.Module):
-    def __init__(self, d, h, N, dFf, vocabulary, longest, p=0.1):
+    def __init__(self, d, h, N, dFf, vocabulary, longest, p=0.1, source=None):
         super().__init__()
         self.scale = math.sqrt(d)
-        self.src, self.tgt = nn.Embedding(vocabulary, d), nn.Embedding(vocabulary, d)
+        self.src, self.tgt = nn.Embedding(source or vocabulary, d), nn.Embedding(vocabulary, d)
         at = torch.arange(longest)[:, None] * torch.exp(torch.arange(0, d, 2) * (-math.log(10000.0) / d))
         self.register_buffer("places", torch.stack([at.sin(), at.cos()], -1).reshape(longest, d))
         self.encoder = nn.ModuleList(Block(d, h, dFf, p, False) for _ in range(N))
@@ -115,19 +115,19 @@ class Transformer(nn.Module):
     def embed(self, table, x, start=0):
         return self.drop(table(x) * self.scale + self.places[start : start + x.shape[1]])
 
-    def encode(self, src):
+    def encode(self, src, seen=None):
         x = self.embed(self.src, src)
         for block in self.encoder:
-            x = block(x)
+            x = block(x, seen)
         return self.norms[0](x)
 
-    def decode(self, read, tgt, start=0, caches=None):
-        """read: keys and values of the source for each block."""
+    def decode(self, read, tgt, start=0, caches=None, seen=None):
+        """read: keys and values of the source for each block; seen: which of them are there."""
         x = self.embed(self.tgt, tgt, start)
         L = tgt.shape[1]
         mask = torch.tril(torch.ones(1, 1, L, L)) if L > 1 else None
         for i, block in enumerate(self.decoder):
-            x = block(x, mask, read[i], None if caches is None else caches[i])
+            x = block(x, mask, read[i], None if caches is None else caches[i], seen)
         return self.project(self.norms[1](x))
 
     def keys(self, read):

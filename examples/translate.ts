@@ -27,7 +27,7 @@ import {
 
 const MODULES = '/usr/share/sword/modules/texts/ztext'
 const bibles = ['engKJV2006eb', 'spaRV1909eb'].map((name) => join(MODULES, name))
-const [PAD, START, END] = [0, 1, 2]
+export const [PAD, START, END] = [0, 1, 2]
 const specialTokens = ['[PAD]', '[SOS]', '[EOS]']
 
 interface Config {
@@ -40,7 +40,7 @@ interface Config {
 type Pair = [string, string]
 
 /** Pairs of a file, or of the Bibles. @throws FileError that says how to get them */
-async function readTexts(file: string | undefined): Promise<Pair[]> {
+export async function readTexts(file: string | undefined): Promise<Pair[]> {
   const clean = (text: string) => cleanText(text, { plainMarks: true })
   const pairs: Pair[] = []
   if (file !== undefined) {
@@ -74,10 +74,36 @@ class Teacher extends Module {
   }
 }
 
+/** Every 50th pair is kept apart. */
+export const split = (all: readonly Pair[]) => ({
+  held: all.filter((_, i) => i % 50 === 7),
+  known: all.filter((_, i) => i % 50 !== 7),
+})
+/** The tokens of the pairs that have at most `length` of them, with those at both ends. */
+export const encodePairs = (
+  pairs: readonly Pair[],
+  from: Tokenizer,
+  to: Tokenizer,
+  length: number,
+) =>
+  pairs
+    .map(([a, b]) => [from.encode(a).ids, to.encode(b).ids] as const)
+    .filter(([a, b]) => Math.max(a.length, b.length) <= length - 2)
+type Encoded = ReturnType<typeof encodePairs>
+/** Which pairs come together: those of like length. */
+export const batchesOf = (pairs: Encoded, batchSize: number, shuffle: boolean, seed: number) =>
+  new BucketBatchSampler(
+    pairs.map(([a, b]) => Math.max(a.length, b.length)),
+    { batchSize, shuffle, seed, dropLast: shuffle && pairs.length >= batchSize },
+  )
+
 /** A source as the network reads it. */
 const framed = (ids: Int32Array): number[] => [START, ...ids, END]
 const stopTokens = END
 const BEAMS = 4
+/** Pairs to test on; the first of them are translated. */
+export const HELD = 400
+export const TRANSLATED = 200
 
 const files = { source: 'source.json', target: 'target.json' }
 const answers = {
@@ -136,9 +162,9 @@ export default {
       own.layers,
     ].map(Number) as [number, number, number, number]
     const all = await readTexts(data)
-    // Every 50th pair is kept apart.
-    const held = all.filter((_, i) => i % 50 === 7).slice(0, limit === undefined ? 400 : 8)
-    const known = all.filter((_, i) => i % 50 !== 7).slice(0, limit)
+    const parts = split(all)
+    const held = parts.held.slice(0, limit === undefined ? HELD : 8)
+    const known = parts.known.slice(0, limit)
     const bytes = { vocabSize: limit === undefined ? vocabSize : 600, specialTokens }
     const [from, to] = [0, 1].map((side) =>
       trainBpe(
@@ -148,11 +174,10 @@ export default {
     ) as [Tokenizer, Tokenizer]
     from.save(join(s.folder, files.source))
     to.save(join(s.folder, files.target))
-    const encoded = (pairs: readonly Pair[]) =>
-      pairs
-        .map(([a, b]) => [from.encode(a).ids, to.encode(b).ids] as const)
-        .filter(([a, b]) => Math.max(a.length, b.length) <= length - 2)
-    const [train, test] = [encoded(known), encoded(held)]
+    const [train, test] = [known, held].map((pairs) => encodePairs(pairs, from, to, length)) as [
+      Encoded,
+      Encoded,
+    ]
     s.say(`\n${all.length} pairs; ${train.length} short ones to learn from, ${test.length} to test`)
     if (train.length === 0 || test.length === 0)
       throw new ValueError({
@@ -171,7 +196,7 @@ export default {
     }
     const net = answers.model(config)
     const options = { padId: PAD, startId: START, endId: END, maxLength: length, multipleOf: 16 }
-    const loader = (pairs: typeof train, shuffle: boolean) =>
+    const loader = (pairs: Encoded, shuffle: boolean) =>
       new DataLoader(
         {
           length: pairs.length,
@@ -179,13 +204,10 @@ export default {
           batch: (indices) => tensorsOf(Array.from(indices, (i) => pairs[i]!)),
         },
         {
-          batchSampler: new BucketBatchSampler(
-            pairs.map(([a, b]) => Math.max(a.length, b.length)),
-            { batchSize, shuffle, seed, dropLast: shuffle && pairs.length >= batchSize },
-          ),
+          batchSampler: batchesOf(pairs, batchSize, shuffle, seed),
         },
       )
-    const tensorsOf = (pairs: typeof train): Tensor[] => {
+    const tensorsOf = (pairs: Encoded): Tensor[] => {
       const b = translationBatch(pairs, options)
       return [b.source, b.target, b.sourceMask, b.labels]
     }
@@ -213,7 +235,7 @@ export default {
     await s.picture('loss.svg', learningCurves(history, { title: 'English to Spanish' }))
 
     // Special tokens, such as the one at the end, are left out by decode.
-    const translations = (some: typeof test, beams: number) => {
+    const translations = (some: Encoded, beams: number) => {
       const said: string[] = []
       for (let i = 0; i < some.length; i += 50) {
         const sources = some.slice(i, i + 50).map(([a]) => framed(a))
@@ -223,7 +245,7 @@ export default {
       }
       return said
     }
-    const some = test.slice(0, 200)
+    const some = test.slice(0, TRANSLATED)
     const said = translations(some, 1)
     const truth = some.map(([, b]) => to.decode(b))
     const bleu = corpusBleu(said, truth).score
