@@ -11,7 +11,7 @@ import { buildTransformer, conditioned, type EncoderDecoder, generate, stream } 
 import { Module } from 'nabla/nn'
 import { Adam, LambdaLR } from 'nabla/optim'
 import { heatMapChart, learningCurves } from 'nabla/plot'
-import type { Answers, Recipe } from 'nabla/recipe'
+import type { Answers, Recipe, Session } from 'nabla/recipe'
 import {
   BucketBatchSampler,
   cleanText,
@@ -24,13 +24,14 @@ import {
   trainBpe,
   translationBatch,
 } from 'nabla/text'
+import type { Trainer } from 'nabla/train'
 
 const MODULES = '/usr/share/sword/modules/texts/ztext'
 const bibles = ['engKJV2006eb', 'spaRV1909eb'].map((name) => join(MODULES, name))
 export const [PAD, START, END] = [0, 1, 2]
-const specialTokens = ['[PAD]', '[SOS]', '[EOS]']
+export const specialTokens = ['[PAD]', '[SOS]', '[EOS]']
 
-interface Config {
+export interface Config {
   source: number
   target: number
   length: number
@@ -89,7 +90,8 @@ export const encodePairs = (
   pairs
     .map(([a, b]) => [from.encode(a).ids, to.encode(b).ids] as const)
     .filter(([a, b]) => Math.max(a.length, b.length) <= length - 2)
-type Encoded = ReturnType<typeof encodePairs>
+/** Ids of sources and of their targets. */
+export type Encoded = ReturnType<typeof encodePairs>
 /** Which pairs come together: those of like length. */
 export const batchesOf = (pairs: Encoded, batchSize: number, shuffle: boolean, seed: number) =>
   new BucketBatchSampler(
@@ -98,12 +100,71 @@ export const batchesOf = (pairs: Encoded, batchSize: number, shuffle: boolean, s
   )
 
 /** A source as the network reads it. */
-const framed = (ids: Int32Array): number[] => [START, ...ids, END]
-const stopTokens = END
+export const framed = (ids: Int32Array): number[] => [START, ...ids, END]
+export const stopTokens = END
 const BEAMS = 4
 /** Pairs to test on; the first of them are translated. */
 export const HELD = 400
 export const TRANSLATED = 200
+
+/**
+ * Trains an encoder-decoder by teacher forcing, in batches of like lengths, with the schedule of Vaswani et al. and labels smoothed
+ * by 0.1. `length` is the longest source or target with its marks.
+ */
+export async function teach(
+  s: Session,
+  net: EncoderDecoder,
+  { train, test, length }: { train: Encoded; test: Encoded; length: number },
+): Promise<Trainer> {
+  const { batchSize, epochs, lr, seed } = s.options
+  const options = { padId: PAD, startId: START, endId: END, maxLength: length, multipleOf: 16 }
+  const tensorsOf = (pairs: Encoded): Tensor[] => {
+    const b = translationBatch(pairs, options)
+    return [b.source, b.target, b.sourceMask, b.labels]
+  }
+  const loader = (pairs: Encoded, shuffle: boolean) =>
+    new DataLoader(
+      {
+        length: pairs.length,
+        get: (i) => tensorsOf([pairs[i]!]),
+        batch: (indices) => tensorsOf(Array.from(indices, (i) => pairs[i]!)),
+      },
+      {
+        batchSampler: batchesOf(pairs, batchSize, shuffle, seed),
+      },
+    )
+  const source = loader(train, true)
+  const optimizer = new Adam(net.parameters(), { lr, betas: [0.9, 0.98], eps: 1e-9 })
+  const warmup = Math.max(1, Math.min(400, (epochs * source.length) / 10))
+  return s.train('Transformer', new Teacher(net), {
+    data: source,
+    validation: loader(test, false),
+    inputs: 3,
+    optimizer,
+    // Up in a line, then down as the root of the steps.
+    schedule: new LambdaLR(optimizer, (step) =>
+      Math.min((step + 1) / warmup, Math.sqrt(warmup / (step + 1))),
+    ),
+    scheduleEvery: 'step',
+    clipNorm: 1,
+    loss: (logits: Tensor, labels: Tensor) =>
+      crossEntropy(logits.reshape([-1, logits.shape[2]!]), labels.reshape([-1]), {
+        labelSmoothing: 0.1,
+      }),
+  })
+}
+
+/** What it writes for the sources, 50 at a time. Special tokens, such as the one at the end, are left out by decode. */
+export function written(net: EncoderDecoder, pairs: Encoded, to: Tokenizer, beams = 1): string[] {
+  const said: string[] = []
+  for (let i = 0; i < pairs.length; i += 50) {
+    const sources = pairs.slice(i, i + 50).map(([a]) => framed(a))
+    const starts = sources.map(() => [START])
+    const lists = generate(conditioned(net, sources), starts, { stopTokens, beams })
+    said.push(...lists.map((ids) => to.decode(ids)))
+  }
+  return said
+}
 
 const files = { source: 'source.json', target: 'target.json' }
 const answers = {
@@ -154,7 +215,7 @@ export default {
   expect: { bleu: { atLeast: 18 } },
   answers,
   async run(s) {
-    const { epochs, batchSize, lr, seed, limit, data, own = {} } = s.options
+    const { limit, data, own = {} } = s.options
     const [vocabSize, length, dModel, layers] = [
       own.vocabulary,
       own.length,
@@ -195,62 +256,19 @@ export default {
       layers,
     }
     const net = answers.model(config)
-    const options = { padId: PAD, startId: START, endId: END, maxLength: length, multipleOf: 16 }
-    const loader = (pairs: Encoded, shuffle: boolean) =>
-      new DataLoader(
-        {
-          length: pairs.length,
-          get: (i) => tensorsOf([pairs[i]!]),
-          batch: (indices) => tensorsOf(Array.from(indices, (i) => pairs[i]!)),
-        },
-        {
-          batchSampler: batchesOf(pairs, batchSize, shuffle, seed),
-        },
-      )
-    const tensorsOf = (pairs: Encoded): Tensor[] => {
-      const b = translationBatch(pairs, options)
-      return [b.source, b.target, b.sourceMask, b.labels]
-    }
-    const source = loader(train, true)
-    const steps = epochs * source.length
-    const optimizer = new Adam(net.parameters(), { lr, betas: [0.9, 0.98], eps: 1e-9 })
-    const warmup = Math.max(1, Math.min(400, steps / 10))
-    const { history } = await s.train('Transformer', new Teacher(net), {
-      data: source,
-      validation: loader(test, false),
-      inputs: 3,
-      optimizer,
-      // Up in a line, then down as the root of the steps (Vaswani et al.).
-      schedule: new LambdaLR(optimizer, (step) =>
-        Math.min((step + 1) / warmup, Math.sqrt(warmup / (step + 1))),
-      ),
-      scheduleEvery: 'step',
-      clipNorm: 1,
-      loss: (logits: Tensor, labels: Tensor) =>
-        crossEntropy(logits.reshape([-1, config.target]), labels.reshape([-1]), {
-          labelSmoothing: 0.1,
-        }),
-    })
+    const { history } = await teach(s, net, { train, test, length })
     s.save(net, { config })
     await s.picture('loss.svg', learningCurves(history, { title: 'English to Spanish' }))
 
-    // Special tokens, such as the one at the end, are left out by decode.
-    const translations = (some: Encoded, beams: number) => {
-      const said: string[] = []
-      for (let i = 0; i < some.length; i += 50) {
-        const sources = some.slice(i, i + 50).map(([a]) => framed(a))
-        const starts = sources.map(() => [START])
-        const lists = generate(conditioned(net, sources), starts, { stopTokens, beams })
-        said.push(...lists.map((ids) => to.decode(ids)))
-      }
-      return said
-    }
     const some = test.slice(0, TRANSLATED)
-    const said = translations(some, 1)
+    const said = written(net, some, to)
     const truth = some.map(([, b]) => to.decode(b))
     const bleu = corpusBleu(said, truth).score
     const few = Math.min(50, some.length)
-    const byBeams = corpusBleu(translations(some.slice(0, few), BEAMS), truth.slice(0, few)).score
+    const byBeams = corpusBleu(
+      written(net, some.slice(0, few), to, BEAMS),
+      truth.slice(0, few),
+    ).score
     const same = corpusBleu(said.slice(0, few), truth.slice(0, few)).score
     s.say(
       `\nBLEU ${bleu.toFixed(2)} on ${some.length} texts; the first ${few} with ${BEAMS} beams ${byBeams.toFixed(2)}, greedy ${same.toFixed(2)}`,

@@ -1,4 +1,5 @@
 /** The name that was most likely meant. */
+import { editDistance } from './editDistance.js'
 
 /** Names of PyTorch and Keras whose spelling does not lead to ours. */
 const renamed: Record<string, readonly string[]> = {
@@ -59,24 +60,6 @@ const needless: Record<string, string> = {
 }
 
 const bare = (name: string) => name.replace(/[_\-\s]/g, '').toLowerCase()
-
-/** How many letters must be changed, added, left out or exchanged with their neighbours. */
-export function editDistance(a: string, b: string): number {
-  let before: number[] = []
-  let above = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1]
-      let d = Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + (same ? 0 : 1))
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        d = Math.min(d, before[j - 2]! + 1)
-      row.push(d)
-    }
-    ;[before, above] = [above, row]
-  }
-  return above[b.length]!
-}
 
 /**
  * The known name that was most likely meant: the same but for underscores and case (`batch_size`), another

@@ -45,6 +45,7 @@ export {
   type TaggedSentence,
 } from './corpora.js'
 export * from './corpus.js'
+export { editDistance } from '../core/editDistance.js'
 export { corruptTokens, type MaskOptions, maskTokens, type NoiseOptions } from './noise.js'
 export { type GloveOptions, trainGlove } from './embeddings/glove.js'
 export type { Sentences, WordVectorOptions } from './embeddings/vocabulary.js'

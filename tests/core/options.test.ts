@@ -2,7 +2,8 @@
 import { ValueError } from 'nabla'
 import { describe, expect, test } from 'vitest'
 import { checkOptions, kinds, type OptionNames, readArguments } from '../../src/core/options.js'
-import { editDistance, suggest } from '../../src/core/suggest.js'
+import { editDistance } from '../../src/core/editDistance.js'
+import { suggest } from '../../src/core/suggest.js'
 
 interface LoaderOptions {
   batchSize?: number

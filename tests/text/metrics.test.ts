@@ -3,6 +3,7 @@ import { tensor, zeros } from 'nabla'
 import {
   corpusBleu,
   corpusChrf,
+  editDistance,
   Perplexity,
   perplexity,
   rouge,
@@ -163,6 +164,13 @@ describe('ROUGE', () => {
     )
     expect(rouge([''], ['a']).rouge2.f).toBe(0)
   })
+})
+
+test('the edits between two texts, of letters and of words', () => {
+  expect(editDistance('whale', 'hwael')).toBe(2)
+  expect(editDistance(['the', 'cat'], ['the', 'black', 'cat', 'sat'])).toBe(2)
+  // A letter is moved once: the restricted distance, 3 where the free one is 2.
+  expect(editDistance('ca', 'abc')).toBe(3)
 })
 
 test('perplexity', () => {
