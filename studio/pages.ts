@@ -195,6 +195,15 @@ export const topics: readonly Topic[] = [
         ],
         'generative',
       ),
+      page(
+        'gan',
+        ['GAN', '生成对抗网络'],
+        [
+          'A generator and a discriminator play against each other, on points of the plane and on digits.',
+          '生成器与判别器互相对抗：平面上的点，以及手写数字。',
+        ],
+        'generative',
+      ),
     ],
   },
   {

@@ -9,7 +9,7 @@ import { centered } from './digits.program.js'
 /** Sides of the picture that is made of many. */
 export const MAP_SIDE = MAP * 28
 /** Test digits with noise that are shown. */
-const SHOWN = 8
+const SHOWN = 7
 
 export interface Frame {
   loss: number
@@ -95,7 +95,7 @@ export async function create(settings: Settings, tools: Tools): Promise<Session<
           code: [],
           decoded: none,
           clean: clean.toTypedArray<Float32Array>(),
-          noisy: seen.toTypedArray<Float32Array>(),
+          noisy: seen.clamp(0, 1).toTypedArray<Float32Array>(),
           restored: decode(encode(seen)).toTypedArray<Float32Array>(),
         }
       }

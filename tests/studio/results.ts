@@ -7,6 +7,7 @@ import type { Frame as Classes } from '../../studio/pages/classes.model.js'
 import type { Frame as Clusters } from '../../studio/pages/clusters.model.js'
 import type { Frame as Convolution } from '../../studio/pages/convolution.model.js'
 import type { Frame as Digits } from '../../studio/pages/digits.model.js'
+import type { Frame as Gan } from '../../studio/pages/gan.model.js'
 import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
 import type { Frame as LanguageModel } from '../../studio/pages/language-model.model.js'
 import type { Frame as LeNet } from '../../studio/pages/lenet.model.js'
@@ -385,6 +386,26 @@ export const results: Readonly<Record<string, Result<never>>> = {
           const far = (a: Float32Array) => a.reduce((sum, v, i) => sum + (v - clean[i]!) ** 2, 0)
           return far(restored) < 0.3 * far(noisy)
         },
+      },
+    ],
+  }),
+  gan: result<Gan>({
+    steps: 300,
+    printed: ({ losses }) => losses,
+    reaches: [
+      // The answer of the page: few spots first, all of them later.
+      { steps: 300, is: ({ spots }) => spots!.reached <= 4 },
+      { steps: 2500, is: ({ spots }) => spots!.reached >= 7 },
+      {
+        settings: { data: 'moons', loss: 'wgan' },
+        steps: 40,
+        is: ({ losses: [d], spots, belief }) => d < 0 && spots === null && belief === null,
+      },
+      {
+        settings: { data: 'digits' },
+        steps: 60,
+        // The paper begins to be dark; before training all is gray.
+        is: ({ made }) => made.reduce((sum, v) => sum + v, 0) / made.length < 0.47,
       },
     ],
   }),
