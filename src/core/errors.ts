@@ -11,7 +11,7 @@ export interface Complaint {
 }
 
 export class NablaError extends Error {
-  readonly complaint: Complaint
+  complaint: Complaint
   /** The module path the error passed through, outermost first: `SimpleCNN.fc`. */
   path = ''
   /** Where it was thrown: the caller's lines, then those of nabla. */
@@ -26,6 +26,13 @@ export class NablaError extends Error {
   #writeStack(): void {
     if (this.#frames === '') return
     this.stack = `${this.name}: ${this.message}\n${this.#frames}`
+  }
+  /** The same of another operation: the one that was called, where another inside of it found the fault. */
+  of(op: string): this {
+    this.complaint = { ...this.complaint, op }
+    this.message = render(this.complaint, this.path)
+    this.#writeStack()
+    return this
   }
   /** Called by modules as the error passes: puts the module's name before the message. */
   addPath(name: string): this {

@@ -1,6 +1,6 @@
 /** Graph convolutions whose messages are weighted features. */
 import { TraceError, ValueError } from '../core/errors.js'
-import { kinds, readArguments, readOptions } from '../core/options.js'
+import { kinds, readArguments, readOptions, showValue } from '../core/options.js'
 import { add, div, mul, where } from '../ops/arithmetic.js'
 import { sum } from '../ops/broadcast.js'
 import { eq } from '../ops/compare.js'
@@ -17,7 +17,7 @@ import * as init from '../nn/init.js'
 import { Linear } from '../nn/layers.js'
 import type { Module, Parameter } from '../nn/module.js'
 import { type Aggregation, aggregation } from './aggregate.js'
-import { addRemainingSelfLoops, endsOf, type Edges } from './edges.js'
+import { addRemainingSelfLoops, checkWeights, endsOf, type Edges } from './edges.js'
 import {
   bothOf,
   type EdgesLike,
@@ -120,7 +120,14 @@ export function gcnNorm(
     }
     return found
   }
+  if (!kinds.size.holds(numNodes))
+    throw new ValueError({
+      op,
+      rule: 'numNodes, the third argument, must be a whole number',
+      got: showValue(numNodes),
+    })
   const [from, to] = endsOf(op, edges, numNodes, numNodes)
+  checkWeights(op, edgeWeight, from.size)
   const given = edgeWeight ?? full([from.size], 1)
   let [source, target, weight] = [from, to, given]
   if (addSelfLoops) {

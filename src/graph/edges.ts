@@ -95,7 +95,11 @@ export function edgeTensor(source: ArrayLike<number>, target: ArrayLike<number>)
 const rowsAt = (t: Tensor, places: ArrayLike<number>): Tensor =>
   indexSelect(t, 0, tensor(Int32Array.from(places), { dtype: 'int32' }))
 
-function checkWeights(op: string, edgeWeight: Tensor | null | undefined, count: number): void {
+export function checkWeights(
+  op: string,
+  edgeWeight: Tensor | null | undefined,
+  count: number,
+): void {
   if (edgeWeight && !(edgeWeight instanceof Tensor))
     throw new ValueError({
       op,
@@ -117,6 +121,13 @@ function checkWeights(op: string, edgeWeight: Tensor | null | undefined, count: 
  */
 export function degree(index: Tensor, numNodes: number): Tensor {
   const places = asIndices('degree', index)
+  if (places.rank !== 1)
+    throw new ShapeError({
+      op: 'degree',
+      rule: 'the index is one row of edges, [edges]',
+      got: show(places.shape),
+      fix: 'edgeIndex.select(0, 1) are the targets.',
+    })
   return aggregate(full([places.size], 1), places, { dimSize: numNodes, reduce: 'sum' })
 }
 
@@ -342,8 +353,16 @@ export function readPositions(
     throw new ShapeError({ op, rule: 'positions must be [nodes, axes]', got: show(pos.shape) })
   if (pos.dtype === 'int64')
     throw new DTypeError({ op, rule: 'positions must be floats', got: pos.dtype })
+  const at = Float64Array.from(pos.toTypedArray() as Float64Array)
+  const bad = at.findIndex((v) => !Number.isFinite(v))
+  if (bad >= 0)
+    throw new ValueError({
+      op,
+      rule: 'positions must be finite numbers',
+      got: `${at[bad]} for node ${Math.floor(bad / pos.shape[1]!)}`,
+    })
   return {
-    at: Float64Array.from(pos.toTypedArray() as Float64Array),
+    at,
     nodes: pos.shape[0]!,
     width: pos.shape[1]!,
   }

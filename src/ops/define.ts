@@ -1,7 +1,7 @@
 /** The door: every operation is one `defineOp` block and every call goes through `apply`. */
 import { Call } from '../backends/call.js'
 import { arrayFrom, type DType, isFloat, isHalf, resultType } from '../core/dtype.js'
-import { DTypeError } from '../core/errors.js'
+import { DTypeError, IndexError } from '../core/errors.js'
 import { checkCount, misread } from './arguments.js'
 import { extras } from '../core/extras.js'
 import type { Shape } from '../core/shape.js'
@@ -231,12 +231,19 @@ function byProgram(
   inputs: Tensor[],
   attrs: object,
 ): Tensors {
-  const list = runCached(`${spec.name}|${attrKey(attrs)}`, inputs, (ins) => {
-    const out = forward(ins, attrs)
-    if (!isList(out)) return [out as Tensor]
-    givesList.add(spec)
-    return out
-  })
+  let list: ReturnType<typeof runCached>
+  try {
+    list = runCached(`${spec.name}|${attrKey(attrs)}`, inputs, (ins) => {
+      const out = forward(ins, attrs)
+      if (!isList(out)) return [out as Tensor]
+      givesList.add(spec)
+      return out
+    })
+  } catch (error) {
+    // The program knows this operation alone; what was called may be around it.
+    const asked = state.call?.operation
+    throw error instanceof IndexError && asked ? error.of(asked) : error
+  }
   return (givesList.has(spec) ? list : list[0]) as Tensors
 }
 

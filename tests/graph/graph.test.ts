@@ -8,6 +8,7 @@ import {
   manualSeed,
   maximum,
   minimum,
+  ones,
   rand,
   randint,
   setBackend,
@@ -29,6 +30,7 @@ import {
   gaussianWeights,
   Graph,
   GraphBatch,
+  degree,
   gcnNorm,
   globalMeanPool,
   HeteroConv,
@@ -325,12 +327,22 @@ test('an edge that names no node is an IndexError, in layers, eagerly and compil
   ]) {
     const run = () =>
       (layer as Module & { forward(x: Tensor, e: Tensor): Tensor }).forward(x, wrong)
-    expect(() => run().toArray()).toThrow(/a node that an edge names.*got 3/)
+    // By the name of what was called, with and without compile.
+    const says = /\[(GCNConv|gcnNorm|SAGEConv|GATConv|GINConv)\] a node that an edge names.*got 3/
+    expect(() => run().toArray()).toThrow(says)
     expect(() => compile(run)().toArray()).toThrow(IndexError)
+    expect(() => compile(run)().toArray()).toThrow(says)
   }
   expect(() =>
     new RGCNConv(3, 2, 2).forward(x, edges([[0, 1]]), tensor([2], { dtype: 'int32' })).toArray(),
   ).toThrow(/the type of an edge/)
+  expect(() => degree(wrong, 3)).toThrow(/\[degree\] the index is one row/)
+  expect(() => gcnNorm(wrong, null, { numNodes: 3 } as never)).toThrow(/\[gcnNorm\] numNodes/)
+  expect(() => gcnNorm(edges([[0, 1]]), ones([2]), 3)).toThrow(
+    /\[gcnNorm\] .*a weight for each of the 1/,
+  )
+  for (const near of [(p: Tensor) => knnGraph(p, 1), (p: Tensor) => radiusGraph(p, 1)])
+    expect(() => near(tensor([[0], [Number.NaN]]))).toThrow(/finite numbers; got NaN for node 1/)
   expect(() => new Graph({ x, edgeIndex: wrong })).toThrow(IndexError)
   expect(() => new Graph({ x, edgeIndex: edges([[-1, 0]]) })).toThrow(IndexError)
   expect(() => SparseMatrix.fromEdges(wrong, null, { numNodes: 3 })).toThrow(IndexError)
