@@ -299,7 +299,7 @@ describe('predict', () => {
     says({ ...saved, task: 'nothing' }, /recipe of this name; got nothing/)
     says(
       { task: 'sunspots', config: {} },
-      /must classify images, find things in them, or answer texts; got one of sunspots/,
+      /must classify images, find things in them, make pictures, or answer texts; got one of sunspots/,
     )
     says({ ...saved, config: {} }, /network; got the configuration \{\}/)
     says(
