@@ -1,18 +1,18 @@
-// Two ranks of one thread against one rank of one thread, same global batch: `node bench/distributed.mjs gpt|convnet|allreduce|zero
-// [openmpi|mpich]`. It starts itself as the ranks.
-import { spawnSync } from 'node:child_process'
+// Two ranks of one thread against one rank of one thread, same global batch, against nabla's own two threads, the machine's two cores and
+// PyTorch's DistributedDataParallel: `node bench/distributed.mjs gpt|convnet|allreduce|zero [openmpi|mpich]`. It starts itself as the
+// ranks, in turns, and takes about 90 s. BENCH_SECONDS: of one measurement.
+import { spawn, spawnSync } from 'node:child_process'
+import { createServer } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { launchers } from './hosts.mjs'
+import { commands, hasTorch, peakMeter, python } from './sides.mjs'
 
 const [what = 'gpt', mpi = 'openmpi', role] = process.argv.slice(2)
 const self = fileURLToPath(import.meta.url)
-const launchers = {
-  openmpi: ['mpirun.openmpi', '--allow-run-as-root', '--oversubscribe', '--bind-to', 'none'],
-  mpich: ['mpirun.mpich'],
-}
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 8)
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 4)
 
 /** One process of a measurement: prints samples a second. */
 async function rank() {
@@ -99,7 +99,8 @@ async function rank() {
 
 function run(n, threads) {
   const own = [process.execPath, self, what, mpi, 'rank']
-  const [command, ...args] = n > 1 ? [...launchers[mpi], '-n', `${n}`, ...own] : own
+  const { command: mpirun, args: how } = launchers[mpi]
+  const [command, ...args] = n > 1 ? [mpirun, ...how, '-n', `${n}`, ...own] : own
   const env = { ...process.env, NABLA_THREADS: `${threads}` }
   const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env })
   const found = stdout
@@ -108,6 +109,33 @@ function run(n, threads) {
     .map((l) => JSON.parse(l))
   if (found.length !== n) throw new Error(stderr || stdout)
   return found
+}
+
+/** Samples a second of PyTorch's DistributedDataParallel with gloo on two ranks of one thread; undefined without PyTorch. */
+async function torch() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  const script = fileURLToPath(new URL('./torch_distributed.py', import.meta.url))
+  const [, env] = commands.torch(1, undefined, undefined, true)
+  const world = { WORLD_SIZE: '2', MASTER_ADDR: '127.0.0.1', MASTER_PORT: `${port}` }
+  const one = (RANK) =>
+    new Promise((resolve, reject) => {
+      const child = spawn(python, [script, what, `${SECONDS}`], {
+        env: { ...env, ...world, GLOO_SOCKET_IFNAME: 'lo', RANK },
+        stdio: ['ignore', 'pipe', 'inherit'],
+        timeout: 60_000,
+        killSignal: 'SIGKILL',
+      })
+      let text = ''
+      child.stdout.on('data', (d) => (text += d))
+      child.on('error', reject)
+      child.on('close', (code) =>
+        code === 0 ? resolve(JSON.parse(text).perSecond) : reject(new Error(`PyTorch: ${code}`)),
+      )
+    })
+  return Math.min(...(await Promise.all(['0', '1'].map(one))))
 }
 
 if (role) process.stdout.write(`${JSON.stringify(await rank())}\n`)
@@ -119,8 +147,9 @@ else if (what === 'allreduce') {
   if (built.status !== 0) throw new Error(`${built.error ?? built.stderr}: install lib${mpi}-dev`)
   const rates = { c: [], nabla: [] }
   for (let i = 0; i < 3; i++) {
-    const [command, ...args] = launchers[mpi]
-    const { stdout } = spawnSync(command, [...args, '-n', '2', file], { encoding: 'utf8' })
+    const { command, args } = launchers[mpi]
+    const { stdout, stderr } = spawnSync(command, [...args, '-n', '2', file], { encoding: 'utf8' })
+    if (!stdout.startsWith('{')) throw new Error(stderr)
     rates.c.push(JSON.parse(stdout).seconds)
     rates.nabla.push(Math.max(...run(2, 1).map((r) => r.seconds)))
   }
@@ -130,7 +159,11 @@ else if (what === 'allreduce') {
     `all-reduce of 25 million floats, ${mpi}: C ${(c * 1000).toFixed(1)} ms, nabla ${(own * 1000).toFixed(1)} ms, ${(c / own).toFixed(2)} of its rate`,
   )
 } else {
-  const best = { one: 0, ranks: 0, threads: 0 }
+  const best = { one: 0, ranks: 0, threads: 0, torch: 0 }
+  const withTorch = what !== 'zero' && hasTorch()
+  const { backend } = await import('nabla')
+  const meter = await peakMeter(/avx512|avx2/.exec(JSON.stringify(backend().info()))?.[0] ?? 'base')
+  const peaks = [0, 0]
   let state = [0, 0]
   for (let i = 0; i < 3; i++) {
     const [one] = run(1, 1)
@@ -138,11 +171,24 @@ else if (what === 'allreduce') {
     best.one = Math.max(best.one, one.perSecond)
     best.ranks = Math.max(best.ranks, Math.min(...two.map((r) => r.perSecond)))
     best.threads = Math.max(best.threads, run(1, 2)[0].perSecond)
+    if (withTorch) best.torch = Math.max(best.torch, await torch())
+    if (meter) for (const n of [1, 2]) peaks[n - 1] = Math.max(peaks[n - 1], meter(n))
     state = [one.stateBytes, Math.max(...two.map((r) => r.stateBytes))]
   }
+  const gained = best.ranks / best.one
   console.log(
-    `${what}, ${mpi}: one rank ${best.one.toFixed(1)}, two ranks ${best.ranks.toFixed(1)} (${(best.ranks / best.one).toFixed(2)} times), two threads ${best.threads.toFixed(1)} samples/s (${(best.threads / best.one).toFixed(2)} times)`,
+    `${what}, ${mpi}: one rank ${best.one.toFixed(1)}, two ranks ${best.ranks.toFixed(1)} (${gained.toFixed(2)} times), two threads ${best.threads.toFixed(1)} samples/s (${(best.threads / best.one).toFixed(2)} times)`,
   )
+  if (meter) {
+    const cores = peaks[1] / peaks[0]
+    console.log(
+      `two cores: ${cores.toFixed(2)} times one; of that ${(gained / cores).toFixed(2)} is reached (goal ${what === 'convnet' ? 0.92 : 0.88})`,
+    )
+  }
+  if (withTorch)
+    console.log(
+      `PyTorch's DistributedDataParallel with gloo: ${best.torch.toFixed(1)} samples/s; nabla is ${(best.ranks / best.torch).toFixed(2)} times as fast (goal 1.4)`,
+    )
   if (what === 'zero')
     console.log(
       `optimizer state of a rank: ${state[0]} bytes alone, ${state[1]} of two (${(state[1] / state[0]).toFixed(2)})`,

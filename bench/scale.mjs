@@ -1,16 +1,24 @@
 // Efficiency of data-parallel training on up to 1,024 nodes, from measured figures: node bench/scale.mjs --compute 0.1 --megabytes 13
-// --latency 50e-6 --bandwidth 1.25e9. The exchange begins when the first bucket's gradients are there: of a step two thirds are
-// backward, and what does not fit into the rest of it is waited for. Ring: 2 (n - 1) messages of 1/n of the bytes; tree: 2 log2 n
-// messages of all (Thakur, Rabenseifner and Gropp, 2005).
+// --latency 50e-6 --bandwidth 1.25e9. Of a step two thirds are backward, in which buckets of gradients fill evenly; each travels when
+// it is full and the one before has come, and what does not fit into the rest of backward is waited for. Ring: 2 (n - 1) messages of
+// 1/n of the bytes; tree: 2 log2 n messages of all (Thakur, Rabenseifner and Gropp, 2005).
+//
+// node bench/scale.mjs --check [openmpi|mpich]: two ranks on two hosts (see hosts.mjs) over cables of several latencies and rates. Latency
+// and bandwidth are fitted to all-reduces over the cable, the computing is measured without an exchange, and the step that is predicted
+// from them is held against the measured one: 15 % at most.
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { across, Hosts } from './hosts.mjs'
 
-const number = (name) => ({ type: 'string', default: String(defaults[name]) })
+const MEGABYTE = 2 ** 20
 const defaults = {
   compute: 0.1,
   megabytes: 13,
   latency: 50e-6,
   bandwidth: 1.25e9,
   first: 1,
+  cap: 25,
   nodes: 1024,
 }
 
@@ -21,33 +29,155 @@ export function exchange(kind, n, bytes, latency, bandwidth) {
   return 2 * Math.ceil(Math.log2(n)) * (latency + bytes / bandwidth)
 }
 
-/** Seconds of a step on n nodes. */
-export function stepTime(kind, n, { compute, megabytes, latency, bandwidth, first }) {
-  const bytes = megabytes * 2 ** 20
-  const head = Math.min(bytes, first * 2 ** 20)
+/** Bytes of each bucket, in the order in which they travel. */
+export function bucketsOf({ megabytes = 0, first = defaults.first, cap = defaults.cap }) {
+  const list = []
+  for (let left = megabytes * MEGABYTE; left > 0; left -= list.at(-1))
+    list.push(Math.min(left, (list.length === 0 ? Math.min(first, cap) : cap) * MEGABYTE))
+  return list
+}
+
+/**
+ * Seconds of a step on n nodes; `buckets`: bytes of each, else those that DistributedDataParallel would make.
+ * @param {'ring' | 'tree'} kind @param {number} n
+ * @param {{ compute: number, latency: number, bandwidth: number, buckets?: number[], megabytes?: number, first?: number, cap?: number }} given
+ */
+export function stepTime(kind, n, { compute, latency, bandwidth, buckets, ...sizes }) {
+  const list = buckets ?? bucketsOf(sizes)
+  const all = list.reduce((a, b) => a + b, 0)
   const backward = (compute * 2) / 3
-  // Buckets fill evenly while backward goes on, and travel one after the other.
-  let free = 0
-  for (const [begin, size] of [
-    [0, head],
-    [backward * (head / bytes), bytes - head],
-  ]) {
-    const ready = begin + backward * (size / bytes)
-    if (size > 0) free = Math.max(free, ready) + exchange(kind, n, size, latency, bandwidth)
+  let [full, free] = [0, 0]
+  for (const bytes of list) {
+    full += backward * (bytes / all)
+    free = Math.max(free, full) + exchange(kind, n, bytes, latency, bandwidth)
   }
   return compute - backward + Math.max(backward, free)
 }
 
-if (import.meta.main ?? process.argv[1]?.endsWith('scale.mjs')) {
-  const { values } = parseArgs({
-    options: Object.fromEntries(Object.keys(defaults).map((name) => [name, number(name)])),
+/** Latency and bandwidth from times of all-reduces of two ranks, by least squares of relative errors. */
+export function fitted(measured) {
+  // seconds = 2 latency + bytes / bandwidth, each divided by the seconds.
+  let [aa, ab, bb, a1, b1] = [0, 0, 0, 0, 0]
+  for (const { bytes, seconds } of measured) {
+    const [a, b] = [2 / seconds, bytes / seconds]
+    aa += a * a
+    ab += a * b
+    bb += b * b
+    a1 += a
+    b1 += b
+  }
+  const det = aa * bb - ab * ab
+  return {
+    latency: Math.max(0, (a1 * bb - b1 * ab) / det),
+    bandwidth: det / (aa * b1 - ab * a1),
+  }
+}
+
+/** What one of the two ranks measures. */
+async function rank() {
+  const { compile, crossEntropy, manualSeed, randint, randn, zeros } = await import('nabla')
+  const dist = await import('nabla/distributed')
+  const nn = await import('nabla/nn')
+  const { Adam } = await import('nabla/optim')
+  dist.initProcessGroup()
+  /** The least: whatever else the machine does only adds. */
+  const times = (count, f) => {
+    const list = []
+    for (let i = 0; i < count; i++) {
+      dist.barrier()
+      const start = performance.now()
+      f()
+      list.push((performance.now() - start) / 1000)
+    }
+    return Math.min(...list.slice(1))
+  }
+  const reduces = [0.25, 0.5, 1, 2].map((megabytes) => {
+    const x = zeros([megabytes * (MEGABYTE / 4)])
+    return { bytes: x.size * 4, seconds: times(10, () => dist.allReduce(x)) }
   })
-  const given = Object.fromEntries(Object.entries(values).map(([k, v]) => [k, Number(v)]))
-  console.log('nodes   ring    tree')
-  for (let n = 1; n <= given.nodes; n *= 2) {
-    const parts = ['ring', 'tree'].map((kind) => given.compute / stepTime(kind, n, given))
-    console.log(
-      `${String(n).padStart(5)}  ${parts.map((p) => `${(100 * p).toFixed(1)} %`.padStart(7)).join(' ')}`,
-    )
+  manualSeed(1)
+  const layers = Array.from({ length: 6 }, () => [new nn.Linear(512, 512), new nn.ReLU()])
+  const model = new nn.Sequential(...layers.flat())
+  const ddp = new dist.DistributedDataParallel(model, { bucketCapMb: 1.1 })
+  const optimizer = new Adam(model.parameters())
+  const batch = [randn([768, 512]), randint(0, 512, [768])]
+  const train = (x, y) => {
+    optimizer.zeroGrad()
+    const loss = crossEntropy(ddp.forward(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss
+  }
+  const [alone, together] = [compile((x, y) => ddp.noSync(() => train(x, y))), compile(train)]
+  const time = (step) => {
+    for (let i = 0; i < 3; i++) step(...batch)
+    return times(14, () => step(...batch).item())
+  }
+  const { reducer } = ddp
+  const buckets = reducer.buckets.map(({ params }) => params.reduce((n, p) => n + 4 * p.size, 0))
+  return { reduces, buckets, compute: time(alone), step: time(together) }
+}
+
+function check(mpi) {
+  let worst = 0
+  console.log('cable                      measured link            computing  predicted  measured')
+  for (const cable of [
+    { latency: 1e-3, rate: 100e6 },
+    { latency: 5e-3, rate: 40e6 },
+    { latency: 2e-3, rate: 20e6 },
+  ]) {
+    const hosts = new Hosts(cable)
+    try {
+      const program = [process.execPath, fileURLToPath(import.meta.url), 'rank']
+      const [command, ...args] = across(hosts, mpi, program)
+      const env = { ...process.env, NABLA_THREADS: '1' }
+      const options = { encoding: 'utf8', env, timeout: 100_000, killSignal: 'SIGKILL' }
+      const { stdout, stderr } = spawnSync(command, args, options)
+      const found = (stdout ?? '')
+        .split('\n')
+        .filter((l) => l.startsWith('{'))
+        .map((l) => JSON.parse(l))
+      if (found.length !== 2)
+        throw new Error(stderr + stdout + hosts.errors(0) + hosts.errors(1) || 'no answer')
+      // The slower rank is waited for.
+      const [compute, step] = ['compute', 'step'].map((k) => Math.max(...found.map((f) => f[k])))
+      const link = fitted(found[0].reduces)
+      const predicted = stepTime('ring', 2, { compute, buckets: found[0].buckets, ...link })
+      const off = predicted / step - 1
+      worst = Math.max(worst, Math.abs(off))
+      const ms = (s) => `${(1000 * s).toFixed(1)} ms`
+      const mb = (rate) => `${(rate / 1e6).toFixed(0)} MB/s`
+      console.log(
+        `${`${ms(cable.latency)}, ${mb(cable.rate)} (${hosts.how})`.padEnd(27)}${`${ms(link.latency)}, ${mb(link.bandwidth)}`.padEnd(25)}${ms(compute).padEnd(11)}${ms(predicted).padEnd(11)}${ms(step)}  ${(100 * off).toFixed(1)} %`,
+      )
+    } finally {
+      hosts.remove()
+    }
+  }
+  console.log(`${mpi}: off by ${(100 * worst).toFixed(1)} % at most, 15 % are allowed`)
+  process.exitCode = worst > 0.15 ? 1 : 0
+}
+
+if (process.argv[2] === 'rank') process.stdout.write(`${JSON.stringify(await rank())}\n`)
+else if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values, positionals } = parseArgs({
+    options: {
+      ...Object.fromEntries(
+        Object.entries(defaults).map(([k, v]) => [k, { type: 'string', default: `${v}` }]),
+      ),
+      check: { type: 'boolean', default: false },
+    },
+    allowPositionals: true,
+  })
+  if (values.check) check(positionals[0] ?? 'openmpi')
+  else {
+    const given = Object.fromEntries(Object.keys(defaults).map((k) => [k, Number(values[k])]))
+    console.log('nodes   ring    tree')
+    for (let n = 1; n <= given.nodes; n *= 2) {
+      const parts = ['ring', 'tree'].map((kind) => given.compute / stepTime(kind, n, given))
+      console.log(
+        `${String(n).padStart(5)}  ${parts.map((p) => `${(100 * p).toFixed(1)} %`.padStart(7)).join(' ')}`,
+      )
+    }
   }
 }

@@ -124,7 +124,8 @@ export function initProcessGroup(
   process.on('exit', leave)
   process.on('uncaughtExceptionMonitor', tellOthers)
   // Ranks that run something else are refused before anything else is done.
-  compare(`nabla ${ownVersion()}`)
+  const [mpiVersion = ''] = library.version.replace(/\s+/g, ' ').split(',', 1)
+  compare(`nabla ${ownVersion()} over ${mpiVersion}`, all, op)
   if (size === 1) return
   shareCores()
   world.monitor = Monitor.start(rank, size, hostname())
@@ -141,10 +142,9 @@ function shareCores(): void {
 }
 
 /** Compares what all ranks say in words. @throws DistributedError that names two sides */
-export function compare(about: string, group = theWorld('compare').all): void {
+export function compare(about: string, group = theWorld('compare').all, op = about): void {
   const { library } = theWorld('compare')
-  if (library && group.size > 1)
-    finishOrder(post('compare', kindCodes.barrier, group, about), about)
+  if (library && group.size > 1) finishOrder(post('compare', kindCodes.barrier, group, about), op)
 }
 
 /** The numbers of kernels/mpi.h. */

@@ -1,6 +1,10 @@
 /** Operations of several processes over Open MPI and MPICH, against their plain definitions, and what is refused. */
-import { describe, expect, test } from 'vitest'
-import { implementations, type Ran, ranks } from './run.js'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { implementations, programs, type Ran, ranks } from './run.js'
 
 const long = process.env.NABLA_TEST_LONG === '1'
 /** Every rank was told so. */
@@ -63,6 +67,14 @@ describe.each(implementations)('over $name', (mpi) => {
       }
   })
 
+  test('ranks with other versions are refused at the start, with both', async () => {
+    const env = { NODE_OPTIONS: `--require ${join(programs, 'otherVersion.cjs')}` }
+    const ran = await ranks(mpi, 2, ['refusals.mjs', 'shapes'], { env })
+    const text =
+      /\[initProcessGroup\] .*rank 0 .* nabla (?!99)\d+\.\S+ over (Open MPI|MPICH) .*\d, rank 1 for nabla 99\.9\.9 over/
+    everyRank(ran, 2, 'shapes', text)
+  })
+
   test('a lone process through the library', async () => {
     const ran = await ranks(undefined, 1, ['refusals.mjs', 'shapes'], {
       env: { NABLA_MPI: mpi.library },
@@ -84,4 +96,35 @@ test('a lone process needs no library, and what needs one says which package', a
 test.runIf(implementations.length > 0)('a batch script of Slurm is not four ranks', async () => {
   const ran = await ranks(undefined, 1, ['refusals.mjs', 'shapes'], { env: { SLURM_NTASKS: '4' } })
   everyRank(ran, 1, 'shapes', /Slurm: SLURM_NTASKS=4.*srun/)
+})
+
+test('ABIs are told by their symbols; a library without threads is refused', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'nabla-abi-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const build = (name: string, ...flags: string[]) => {
+    const file = join(folder, name)
+    const args = ['-shared', '-fPIC', '-w', ...flags, join(programs, 'stub.c'), '-o', file]
+    const { status, stderr, error } = spawnSync('cc', args, { encoding: 'utf8' })
+    expect(status, `${error ?? stderr}`).toBe(0)
+    return file
+  }
+  const info = (library: string) => {
+    const env = { ...process.env, NABLA_MPI: library }
+    const args = [join(import.meta.dirname, '../../dist/cli/main.js'), 'info']
+    return spawnSync(process.execPath, args, { encoding: 'utf8', env }).stdout
+  }
+  const intel = build('libmpi.so.12', '-DVERSION="Intel(R) MPI Library 2021.10 for Linux* OS"')
+  expect(info(intel)).toMatch(/Intel\(R\) MPI Library 2021.10 .*ABI of MPICH/)
+  const open = build('libmpi.so.40', '-DOPEN_MPI=2', '-DVERSION="Open MPI v5.0.3, package"')
+  expect(info(open)).toMatch(/Open MPI v5.0.3.*ABI of Open MPI/)
+  for (const library of [intel, open]) {
+    const env = { NABLA_MPI: library, SLURM_NTASKS: '2' }
+    const ran = await ranks(undefined, 1, ['refusals.mjs', 'shapes'], { env })
+    everyRank(ran, 1, 'shapes', /no support for threads.*built with threads/)
+  }
+  const half = build('half.so', '-DOPEN_MPI=1', '-DVERSION="?"')
+  const ran = await ranks(undefined, 1, ['refusals.mjs', 'shapes'], {
+    env: { NABLA_MPI: half, SLURM_NTASKS: '2' },
+  })
+  everyRank(ran, 1, 'shapes', /looks like Open MPI, but not all of its names are there/)
 })
