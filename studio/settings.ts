@@ -98,6 +98,20 @@ export function toLink(schema: Schema, values: Readonly<Record<string, unknown>>
   return query.toString()
 }
 
+/** Rows of `columns` numbers (of any one count of them where it is 0) of at most `most` in size; none are too few to count. */
+export const numberRows =
+  (columns: number, most: number, rows: number) =>
+  (v: unknown): boolean =>
+    Array.isArray(v) &&
+    v.length <= rows &&
+    v.every(
+      (row) =>
+        Array.isArray(row) &&
+        row.length > 0 &&
+        row.length === (columns || v[0].length) &&
+        row.every((n) => Number.isFinite(n) && Math.abs(n) <= most),
+    )
+
 /** Lists of whole numbers, as sizes of layers are. */
 export const wholeList =
   (most: number, min: number, max: number) =>

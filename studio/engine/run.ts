@@ -9,6 +9,8 @@ export interface Run<Frame extends object> {
   readonly running: ReadonlySignal<boolean>
   readonly trains: ReadonlySignal<boolean>
   readonly ended: ReadonlySignal<boolean>
+  /** Its weights may be kept, saved and opened again. */
+  readonly keeps: ReadonlySignal<boolean>
   readonly trouble: ReadonlySignal<{ kind: Trouble; message: string } | undefined>
   readonly progress: ReadonlySignal<{ what: string; part: number } | undefined>
   /** The most steps a second; infinity for as many as there can be. */
@@ -34,6 +36,7 @@ export function startRun<Frame extends object>(
   const running = signal(false)
   const trains = signal(false)
   const ended = signal(false)
+  const keeps = signal(false)
   const trouble = signal<{ kind: Trouble; message: string } | undefined>(undefined)
   const progress = signal<{ what: string; part: number } | undefined>(undefined)
   const speed = signal(atFirst)
@@ -63,6 +66,7 @@ export function startRun<Frame extends object>(
         perSecond.value = data.perSecond
         trains.value = data.trains
         ended.value = data.ended
+        keeps.value = data.keeps
         if (data.ended) running.value = false
         progress.value = undefined
       })
@@ -91,6 +95,7 @@ export function startRun<Frame extends object>(
     running,
     trains,
     ended,
+    keeps,
     trouble,
     progress,
     speed,

@@ -1,4 +1,11 @@
 /** What a page runs in the worker, and what both sides say to each other. */
+import type { Tensor } from 'nabla'
+
+/** A module of nabla/nn, or what else has weights by name. */
+export interface Keeps {
+  stateDict(): Record<string, Tensor>
+  loadStateDict(weights: Record<string, Tensor>): unknown
+}
 
 /** A page's work between two resets. */
 export interface Session<Frame extends object> {
@@ -10,6 +17,10 @@ export interface Session<Frame extends object> {
   fixed?: Partial<Frame>
   /** Takes over settings that leave what was learned as it is; false asks for a new session. */
   change?(settings: never): boolean
+  /** What is trained, where its weights may be kept, saved and opened again. */
+  model?: Keeps
+  /** Other weights have been opened. */
+  opened?(): void
   /** Answers questions of the page. */
   ask?: Readonly<Record<string, (...args: never[]) => unknown>>
 }
@@ -45,6 +56,7 @@ export type FromWorker =
       perSecond: number
       trains: boolean
       ended: boolean
+      keeps: boolean
     }
   | { type: 'progress'; what: string; part: number }
   | { type: 'answer'; id: number; value?: unknown; error?: string }

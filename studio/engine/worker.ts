@@ -2,6 +2,7 @@
 import { ready } from 'nabla'
 // Programs run as in Node, where every method is there.
 import 'nabla/methods'
+import { ownAnswers } from './own.js'
 import type { FromWorker, Model, Session, Tools, ToWorker, Trouble } from './session.js'
 
 const models = import.meta.glob<Model<object, object>>('../pages/*.model.ts')
@@ -80,7 +81,15 @@ function draw(): void {
   wanted = false
   stale = false
   const frame = session.frame()
-  say({ type: 'frame', frame, steps, perSecond, trains: !!session.advance, ended })
+  say({
+    type: 'frame',
+    frame,
+    steps,
+    perSecond,
+    trains: !!session.advance,
+    ended,
+    keeps: !!session.model,
+  })
 }
 
 /** Takes steps for one slice. */
@@ -195,7 +204,7 @@ addEventListener('message', async ({ data }: MessageEvent<ToWorker>) => {
     } else {
       const { id, name, args } = data
       try {
-        const f = session?.ask?.[name]
+        const f = session?.ask?.[name] ?? (session && ownAnswers(page, session)[name])
         if (!f) throw new Error(`no answer to ${name}`)
         const value = await (f as (...args: unknown[]) => unknown)(...args)
         say({ type: 'answer', id, value })

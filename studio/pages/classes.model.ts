@@ -17,10 +17,11 @@ const SIDE = 40
 
 export function create(s: Settings): Session<Frame> {
   manualSeed(s.seed)
-  const { x, y, run, answer, look } = build(s)
+  const { model, x, y, run, answer, look } = build(s)
   const grid = plane(SIDE, 4)
   return {
     fixed: { points: x.toTypedArray<Float32Array>(), classes: [...y.toTypedArray()] },
+    model,
     advance: chunks((k) => void run(k)),
     frame: () =>
       noGrad(() => {

@@ -4,12 +4,20 @@ import * as nn from 'nabla/nn'
 import { Adam } from 'nabla/optim'
 
 /** @import { Tensor } from 'nabla' */
-/** @typedef {{ data: 'clouds' | 'rings', hidden: number, activation: 'none' | 'tanh' | 'relu', rate: number, seed: number }} Settings */
+/** @typedef {{ data: 'clouds' | 'rings' | 'own', own: number[][], hidden: number, activation: 'none' | 'tanh' | 'relu', rate: number, seed: number }} Settings */
 
 /** Points of three classes, 60 each, and their classes. @param {Settings} s @returns {[Tensor, Tensor]} */
-export function points({ data }) {
+export function points({ data, own }) {
+  if (data === 'own' && own.length > 0)
+    return [
+      tensor(own.map(([a = 0, b = 0]) => [a, b])),
+      tensor(
+        own.map(([, , c = 0]) => c),
+        { dtype: 'int32' },
+      ),
+    ]
   const classes = [0, 1, 2].map((c) => {
-    if (data === 'clouds')
+    if (data !== 'rings')
       return normal([60, 2])
         .mul(0.7)
         .add(
@@ -56,6 +64,7 @@ export function build(s) {
     return loss
   }
   return {
+    model,
     x,
     y,
     run: compile((/** @type {number} */ k) =>

@@ -3,7 +3,8 @@ import { series } from '../parts/colors.js'
 import { Heat } from '../parts/Heat.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Plot } from '../parts/Plot.js'
-import type { Schema } from '../settings.js'
+import { TableInput } from '../parts/TableInput.js'
+import { numberRows, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './classes.model.js'
 import program from './classes.program.js?raw'
@@ -12,7 +13,11 @@ const schema = {
   data: {
     label: ['Data', '数据'],
     value: 'clouds',
-    options: { clouds: ['Three clouds', '三团点'], rings: ['Three rings', '三个圆环'] },
+    options: {
+      clouds: ['Three clouds', '三团点'],
+      rings: ['Three rings', '三个圆环'],
+      own: ['Your own table', '自己的表格'],
+    },
   },
   hidden: { label: ['Hidden neurons', '隐藏神经元数'], value: 0, min: 0, max: 16, step: 1 },
   activation: {
@@ -21,19 +26,34 @@ const schema = {
     options: { none: ['none', '无'], tanh: 'tanh', relu: 'ReLU' },
     when: (s: Readonly<Record<string, unknown>>) => (s.hidden as number) > 0,
   },
+  own: {
+    label: ['Your own points', '自己的点'],
+    value: [] as number[][],
+    hidden: true,
+    valid: numberRows(3, 4, 400),
+  },
   rate: { label: ['Learning rate', '学习率'], value: 0.03, options: [0.003, 0.01, 0.03, 0.1] },
   seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
 } as const satisfies Schema
 
 const words = {
+  label: ['class', '类别'],
   loss: ['cross entropy', '交叉熵'],
   accuracy: ['points on their own side', '分类正确的点'],
   class: ['Probability of class', '属于该类的概率：类别'],
 } as const satisfies Record<string, Text>
 
-function View({ frame }: ViewProps<typeof schema, Frame>) {
+function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   return (
     <>
+      {s.data === 'own' && (
+        <TableInput
+          roles={['x₁', 'x₂', words.label]}
+          half={3.5}
+          classes={3}
+          onRows={(own) => set({ own })}
+        />
+      )}
       <Numbers
         values={[
           [t(words.accuracy), `${(frame.accuracy * 100).toFixed(0)} %`],

@@ -4,11 +4,17 @@ import { KMeans, PCA, TSNE } from 'nabla/classic'
 import { digits, iris } from 'nabla/data'
 
 /** @import { Tensor } from 'nabla' */
-/** @typedef {{ method: 'kmeans' | 'pca' | 'tsne', data: 'clouds' | 'iris' | 'digits', clusters: number, perplexity: number, seed: number }} Settings */
+/** @typedef {{ method: 'kmeans' | 'pca' | 'tsne', data: 'clouds' | 'iris' | 'digits' | 'own', own: number[][], clusters: number, perplexity: number, seed: number }} Settings */
 
 /** Rows and their labels. @param {Settings} s @returns {{ x: Tensor, labels: number[] }} */
-export function rows({ data, method }) {
-  if (data === 'clouds') {
+export function rows({ data, method, own }) {
+  // The last number of a row of one's own is its class.
+  if (data === 'own' && own.length > 0)
+    return {
+      x: tensor(own.map((row) => row.slice(0, -1))),
+      labels: own.map((row) => row.at(-1) ?? 0),
+    }
+  if (data === 'clouds' || data === 'own') {
     const centers = [
       [-2, -2],
       [2.5, -1.5],
@@ -33,7 +39,8 @@ export function build(s) {
   const pca = (x.shape[1] ?? 0) > 2 ? new PCA({ nComponents: 2 }).fit(x) : undefined
   /** @param {Tensor} t */
   const flat = (t) => (pca ? pca.transform(t) : t)
-  const first = permutation(x.shape[0] ?? 0).narrow(0, 0, s.clusters)
+  const clusters = Math.min(s.clusters, x.shape[0] ?? 0)
+  const first = permutation(x.shape[0] ?? 0).narrow(0, 0, clusters)
   let centers = x.at(first)
   let steps = 0
   let done = s.method === 'pca'
@@ -41,7 +48,7 @@ export function build(s) {
   let now = { labels: [], inertia: Number.NaN, at: flat(x) }
   const assign = () => {
     // No step yet: the labels by the first centers.
-    const model = new KMeans({ nClusters: s.clusters, init: centers, maxIter: 1, tol: 0 }).fit(x)
+    const model = new KMeans({ nClusters: clusters, init: centers, maxIter: 1, tol: 0 }).fit(x)
     return {
       labels: [...model.labels.toTypedArray()],
       inertia: model.inertia,

@@ -2,7 +2,8 @@ import { definePage, type ViewProps } from '../page.js'
 import { series } from '../parts/colors.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Plot } from '../parts/Plot.js'
-import type { Schema } from '../settings.js'
+import { TableInput } from '../parts/TableInput.js'
+import { numberRows, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './clusters.model.js'
 import program from './clusters.program.js?raw'
@@ -21,7 +22,14 @@ const schema = {
       clouds: ['Four clouds', '四团点'],
       iris: ['Iris flowers', '鸢尾花'],
       digits: ['Digits of 8 by 8 pixels', '8×8 手写数字'],
+      own: ['Your own table', '自己的表格'],
     },
+  },
+  own: {
+    label: ['Your own rows', '自己的数据'],
+    value: [] as number[][],
+    hidden: true,
+    valid: numberRows(0, 100, 300),
   },
   clusters: {
     label: ['Clusters', '簇数'],
@@ -44,12 +52,13 @@ const schema = {
 } as const satisfies Schema
 
 const words = {
+  label: ['class', '类别'],
   picture: ['The rows of the data as points', '数据的每一行是一个点'],
   inertia: ['inertia: squared distances to the centers', '惯量：到中心的距离平方和'],
   divergence: ['divergence', '散度'],
 } as const satisfies Record<string, Text>
 
-function View({ s, frame }: ViewProps<typeof schema, Frame>) {
+function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   const { at, centers } = frame
   const range = (k: number): [number, number] => {
     let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
@@ -64,6 +73,16 @@ function View({ s, frame }: ViewProps<typeof schema, Frame>) {
   const groups = s.known || s.method !== 'kmeans' ? (s.known ? frame.labels : []) : frame.found
   return (
     <>
+      {s.data === 'own' && (
+        <TableInput
+          roles={['x₁', 'x₂', words.label]}
+          extra={6}
+          half={3}
+          classes={100}
+          most={300}
+          onRows={(own) => set({ own })}
+        />
+      )}
       {s.method !== 'pca' && (
         <Numbers
           values={[[t(s.method === 'kmeans' ? words.inertia : words.divergence), frame.value]]}

@@ -1,7 +1,7 @@
 // @ts-check
 import { avgPool2d, conv1d, conv2d, flip, maxPool2d, minPool2d, tensor } from 'nabla'
 
-/** @typedef {{ picture: string, kernel: string, own: number[], stride: number, padding: number, pool: string, shift: number, signal: number[], flipped: boolean }} Settings */
+/** @typedef {{ picture: string, pixels: string, kernel: string, own: number[], stride: number, padding: number, pool: string, shift: number, signal: number[], flipped: boolean }} Settings */
 
 /** @type {Record<string, number[]>} */
 export const kernels = {
@@ -16,7 +16,7 @@ export const kernelOf = (/** @type {Settings} */ s) => kernels[s.kernel] ?? s.ow
 
 const SIDE = 28
 /** A picture of 28 by 28 numbers from 0 to 1, moved to the right. @param {Settings} s */
-export function picture({ picture, shift }) {
+export function picture({ picture, pixels, shift }) {
   /** @type {Record<string, (x: number, y: number) => boolean>} */
   const inside = {
     ring: (x, y) => Math.abs(Math.hypot(x - 13.5, y - 13.5) - 7.5) < 2,
@@ -24,9 +24,14 @@ export function picture({ picture, shift }) {
     stripes: (x) => Math.floor(x / 4) % 2 === 0,
     cross: (x, y) => Math.abs(x - y) < 3 || Math.abs(x + y - 27) < 3,
   }
+  /** The light at a place: of a picture of one's own two digits for each pixel. @param {number} x @param {number} y */
+  const light = (x, y) =>
+    picture === 'own'
+      ? Number.parseInt(pixels.slice(2 * (y * SIDE + x), 2 * (y * SIDE + x) + 2) || '0', 16) / 255
+      : Number(inside[picture]?.(x, y) ?? false)
   const rows = Array.from({ length: SIDE * SIDE }, (_, i) => {
     const [x, y] = [(i % SIDE) - shift, Math.floor(i / SIDE)]
-    return x >= 0 && x < SIDE && inside[picture]?.(x, y) ? 1 : 0
+    return x >= 0 && x < SIDE ? light(x, y) : 0
   })
   return tensor(rows).reshape([1, 1, SIDE, SIDE])
 }

@@ -3,6 +3,7 @@ import { definePage, type ViewProps } from '../page.js'
 import { css, series } from '../parts/colors.js'
 import { Heat } from '../parts/Heat.js'
 import { Legend } from '../parts/Legend.js'
+import { PictureInput } from '../parts/PictureInput.js'
 import { Plot } from '../parts/Plot.js'
 import { Scroll } from '../parts/Scroll.js'
 import type { Schema } from '../settings.js'
@@ -22,6 +23,7 @@ const schema = {
       square: ['Square', '方块'],
       stripes: ['Stripes', '条纹'],
       cross: ['Cross', '叉'],
+      own: ['Your own', '自己的图片'],
     },
   },
   kernel: {
@@ -51,6 +53,12 @@ const schema = {
   },
   shift: { label: ['Shift of the picture', '图像平移'], value: 0, min: 0, max: 8, step: 1 },
   flipped: { label: ['Flip the kernel of the signal', '翻转一维卷积核'], value: false },
+  pixels: {
+    label: ['Own picture', '自己的图片'],
+    value: '' as string,
+    hidden: true,
+    valid: (v) => v === '' || (typeof v === 'string' && /^[0-9a-f]{1568}$/.test(v)),
+  },
   own: {
     label: ['Own kernel', '自定义核'],
     value: [1, 0, 0, 0, 1, 0, 0, 0, 1] as number[],
@@ -78,7 +86,7 @@ const words = {
   out: ['result', '结果'],
 } as const satisfies Record<string, Text>
 
-function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
+function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
   const at = useSignal({ x: 6, y: 13 })
   const { x, map, pooled, kernel, signal } = frame
   const clamp = (v: number, most: number) => Math.max(0, Math.min(most, v))
@@ -155,6 +163,22 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
           false,
         )}
       </div>
+      {s.picture === 'own' && (
+        <PictureInput
+          run={run}
+          onPicture={({ gray }) =>
+            set({
+              pixels: gray
+                .map((v) =>
+                  Math.round(v * 255)
+                    .toString(16)
+                    .padStart(2, '0'),
+                )
+                .join(''),
+            })
+          }
+        />
+      )}
       <div class="split even">
         <div>
           <h3>{t(words.kernel)}</h3>
@@ -190,7 +214,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
               {kernel
                 .map(
                   (v, i) =>
-                    `${pixel(i % 3, Math.floor(i / 3)).toFixed(0)}·(${Number(v.toFixed(2))})`,
+                    `${pixel(i % 3, Math.floor(i / 3)).toFixed(s.picture === 'own' ? 2 : 0)}·(${Number(v.toFixed(2))})`,
                 )
                 .join(' + ')}
             </p>

@@ -1,5 +1,4 @@
 import { manualSeed, tensor } from 'nabla'
-import { parseSafetensors, serializeSafetensors } from 'nabla/io'
 import { chunks } from '../engine/chunks.js'
 import { type Curves, record } from '../engine/curves.js'
 import { loadMnist, type Sample, samplesOf } from '../engine/mnist.js'
@@ -44,6 +43,8 @@ export async function create(s: Settings, tools: Tools): Promise<Session<Frame>>
   return {
     fixed: { samples },
     advance,
+    model,
+    opened: () => record(history, steps, { loss, accuracy: accuracy() }),
     frame() {
       const w = linear.map((l) => l.parameters()[0]!.toTypedArray<Float32Array>())
       return {
@@ -59,13 +60,6 @@ export async function create(s: Settings, tools: Tools): Promise<Session<Frame>>
     ask: {
       draw(ink: number[], center: boolean) {
         drawn = center ? centered(ink) : [...ink]
-      },
-      save: () => serializeSafetensors(model.stateDict()),
-      load(bytes: Uint8Array) {
-        model.loadStateDict(parseSafetensors(bytes).tensors)
-        history.accuracy.push(accuracy())
-        history.loss.push(history.loss.at(-1)!)
-        history.step.push(steps)
       },
     },
   }

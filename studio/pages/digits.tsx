@@ -1,4 +1,3 @@
-import { useSignal } from '@preact/signals'
 import { definePage, type ViewProps } from '../page.js'
 import { Chart } from '../parts/Chart.js'
 import { DigitPad } from '../parts/DigitPad.js'
@@ -27,9 +26,6 @@ const words = {
   second: ['Second layer', '第二层'],
   network: ['The network', '网络'],
   answer: ['The answer', '答案'],
-  save: ['Keep the weights', '保存权重'],
-  open: ['Open weights', '打开权重'],
-  bad: ['This file holds no weights of this network.', '这个文件不是本网络的权重。'],
   over: ['Accuracy over steps', '正确率随步数的变化'],
 } as const satisfies Record<string, Text>
 
@@ -41,7 +37,6 @@ const Glow = ({ value, text }: { value: number; text?: string }) => (
 )
 
 function View({ run, frame }: ViewProps<typeof schema, Frame>) {
-  const bad = useSignal(false)
   const [first, second, answer] = frame.layers as [number[], number[], number[]]
   const best = answer.indexOf(Math.max(...answer))
   return (
@@ -55,6 +50,7 @@ function View({ run, frame }: ViewProps<typeof schema, Frame>) {
       />
       <div class="digit-stage">
         <DigitPad
+          run={run}
           ink={frame.drawn}
           samples={frame.samples}
           onInk={(ink, whole) => run.ask('draw', ink, whole)}
@@ -97,39 +93,6 @@ function View({ run, frame }: ViewProps<typeof schema, Frame>) {
         range={[0, 1]}
         height={190}
       />
-      <div class="row">
-        <button
-          type="button"
-          onClick={async () => {
-            const bytes = await run.ask<Uint8Array>('save')
-            const link = document.createElement('a')
-            link.href = URL.createObjectURL(new Blob([bytes as BlobPart]))
-            link.download = 'digits.safetensors'
-            link.click()
-            URL.revokeObjectURL(link.href)
-          }}
-        >
-          {t(words.save)}
-        </button>
-        <label class="file">
-          {t(words.open)}
-          <input
-            type="file"
-            accept=".safetensors"
-            onChange={async (e) => {
-              const file = e.currentTarget.files?.[0]
-              if (!file) return
-              bad.value = false
-              try {
-                await run.ask('load', new Uint8Array(await file.arrayBuffer()))
-              } catch {
-                bad.value = true
-              }
-            }}
-          />
-        </label>
-        <span role="status">{bad.value && t(words.bad)}</span>
-      </div>
     </>
   )
 }

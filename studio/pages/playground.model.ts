@@ -67,6 +67,7 @@ export function create(settings: Settings): Session<Frame> {
 
   return {
     fixed: { inputs, ...points },
+    model,
     advance(n) {
       const taken = advance(n)
       steps += taken

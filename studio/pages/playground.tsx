@@ -8,6 +8,7 @@ import { Numbers } from '../parts/Numbers.js'
 import { Plot, type PlotArea } from '../parts/Plot.js'
 import { Scroll } from '../parts/Scroll.js'
 import { definePage, type ViewProps } from '../page.js'
+import { TableInput } from '../parts/TableInput.js'
 import { WeightSliders } from '../parts/WeightSliders.js'
 import { wholeList } from '../settings.js'
 import { type Text, t } from '../text.js'
@@ -124,6 +125,7 @@ const schema = {
 } as const satisfies import('../settings.js').Schema
 
 const words = {
+  label: ['label', '标签'],
   network: ['The network', '网络'],
   inputs: ['inputs', '输入'],
   neurons: ['neurons', '个神经元'],
@@ -299,6 +301,24 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
           {t(words.dropLayer)}
         </button>
       </div>
+      <TableInput
+        roles={['x₁', 'x₂', words.label]}
+        half={5}
+        classes={s.problem === 'classification' ? 2 : 0}
+        onRows={(rows) =>
+          set({
+            data: 'drawn',
+            // Classes are -1 and 1; numbers of a regression go from -1 to 1.
+            drawn: rows.map(
+              ([a = 0, b = 0, c = 0]): Point => [
+                a,
+                b,
+                s.problem === 'classification' ? 1 - 2 * c : c / 5,
+              ],
+            ),
+          })
+        }
+      />
       <Scroll label={t(words.network)}>
         <div style={{ minWidth: `${columns.length * 6.2}rem` }}>
           <Network columns={columns} weights={weights.map((l) => l.w)} active={active} />

@@ -2,9 +2,11 @@
 import { useSignal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import type { Sample } from '../engine/mnist.js'
+import type { Run } from '../engine/run.js'
 import { type Text, t } from '../text.js'
 import { Heat } from './Heat.js'
 import { Pad } from './Pad.js'
+import { PictureInput } from './PictureInput.js'
 
 const words = {
   draw: ['Draw a digit', '画一个数字'],
@@ -13,11 +15,27 @@ const words = {
   sample: ['Test image of a', '测试图像，数字'],
 } as const satisfies Record<string, Text>
 
+/** Ink on paper from a photograph: dark strokes on light paper or the other way round, the paper itself at 0. */
+function inkOf(gray: readonly number[]): number[] {
+  const sorted = [...gray].sort((a, b) => a - b)
+  const paper = sorted[392]!
+  const [low, high] = [sorted[7]!, sorted[776]!]
+  const dark = paper - low > high - paper
+  const full = Math.max(1e-6, dark ? paper - low : high - paper)
+  // A third of the way to the ink is shadow.
+  return gray.map((v) => {
+    const k = (dark ? paper - v : v - paper) / full
+    return k < 0.3 ? 0 : Math.min(1, k)
+  })
+}
+
 export function DigitPad({
+  run,
   ink,
   samples,
   onInk,
 }: {
+  run: Run<object>
   ink: ArrayLike<number>
   samples: readonly Sample[]
   /** `whole` when the pen is lifted: then the picture may be moved to the middle. */
@@ -56,6 +74,7 @@ export function DigitPad({
           </button>
         ))}
       </div>
+      <PictureInput run={run} onPicture={({ gray }) => void onInk(inkOf(gray), true)} />
     </div>
   )
 }

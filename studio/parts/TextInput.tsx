@@ -1,6 +1,9 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useId } from 'preact/hooks'
 import { type Text, t } from '../text.js'
+import { DropFile } from './DropFile.js'
+
+const file: Text = ['or a text file', '或文本文件']
 
 /** A text of the user's own, used when the button is pressed. */
 export function TextInput({
@@ -45,6 +48,15 @@ export function TextInput({
       <label for={id}>{t(label)}</label>
       {lines > 1 ? <textarea {...field} rows={lines} /> : <input {...field} type="text" />}
       <button type="submit">{t(action)}</button>
+      <DropFile
+        label={file}
+        accept=".txt,text/plain"
+        onFile={async (f) => {
+          const found = (await f.text()).replace(/\s+/g, ' ').trim().slice(0, most)
+          typed.value = found
+          onUse(found)
+        }}
+      />
     </form>
   )
 }

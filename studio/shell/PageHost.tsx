@@ -8,6 +8,7 @@ import type { PageEntry } from '../pages.js'
 import { Controls } from '../parts/Controls.js'
 import { Formula } from '../parts/Formula.js'
 import { RunBar } from '../parts/RunBar.js'
+import { Weights } from '../parts/Weights.js'
 import { fromLink, toLink } from '../settings.js'
 import { t } from '../text.js'
 import { Notice } from './Notice.js'
@@ -95,6 +96,7 @@ function Ready({ entry, page }: { entry: PageEntry; page: AnyPage }) {
               </p>
             )
           )}
+          {run.keeps.value && frame !== undefined && <Weights run={run} page={entry.id} />}
         </div>
         <aside aria-label={t(words.settings)}>
           <Controls schema={schema} values={values.value} set={set} />

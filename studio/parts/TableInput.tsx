@@ -1,0 +1,107 @@
+/** A table of the user's own: a CSV file dropped or chosen, and which of its columns the page takes. */
+import { useSignal } from '@preact/signals'
+import { useId } from 'preact/hooks'
+import { type Text, t } from '../text.js'
+import { DropFile } from './DropFile.js'
+import { guess, readTable, type Table, take } from './table.js'
+
+const words = {
+  file: ['A table of your own (CSV)', '自己的表格（CSV）'],
+  few: [
+    'The table has too few columns of numbers for this page: it takes at least',
+    '表格的数字列太少，本页至少需要',
+  ],
+  many: [
+    'The table has too many classes for this page: it takes at most',
+    '表格的类别太多，本页最多',
+  ],
+  column: ['Column', '列'],
+  rows: ['rows', '行'],
+} as const satisfies Record<string, Text>
+
+export function TableInput({
+  roles,
+  extra = 0,
+  half,
+  classes = 0,
+  most = 400,
+  onRows,
+}: {
+  /** The columns that the page takes, the one of classes last. */
+  roles: readonly (Text | string)[]
+  /** Numbers beyond the roles that the page takes where there are more. */
+  extra?: number
+  /** Numbers go from -half to half. */
+  half: number
+  /** The most classes; 0 where the last role is none of classes. */
+  classes?: number
+  /** Rows at most: a link holds them. */
+  most?: number
+  onRows: (rows: number[][], classes: string[]) => void
+}) {
+  const id = useId()
+  const table = useSignal<Table | undefined>(undefined)
+  const chosen = useSignal<number[]>([])
+  const count = useSignal(0)
+  const use = (found: Table, columns: number[]) => {
+    const taken = take(found, columns, { half, classes: classes > 0, most })
+    if (classes > 0 && taken.classes.length > classes)
+      throw new Error(`${t(words.many)} ${classes}`)
+    table.value = found
+    chosen.value = columns
+    count.value = taken.rows.length
+    onRows(taken.rows, taken.classes)
+  }
+  const numbers = roles.length - (classes > 0 ? 1 : 0)
+  const found = table.value
+  const fits = (i: number, role: number) =>
+    found?.numeric[i] || (classes > 0 && role === roles.length - 1)
+  return (
+    <div class="table-input">
+      <DropFile
+        label={words.file}
+        accept=".csv,.tsv,.txt,text/csv"
+        onFile={async (file) => {
+          const read = await readTable(await file.text())
+          const columns = guess(read, numbers + extra, classes > 0)
+          if (columns.length < roles.length) throw new Error(`${t(words.few)} ${numbers}`)
+          use(read, columns)
+        }}
+      />
+      {found && (
+        <div class="row small">
+          <span>
+            {count.value} {t(words.rows)}
+          </span>
+          {extra === 0 &&
+            roles.map((role, r) => (
+              <span key={r}>
+                <label for={`${id}${r}`}>{typeof role === 'string' ? role : t(role)}</label>{' '}
+                <select
+                  id={`${id}${r}`}
+                  value={`${chosen.value[r]}`}
+                  onChange={(e) => {
+                    const columns = chosen.value.with(r, Number(e.currentTarget.value))
+                    try {
+                      use(found, columns)
+                    } catch {
+                      // A column of too many classes: the choice stays as it was.
+                      e.currentTarget.value = `${chosen.value[r]}`
+                    }
+                  }}
+                >
+                  {found.names.map((name, i) =>
+                    fits(i, r) ? (
+                      <option key={i} value={`${i}`}>
+                        {name}
+                      </option>
+                    ) : null,
+                  )}
+                </select>
+              </span>
+            ))}
+        </div>
+      )}
+    </div>
+  )
+}
