@@ -9,9 +9,16 @@ export function Formula({ tex, block = false }: { tex: string; block?: boolean }
   useEffect(() => {
     if (asked) return
     asked = true
-    Promise.all([import('katex'), import('katex/dist/katex.min.css')]).then(([m]) => {
-      katex.value = m.default
-    })
+    const load = async () => {
+      try {
+        const [m] = await Promise.all([import('katex'), import('katex/dist/katex.min.css')])
+        katex.value = m.default
+      } catch {
+        // Without the network the formula stays as TeX.
+        asked = false
+      }
+    }
+    void load()
   }, [])
   const render = katex.value?.renderToString
   const className = block ? 'formula block' : 'formula'

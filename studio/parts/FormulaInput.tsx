@@ -19,7 +19,7 @@ export function FormulaInput({
 }) {
   return (
     <>
-      <TextInput label={label} action={action} text={text} most={200} onUse={onUse} />
+      <TextInput formula label={label} action={action} text={text} most={200} onUse={onUse} />
       {error && (
         <p class="trouble" role="alert">
           {t(wrong)} <code>{error}</code>

@@ -1,7 +1,13 @@
 /** A surface with paths on it, by three.js, which is loaded when the first one is shown. */
 import { useEffect, useRef } from 'preact/hooks'
 import { dark } from '../shell/theme.js'
+import { type Text, t } from '../text.js'
 import { tint } from './colors.js'
+
+const none: Text = [
+  'The surface in 3-D needs WebGL, and the network to load it.',
+  '三维曲面需要 WebGL，并且需要网络来加载。',
+]
 
 export interface SurfaceProps {
   /** Heights over -half to half, row by row from the top. */
@@ -127,11 +133,17 @@ export function Surface(props: SurfaceProps) {
   const isDark = dark.value
   useEffect(() => {
     let gone = false
-    scene(home.current!, props, isDark).then((made) => {
-      if (gone) return made.close()
-      shown.current = made
-      return made.show(latest.current)
-    })
+    scene(home.current!, props, isDark).then(
+      (made) => {
+        if (gone) return made.close()
+        shown.current = made
+        return made.show(latest.current)
+      },
+      () => {
+        // Without WebGL or network there is nothing to turn.
+        if (home.current) home.current.textContent = t(none)
+      },
+    )
     return () => {
       gone = true
       shown.current?.close()

@@ -12,6 +12,7 @@ export function TextInput({
   text,
   most,
   lines = 1,
+  formula = false,
   onUse,
 }: {
   label: Text
@@ -20,6 +21,8 @@ export function TextInput({
   /** Characters at most. */
   most: number
   lines?: number
+  /** Too short for a file. */
+  formula?: boolean
   onUse: (text: string) => void
 }) {
   const id = useId()
@@ -48,15 +51,17 @@ export function TextInput({
       <label for={id}>{t(label)}</label>
       {lines > 1 ? <textarea {...field} rows={lines} /> : <input {...field} type="text" />}
       <button type="submit">{t(action)}</button>
-      <DropFile
-        label={file}
-        accept=".txt,text/plain"
-        onFile={async (f) => {
-          const found = (await f.text()).replace(/\s+/g, ' ').trim().slice(0, most)
-          typed.value = found
-          onUse(found)
-        }}
-      />
+      {!formula && (
+        <DropFile
+          label={file}
+          accept=".txt,text/plain"
+          onFile={async (f) => {
+            const found = (await f.text()).replace(/\s+/g, ' ').trim().slice(0, most)
+            typed.value = found
+            onUse(found)
+          }}
+        />
+      )}
     </form>
   )
 }

@@ -11,14 +11,15 @@ const failed = signal(false)
 
 export function Runs() {
   useEffect(() => {
-    import('../runs/RunsView.js').then(
-      (m) => {
-        view.value = m.RunsView
-      },
-      () => {
+    // Awaited: Vite takes no handler of errors beside that of `then`.
+    const load = async () => {
+      try {
+        view.value = (await import('../runs/RunsView.js')).RunsView
+      } catch {
         failed.value = true
-      },
-    )
+      }
+    }
+    void load()
   }, [])
   const View = view.value
   if (failed.value) return <Notice kind="files" again={() => location.reload()} />

