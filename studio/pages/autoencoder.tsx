@@ -94,6 +94,7 @@ function View({ run, frame }: ViewProps<typeof schema, Frame>) {
       <div class="digit-stage">
         <div>
           <DigitPad
+            run={run}
             ink={frame.drawn}
             samples={frame.samples}
             onInk={(ink, whole) => run.ask('draw', ink, whole)}
