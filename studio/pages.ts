@@ -219,6 +219,15 @@ export const topics: readonly Topic[] = [
         'lstm',
       ),
       page(
+        'seq2seq',
+        ['Sequence to sequence', '序列到序列'],
+        [
+          'An encoder and a decoder reverse, sort and rewrite, with attention and without.',
+          '编码器与解码器倒写、排序、改写日期，有注意力与没有注意力的对比。',
+        ],
+        'attention',
+      ),
+      page(
         'attention',
         ['Attention', '注意力'],
         [

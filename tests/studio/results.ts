@@ -20,6 +20,7 @@ import type { Frame as Overfitting } from '../../studio/pages/overfitting.model.
 import type { Frame as Perceptron } from '../../studio/pages/perceptron.model.js'
 import type { Frame as Playground } from '../../studio/pages/playground.model.js'
 import type { Frame as Recurrent } from '../../studio/pages/recurrent.model.js'
+import type { Frame as Seq2Seq } from '../../studio/pages/seq2seq.model.js'
 import type { Frame as Vanishing } from '../../studio/pages/vanishing.model.js'
 
 export interface Result<Frame> {
@@ -407,6 +408,29 @@ export const results: Readonly<Record<string, Result<never>>> = {
         // The paper begins to be dark; before training all is gray.
         is: ({ made }) => made.reduce((sum, v) => sum + v, 0) / made.length < 0.47,
       },
+    ],
+  }),
+  seq2seq: result<Seq2Seq>({
+    steps: 80,
+    printed: ({ accuracy }) => accuracy,
+    reaches: [
+      // The answer of the page: attention reverses eight digits while without it hardly any sequence is right.
+      {
+        steps: 400,
+        is: ({ accuracy: [looking, blind] }) => looking! > 0.8 && blind! < 0.5 * looking!,
+      },
+      {
+        settings: { task: 'sort', length: 4, forcing: 'free', text: '9417' },
+        steps: 240,
+        is: ({ truth, losses }) => truth === '1479' && losses.every((l) => l < 1),
+      },
+      {
+        settings: { task: 'dates', text: '24 Dec 1999' },
+        steps: 160,
+        is: ({ answers, truth, losses }) =>
+          truth === '1999-12-24' && answers[0]!.free[4] === '-' && losses[0]! < 1,
+      },
+      { settings: { text: 'abc' }, is: ({ wrong }) => wrong },
     ],
   }),
   vanishing: result<Vanishing>({
