@@ -124,15 +124,17 @@ Lanes Task::full_operand(int r, const Tile& t, int spare) {
   if (k.cls[r] == FULL) return {reg_at[r], 1};
   if (k.cls[r] == SCALAR || t.rows == 1) return {reg_at[r], 0};
   real* d = tile(k.n_regs + spare);
-  const real* s = reg_at[r];
-  for (int i = 0; i < t.rows; i++) {
-    const vf x = splat(s[i]);
-    real* o = d + (int64_t)i * t.cols;
-    int64_t j = 0;
-    for (; j + VW <= t.cols; j += VW) store(o + j, x);
-    for (; j < t.cols; j++) o[j] = s[i];
-  }
+  act({t.cols, EXPAND, 0, t.rows, d, {reg_at[r], 1}, {}, {}});
   return {d, 1};
+}
+void expand_rows(real* d, const real* s, int64_t rows, int64_t cols) {
+  for (int64_t i = 0; i < rows; i++) {
+    const vf x = splat(s[i]);
+    real* o = d + i * cols;
+    int64_t j = 0;
+    for (; j + VW <= cols; j += VW) store(o + j, x);
+    for (; j < cols; j++) o[j] = s[i];
+  }
 }
 
 // What a fault tells has 32 bits.
@@ -196,15 +198,20 @@ static real constant_of(const int32_t* w) {
 bool Task::step(int i, const Tile& t, bool* done) {
   const int32_t* w = k.ins + 6 * i;
   const int op = w[0], dst = w[1];
+  if (NABLA_LANES == 32 && notes && (op == F_CHECK || op == F_RAND)) {
+    unfit();
+    return false;
+  }
   if (op == F_CHECK) return check(w, t);
   if (op == F_CONST) {
-    reg_at[dst] = tile(dst);
-    store(tile(dst), splat(constant_of(w)));
+    real* const own = NABLA_LANES == 32 && notes ? (real*)notes->room(VW * LANE) : tile(dst);
+    if (!own) return false;
+    reg_at[dst] = own;
+    store(own, splat(constant_of(w)));
   } else if (is_reduction(op)) {
     real* d = tile(dst);
     const real* v = reg_at[w[2]];
-    reduce_rows(op, d, v, op == F_RDOTF ? reg_at[w[3]] : v, t.rows, t.cols);
-    if (t.rows == 1) store(d, splat(d[0]));
+    act({t.cols, op, 0, t.rows, d, {v, 1}, {op == F_RDOTF ? reg_at[w[3]] : v, 1}, {}});
     reg_at[dst] = d;
   } else if (k.cls[dst] == FULL) {
     int direct;
@@ -212,15 +219,15 @@ bool Task::step(int i, const Tile& t, bool* done) {
     if (op == F_RAND)
       random(w, t, d);
     else
-      execute(op, d, t.padded, full_operand(w[2], t, 0), arity(op) > 1 ? full_operand(w[3], t, 1) : Lanes{},
-              arity(op) > 2 ? full_operand(w[4], t, 2) : Lanes{});
+      act({t.padded, op, 0, 1, d, full_operand(w[2], t, 0), arity(op) > 1 ? full_operand(w[3], t, 1) : Lanes{},
+           arity(op) > 2 ? full_operand(w[4], t, 2) : Lanes{}});
     reg_at[dst] = d;
     if (direct >= 0) done[direct] = true;
   } else {
     real* d = tile(dst);
     const int64_t n = k.cls[dst] == ROW && t.rows > 1 ? (t.rows + VW - 1) / VW * VW : VW;
-    execute(op, d, n, row_operand(w[2], t), arity(op) > 1 ? row_operand(w[3], t) : Lanes{},
-            arity(op) > 2 ? row_operand(w[4], t) : Lanes{});
+    act({n, op, 0, 1, d, row_operand(w[2], t), arity(op) > 1 ? row_operand(w[3], t) : Lanes{},
+         arity(op) > 2 ? row_operand(w[4], t) : Lanes{}});
     reg_at[dst] = d;
   }
   return true;
@@ -239,10 +246,11 @@ bool Task::run_tile(const Tile& t) {
   for (int i = 0; i < k.n_out; i++) {
     accumulated |= combines(k.out[i]);
     if (done[i]) continue;
-    if (combines(k.out[i])) accumulate(i, t);
-    else store_output(k.out[i], t);
+    if (!combines(k.out[i])) store_output(k.out[i], t);
+    else if (NABLA_LANES == 32 && notes) note_sum(k.out[i], t);
+    else accumulate(i, t);
   }
-  if (accumulated) {
+  if (accumulated && !notes) {
     stored_since += e.code && e.code->by_row ? t.rows : 1;
     if (stored_since >= 64) flush();
   }
@@ -367,7 +375,7 @@ void fused_run(const Exec& e) {
   Status faults[MAX_THREADS * 4];
   parallel(e, tasks, [&](int task, int thread) {
     real* registers = (real*)(((uintptr_t)(e.scratch + thread * e.per_thread) + 63) & ~(uintptr_t)63);
-    Task job{e, k, tl, registers, {}, {}, {}, {}, {}, {}, 0};
+    Task job(e, k, tl, registers);
     real* p = shared + task * lanes;
     for (int i = 0; i < k.n_out; i++) {
       if (!combines(k.out[i])) continue;
@@ -396,6 +404,20 @@ void fused_run(const Exec& e) {
     at += 2 * padded;
   }
 }
+
+#if NABLA_LANES == 32
+bool fused_note(const Exec& e, Notes& notes) {
+  Kernel k;
+  decode(e.w, k);
+  const Tiling tl = tiling(k, false);
+  if (e.code || tl.tiles > 1 || task_count(k, k.rows * (int64_t)k.cols, pool_threads(e.pool), pool_threads(e.pool)) > 1) return false;
+  if (tl.tiles == 0) return true;
+  plan_outputs(k, false);
+  Task job(e, k, tl, (real*)(((uintptr_t)e.scratch + 63) & ~(uintptr_t)63));
+  job.notes = &notes;
+  return job.run_tiles(0, 1) && notes.fits;
+}
+#endif
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

@@ -107,6 +107,38 @@ bool list_validate(Check& c) {
   return true;
 }
 
+namespace {
+
+// Tasks begin at multiples of so many elements of a run.
+constexpr int64_t PIECE = 64;
+
+// Elements [from, to) of all runs.
+void run_part(const Exec& e, const List& list, const Kernel& whole, const Tiling& tiles, int64_t from, int64_t to, char* scratch, Notes* notes) {
+  Kernel k = whole;
+  Tiling t = tiles;
+  Task job(e, k, t, (real*)(((uintptr_t)scratch + 63) & ~(uintptr_t)63));
+  job.notes = notes;
+  int64_t start = 0;
+  for (int32_t i = 0; i < list.count && start < to; i++) {
+    const int32_t* const run = list.run(i);
+    const int64_t n = run[0];
+    const auto cut = [&](int64_t at) { return at <= start ? 0 : at - start >= n ? n : (at - start) / PIECE * PIECE; };
+    const int64_t first = cut(from), last = cut(to);
+    start += n;
+    if (first >= last) continue;
+    place(k, run);
+    plan_outputs(k, e.code);
+    each_port(k, [&](Port& p) { p.offset += (int32_t)(first * p.col); });
+    k.cols = (int32_t)(last - first);
+    t.tile_cols = (int32_t)least(tiles.tile_cols, k.cols);
+    t.tiles = t.col_tiles = (k.cols + t.tile_cols - 1) / t.tile_cols;
+    job.forget();
+    job.run_tiles(0, t.tiles);
+  }
+}
+
+}  // namespace
+
 void list_run(const Exec& e) {
   const List list(e.w);
   Kernel whole;
@@ -114,34 +146,25 @@ void list_run(const Exec& e) {
   const Tiling tiles = tiling(whole, e.code);
   const int64_t total = list.elements();
   if (total == 0) return;
-  // Tasks begin at multiples of so many elements of a run.
-  constexpr int64_t PIECE = 64;
   const int tasks = task_count(whole, total, total / PIECE + 1, pool_threads(e.pool));
   parallel(e, tasks, [&](int task, int thread) {
-    real* registers = (real*)(((uintptr_t)(e.scratch + thread * e.per_thread) + 63) & ~(uintptr_t)63);
-    Kernel k = whole;
-    Tiling t = tiles;
-    Task job{e, k, t, registers, {}, {}, {}, {}, {}, {}, 0};
-    const int64_t from = total * task / tasks, to = total * (task + 1) / tasks;
-    int64_t start = 0;
-    for (int32_t i = 0; i < list.count && start < to; i++) {
-      const int32_t* const run = list.run(i);
-      const int64_t n = run[0];
-      const auto cut = [&](int64_t at) { return at <= start ? 0 : at - start >= n ? n : (at - start) / PIECE * PIECE; };
-      const int64_t first = cut(from), last = cut(to);
-      start += n;
-      if (first >= last) continue;
-      place(k, run);
-      plan_outputs(k, e.code);
-      each_port(k, [&](Port& p) { p.offset += (int32_t)(first * p.col); });
-      k.cols = (int32_t)(last - first);
-      t.tile_cols = (int32_t)least(tiles.tile_cols, k.cols);
-      t.tiles = t.col_tiles = (k.cols + t.tile_cols - 1) / t.tile_cols;
-      for (int j = 0; j < k.n_in; j++) job.kept[j] = false;
-      job.run_tiles(0, t.tiles);
-    }
+    run_part(e, list, whole, tiles, total * task / tasks, total * (task + 1) / tasks, e.scratch + thread * e.per_thread, nullptr);
   });
 }
+
+#if NABLA_LANES == 32
+bool list_note(const Exec& e, Notes& notes) {
+  const List list(e.w);
+  Kernel whole;
+  decode(list.kernel, whole);
+  const Tiling tiles = tiling(whole, false);
+  const int64_t total = list.elements();
+  const int threads = pool_threads(e.pool);
+  if (e.code || tiles.tiles > 1 || task_count(whole, total, threads, threads) > 1) return false;
+  run_part(e, list, whole, tiles, 0, total, e.scratch, &notes);
+  return notes.fits;
+}
+#endif
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

@@ -106,29 +106,40 @@ real Task::element(const Port& p, int64_t a) const {
   return x;
 }
 
-void Task::load_row(const Port& p, int64_t a, int64_t step, real* d, int64_t n) const {
-  if (step == 0) {
-    const real x = element(p, a);
-    for (int64_t i = 0; i < n; i++) d[i] = x;
-  } else if (p.slot < 0) {
-    word* o = (word*)d;
-    for (int64_t i = 0; i < n; i++) o[i] = (word)(a + i * step);
-  } else if (is_plain(p.dtype)) {
-    const real* s = (const real*)e.slots[p.slot] + a;
-    if (step == 1)
-      __builtin_memcpy(d, s, n * sizeof(real));
+// Few lanes are copied sooner than a function for that is called.
+NABLA_INLINE void copy_lanes(real* d, const real* s, int64_t n) {
+  if (n > 64) {
+    __builtin_memcpy(d, s, n * sizeof(real));
+    return;
+  }
+  int64_t i = 0;
+  for (; i + VW <= n; i += VW) store(d + i, load(s + i));
+  for (; i < n; i++) d[i] = s[i];
+}
+void load_values(int32_t dtype, const void* memory, int64_t a, int64_t step, real* d, int64_t n) {
+  if (is_plain(dtype)) {
+    const real* s = (const real*)memory + a;
+    if (step == 1) copy_lanes(d, s, n);
     else
       for (int64_t i = 0; i < n; i++) d[i] = s[i * step];
-  } else {
-    with_stored(p.dtype, [&]<class T>() {
-      const T* __restrict__ s = (const T*)e.slots[p.slot] + a;
-      real* __restrict__ o = d;
-      if (step == 1)
-        for (int64_t i = load_vectors(s, o, n); i < n; i++) o[i] = lane_of(s[i]);
-      else
-        for (int64_t i = 0; i < n; i++) o[i] = lane_of(s[i * step]);
-    });
+    return;
   }
+  with_stored(dtype, [&]<class T>() {
+    const T* __restrict__ s = (const T*)memory + a;
+    real* __restrict__ o = d;
+    if (step == 1)
+      for (int64_t i = load_vectors(s, o, n); i < n; i++) o[i] = lane_of(s[i]);
+    else
+      for (int64_t i = 0; i < n; i++) o[i] = lane_of(s[i * step]);
+  });
+}
+void Task::load_rows(const Port& p, int64_t a, int64_t row, int64_t step, real* d, int64_t rows, int64_t n) {
+  if (p.slot >= 0)
+    return act({n, LOAD, p.dtype, (int32_t)rows, d, {(const real*)((const char*)e.slots[p.slot] + a * width_of(p.dtype)), (int)step}, {nullptr, (int)row}, {}});
+  unfit();
+  word* o = (word*)d;
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = 0; i < n; i++) *o++ = (word)(a + r * row + i * step);
 }
 
 // Is the input itself an output, and another one in its memory?
@@ -144,14 +155,11 @@ void Task::load_input(int i, const Tile& t) {
   reg_at[i] = d;
   if (k.cls[i] == SCALAR || (k.cls[i] == ROW && t.rows == 1)) {
     if (kept[i]) return;
-    store(d, splat(element(p, a)));
+    load_rows(p, a, 0, 0, d, 1, VW);
     kept[i] = k.cls[i] == SCALAR;
     return;
   }
-  if (k.cls[i] == ROW) {
-    load_row(p, a, p.row, d, t.rows);
-    return;
-  }
+  if (k.cls[i] == ROW) return load_rows(p, a, 0, p.row, d, 1, t.rows);
   const bool memory = p.slot >= 0 && is_plain(p.dtype) && p.col == 1;
   if (memory && !given_back(i) && (t.rows == 1 || p.row == t.cols) && t.lanes == t.padded) {
     reg_at[i] = (real*)e.slots[p.slot] + a;
@@ -160,22 +168,19 @@ void Task::load_input(int i, const Tile& t) {
   if (memory && p.row == 0 && t.rows > 1 && k.n_outer == 0 && t.cols == k.cols) {
     // The same row in every tile.
     if (!kept[i]) {
-      for (int r = 0; r < tl.tile_rows; r++) load_row(p, a, 1, d + (int64_t)r * t.cols, t.cols);
+      load_rows(p, a, 0, 1, d, tl.tile_rows, t.cols);
       kept[i] = true;
     }
     return;
   }
-  if (p.row == (int64_t)t.cols * p.col && t.rows > 1) {
-    load_row(p, a, p.col, d, t.lanes);
-    return;
-  }
-  if (t.cols < 8 && p.col != 1 && t.rows > t.cols) {
+  if (p.row == (int64_t)t.cols * p.col && t.rows > 1) return load_rows(p, a, 0, p.col, d, 1, t.lanes);
+  if (t.cols < 8 && p.col != 1 && t.rows > t.cols && !notes) {
     // Tall and narrow: gathered column by column.
     for (int c = 0; c < t.cols; c++)
       for (int r = 0; r < t.rows; r++) d[(int64_t)r * t.cols + c] = element(p, a + (int64_t)r * p.row + (int64_t)c * p.col);
     return;
   }
-  for (int r = 0; r < t.rows; r++) load_row(p, a + (int64_t)r * p.row, p.col, d + (int64_t)r * t.cols, t.cols);
+  load_rows(p, a, p.row, p.col, d, t.rows, t.cols);
 }
 
 void Task::store_output(const Port& p, const Tile& t) {
@@ -186,31 +191,21 @@ void Task::store_output(const Port& p, const Tile& t) {
     const bool run = t.rows == 1 || (p.col == 1 && p.row == t.cols);
     const int rows = run ? 1 : t.rows;
     const int64_t n = run ? t.lanes : t.cols;
-    for (int r = 0; r < rows; r++) {
-      const int64_t at = a + (int64_t)r * p.row;
-      if (k.streams[&p - k.out])
-        stream((real*)e.slots[p.slot] + at, v + (int64_t)r * t.cols, n);
-      else
-        store_row(p, at, p.col, v + (int64_t)r * t.cols, n);
-    }
+    if (!k.streams[&p - k.out]) return store_rows(p, a, p.row, p.col, v, rows, n);
+    for (int r = 0; r < rows; r++) stream((real*)e.slots[p.slot] + a + (int64_t)r * p.row, v + (int64_t)r * t.cols, n);
   } else if (cls == ROW) {
-    if (t.c0 == 0) store_row(p, a, p.row, v, t.rows);
+    if (t.c0 == 0) store_rows(p, a, 0, p.row, v, 1, t.rows);
   } else {
     // One value for all: every place of the tile holds it.
-    if (p.col == 0 && p.row == 0) {
-      store_row(p, a, 1, v, 1);
-      return;
-    }
     const int64_t cols = p.col == 0 ? 1 : t.cols, rows = p.row == 0 ? 1 : t.rows;
     for (int64_t r = 0; r < rows; r++)
-      for (int64_t c = 0; c < cols; c++) store_row(p, a + r * p.row + c * p.col, 1, v, 1);
+      for (int64_t c = 0; c < cols; c++) store_rows(p, a + r * p.row + c * p.col, 0, 1, v, 1, 1);
   }
 }
 void store_values(int32_t dtype, void* memory, int64_t a, int64_t step, const real* v, int64_t n) {
   if (is_plain(dtype)) {
     real* o = (real*)memory + a;
-    if (step == 1)
-      __builtin_memcpy(o, v, n * sizeof(real));
+    if (step == 1) copy_lanes(o, v, n);
     else
       for (int64_t i = 0; i < n; i++) o[i * step] = v[i];
     return;

@@ -33,12 +33,17 @@ NABLA_INLINE real fold(const real* p, int64_t n, V start, F f) {
   }
   return t[0];
 }
+}  // namespace
+
 // Long sums in blocks, so that the error grows with the logarithm.
 real fold_sum(const real* p, int64_t n) {
   if (n <= 2048) return fold(p, n, splat((real)0), [](vf x, vf y) { return x + y; });
   const int64_t half = n / 2 / VW * VW;
   return fold_sum(p, half) + fold_sum(p + half, n - half);
 }
+
+namespace {
+
 // The sum of p[i] * q[i], as accurate.
 real fold_dot(const real* p, const real* q, int64_t n) {
   if (n > 2048) {
@@ -148,6 +153,16 @@ void combine(int mode, bool is_int, real* into, const real* from, int64_t n) {
   for (int64_t i = whole; i < n; i++) into[i] = combine1(mode, is_int, into[i], from[i]);
 }
 
+void add_columns(real* d, const real* v, int64_t rows, int64_t cols, bool fresh) {
+  for (int64_t c = 0; c < cols; c += VW) {
+    const int n = (int)least(cols - c, VW);
+    vf sum = fresh ? splat((real)0) : load_some(d + c, n);
+    const real* from = v + c;
+    for (int64_t r = 0; r < rows; r++, from += cols) sum += load_some(from, n);
+    store_some(d + c, sum, n);
+  }
+}
+
 // Adds a tile to the first-level accumulators of an output.
 void Task::accumulate(int i, const Tile& t) {
   const Port& p = k.out[i];
@@ -165,6 +180,7 @@ void Task::accumulate(int i, const Tile& t) {
       for (int r = 0; r < t.rows; r++) acc[(int64_t)r * p.row] = combine1(p.mode, is_int, acc[(int64_t)r * p.row], v[r]);
     return;
   }
+  if (p.mode == ADD && !is_int && p.col == 1 && p.row == 0) return add_columns(acc, v, t.rows, t.cols, false);
   if (p.col == 0 && p.row == 0) {
     acc[0] = combine1(p.mode, is_int, acc[0], reduce(op, v, t.lanes));
     return;
@@ -179,6 +195,12 @@ void Task::accumulate(int i, const Tile& t) {
     else
       for (int c = 0; c < t.cols; c++) to[(int64_t)c * p.col] = combine1(p.mode, is_int, to[(int64_t)c * p.col], from[c]);
   }
+}
+// The same of a kernel of one tile, whose sums nothing else adds to.
+void Task::note_sum(const Port& p, const Tile& t) {
+  const int kind = p.row == 0 && p.col == 0 ? SUM : p.row == 0 && p.col == 1 ? SUM_COLUMNS : p.row == 1 && p.col == 0 ? SUM_ROWS : 0;
+  if (p.mode != ADD || p.dtype != REAL || k.cls[p.reg] != FULL || !kind) return unfit();
+  act({kind == SUM ? t.lanes : t.cols, kind, 0, t.rows, (real*)e.slots[p.slot] + p.offset, {reg_at[p.reg], 1}, {}, {}});
 }
 // The first level into the second, which keeps the error of long sums small.
 void Task::flush() {

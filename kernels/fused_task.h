@@ -5,15 +5,11 @@
 #include "check.h"
 #include "codegen.h"
 #include "fused.h"
+#include "notes.h"
 
 namespace nabla {
 namespace NABLA_ISA {
 
-// A lane operand: a pointer and how far it moves from vector to vector, 0 for one that is the same everywhere.
-struct Lanes {
-  const real* p;
-  int step;
-};
 // One elementwise instruction over n lanes, n a multiple of VW.
 void execute(int op, real* d, int64_t n, Lanes a, Lanes b, Lanes c);
 
@@ -23,11 +19,19 @@ void reduce_rows(int op, real* d, const real* p, const real* q, int rows, int n)
 void combine(int mode, bool is_int, real* into, const real* from, int64_t n);
 // The value that combining starts from.
 real mode_start(int mode, bool is_int);
+// d[c] += the sum of column c of rows x cols, row by row; fresh: d[c] = it.
+void add_columns(real* d, const real* v, int64_t rows, int64_t cols, bool fresh);
+// The sum of n lanes, as accurate as pairwise.
+real fold_sum(const real* p, int64_t n);
 
 inline real as_real(word x) { return __builtin_bit_cast(real, x); }
 inline word as_int(real x) { return __builtin_bit_cast(word, x); }
-// Stores lanes as a dtype at element a of some memory, `step` elements apart.
+// Lanes from and to elements of a dtype in memory, from element a on, `step` elements apart. Loaded with step 0, all are that
+// of the first.
+void load_values(int32_t dtype, const void* memory, int64_t a, int64_t step, real* d, int64_t n);
 void store_values(int32_t dtype, void* memory, int64_t a, int64_t step, const real* v, int64_t n);
+// Rows of ROW lanes to rows of `cols` each.
+void expand_rows(real* d, const real* s, int64_t rows, int64_t cols);
 // Registers and three expansion tiles, or what machine code keeps.
 inline int64_t register_bytes(const Kernel& k, bool code) {
   return ((int64_t)k.n_regs + (code ? CODE_TILES : 3)) * tiling(k, code).lanes * LANE + 64;
@@ -63,25 +67,43 @@ struct Task {
   real* registers;  // n_regs + 3 tiles
   real* partial[MAX_IO];  // accumulators of combining outputs: two levels
   int64_t count[MAX_IO], lowest[MAX_IO];
-  Status fault;
+  Status fault = {OK, 0, 0, 0, 0};
   real* reg_at[MAX_REGS];
-  bool kept[MAX_REGS];  // an input that is the same in every tile, loaded already
-  int stored_since;
+  bool kept[MAX_IO];  // an input that is the same in every tile, loaded already
+  int stored_since = 0;
+  Notes* notes = nullptr;  // where it writes down what it would do, or null: it does it
+
+  Task(const Exec& exec, const Kernel& kernel, const Tiling& tiling, real* at)
+      : e(exec), k(kernel), tl(tiling), registers(at) {
+    forget();
+  }
+  void forget() {
+    for (int i = 0; i < k.n_in; i++) kept[i] = false;
+  }
+  // Does it, or writes it down.
+  void act(const Note& x) {
+    if (NABLA_LANES == 32 && notes) notes->add(x);
+    else perform(x);
+  }
+  void unfit() {
+    if (NABLA_LANES == 32 && notes) notes->fits = false;
+  }
 
   real* tile(int r) const { return registers + (int64_t)r * tl.lanes; }
 
   // fused_ports.cpp
   real element(const Port& p, int64_t a) const;
-  void load_row(const Port& p, int64_t a, int64_t step, real* d, int64_t n) const;
+  void load_rows(const Port& p, int64_t a, int64_t row, int64_t step, real* d, int64_t rows, int64_t n);
   bool given_back(int i) const;
   void load_input(int i, const Tile& t);
   void store_output(const Port& p, const Tile& t);
-  void store_row(const Port& p, int64_t a, int64_t step, const real* v, int64_t n) {
-    store_values(p.dtype, e.slots[p.slot], a, step, v, n);
+  void store_rows(const Port& p, int64_t a, int64_t row, int64_t step, const real* v, int64_t rows, int64_t n) {
+    act({n, STORE, p.dtype, (int32_t)rows, (real*)((char*)e.slots[p.slot] + a * width_of(p.dtype)), {v, 0}, {nullptr, (int)row}, {nullptr, (int)step}});
   }
 
   // fused_reduce.cpp
   void accumulate(int i, const Tile& t);
+  void note_sum(const Port& p, const Tile& t);
   void flush();
 
   // fused.cpp

@@ -221,9 +221,25 @@ static bool exchange(const GemmArgs& g, const Plan& plan, void* scratch) {
   return true;
 }
 
+// A small product whose columns fill one tile: nothing is planned. A side that lies in neither order is left to `multiply`.
+static bool is_small(const GemmArgs& g) {
+  return g.n <= NR && g.m <= MC && g.k <= KC && g.m * g.n * g.k <= 8192 && !g.laid && (g.a_rs == 1 || g.a_cs == 1);
+}
+static void small(const GemmArgs& g, real* scratch) {
+  const int64_t w = whole_vectors(g.n);
+  const bool there = g.b_cs == 1 && w == g.n, a_rows = g.a_rs != 1;
+  if (!there) pack(g.b, g.b_cs, g.b_rs, g.n, w, g.k, scratch);
+  const Finish f = {g.accumulate, g.bias, (int)(g.n - (w - VW))};
+  const int64_t most = w == NR ? MR : MR1;
+  for (int64_t i = 0; i < g.m; i += most)
+    find_tile(least(most, g.m - i), w == NR, a_rows)(g.k, g.a + i * g.a_rs, a_rows ? g.a_rs : g.a_cs, there ? g.b : scratch,
+                                                    there ? g.b_rs : w, g.c + i * g.c_rs, g.c_rs, f);
+}
+
 void gemm(const GemmArgs& g, void* scratch) {
   if (g.m <= 0 || g.n <= 0) return;
   if (g.k <= 0) return no_products(g);
+  if (is_small(g)) return small(g, (real*)scratch);
   if (gemm_of_zeros(g, scratch)) return;
   const Plan plan = find_plan(g);
   if (!exchange(g, plan, scratch)) multiply(g, plan, scratch);

@@ -1,6 +1,7 @@
 // MATMUL: its products and how threads share them.
 #include "gemm.h"
 #include "matmul.h"
+#include "notes.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -68,6 +69,23 @@ void matmul_run(const Exec& e) {
     }
   });
 }
+
+#if NABLA_LANES == 32
+bool matmul_note(const Exec& e, Notes& notes) {
+  const ProductWords p(e.w);
+  if (e.w[3] != F32 || p.batch != 1 || p.m * p.n * p.k > GEMV_GRAIN || !(p.m && p.n && p.k)) return false;
+  const GemmArgs g = {operand<real>(e, p.a), operand<real>(e, p.b), operand<real>(e, p.c), p.m, p.n, p.k, p.a_rs(), p.a_cs(),
+                      p.b_rs(), p.b_cs(), p.c_rs(), false, operand<real>(e, p.bias)};
+  GemvArgs vector;
+  const bool is_vector = as_gemv(g, &vector);
+  void* const at = notes.room(is_vector ? sizeof vector : sizeof g);
+  if (!at) return false;
+  if (is_vector) *(GemvArgs*)at = vector;
+  else *(GemmArgs*)at = g;
+  notes.add({is_vector ? vector.n : 0, is_vector ? VECTOR : PRODUCT, 0, 0, (real*)e.scratch, {(const real*)at, 0}, {}, {}});
+  return notes.fits;
+}
+#endif
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

@@ -1,6 +1,7 @@
 // validate and run of program.h. The second copy of this file, with lanes of 64 bits (simd.h), has the instructions of other
 // dtypes than float32, int32 and bool.
 #include "check.h"
+#include "notes.h"
 #include "parts.h"
 
 // A file with one part only exports how it validates and runs an instruction; the core imports that, and the host loads
@@ -212,7 +213,7 @@ bool loop_validate(Check& c) {
     if (offset > limit || (bytes > 0 && count > (limit - offset) / bytes)) return r.fail("a slice lies outside its slot");
   }
   c.per_thread = info.scratch_per_thread;
-  c.shared = line_up((int64_t)sizeof(void*) * slots) + info.scratch_shared;
+  c.shared = line_up((int64_t)sizeof(void*) * slots) + line_up(notes_bytes(body)) + info.scratch_shared;
   c.inside = info.all;
   return r.ok;
 }
@@ -236,6 +237,31 @@ __attribute__((noinline)) void run_all(Exec& e, int64_t instructions, FusedCode*
 }
 
 #if NABLA_HAS(0)
+// Writes down what the instructions of a body do; false where there is no room for that.
+bool note_all(Exec e, int64_t instructions, FusedCode* const* code, Notes& notes) {
+  for (int64_t i = 0; i < instructions && notes.fits; i++) {
+    if (code) {
+      e.code = *code++;
+      e.body = code;
+    }
+    if (!note_instruction(e, notes)) notes.add({0, INSTRUCTION, 0, 0, nullptr, {(const real*)e.w, 0}, {(const real*)e.code, 0}, {(const real*)e.body, 0}});
+    if (code && e.w[0] == OP_LOOP) code += instructions_in(loop_body(e.w));
+    e.w += e.w[1];
+  }
+  return notes.fits;
+}
+void run_notes(Exec& e, const Note* x, const Note* end) {
+  for (; x < end; x++) {
+    if (x->kind != INSTRUCTION) {
+      perform(*x);
+      continue;
+    }
+    e.w = (const int32_t*)x->a.p, e.code = (const FusedCode*)x->b.p, e.body = (FusedCode* const*)x->c.p;
+    run_instruction(e);
+    if (e.status->fault != OK) return;
+  }
+}
+
 }  // namespace
 
 void loop_run(const Exec& e) {
@@ -247,6 +273,14 @@ void loop_run(const Exec& e) {
   Exec inner = e;
   inner.slots = slots;
   inner.shared = e.shared + line_up((int64_t)sizeof(void*) * n);
+  Note* const first = (Note*)inner.shared;
+  const int64_t bytes_of_notes = notes_bytes(body);
+  inner.shared += line_up(bytes_of_notes);
+  inner.w = body + HEADER_WORDS + 2 * n;
+  inner.code = nullptr;
+  Notes notes = {first, (char*)first + bytes_of_notes, true};
+  // Writing them down takes as long as some iterations.
+  const bool noted = bytes_of_notes && (count < 0 || count > 3) && note_all(inner, body[4], e.body, notes);
   for (int64_t step = 0; count < 0 || step < count; step++) {
     if (go >= 0 && !*(const uint8_t*)slots[go]) return;
     const int64_t i = w[4] ? count - 1 - step : step;
@@ -255,9 +289,12 @@ void loop_run(const Exec& e) {
       const int64_t bytes = long_of(m + 4);
       __builtin_memmove(slots[m[0]], (const char*)e.slots[m[1]] + long_of(m + 2) + i * bytes, (size_t)bytes);
     }
-    inner.w = body + HEADER_WORDS + 2 * n;
-    inner.code = nullptr;
-    run_all(inner, body[4], e.body);
+    if (noted) run_notes(inner, first, notes.next);
+    else {
+      inner.w = body + HEADER_WORDS + 2 * n;
+      inner.code = nullptr;
+      run_all(inner, body[4], e.body);
+    }
     if (e.status->fault != OK) return;
     for (const int32_t* m = out; m < body; m += 6) {
       const int64_t bytes = long_of(m + 4);

@@ -75,6 +75,13 @@ export const readSources = (folder, pattern) =>
 
 /** Makes machine code of programs when they are loaded: in the addon -O1 is as fast there, and compiles in half the time. */
 const lighter = { 'codegen.cpp': ['-O1'], 'gemv.cpp': ['-fno-unswitch-loops'] }
+/** For the WebAssembly core, which pages load: smaller, and no slower. What validates runs once a program. */
+const lighterWasm = {
+  'copy.cpp': ['-O2'],
+  'fused_validate.cpp': ['-Os'],
+  'gemv.cpp': ['-O2'],
+  'index.cpp': ['-O2'],
+}
 /** Copies with lanes of 64 bits that take half the time to compile so, for operations that few programs use in float64 or int64. */
 const lighterWide = { 'index.cpp': ['-O2'], 'order.cpp': ['-O2'] }
 /** Lanes of 64 bits compute what is written and nothing fused beside it, so that machine code gives the same bits. */
@@ -196,7 +203,9 @@ export function steps(kind, isaFlags, part) {
               `-DNABLA_LANES=${lanes}`,
               ...other,
               ...isaFlags[isa],
-              ...((kind === 'node' && lighter[file]) || []),
+              ...((kind === 'node'
+                ? lighter[file]
+                : kind.startsWith('wasm') && lighterWasm[file]) || []),
               ...partFlags,
             ],
           })

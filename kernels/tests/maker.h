@@ -470,7 +470,7 @@ struct Maker {
   void loop(const Program& body) {
     const int32_t n = (int32_t)body.slots.size(), go = n > 0 && body.slots[0].bytes > 0 && r.one_in(4) ? 0 : -1;
     const bool endless = go >= 0 && r.one_in(2);
-    const int32_t count = endless ? -1 : r.in(0, 4);
+    const int32_t count = endless ? -1 : r.in(0, 6);
     Words places, slices[2];
     for (int32_t i = 0; i < n; i++) {
       const int64_t bytes = (int64_t)body.slots[(size_t)i].bytes, units = (bytes + 7) / 8;

@@ -191,8 +191,9 @@ export function build(s) {
     /** Takes `k` steps through the points in their order. @param {number} k */
     run(k) {
       const size = Math.min(s.batch, count)
-      const rows = Array.from({ length: k * size }, () => at++ % count)
-      steps(tensor(rows, { dtype: 'int32' }).reshape([k, size]))
+      const rows = Int32Array.from({ length: k * size }, (_, i) => (at + i) % count)
+      at = (at + k * size) % count
+      steps(tensor(rows).reshape([k, size]))
     },
     /** @param {{ x: Tensor, y: Tensor }} part */
     loss: ({ x, y }) => ((y.shape[0] ?? 0) > 0 ? loss(x, y).item() : Number.NaN),

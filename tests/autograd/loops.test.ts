@@ -360,6 +360,65 @@ describe.each(availableBackends().map((name) => [name]))('%s', (name: BackendNam
     expect(list(count)).toEqual([4, 4, 4])
   })
 
+  test('small kernels give in a loop, where they are written down once, the bits of single calls', () => {
+    manualSeed(4)
+    // Rows of every width beside a vector's, operands of each layout and type, sums of each axis, products of each order.
+    for (const [m, k, n] of [
+      [1, 1, 1],
+      [2, 3, 1],
+      [1, 5, 4],
+      [10, 2, 4],
+      [7, 9, 3],
+      [30, 8, 8],
+      [5, 33, 17],
+    ] as const) {
+      const [w, bias, other, flags] = [
+        normal([n, k]),
+        normal([n]),
+        normal([m]),
+        rand([m, n]).gt(0.5),
+      ]
+      const whole = randint(-9, 9, [m, n])
+      const body = (x: Tensor, state: Tensor) => {
+        const y = x.matmul(w.transpose(0, 1)).add(bias)
+        const z = y.tanh().mul(other.unsqueeze(1)).where(flags, y.square())
+        const soft = z.softmax(1)
+        const back = soft.transpose(0, 1).matmul(x)
+        const least = y.minimum(whole).sum(1).add(y.amax(1)).sub(z.amin(0).sum())
+        const more = state.add(back.matmul(x.transpose(0, 1)).mean(0)).sub(back.sum())
+        return [
+          more,
+          [
+            z,
+            soft.sum(0),
+            least,
+            y.gt(z),
+            whole.add(y.gt(0)).floorDivide(2),
+            y.prod(1),
+            y.mul(z).sum(),
+          ],
+        ] as const
+      }
+      const xs = normal([6, m, k])
+      const single = compile(body)
+      let state = zeros([m])
+      const parts = Array.from({ length: 6 }, (_, i) => {
+        const [next, out] = single(xs.at(i), state)
+        state = next
+        return out
+      })
+      const [last, outs] = compile((xs: Tensor) =>
+        scan((s: Tensor, x: Tensor) => body(x, s), zeros([m]), xs),
+      )(xs)
+      same([last], [state])
+      outs.forEach((out, j) => {
+        parts.forEach((part, i) => {
+          same([out.at(i)], [part[j]!])
+        })
+      })
+    }
+  })
+
   test('an index out of range in a step stops the loop and is named', () => {
     const table = rand([4, 2])
     const f = compile((ix: Tensor) =>
