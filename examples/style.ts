@@ -82,7 +82,9 @@ export default {
       const apart = noGrad(() => of.map((f, k) => mseLoss(gramMatrix(f), grams[k]!).item()))
       // Random filters see what alternates from pixel to pixel badly: it is held at what photographs have.
       const even = Math.max(...photographs.map((p) => rough(p).item()))
-      const far = mseLoss(other[last]!, of[last]!).item()
+      // Photographs of two forms: the other one in the form of this.
+      const formed = resize(content.shape.slice(2) as [number, number])(style)
+      const far = mseLoss(noGrad(() => network.forward(formed))[last]!, of[last]!).item()
       const losses = (x: Tensor): [Tensor, Tensor] => {
         const features = network.forward(x)
         const styles = features.map((f, k) => mseLoss(gramMatrix(f), grams[k]!).div(apart[k]!))

@@ -279,3 +279,25 @@ test('a result that is not what the recipe promises is an error', async () => {
   }
   await expect(run(recipe, {})).rejects.toThrow('accuracy 0.5, at least 0.9')
 })
+
+test('style takes two photographs of yours, of different forms and one name', async () => {
+  const { default: recipe } = await import('../../examples/style.js')
+  const files = [
+    [40, 24],
+    [24, 40],
+  ].map(([width, height], i) => {
+    const place = mkdtempSync(join(folder, 'own-'))
+    const data = Float32Array.from(
+      { length: width! * height! * 3 },
+      (_, k) => ((k * (i + 3)) % 7) / 7,
+    )
+    const file = join(place, 'photo.png')
+    writeFileSync(file, encodePng({ width: width!, height: height!, channels: 3, data }))
+    return file
+  })
+  const own = { first: files[0]!, second: files[1]!, side: '32', weight: '2', smooth: '0.004' }
+  const out = join(folder, 'own-style')
+  const { end } = await run(recipe, { quick: true, epochs: 1, own, out })
+  expect(end.checked).toBe(false)
+  expect(readdirSync(out)).toEqual(expect.arrayContaining(['photo-1.png', 'photo-2.png']))
+})
