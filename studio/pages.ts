@@ -237,6 +237,15 @@ export const topics: readonly Topic[] = [
         'attention',
       ),
       page(
+        'transformer',
+        ['Transformer', 'Transformer'],
+        [
+          'Encoder and decoder learn a small task: every shape, every head, teacher forcing and generation.',
+          '编码器和解码器学会一个小任务：每个形状、每个头、教师强制与生成。',
+        ],
+        'attention',
+      ),
+      page(
         'language-model',
         ['Language model', '语言模型'],
         [

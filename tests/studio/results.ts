@@ -21,6 +21,7 @@ import type { Frame as Perceptron } from '../../studio/pages/perceptron.model.js
 import type { Frame as Playground } from '../../studio/pages/playground.model.js'
 import type { Frame as Recurrent } from '../../studio/pages/recurrent.model.js'
 import type { Frame as Seq2Seq } from '../../studio/pages/seq2seq.model.js'
+import type { Frame as Transformer } from '../../studio/pages/transformer.model.js'
 import type { Frame as Vanishing } from '../../studio/pages/vanishing.model.js'
 
 export interface Result<Frame> {
@@ -431,6 +432,24 @@ export const results: Readonly<Record<string, Result<never>>> = {
           truth === '1999-12-24' && answers[0]!.free[4] === '-' && losses[0]! < 1,
       },
       { settings: { text: 'abc' }, is: ({ wrong }) => wrong },
+    ],
+  }),
+  transformer: result<Transformer>({
+    steps: 40,
+    printed: ({ loss, parameters }) => [loss, parameters],
+    reaches: [
+      {
+        settings: { layers: 1, heads: 2 },
+        steps: 480,
+        is: ({ said }) => said.join(' ') === '5 1 4 1 3 [EOS]',
+      },
+      // The answer of the page: a word is read from the place where it stands.
+      {
+        settings: { task: 'translate', layers: 1, heads: 1, source: 'three one four' },
+        steps: 240,
+        is: ({ said, maps }) =>
+          said.join(' ') === '三 一 四 [EOS]' && maps[2]![0]![0]!.length === 4 * 5,
+      },
     ],
   }),
   vanishing: result<Vanishing>({
