@@ -244,7 +244,8 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
         </div>
       </div>
       <h3>
-        {t(words.maps)} ({t(kindNames[kind]!)}, {t(words.layer)} {layer + 1} {t(['', '层'])})
+        {t(words.maps)}{' '}
+        {`(${t(kindNames[kind]!)}, ${t(words.layer)} ${layer + 1}${t(['', ' 层'])})`}
       </h3>
       <div class="grid">
         {frame.maps[kind]![layer]!.map((map, h) => (
@@ -298,13 +299,13 @@ export default definePage<Frame>()({
     'The whole Transformer, encoder and decoder, learns a small task here in seconds. Type a sentence of numbers, watch what each head looks at, and compare what the model says when it is given the right words with what it says alone.',
     '完整的 Transformer（编码器加解码器）在这里几秒钟学会一个小任务。输入一串数字，观察各个头看向哪里，比较“给它正确的词”与“让它独自生成”时的输出。',
   ],
-  formula: String.raw`\begin{gathered} \operatorname{head}_i = \operatorname{softmax}\Bigl(\frac{Q_i K_i^\top}{\sqrt{d/h}} + M\Bigr) V_i, \quad x \leftarrow x + \operatorname{Attention}(\operatorname{norm}(x)) \\ x \leftarrow x + W_2 \operatorname{relu}(W_1 \operatorname{norm}(x) + b_1) + b_2, \quad L = -\frac1T \sum_t \log p(y_t \mid y_{<t}, x) \end{gathered}`,
+  formula: String.raw`\begin{gathered} \operatorname{head}_i = \operatorname{softmax}\Bigl(\frac{Q_i K_i^\top}{\sqrt{d/h}} + M\Bigr) V_i \\ x \leftarrow x + \operatorname{Attention}(\operatorname{norm}(x)) \\ x \leftarrow x + W_2 \operatorname{relu}(W_1 \operatorname{norm}(x) + b_1) + b_2 \\ L = -\frac1T \sum_t \log p(y_t \mid y_{<t}, x) \end{gathered}`,
   question: [
     'Train about 200 steps on “turn the digits round”. Which way do the lines of the attention to the encoder go, and which way when the task is to translate?',
     '用“把数字倒过来”训练约 200 步。解码器看向编码器的注意力沿哪个方向？换成翻译任务呢？',
   ],
   answer: [
-    'When digits are turned round, at least one head looks along the falling diagonal from the last word to the first: to say the first word it reads the last. When it translates word by word the line runs the other way, each word looking at its own. Nobody told it so; the gradient found it. Early in training the two tables differ: alone, one wrong word is read again and leads to the next.',
+    'When digits are turned round, at least one head looks along the rising diagonal, from the last word back to the first: to say the first word it reads the last. When it translates word by word the line runs the other way, each word looking at its own. Nobody told it so; the gradient found it. Early in training the two tables differ: alone, one wrong word is read again and leads to the next.',
     '倒序时，至少有一个头沿着“从末到首”的对角线看：说第一个词时读的是最后一个。逐词翻译时方向相反，每个词看着自己对应的词。没有人告诉它这样做，是梯度找到的。训练初期两张表不同：独自生成时，一个错词被再次读入，又引出下一个错词。',
   ],
   program,
