@@ -1,6 +1,6 @@
 import { manualSeed, type Tensor } from 'nabla'
 import { chunks } from '../engine/chunks.js'
-import { thin } from '../engine/curves.js'
+import { record } from '../engine/curves.js'
 import type { Session } from '../engine/session.js'
 import { build, numbersOf, type Settings } from './transformer.program.js'
 
@@ -52,9 +52,7 @@ export function create(s: Settings): Session<Frame> {
     advance: chunks(
       (k) => {
         loss = run(k)
-        history.step.push((history.step.at(-1) ?? 0) + k)
-        history.loss.push(loss)
-        thin(history)
+        record(history, (history.step.at(-1) ?? 0) + k, { loss })
       },
       [8, 1],
     ),
