@@ -1,6 +1,6 @@
 import { manualSeed, type Tensor } from 'nabla'
 import { chunks } from '../engine/chunks.js'
-import { record } from '../engine/curves.js'
+import { type Curves, record } from '../engine/curves.js'
 import type { Session } from '../engine/session.js'
 import { build, numbersOf, type Settings } from './transformer.program.js'
 
@@ -8,7 +8,7 @@ export interface Frame {
   words: string[]
   parameters: number
   loss: number
-  history: { step: number[]; loss: number[] }
+  history: Curves<'loss'>
   source: string[]
   /** Whether what was typed is such a sentence; the one before stays when not. */
   understood: boolean
