@@ -35,6 +35,7 @@ const needs: Record<string, string> = {
   languages: '/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU',
   wordvectors: mobyDick,
   gpt: mobyDick,
+  prompting: mobyDick,
   restore: mobyDick,
   keypoints: fileURLToPath(new URL('../../node_modules/hanzi-writer-data', import.meta.url)),
   sentiment: fileURLToPath(new URL('../../node_modules/sentiment', import.meta.url)),
