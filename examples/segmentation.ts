@@ -2,17 +2,17 @@
  * Which pixel belongs to which digit? A small U-Net says for each pixel of a scene whether it is ground or one of ten digits. Scenes
  * are composed of MNIST's digits, 1 to 8 of them, half to twice their size; the test has other digits.
  */
-import { crossEntropy, noGrad, type Tensor, tensor } from 'nabla'
+import { crossEntropy, noGrad, stack, type Tensor, tensor } from 'nabla'
 import { DataLoader, mnist } from 'nabla/data'
 import { UNet } from 'nabla/models'
 import { AdamW, OneCycleLR } from 'nabla/optim'
 import { annotatedImages, barChart, learningCurves } from 'nabla/plot'
 import type { Finder, Recipe } from 'nabla/recipe'
-import { Dice, MeanIoU } from 'nabla/train'
+import { type ConfusionMatrix, Dice, MeanIoU } from 'nabla/train'
 import { Scenes } from 'nabla/vision'
 
 const SIDE = 96
-const CLASSES = 11
+export const CLASSES = 11
 /** Ground, and a color for each digit. */
 const colors = [
   '000000',
@@ -29,25 +29,48 @@ const colors = [
 ].map((c) => [0, 2, 4].map((k) => Number.parseInt(c.slice(k, k + 2), 16) / 255))
 
 /** Pictures, and the class of each pixel. */
-const examplesOf = (scenes: Scenes) =>
+export const examplesOf = (scenes: Scenes) =>
   scenes.dataset(({ mask, height, width }) =>
     tensor(Int32Array.from(mask), { shape: [height, width] }),
   )
 
-/** The scene and the classes of its pixels, what is so and what was found, in color: (3, 3, H, W). */
-function pictured(x: Tensor, y: Tensor, found: Tensor): Tensor {
-  const plane = SIDE * SIDE
-  const out = new Float32Array(3 * 3 * plane)
-  const gray = x.toTypedArray()
-  for (let c = 0; c < 3; c++) {
-    out.set(gray as Float32Array, c * plane)
-    for (const [k, classes] of [y, found].entries())
-      classes.toTypedArray().forEach((label, i) => {
-        out[((k + 1) * 3 + c) * plane + i] = colors[Number(label)]![c]!
-      })
-  }
-  return tensor(out, { shape: [3, 3, SIDE, SIDE] })
+/** Classes (H, W) as colors, (3, H, W). */
+export function colored(classes: Tensor): Tensor {
+  const [height, width] = classes.shape.slice(-2) as [number, number]
+  const out = new Float32Array(3 * height * width)
+  classes.toTypedArray().forEach((c, i) => {
+    for (let k = 0; k < 3; k++) out[k * height * width + i] = colors[Number(c)]![k]!
+  })
+  return tensor(out, { shape: [3, height, width] })
 }
+/** A gray picture (1, H, W) as (3, H, W). */
+export const gray = (t: Tensor): Tensor => t.clamp(0, 1).expand([3, ...t.shape.slice(1)])
+
+/** What `nabla predict` says: the digit of each place, a dot for ground; every other row and column. */
+export function placesOf(logits: Tensor) {
+  const y = logits.argmax(1)
+  const [height, width] = y.shape.slice(-2) as [number, number]
+  const classes = [...y.toTypedArray()].map(Number)
+  const rows = Array.from({ length: height / 2 }, (_, i) =>
+    Array.from({ length: width / 2 }, (_, j) => {
+      const c = classes[2 * i * width + 2 * j]!
+      return c === 0 ? '.' : `${c - 1}`
+    }).join(''),
+  )
+  return { found: { height, width, classes }, words: rows.join('\n') }
+}
+
+/** Intersection over union by class, as bars. */
+export const classesChart = (matrix: ConfusionMatrix, title: string) =>
+  barChart(
+    Object.fromEntries(
+      Array.from({ length: matrix.classes }, (_, c) => [
+        c === 0 ? 'ground' : `${c - 1}`,
+        matrix.iou(c),
+      ]),
+    ),
+    { title, y: 'IoU' },
+  )
 
 /** Scenes of digits that were in no training. */
 const unseen = (seed: number, length: number) =>
@@ -58,17 +81,7 @@ const finder = {
   width: SIDE,
   model: () => new UNet(1, CLASSES, { width: 8, depth: 4 }),
   example: (i) => unseen(1, 10_000).scene(i).pixels,
-  find(model, x) {
-    const classes = [...model.forward(x).argmax(1).toTypedArray()].map(Number)
-    // The digit of each pixel, a dot for ground; every other row and column.
-    const rows = Array.from({ length: SIDE / 2 }, (_, i) =>
-      Array.from({ length: SIDE / 2 }, (_, j) => {
-        const c = classes[2 * i * SIDE + 2 * j]!
-        return c === 0 ? '.' : `${c - 1}`
-      }).join(''),
-    )
-    return { found: { height: SIDE, width: SIDE, classes }, words: rows.join('\n') }
-  },
+  find: (model, x) => placesOf(model.forward(x)),
 } satisfies Finder<UNet>
 
 export default {
@@ -106,21 +119,19 @@ export default {
     model.eval()
     const tests = unseen(seed, limit ? 16 : 400)
     const [iou, dice] = [new MeanIoU(), new Dice()]
-    const rows: Tensor[] = []
+    const shown: Tensor[] = []
     for (const [x, y] of new DataLoader(examplesOf(tests), { batchSize: 16 })) {
       const out = noGrad(() => model.forward(x!))
       for (const measure of [iou, dice]) measure.update(out, y!)
-      if (rows.length === 0)
-        for (let k = 0; k < 4; k++) rows.push(pictured(x!.at(k), y!.at(k), out.at(k).argmax(0)))
+      if (shown.length === 0)
+        for (let k = 0; k < 4; k++)
+          shown.push(gray(x!.at(k)), colored(y!.at(k)), colored(out.at(k).argmax(0)))
     }
     await s.picture('loss.svg', learningCurves(history, { title: 'U-Net' }))
-    const shown = rows.flatMap((t) => [0, 1, 2].map((k) => t.at(k)))
     await s.picture(
       'found.svg',
       annotatedImages(
-        tensor(Float32Array.from(shown.flatMap((t) => [...(t.toTypedArray() as Float32Array)])), {
-          shape: [shown.length, 3, SIDE, SIDE],
-        }),
+        stack(shown),
         shown.map(() => []),
         {
           columns: 6,
@@ -130,16 +141,7 @@ export default {
       ),
     )
     const matrix = iou.confusion()
-    const name = (c: number) => (c === 0 ? 'ground' : `${c - 1}`)
-    await s.picture(
-      'classes.svg',
-      barChart(
-        Object.fromEntries(
-          Array.from({ length: matrix.classes }, (_, c) => [name(c), matrix.iou(c)]),
-        ),
-        { title: 'intersection over union on test scenes', y: 'IoU' },
-      ),
-    )
+    await s.picture('classes.svg', classesChart(matrix, 'intersection over union on test scenes'))
     return { meanIoU: iou.compute(), dice: dice.compute(), pixelAccuracy: matrix.accuracy() }
   },
 } satisfies Recipe

@@ -4,26 +4,21 @@
  * features and goes on from there (as Reiher, Lampe and Eckstein, 2020): it says for each place of the top view whether it is ground or one of
  * ten digits.
  */
-import { concat, crossEntropy, manualSeed, noGrad, relu, type Tensor, tensor } from 'nabla'
+import { concat, crossEntropy, manualSeed, noGrad, relu, stack, type Tensor, tensor } from 'nabla'
 import { DataLoader, mnist } from 'nabla/data'
 import { UNet } from 'nabla/models'
 import { Conv2d, Module } from 'nabla/nn'
 import { AdamW, OneCycleLR } from 'nabla/optim'
-import { annotatedImages, barChart, learningCurves } from 'nabla/plot'
+import { annotatedImages, learningCurves } from 'nabla/plot'
 import type { Finder, Recipe } from 'nabla/recipe'
 import { MeanIoU } from 'nabla/train'
 import { GroundCamera, gaussianNoise, Scenes } from 'nabla/vision'
+import { CLASSES, classesChart, colored, examplesOf, gray, placesOf } from './segmentation.js'
 
 const SIDE = 64
-const CLASSES = 11
 const camera = new GroundCamera({ ground: [SIDE, SIDE] })
 const [HEIGHT, WIDTH] = camera.picture
 const grain = gaussianNoise(0.2)
-/** Ground, and a color for each digit. */
-const colors = Array.from({ length: CLASSES }, (_, c) =>
-  c === 0 ? [0, 0, 0] : [0, 1, 2].map((k) => 0.6 + 0.4 * Math.cos(2 * Math.PI * (c / 10 + k / 3))),
-)
-
 /** Features of the camera's picture, laid on the ground, and a U-Net there. */
 class TopView extends Module {
   first = new Conv2d(1, 8, 3, { padding: 1 })
@@ -38,27 +33,11 @@ const scenesOf = (part: 'train' | 'test', seed: number, length: number) =>
     ...{ height: SIDE, width: SIDE, count: [1, 5], scale: [0.8, 1.6] },
     ...{ length, seed },
   })
-/** The ground from above, and what lies at each of its places. */
-const examplesOf = (scenes: Scenes) =>
-  scenes.dataset(({ mask, height, width }) =>
-    tensor(Int32Array.from(mask), { shape: [height, width] }),
-  )
 /** The picture that the camera takes. */
 const taken = (ground: Tensor): Tensor => grain(camera.view(ground))
 
 /** Intersection over union of what is not ground. */
 const occupancy = (found: MeanIoU) => found.confusion().iou(1)
-
-/** Classes as colors, (3, h, w). */
-function colored(classes: Tensor): Tensor {
-  const out = new Float32Array(3 * SIDE * SIDE)
-  classes.toTypedArray().forEach((c, i) => {
-    for (let k = 0; k < 3; k++) out[k * SIDE * SIDE + i] = colors[Number(c)]![k]!
-  })
-  return tensor(out, { shape: [3, SIDE, SIDE] })
-}
-/** A gray picture of at most the height of a top view, (3, SIDE, columns). */
-const gray = (t: Tensor): Tensor => t.clamp(0, 1).expand([3, ...t.shape.slice(1)])
 
 const finder = {
   height: HEIGHT,
@@ -68,17 +47,7 @@ const finder = {
     const ground = tensor(scenesOf('test', 2, 10_000).scene(i).pixels, { shape: [1, SIDE, SIDE] })
     return camera.view(ground).toTypedArray() as Float32Array
   },
-  find(model, x) {
-    const classes = [...model.forward(x).argmax(1).toTypedArray()].map(Number)
-    // The digit of each place, a dot for ground; every other row and column.
-    const rows = Array.from({ length: SIDE / 2 }, (_, i) =>
-      Array.from({ length: SIDE / 2 }, (_, j) => {
-        const c = classes[2 * i * SIDE + 2 * j]!
-        return c === 0 ? '.' : `${c - 1}`
-      }).join(''),
-    )
-    return { found: { height: SIDE, width: SIDE, classes }, words: rows.join('\n') }
-  },
+  find: (model, x) => placesOf(model.forward(x)),
 } satisfies Finder<TopView>
 
 export default {
@@ -173,10 +142,7 @@ export default {
     await s.picture(
       'found.svg',
       annotatedImages(
-        concat(
-          shown.map((t) => t.unsqueeze(0)),
-          0,
-        ),
+        stack(shown),
         shown.map(() => []),
         {
           columns: 8,
@@ -187,16 +153,9 @@ export default {
         },
       ),
     )
-    const matrix = classes.confusion()
-    const name = (c: number) => (c === 0 ? 'ground' : `${c - 1}`)
     await s.picture(
       'classes.svg',
-      barChart(
-        Object.fromEntries(
-          Array.from({ length: matrix.classes }, (_, c) => [name(c), matrix.iou(c)]),
-        ),
-        { title: 'intersection over union by class', y: 'IoU' },
-      ),
+      classesChart(classes.confusion(), 'intersection over union by class'),
     )
     return { iou, geometry: without, gain: iou - without, meanIoU: classes.compute() }
   },
