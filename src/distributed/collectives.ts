@@ -36,12 +36,13 @@ import { groupOf, type ProcessGroup } from './world.js'
  * y[i] = op over all ranks r of x_r[i], on every rank: 'sum' (the default), 'mean', 'max', 'min' or 'product'; of bools a sum is
  * "or" and a product "and". The tensor is changed in place and returned.
  *
- * Shapes: x any, the same on all ranks. PyTorch: torch.distributed.all_reduce.
+ * Shapes: x any, the same on all ranks. PyTorch: torch.distributed.all_reduce. The example is of a process alone: each of
+ * four would have 0 + 1 + 2 + 3 = 6.
  * @throws DistributedError on every rank when shapes, types, operations or backends differ; DTypeError for a mean of whole
  * numbers; ValueError before initProcessGroup
  * @example
  * initProcessGroup()
- * allReduce(tensor([getRank()])) // on each of 4 ranks: [6]
+ * allReduce(tensor([getRank()])) // [0]
  */
 export function allReduce<Async extends boolean = false>(
   tensor: Tensor,

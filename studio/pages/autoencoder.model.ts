@@ -7,7 +7,7 @@ import { build, MAP, type Settings } from './autoencoder.program.js'
 import { centered } from './digits.program.js'
 
 /** Sides of the picture that is made of many. */
-export const MAP_SIDE = MAP * 28
+const MAP_SIDE = MAP * 28
 /** Test digits with noise that are shown. */
 const SHOWN = 7
 

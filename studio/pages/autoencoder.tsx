@@ -11,7 +11,7 @@ import { Plot, type PlotArea } from '../parts/Plot.js'
 import type { Schema } from '../settings.js'
 import { dark } from '../shell/theme.js'
 import { type Text, t } from '../text.js'
-import { type Frame, MAP_SIDE } from './autoencoder.model.js'
+import type { Frame } from './autoencoder.model.js'
 import program from './autoencoder.program.js?raw'
 
 const schema = {
@@ -145,8 +145,8 @@ function View({ run, frame }: ViewProps<typeof schema, Frame>) {
             <div class="latent">
               <Heat
                 data={map}
-                width={MAP_SIDE}
-                height={MAP_SIDE}
+                width={Math.sqrt(map.length)}
+                height={Math.sqrt(map.length)}
                 scale={1}
                 gray
                 smooth

@@ -6,8 +6,8 @@ import type { Session, Tools } from '../engine/session.js'
 import { build, reached, type Settings, spots } from './gan.program.js'
 
 /** Pixels of each side of the field, which spans -3 to 3. */
-export const SIDE = 40
-export const HALF = 3
+const SIDE = 40
+const HALF = 3
 export interface Frame {
   losses: [d: number, g: number]
   history: Curves<'d' | 'g'>
@@ -16,6 +16,8 @@ export interface Frame {
   made: Float32Array
   /** How real each place is held, from -1 to 1; empty for digits. */
   field: Float32Array
+  /** The plane goes from -half to half. */
+  half: number
   /** How real generated and real data are held, on average, from 0 to 1; null for a critic, whose score has no unit. */
   belief: { made: number; real: number } | null
   spots: { reached: number; all: number } | null
@@ -59,6 +61,7 @@ export async function create(s: Settings, tools: Tools): Promise<Session<Frame>>
         losses,
         history,
         made: shown(made),
+        half: HALF,
         field: isDigits ? new Float32Array(0) : field(),
         belief:
           s.loss === 'gan' ? { made: mean(believes(made)), real: mean(believes(some)) } : null,

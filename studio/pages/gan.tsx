@@ -7,7 +7,7 @@ import { Numbers } from '../parts/Numbers.js'
 import { Plot, type PlotArea } from '../parts/Plot.js'
 import type { Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
-import { type Frame, HALF, SIDE } from './gan.model.js'
+import type { Frame } from './gan.model.js'
 import program from './gan.program.js?raw'
 
 const schema = {
@@ -53,7 +53,8 @@ function dots(area: PlotArea, points: Float32Array): string {
 }
 
 function View({ frame }: ViewProps<typeof schema, Frame>) {
-  const { losses, history, real, made, field, belief, spots } = frame
+  const { losses, history, real, made, field, belief, spots, half } = frame
+  const side = Math.sqrt(field.length)
   const percent = (v: number) => `${(v * 100).toFixed(0)} %`
   const chart = (
     <Chart
@@ -86,12 +87,12 @@ function View({ frame }: ViewProps<typeof schema, Frame>) {
           <div>
             <h3>{t(words.plane)}</h3>
             <Plot
-              x={[-HALF, HALF]}
-              y={[-HALF, HALF]}
+              x={[-half, half]}
+              y={[-half, half]}
               width={460}
               height={448}
               label={t(words.plane)}
-              back={<Heat data={field} width={SIDE} height={SIDE} scale={1} smooth label="" />}
+              back={<Heat data={field} width={side} height={side} scale={1} smooth label="" />}
             >
               {(area) => (
                 <g stroke-linecap="round">
