@@ -10,7 +10,12 @@ export function record<K extends string>(
   step: number,
   values: Readonly<Record<K, number>>,
 ): void {
-  if (curves.step.at(-1) === step) return
+  if (curves.step.at(-1) === step) {
+    // Other weights have been opened at this step: what is known of them stands for what was.
+    for (const [name, v] of Object.entries<number>(values))
+      if (Number.isFinite(v)) curves[name as K].splice(-1, 1, v)
+    return
+  }
   for (const [name, v] of Object.entries<number>({ ...values, step }))
     curves[name as K | 'step'].push(v)
   if (curves.step.length > MOST)

@@ -57,7 +57,7 @@ export async function create(settings: Settings, tools: Tools): Promise<Session<
   let s = settings
   const data = await loadMnist(tools)
   manualSeed(s.seed)
-  const { labels, run, test, codes, encode, decode, noisy, grid } = build(s, data)
+  const { model, labels, run, test, codes, encode, decode, noisy, grid } = build(s, data)
   const plane = s.net !== 'denoise'
   const samples = samplesOf(data.test, 12)
   let drawn = samples[0]!.ink
@@ -68,6 +68,8 @@ export async function create(settings: Settings, tools: Tools): Promise<Session<
   const history: Frame['history'] = { step: [0], error: [test(s.noise)] }
   return {
     fixed: { samples, labels: plane ? [...labels.toTypedArray()] : [] },
+    model,
+    opened: () => record(history, steps, { error: test(s.noise) }),
     advance: chunks(
       (k) => {
         loss = run(k, s.noise)

@@ -81,6 +81,7 @@ export function build(s, data) {
   )
   const grain = randn([TEST, 784])
   return {
+    model,
     labels,
     /** Takes `k` steps, gives their mean loss. @param {number} k @param {number} noise */
     run: (k, noise) => steps(k, tensor(noise)).item(),

@@ -32,7 +32,7 @@ export async function create(s: Settings, tools: Tools): Promise<Session<Frame>>
     ? (await loadMnist(tools, { shape: [1, 28, 28], mean: 0.5, std: 0.5 })).train
     : null
   manualSeed(s.seed)
-  const { some, step, samples, believes } = build(s, digits)
+  const { model, some, step, samples, believes } = build(s, digits)
   const shown = (t: Tensor) => floats(isDigits ? t.add(1).div(2) : t)
   const places = plane(SIDE, HALF)
   const middles = spots(s)
@@ -48,6 +48,7 @@ export async function create(s: Settings, tools: Tools): Promise<Session<Frame>>
   }
   return {
     fixed: { real: shown(some) },
+    model,
     advance(n) {
       for (let i = 0; i < n; i++) {
         losses = step()

@@ -109,6 +109,7 @@ export function build(s, digits) {
   const codes = randn([digits ? 40 : 512, CODE[kind]])
   const believes = compile((/** @type {Tensor} */ x) => discriminator.forward(x))
   return {
+    model: new nn.ModuleDict({ generator, discriminator }),
     /** Some of the real data, to be shown. */
     some: real(codes.shape[0] ?? 0),
     /** One step of both players, gives their losses. @returns {[number, number]} */

@@ -34,13 +34,17 @@ export function create(settings: Settings): Session<Frame> {
   manualSeed(s.seed)
   const write = s.model === 'gpt' ? writer(s) : undefined
   const fill = s.model === 'bert' ? filler(s) : undefined
-  const { names, parameters, run } = (write ?? fill)!
+  const { model, names, parameters, run } = (write ?? fill)!
   const history: Frame['history'] = { step: [], loss: [] }
   let loss = Number.NaN
   let written: Frame['written'] = []
   const now = () => promptOf(s) + written.map(({ character }) => names[character]).join('')
   return {
     fixed: { names, parameters },
+    model,
+    opened() {
+      written = []
+    },
     advance: chunks(
       (k) => {
         loss = run(k)

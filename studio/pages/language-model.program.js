@@ -104,6 +104,7 @@ export function writer(s) {
   /** The last characters, as many as the model sees with one more. @param {string} t */
   const seen = (t) => [...t].map(idOf).slice(1 - s.context)
   return {
+    model,
     names,
     parameters: sizeOf(model),
     /** k steps on random pieces of the text; the mean loss. @param {number} k */
@@ -151,6 +152,7 @@ export function filler(s) {
   const steps = trainer(model, s.rate)
   const look = compile((/** @type {Tensor} */ ids) => model.forward(ids))
   return {
+    model,
     names,
     parameters: sizeOf(model),
     /** k steps, in each of which a third of the words are hidden; the mean loss. @param {number} k */

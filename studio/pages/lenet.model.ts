@@ -27,7 +27,7 @@ const volume = (t: Tensor): Volume => ({ data: t.toTypedArray<Float32Array>(), s
 export async function create(s: Settings, tools: Tools): Promise<Session<Frame>> {
   const data = await loadMnist(tools, { shape: [1, 28, 28] })
   manualSeed(s.seed)
-  const { filters, step, accuracy, follow } = build(s, data)
+  const { model, filters, step, accuracy, follow } = build(s, data)
   const samples = samplesOf(data.test, 12)
   let drawn = samples[0]!.ink
   let steps = 0
@@ -35,6 +35,8 @@ export async function create(s: Settings, tools: Tools): Promise<Session<Frame>>
   const history: Frame['history'] = { step: [0], loss: [Math.log(10)], accuracy: [accuracy()] }
   return {
     fixed: { samples },
+    model,
+    opened: () => record(history, steps, { loss, accuracy: accuracy() }),
     advance(n) {
       for (let i = 0; i < n; i++) {
         loss = step()

@@ -70,6 +70,7 @@ export function build(s, data) {
   // The two layers of filters: (channels out, channels in, side, side).
   const filters = model.parameters().filter((p) => p.shape.length === 4)
   return {
+    model,
     filters,
     /** One step, gives its loss. */
     step: () => step().item(),

@@ -24,7 +24,7 @@ const floats = (t: Tensor) => [...t.toTypedArray<Float32Array>()]
 
 export function create(s: Settings): Session<Frame> {
   manualSeed(s.seed)
-  const { symbols, run, reach, inside, example, answer, write } = build(s)
+  const { model, symbols, run, reach, inside, example, answer, write } = build(s)
   let losses = [Number.NaN, Number.NaN, Number.NaN]
   let steps = 0
   const history: Frame['history'] = { step: [], rnn: [], lstm: [], gru: [] }
@@ -35,6 +35,7 @@ export function create(s: Settings): Session<Frame> {
       read: series ? [] : names(example.x.argmax(1)),
       want: series ? [] : names(example.y),
     },
+    model,
     advance: chunks(
       (k) => {
         losses = run(k)

@@ -190,6 +190,7 @@ export function build(s) {
   const answer = compile(() => readers[s.cell].forward(example.x))
 
   return {
+    model: new nn.ModuleDict(readers),
     symbols,
     /** Takes `k` steps of all three, gives their mean losses. @param {number} k */
     run: (k) => [...steps(k).toTypedArray()],

@@ -25,7 +25,7 @@ const examples = { reverse: '31415926', sort: '31415926', dates: '7 Mar 2021' }
 export function create(settings: Settings): Session<Frame> {
   let s = settings
   manualSeed(s.seed)
-  const { task, run, accuracy, answer } = build(s)
+  const { model, task, run, accuracy, answer } = build(s)
   let losses = [Number.NaN, Number.NaN]
   let right = accuracy()
   let steps = 0
@@ -33,6 +33,11 @@ export function create(settings: Settings): Session<Frame> {
   const history: Frame['history'] = { step: [], looking: [], blind: [] }
   record(history, 0, point())
   return {
+    model,
+    opened() {
+      right = accuracy()
+      record(history, steps, point())
+    },
     advance: chunks(
       (k) => {
         losses = run(k)

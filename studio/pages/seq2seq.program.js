@@ -160,6 +160,7 @@ export function build(s) {
   const texts = (/** @type {Tensor} */ scores) =>
     Array.from(scores.argmax(2).toTypedArray(), (i) => symbols[Number(i)]).join('')
   return {
+    model: new nn.ModuleDict({ looking: models[0], blind: models[1] }),
     task,
     /** Takes `k` steps of both, gives their mean losses: with attention, without. @param {number} k */
     run: (k) => [...steps(k).toTypedArray()],

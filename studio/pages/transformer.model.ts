@@ -41,7 +41,7 @@ const crop = (t: Tensor, rows: number, columns: number): Float32Array[][] =>
 
 export function create(s: Settings): Session<Frame> {
   manualSeed(s.seed)
-  const { run, teach, write, shapes, words, parameters } = build(s)
+  const { model, run, teach, write, shapes, words, parameters } = build(s)
   const history: Frame['history'] = { step: [], loss: [] }
   let loss = Number.NaN
   let understood = numbersOf(s.source) !== null
@@ -49,6 +49,7 @@ export function create(s: Settings): Session<Frame> {
   let sizes = shapes(numbers)
   return {
     fixed: { words, parameters },
+    model,
     advance: chunks(
       (k) => {
         loss = run(k)

@@ -208,3 +208,23 @@ test('the studio is in the package, and its engine is not in it twice', () => {
     '../nabla/browser/nabla.js',
   )
 })
+
+describe('trained weights', () => {
+  // Every page that trains a network; what it drew before and what it learned from is not in the weights.
+  const keeps = ['autoencoder', 'classes', 'digits', 'gan', 'language-model', 'lenet', 'playground', 'recurrent', 'seq2seq', 'transformer'] // biome-ignore format: a line
+  const drawn = (s: Session<object>) => {
+    const { history, loss, losses, ...rest } = frameOf(s) as Record<string, unknown>
+    return rest
+  }
+  test.each(keeps)('%s draws the same from opened weights', async (id) => {
+    const { schema } = await definition(id)
+    const settings = defaults(schema)
+    const [taught, fresh] = [await session(id, settings), await session(id, settings)]
+    taught.advance!(2)
+    expect(drawn(fresh)).not.toEqual(drawn(taught))
+    fresh.model!.loadStateDict(taught.model!.stateDict())
+    fresh.opened?.()
+    taught.opened?.()
+    expect(drawn(fresh)).toEqual(drawn(taught))
+  })
+})
