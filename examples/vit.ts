@@ -44,8 +44,9 @@ export default {
     const { train, test } = s.load()
     // The last twelfth of the training pictures chooses the epoch.
     const cut = Math.floor((11 / 12) * train.length)
-    const range = (from: number, to: number) => Int32Array.from({ length: to - from }, (_, i) => from + i) // biome-ignore format: a line
-    const [known, chooser] = [train.subset(range(0, cut)), train.subset(range(cut, train.length))] // biome-ignore format: a line
+    const range = (from: number, to: number) =>
+      Int32Array.from({ length: to - from }, (_, i) => from + i)
+    const [known, chooser] = [train.subset(range(0, cut)), train.subset(range(cut, train.length))]
     const loader = new DataLoader(s.limited(known), { batchSize, shuffle: true, seed })
     const validation = new DataLoader(s.limited(chooser), { batchSize: 1000 })
     const testData = new DataLoader(test, { batchSize: 500 })
@@ -71,9 +72,15 @@ export default {
       callbacks: [new EarlyStopping({ patience: epochs })],
     })
     const { matrix } = s.test(model, testData, test.labels)
-    await s.picture('accuracy.svg', learningCurves(history, { measure: 'accuracy', title: 'Vision Transformer' })) // biome-ignore format: a line
+    await s.picture(
+      'accuracy.svg',
+      learningCurves(history, { measure: 'accuracy', title: 'Vision Transformer' }),
+    )
     const [pictures] = test.batch(Array.from({ length: 10 }, (_, i) => i)) as [Tensor, ...Tensor[]]
-    await s.picture('attention.png', imageGrid(attentionOn(model, pictures), { columns: 10, range: [0, 1] })) // biome-ignore format: a line
+    await s.picture(
+      'attention.png',
+      imageGrid(attentionOn(model, pictures), { columns: 10, range: [0, 1] }),
+    )
     s.save(model)
     const testAccuracy = matrix.accuracy()
     return { testAccuracy, baseline, gain: testAccuracy - baseline }
@@ -97,7 +104,10 @@ function attentionOn(model: ViT, pictures: Tensor): Tensor {
         .narrow(1, 1, side * side) // (N, 49)
       const [most, least] = [rows.amax(1, { keepdim: true }), rows.amin(1, { keepdim: true })]
       const share = rows.sub(least).div(most.sub(least).add(1e-9))
-      const seen = interpolate(share.reshape([N, 1, side, side]), { size: [SIDE, SIDE], mode: 'bilinear' }) // biome-ignore format: a line
+      const seen = interpolate(share.reshape([N, 1, side, side]), {
+        size: [SIDE, SIDE],
+        mode: 'bilinear',
+      })
       const { mean, std } = classifier.input
       const gray = pictures.mul(std).add(mean)
       const dark = gray.mul(seen.mul(-1).add(1))
