@@ -41,16 +41,28 @@ const small = { hiddenSize: 32, intermediateSize: 48, numHiddenLayers: 1, numAtt
 test.each<[string, () => Module]>([
   ['Bert', () => new models.Bert({ ...small, vocabSize: 50, initializerRange: 0.1 })],
   ['ViT', () => new models.ViT({ ...small, imageSize: 8, patchSize: 4, initializerRange: 0.1 })],
-  ['GPT2', () => new models.GPT2({ vocabSize: 50, nPositions: 8, nEmbd: 32, nLayer: 1, nHead: 2, initializerRange: 0.1 })],
+  [
+    'GPT2',
+    () =>
+      new models.GPT2({
+        vocabSize: 50,
+        nPositions: 8,
+        nEmbd: 32,
+        nLayer: 1,
+        nHead: 2,
+        initializerRange: 0.1,
+      }),
+  ],
   ['Llama', () => new models.Llama({ ...small, vocabSize: 50, initializerRange: 0.1 })],
 ])('%s starts from weights of the deviation that is asked for', (_name, make) => {
   manualSeed(1)
   for (const [name, p] of make().namedParameters()) {
     // Those of layers that end a residual branch of GPT-2 are smaller, by the root of twice the layers.
     const wanted = name.endsWith('c_proj.weight') ? 0.1 / Math.SQRT2 : 0.1
-    if (p.rank > 1 && p.size > 500) expect(Math.abs(p.std().item() / wanted - 1), name).toBeLessThan(0.15)
+    if (p.rank > 1 && p.size > 500)
+      expect(Math.abs(p.std().item() / wanted - 1), name).toBeLessThan(0.15)
   }
-}) // biome-ignore format: a line each
+})
 
 const made = (kind: string, args: readonly unknown[]): Runnable => {
   const { [kind]: make } = models as unknown as Record<string, new (...a: unknown[]) => Runnable>
