@@ -105,13 +105,15 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   const alone = useSignal(true)
   const place = useSignal(0)
   const chosen = useSignal<{ kind: Kind; layer: number }>({ kind: 2, layer: 0 })
-  const { source, given, wanted, said, taught, written, shapes, history } = frame
+  const { source, given, wanted, said, taught, written, maps, shapes, history } = frame
+  // Of the model that is drawn; the settings may be ahead of it until the next one is there.
+  const [count, heads] = [maps[0]!.length, maps[0]![0]!.length]
   const best = (p: Float64Array) => frame.words[p.indexOf(Math.max(...p))]!
   const chances = alone.value ? written : taught
   const outputs = alone.value ? said : taught.map(best)
   const inputs = alone.value ? [given[0]!, ...said.slice(0, -1)] : given
   const shown = Math.min(place.value, chances.length - 1)
-  const layer = Math.min(chosen.value.layer, s.layers - 1)
+  const layer = Math.min(chosen.value.layer, count - 1)
   const { kind } = chosen.value
   const p = chances[shown]!
   const top = Array.from(p, (_, i) => i)
@@ -120,7 +122,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   const shape = (name: string) => (shapes[name] ?? []).join(' × ')
   const byHead = (name: string) => {
     const [n, l, d] = shapes[name] as [number, number, number]
-    return [n, s.heads, l, d / s.heads].join(' × ')
+    return [n, heads, l, d / heads].join(' × ')
   }
   const line = (name: Text, size: string) => (
     <div class="part">
@@ -146,12 +148,12 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
         </button>
         {line(words.queries, byHead(`${part}.w_q`))}
         {line(words.keys, byHead(`${part}.w_k`))}
-        {line(words.weights, [1, s.heads, rows, columns].join(' × '))}
+        {line(words.weights, [1, heads, rows, columns].join(' × '))}
       </>
     )
   }
   const layers = (side: 'encoder' | 'decoder') =>
-    Array.from({ length: s.layers }, (_, l) => {
+    Array.from({ length: count }, (_, l) => {
       const at = `${side}.layers.${l}`
       return (
         <div key={l} class="block">
@@ -248,7 +250,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
         {`(${t(kindNames[kind]!)}, ${t(words.layer)} ${layer + 1}${t(['', ' 层'])})`}
       </h3>
       <div class="grid">
-        {frame.maps[kind]![layer]!.map((map, h) => (
+        {maps[kind]![layer]!.map((map, h) => (
           <MatrixTable
             key={h}
             data={map}

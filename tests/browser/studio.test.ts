@@ -177,7 +177,14 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
       for (const [name, s] of Object.entries(schema)) {
         const control = await tab.$(`.controls [name="${name}"]`)
         if (s.hidden || !control) continue
-        if ('options' in s) await control.selectOption({ index: 1 })
+        // Another one than it has: sizes of what is drawn change under the picture.
+        if ('options' in s)
+          await control.selectOption({
+            index: await control.evaluate((e) => {
+              const { selectedIndex, length } = e as HTMLSelectElement
+              return (selectedIndex + 1) % length
+            }),
+          })
         else if ('min' in s) await control.press('ArrowRight')
         else await control.click()
       }
