@@ -91,8 +91,11 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
   const { names, next, filled, history } = frame
   const write = async (count: number) => {
     busy.value = true
-    await run.ask('write', count)
-    busy.value = false
+    try {
+      await run.ask('write', count)
+    } finally {
+      busy.value = false
+    }
   }
   const spaced = /\s/.test(frame.blanks.trim())
   const at = new Map(filled.map(({ place, model }) => [place, model]))

@@ -56,7 +56,9 @@ export function TextInput({
           label={file}
           accept=".txt,text/plain"
           onFile={async (f) => {
-            const found = (await f.text()).replace(/\s+/g, ' ').trim().slice(0, most)
+            const whole = (await f.text()).replace(/\r\n?/g, '\n')
+            // Lines stay where the field has lines.
+            const found = (lines > 1 ? whole : whole.replace(/\s+/g, ' ').trim()).slice(0, most)
             typed.value = found
             onUse(found)
           }}
