@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import { definePage, type ViewProps } from '../page.js'
-import { Bars } from '../parts/Bars.js'
+import { Bars, largest } from '../parts/Bars.js'
+import { visible } from '../parts/CellRow.js'
 import { Chart } from '../parts/Chart.js'
 import { css } from '../parts/colors.js'
 import { Numbers } from '../parts/Numbers.js'
@@ -76,16 +77,6 @@ const words = {
   blank: ['Blank', '空'],
 } as const satisfies Record<string, Text>
 
-/** Characters that cannot be seen. */
-const visible = (c: string) => ({ ' ': '␣', '\n': '↵' })[c] ?? c
-
-/** The n most probable. */
-function best(p: ArrayLike<number>, n: number): number[] {
-  return Array.from(p, (_, i) => i)
-    .sort((a, b) => p[b]! - p[a]! || a - b)
-    .slice(0, n)
-}
-
 function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
   const busy = useSignal(false)
   const { names, next, filled, history } = frame
@@ -154,7 +145,7 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
               <h3>{t(words.next)}</h3>
               <Bars
                 label={t(words.next)}
-                bars={best(next.model, 10).map((i) => ({
+                bars={largest(next.model, 10).map((i) => ({
                   name: visible(names[i]!),
                   value: next.drawn[i]!,
                   before: next.model[i]!,
@@ -176,7 +167,7 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
           <div class="written">
             {frame.words.map((word, i) => {
               const p = at.get(i)
-              const [top = 0] = p ? best(p, 1) : []
+              const [top = 0] = p ? largest(p, 1) : []
               // Spaces as in the text that was given.
               const space = i > 0 && spaced ? ' ' : ''
               return (
@@ -199,7 +190,7 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
                 </h3>
                 <Bars
                   label={`${t(words.blank)} ${i + 1}`}
-                  bars={best(model, 4).map((c) => ({
+                  bars={largest(model, 4).map((c) => ({
                     name: visible(names[c]!),
                     value: model[c]!,
                   }))}

@@ -1,4 +1,5 @@
 import { definePage, type ViewProps } from '../page.js'
+import { CellRow } from '../parts/CellRow.js'
 import { Chart } from '../parts/Chart.js'
 import { series } from '../parts/colors.js'
 import { Heat } from '../parts/Heat.js'
@@ -63,24 +64,14 @@ const words = {
   wave: ['The series, and what the network expects', '序列与网络的预测'],
 } as const satisfies Record<string, Text>
 
-const shown = (c: string) => (c === ' ' ? '␣' : c === '\n' ? '⏎' : c)
-
 function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   const { read, want, said, waves } = frame
-  const T = s.length
+  // Of the sequence that is drawn: the settings may be ahead of it.
+  const T = frame.reach[0]!.length
   const steps = Array.from({ length: T }, (_, i) => i)
-  const row = (name: Text, list: readonly string[], wrong?: readonly string[]) => (
-    <tr>
-      <th scope="row">{t(name)}</th>
-      {list.map((c, i) => (
-        <td key={i} class={wrong && wrong[i] !== c ? 'wrong' : ''}>
-          {shown(c)}
-        </td>
-      ))}
-    </tr>
-  )
   const last = (list: readonly string[]) => list.map((c, i) => (i === T - 1 ? c : ''))
   const memory = s.task === 'memory'
+  const wanted = memory ? last(want) : want
   return (
     <>
       <Numbers values={names.map((name, i) => [`${name}: ${t(words.loss)}`, frame.losses[i]!])} />
@@ -140,9 +131,13 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
       <Scroll label={t(words.inside)}>
         <table class="inside" style={{ '--steps': T }}>
           <tbody>
-            {!waves && row(words.read, read)}
-            {!waves && row(words.want, memory ? last(want) : want)}
-            {!waves && row(words.said, memory ? last(said) : said, memory ? last(want) : want)}
+            {!waves && (
+              <>
+                <CellRow name={t(words.read)} cells={read} />
+                <CellRow name={t(words.want)} cells={wanted} />
+                <CellRow name={t(words.said)} cells={memory ? last(said) : said} wanted={wanted} />
+              </>
+            )}
             {frame.inside.map(({ name, data }) => (
               <tr key={name}>
                 <th scope="row">{t(words[name as 'h'])}</th>
@@ -150,7 +145,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
                   <Heat
                     data={data}
                     width={T}
-                    height={s.hidden}
+                    height={data.length / T}
                     label={t(words[name as 'h'])}
                     {...(name !== 'c' && { scale: 1 })}
                   />

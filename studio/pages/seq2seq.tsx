@@ -1,4 +1,5 @@
 import { definePage, type ViewProps } from '../page.js'
+import { CellRow, visible } from '../parts/CellRow.js'
 import { Chart } from '../parts/Chart.js'
 import { MatrixTable } from '../parts/Matrix.js'
 import { Numbers } from '../parts/Numbers.js'
@@ -47,20 +48,7 @@ const words = {
   ],
 } as const satisfies Record<string, Text>
 
-const shown = (text: string) => [...text].map((c) => (c === ' ' ? '␣' : c))
-
-function Row({ name, text, truth }: { name: string; text: string; truth?: string }) {
-  return (
-    <tr>
-      <th scope="row">{name}</th>
-      {shown(text).map((c, i) => (
-        <td key={i} class={truth !== undefined && truth[i] !== text[i] ? 'wrong' : ''}>
-          {c}
-        </td>
-      ))}
-    </tr>
-  )
-}
+const shown = (text: string) => [...text].map(visible)
 
 function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   const { source, truth, answers, accuracy, history } = frame
@@ -88,8 +76,8 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
       <Scroll label={t(words.own)}>
         <table class="spelled">
           <tbody>
-            <Row name={t(words.source)} text={source} />
-            <Row name={t(words.truth)} text={truth} />
+            <CellRow name={t(words.source)} cells={source} />
+            <CellRow name={t(words.truth)} cells={truth} />
           </tbody>
           {answers.map(({ free, forced }, i) => (
             <tbody key={i}>
@@ -98,8 +86,8 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
                   <strong>{kinds[i]}</strong>
                 </th>
               </tr>
-              <Row name={t(words.free)} text={free} truth={truth} />
-              <Row name={t(words.forced)} text={forced} truth={truth} />
+              <CellRow name={t(words.free)} cells={free} wanted={truth} />
+              <CellRow name={t(words.forced)} cells={forced} wanted={truth} />
             </tbody>
           ))}
         </table>

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import { definePage, type ViewProps } from '../page.js'
-import { Bars } from '../parts/Bars.js'
+import { Bars, largest } from '../parts/Bars.js'
+import { CellRow } from '../parts/CellRow.js'
 import { Chart } from '../parts/Chart.js'
 import { MatrixTable } from '../parts/Matrix.js'
 import { Numbers } from '../parts/Numbers.js'
@@ -74,33 +75,6 @@ const words = {
 type Kind = 0 | 1 | 2
 const kindNames: readonly Text[] = [words.self, words.masked, words.across]
 
-/** Words in a row of cells, those that are wrong marked. */
-function Row({
-  title,
-  cells,
-  wanted,
-  shown,
-}: {
-  title: string
-  cells: readonly string[]
-  wanted?: readonly string[]
-  shown: number
-}) {
-  return (
-    <tr>
-      <th scope="row">{title}</th>
-      {cells.map((word, i) => (
-        <td
-          key={i}
-          class={`${i === shown ? 'now' : ''} ${wanted && wanted[i] !== word ? 'wrong' : ''}`}
-        >
-          {word}
-        </td>
-      ))}
-    </tr>
-  )
-}
-
 function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   const alone = useSignal(true)
   const place = useSignal(0)
@@ -108,7 +82,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   const { source, given, wanted, said, taught, written, maps, shapes, history } = frame
   // Of the model that is drawn; the settings may be ahead of it until the next one is there.
   const [count, heads] = [maps[0]!.length, maps[0]![0]!.length]
-  const best = (p: Float64Array) => frame.words[p.indexOf(Math.max(...p))]!
+  const best = (p: Float64Array) => frame.words[largest(p, 1)[0]!]!
   const chances = alone.value ? written : taught
   const outputs = alone.value ? said : taught.map(best)
   const inputs = alone.value ? [given[0]!, ...said.slice(0, -1)] : given
@@ -116,9 +90,6 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   const layer = Math.min(chosen.value.layer, count - 1)
   const { kind } = chosen.value
   const p = chances[shown]!
-  const top = Array.from(p, (_, i) => i)
-    .sort((a, b) => p[b]! - p[a]!)
-    .slice(0, 6)
   const shape = (name: string) => (shapes[name] ?? []).join(' × ')
   const byHead = (name: string) => {
     const [n, l, d] = shapes[name] as [number, number, number]
@@ -229,9 +200,9 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
               </tr>
             </thead>
             <tbody>
-              <Row title={t(words.given)} cells={inputs} shown={shown} />
-              <Row title={t(words.says)} cells={outputs} wanted={wanted} shown={shown} />
-              <Row title={t(words.wanted)} cells={wanted} shown={shown} />
+              <CellRow name={t(words.given)} cells={inputs} now={shown} />
+              <CellRow name={t(words.says)} cells={outputs} wanted={wanted} now={shown} />
+              <CellRow name={t(words.wanted)} cells={wanted} now={shown} />
             </tbody>
           </table>
         </Scroll>
@@ -241,7 +212,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
           </h3>
           <Bars
             label={t(words.sure)}
-            bars={top.map((i) => ({ name: frame.words[i]!, value: p[i]! }))}
+            bars={largest(p, 6).map((i) => ({ name: frame.words[i]!, value: p[i]! }))}
           />
         </div>
       </div>
