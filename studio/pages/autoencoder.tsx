@@ -7,7 +7,7 @@ import { Heat } from '../parts/Heat.js'
 import { Legend } from '../parts/Legend.js'
 import { Maps } from '../parts/Maps.js'
 import { Numbers } from '../parts/Numbers.js'
-import { Plot, type PlotArea } from '../parts/Plot.js'
+import { dots, Plot, type PlotArea } from '../parts/Plot.js'
 import type { Schema } from '../settings.js'
 import { dark } from '../shell/theme.js'
 import { type Text, t } from '../text.js'
@@ -58,15 +58,11 @@ function Codes({ area, frame }: { area: PlotArea; frame: Frame }) {
     () => (
       <g>
         {Array.from({ length: 10 }, (_, c) => {
-          let d = ''
-          labels.forEach((label, i) => {
-            if (label === c)
-              d += `M${area.x(codes[2 * i]!).toFixed(1)} ${area.y(codes[2 * i + 1]!).toFixed(1)}h0`
-          })
+          const own = codes.filter((_, i) => labels[i >> 1] === c)
           return (
             <path
               key={c}
-              d={d}
+              d={dots(area, own)}
               stroke={series(c)}
               stroke-width={4.5}
               stroke-linecap="round"
@@ -93,12 +89,7 @@ function View({ run, frame }: ViewProps<typeof schema, Frame>) {
       />
       <div class="digit-stage">
         <div>
-          <DigitPad
-            run={run}
-            ink={frame.drawn}
-            samples={frame.samples}
-            onInk={(ink, whole) => run.ask('draw', ink, whole)}
-          />
+          <DigitPad run={run} {...frame} />
           {plane && (
             <>
               <h3 class="spaced">{t(words.decoded)}</h3>

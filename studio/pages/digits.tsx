@@ -49,12 +49,7 @@ function View({ run, frame }: ViewProps<typeof schema, Frame>) {
         ]}
       />
       <div class="digit-stage">
-        <DigitPad
-          run={run}
-          ink={frame.drawn}
-          samples={frame.samples}
-          onInk={(ink, whole) => run.ask('draw', ink, whole)}
-        />
+        <DigitPad run={run} {...frame} />
         <Scroll label={t(words.network)}>
           <Network
             row={38}

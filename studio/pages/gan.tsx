@@ -4,7 +4,7 @@ import { Heat } from '../parts/Heat.js'
 import { Legend } from '../parts/Legend.js'
 import { Maps } from '../parts/Maps.js'
 import { Numbers } from '../parts/Numbers.js'
-import { Plot, type PlotArea } from '../parts/Plot.js'
+import { dots, Plot } from '../parts/Plot.js'
 import type { Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './gan.model.js'
@@ -43,14 +43,6 @@ const words = {
 
 const REAL = 'var(--ink)'
 const MADE = '#c2188b'
-
-/** All points as one path of dots. */
-function dots(area: PlotArea, points: Float32Array): string {
-  let d = ''
-  for (let i = 0; i < points.length; i += 2)
-    d += `M${area.x(points[i]!).toFixed(1)} ${area.y(points[i + 1]!).toFixed(1)}h0`
-  return d
-}
 
 function View({ frame }: ViewProps<typeof schema, Frame>) {
   const { losses, history, real, made, field, belief, spots, half } = frame

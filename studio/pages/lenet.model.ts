@@ -17,7 +17,7 @@ export interface Frame {
   layers: Volume[]
   accuracy: number
   loss: number
-  history: Curves<'loss' | 'accuracy'>
+  history: Curves<'accuracy'>
   samples: Sample[]
 }
 
@@ -32,15 +32,15 @@ export async function create(s: Settings, tools: Tools): Promise<Session<Frame>>
   let drawn = samples[0]!.ink
   let steps = 0
   let loss = Number.NaN
-  const history: Frame['history'] = { step: [0], loss: [Math.log(10)], accuracy: [accuracy()] }
+  const history: Frame['history'] = { step: [0], accuracy: [accuracy()] }
   return {
     fixed: { samples },
     model,
-    opened: () => record(history, steps, { loss, accuracy: accuracy() }),
+    opened: () => record(history, steps, { accuracy: accuracy() }),
     advance(n) {
       for (let i = 0; i < n; i++) {
         loss = step()
-        if (++steps % EVERY === 0) record(history, steps, { loss, accuracy: accuracy() })
+        if (++steps % EVERY === 0) record(history, steps, { accuracy: accuracy() })
       }
       return n
     },

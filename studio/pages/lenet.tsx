@@ -72,12 +72,7 @@ function View({ run, frame }: ViewProps<typeof schema, Frame>) {
       />
       <div class="digit-stage">
         <div>
-          <DigitPad
-            run={run}
-            ink={frame.drawn}
-            samples={frame.samples}
-            onInk={(ink, whole) => run.ask('draw', ink, whole)}
-          />
+          <DigitPad run={run} {...frame} />
           <h3 class="spaced">{t(words.answer)}</h3>
           <Bars
             label={t(words.probability)}

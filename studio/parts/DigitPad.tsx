@@ -1,4 +1,4 @@
-/** A digit to draw, or to take from the test set. */
+/** A digit to draw, or to take from the test set; the session answers `draw`. */
 import { useSignal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import type { Sample } from '../engine/mnist.js'
@@ -31,23 +31,22 @@ function inkOf(gray: readonly number[]): number[] {
 
 export function DigitPad({
   run,
-  ink,
+  drawn,
   samples,
-  onInk,
 }: {
   run: Run<object>
-  ink: ArrayLike<number>
+  drawn: ArrayLike<number>
   samples: readonly Sample[]
-  /** `whole` when the pen is lifted: then the picture may be moved to the middle. */
-  onInk: (ink: number[], whole: boolean) => Promise<unknown>
 }) {
+  // `whole` when the pen is lifted: then the session moves the picture to the middle.
+  const onInk = (ink: number[], whole: boolean) => run.ask('draw', ink, whole)
   const drawing = useSignal<ArrayLike<number> | undefined>(undefined)
   const strokes = useRef(0)
   return (
     <div>
       <h3>{t(words.draw)}</h3>
       <Pad
-        ink={drawing.value ?? ink}
+        ink={drawing.value ?? drawn}
         label={t(words.pad)}
         onInk={async (next, done) => {
           drawing.value = next

@@ -141,6 +141,14 @@ export function Plot({
   )
 }
 
+/** Points (x, y one after the other) as one path of round dots, for a stroke with round ends. */
+export function dots(area: PlotArea, points: ArrayLike<number>): string {
+  let d = ''
+  for (let i = 0; i < points.length; i += 2)
+    d += `M${area.x(points[i]!).toFixed(1)} ${area.y(points[i + 1]!).toFixed(1)}h0`
+  return d
+}
+
 /** A path through points, in coordinates of the plane; it breaks where a number is not finite or leaves the plane far behind. */
 export function path(area: PlotArea, xs: ArrayLike<number>, ys: ArrayLike<number>): string {
   let d = ''
