@@ -56,13 +56,7 @@ function runFolders(base: string): Map<string, string[]> {
   const found = new Map<string, string[]>()
   const look = (folder: string, depth: number) => {
     const files: string[] = []
-    let entries: ReturnType<typeof list>
-    try {
-      entries = list(folder)
-    } catch {
-      return
-    }
-    for (const entry of entries) {
+    for (const entry of listOr(folder)) {
       const path = join(folder, entry.name)
       if (entry.isDirectory() && depth < DEPTH) look(path, depth + 1)
       else if (entry.isFile() && ([METRICS, SYSTEM].includes(entry.name) || isEvents(entry.name)))
@@ -73,7 +67,18 @@ function runFolders(base: string): Map<string, string[]> {
   look(base, 0)
   return found
 }
-const list = (folder: string) => readdirSync(folder, { withFileTypes: true })
+
+/** What `f` finds on the disk; `none` for what went away meanwhile, or may not be read. */
+function orElse<T>(f: () => T, none: T): T {
+  try {
+    return f()
+  } catch {
+    return none
+  }
+}
+const listOr = (folder: string) => orElse(() => readdirSync(folder, { withFileTypes: true }), [])
+const readOr = (file: string): Uint8Array => orElse(() => readFileSync(file), Buffer.alloc(0))
+const modified = (file: string) => orElse(() => statSync(file).mtimeMs, 0)
 
 /** A settings file as names and texts, lists and objects with dots between the names. */
 function flat(
@@ -96,13 +101,8 @@ function settingsOf(config: unknown): Record<string, string> {
   return settings
 }
 
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'))
-  } catch {
-    return undefined
-  }
-}
+const readJson = (file: string): unknown =>
+  orElse(() => JSON.parse(readFileSync(file, 'utf8')), undefined)
 
 /** One file of a run, read on from where it had ended. Lines and records that are not whole yet wait; broken ones are left out. */
 class RunFile {
@@ -116,12 +116,14 @@ class RunFile {
   }
   /** True when there was something new. */
   read(): boolean {
-    let now: Stats
     try {
-      now = statSync(this.path)
+      return this.readOn(statSync(this.path))
     } catch {
+      // It went away, or may not be read.
       return false
     }
+  }
+  private readOn(now: Stats): boolean {
     const { seen } = this
     if (seen && seen.ino === now.ino && seen.size === now.size && seen.mtimeMs === now.mtimeMs)
       return false
@@ -279,17 +281,18 @@ export class Runs {
     if (Array.isArray(confusion?.counts) && Array.isArray(confusion.classes) && confusion.examples)
       found.confusion = confusion
     const own = join(folder, GRAPH)
-    if (existsSync(own)) found.graph = readFileSync(own, 'utf8')
+    const svg = new TextDecoder().decode(readOr(own))
+    if (svg !== '') found.graph = svg
     const shown = new Set(this.known.keys())
     const look = (place: string, depth: number) => {
-      for (const entry of list(place).sort((a, b) => a.name.localeCompare(b.name))) {
+      for (const entry of listOr(place).sort((a, b) => a.name.localeCompare(b.name))) {
         const path = join(place, entry.name)
         // The pictures of a run inside of this one are its own.
         if (entry.isDirectory() && depth < 2 && !shown.has(path)) look(path, depth + 1)
         else if (entry.isFile() && PICTURE.test(entry.name) && path !== own) {
           const file = relative(this.base, path).split(sep).map(encodeURIComponent).join('/')
           const title = relative(folder, path).split(sep).join('/')
-          found.pictures.push({ title, url: `./runs/file/${file}?${statSync(path).mtimeMs}` })
+          found.pictures.push({ title, url: `./runs/file/${file}?${modified(path)}` })
         }
       }
     }
@@ -303,7 +306,7 @@ export class Runs {
   private readDetails(files: readonly string[], found: RunDetails): void {
     const pictures = new Map<string, { title: string; url: string }[]>()
     for (const file of [...files].sort())
-      for (const event of decodeEvents(readFileSync(file), { all: true }).events) {
+      for (const event of decodeEvents(readOr(file), { all: true }).events) {
         const { step } = event
         for (const [tag, histogram] of Object.entries(event.histograms ?? {})) {
           found.histograms[tag] ??= []
@@ -369,7 +372,7 @@ export function serveRuns(base: string, every = 1000): { handler: Handler; close
         return true
       }
       if (path === '/runs/run.json') {
-        const name = decodeURIComponent(request.url!.split('?')[1] ?? '')
+        const [name = ''] = new URLSearchParams(request.url!.split('?')[1]).keys()
         look()
         const details = runs.details(name)
         json(response, details ?? null)

@@ -64,5 +64,9 @@ export function sendFile(places: Places, request: IncomingMessage, response: Ser
     'cache-control': path.startsWith('/assets/') ? 'max-age=31536000, immutable' : 'no-cache',
   })
   if (request.method === 'HEAD') response.end()
-  else createReadStream(file).pipe(response)
+  else
+    createReadStream(file)
+      // It went away, or may not be read.
+      .on('error', () => response.destroy())
+      .pipe(response)
 }

@@ -65,8 +65,13 @@ export async function serveStudio(
     if (!isOwn(request)) return end(403, 'nabla studio answers to localhost only')
     if (request.method !== 'GET' && request.method !== 'HEAD') return end(405, 'GET only')
     const path = (request.url ?? '/').split('?')[0]!
-    if (handler?.(request, response, path)) return
-    return sendFile(places, request, response)
+    try {
+      if (!handler?.(request, response, path)) sendFile(places, request, response)
+    } catch (error) {
+      // One answer fails, not the server: files come and go while it runs.
+      if (response.headersSent) response.destroy()
+      else end(500, error instanceof Error ? error.message : `${error}`)
+    }
   })
   await new Promise<void>((done, failed) => {
     server.once('error', (error: NodeJS.ErrnoException) =>

@@ -124,6 +124,20 @@ describe('the server', () => {
     expect((await ask('/', { host: 'localhost:1' })).status).toBe(200)
     expect((await ask('/', {}, 'POST')).status).toBe(405)
   })
+  test('an answer that fails does not end the server', async () => {
+    let calls = 0
+    const failing = await serveStudio(studioPlaces(), 0, () => {
+      if (calls++ === 0) throw new Error('the disk is gone')
+      return false
+    })
+    try {
+      const answer = await fetch(failing.url)
+      expect([answer.status, await answer.text()]).toEqual([500, 'the disk is gone'])
+      expect((await fetch(failing.url)).status).toBe(200)
+    } finally {
+      failing.server.close()
+    }
+  })
   test('a port that is taken is told with another way', async () => {
     const { port } = new URL(running.url)
     await expect(serveStudio(studioPlaces(), Number(port))).rejects.toThrow(

@@ -358,6 +358,8 @@ describe('the server of runs', () => {
       'file/none.png',
     ])
       expect((await ask(path)).status, path).toBe(404)
-    expect(await (await ask('run.json?nothing')).json()).toBe(null)
+    // Names that are none, and such as no name can be.
+    for (const name of ['nothing', '%', '%E0%A4%A', ''])
+      expect(await (await ask(`run.json?${name}`)).json(), name).toBe(null)
   })
 })
