@@ -152,8 +152,8 @@ export default definePage<Frame>()({
     '先用 tanh 训练 LeNet，再用常见教材里的 sigmoid。两条曲线的开头有什么不同？',
   ],
   answer: [
-    'With tanh eight of ten digits are right after 50 steps. With sigmoid nothing happens for about 100 steps: its slope is at most 1/4, so that the gradient shrinks in each of the four layers, and the first filters hardly change. Then it learns, too. ReLU, whose slope is 1, begins as fast as tanh.',
-    '用 tanh，50 步之后十个数字就能认对八个。用 sigmoid，大约 100 步之内几乎毫无动静：它的斜率至多 1/4，梯度在四层中层层缩小，最前面的卷积核几乎不变；之后它才开始学习。ReLU 的斜率为 1，开头与 tanh 一样快。',
+    'With tanh eight of ten digits are right after 50 steps. With sigmoid nothing happens for about 100 steps: its slope is at most 1/4, so that the gradient shrinks in each of the four layers, and the first filters hardly change. Then it learns, too. ReLU, whose slope is 1, begins nearly as fast as tanh.',
+    '用 tanh，50 步之后十个数字就能认对八个。用 sigmoid，大约 100 步之内几乎毫无动静：它的斜率至多 1/4，梯度在四层中层层缩小，最前面的卷积核几乎不变；之后它才开始学习。ReLU 的斜率为 1，开头几乎与 tanh 一样快。',
   ],
   program,
   torch: [

@@ -128,8 +128,8 @@ export default definePage<Frame>()({
     '训练到有注意力的网络能倒写八个数字。它的热图是什么形状？再看没有注意力的网络的两行：它错在哪里？',
   ],
   answer: [
-    'The weights lie along the diagonal that runs backwards: the first symbol written looks at the end of the input. Without attention the end of the input, which was read last, is written well, and what was read first is lost. With the truth given before each step it makes fewer mistakes than by itself, where one wrong symbol leads to the next: teacher forcing hides that while training.',
-    '权重沿反向的对角线分布：写第一个符号时看输入的末尾。没有注意力时，最后读入的末尾写得好，最先读入的却丢失了。每一步先给正确答案时，它的错误比自由运行时少；自由运行中一个错误会引出下一个，而教师强制在训练时掩盖了这一点。',
+    'The weights lie along the diagonal that runs backwards: the first symbol written looks at the end of the input. Some rows look one place further to the right, where the state still remembers the symbol before. Without attention the end of the input, which was read last, is written well, and what was read first is lost. With the truth given before each step it makes fewer mistakes than by itself, where one wrong symbol leads to the next: teacher forcing hides that while training.',
+    '权重沿反向的对角线分布：写第一个符号时看输入的末尾。有些行偏右一格，那里的状态还记得前一个符号。没有注意力时，最后读入的末尾写得好，最先读入的却丢失了。每一步先给正确答案时，它的错误比自由运行时少；自由运行中一个错误会引出下一个，而教师强制在训练时掩盖了这一点。',
   ],
   program,
   torch: [

@@ -278,8 +278,8 @@ export default definePage<Frame>()({
     '用“把数字倒过来”训练约 200 步。解码器看向编码器的注意力沿哪个方向？换成翻译任务呢？',
   ],
   answer: [
-    'When digits are turned round, at least one head looks along the rising diagonal, from the last word back to the first: to say the first word it reads the last. When it translates word by word the line runs the other way, each word looking at its own. Nobody told it so; the gradient found it. Early in training the two tables differ: alone, one wrong word is read again and leads to the next.',
-    '倒序时，至少有一个头沿着“从末到首”的对角线看：说第一个词时读的是最后一个。逐词翻译时方向相反，每个词看着自己对应的词。没有人告诉它这样做，是梯度找到的。训练初期两张表不同：独自生成时，一个错词被再次读入，又引出下一个错词。',
+    'When digits are turned round, at least one head looks along the rising diagonal, from the last word back to the first: to say the first word it reads the last. When it translates word by word, the line falls: the row that says a word looks at the word that it translates. Nobody told it so; the gradient found it. Early in training the two tables differ: alone, one wrong word is read again and leads to the next.',
+    '倒序时，至少有一个头沿着“从末到首”的对角线看：说第一个词时读的是最后一个。逐词翻译时方向相反：说出某个词的那一行，看着它所翻译的词。没有人告诉它这样做，是梯度找到的。训练初期两张表不同：独自生成时，一个错词被再次读入，又引出下一个错词。',
   ],
   program,
   torch: [

@@ -36,6 +36,13 @@ export interface Result<Frame> {
   }[]
 }
 const result = <F>(r: Result<F>): Result<never> => r as Result<never>
+/** The column at which each row of a map looks most. */
+const looks = (map: Float32Array, columns: number) =>
+  Array.from({ length: map.length / columns }, (_, row) => {
+    const weights = map.subarray(row * columns, (row + 1) * columns)
+    return weights.indexOf(Math.max(...weights))
+  })
+
 const near = (a: number, b: number, within = 1e-5) => Math.abs(a - b) < within
 
 export const results: Readonly<Record<string, Result<never>>> = {
@@ -418,7 +425,19 @@ export const results: Readonly<Record<string, Result<never>>> = {
       // The answer of the page: attention reverses eight digits while without it hardly any sequence is right.
       {
         steps: 400,
-        is: ({ accuracy: [looking, blind] }) => looking! > 0.8 && blind! < 0.5 * looking!,
+        is: ({ accuracy: [looking, blind], weights, source, truth, answers }) => {
+          const at = looks(weights, source.length)
+          const mistakes = (text: string) => [...text].filter((c, i) => c !== truth[i]).length
+          const { free, forced } = answers[1]!
+          return (
+            looking! > 0.8 &&
+            blind! < 0.5 * looking! &&
+            // Back along the diagonal, at most one place beside it.
+            at.every((c, row) => Math.abs(c - (source.length - 1 - row)) <= 1) &&
+            free.startsWith(truth.slice(0, 4)) &&
+            mistakes(forced) < mistakes(free)
+          )
+        },
       },
       {
         settings: { task: 'sort', length: 4, forcing: 'free', text: '9417' },
@@ -443,12 +462,18 @@ export const results: Readonly<Record<string, Result<never>>> = {
         steps: 480,
         is: ({ said }) => said.join(' ') === '5 1 4 1 3 [EOS]',
       },
-      // The answer of the page: a word is read from the place where it stands.
+      // The answer of the page: a head reads the digits backwards; where words are translated, one reads on.
+      {
+        steps: 200,
+        is: ({ maps, source }) =>
+          maps[2]!.flat().some((m) => looks(m, source.length).join().startsWith('5,4,3,2,1')),
+      },
       {
         settings: { task: 'translate', layers: 1, heads: 1, source: 'three one four' },
         steps: 240,
-        is: ({ said, maps }) =>
-          said.join(' ') === '三 一 四 [EOS]' && maps[2]![0]![0]!.length === 4 * 5,
+        is: ({ said, maps, source }) =>
+          said.join(' ') === '三 一 四 [EOS]' &&
+          looks(maps[2]![0]![0]!, source.length).join() === '1,2,3,4',
       },
     ],
   }),
