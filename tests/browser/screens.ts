@@ -20,6 +20,8 @@ export const still = [
 ]
 /** Half of the size is enough to see what is there, in a tenth of the bytes. */
 const SCALE = 0.5
+/** A word may end elsewhere where fonts are drawn otherwise; a control, a chart or a line is more. */
+const MOST_LOST = 3
 
 /** How far two pictures differ: over squares of 8 pixels, so that other edges of letters do not count. */
 interface Difference {
@@ -29,6 +31,8 @@ interface Difference {
   share: number
   /** Height of one to the other. */
   height: number
+  /** Places where one picture has something and the other nothing around: a chart, a control or the end of a line. */
+  lost: number
 }
 
 export function difference(tab: Page, a: Uint8Array, b: Uint8Array): Promise<Difference> {
@@ -36,6 +40,38 @@ export function difference(tab: Page, a: Uint8Array, b: Uint8Array): Promise<Dif
   return tab.evaluate(
     async ([first, second]) => {
       const SQUARE = 8
+      const PLACE = 16
+      /** How much each place differs from its own mean, of 255: nothing where there is only paper. */
+      const inkOf = (pixels: Uint8ClampedArray, width: number, height: number) => {
+        const [w, h] = [Math.ceil(width / PLACE), Math.ceil(height / PLACE)]
+        const ink = Array.from({ length: h }, (_, r) =>
+          Array.from({ length: w }, (__, c) => {
+            const lights: number[] = []
+            for (let y = r * PLACE; y < Math.min(height, (r + 1) * PLACE); y++)
+              for (let x = c * PLACE; x < Math.min(width, (c + 1) * PLACE); x++) {
+                const at = 4 * (y * width + x)
+                lights.push((pixels[at]! + pixels[at + 1]! + pixels[at + 2]!) / 3)
+              }
+            const mean = lights.reduce((a, b) => a + b, 0) / lights.length
+            return lights.reduce((a, b) => a + Math.abs(b - mean), 0) / lights.length
+          }),
+        )
+        return ink
+      }
+      /** Places with ink in `a` around which `b` has next to none: as far as edges of letters move, it would. */
+      const lostOf = (a: number[][], b: number[][]) => {
+        let lost = 0
+        a.forEach((row, r) => {
+          row.forEach((v, c) => {
+            if (v < 4) return
+            let most = 0
+            for (let i = r - 1; i <= r + 1; i++)
+              for (let j = c - 1; j <= c + 1; j++) most = Math.max(most, b[i]?.[j] ?? 0)
+            if (most < v / 4) lost++
+          })
+        })
+        return lost
+      }
       const squares = async (data: string) => {
         const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0))
         const bitmap = await createImageBitmap(new Blob([bytes]))
@@ -52,7 +88,13 @@ export function difference(tab: Page, a: Uint8Array, b: Uint8Array): Promise<Dif
             counts[at]!++
             for (let c = 0; c < 3; c++) sums[3 * at + c]! += pixels[4 * (y * width + x) + c]!
           }
-        return { w, h, height, means: sums.map((s, i) => s / counts[Math.floor(i / 3)]!) }
+        return {
+          w,
+          h,
+          height,
+          ink: inkOf(pixels, width, height),
+          means: sums.map((s, i) => s / counts[Math.floor(i / 3)]!),
+        }
       }
       const [p, q] = [await squares(first!), await squares(second!)]
       const [w, h] = [Math.min(p.w, q.w), Math.min(p.h, q.h)]
@@ -68,13 +110,18 @@ export function difference(tab: Page, a: Uint8Array, b: Uint8Array): Promise<Dif
           sum += worst
           if (worst > 24) far++
         }
-      return { mean: sum / (w * h), share: far / (w * h), height: p.height / q.height }
+      return {
+        mean: sum / (w * h),
+        share: far / (w * h),
+        height: p.height / q.height,
+        lost: lostOf(p.ink, q.ink) + lostOf(q.ink, p.ink),
+      }
     },
     [text(a), text(b)],
   )
 }
-const fits = ({ mean, share, height }: Difference) =>
-  mean < 4 && share < 0.04 && Math.abs(height - 1) < 0.04
+const fits = ({ mean, share, height, lost }: Difference) =>
+  mean < 4 && share < 0.04 && Math.abs(height - 1) < 0.04 && lost <= MOST_LOST
 
 /** The picture and the settings of a page, as WebP. */
 async function shot(tab: Page): Promise<Uint8Array> {
@@ -116,7 +163,7 @@ export async function expectStored(tab: Page, id: string): Promise<void> {
       mkdirSync(seen, { recursive: true })
       writeFileSync(join(seen, `${id}.webp`), now)
       expect.fail(
-        `the page looks different (build/screens/${id}.webp): mean ${found.mean.toFixed(1)}, share ${found.share.toFixed(3)}, height ${found.height.toFixed(3)}`,
+        `the page looks different (build/screens/${id}.webp): mean ${found.mean.toFixed(1)}, share ${found.share.toFixed(3)}, height ${found.height.toFixed(3)}, lost ${found.lost}`,
       )
     }
   } else if (!storing)
@@ -127,6 +174,13 @@ export async function expectStored(tab: Page, id: string): Promise<void> {
   }
   mkdirSync(folder, { recursive: true })
   writeFileSync(file, now)
+}
+
+/** The page as it is now, with something missing, does not fit its stored screenshot. */
+export async function expectUnlike(tab: Page, id: string, what: string): Promise<void> {
+  const stored = readFileSync(join(folder, `${id}.webp`))
+  const found = await difference(tab, stored, await shot(tab))
+  expect(fits(found), `${id}: ${what}, ${JSON.stringify(found)}`).toBe(false)
 }
 
 /** The stored screenshots of two pages do not fit each other: the tolerance is not too wide. */

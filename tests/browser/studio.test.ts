@@ -11,7 +11,7 @@ import { pages } from '../../studio/pages.js'
 import { defaults, type Schema } from '../../studio/settings.js'
 import { results } from '../studio/results.js'
 import { launch, root, without } from './chromium.js'
-import { expectDifferent, expectStored, still } from './screens.js'
+import { expectDifferent, expectStored, expectUnlike, still } from './screens.js'
 import { expectAccessible, longestTask } from './studioTab.js'
 
 declare const studio: { run: Run<object>; values: { value: Record<string, unknown> } }
@@ -215,6 +215,29 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
         pages.map((p) => p.id),
       ),
     ))
+
+  test('the tolerance of screenshots sees a chart, pictures, a control or a language that is missing', async () => {
+    const without = async (tab: Page, id: string, what: string) => {
+      const style = await tab.addStyleTag({ content: `${what} { visibility: hidden }` })
+      await expectUnlike(tab, id, what)
+      await style.evaluate((e) => (e as HTMLElement).remove())
+    }
+    await open('en/neuron', async (tab) => {
+      await ready(tab)
+      await tab.waitForLoadState('networkidle')
+      await without(tab, 'neuron', '.picture svg')
+      await without(tab, 'neuron', '.controls > :last-child')
+    })
+    await open('en/digits', async (tab) => {
+      await ready(tab)
+      await tab.evaluate(() => studio.run.step(20))
+      await tab.waitForFunction(() => studio.run.steps.value === 20)
+      await without(tab, 'digits', '.picture canvas.heat')
+      await tab.click('header nav a[hreflang=zh]')
+      await tab.waitForFunction(() => document.documentElement.lang === 'zh-CN')
+      await expectUnlike(tab, 'digits', 'in Chinese')
+    })
+  })
 
   test('home: all pages, searched in both languages; below 180 KB before the engine', async () => {
     for (const lang of ['en', 'zh']) {
