@@ -2,8 +2,8 @@
  * `npm run bench -- NAME --bound`: how near a compiled function is to what the machine can do. The model: products
  * (matmul, attention, convolutions, recurrent layers) take their operations at the rate of the best register tile with
  * operands in cache, or their bytes at the memory's rate where that is more; everything else takes the bytes that it reads
- * and writes, each place once, at the memory's rate, or at the cache's where all of them fit half of the L2. Both rates are
- * measured in the same run (tile.cpp). An instruction that is faster than that, as its operands still lie in the L3, counts
+ * and writes, each place once, at the memory's rate, or at the cache's where all of them are half a megabyte at most. The rates
+ * are measured in the same run (tile.cpp). An instruction that is faster than that, as its operands still lie in the L3, counts
  * with the time that it took, so the bound errs to the low side.
  */
 

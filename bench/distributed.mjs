@@ -162,7 +162,7 @@ else if (what === 'allreduce') {
   const best = { one: 0, ranks: 0, threads: 0, torch: 0 }
   const withTorch = what !== 'zero' && hasTorch()
   const { backend } = await import('nabla')
-  const meter = await peakMeter(/avx512|avx2/.exec(JSON.stringify(backend().info()))?.[0] ?? 'base')
+  const meter = await peakMeter(backend().info().isa)
   const peaks = [0, 0]
   let state = [0, 0]
   for (let i = 0; i < 3; i++) {

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { corpusBleu, Tokenizer } from 'nabla/text'
 import {
   batchesOf,
@@ -13,9 +14,10 @@ import {
   split,
   TRANSLATED,
 } from '../dist/examples/translate.js'
-import { torchEnvironment } from './sides.mjs'
+import { python, torchEnvironment } from './sides.mjs'
 
 const run = process.argv[2]
+if (!run) throw new Error('usage: node bench/translation.mjs RUN, a folder that `nabla train translate` wrote')
 const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n').map(JSON.parse)
 const { seed, epochs, batchSize, lr, own } = lines.find(({ event }) => event === 'start')
 const mine = lines.filter(({ event }) => event === 'epoch')
@@ -48,8 +50,8 @@ try {
       lr,
     }),
   )
-  const script = new URL('translation.py', import.meta.url).pathname
-  const { status } = spawnSync('/usr/bin/python3', [script, folder], {
+  const script = fileURLToPath(new URL('translation.py', import.meta.url))
+  const { status } = spawnSync(python, [script, folder], {
     env: torchEnvironment(2),
     stdio: 'inherit',
   })

@@ -2,17 +2,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { delimiter, extname, join } from 'node:path'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { type Browser, chromium } from 'playwright-core'
+import { findChromium } from '../../scripts/chromium.mjs'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 /** The browser, wherever it is on PATH. */
-export const executablePath = (process.env.PATH ?? '')
-  .split(delimiter)
-  .flatMap((folder) => ['chromium', 'chromium-browser'].map((name) => join(folder, name)))
-  .find((file) => existsSync(file))
+export const executablePath = findChromium()
 /** Without a browser these tests are skipped, unless everything must be there. */
 export const without = !executablePath && process.env.NABLA_TEST_REQUIRE_ALL !== '1'
 
