@@ -181,8 +181,8 @@ NABLA_INLINE int64_t seen_of(const Form& f, int64_t i, int64_t j0, int64_t n) {
   return f.causal ? most(0, least(n, i - j0 + 1)) : n;
 }
 
-// Calls run(row, rows, keys) for the strips of a tile, with the keys that one of these rows sees; whole is what those
-// that are laid out have to be multiplied as: no panel is cut.
+// Calls run(row, rows, keys, whole) for the strips of a tile: `keys` are those that one of these rows sees, `whole` as many
+// filled up to whole panels, for keys that are laid out in panels.
 template <class F>
 NABLA_INLINE void strips(const Form& f, int64_t i0, int64_t m, int64_t j0, int64_t n, const F& run) {
   if (!f.causal || j0 + n <= i0) return run(0, m, n, n);

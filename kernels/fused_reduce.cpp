@@ -196,7 +196,7 @@ void Task::accumulate(int i, const Tile& t) {
       for (int c = 0; c < t.cols; c++) to[(int64_t)c * p.col] = combine1(p.mode, is_int, to[(int64_t)c * p.col], from[c]);
   }
 }
-// The same of a kernel of one tile, whose sums nothing else adds to.
+// Writes down a sum of a kernel of one tile: nothing else adds to it, so it goes straight to its place.
 void Task::note_sum(const Port& p, const Tile& t) {
   const int kind = p.row == 0 && p.col == 0 ? SUM : p.row == 0 && p.col == 1 ? SUM_COLUMNS : p.row == 1 && p.col == 0 ? SUM_ROWS : 0;
   if (p.mode != ADD || p.dtype != REAL || k.cls[p.reg] != FULL || !kind) return unfit();

@@ -28,8 +28,9 @@ int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k);
 // Each element is summed in an order that depends on k only, so that dividing the rows and columns
 // of a product among threads does not change a bit of it.
 void gemm(const GemmArgs& g, void* scratch);
+// How many columns a panel of B has.
+constexpr int64_t GEMM_NR = 2 * VW;
 // How many products a sum takes before it is added to C.
-constexpr int64_t GEMM_NR = 2 * VW;  // columns of a panel
 constexpr int64_t GEMM_KC = (NABLA_BYTES == 64 ? 4096 : 1536) / (int64_t)sizeof(real);
 // The same sums without the products that are zero, if A or B has enough zeros that this pays; else false, and nothing
 // is done. What gemm asks first.
