@@ -17,7 +17,10 @@ import {
 import { python, torchEnvironment } from './sides.mjs'
 
 const run = process.argv[2]
-if (!run) throw new Error('usage: node bench/translation.mjs RUN, a folder that `nabla train translate` wrote')
+if (!run)
+  throw new Error(
+    'usage: node bench/translation.mjs RUN, a folder that `nabla train translate` wrote',
+  )
 const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n').map(JSON.parse)
 const { seed, epochs, batchSize, lr, own } = lines.find(({ event }) => event === 'start')
 const mine = lines.filter(({ event }) => event === 'epoch')
