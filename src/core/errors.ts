@@ -27,7 +27,7 @@ export class NablaError extends Error {
     if (this.#frames === '') return
     this.stack = `${this.name}: ${this.message}\n${this.#frames}`
   }
-  /** The same of another operation: the one that was called, where another inside of it found the fault. */
+  /** Names another operation: the one that was called, where one inside of it found the fault. */
   of(op: string): this {
     this.complaint = { ...this.complaint, op }
     this.message = render(this.complaint, this.path)

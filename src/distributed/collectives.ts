@@ -113,7 +113,7 @@ export function broadcastTogether(
  * y = x of rank `src` (the first unless given), on every rank, in place.
  *
  * Shapes: x any, the same on all ranks. PyTorch: torch.distributed.broadcast.
- * @throws DistributedError on every rank when shapes, types or sources differ
+ * @throws ValueError for a rank that is not in the group; DistributedError on every rank when shapes, types or sources differ
  */
 export function broadcast<Async extends boolean = false>(
   tensor: Tensor,
@@ -149,7 +149,8 @@ export function broadcast<Async extends boolean = false>(
  * y_r = x of rank r, for all r, in `tensorList` of every rank.
  *
  * Shapes: `tensor` and each of the list alike. PyTorch: torch.distributed.all_gather.
- * @throws ShapeError for a list that does not fit; DistributedError on every rank when shapes or types differ
+ * @throws ValueError for a list of another length than the group; ShapeError and DTypeError for tensors in it that do not fit;
+ * DistributedError on every rank when shapes or types differ
  */
 export function allGather<Async extends boolean = false>(
   tensorList: readonly Tensor[],
@@ -212,7 +213,7 @@ function requireParts(op: string, large: Tensor, part: Tensor, group: ProcessGro
 }
 
 /**
- * The tensors of all ranks in their order, one behind the other along axis 0 or stacked, in `output` of every rank.
+ * y = (x_0, x_1, ...) of all ranks in their order, one behind the other along axis 0 or stacked, in `output` of every rank.
  *
  * Shapes: input (n, ...), output (ranks · n, ...) or (ranks, n, ...). PyTorch: torch.distributed.all_gather_into_tensor.
  * @throws ShapeError and DTypeError for an output that does not fit; DistributedError on every rank when shapes or types differ
@@ -243,8 +244,8 @@ export function allGatherIntoTensor<Async extends boolean = false>(
  * y on rank r = op over all ranks q of x_q[r], where x_q is the list of rank q; into `output`.
  *
  * Shapes: `output` and each of the list alike, as many as there are ranks. PyTorch: torch.distributed.reduce_scatter.
- * @throws ValueError for a list of another length; DTypeError for a mean of whole numbers; DistributedError on every rank when
- * shapes, types or operations differ
+ * @throws ValueError for a list of another length; ShapeError and DTypeError for tensors in it that do not fit; DTypeError for a
+ * mean of whole numbers; DistributedError on every rank when shapes, types or operations differ
  */
 export function reduceScatter<Async extends boolean = false>(
   output: Tensor,
@@ -348,8 +349,8 @@ function rooted(
  *
  * Shapes: `tensor` and each of the list alike.
  * PyTorch: torch.distributed.gather.
- * @throws ValueError for a list on another rank, or of another length than the group; DistributedError on every rank when shapes,
- * types or `dst` differ
+ * @throws ValueError for a list on another rank, or of another length than the group; ShapeError and DTypeError for tensors in it
+ * that do not fit; DistributedError on every rank when shapes, types or `dst` differ
  */
 export function gather<Async extends boolean = false>(
   tensor: Tensor,
@@ -371,8 +372,8 @@ export function gather<Async extends boolean = false>(
  *
  * Shapes: `tensor` and each of the list alike.
  * PyTorch: torch.distributed.scatter.
- * @throws ValueError for a list on another rank, or of another length than the group; DistributedError on every rank when shapes,
- * types or `src` differ
+ * @throws ValueError for a list on another rank, or of another length than the group; ShapeError and DTypeError for tensors in it
+ * that do not fit; DistributedError on every rank when shapes, types or `src` differ
  */
 export function scatter<Async extends boolean = false>(
   tensor: Tensor,
@@ -390,7 +391,8 @@ export function scatter<Async extends boolean = false>(
 }
 
 /**
- * Part r of every rank's tensor goes to rank r, whose `output` has them in the order of the ranks.
+ * y_r[q] = x_q[r]: of n ranks, each cuts its `input` x into n parts along axis 0; part r goes to rank r, whose `output` y has the
+ * parts in the order of the ranks.
  *
  * Shapes: input and output alike; the number of ranks divides axis 0. PyTorch: torch.distributed.all_to_all_single.
  * @throws ShapeError and DTypeError for tensors that do not fit; DistributedError on every rank when shapes or types differ
@@ -425,7 +427,10 @@ export function allToAllSingle<Async extends boolean = false>(
   }) as Given<Tensor, Async>
 }
 
-/** Returns when all ranks of the group have come here. PyTorch: torch.distributed.barrier. */
+/**
+ * Returns when all ranks of the group have come here. PyTorch: torch.distributed.barrier.
+ * @throws DistributedError on every rank when one is in another operation, is lost, or does not come in time
+ */
 export function barrier<Async extends boolean = false>(
   options?: GroupOptions<Async>,
 ): Given<undefined, Async> {

@@ -15,7 +15,7 @@ export interface ProcessGroupOptions {
   backend?: 'mpi' | undefined
   /** Seconds that ranks wait for each other in one operation, 1800 as in PyTorch. */
   timeout?: number
-  /** Seconds after which a rank that nothing is heard of counts as lost, 15; 0: never. A rank that computes is heard. */
+  /** Seconds of silence after which a rank counts as lost, 15; 0: never. A rank that is busy computing is not silent. */
   heartbeat?: number
   /** Seconds until all ranks must have started, 300. */
   startTimeout?: number
@@ -73,7 +73,11 @@ export function initProcessGroup(
   const o = readArguments<ProcessGroupOptions>(op, args, groupPlaces, 0, groupNames)
   const { timeout = 1800, heartbeat = 15, startTimeout = 300 } = o
   if (!(timeout > 0) || !(heartbeat >= 0) || !(startTimeout > 0))
-    throw new ValueError({ op, rule: 'times must be above 0', got: `${timeout}, ${heartbeat}` })
+    throw new ValueError({
+      op,
+      rule: 'timeout and startTimeout must be above 0, heartbeat 0 (never) or above',
+      got: `timeout ${timeout}, startTimeout ${startTimeout}, heartbeat ${heartbeat}`,
+    })
   if (world || ended)
     throw new ValueError({
       op,

@@ -93,7 +93,7 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
   private readonly target: Int32Array
   /** The number of each node in the part that is being made, or −1. */
   private readonly place: Int32Array
-  /** The sizes that parts were filled up to, by what is filled. */
+  /** The sizes used so far: of the nodes of the batch, then of the edges and of the nodes of each hop. */
   private readonly sizes: number[][]
   private epoch = 0
 
@@ -139,7 +139,6 @@ export class NeighborLoader implements Iterable<NeighborBatch> {
     this.target = data.slice(graph.numEdges)
     ;({ pointer: this.pointer, order: this.edges } = byGroup(this.target, n))
     this.place = new Int32Array(n).fill(-1)
-    // Nodes of the batch; edges and nodes of each hop.
     this.sizes = Array.from({ length: 1 + 2 * o.numNeighbors.length }, () => [])
   }
   /** Steps in an epoch. */
@@ -286,8 +285,8 @@ class Ints {
 }
 
 /**
- * The size that n is filled up to: the largest that was used before and is at most an eighth more, so that few come to be used; else 17 to 32 parts of 32 of a power
- * of two, which is added.
+ * The size that n is filled up to: the largest of those used before that is at most an eighth (and 4) more, so that there are few
+ * sizes; else 17 to 32 parts of 32 of a power of two, which is added to them.
  */
 function roomFor(n: number, used: number[]): number {
   const known = Math.max(0, ...used.filter((size) => size >= n && size <= 1.125 * n + 4))

@@ -1,4 +1,4 @@
-/** The model of bench/scale.mjs, by which efficiency on many nodes is foretold. */
+/** The model of bench/scale.mjs, which predicts the efficiency on many nodes. */
 import { describe, expect, test } from 'vitest'
 import { bucketsOf, exchange, fitted, stepTime } from '../../bench/scale.mjs'
 
