@@ -53,7 +53,7 @@ describe.skipIf(why).concurrent.each(implementations)('two hosts over $name', (m
     const hosts = new Hosts({ latency: 0.004, rate: 20e6 })
     t.onTestFinished(() => hosts.remove())
     const whole = await ranks(undefined, 1, ['train.mjs', 'mlp', '16', 'plain'])
-    const ran = await ranks(mpi, 2, ['train.mjs', 'mlp', '16'], { hosts })
+    const ran = await ranks(mpi, 2, ['train.mjs', 'mlp', '16'], { hosts, timeout: 90_000 })
     expect(ran.code, ran.stderr + hosts.errors(0) + hosts.errors(1)).toBe(0)
     // It is that slow: each step sends 4.4 megabytes.
     expect(ran.seconds).toBeGreaterThan(20 * 0.2)
