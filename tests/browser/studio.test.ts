@@ -76,6 +76,9 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
     let steps = 0
     let want: number[] = []
     beforeAll(async () => {
+      // Before the page's program is loaded, which may make tensors at once.
+      setBackend('wasm')
+      setNumThreads(1)
       ;({ schema } = (
         (await import(`../../studio/pages/${id}.tsx`)) as { default: { schema: Schema } }
       ).default)
@@ -83,8 +86,6 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
         object,
         object
       >
-      setBackend('wasm')
-      setNumThreads(1)
       const mine = await create(defaults(schema), {
         fetch: (path) => Promise.resolve(dataAt(path)),
       })
@@ -153,7 +154,11 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
         await tab.waitForFunction(() => studio.run.steps.value > 3)
         // The first pictures of all parts have been drawn: what follows goes on for as long as one likes.
         const { longest, idle } = await longestTask(tab, async () => {
-          await tab.evaluate(() => studio.run.ended.value || studio.run.play(true))
+          await tab.evaluate(() => {
+            // A training that has ended would have no task at all.
+            if (studio.run.ended.value) studio.run.reset(studio.values.value)
+            studio.run.play(true)
+          })
           await tab.waitForTimeout(500)
         })
         console.log(
