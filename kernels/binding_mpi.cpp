@@ -179,11 +179,11 @@ napi_value set_signals(napi_env env, napi_callback_info info) {
   if (a.fine) tell_signals(file);
   return nullptr;
 }
-// finish(failed): false when the library does not come back.
+// finish(failed): how it ended, a number of End.
 napi_value finish_mpi(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 1);
   napi_value v;
-  napi_get_boolean(env, finish(a.number(0) != 0), &v);
+  napi_create_int32(env, finish(a.number(0) != 0), &v);
   return v;
 }
 

@@ -220,6 +220,10 @@ Request *first, **last = &first;
 int32_t next_id = 1;
 int waiting;  // threads that do nothing but wait
 bool running, stopping, stop_failed, stopped;
+// When all ranks had agreed to leave. MPICH 4.0.2 over UCX may then hang in MPI_Finalize on a slow network: one rank closes its
+// connections, which needs the other's help, and that one waits for the launcher.
+int64_t agreed;
+const double finalize_limit = 10;
 World world;
 double timeout_s = 1800, silence_s = 20;
 int64_t step = -1;
@@ -753,6 +757,9 @@ NABLA_THREAD_MAIN talk(void*) {
       while (o.busy && !M.Test(&o.pending, &finished, status) && !finished) usleep(500);
     if (!failure[0]) {
       listen();
+      monitor_enter(&monitor);
+      agreed = nanoseconds();
+      monitor_leave(&monitor);
       M.Finalize();
     }
   }
@@ -991,11 +998,11 @@ void fail(const char* why) {
   if (running) fail_now(why, true);
 }
 
-bool finish(bool failed) {
+End finish(bool failed) {
   monitor_enter(&monitor);
   if (!running || stopped) {
     monitor_leave(&monitor);
-    return true;
+    return FINALIZED;
   }
   stop_failed = failed;
   stopping = true;
@@ -1005,12 +1012,15 @@ bool finish(bool failed) {
   for (;;) {
     over = stopped;
     const bool lost = failed || failure[0];
+    const bool enough = agreed && seconds_since(agreed) > finalize_limit;
     monitor_leave(&monitor);
-    if (over || (lost && seconds_since(begin) > 1.5)) break;
+    if (over) break;
+    if (lost && seconds_since(begin) > 1.5) break;
+    if (enough) return AGREED;
     usleep(1000);
     monitor_enter(&monitor);
   }
-  return over;
+  return over ? FINALIZED : LOST;
 }
 
 }  // namespace nabla::mpi

@@ -50,7 +50,9 @@ void limit(double timeout);
 void tell_signals(const char* died);
 // Tells all ranks that this one cannot go on.
 void fail(const char* why);
-// Leaves MPI; with `failed` without waiting for the others. False when the library does not come back.
-bool finish(bool failed);
+// Leaves MPI; with `failed` without waiting for the others. LOST: the library does not come back; AGREED: nor does it, but all
+// ranks had agreed to leave, so nothing is missing.
+enum End : int32_t { LOST, FINALIZED, AGREED };
+End finish(bool failed);
 
 }  // namespace nabla::mpi

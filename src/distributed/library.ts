@@ -31,9 +31,13 @@ export interface Mpi {
   mark(step: number): void
   signals(died: string): void
   fail(why: string): void
-  finish(failed: number): boolean
+  finish(failed: number): End
   quit(code: number): never
 }
+
+/** How a process left MPI, as kernels/mpi.h has it: `agreed` when the library hangs, but after all ranks had agreed to leave. */
+export const ends = { lost: 0, finalized: 1, agreed: 2 } as const
+type End = (typeof ends)[keyof typeof ends]
 
 export interface Launcher {
   name: 'Open MPI' | 'MPICH' | 'Slurm'

@@ -4,7 +4,7 @@ import { availableParallelism, cpus, hostname } from 'node:os'
 import { setNumThreads } from '../backends/registry.js'
 import { BackendError, NablaError, ValueError } from '../core/errors.js'
 import { kinds, oneOf, readArguments } from '../core/options.js'
-import { type Library, launcher, openLibrary } from './library.js'
+import { ends, type Library, launcher, openLibrary } from './library.js'
 import { Monitor } from './monitor.js'
 
 /** Work with other ranks that went wrong: they ask for something else, do not come, or are gone. */
@@ -279,7 +279,8 @@ export const nextStep = (): void => markStep((world?.step ?? -1) + 1)
 /** All ranks leave together. PyTorch: destroy_process_group. */
 export function destroyProcessGroup(): void {
   const { library, monitor } = theWorld('destroyProcessGroup')
-  library?.mpi.finish(0)
+  if (library && library.mpi.finish(0) !== ends.finalized)
+    process.on('exit', (code) => library.mpi.quit(code))
   monitor?.end()
   world = undefined
   ended = true
@@ -309,8 +310,8 @@ function leave(code: number): void {
   if (!world?.library) return
   if (code !== 0) giveUp(`ended with exit code ${code}`)
   const { library, monitor } = world
-  const back = library.mpi.finish(code === 0 ? 0 : 1)
+  const end = library.mpi.finish(code === 0 ? 0 : 1)
   monitor?.end()
   // The thread that hangs in the library would be torn out of it by what ends the process otherwise.
-  if (!back) library.mpi.quit(code || 1)
+  if (end !== ends.finalized) library.mpi.quit(end === ends.lost ? code || 1 : code)
 }
