@@ -110,6 +110,13 @@ exec ip netns exec "$host" unshare --uts sh -c "hostname $host; exec $*"`,
       return false
     }
   }
+  /** Bytes that the cable has brought to a host. @param {string} name */
+  received(name) {
+    const file = '/sys/class/net/cable/statistics/rx_bytes'
+    return Number(
+      spawnSync('ip', ['netns', 'exec', name, 'cat', file], { encoding: 'utf8' }).stdout,
+    )
+  }
   /** @param {{ latency?: number, rate?: number } | undefined} cable */
   #join(cable) {
     if (!cable) return this.#veth()
