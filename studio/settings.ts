@@ -98,24 +98,71 @@ export function toLink(schema: Schema, values: Readonly<Record<string, unknown>>
   return query.toString()
 }
 
-/** Rows of `columns` numbers (of any one count of them where it is 0) of at most `most` in size; none are too few to count. */
+/** What the random numbers of a page begin with. */
+export const seed = (value = 1): Range => ({
+  label: ['Seed', '随机种子'],
+  value,
+  min: 0,
+  max: 50,
+  step: 1,
+})
+
+const rateLabel: Text = ['Learning rate', '学习率']
+/** How far a step goes: one of some, or by a slider. */
+export function learningRate(value: number, options: readonly number[]): Choice<number>
+export function learningRate(
+  value: number,
+  range: { min: number; max: number; step: number },
+): Range
+export function learningRate(value: number, by: readonly number[] | object) {
+  return { label: rateLabel, value, ...(Array.isArray(by) ? { options: by } : by) }
+}
+
+export const batchSize = (value: number, options: readonly number[]): Choice<number> => ({
+  label: ['Batch size', '批大小'],
+  value,
+  options,
+})
+
+type Valid = (value: unknown) => boolean
+const isList = (v: unknown, least: number, most: number): v is unknown[] =>
+  Array.isArray(v) && v.length >= least && v.length <= most
+const isNumber = (v: unknown, most: number) =>
+  typeof v === 'number' && Number.isFinite(v) && Math.abs(v) <= most
+
+/** `count` numbers of at most `most` in size. */
+export const numberList =
+  (count: number, most: number): Valid =>
+  (v) =>
+    isList(v, count, count) && v.every((n) => isNumber(n, most))
+
+/** Rows of `columns` numbers (of any one count of them where it is 0) of at most `most` in size. */
 export const numberRows =
-  (columns: number, most: number, rows: number) =>
-  (v: unknown): boolean =>
-    Array.isArray(v) &&
-    v.length <= rows &&
+  (columns: number, most: number, rows: { least?: number; most: number }): Valid =>
+  (v) =>
+    isList(v, rows.least ?? 0, rows.most) &&
     v.every(
       (row) =>
-        Array.isArray(row) &&
-        row.length > 0 &&
-        row.length === (columns || v[0].length) &&
-        row.every((n) => Number.isFinite(n) && Math.abs(n) <= most),
+        isList(row, 1, Number.POSITIVE_INFINITY) &&
+        row.length === (columns || (v[0] as unknown[]).length) &&
+        row.every((n) => isNumber(n, most)),
     )
 
 /** Lists of whole numbers, as sizes of layers are. */
 export const wholeList =
-  (most: number, min: number, max: number) =>
-  (v: unknown): boolean =>
-    Array.isArray(v) &&
-    v.length <= most &&
-    v.every((n) => Number.isInteger(n) && n >= min && n <= max)
+  (most: number, min: number, max: number): Valid =>
+  (v) =>
+    isList(v, 0, most) &&
+    v.every((n) => Number.isInteger(n) && (n as number) >= min && (n as number) <= max)
+
+/** At least one of these, none twice. */
+export const someOf =
+  (all: readonly unknown[]): Valid =>
+  (v) =>
+    isList(v, 1, all.length) && new Set(v).size === v.length && v.every((n) => all.includes(n))
+
+/** A text of at most `most` characters, and at least `least` without the spaces around it. */
+export const textOf =
+  (least: number, most: number): Valid =>
+  (v) =>
+    typeof v === 'string' && v.length <= most && v.trim().length >= least

@@ -15,35 +15,9 @@ import { decodeEvents } from '../train/eventFile.js'
 import { type Confusion, CONFUSION, GRAPH, SYSTEM } from '../train/record.js'
 import { drawGraph } from '../train/plotModel.js'
 import { graphBoxes } from '../train/graphDef.js'
-import type { Histogram } from '../train/tensorboard.js'
+import type { Curve, RunCurves, RunDetails, RunGrowth } from './runTypes.js'
 import { sendFile } from './siteFiles.js'
 import type { Handler } from './studio.js'
-
-export interface Curve {
-  step: number[]
-  value: number[]
-}
-export interface RunCurves {
-  /** Its folder, from the folder of the runs. */
-  name: string
-  settings: Record<string, string>
-  curves: Record<string, Curve>
-}
-/** How a run has grown: of each curve the first `keep` points stay, and these follow. */
-export interface RunGrowth {
-  name: string
-  settings: Record<string, string>
-  curves: Record<string, Curve & { keep: number }>
-}
-/** What is shown of one run alone. */
-export interface RunDetails {
-  name: string
-  histograms: Record<string, ({ step: number } & Histogram)[]>
-  pictures: { title: string; url: string }[]
-  /** An SVG. */
-  graph?: string
-  confusion?: Confusion
-}
 
 /** How deep below the folder of the runs a run may lie. */
 const DEPTH = 4

@@ -4,7 +4,7 @@ import { FormulaInput } from '../parts/FormulaInput.js'
 import { Legend } from '../parts/Legend.js'
 import { Numbers } from '../parts/Numbers.js'
 import { path, Plot } from '../parts/Plot.js'
-import type { Schema } from '../settings.js'
+import { learningRate, seed, textOf, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './approximation.model.js'
 import program from './approximation.program.js?raw'
@@ -14,7 +14,7 @@ const schema = {
     label: ['Function', '函数'],
     value: 'sin(2 * x) + 0.4 * x' as string,
     hidden: true,
-    valid: (v: unknown) => typeof v === 'string' && v.length <= 200,
+    valid: textOf(0, 200),
   },
   neurons: { label: ['Neurons', '神经元数'], value: 12, min: 1, max: 40, step: 1 },
   activation: {
@@ -22,12 +22,8 @@ const schema = {
     value: 'relu',
     options: { relu: 'ReLU', sigmoid: 'sigmoid', tanh: 'tanh' },
   },
-  rate: {
-    label: ['Learning rate', '学习率'],
-    value: 0.01,
-    options: [0.001, 0.003, 0.01, 0.03, 0.1],
-  },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  rate: learningRate(0.01, [0.001, 0.003, 0.01, 0.03, 0.1]),
+  seed: seed(),
 } as const satisfies Schema
 
 const words = {

@@ -3,7 +3,7 @@ import { definePage, type ViewProps } from '../page.js'
 import { Heat } from '../parts/Heat.js'
 import { MatrixTable } from '../parts/Matrix.js'
 import { TextInput } from '../parts/TextInput.js'
-import type { Schema } from '../settings.js'
+import { seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './attention.model.js'
 import program from './attention.program.js?raw'
@@ -24,7 +24,7 @@ const schema = {
     options: { none: ['none', '无'], causal: ['no look at the future', '不看未来'] },
   },
   positions: { label: ['Positions are added', '加上位置编码'], value: true },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  seed: seed(),
 } as const satisfies Schema
 
 const words = {

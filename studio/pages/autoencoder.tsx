@@ -8,7 +8,7 @@ import { Legend } from '../parts/Legend.js'
 import { Maps } from '../parts/Maps.js'
 import { Numbers } from '../parts/Numbers.js'
 import { dots, Plot, type PlotArea } from '../parts/Plot.js'
-import type { Schema } from '../settings.js'
+import { learningRate, seed, type Schema } from '../settings.js'
 import { dark } from '../shell/theme.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './autoencoder.model.js'
@@ -32,8 +32,8 @@ const schema = {
     step: 0.05,
     when: (v) => v.net === 'denoise',
   },
-  rate: { label: ['Learning rate', '学习率'], value: 0.003, options: [0.0003, 0.001, 0.003, 0.01] },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  rate: learningRate(0.003, [0.0003, 0.001, 0.003, 0.01]),
+  seed: seed(),
 } as const satisfies Schema
 
 const words = {

@@ -23,7 +23,7 @@ import {
 import { parseExpression } from 'nabla/data'
 
 /** @import { Tensor } from 'nabla' */
-/** @typedef {{ text: string, x: number, y: number, w: number, b: number, seed: number }} Settings */
+/** @typedef {{ text: string, x: number, y: number, w: number, b: number }} Settings */
 /** @typedef {{ label: string, value: Tensor, inputs: number[] }} Node */
 
 /** @type {Record<string, (a: Tensor, b: Tensor) => Tensor>} */

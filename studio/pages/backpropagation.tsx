@@ -3,7 +3,7 @@ import { definePage, type ViewProps } from '../page.js'
 import { css } from '../parts/colors.js'
 import { FormulaInput } from '../parts/FormulaInput.js'
 import { Scroll } from '../parts/Scroll.js'
-import type { Schema } from '../settings.js'
+import { textOf, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './backpropagation.model.js'
 import program from './backpropagation.program.js?raw'
@@ -20,13 +20,12 @@ const schema = {
     label: ['Formula', '公式'],
     value: 'square(sigmoid(w * x + b) - y)' as string,
     hidden: true,
-    valid: (v: unknown) => typeof v === 'string' && v.length <= 200,
+    valid: textOf(0, 200),
   },
   x: variable('x', 1.5),
   w: variable('w', 0.8),
   b: variable('b', -0.4),
   y: variable('y', 1),
-  seed: { label: ['Seed', '随机种子'], value: 0, hidden: true, valid: (v: unknown) => v === 0 },
 } as const satisfies Schema
 
 const words = {

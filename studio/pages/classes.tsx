@@ -4,7 +4,7 @@ import { Heat } from '../parts/Heat.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Plot } from '../parts/Plot.js'
 import { TableInput } from '../parts/TableInput.js'
-import { numberRows, type Schema } from '../settings.js'
+import { learningRate, numberRows, seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './classes.model.js'
 import program from './classes.program.js?raw'
@@ -30,10 +30,10 @@ const schema = {
     label: ['Your own points', '自己的点'],
     value: [] as number[][],
     hidden: true,
-    valid: numberRows(3, 4, 400),
+    valid: numberRows(3, 4, { most: 400 }),
   },
-  rate: { label: ['Learning rate', '学习率'], value: 0.03, options: [0.003, 0.01, 0.03, 0.1] },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  rate: learningRate(0.03, [0.003, 0.01, 0.03, 0.1]),
+  seed: seed(),
 } as const satisfies Schema
 
 const words = {

@@ -3,7 +3,7 @@ import { series } from '../parts/colors.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Plot } from '../parts/Plot.js'
 import { TableInput } from '../parts/TableInput.js'
-import { numberRows, type Schema } from '../settings.js'
+import { numberRows, seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './clusters.model.js'
 import program from './clusters.program.js?raw'
@@ -29,7 +29,7 @@ const schema = {
     label: ['Your own rows', '自己的数据'],
     value: [] as number[][],
     hidden: true,
-    valid: numberRows(0, 100, 300),
+    valid: numberRows(0, 100, { most: 300 }),
   },
   clusters: {
     label: ['Clusters', '簇数'],
@@ -47,7 +47,7 @@ const schema = {
     step: 5,
     when: (s: V) => s.method === 'tsne',
   },
-  seed: { label: ['Seed', '随机种子'], value: 5, min: 0, max: 50, step: 1 },
+  seed: seed(5),
   known: { label: ['Colours by what is known', '按真实类别着色'], value: false },
 } as const satisfies Schema
 

@@ -6,13 +6,10 @@ import { Legend } from '../parts/Legend.js'
 import { PictureInput } from '../parts/PictureInput.js'
 import { Plot } from '../parts/Plot.js'
 import { Scroll } from '../parts/Scroll.js'
-import type { Schema } from '../settings.js'
+import { numberList, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame, Grid } from './convolution.model.js'
 import program from './convolution.program.js?raw'
-
-const numbers = (n: number, most: number) => (v: unknown) =>
-  Array.isArray(v) && v.length === n && v.every((x) => Number.isFinite(x) && Math.abs(x) <= most)
 
 const schema = {
   picture: {
@@ -63,13 +60,13 @@ const schema = {
     label: ['Own kernel', '自定义核'],
     value: [1, 0, 0, 0, 1, 0, 0, 0, 1] as number[],
     hidden: true,
-    valid: numbers(9, 9),
+    valid: numberList(9, 9),
   },
   signal: {
     label: ['Signal', '信号'],
     value: [0, 0, 1, 0, 0, 0, 2, 2, 0, 0] as number[],
     hidden: true,
-    valid: numbers(10, 4),
+    valid: numberList(10, 4),
   },
 } as const satisfies Schema
 

@@ -5,7 +5,7 @@ import { Heat } from '../parts/Heat.js'
 import { Network } from '../parts/Network.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Scroll } from '../parts/Scroll.js'
-import type { Schema } from '../settings.js'
+import { batchSize, learningRate, seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './digits.model.js'
 import program from './digits.program.js?raw'
@@ -14,9 +14,9 @@ const schema = {
   images: { label: ['Training images', '训练图像数'], value: 10000, options: [1000, 10000, 60000] },
   activation: { label: ['Activation', '激活函数'], value: 'sigmoid', options: { sigmoid: 'sigmoid', tanh: 'tanh', relu: 'ReLU' } }, // biome-ignore format: short
   optimizer: { label: ['Optimizer', '优化器'], value: 'adam', options: { adam: 'Adam', sgd: ['SGD with momentum', 'SGD 加动量'] } }, // biome-ignore format: short
-  rate: { label: ['Learning rate', '学习率'], value: 0.01, options: [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3] }, // biome-ignore format: short
-  batch: { label: ['Batch size', '批大小'], value: 32, options: [1, 8, 32, 64, 128] },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  rate: learningRate(0.01, [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3]),
+  batch: batchSize(32, [1, 8, 32, 64, 128]),
+  seed: seed(),
 } as const satisfies Schema
 
 const words = {

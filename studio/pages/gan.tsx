@@ -5,7 +5,7 @@ import { Legend } from '../parts/Legend.js'
 import { Maps } from '../parts/Maps.js'
 import { Numbers } from '../parts/Numbers.js'
 import { dots, Plot } from '../parts/Plot.js'
-import type { Schema } from '../settings.js'
+import { learningRate, seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './gan.model.js'
 import program from './gan.program.js?raw'
@@ -13,12 +13,8 @@ import program from './gan.program.js?raw'
 const schema = {
   data: { label: ['Data', '数据'], value: 'ring', options: { ring: ['A ring of eight spots', '八个斑点的环'], grid: ['A grid of nine spots', '九个斑点的网格'], moons: ['Two half circles', '两个半圆'], digits: ['Handwritten digits', '手写数字'] } }, // biome-ignore format: short
   loss: { label: ['Loss', '损失'], value: 'gan', options: { gan: 'GAN', wgan: ['Wasserstein with gradient penalty', 'Wasserstein 加梯度惩罚'] } }, // biome-ignore format: short
-  rate: {
-    label: ['Learning rate', '学习率'],
-    value: 0.001,
-    options: [0.0001, 0.0003, 0.001, 0.003],
-  },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  rate: learningRate(0.001, [0.0001, 0.0003, 0.001, 0.003]),
+  seed: seed(),
 } as const satisfies Schema
 
 const words = {

@@ -5,7 +5,7 @@ import { series } from '../parts/colors.js'
 import { Heat } from '../parts/Heat.js'
 import { Plot } from '../parts/Plot.js'
 import { Surface } from '../parts/Surface.js'
-import type { Schema } from '../settings.js'
+import { learningRate, numberList, seed, someOf, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './gradient-descent.model.js'
 import program from './gradient-descent.program.js?raw'
@@ -28,35 +28,26 @@ const schema = {
       line: ['Error of a line on 40 points', '直线拟合 40 个点的误差'],
     },
   },
-  rate: {
-    label: ['Learning rate', '学习率'],
-    value: 0.1,
-    options: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.9, 1.1, 2.1],
-  },
+  rate: learningRate(0.1, [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.9, 1.1, 2.1]),
   batch: {
     label: ['Points in a batch', '每批的点数'],
     value: 40,
     options: [1, 8, 40],
     when: (s: Readonly<Record<string, unknown>>) => s.surface === 'line',
   },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  seed: seed(),
   solid: { label: ['In 3-D', '三维显示'], value: false },
   start: {
     label: ['Start', '起点'],
     value: [-3.2, 2.4] as [number, number],
     hidden: true,
-    valid: (v: unknown) =>
-      Array.isArray(v) && v.length === 2 && v.every((n) => Number.isFinite(n) && Math.abs(n) <= 4),
+    valid: numberList(2, 4),
   },
   optimizers: {
     label: ['Optimizers', '优化器'],
     value: ['sgd', 'momentum', 'adam'] as string[],
     hidden: true,
-    valid: (v: unknown) =>
-      Array.isArray(v) &&
-      v.length > 0 &&
-      new Set(v).size === v.length &&
-      v.every((n) => all.includes(n)),
+    valid: someOf(all),
   },
 } as const satisfies Schema
 

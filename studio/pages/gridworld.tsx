@@ -2,7 +2,7 @@ import { definePage, type ViewProps } from '../page.js'
 import { Chart } from '../parts/Chart.js'
 import { css } from '../parts/colors.js'
 import { Numbers } from '../parts/Numbers.js'
-import type { Schema } from '../settings.js'
+import { learningRate, seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './gridworld.model.js'
 import program from './gridworld.program.js?raw'
@@ -18,11 +18,11 @@ const schema = {
     },
   },
   method: { label: ['Method', '方法'], value: 'q', options: { q: 'Q-learning', sarsa: 'SARSA' } },
-  rate: { label: ['Learning rate', '学习率'], value: 0.1, options: [0.01, 0.05, 0.1, 0.5, 1] },
+  rate: learningRate(0.1, [0.01, 0.05, 0.1, 0.5, 1]),
   gamma: { label: ['Discount γ', '折扣 γ'], value: 0.99, options: [0.8, 0.9, 0.99, 1] },
   epsilon: { label: ['Exploration ε', '探索率 ε'], value: 0.1, min: 0, max: 1, step: 0.05 },
   exact: { label: ['Show the exact values', '显示精确值'], value: false },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  seed: seed(),
 } as const satisfies Schema
 
 const words = {

@@ -2,29 +2,21 @@ import { definePage, type ViewProps } from '../page.js'
 import { css } from '../parts/colors.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Plot } from '../parts/Plot.js'
-import type { Schema } from '../settings.js'
+import { learningRate, seed, someOf, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './karate.model.js'
 import program from './karate.program.js?raw'
 
 const schema = {
-  rate: {
-    label: ['Learning rate', '学习率'],
-    value: 0.01,
-    options: [0.001, 0.003, 0.01, 0.03, 0.1],
-  },
+  rate: learningRate(0.01, [0.001, 0.003, 0.01, 0.03, 0.1]),
   width: { label: ['Hidden features', '隐藏特征数'], value: 2, options: [2, 4, 16] },
   edges: { label: ['Features move along the edges', '特征沿边传播'], value: true },
-  seed: { label: ['Seed', '随机种子'], value: 3, min: 0, max: 50, step: 1 },
+  seed: seed(3),
   labelled: {
     label: ['Members whose side is told', '已知立场的成员'],
     value: [0, 33] as number[],
     hidden: true,
-    valid: (v: unknown) =>
-      Array.isArray(v) &&
-      v.length > 0 &&
-      new Set(v).size === v.length &&
-      v.every((n) => Number.isInteger(n) && n >= 0 && n < 34),
+    valid: someOf(Array.from({ length: 34 }, (_, i) => i)),
   },
 } as const satisfies Schema
 

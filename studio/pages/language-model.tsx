@@ -6,13 +6,11 @@ import { Chart } from '../parts/Chart.js'
 import { css } from '../parts/colors.js'
 import { Numbers } from '../parts/Numbers.js'
 import { TextInput } from '../parts/TextInput.js'
-import type { Schema } from '../settings.js'
+import { learningRate, seed, textOf, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './language-model.model.js'
 import program from './language-model.program.js?raw'
 
-const isText = (least: number, most: number) => (v: unknown) =>
-  typeof v === 'string' && v.length <= most && (v === '' || v.trim().length >= least)
 const writes = (s: Record<string, unknown>) => s.model === 'gpt'
 
 const schema = {
@@ -37,7 +35,7 @@ const schema = {
     label: ['Your own text', '自己的文字'],
     value: 'The quick brown fox jumps over the lazy dog.\n' as string,
     hidden: true,
-    valid: (v: unknown) => v !== '' && isText(8, 2000)(v),
+    valid: textOf(8, 2000),
   },
   temperature: { label: ['Temperature', '温度'], value: 0.8, min: 0, max: 2, step: 0.1, when: writes }, // biome-ignore format: short
   topK: { label: ['Top-k: so many at most', 'Top-k：最多几个'], value: 20, min: 1, max: 40, step: 1, when: writes }, // biome-ignore format: short
@@ -45,19 +43,19 @@ const schema = {
   layers: { label: ['Layers', '层数'], value: 2, options: [1, 2, 3] },
   width: { label: ['Width', '宽度'], value: 64, options: [16, 32, 64] },
   context: { label: ['Characters that it sees', '能看到的字符数'], value: 32, options: [8, 16, 32, 48], when: writes }, // biome-ignore format: short
-  rate: { label: ['Learning rate', '学习率'], value: 0.003, options: [0.0003, 0.001, 0.003, 0.01] },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  rate: learningRate(0.003, [0.0003, 0.001, 0.003, 0.01]),
+  seed: seed(),
   prompt: {
     label: ['Prompt', '提示'],
     value: '' as string,
     hidden: true,
-    valid: (v: unknown) => v !== '' && isText(1, 200)(v),
+    valid: textOf(1, 200),
   },
   blanks: {
     label: ['Text with blanks', '带空白的文字'],
     value: '' as string,
     hidden: true,
-    valid: (v: unknown) => v !== '' && isText(1, 120)(v),
+    valid: textOf(1, 120),
   },
 } as const satisfies Schema
 

@@ -5,7 +5,7 @@ import { Chart } from '../parts/Chart.js'
 import { DigitPad } from '../parts/DigitPad.js'
 import { Maps } from '../parts/Maps.js'
 import { Numbers } from '../parts/Numbers.js'
-import type { Schema } from '../settings.js'
+import { batchSize, learningRate, seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame, Volume } from './lenet.model.js'
 import program from './lenet.program.js?raw'
@@ -13,9 +13,9 @@ import program from './lenet.program.js?raw'
 const schema = {
   net: { label: ['Network', '网络'], value: 'lenet', options: { lenet: 'LeNet', convnet: ['Two 3 × 3 layers', '两层 3 × 3 卷积'] } }, // biome-ignore format: short
   activation: { label: ['Activation', '激活函数'], value: 'tanh', options: { tanh: 'tanh', sigmoid: 'sigmoid', relu: 'ReLU' }, when: (v) => v.net === 'lenet' }, // biome-ignore format: short
-  rate: { label: ['Learning rate', '学习率'], value: 0.003, options: [0.0003, 0.001, 0.003, 0.01] },
-  batch: { label: ['Batch size', '批大小'], value: 32, options: [8, 32, 64] },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  rate: learningRate(0.003, [0.0003, 0.001, 0.003, 0.01]),
+  batch: batchSize(32, [8, 32, 64]),
+  seed: seed(),
 } as const satisfies Schema
 
 const words = {

@@ -1,4 +1,3 @@
-import { manualSeed } from 'nabla'
 import { chunks } from '../engine/chunks.js'
 import type { Session } from '../engine/session.js'
 import { build, type Settings, shapes } from './losses.program.js'
@@ -10,7 +9,6 @@ export interface Frame {
 }
 
 export function create(s: Settings): Session<Frame> {
-  manualSeed(s.seed)
   const { run, look } = build(s)
   const { error, curves } = shapes(s)
   return {

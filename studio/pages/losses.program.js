@@ -1,19 +1,9 @@
 // @ts-check
-import {
-  compile,
-  huberLoss,
-  l1Loss,
-  linspace,
-  manualSeed,
-  mseLoss,
-  scan,
-  tensor,
-  zeros,
-} from 'nabla'
+import { compile, huberLoss, l1Loss, linspace, mseLoss, scan, tensor, zeros } from 'nabla'
 import { Adam } from 'nabla/optim'
 
 /** @import { Tensor } from 'nabla' */
-/** @typedef {{ points: [number, number][], delta: number, rate: number, seed: number }} Settings */
+/** @typedef {{ points: [number, number][], delta: number, rate: number }} Settings */
 
 /** @type {Record<string, (s: Settings) => (a: Tensor, b: Tensor) => Tensor>} */
 export const losses = {
@@ -84,7 +74,6 @@ export function shapes(s) {
 
 /** @param {Settings} s */
 export function main(s) {
-  manualSeed(s.seed)
   const { run, look } = build(s)
   run(1000)
   for (const { name, slope, intercept, loss } of look())

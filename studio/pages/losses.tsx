@@ -4,7 +4,7 @@ import { series } from '../parts/colors.js'
 import { Legend } from '../parts/Legend.js'
 import { Numbers } from '../parts/Numbers.js'
 import { path, Plot } from '../parts/Plot.js'
-import type { Schema } from '../settings.js'
+import { learningRate, numberRows, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './losses.model.js'
 import program from './losses.program.js?raw'
@@ -17,7 +17,7 @@ const schema = {
     max: 3,
     step: 0.1,
   },
-  rate: { label: ['Learning rate', '学习率'], value: 0.03, options: [0.003, 0.01, 0.03, 0.1] },
+  rate: learningRate(0.03, [0.003, 0.01, 0.03, 0.1]),
   points: {
     label: ['Points', '点'],
     value: [
@@ -32,18 +32,8 @@ const schema = {
       [2.5, -2.6],
     ] as [number, number][],
     hidden: true,
-    valid: (v: unknown) =>
-      Array.isArray(v) &&
-      v.length > 1 &&
-      v.length <= 40 &&
-      v.every(
-        (p) =>
-          Array.isArray(p) &&
-          p.length === 2 &&
-          p.every((n) => Number.isFinite(n) && Math.abs(n) <= 3),
-      ),
+    valid: numberRows(2, 3, { least: 2, most: 40 }),
   },
-  seed: { label: ['Seed', '随机种子'], value: 0, hidden: true, valid: (v: unknown) => v === 0 },
 } as const satisfies Schema
 
 const words = {

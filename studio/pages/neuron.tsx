@@ -4,7 +4,7 @@ import { Heat } from '../parts/Heat.js'
 import { Legend } from '../parts/Legend.js'
 import { Numbers } from '../parts/Numbers.js'
 import { path, Plot } from '../parts/Plot.js'
-import type { Schema } from '../settings.js'
+import { numberList, seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './neuron.model.js'
 import program from './neuron.program.js?raw'
@@ -50,20 +50,12 @@ const schema = {
   b: slider(['Bias b', '偏置 b'], 0.5, 5),
   x1: slider(['Input x₁', '输入 x₁'], 1, 5),
   x2: slider(['Input x₂', '输入 x₂'], 0.5, 5),
-  seed: {
-    label: ['Seed', '随机种子'],
-    value: 1,
-    min: 0,
-    max: 50,
-    step: 1,
-    when: (s: V) => s.f === 'rrelu',
-  },
+  seed: { ...seed(), when: (s: V) => s.f === 'rrelu' },
   scores: {
     label: ['Scores', '得分'],
     value: [2, 1, 0, -1] as number[],
     hidden: true,
-    valid: (v: unknown) =>
-      Array.isArray(v) && v.length === 4 && v.every((n) => Number.isFinite(n) && Math.abs(n) <= 5),
+    valid: numberList(4, 5),
   },
 } as const satisfies Schema
 

@@ -3,7 +3,7 @@ import { Chart } from '../parts/Chart.js'
 import { series } from '../parts/colors.js'
 import { Numbers } from '../parts/Numbers.js'
 import { path, Plot } from '../parts/Plot.js'
-import type { Schema } from '../settings.js'
+import { seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './overfitting.model.js'
 import program from './overfitting.program.js?raw'
@@ -29,7 +29,7 @@ const schema = {
     step: 0.02,
   },
   stop: { label: ['Early stopping', '提前停止'], value: false },
-  seed: { label: ['Seed', '随机种子'], value: 2, min: 0, max: 50, step: 1 },
+  seed: seed(2),
 } as const satisfies Schema
 
 const words = {

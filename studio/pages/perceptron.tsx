@@ -4,7 +4,7 @@ import { css } from '../parts/colors.js'
 import { Heat } from '../parts/Heat.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Plot } from '../parts/Plot.js'
-import type { Schema } from '../settings.js'
+import { learningRate, seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './perceptron.model.js'
 import program from './perceptron.program.js?raw'
@@ -21,8 +21,8 @@ const schema = {
       own: ['Your own: press on the points', '自定义：点击各点'],
     },
   },
-  rate: { label: ['Learning rate', '学习率'], value: 0.2, min: 0.05, max: 1, step: 0.05 },
-  seed: { label: ['Seed', '随机种子'], value: 3, min: 0, max: 50, step: 1 },
+  rate: learningRate(0.2, { min: 0.05, max: 1, step: 0.05 }),
+  seed: seed(3),
   answers: {
     label: ['Answers', '答案'],
     value: [1, 0, 0, 0] as number[],

@@ -10,7 +10,7 @@ import { Scroll } from '../parts/Scroll.js'
 import { definePage, type ViewProps } from '../page.js'
 import { TableInput } from '../parts/TableInput.js'
 import { WeightSliders } from '../parts/WeightSliders.js'
-import { wholeList } from '../settings.js'
+import { learningRate, numberRows, seed, someOf, wholeList, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './playground.model.js'
 import program from './playground.program.js?raw'
@@ -67,11 +67,7 @@ const schema = {
     value: 'sgd',
     options: { sgd: 'SGD', momentum: ['SGD with momentum 0.9', 'SGD，动量 0.9'], adam: 'Adam' },
   },
-  rate: {
-    label: ['Learning rate', '学习率'],
-    value: 0.03,
-    options: [0.00001, 0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
-  },
+  rate: learningRate(0.03, [0.00001, 0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10]),
   penalty: {
     label: ['Regularization', '正则化'],
     value: 'none',
@@ -83,18 +79,14 @@ const schema = {
     options: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
     when: (s) => s.penalty !== 'none',
   },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  seed: seed(),
   showTest: { label: ['Show the test points', '显示测试点'], value: false },
   rounded: { label: ['Answers as yes or no', '输出取整'], value: false, when: classes },
   inputs: {
     label: ['Inputs', '输入'],
     value: ['x1', 'x2'] as string[],
     hidden: true,
-    valid: (v) =>
-      Array.isArray(v) &&
-      v.length > 0 &&
-      new Set(v).size === v.length &&
-      v.every((n) => names.includes(n)),
+    valid: someOf(names),
   },
   layers: {
     label: ['Layers', '层'],
@@ -111,18 +103,9 @@ const schema = {
       [-2, -2, -1],
     ] as Point[],
     hidden: true,
-    valid: (v) =>
-      Array.isArray(v) &&
-      v.length > 0 &&
-      v.length <= 400 &&
-      v.every(
-        (p) =>
-          Array.isArray(p) &&
-          p.length === 3 &&
-          p.every((n) => Number.isFinite(n) && Math.abs(n) <= 6),
-      ),
+    valid: numberRows(3, 6, { least: 1, most: 400 }),
   },
-} as const satisfies import('../settings.js').Schema
+} as const satisfies Schema
 
 const words = {
   label: ['label', '标签'],

@@ -6,7 +6,7 @@ import { Heat } from '../parts/Heat.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Scroll } from '../parts/Scroll.js'
 import { TextInput } from '../parts/TextInput.js'
-import type { Schema } from '../settings.js'
+import { learningRate, seed, textOf, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './recurrent.model.js'
 import program from './recurrent.program.js?raw'
@@ -20,17 +20,17 @@ const schema = {
   },
   length: { label: ['Length of a sequence', '序列长度'], value: 20, options: [5, 10, 20, 30, 40] },
   hidden: { label: ['Hidden units', '隐藏单元数'], value: 16, options: [4, 8, 16, 32] },
-  rate: { label: ['Learning rate', '学习率'], value: 0.01, options: [0.001, 0.003, 0.01, 0.03] },
+  rate: learningRate(0.01, [0.001, 0.003, 0.01, 0.03]),
   forget: {
     label: ['LSTM begins with open forget gates', 'LSTM 的遗忘门一开始就打开'],
     value: false,
   },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  seed: seed(),
   text: {
     label: ['Text', '文本'],
     value: 'she sells sea shells on the sea shore. ' as string,
     hidden: true,
-    valid: (v: unknown) => typeof v === 'string' && v.trim() !== '' && v.length <= 200,
+    valid: textOf(1, 200),
   },
 } as const satisfies Schema
 

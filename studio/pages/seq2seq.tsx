@@ -5,7 +5,7 @@ import { MatrixTable } from '../parts/Matrix.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Scroll } from '../parts/Scroll.js'
 import { TextInput } from '../parts/TextInput.js'
-import type { Schema } from '../settings.js'
+import { learningRate, seed, textOf, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './seq2seq.model.js'
 import program from './seq2seq.program.js?raw'
@@ -16,13 +16,13 @@ const schema = {
   length: { label: ['Digits of a sequence', '序列的数字个数'], value: 8, options: [4, 6, 8, 10], when: digits }, // biome-ignore format: short
   forcing: { label: ['While training a step is given', '训练时每一步得到'], value: 'teacher', options: { teacher: ['the truth: teacher forcing', '正确答案（教师强制）'], free: ['its own last symbol', '自己上一步的输出'] } }, // biome-ignore format: short
   width: { label: ['Width of the states', '状态的宽度'], value: 48, options: [16, 32, 48, 64] },
-  rate: { label: ['Learning rate', '学习率'], value: 0.005, options: [0.001, 0.002, 0.005, 0.01] },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  rate: learningRate(0.005, [0.001, 0.002, 0.005, 0.01]),
+  seed: seed(),
   text: {
     label: ['Own input', '自己的输入'],
     value: '' as string,
     hidden: true,
-    valid: (v: unknown) => typeof v === 'string' && v.length <= 20,
+    valid: textOf(0, 20),
   },
 } as const satisfies Schema
 

@@ -7,7 +7,7 @@ import { MatrixTable } from '../parts/Matrix.js'
 import { Numbers } from '../parts/Numbers.js'
 import { Scroll } from '../parts/Scroll.js'
 import { TextInput } from '../parts/TextInput.js'
-import type { Schema } from '../settings.js'
+import { learningRate, seed, textOf, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './transformer.model.js'
 import program from './transformer.program.js?raw'
@@ -25,13 +25,13 @@ const schema = {
   layers: { label: ['Layers of each side', '两侧各有几层'], value: 2, options: [1, 2, 3] },
   heads: { label: ['Heads', '注意力头数'], value: 4, options: [1, 2, 4] },
   width: { label: ['Width d', '宽度 d'], value: 32, options: [16, 32, 64] },
-  rate: { label: ['Learning rate', '学习率'], value: 0.003, options: [0.0003, 0.001, 0.003, 0.01] },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  rate: learningRate(0.003, [0.0003, 0.001, 0.003, 0.01]),
+  seed: seed(),
   source: {
     label: ['Your own sentence', '自己的句子'],
     value: '3 1 4 1 5' as string,
     hidden: true,
-    valid: (v: unknown) => typeof v === 'string' && v.length <= 60 && /\S/.test(v),
+    valid: textOf(1, 60),
   },
 } as const satisfies Schema
 

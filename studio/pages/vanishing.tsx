@@ -2,7 +2,7 @@ import { definePage, type ViewProps } from '../page.js'
 import { Chart } from '../parts/Chart.js'
 import { series } from '../parts/colors.js'
 import { Numbers } from '../parts/Numbers.js'
-import type { Schema } from '../settings.js'
+import { seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './vanishing.model.js'
 import program from './vanishing.program.js?raw'
@@ -31,7 +31,7 @@ const schema = {
     value: 0,
     options: [0, 0.1, 1, 10],
   },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1 },
+  seed: seed(),
 } as const satisfies Schema
 
 const words = {

@@ -1,18 +1,18 @@
 /** Distributions over time as ridges, one behind the other, as TensorBoard draws them. */
+import type { RunDetails } from '../../src/cli/runTypes.js'
 import { dark } from '../shell/theme.js'
-
-export interface Ridge {
-  step: number
-  /** One more than counts. */
-  edges: readonly number[]
-  counts: readonly number[]
-}
 
 const [WIDTH, HEIGHT, PEAK, BOTTOM] = [320, 190, 56, 22]
 
 const short = (v: number) => Number(v.toPrecision(3)).toString()
 
-export function Ridges({ ridges, label }: { ridges: readonly Ridge[]; label: string }) {
+export function Ridges({
+  ridges,
+  label,
+}: {
+  ridges: RunDetails['histograms'][string]
+  label: string
+}) {
   let [low, high, peak] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
   for (const { edges, counts } of ridges) {
     low = Math.min(low, edges[0]!)
@@ -27,7 +27,7 @@ export function Ridges({ ridges, label }: { ridges: readonly Ridge[]; label: str
   const n = ridges.length
   const base = (i: number) =>
     n === 1 ? HEIGHT - BOTTOM : PEAK + 6 + (i / (n - 1)) * (HEIGHT - BOTTOM - PEAK - 6)
-  const path = ({ edges, counts }: Ridge, i: number) => {
+  const path = ({ edges, counts }: (typeof ridges)[number], i: number) => {
     // Densities, so that bins of any width compare.
     const points = counts.map((c, k) => {
       const width = edges[k + 1]! - edges[k]!

@@ -1,29 +1,14 @@
 /** One run: its settings, the confusion matrix with examples, the graph of the model, histograms by layer, pictures. */
+import type { RunCurves, RunDetails as Details } from '../../src/cli/runTypes.js'
 import { type Signal, useSignal } from '@preact/signals'
 import { useEffect, useId } from 'preact/hooks'
 import { css } from '../parts/colors.js'
 import { Heat } from '../parts/Heat.js'
-import { type Ridge, Ridges } from '../parts/Ridges.js'
+import { Ridges } from '../parts/Ridges.js'
 import { Scroll } from '../parts/Scroll.js'
 import { linkTo } from '../shell/route.js'
 import { t } from '../text.js'
-import type { RunCurves } from './curves.js'
 import { words } from './words.js'
-
-/** What the server tells of one run; src/cli/runs.ts has the same. */
-interface Confusion {
-  classes: readonly string[]
-  counts: readonly (readonly number[])[]
-  examples: Readonly<Record<string, readonly { index: number; text?: string; pixels?: string }[]>>
-  width?: number
-  height?: number
-}
-interface Details {
-  histograms: Readonly<Record<string, readonly Ridge[]>>
-  pictures: readonly { title: string; url: string }[]
-  graph?: string
-  confusion?: Confusion
-}
 
 export function RunDetails({
   name,
@@ -116,7 +101,7 @@ export function RunDetails({
 
 const pixelsOf = (text: string) => Float32Array.from(atob(text), (c) => c.charCodeAt(0) / 255)
 
-function ConfusionMatrix({ of }: { of: Confusion }) {
+function ConfusionMatrix({ of }: { of: NonNullable<Details['confusion']> }) {
   const chosen = useSignal<readonly [number, number] | undefined>(undefined)
   const { classes, counts, examples } = of
   const most = Math.max(1, ...counts.flatMap((row, r) => row.filter((_, c) => c !== r)))

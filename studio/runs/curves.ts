@@ -1,20 +1,5 @@
 /** Curves of many runs brought together. */
-
-export interface Curve {
-  step: number[]
-  value: number[]
-}
-export interface RunCurves {
-  name: string
-  settings: Record<string, string>
-  curves: Record<string, Curve>
-}
-/** What a server tells of a run that grows: of each curve the first `keep` points stay, and these follow. */
-export interface RunGrowth {
-  name: string
-  settings: Record<string, string>
-  curves: Record<string, Curve & { keep: number }>
-}
+import type { Curve, RunCurves, RunGrowth } from '../../src/cli/runTypes.js'
 
 /** The run after it has grown; undefined when something before is missing. */
 export function grown(before: RunCurves | undefined, growth: RunGrowth): RunCurves | undefined {

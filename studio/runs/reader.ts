@@ -2,7 +2,8 @@
  * The worker of the runs: hears from the server how they grow, and gives the page what fits on a screen. The page itself
  * never holds the millions of numbers that a hundred runs may have.
  */
-import { align, grown, type RunCurves, type RunGrowth, smooth } from './curves.js'
+import type { RunCurves, RunGrowth } from '../../src/cli/runTypes.js'
+import { align, grown, smooth } from './curves.js'
 
 /** What the page asks for. */
 export interface Wish {

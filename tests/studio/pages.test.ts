@@ -58,6 +58,14 @@ describe('texts', () => {
       }
     expect(found).toBeGreaterThan(50)
   })
+  test('what many pages say is written in one place', () => {
+    const where = new Map<string, Set<string>>()
+    for (const { id } of pages)
+      for (const [pair] of read(`pages/${id}.tsx`).matchAll(/\['[^'\n]+', '[^'\n]+'\]/g))
+        where.set(pair, (where.get(pair) ?? new Set()).add(id))
+    const most = [...where].sort(([, a], [, b]) => b.size - a.size)[0]!
+    expect(most[1].size, most[0]).toBeLessThanOrEqual(8)
+  })
   test('no text stands in the markup, where it would have one language only', () => {
     for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((f) =>
       f.endsWith('.tsx'),
