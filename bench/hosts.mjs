@@ -38,6 +38,7 @@ const script = (name, text) => {
 const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 
 let made = 0
+const tcp = { tcp_congestion_control: 'reno', tcp_slow_start_after_idle: 0, tcp_no_metrics_save: 1 }
 
 export class Hosts {
   /** @type {import('node:child_process').ChildProcess | undefined} */
@@ -60,6 +61,10 @@ export class Hosts {
       for (const name of this.names) {
         ip('netns', 'add', name)
         ip('-n', name, 'link', 'set', 'lo', 'up')
+        // TCP as clusters have it, whatever this machine has: no estimate of the rate that changes with what was sent before, and no
+        // slow start after each pause to compute.
+        for (const [file, value] of Object.entries(tcp))
+          ip('netns', 'exec', name, 'sh', '-c', `echo ${value} >/proc/sys/net/ipv4/${file} || true`)
         mkdirSync(join(this.folder, name))
         // ip netns exec puts it in the place of /etc/hosts.
         mkdirSync(`/etc/netns/${name}`, { recursive: true })

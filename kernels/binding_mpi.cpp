@@ -33,7 +33,7 @@ napi_value list_of(napi_env env, const napi_value* values, uint32_t n) {
   return list;
 }
 
-constexpr size_t MOST_ARGUMENTS = 10;
+constexpr size_t MOST_ARGUMENTS = 11;
 struct Arguments {
   napi_env env;
   napi_value values[MOST_ARGUMENTS];
@@ -83,16 +83,16 @@ napi_value start_mpi(napi_env env, napi_callback_info info) {
   return list_of(env, values, 3);
 }
 
-// post(kind, group, type, op, peer, tag, count, in, out, about): the number of the request. The arrays must stay until it
+// post(kind, group, type, op, peer, tag, alone, count, in, out, about): the number of the request. The arrays must stay until it
 // is done.
 napi_value post_order(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 10);
+  Arguments a(env, info, 11);
   Order order = {};
   order.kind = (Kind)(int)a.number(0), order.group = (int32_t)a.number(1), order.type = (Type)(int)a.number(2);
   order.op = (Op)(int)a.number(3), order.peer = (int32_t)a.number(4), order.tag = (int32_t)a.number(5);
-  order.count = (int64_t)a.number(6), order.in = a.memory(7), order.out = a.memory(8);
-  a.text(9, order.about, sizeof order.about);
-  if (!a.fine) return fail_with(env, "post takes seven numbers, two arrays and a text");
+  order.alone = a.number(6) != 0, order.count = (int64_t)a.number(7), order.in = a.memory(8), order.out = a.memory(9);
+  a.text(10, order.about, sizeof order.about);
+  if (!a.fine) return fail_with(env, "post takes eight numbers, two arrays and a text");
   const int32_t id = post(order);
   return id ? number_of(env, id) : fail_with(env, "memory is out");
 }
@@ -163,6 +163,15 @@ napi_value mark_step(napi_env env, napi_callback_info info) {
   mark((int64_t)a.number(0));
   return nullptr;
 }
+// keep(path): is the step kept in this file?
+napi_value keep_marks(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 1);
+  char path[1024];
+  a.text(0, path, sizeof path);
+  napi_value v;
+  napi_get_boolean(env, a.fine && keep_step(path), &v);
+  return v;
+}
 // fail(why)
 napi_value fail_all(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 1);
@@ -197,7 +206,8 @@ void add_functions(napi_env env, napi_value exports) {
     napi_callback callback;
   } functions[] = {{"open", open_library}, {"start", start_mpi}, {"post", post_order}, {"done", is_done},      {"wait", wait_for},
                    {"later", wait_later},  {"quit", quit},
-                   {"signals", set_signals}, {"mark", mark_step},    {"fail", fail_all},   {"finish", finish_mpi}};
+                   {"signals", set_signals}, {"mark", mark_step},    {"keep", keep_marks},
+                   {"fail", fail_all},     {"finish", finish_mpi}};
   for (const auto& f : functions) {
     napi_value v;
     napi_create_function(env, f.name, NAPI_AUTO_LENGTH, f.callback, nullptr, &v);

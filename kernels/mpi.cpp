@@ -4,8 +4,10 @@
 // computes still answers for itself.
 //
 // Before each collective operation the ranks compare what they ask for, by a small one that never blocks: it finds ranks
-// that ask for something else, and those that do not come. Then MPI's own is called: the blocking one, which is the faster,
-// where no member has another under way (so that no two wait for each other in a circle), else the other one.
+// that ask for something else, and those that do not come. Comparisons have a communicator of their own, so that one goes on
+// while the operation before moves its data. Then MPI's own is called: the blocking one, which is the faster, where all
+// members' programs do nothing but wait for it (so that no two wait for each other in a circle, and none spins on a core that
+// computes), else the other one. Programs decide that and not the time, since the two forms may add in another order.
 #include "mpi.h"
 
 #if !defined(_WIN32)
@@ -16,6 +18,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "system.h"
@@ -173,14 +176,14 @@ void take_mean(Type type, void* data, int64_t count, int ranks) {
 // ---- state ----
 
 struct Group {
-  Handle comm;
+  Handle comm, asking;  // for the operations, and for comparing what is asked for
   int rank, size;
   int64_t uid;     // the same on all members
   int64_t posted;  // collective operations asked for
   int64_t begun;   // and compared
 };
 
-enum Stage { NEW, COMPARING, SAYING, MOVING, HEADING, DONE };
+enum Stage { NEW, COMPARING, COMPARED, SAYING, MOVING, HEADING, DONE };
 
 struct Header {
   int64_t bytes;
@@ -194,7 +197,6 @@ struct Request {
   int32_t id;
   Stage stage;
   int64_t number;      // of the collective operation in its group
-  bool alone;          // nothing else was under way when it was asked for
   bool blocking;
   int64_t begin;       // nanoseconds
   Handle pending, pending2;
@@ -469,12 +471,12 @@ bool tested(Request* r, Handle* pending, bool* failed) {
 
 void begin_comparing(Request* r, Group& g) {
   const int64_t h = (int64_t)hash_of(r->order.about);
-  r->mine[0] = h, r->mine[1] = -h, r->mine[2] = !r->alone, r->mine[3] = 0;
-  if (r->order.kind == SPLIT) r->mine[3] = next_uid;
+  r->mine[0] = h, r->mine[1] = -h, r->mine[2] = !r->order.alone, r->mine[3] = 0;
+  if (r->order.kind == SPLIT) r->mine[3] = next_uid++;
   r->number = ++g.begun;
   r->begin = nanoseconds();
   r->stage = COMPARING;
-  wrong(r, M.Iallreduce(r->mine, r->all, 4, M.int64, M.ops[MAX], g.comm, &r->pending));
+  wrong(r, M.Iallreduce(r->mine, r->all, 4, M.int64, M.ops[MAX], g.asking, &r->pending));
 }
 
 void end_collective(Request* r, const Group& g) {
@@ -486,13 +488,15 @@ void end_collective(Request* r, const Group& g) {
 void split(Request* r, const Group& g) {
   const Order& o = r->order;
   Handle comm = 0;
-  next_uid = r->all[3] + 1;
+  if (next_uid <= r->all[3]) next_uid = r->all[3] + 1;
   if (wrong(r, M.Comm_split(g.comm, o.peer < 0 ? UNDEFINED : o.peer, o.tag, &comm))) return;
   r->result = -1;
   if (o.peer >= 0) {
     if (group_count == GROUPS) return finish_request(r, "there are as many groups as nabla has room for (256)");
-    Group made = {comm, 0, 0, r->all[3] * 4096 + o.peer, 0, 0};
+    Group made = {comm, 0, 0, 0, r->all[3] * 4096 + o.peer, 0, 0};
     M.Comm_set_errhandler(comm, M.returning);
+    if (wrong(r, M.Comm_dup(comm, &made.asking))) return;
+    M.Comm_set_errhandler(made.asking, M.returning);
     if (wrong(r, M.Comm_rank(comm, &made.rank)) || wrong(r, M.Comm_size(comm, &made.size))) return;
     monitor_enter(&monitor);
     groups[group_count] = made;
@@ -520,8 +524,9 @@ void disagree(Request* r, const Group& g) {
   finish_request(r, why);
 }
 
-// A collective operation, as far as it comes without waiting. Something was done: true.
-bool advance(Request* r) {
+// A collective operation, as far as it comes without waiting; `turn`: those before it in its group are through.
+// Something was done: true.
+bool advance(Request* r, bool turn) {
   Group& g = groups[r->order.group];
   bool failed = false;
   switch (r->stage) {
@@ -531,6 +536,10 @@ bool advance(Request* r) {
         if (!failed && seconds_since(r->begin) > timeout_s) blame(r, g);
         return false;
       }
+      r->stage = COMPARED;
+      [[fallthrough]];
+    case COMPARED:
+      if (!turn) return false;
       if (r->all[0] != -r->all[1]) {
         r->words = (char*)malloc((size_t)g.size * TEXT / 2);
         r->stage = SAYING;
@@ -629,27 +638,23 @@ bool exchange(Request* r) {
 
 bool in_progress(const Request* r) { return r->stage != DONE; }
 
-// One pass over what is under way. In each group the collective operations go one after the other.
+// One pass over what is under way. In each group the collective operations are compared, and then go, in their order.
 bool pass() {
   bool moved = false;
   Request* list[128];
   int n = 0;
   uint8_t busy[GROUPS] = {};
   monitor_enter(&monitor);
-  for (Request* r = first; r && n < 128; r = r->next) {
-    if (!in_progress(r)) continue;
-    const bool message = r->order.kind == SEND || r->order.kind == RECV;
-    if (!message) {
-      if (busy[r->order.group]) continue;
-      busy[r->order.group] = 1;
-    }
-    list[n++] = r;
-  }
+  for (Request* r = first; r && n < 128; r = r->next)
+    if (in_progress(r)) list[n++] = r;
   monitor_leave(&monitor);
   for (int i = 0; i < n; i++) {
     if (list[i]->stage == DONE) continue;
-    const bool message = list[i]->order.kind == SEND || list[i]->order.kind == RECV;
-    if (message ? exchange(list[i]) : advance(list[i])) moved = true;
+    const Order& o = list[i]->order;
+    const bool message = o.kind == SEND || o.kind == RECV, turn = !busy[o.group];
+    if (!message) busy[o.group] = 1;
+    // When it is through, whoever waits for it may free it.
+    if (message ? exchange(list[i]) : advance(list[i], turn)) moved = true;
   }
   return moved;
 }
@@ -686,9 +691,10 @@ bool begin_mpi() {
   M.Comm_set_errhandler(M.world, M.returning);
   if (M.Comm_rank(M.world, &world.rank) || M.Comm_size(M.world, &world.size)) return start_error = "MPI_Comm_size failed", false;
   Group& all = groups[0];
-  if (M.Comm_dup(M.world, &all.comm) || M.Comm_dup(M.world, &side)) return start_error = "MPI_Comm_dup failed", false;
+  if (M.Comm_dup(M.world, &all.comm) || M.Comm_dup(M.world, &all.asking) || M.Comm_dup(M.world, &side)) return start_error = "MPI_Comm_dup failed", false;
   all.rank = world.rank, all.size = world.size;
   M.Comm_set_errhandler(all.comm, M.returning);
+  M.Comm_set_errhandler(all.asking, M.returning);
   M.Comm_set_errhandler(side, M.returning);
   group_count = 1;
   if (!half_ops<from_f16, to_f16>(own_ops[FLOAT16]) || !half_ops<from_bf16, to_bf16>(own_ops[BFLOAT16]) ||
@@ -697,6 +703,15 @@ bool begin_mpi() {
     return start_error = "MPI_Op_create failed", false;
   heard[0] = heard[1] = nanoseconds();
   return true;
+}
+
+// Under the lock; something to do wakes it earlier.
+void pause_for(int64_t ns) {
+  timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_nsec += ns;
+  if (until.tv_nsec >= 1'000'000'000) until.tv_sec++, until.tv_nsec -= 1'000'000'000;
+  pthread_cond_timedwait(&work, &monitor.lock, &until);
 }
 
 NABLA_THREAD_MAIN talk(void*) {
@@ -712,13 +727,11 @@ NABLA_THREAD_MAIN talk(void*) {
   for (;;) {
     monitor_enter(&monitor);
     if (!any_in_progress() && !stopping && !(failure[0] && !told_failure)) {
-      timespec until;
-      clock_gettime(CLOCK_REALTIME, &until);
-      until.tv_nsec += 200'000'000;
-      if (until.tv_nsec >= 1'000'000'000) until.tv_sec++, until.tv_nsec -= 1'000'000'000;
-      pthread_cond_timedwait(&work, &monitor.lock, &until);
+      pause_for(200'000'000);
       idle = 0;
-    }
+    } else if (idle > 0 && waiting == 0 && !stopping)
+      // Nobody waits: the core belongs to what computes.
+      pause_for(250'000);
     const bool somebody = waiting > 0, lost = failure[0] != 0;
     const bool stop = stopping && (lost || stop_failed || !any_in_progress());
     monitor_leave(&monitor);
@@ -734,10 +747,9 @@ NABLA_THREAD_MAIN talk(void*) {
       keep_in_touch();
     }
     idle = moved ? 0 : idle + 1;
-    // Nobody waits: the core belongs to what computes. Somebody does: what is awaited may come at any moment.
-    if (idle > 0) {
-      if (!somebody) usleep(250);
-      else if (idle < 200) sched_yield();
+    // Somebody waits: what is awaited may come at any moment.
+    if (idle > 0 && somebody) {
+      if (idle < 200) sched_yield();
       else usleep(idle < 2000 ? 20 : 200);
     }
   }
@@ -925,7 +937,6 @@ int32_t post(const Order& order) {
   r->result = -1;
   monitor_enter(&monitor);
   r->id = next_id++;
-  r->alone = !any_in_progress();
   r->pending = r->pending2 = M.null_request;
   if (order.kind != SEND && order.kind != RECV) groups[order.group].posted++;
   if (failure[0] || stopping || !running) {
@@ -964,6 +975,7 @@ char* wait(int32_t id, int32_t* result) {
     return nullptr;
   }
   waiting++;
+  if (r->stage != DONE) pthread_cond_signal(&work);
   while (r->stage != DONE) monitor_wait(&monitor);
   waiting--;
   for (Request** p = &first; *p; p = &(*p)->next)
@@ -984,7 +996,24 @@ char* wait(int32_t id, int32_t* result) {
   return error;
 }
 
-void mark(int64_t s) { __atomic_store_n(&step, s, __ATOMIC_RELAXED); }
+// A line in a file, as memory: a step may take less than a call of the system.
+constexpr int LINE = 41;
+char* line_of_step;
+void mark(int64_t s) {
+  __atomic_store_n(&step, s, __ATOMIC_RELAXED);
+  char text[LINE + 8], when[48];
+  if (line_of_step) snprintf(text, sizeof text, "%-40.40s\n", words_of(when, s)), memcpy(line_of_step, text, LINE);
+}
+bool keep_step(const char* path) {
+  const int file = ::open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  if (file < 0) return false;
+  void* const at = ftruncate(file, LINE) ? MAP_FAILED : mmap(nullptr, LINE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  close(file);
+  if (at == MAP_FAILED) return false;
+  line_of_step = (char*)at;
+  mark(step);
+  return true;
+}
 void limit(double timeout) { timeout_s = timeout; }
 
 void tell_signals(const char* died) {

@@ -19,6 +19,7 @@ struct Order {
   Op op;
   int32_t peer;  // the root, or the other side by its rank in the group; -1: any. Of SPLIT the colour.
   int32_t tag;   // of SPLIT the key
+  bool alone;    // the program waits for it at once, and for nothing else
   int64_t count;
   void *in, *out;
   char about[TEXT / 2];  // what all ranks must ask for alike, in words
@@ -45,6 +46,8 @@ bool done(int32_t request);
 char* wait(int32_t request, int32_t* result);
 // For errors, and for what other ranks are told.
 void mark(int64_t step);
+// The step that was marked last stands in this file too, which outlives the process.
+bool keep_step(const char* path);
 void limit(double timeout);
 // A rank that is ended by SIGTERM says so, and what the file `died` says about another one.
 void tell_signals(const char* died);

@@ -79,12 +79,13 @@ export function reduceTogether(
   how: ReduceOp,
   given: ProcessGroup | undefined,
   what = 'gradients',
+  background = false,
 ): Tensor[] {
   const group = groupOf('allReduce', given)
   const count = list.reduce((n, t) => n + t.size, 0)
   const { dtype } = list[0]!
   const about = `allReduce of ${what}: ${list.length} tensors, ${count} ${dtype} ${how}`
-  const order: Order = { name: 'allReduce', group, op: how, count, dtype, about }
+  const order: Order = { name: 'allReduce', group, op: how, count, dtype, about, background }
   return noGrad(() => hostCall(hostStep(order, { together: true }), list, list.map(layoutOf)))
 }
 

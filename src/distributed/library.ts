@@ -20,6 +20,7 @@ export interface Mpi {
     op: number,
     peer: number,
     tag: number,
+    alone: number,
     count: number,
     input: TypedArray,
     output: TypedArray,
@@ -29,6 +30,7 @@ export interface Mpi {
   wait(request: number): number | string
   later(request: number): Promise<number | string>
   mark(step: number): void
+  keep(path: string): boolean
   signals(died: string): void
   fail(why: string): void
   finish(failed: number): End

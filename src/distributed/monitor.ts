@@ -4,10 +4,11 @@
  * pipe, and which of the ranks of this host was the first.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Mpi } from './library.js'
 
 // $1: what this rank is called; $2: the file with its step, which is gone when all is well; $3: the file of the first that
 // dies; $4: the launchers above it on this host. After a failure they end themselves, unless they wait for a host that the network
@@ -58,29 +59,26 @@ function launchersAbove(): number[] {
   }
   return found
 }
-const WIDTH = 40
 
 export class Monitor {
-  private readonly file: number
   private readonly path: string
   /** Names the first rank of this host that dies. */
   readonly died: string
 
-  private constructor(file: number, path: string, died: string) {
+  private constructor(path: string, died: string) {
     this.died = died
-    this.file = file
     this.path = path
   }
 
   /** Undefined where it cannot be: the launcher's own messages remain. */
-  static start(rank: number, size: number, host: string): Monitor | undefined {
+  static start(mpi: Mpi, rank: number, size: number, host: string): Monitor | undefined {
     // Ranks of one job on one host have one parent, or their launchers are theirs alone.
     const { OMPI_MCA_ess_base_jobid, PMIX_NAMESPACE, SLURM_JOB_ID } = process.env
     const job = OMPI_MCA_ess_base_jobid ?? PMIX_NAMESPACE ?? SLURM_JOB_ID ?? process.ppid
     const path = join(tmpdir(), `nabla-${process.pid}-step`)
     const died = join(tmpdir(), `nabla-${job}-died`)
     try {
-      const file = openSync(path, 'w')
+      if (!mpi.keep(path)) return undefined
       const name = `rank ${rank} of ${size} (host ${host}, process ${process.pid})`
       const child = spawn(
         '/bin/sh',
@@ -96,17 +94,10 @@ export class Monitor {
       child.unref()
       child.stdin.on('error', () => {})
       ;(child.stdin as Socket).unref()
-      const monitor = new Monitor(file, path, died)
-      monitor.mark(-1)
-      return monitor
+      return new Monitor(path, died)
     } catch {
       return undefined
     }
-  }
-
-  mark(step: number): void {
-    const text = step < 0 ? 'before its first step' : `at step ${step}`
-    writeSync(this.file, `${text.padEnd(WIDTH)}\n`, 0)
   }
 
   /** For the shells of the other ranks of this host. */
@@ -121,6 +112,5 @@ export class Monitor {
   /** All is well, or the process has told itself what is not. */
   end(): void {
     rmSync(this.path, { force: true })
-    closeSync(this.file)
   }
 }

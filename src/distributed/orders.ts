@@ -79,6 +79,11 @@ export const tensors: Kind = {
 export const common = { group: aGroup, asyncOp: kinds.flag }
 export const anOp = oneOf(...Object.keys(opCodes))
 
+/**
+ * Requests that the program has not waited for. Whether there are any decides the form of the next one, which may add in another
+ * order: by the program, then, and not by what has come meanwhile.
+ */
+const awaited = new Set<number>()
 /** Arrays that the addon works on, by request, so that they stay. */
 const underWay = new Map<number, readonly unknown[]>()
 function forgetDone(mpi: Mpi): void {
@@ -101,6 +106,8 @@ export interface Order {
   dtype: DType
   /** What all ranks must ask for alike. */
   about: string
+  /** It goes on while the program computes. */
+  background?: boolean
 }
 
 const none = new Uint8Array(0)
@@ -121,7 +128,7 @@ export function whole(list: readonly HostArray[]): TypedArray {
 const MOST = 2 ** 31 - 1
 /** Gives an order to the addon; the request that waits for it. */
 function begin(
-  { name, group, op = 'sum', peer = 0, tag = 0, count, dtype, about }: Order,
+  { name, group, op = 'sum', peer = 0, tag = 0, count, dtype, about, background }: Order,
   input: TypedArray,
   output: TypedArray,
 ): number {
@@ -140,18 +147,24 @@ function begin(
     opCodes[op],
     peer,
     tag,
+    awaited.size === 0 && !background ? 1 : 0,
     count,
     input,
     output,
     cut(about),
   )
   underWay.set(request, [input, output])
+  awaited.add(request)
   return request
 }
 function end(request: number, name: string): number {
   const result = theWorld(name).library!.mpi.wait(request)
-  underWay.delete(request)
+  forget(request)
   return resultOf(result, name)
+}
+function forget(request: number): void {
+  underWay.delete(request)
+  awaited.delete(request)
 }
 
 /** What one process alone has to do. */
@@ -234,7 +247,7 @@ export class Work<T = unknown> {
       } catch (error) {
         this.problem = error
       } finally {
-        underWay.delete(request)
+        forget(request)
       }
     }
     return this.wait()
@@ -251,6 +264,7 @@ export function perform<T>(
   finish: (made: readonly Tensor[]) => T,
 ): T | Work<T> {
   return noGrad(() => {
+    if (asyncOp) order.background = true
     if (!asyncOp || state.recorder) {
       const value = finish(hostCall(hostStep(order, options), inputs, gives))
       // In a program the wait stands where the values are read.

@@ -16,8 +16,12 @@ import { reduceTogether } from './collectives.js'
 import type { ProcessGroup } from './world.js'
 
 export interface ReducerOptions {
-  /** Megabytes of a bucket, 25 as in PyTorch; the first, of the last layers, has 1 at most, so that the exchange begins early. */
-  bucketCapMb?: number
+  /**
+   * Megabytes after which a bucket is full. Unless given: a quarter of all gradients, so that little is left when backward ends, at
+   * most PyTorch's 25 and at least 1, below which an exchange costs more than it hides. The first, of the last layers, is full after
+   * 1, so that the exchange begins early.
+   */
+  bucketCapMb?: number | undefined
   /** Gradients travel in this type and are summed in it: half the bytes. */
   gradientCompression?: 'bfloat16' | 'float16' | undefined
   /** Ranks may use other parameters than each other; what no rank has used gets zeros inside of compiled steps. */
@@ -31,21 +35,19 @@ interface Bucket {
 }
 const MEGABYTE = 2 ** 20
 
+const bytesIn = (list: readonly Tensor[]): number =>
+  list.reduce((n, p) => n + p.size * bytesOf(p.dtype), 0)
+
 /** From the last parameter to the first, each bucket of one type. */
-function bucketsOf(params: readonly Tensor[], cap: number): Bucket[] {
+function bucketsOf(params: readonly Tensor[], capMb: number | undefined): Bucket[] {
+  const quarter = Math.max(MEGABYTE, Math.min(25 * MEGABYTE, bytesIn(params) / 4))
+  const cap = capMb === undefined ? quarter : capMb * MEGABYTE
   const list: Bucket[] = []
-  let bytes = 0
   for (const p of [...params].reverse()) {
-    const own = p.size * bytesOf(p.dtype)
-    const limit = Math.min(cap, list.length === 1 ? MEGABYTE : cap)
     const last = list[list.length - 1]
-    if (last && last.dtype === p.dtype && bytes + own <= limit) {
-      last.params.unshift(p)
-      bytes += own
-    } else {
-      list.push({ index: list.length, dtype: p.dtype, params: [p] })
-      bytes = own
-    }
+    const limit = list.length === 1 ? Math.min(cap, MEGABYTE) : cap
+    if (last && last.dtype === p.dtype && bytesIn(last.params) < limit) last.params.unshift(p)
+    else list.push({ index: list.length, dtype: p.dtype, params: [p] })
   }
   return list
 }
@@ -65,13 +67,13 @@ export class Reducer {
   private readonly findUnused: boolean
 
   constructor(params: readonly Tensor[], group: ProcessGroup, options: ReducerOptions = {}) {
-    const { bucketCapMb = 25, gradientCompression, findUnusedParameters = false } = options
+    const { bucketCapMb, gradientCompression, findUnusedParameters = false } = options
     this.group = group
     this.compression = gradientCompression
     this.findUnused = findUnusedParameters
     this.buckets = bucketsOf(
       params.filter((p) => p.requiresGrad),
-      bucketCapMb * MEGABYTE,
+      bucketCapMb,
     )
     for (const b of this.buckets) for (const p of b.params) this.of.set(p, b)
   }
@@ -145,6 +147,10 @@ export class Reducer {
     return Array.from(all!.toTypedArray() as Float32Array, (v) => v > 0)
   }
 
+  /** Where the division has the gradients' own type and is by all ranks it is part of the exchange. */
+  private get how(): 'mean' | 'sum' {
+    return this.compression || this.divisor ? 'sum' : 'mean'
+  }
   /** The averages of a bucket's gradients; null where this rank has none, and none is given. */
   private reduce(bucket: Bucket, cts: Gradients): (Tensor | null)[] {
     const { index, params } = bucket
@@ -163,11 +169,12 @@ export class Reducer {
       const mask = this.findUnused || !used.includes('0') ? '' : ` (used: ${used.slice(0, 100)})`
       const what = `gradients ${index + 1}${mask}`
       this.exchanges.push({ bucket, what })
-      const sums = reduceTogether(sent, 'sum', this.group, what)
+      const how = this.how
+      const sums = reduceTogether(sent, how, this.group, what, true)
       const share = this.divisor ?? 1 / this.group.size
       return sums.map((sum, i) => {
         if (!cts[i] && !this.findUnused) return null
-        return mul(small ? toType(sum, params[i]!.dtype) : sum, share)
+        return how === 'mean' ? sum : mul(small ? toType(sum, params[i]!.dtype) : sum, share)
       })
     })
   }
@@ -180,7 +187,7 @@ export class Reducer {
         const z = zerosLike(p)
         return this.compression ? toType(z, this.compression) : z
       })
-      noGrad(() => reduceTogether(zeros, 'sum', this.group, what))
+      noGrad(() => reduceTogether(zeros, this.how, this.group, what, true))
       if (this.findUnused && !compiled) this.usedAnywhere(params.map(() => null))
     }
   }

@@ -132,7 +132,7 @@ export function initProcessGroup(
   compare(`nabla ${ownVersion()} over ${mpiVersion}`, all, op)
   if (size === 1) return
   shareCores()
-  world.monitor = Monitor.start(rank, size, hostname())
+  world.monitor = Monitor.start(mpi, rank, size, hostname())
   // Programs that handle it themselves go on to.
   if (world.monitor && process.listenerCount('SIGTERM') === 0) mpi.signals(world.monitor.died)
 }
@@ -182,6 +182,7 @@ function post(
     0,
     peer,
     tag,
+    0,
     0,
     nothing,
     nothing,
@@ -272,7 +273,6 @@ export function markStep(step: number): void {
   if (!world || world.step === step) return
   world.step = step
   world.library?.mpi.mark(step)
-  world.monitor?.mark(step)
 }
 export const nextStep = (): void => markStep((world?.step ?? -1) + 1)
 

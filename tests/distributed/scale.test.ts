@@ -23,6 +23,17 @@ describe('the model of scale', () => {
     // The first is full after a tenth of backward; then the cable is always busy.
     expect(stepTime('ring', 2, slow)).toBeCloseTo(0.1 + 0.02 + 10 * each, 9)
   })
+  test('where both go on at once each may hold up the other', () => {
+    const buckets = [MEGABYTE, MEGABYTE]
+    const one = exchange('ring', 2, MEGABYTE, 1e-4, 5e7)
+    const both = { ...given, bandwidth: 5e7, buckets, slowerCompute: 1.5, slowerExchange: 2 }
+    // Backward has 0.1 s left when the first bucket is full: the exchange takes twice its time, in which it does 1 / 1.5 of that.
+    const left = 0.1 - (2 * one) / 1.5
+    expect(stepTime('ring', 2, both)).toBeCloseTo(0.2 + 2 * one + left + one, 12)
+    // Computing for all of the exchange and longer is the worst that can come of it.
+    const never = { ...both, slowerCompute: 1, slowerExchange: 1 }
+    expect(stepTime('ring', 2, both)).toBeGreaterThan(stepTime('ring', 2, never))
+  })
   test('alone there is no exchange; more nodes are never more efficient', () => {
     expect(stepTime('ring', 1, given)).toBeCloseTo(given.compute, 12)
     for (const kind of ['ring', 'tree'] as const)
