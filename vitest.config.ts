@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -32,6 +33,30 @@ function entries(condition: 'browser' | 'default'): Alias[] {
   })
 }
 
+/** They measure time or memory, or run several processes that wait for each other. */
+const alone = [
+  'tests/browser/**/*.test.ts',
+  'tests/distributed/**/*.test.ts',
+  'tests/compile/async.test.ts',
+  'tests/compile/programs.test.ts',
+  'tests/data/workers.test.ts',
+]
+const files = {
+  include: built
+    ? ['tests/laws/**/*.test.ts', 'tests/golden/**/*.test.ts', 'tests/rules/examples.test.ts']
+    : ['tests/**/*.test.ts'],
+  setupFiles: built === 'browser' ? ['tests/page.setup.ts'] : [],
+}
+
+const together = {
+  extends: true as const,
+  test: { name: 'together', ...files, exclude: alone },
+}
+const later = {
+  extends: true as const,
+  test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 1 } },
+}
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -45,16 +70,15 @@ export default defineConfig({
     ],
   },
   test: {
-    include: built
-      ? ['tests/laws/**/*.test.ts', 'tests/golden/**/*.test.ts', 'tests/rules/examples.test.ts']
-      : ['tests/**/*.test.ts'],
     globalSetup: ['tests/setup.ts'],
-    setupFiles: built === 'browser' ? ['tests/page.setup.ts'] : [],
     // Built files are loaded as they are.
     server: { deps: { external: [/\/dist\//] } },
     // A native addon that is loaded by several worker threads of one process is a test of its own;
     // everything else gets processes.
     pool: 'forks',
+    // As many as there are cores; vitest's own default leaves one free.
+    maxWorkers: availableParallelism(),
     testTimeout: 30_000,
+    projects: built ? [together] : [together, later],
   },
 })
