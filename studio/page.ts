@@ -14,19 +14,25 @@ export interface ViewProps<S extends Schema, Frame extends object> {
   frame: Frame
 }
 
-export interface PageDefinition<S extends Schema, Frame extends object> {
+/** What stands below a picture. */
+export interface Talk {
+  /** In TeX. */
+  formula: string
+  question: Text
+  /** What the picture answers. */
+  answer: Text
+}
+
+export interface PageDefinition<S extends Schema, Frame extends object> extends Talk {
   schema: S
+  /** A choice between parts of the page, and what stands below each of them but the first one. */
+  parts?: { by: keyof S & string; of: Readonly<Record<string, Talk>> }
   /** Settings that the session takes over without a reset. */
   live?: readonly (keyof S)[]
   /** Steps a second to begin with: as many as there can be when it is not given. */
   speed?: 1 | 5 | 20 | 100 | 500
   /** What the page shows, in a few sentences. */
   intro: Text
-  /** In TeX. */
-  formula: string
-  question: Text
-  /** What the picture answers. */
-  answer: Text
   /** The source of the program that the worker runs, `./NAME.program.js?raw`. */
   program: string
   /** Names of nabla and PyTorch's names for the same. */
@@ -34,8 +40,9 @@ export interface PageDefinition<S extends Schema, Frame extends object> {
   View(props: ViewProps<S, Frame>): JSX.Element
 }
 
-export type AnyPage = Omit<PageDefinition<Schema, object>, 'View' | 'live'> & {
+export type AnyPage = Omit<PageDefinition<Schema, object>, 'View' | 'live' | 'parts'> & {
   live?: readonly string[]
+  parts?: { by: string; of: Readonly<Record<string, Talk>> }
   View: (props: {
     s: object
     set: (change: object) => void

@@ -8,15 +8,15 @@ export interface PageEntry {
   id: string
   title: Text
   about: Text
-  /** The page of the course about it. */
-  course: string
+  /** Pages of the course about it, each with what its link asks of the page where that is not the default: `data?part=scaling`. */
+  course: readonly string[]
 }
 export interface Topic {
   title: Text
   pages: readonly PageEntry[]
 }
 
-const page = (id: string, title: Text, about: Text, course: string): PageEntry => ({
+const page = (id: string, title: Text, about: Text, ...course: string[]): PageEntry => ({
   id,
   title,
   about,
@@ -127,6 +127,16 @@ export const topics: readonly Topic[] = [
   {
     title: ['Data', '数据'],
     pages: [
+      page(
+        'data',
+        ['Looking at data', '认识数据'],
+        [
+          'Distribution and statistics of birds, flowers or your own table; vectors to drag; what scaling does to training, and what a split must not know.',
+          '企鹅、鸢尾花或自己表格的分布与统计量；可拖动的向量；缩放对训练的影响；划分数据时不能泄漏什么。',
+        ],
+        'statistics',
+        'data?part=scaling',
+      ),
       page(
         'overfitting',
         ['Underfitting and overfitting', '欠拟合与过拟合'],

@@ -73,12 +73,17 @@ function embedStudio(md) {
   md.render = (source, env) => {
     const html = render(source, env)
     const [, zh, topic] = /^(zh\/)?course\/(.+)\.md$/.exec(env?.relativePath ?? '') ?? []
-    const found = studio.filter((page) => page.course === topic)
+    const found = studio.flatMap(({ course, ...page }) =>
+      course
+        .map((place) => place.split('?'))
+        .filter(([name]) => name === topic)
+        .map(([, query]) => ({ ...page, query })),
+    )
     if (found.length === 0) return html
     const lang = zh ? 'zh' : 'en'
-    const frames = found.map(({ id, title }) => {
+    const frames = found.map(({ id, title, query }) => {
       const name = title[zh ? 1 : 0]
-      const link = `${base}studio/index.html#/${lang}/${id}`
+      const link = `${base}studio/index.html#/${lang}/${id}${query ? `?${query}` : ''}`
       return `<h3><a href="${link}" target="_blank">${name}</a></h3>
 <iframe src="${link}" title="${name}" loading="lazy" style="width:100%;height:44rem;border:1px solid var(--vp-c-divider);border-radius:12px"></iframe>`
     })

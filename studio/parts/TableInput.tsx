@@ -15,6 +15,11 @@ const words = {
     'The table has too many classes for this page: it takes at most',
     '表格的类别太多，本页最多',
   ],
+  short: [
+    'The table has too few rows for this page: it takes at least',
+    '表格的行数太少，本页至少需要',
+  ],
+  large: ['The table has numbers beyond', '表格里有数超过'],
   column: ['Column', '列'],
   rows: ['rows', '行'],
 } as const satisfies Record<string, Text>
@@ -24,33 +29,52 @@ export function TableInput({
   extra = 0,
   half,
   classes = 0,
+  optional = false,
+  least = 1,
   most = 400,
+  largest = 1e9,
   onRows,
 }: {
   /** The columns that the page takes, the one of classes last. */
   roles: readonly (Text | string)[]
   /** Numbers beyond the roles that the page takes where there are more. */
   extra?: number
-  /** Numbers go from -half to half. */
+  /** Numbers go from -half to half; 0 leaves them as they are. */
   half: number
   /** The most classes; 0 where the last role is none of classes. */
   classes?: number
+  /** A table without a column of texts has one class, 0, and no column is taken for it. */
+  optional?: boolean
+  /** Rows at least. */
+  least?: number
   /** Rows at most: a link holds them. */
   most?: number
-  onRows: (rows: number[][], classes: string[]) => void
+  /** The greatest size of a number. */
+  largest?: number
+  onRows: (rows: number[][], classes: string[], columns: string[]) => void
 }) {
   const id = useId()
   const table = useSignal<Table | undefined>(undefined)
   const chosen = useSignal<number[]>([])
   const count = useSignal(0)
+  const hasLabel = ({ numeric }: Table) => classes > 0 && !(optional && numeric.every(Boolean))
   const use = (found: Table, columns: number[]) => {
-    const taken = take(found, columns, { half, classes: classes > 0, most })
-    if (classes > 0 && taken.classes.length > classes)
-      throw new Error(`${t(words.many)} ${classes}`)
+    const labelled = hasLabel(found)
+    const taken = take(found, columns, { half, classes: labelled, most })
+    if (taken.classes.length > classes && labelled) throw new Error(`${t(words.many)} ${classes}`)
+    if (taken.rows.length < least) throw new Error(`${t(words.short)} ${least}`)
+    if (taken.rows.some((row) => row.some((v) => Math.abs(v) > largest)))
+      throw new Error(`${t(words.large)} ${largest}`)
     table.value = found
     chosen.value = columns
     count.value = taken.rows.length
-    onRows(taken.rows, taken.classes)
+    const rows = classes > 0 && !labelled ? taken.rows.map((row) => [...row, 0]) : taken.rows
+    const names = labelled ? columns.slice(0, -1) : columns
+    onRows(
+      rows,
+      taken.classes,
+      names.map((c) => found.names[c]!),
+    )
   }
   const numbers = roles.length - (classes > 0 ? 1 : 0)
   const found = table.value
@@ -63,8 +87,9 @@ export function TableInput({
         accept=".csv,.tsv,.txt,text/csv"
         onFile={async (file) => {
           const read = await readTable(await file.text())
-          const columns = guess(read, numbers + extra, classes > 0)
-          if (columns.length < roles.length) throw new Error(`${t(words.few)} ${numbers}`)
+          const columns = guess(read, numbers + extra, hasLabel(read))
+          if (columns.length < numbers + Number(hasLabel(read)))
+            throw new Error(`${t(words.few)} ${numbers}`)
           use(read, columns)
         }}
       />

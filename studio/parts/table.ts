@@ -51,8 +51,8 @@ const spread = <T>(list: readonly T[], most: number) =>
     : Array.from({ length: most }, (_, i) => list[Math.floor((i * list.length) / most)]!)
 
 /**
- * Rows of the chosen columns: numbers moved and stretched so that each column goes from -half to half, and, where `classes`,
- * the number of the class at the end.
+ * Rows of the chosen columns: numbers moved and stretched so that each column goes from -half to half (as they are where half
+ * is 0), and, where `classes`, the number of the class at the end.
  */
 export function take(
   { rows }: Table,
@@ -65,6 +65,7 @@ export function take(
   const names = classes ? [...new Set(chosen.map((r) => r[label] ?? ''))].sort() : []
   const scaled = numbers.map((c) => {
     const values = chosen.map((r) => Number(r[c]))
+    if (half === 0) return values
     const [low, high] = [Math.min(...values), Math.max(...values)]
     return values.map((v) =>
       high > low ? Number((((v - low) / (high - low)) * 2 * half - half).toFixed(3)) : 0,

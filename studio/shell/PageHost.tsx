@@ -77,6 +77,7 @@ function Ready({ entry, page }: { entry: PageEntry; page: AnyPage }) {
   const trouble = run.trouble.value
   const frame = run.frame.value
   const progress = run.progress.value
+  const talk = page.parts?.of[`${values.value[page.parts.by]}`] ?? page
   return (
     <article class={`page page-${entry.id}`}>
       <h1>{t(entry.title)}</h1>
@@ -105,12 +106,12 @@ function Ready({ entry, page }: { entry: PageEntry; page: AnyPage }) {
       <section class="below">
         <div>
           <h2>{t(words.formula)}</h2>
-          <Formula tex={page.formula} block />
+          <Formula tex={talk.formula} block />
           <h2>{t(words.question)}</h2>
-          <p>{t(page.question)}</p>
+          <p>{t(talk.question)}</p>
           <details>
             <summary>{t(words.answer)}</summary>
-            <p>{t(page.answer)}</p>
+            <p>{t(talk.answer)}</p>
           </details>
         </div>
         <div>

@@ -7,9 +7,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Handler, serveStudio, studioPlaces } from '../../src/cli/studio.js'
 import type { Run } from '../../studio/engine/run.js'
 import type { Model } from '../../studio/engine/session.js'
+import type { AnyPage } from '../../studio/page.js'
 import { pages } from '../../studio/pages.js'
-import { defaults, type Schema } from '../../studio/settings.js'
+import type { Schema } from '../../studio/settings.js'
 import { results } from '../studio/results.js'
+import { shown } from '../studio/shown.js'
 import { launch, root, without } from './chromium.js'
 import { expectDifferent, expectStored, expectUnlike, still } from './screens.js'
 import { expectAccessible, longestTask } from './studioTab.js'
@@ -68,25 +70,26 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
   }
   const ready = (tab: Page) => tab.waitForSelector('.picture[aria-busy=false]', { timeout: 60_000 })
 
-  describe.each(pages)('$id', ({ id, title }) => {
+  describe.each(shown)('$name', ({ name, id, title, chosen, settings, query }) => {
     let tab: Page
     const said: string[] = []
     /** Of the page itself, and those that Node can take. */
     let schema: Schema
+    let by: string | undefined
     let steps = 0
     let want: number[] = []
     beforeAll(async () => {
       // Before the page's program is loaded, which may make tensors at once.
       setBackend('wasm')
       setNumThreads(1)
-      ;({ schema } = (
-        (await import(`../../studio/pages/${id}.tsx`)) as { default: { schema: Schema } }
-      ).default)
+      const page = ((await import(`../../studio/pages/${id}.tsx`)) as { default: AnyPage }).default
+      schema = page.schema
+      by = page.parts?.by
       const { create } = (await import(`../../studio/pages/${id}.model.ts`)) as Model<
         object,
         object
       >
-      const mine = await create(defaults(schema), {
+      const mine = await create(settings, {
         fetch: (path) => Promise.resolve(dataAt(path)),
       })
       mine.frame()
@@ -96,7 +99,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
       tab = await browser.newPage({ viewport: { width: 1280, height: 900 } })
       tab.on('console', (m) => m.type() === 'error' && said.push(m.text()))
       tab.on('pageerror', (e) => said.push(e.message))
-      await tab.goto(`${server.url}#/en/${id}`)
+      await tab.goto(`${server.url}#/en/${id}${query && `?${query}`}`)
       await ready(tab)
       if (steps) {
         await tab.evaluate(() => studio.run.step(20))
@@ -128,7 +131,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
 
     test('looks like its stored screenshot', async () => {
       await tab.waitForLoadState('networkidle')
-      await expectStored(tab, id)
+      await expectStored(tab, name)
     })
 
     test('is accessible, and has its texts and its code', async () => {
@@ -141,7 +144,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
       expect(await overflow(tab)).toBeLessThanOrEqual(0)
     })
 
-    test.runIf(results[id]?.steps)(
+    test.runIf(results[name]?.steps)(
       'trains without a long task, pauses, takes one step and begins again',
       async () => {
         const buttons = await tab.$$('.runbar button')
@@ -162,7 +165,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
           await tab.waitForTimeout(500)
         })
         console.log(
-          `${id}: the longest task while training ${longest} ms, of an idle page ${idle} ms`,
+          `${name}: the longest task while training ${longest} ms, of an idle page ${idle} ms`,
         )
         expect(longest).toBeLessThanOrEqual(50 + idle)
         if (await tab.evaluate(() => studio.run.running.value)) await train.click()
@@ -179,9 +182,10 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
     )
 
     test('every control changes the link, which brings the state back, in Chinese, dark and narrow', async () => {
-      for (const [name, s] of Object.entries(schema)) {
-        const control = await tab.$(`.controls [name="${name}"]`)
-        if (s.hidden || !control) continue
+      for (const [setting, s] of Object.entries(schema)) {
+        const control = await tab.$(`.controls [name="${setting}"]`)
+        // Another part would be another page.
+        if (s.hidden || !control || setting in chosen || setting === by) continue
         // Another one than it has: sizes of what is drawn change under the picture.
         if ('options' in s)
           await control.selectOption({
@@ -217,7 +221,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
     open('en', (tab) =>
       expectDifferent(
         tab,
-        pages.map((p) => p.id),
+        shown.map((p) => p.name),
       ),
     ))
 

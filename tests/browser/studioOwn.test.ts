@@ -141,6 +141,56 @@ describe.skipIf(without)('own data in the page', { timeout: 60_000 }, () => {
       await tab.waitForFunction(() => studio.run.steps.value > 0)
     })
   })
+  test('a table is looked at in its own units, with the names of its columns, and lies in its link', () =>
+    open('en/data?data=own', async (tab) => {
+      const rows = Array.from(
+        { length: 20 },
+        (_, i) => `${1000 + i},${i * i},${i % 2 ? 'hot' : 'cold'}`,
+      )
+      const look = () => tab.evaluate(() => studio.run.frame.value!) as Promise<never>
+      await drop(tab, '.drop', 'mine.csv', `height,area,kind\n${rows.join('\n')}\n`)
+      await tab.waitForFunction(() => (studio.values.value.own as []).length === 20)
+      await tab.waitForFunction(() => (studio.run.frame.value!.columns as []).length === 2)
+      const found: { columns: string[]; classes: string[]; look: { mean: number } } = await look()
+      expect([found.columns, found.classes, found.look.mean]).toEqual([
+        ['height', 'area'],
+        ['cold', 'hot'],
+        1009.5,
+      ])
+      await tab.reload()
+      await tab.waitForSelector('.picture[aria-busy=false]')
+      expect(await look()).toEqual(found)
+      // Without a column of classes nothing can be told apart, and the page says so.
+      const plain = Array.from({ length: 12 }, (_, i) => `${i},${i * i}`).join('\n')
+      await drop(tab, '.drop', 'mine.csv', `a,b\n${plain}\n`)
+      await tab.waitForFunction(() => (studio.run.frame.value!.classes as []).length === 1)
+      await tab.selectOption('.controls [name=part]', 'scaling')
+      await tab.waitForSelector('.picture p.trouble[role=alert]')
+      // Three parts need rows.
+      await drop(tab, '.drop', 'mine.csv', 'a,b\n1,2\n3,4\n')
+      await tab.waitForSelector('.drop [role=alert]')
+    }))
+  test('the ends of two vectors are dragged', () =>
+    open('en/data?part=vectors', async (tab) => {
+      const box = (await (await tab.$('.plot svg'))!.boundingBox())!
+      // The plane from -4 to 4 within the margins of the picture.
+      const at = (x: number, y: number) =>
+        [
+          box.x + ((38 + ((x + 4) / 8) * 392) / 440) * box.width,
+          box.y + ((10 + ((4 - y) / 8) * 396) / 430) * box.height,
+        ] as const
+      await tab.mouse.move(...at(2, 3))
+      await tab.mouse.down()
+      await tab.mouse.move(...at(0, 2))
+      await tab.mouse.move(...at(-1, 3))
+      await tab.mouse.up()
+      await tab.waitForFunction(
+        () => (studio.run.frame.value!.vectors as { dot: number }).dot === 0,
+      )
+      expect(await Promise.all(['a1', 'a2', 'b1', 'b2'].map((n) => value(tab, n)))).toEqual([
+        3, 1, -1, 3,
+      ])
+    }))
   test('a text', () =>
     open('en/attention', async (tab) => {
       await drop(tab, '.drop', 'x.txt', 'the quick\n  brown fox\n')

@@ -6,6 +6,7 @@ import type { Frame as Backpropagation } from '../../studio/pages/backpropagatio
 import type { Frame as Classes } from '../../studio/pages/classes.model.js'
 import type { Frame as Clusters } from '../../studio/pages/clusters.model.js'
 import type { Frame as Convolution } from '../../studio/pages/convolution.model.js'
+import type { Frame as Data } from '../../studio/pages/data.model.js'
 import type { Frame as Digits } from '../../studio/pages/digits.model.js'
 import type { Frame as Gan } from '../../studio/pages/gan.model.js'
 import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
@@ -88,6 +89,104 @@ export const results: Readonly<Record<string, Result<never>>> = {
             1,
           ),
       },
+    ],
+  }),
+  data: result<Data>({
+    printed: ({ look }) => [look!.mean, look!.variance, look!.pearson],
+    reaches: [
+      // Of 342 birds; NumPy has the same.
+      {
+        is: ({ look }) =>
+          near(look!.mean, 43.92192982456141) &&
+          near(look!.variance, 29.71989919975377) &&
+          near(look!.pearson, 0.5951098244376303) &&
+          near(look!.pearson, look!.cosine) &&
+          look!.counts.flat().reduce((a, b) => a + b) === 342,
+      },
+      // The answer of the page: five wrong entries move the mean, the deviation and Pearson's correlation only.
+      {
+        settings: { wrong: 5 },
+        is: ({ look }) =>
+          look!.mean > 49 &&
+          look!.std > 45 &&
+          Math.abs(look!.pearson) < 0.1 &&
+          Math.abs(look!.quartiles[2]! - 44.45) < 0.5 &&
+          look!.spearman > 0.5,
+      },
+      {
+        settings: {
+          data: 'own',
+          own: Array.from({ length: 12 }, (_, i) => [i, 2 * i, i % 2]),
+          y: 1,
+          names: ['a', 'b'],
+        },
+        is: ({ look, columns, classes }) =>
+          near(look!.pearson, 1) && columns.join() === 'a,b' && classes.length === 2,
+      },
+    ],
+  }),
+  'data-vectors': result<Data>({
+    printed: ({ vectors: v }) => [v!.dot, v!.cosine, v!.angle, v!.distance],
+    reaches: [
+      { is: ({ vectors: v }) => v!.dot === 9 && near(v!.norms[0]!, Math.sqrt(10)) },
+      // The answer of the page, in its parts.
+      {
+        settings: { a1: -3, a2: 2 },
+        is: ({ vectors: v }) => near(v!.dot, 0) && v!.projection.every((c) => near(c, 0)),
+      },
+      {
+        settings: { a1: 1.5, a2: 0.5 },
+        is: ({ vectors: v }) => near(v!.cosine, 9 / Math.sqrt(130)),
+      },
+      {
+        settings: { p: '1' },
+        is: ({ vectors: v }) => v!.lengths.join() === '4,5' && v!.distance === 3,
+      },
+      { settings: { p: 'inf' }, is: ({ vectors: v }) => v!.lengths.join() === '3,3' },
+    ],
+  }),
+  'data-scaling': result<Data>({
+    steps: 300,
+    printed: ({ ways }) => ways!.map((w) => w.loss),
+    reaches: [
+      // The answer of the page, in its parts.
+      {
+        steps: 600,
+        is: ({ ways: [raw, standard, minmax] = [] }) =>
+          raw!.loss > 1000 &&
+          standard!.loss < 0.15 &&
+          minmax!.loss < 0.4 &&
+          minmax!.loss > standard!.loss &&
+          standard!.accuracy > 0.95 &&
+          raw!.condition > 1e9,
+      },
+      {
+        settings: { rate: 1e-7 },
+        steps: 1500,
+        is: ({ ways, history }) =>
+          Math.abs(ways![0]!.loss - 1.04) < 0.01 && ways![0]!.loss < history!.none[0]! && ways![0]!.rate > 1e-7,
+      },
+      { settings: { rate: 1e-6 }, steps: 300, is: ({ ways }) => ways![0]!.loss > 1.2 },
+    ],
+  }),
+  'data-splits': result<Data>({
+    printed: ({ splits }) => splits!.leak.before.means,
+    reaches: [
+      {
+        is: ({ splits: s }) =>
+          near(s!.before.r, -1) &&
+          s!.after.train.every((m) => near(m, 0)) &&
+          s!.parts.flat().length === 60 &&
+          new Set(s!.parts.flat()).size === 60 &&
+          // Stratified: within one row of the share; at random it is not.
+          s!.shares.stratified.every((v) => Math.abs(v - s!.share) <= 1 / 12 + 1e-9) &&
+          s!.shares.random.some((v) => Math.abs(v - s!.share) > 1 / 12),
+      },
+      {
+        settings: { split: 'order' },
+        is: ({ splits: s }) => s!.counts[2]!.filter((n) => n > 0).length === 1,
+      },
+      { settings: { split: 'stratified', rows: 12 }, is: ({ splits: s }) => s!.parts.length === 3 },
     ],
   }),
   gridworld: result<Gridworld>({
