@@ -149,8 +149,8 @@ describe.skipIf(without)('own data in the page', { timeout: 60_000 }, () => {
       )
       const look = () => tab.evaluate(() => studio.run.frame.value!) as Promise<never>
       await drop(tab, '.drop', 'mine.csv', `height,area,kind\n${rows.join('\n')}\n`)
-      await tab.waitForFunction(() => (studio.values.value.own as []).length === 20)
-      await tab.waitForFunction(() => (studio.run.frame.value!.columns as []).length === 2)
+      await tab.waitForFunction(() => (studio.values.value.own as unknown[]).length === 20)
+      await tab.waitForFunction(() => (studio.run.frame.value!.columns as unknown[]).length === 2)
       const found: { columns: string[]; classes: string[]; look: { mean: number } } = await look()
       expect([found.columns, found.classes, found.look.mean]).toEqual([
         ['height', 'area'],
@@ -163,7 +163,7 @@ describe.skipIf(without)('own data in the page', { timeout: 60_000 }, () => {
       // Without a column of classes nothing can be told apart, and the page says so.
       const plain = Array.from({ length: 12 }, (_, i) => `${i},${i * i}`).join('\n')
       await drop(tab, '.drop', 'mine.csv', `a,b\n${plain}\n`)
-      await tab.waitForFunction(() => (studio.run.frame.value!.classes as []).length === 1)
+      await tab.waitForFunction(() => (studio.run.frame.value!.classes as unknown[]).length === 1)
       await tab.selectOption('.controls [name=part]', 'scaling')
       await tab.waitForSelector('.picture p.trouble[role=alert]')
       // Three parts need rows.
