@@ -1,6 +1,6 @@
 import { definePage, type ViewProps } from '../page.js'
 import { TableInput } from '../parts/TableInput.js'
-import { numberRows, type Schema } from '../settings.js'
+import { learningRate, numberRows, seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import { DataDistribution } from '../views/DataDistribution.js'
 import { DataScaling } from '../views/DataScaling.js'
@@ -29,24 +29,20 @@ const nameList = (v: unknown) =>
   Array.isArray(v) &&
   v.length <= MOST.classes &&
   v.every((n) => typeof n === 'string' && n.length <= 40)
-/** Rows whose last number is a class. */
+const isPlace = (v: unknown, places: number) =>
+  Number.isInteger(v) && (v as number) >= 0 && (v as number) < places
+/** Rows whose last number is a class: none, or enough for three parts. */
 const ownRows = (v: unknown) =>
-  numberRows(0, MOST.size, 300)(v) &&
+  numberRows(0, MOST.size, { most: 300 })(v) &&
   (v as number[][]).every(
-    (row) =>
-      row.length > 1 &&
-      row.length <= MOST.columns + 1 &&
-      Number.isInteger(row.at(-1)) &&
-      row.at(-1)! >= 0 &&
-      row.at(-1)! < MOST.classes,
+    (row) => row.length > 1 && row.length <= MOST.columns + 1 && isPlace(row.at(-1), MOST.classes),
   ) &&
-  // None, or enough for three parts.
   ((v as number[][]).length === 0 || (v as number[][]).length >= 12)
 const place = (label: Text, value: number) => ({
   label,
   value,
   hidden: true as const,
-  valid: (v: unknown) => Number.isInteger(v) && (v as number) >= 0 && (v as number) < MOST.columns,
+  valid: (v: unknown) => isPlace(v, MOST.columns),
 })
 const schema = {
   part: {
@@ -116,9 +112,7 @@ const schema = {
     when: part('vectors'),
   },
   rate: {
-    label: ['Learning rate', '学习率'],
-    value: 0.5,
-    options: [1e-7, 1e-6, 1e-4, 0.01, 0.1, 0.5, 1, 3, 10],
+    ...learningRate(0.5, [1e-7, 1e-6, 1e-4, 0.01, 0.1, 0.5, 1, 3, 10]),
     when: part('scaling'),
   },
   split: {
@@ -140,14 +134,7 @@ const schema = {
     when: part('splits'),
   },
   rows: { label: ['Rows', '行数'], value: 60, min: 12, max: 342, step: 6, when: part('splits') },
-  seed: {
-    label: ['Seed', '随机种子'],
-    value: 1,
-    min: 0,
-    max: 50,
-    step: 1,
-    when: part('splits'),
-  },
+  seed: { ...seed(), when: part('splits') },
 } as const satisfies Schema
 
 const words = {
