@@ -77,9 +77,9 @@ export function DataDistribution({
       String.raw`s^2 = \tfrac1{n-1} \sum_i (x_i - \bar x)^2 = ${tex(look.unbiased)}`,
     ],
     [words.std, String.raw`\sigma = \sqrt{\sigma^2} = ${tex(look.std)}`],
-    [words.median, String.raw`Q_{1/2} = ${tex(q2)}`],
+    [words.median, `Q_{1/2} = ${tex(q2)}`],
     [words.quartiles, String.raw`Q_{1/4} = ${tex(q1)},\; Q_{3/4} = ${tex(q3)}`],
-    [words.iqr, String.raw`Q_{3/4} - Q_{1/4} = ${tex(q3 - q1)}`],
+    [words.iqr, `Q_{3/4} - Q_{1/4} = ${tex(q3 - q1)}`],
     [
       words.skewness,
       String.raw`\tfrac1n \sum_i \left(\tfrac{x_i - \bar x}{\sigma}\right)^3 = ${tex(look.skewness)}`,

@@ -5,6 +5,7 @@ import { series } from '../parts/colors.js'
 import { Formula } from '../parts/Formula.js'
 import { Legend } from '../parts/Legend.js'
 import { Plot, type PlotArea } from '../parts/Plot.js'
+import { Scroll } from '../parts/Scroll.js'
 import { type Text, t } from '../text.js'
 
 const words = {
@@ -15,7 +16,9 @@ const words = {
   projection: ['a projected onto b', 'a 在 b 上的投影'],
   ball: ['all vectors with the norm of a', '与 a 范数相同的所有向量'],
   dot: ['dot product', '点积'],
-  length: ['lengths', '长度'],
+  lengthA: ['length of a', 'a 的长度'],
+  lengthB: ['length of b', 'b 的长度'],
+  numbers: ['The numbers', '数值'],
   cosine: ['cosine', '余弦'],
   angle: ['angle', '夹角'],
   shadow: ['projection', '投影'],
@@ -90,10 +93,8 @@ export function DataVectors({
       words.dot,
       String.raw`a \cdot b = ${show(a1)} \cdot ${signed(b1)} + ${signed(a2)} \cdot ${signed(b2)} = ${show(vectors.dot)}`,
     ],
-    [
-      words.length,
-      String.raw`\lVert a \rVert = \sqrt{a \cdot a} = ${show(norms[0]!)},\; \lVert b \rVert = ${show(norms[1]!)}`,
-    ],
+    [words.lengthA, String.raw`\lVert a \rVert = \sqrt{a \cdot a} = ${show(norms[0]!)}`],
+    [words.lengthB, String.raw`\lVert b \rVert = \sqrt{b \cdot b} = ${show(norms[1]!)}`],
     [
       words.cosine,
       String.raw`\cos\varphi = \tfrac{a \cdot b}{\lVert a \rVert \lVert b \rVert} = ${show(vectors.cosine)}`,
@@ -190,18 +191,20 @@ export function DataVectors({
           ]}
         />
       </figure>
-      <table class="facts">
-        <tbody>
-          {lines.map(([name, formula]) => (
-            <tr key={name[0]}>
-              <th scope="row">{t(name)}</th>
-              <td>
-                <Formula tex={formula} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Scroll label={t(words.numbers)}>
+        <table class="facts">
+          <tbody>
+            {lines.map(([name, formula]) => (
+              <tr key={name[0]}>
+                <th scope="row">{t(name)}</th>
+                <td>
+                  <Formula tex={formula} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
     </div>
   )
 }
