@@ -164,7 +164,9 @@ export const results: Readonly<Record<string, Result<never>>> = {
         settings: { rate: 1e-7 },
         steps: 1500,
         is: ({ ways, history }) =>
-          Math.abs(ways![0]!.loss - 1.04) < 0.01 && ways![0]!.loss < history!.none[0]! && ways![0]!.rate > 1e-7,
+          Math.abs(ways![0]!.loss - 1.04) < 0.01 &&
+          ways![0]!.loss < history!.none[0]! &&
+          ways![0]!.rate > 1e-7,
       },
       { settings: { rate: 1e-6 }, steps: 300, is: ({ ways }) => ways![0]!.loss > 1.2 },
     ],
