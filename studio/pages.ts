@@ -229,6 +229,15 @@ export const topics: readonly Topic[] = [
         'lstm',
       ),
       page(
+        'embeddings',
+        ['Embeddings', '词向量'],
+        [
+          'Words of a whole book become points: who is near whom, and analogies as arrows.',
+          '一整本书的词变成点：谁与谁相近，用箭头表示类比。',
+        ],
+        'embeddings',
+      ),
+      page(
         'seq2seq',
         ['Sequence to sequence', '序列到序列'],
         [

