@@ -1,6 +1,8 @@
 // Two ranks of one thread against one rank of one thread, same global batch, against nabla's own two threads, the machine's two cores and
 // PyTorch's DistributedDataParallel: `node bench/distributed.mjs gpt|convnet|allreduce|zero [openmpi|mpich]`. It starts itself as the
-// ranks, in turns, and takes about 90 s. BENCH_SECONDS: of one measurement.
+// ranks, in BENCH_ROUNDS turns (5) of BENCH_SECONDS (1.5) each, and takes two minutes at most. Figures are medians over steps and turns, and
+// ratios are made within a turn. It also says where a step of two ranks has its time: what one rank alone needs for its half of the
+// batch, what the other rank beside it costs (caches, memory), and what the exchange does.
 import { spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -12,10 +14,12 @@ import { commands, hasTorch, peakMeter, python } from './sides.mjs'
 
 const [what = 'gpt', mpi = 'openmpi', role] = process.argv.slice(2)
 const self = fileURLToPath(import.meta.url)
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 4)
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 1.5)
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
+const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1]
 
-/** One process of a measurement: prints samples a second. */
-async function rank() {
+/** One process of a measurement: milliseconds of its steps, the whole batch over all ranks, and of parts of them. */
+async function rank(n) {
   const nabla = await import('nabla')
   const dist = await import('nabla/distributed')
   const nn = await import('nabla/nn')
@@ -37,9 +41,7 @@ async function rank() {
     return { seconds: best / 1000 }
   }
   let model
-  let batch
-  if (what === 'convnet') {
-    const n = 128 / world
+  if (what === 'convnet')
     model = new nn.Sequential(
       new nn.Conv2d(1, 32, 3),
       new nn.ReLU(),
@@ -50,9 +52,7 @@ async function rank() {
       new nn.Flatten(),
       new nn.Linear(1600, 10),
     )
-    batch = [randn([n, 1, 28, 28]), randint(0, 10, [n])]
-  } else {
-    const n = 8 / world
+  else {
     const { GPT2 } = await import('nabla/models')
     model = new GPT2({
       vocabSize: 512,
@@ -62,13 +62,15 @@ async function rank() {
       nHead: 4,
       dropout: 0,
     })
-    batch = [randint(0, 512, [n, 128]), randint(0, 512, [n, 128])]
   }
-  const samples = batch[0].shape[0] * world
+  const batchOf = (n) =>
+    what === 'convnet'
+      ? [randn([n, 1, 28, 28]), randint(0, 10, [n])]
+      : [randint(0, 512, [n, 128]), randint(0, 512, [n, 128])]
   const net = world > 1 ? new dist.DistributedDataParallel(model) : model
   let optimizer = new optim.Adam(net.parameters(), { lr: 1e-3 })
   if (what === 'zero') optimizer = dist.zeroRedundancy(optimizer)
-  const step = compile((x, y) => {
+  const train = (x, y) => {
     optimizer.zeroGrad()
     const out = net.forward(x)
     const loss = crossEntropy(
@@ -78,22 +80,49 @@ async function rank() {
     loss.backward()
     optimizer.step()
     return loss
-  })
-  for (let i = 0; i < 5; i++) step(...batch)
+  }
+  // What is measured in turns, by name.
+  const step = compile(train)
+  const whole = batchOf(n / world)
+  const kinds = { step: () => step(...whole) }
+  if (world > 1) {
+    const alone = compile((x, y) => net.noSync(() => train(x, y)))
+    kinds.part = () => alone(...whole)
+  } else if (process.env.NABLA_THREADS === '1') {
+    const half = batchOf(n / 2)
+    kinds.part = () => step(...half)
+  }
+  const times = {}
+  const cpu = {}
+  for (const [name, f] of Object.entries(kinds)) {
+    for (let i = 0; i < 4; i++) f()
+    times[name] = []
+    cpu[name] = 0
+  }
   const start = performance.now()
-  let steps = 0
-  // As many on every rank.
   const seconds = () => (performance.now() - start) / 1000
+  // As many on every rank.
   for (let go = true; go; ) {
-    for (let i = 0; i < 10; i++) step(...batch)
-    steps += 10
-    go = dist.broadcastObject(seconds() < SECONDS)
+    for (const [name, f] of Object.entries(kinds)) {
+      dist.barrier()
+      const before = process.cpuUsage()
+      for (let i = 0; i < 5; i++) {
+        const begin = performance.now()
+        f()
+        times[name].push(performance.now() - begin)
+      }
+      const { user, system } = process.cpuUsage(before)
+      cpu[name] += (user + system) / 1000
+    }
+    go = dist.broadcastObject(seconds() < SECONDS * Object.keys(kinds).length)
   }
   const state = [...optimizer.state.values()].flatMap((s) => Object.values(s))
   return {
-    perSecond: (steps * samples) / seconds(),
+    ...Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)])),
+    cpu: cpu.step / times.step.length,
+    partCpu: (cpu.part ?? 0) / (times.part?.length ?? 1),
+    megabytes: model.parameters().reduce((n, p) => n + p.size * 4, 0) / 1e6,
     stateBytes: state.reduce((n, t) => n + 4 * t.size, 0),
-    rss: process.memoryUsage().rss,
   }
 }
 
@@ -138,7 +167,8 @@ async function torch() {
   return Math.min(...(await Promise.all(['0', '1'].map(one))))
 }
 
-if (role) process.stdout.write(`${JSON.stringify(await rank())}\n`)
+const samples = what === 'convnet' ? 128 : 8
+if (role) process.stdout.write(`${JSON.stringify(await rank(samples))}\n`)
 else if (what === 'allreduce') {
   const folder = mkdtempSync(join(tmpdir(), 'nabla-bench-'))
   const file = join(folder, 'allreduce')
@@ -159,38 +189,55 @@ else if (what === 'allreduce') {
     `all-reduce of 25 million floats, ${mpi}: C ${(c * 1000).toFixed(1)} ms, nabla ${(own * 1000).toFixed(1)} ms, ${(c / own).toFixed(2)} of its rate`,
   )
 } else {
-  const best = { one: 0, ranks: 0, threads: 0, torch: 0 }
   const withTorch = what !== 'zero' && hasTorch()
   const { backend } = await import('nabla')
   const meter = await peakMeter(backend().info().isa)
-  const peaks = [0, 0]
-  let state = [0, 0]
-  for (let i = 0; i < 3; i++) {
+  const turns = []
+  const slower = (ranks, name) => Math.max(...ranks.map((r) => r[name]))
+  for (let i = 0; i < ROUNDS; i++) {
     const [one] = run(1, 1)
-    const two = run(2, 1)
-    best.one = Math.max(best.one, one.perSecond)
-    best.ranks = Math.max(best.ranks, Math.min(...two.map((r) => r.perSecond)))
-    best.threads = Math.max(best.threads, run(1, 2)[0].perSecond)
-    if (withTorch) best.torch = Math.max(best.torch, await torch())
-    if (meter) for (const n of [1, 2]) peaks[n - 1] = Math.max(peaks[n - 1], meter(n))
-    state = [one.stateBytes, Math.max(...two.map((r) => r.stateBytes))]
+    const ranks = run(2, 1)
+    const [threads] = run(1, 2)
+    turns.push({
+      one: one.step,
+      half: one.part,
+      halfCpu: one.partCpu,
+      ranks: slower(ranks, 'step'),
+      beside: slower(ranks, 'part'),
+      besideCpu: slower(ranks, 'partCpu'),
+      cpu: slower(ranks, 'cpu'),
+      threads: threads.step,
+      torch: withTorch ? (1000 * samples) / (await torch()) : Number.NaN,
+      cores: meter ? meter(2) / meter(1) : Number.NaN,
+      megabytes: one.megabytes,
+      state: [one.stateBytes, slower(ranks, 'stateBytes')],
+    })
   }
-  const gained = best.ranks / best.one
+  const of = (f) => median(turns.map(f))
+  const ms = (f) => `${of(f).toFixed(1)} ms`
+  const times = (f) => of(f).toFixed(2)
   console.log(
-    `${what}, ${mpi}: one rank ${best.one.toFixed(1)}, two ranks ${best.ranks.toFixed(1)} (${gained.toFixed(2)} times), two threads ${best.threads.toFixed(1)} samples/s (${(best.threads / best.one).toFixed(2)} times)`,
+    `${what}, ${mpi}, a step of ${samples} samples: one rank ${ms((t) => t.one)}, two ranks ${ms((t) => t.ranks)} (${times((t) => t.one / t.ranks)} times as fast), two threads ${ms((t) => t.threads)} (${times((t) => t.one / t.threads)} times)`,
   )
-  if (meter) {
-    const cores = peaks[1] / peaks[0]
+  if (meter)
     console.log(
-      `two cores: ${cores.toFixed(2)} times one; of that ${(gained / cores).toFixed(2)} is reached (goal ${what === 'convnet' ? 0.92 : 0.88})`,
+      `  of the machine's two cores, ${times((t) => t.cores)} times one: ${times((t) => t.one / t.ranks / t.cores)} (goal ${what === 'convnet' ? 0.92 : 0.88})`,
     )
-  }
+  console.log(`  of nabla's own two threads: ${times((t) => t.threads / t.ranks)} (goal 1.0)`)
   if (withTorch)
     console.log(
-      `PyTorch's DistributedDataParallel with gloo: ${best.torch.toFixed(1)} samples/s; nabla is ${(best.ranks / best.torch).toFixed(2)} times as fast (goal 1.4)`,
+      `  PyTorch's DistributedDataParallel with gloo ${ms((t) => t.torch)}: ${times((t) => t.torch / t.ranks)} times as fast (goal 1.4)`,
     )
-  if (what === 'zero')
+  console.log(
+    `  a rank's step: ${ms((t) => t.half)} alone with its half of the batch, ${ms((t) => t.beside)} beside the other one, ${ms((t) => t.ranks)} with the exchange of ${times((t) => t.megabytes)} MB (CPU of all threads: ${ms((t) => t.halfCpu)}, ${ms((t) => t.besideCpu)}, ${ms((t) => t.cpu)})`,
+  )
+  console.log(
+    `  were the exchange free: ${times((t) => t.one / t.beside)} times one rank${meter ? `, ${times((t) => t.one / t.beside / t.cores)} of the two cores` : ''}; of that ${times((t) => t.beside / t.ranks)} is reached`,
+  )
+  if (what === 'zero') {
+    const [alone, shared] = turns[0].state
     console.log(
-      `optimizer state of a rank: ${state[0]} bytes alone, ${state[1]} of two (${(state[1] / state[0]).toFixed(2)})`,
+      `  optimizer state of a rank: ${alone} bytes alone, ${shared} of two (${(shared / alone).toFixed(2)}, goal 0.5)`,
     )
+  }
 }

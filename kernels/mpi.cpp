@@ -181,6 +181,7 @@ struct Group {
   int64_t uid;     // the same on all members
   int64_t posted;  // collective operations asked for
   int64_t begun;   // and compared
+  int32_t* ranks;  // its members by their ranks in the world; of the world itself none
 };
 
 enum Stage { NEW, COMPARING, COMPARED, SAYING, MOVING, HEADING, DONE };
@@ -335,6 +336,11 @@ bool tell(int to, Word word, const char* text = "", int64_t uid = 0, int64_t num
 int64_t heard[2];    // from the ranks before and after, when
 int64_t heard_step[2];
 bool leaving[2];
+// Where a rank beside this one that has left says that it had come: in which group, and how far.
+struct {
+  int64_t uid, posted;
+} left_at[2];
+constexpr double LEFT = 3;  // seconds for what it may have sent before
 int64_t told;
 struct Answer {
   bool came;
@@ -366,6 +372,8 @@ void listen() {
       tell(note.rank, HERE, "", note.uid, posted);
     }
     if (note.word == HERE && answers) answers[note.rank] = {true, note.number, note.step};
+    for (int i = 0; i < 2 && note.word == HERE; i++)
+      if (leaving[i] && beside(i) == note.rank) left_at[i] = {note.uid, note.number};
   }
 }
 
@@ -384,6 +392,29 @@ void keep_in_touch() {
           words_of(last, heard_step[i]), world.rank, at_step(when));
       fail_now(why, true);
     }
+}
+
+// A rank whose program has ended does not come any more: nobody waits for it until the time is out. `number`: of the collective
+// operation, or 0 for a message from or to `peer`, which is -1 for any.
+bool awaits_who_left(const Request* r, const Group& g, int64_t number, int peer) {
+  for (int i = 0; i < 2; i++) {
+    if (!leaving[i] || seconds_since(r->begin) < LEFT) continue;
+    const int other = beside(i);
+    if (number == 0 && (peer < 0 || (g.ranks ? g.ranks[peer] : peer) != other)) continue;
+    if (number > 0 && left_at[i].uid != g.uid) {
+      static int64_t asked;
+      if (seconds_since(asked) > 0.5 && tell(other, WHERE, "", g.uid)) asked = nanoseconds();
+      continue;
+    }
+    // Who is no member answers -1.
+    if (number > 0 && (left_at[i].posted < 0 || left_at[i].posted >= number)) continue;
+    char why[TEXT], when[48], last[48];
+    say(why, "the program of rank %d of %d has ended (%s), and rank %d waits for it in %.120s %s", other, world.size,
+        words_of(last, heard_step[i]), world.rank, r->order.about, at_step(when));
+    fail_now(why, true);
+    return true;
+  }
+  return false;
 }
 
 // Who has not come to a collective operation, by asking everybody.
@@ -493,11 +524,14 @@ void split(Request* r, const Group& g) {
   r->result = -1;
   if (o.peer >= 0) {
     if (group_count == GROUPS) return finish_request(r, "there are as many groups as nabla has room for (256)");
-    Group made = {comm, 0, 0, 0, r->all[3] * 4096 + o.peer, 0, 0};
+    Group made = {comm, 0, 0, 0, r->all[3] * 4096 + o.peer, 0, 0, nullptr};
     M.Comm_set_errhandler(comm, M.returning);
     if (wrong(r, M.Comm_dup(comm, &made.asking))) return;
     M.Comm_set_errhandler(made.asking, M.returning);
     if (wrong(r, M.Comm_rank(comm, &made.rank)) || wrong(r, M.Comm_size(comm, &made.size))) return;
+    made.ranks = (int32_t*)calloc((size_t)made.size, sizeof(int32_t));
+    if (!made.ranks) return finish_request(r, "memory is out");
+    if (wrong(r, M.Allgather(&world.rank, sizeof(int32_t), M.bytes, made.ranks, sizeof(int32_t), M.bytes, comm))) return;
     monitor_enter(&monitor);
     groups[group_count] = made;
     r->result = group_count++;
@@ -533,7 +567,7 @@ bool advance(Request* r, bool turn) {
     case NEW: begin_comparing(r, g); return true;
     case COMPARING:
       if (!tested(r, &r->pending, &failed)) {
-        if (!failed && seconds_since(r->begin) > timeout_s) blame(r, g);
+        if (!failed && !awaits_who_left(r, g, r->number, -1) && seconds_since(r->begin) > timeout_s) blame(r, g);
         return false;
       }
       r->stage = COMPARED;
@@ -627,6 +661,7 @@ bool exchange(Request* r) {
       return true;
     }
   }
+  if (!failed && r->stage == HEADING && awaits_who_left(r, g, 0, o.peer)) return false;
   if (!failed && r->stage == HEADING && seconds_since(r->begin) > timeout_s) {
     char why[TEXT], when[48];
     say(why, "rank %d has not come to %.120s, for which rank %d waited %.0f s %s", o.peer, o.about, world.rank, timeout_s, at_step(when));

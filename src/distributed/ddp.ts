@@ -1,6 +1,6 @@
 /** Data-parallel training of a module: the same weights on every rank, other batches, averaged gradients. */
 import { show, ValueError } from '../core/errors.js'
-import { checkOptions, kinds, oneOf, readArguments } from '../core/options.js'
+import { checkOptions, kinds, oneOf, readArguments, requireFunction } from '../core/options.js'
 import { Module } from '../nn/module.js'
 import { div } from '../ops/arithmetic.js'
 import { assign } from '../ops/assign.js'
@@ -146,6 +146,7 @@ export class DistributedDataParallel<M extends AnyModule = AnyModule> extends Mo
    * PyTorch: no_sync.
    */
   noSync<R>(f: () => R): R {
+    requireFunction('noSync', f)
     return this.reducer.withoutSync(f)
   }
 
@@ -155,6 +156,7 @@ export class DistributedDataParallel<M extends AnyModule = AnyModule> extends Mo
    * `divideByInitialWorldSize: false` over those that still have batches. PyTorch: Join.
    */
   join<R>(f: () => R, options: { divideByInitialWorldSize?: boolean } = {}): R {
+    requireFunction('join', f)
     const { reducer } = this
     const { group } = reducer
     if (group.size === 1) return f()

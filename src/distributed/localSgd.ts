@@ -1,5 +1,6 @@
 /** Local SGD (Lin et al., 2020, https://arxiv.org/abs/1808.07217): ranks train alone and average their weights every k steps. */
 import { ValueError } from '../core/errors.js'
+import { showValue } from '../core/options.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import { mul } from '../ops/arithmetic.js'
 import { assign } from '../ops/assign.js'
@@ -9,6 +10,7 @@ import type { Tensor } from '../ops/tensor.js'
 import { reduceTogether } from './collectives.js'
 import { byType } from './ddp.js'
 import { groupOf, type ProcessGroup } from './world.js'
+import { requireOptimizer } from './zero.js'
 
 export interface ModelAveragerOptions {
   /** Steps from one average to the next. */
@@ -74,11 +76,19 @@ export const averagerOf = (optimizer: object): PeriodicModelAverager | undefined
  * Makes an optimizer average the weights after its steps when `averager` says so; the optimizer itself is changed and
  * returned. `fit` then leaves gradients on their ranks; in loops of your own leave DistributedDataParallel out, or use its
  * noSync. PyTorch: PostLocalSGDOptimizer.
+ * @throws ValueError unless they are an optimizer and an averager
  */
 export function postLocalSGD<O extends Optimizer>(
   optimizer: O,
   averager: PeriodicModelAverager,
 ): O {
+  requireOptimizer('postLocalSGD', optimizer)
+  if (!(averager instanceof PeriodicModelAverager))
+    throw new ValueError({
+      op: 'postLocalSGD',
+      rule: 'the second argument must be a PeriodicModelAverager',
+      got: showValue(averager),
+    })
   averagers.set(optimizer, averager)
   optimizer.around = (step, when) => {
     step(when)

@@ -1,4 +1,6 @@
-/** Plain values of all ranks: what JSON holds, as bytes through the operations on tensors. */
+/** Values of all ranks: what V8 can copy, as bytes through the operations on tensors. */
+import { deserialize, serialize } from 'node:v8'
+import { ValueError } from '../core/errors.js'
 import { kinds, readArguments } from '../core/options.js'
 import { fromData } from '../ops/tensor.js'
 import type { Tensor } from '../ops/tensor.js'
@@ -8,8 +10,18 @@ import { allGather, broadcast } from './collectives.js'
 import type { GroupOptions } from './orders.js'
 import { groupOf } from './world.js'
 
-const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value) ?? 'null')
-const parsed = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes))
+function bytesOf(op: string, value: unknown): Uint8Array {
+  try {
+    return serialize(value)
+  } catch (error) {
+    throw new ValueError({
+      op,
+      rule: 'the value must be one that structuredClone() can copy',
+      got: error instanceof Error ? error.message : String(error),
+      fix: 'Leave out functions and symbols.',
+    })
+  }
+}
 /** Values are exchanged while tracing too; the tensors for it are no part of the program. */
 const outside = <T>(f: () => T): T =>
   withState('recorder', undefined, () => withState('scope', undefined, f))
@@ -19,7 +31,8 @@ const lengthOf = (n: number): Tensor => fromData(Int32Array.of(n), [1], 'int32',
 const first = (t: Tensor): number => Number(t.toTypedArray()[0])
 
 /**
- * The values of all ranks, in their order, on every rank: whatever JSON writes. PyTorch: all_gather_object.
+ * The values of all ranks, in their order, on every rank: whatever structuredClone() copies. PyTorch: all_gather_object.
+ * @throws ValueError for functions and symbols, and what holds them
  */
 export function allGatherObject<T>(object: T, options?: Pick<GroupOptions, 'group'>): T[] {
   const { group: given } = readArguments<GroupOptions>('allGatherObject', [options], {}, 0, {
@@ -27,7 +40,7 @@ export function allGatherObject<T>(object: T, options?: Pick<GroupOptions, 'grou
   })
   const group = groupOf('allGatherObject', given)
   return outside(() => {
-    const bytes = bytesOf(object)
+    const bytes = bytesOf('allGatherObject', object)
     const lengths = group.ranks.map(() => lengthOf(0))
     allGather(lengths, lengthOf(bytes.length), { group })
     const most = Math.max(...lengths.map(first))
@@ -36,7 +49,7 @@ export function allGatherObject<T>(object: T, options?: Pick<GroupOptions, 'grou
     const all = group.ranks.map(() => uint8(new Uint8Array(most)))
     allGather(all, uint8(padded), { group })
     return all.map(
-      (t, i) => parsed((t.toTypedArray() as Uint8Array).subarray(0, first(lengths[i]!))) as T,
+      (t, i) => deserialize((t.toTypedArray() as Uint8Array).subarray(0, first(lengths[i]!))) as T,
     )
   })
 }
@@ -57,7 +70,13 @@ export function broadcastBytes(
     return data.toTypedArray() as Uint8Array
   })
 }
-/** The value of rank `src`, 0 unless given, on every rank: whatever JSON writes. PyTorch: broadcast_object_list. */
+/**
+ * The value of rank `src`, 0 unless given, on every rank: whatever structuredClone() copies. PyTorch: broadcast_object_list.
+ * @throws ValueError for functions and symbols, and what holds them
+ */
 export function broadcastObject<T>(object: T, src = 0, options?: Pick<GroupOptions, 'group'>): T {
-  return parsed(broadcastBytes(bytesOf(object), src, options)) as T
+  const { rank, ranks } = groupOf('broadcastObject', options?.group)
+  // What the others have is not asked for.
+  const own = ranks[rank] === src ? bytesOf('broadcastObject', object) : new Uint8Array(0)
+  return deserialize(broadcastBytes(own, src, options)) as T
 }

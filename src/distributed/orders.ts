@@ -157,11 +157,14 @@ function begin(
   awaited.add(request)
   return request
 }
-function end(request: number, name: string): number {
-  const result = theWorld(name).library!.mpi.wait(request)
+function end(request: number, order: Order): number {
+  const op = nameOf(order)
+  const result = theWorld(op).library!.mpi.wait(request)
   forget(request)
-  return resultOf(result, name)
+  return resultOf(result, op)
 }
+/** What errors call it: a message's words are those of both sides, without a name. */
+const nameOf = ({ name, about }: Order): string => /^\w+/.exec(about)?.[0] ?? name
 function forget(request: number): void {
   underWay.delete(request)
   awaited.delete(request)
@@ -197,7 +200,7 @@ export function hostStep(
       }
       before?.(inputs, outputs)
       const request = begin(order, whole(inputs), whole(outputs))
-      if (!later) return () => void end(request, order.about)
+      if (!later) return () => void end(request, order)
       later({ request, order })
       return undefined
     },
@@ -225,8 +228,7 @@ export class Work<T = unknown> {
     if (this.problem) throw this.problem
     if (!this.result)
       try {
-        for (const { request, order } of this.waits.splice(0))
-          this.source = end(request, order.about)
+        for (const { request, order } of this.waits.splice(0)) this.source = end(request, order)
         this.result = { value: this.finish() }
       } catch (error) {
         this.problem = error
@@ -243,7 +245,10 @@ export class Work<T = unknown> {
     for (const wait of this.waits.splice(0)) {
       const { request, order } = wait
       try {
-        this.source = resultOf(await theWorld(order.name).library!.mpi.later(request), order.about)
+        this.source = resultOf(
+          await theWorld(order.name).library!.mpi.later(request),
+          nameOf(order),
+        )
       } catch (error) {
         this.problem = error
       } finally {

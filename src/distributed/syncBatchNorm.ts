@@ -1,6 +1,7 @@
 /** Batch normalization by the statistics of the batches of all ranks. */
-import { ShapeError, show } from '../core/errors.js'
-import { inside, type Module, prepare } from '../nn/module.js'
+import { ShapeError, show, ValueError } from '../core/errors.js'
+import { showValue } from '../core/options.js'
+import { inside, Module, prepare } from '../nn/module.js'
 import { BatchNorm1d, BatchNorm2d, BatchNorm3d } from '../nn/norm.js'
 import { add, div, mul, sub } from '../ops/arithmetic.js'
 import { assign } from '../ops/assign.js'
@@ -75,8 +76,15 @@ export class SyncBatchNorm<A extends boolean = true, T extends boolean = true> e
   /**
    * Makes every BatchNorm in a module one of these, in place: parameters and buffers stay the same tensors.
    * PyTorch: convert_sync_batchnorm.
+   * @throws ValueError unless it is a module
    */
   static convertSyncBatchnorm<M extends Module>(module: M, processGroup?: ProcessGroup): M {
+    if (!(module instanceof Module))
+      throw new ValueError({
+        op: 'convertSyncBatchnorm',
+        rule: 'the first argument must be a module',
+        got: showValue(module),
+      })
     for (const m of module.modules()) {
       if (m instanceof SyncBatchNorm) continue
       if (!(m instanceof BatchNorm1d || m instanceof BatchNorm2d || m instanceof BatchNorm3d))

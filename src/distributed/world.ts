@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, hostname } from 'node:os'
 import { setNumThreads } from '../backends/registry.js'
 import { BackendError, NablaError, ValueError } from '../core/errors.js'
-import { kinds, oneOf, readArguments } from '../core/options.js'
+import { kinds, oneOf, readArguments, showValue } from '../core/options.js'
 import { ends, type Library, launcher, openLibrary } from './library.js'
 import { Monitor } from './monitor.js'
 
@@ -201,13 +201,20 @@ export function resultOf(result: number | string, op: string): number {
   throw new DistributedError({ op: op.split(' ', 1)[0]!, rule: result })
 }
 
-/** @throws ValueError before initProcessGroup */
+/** @throws ValueError before initProcessGroup and after destroyProcessGroup */
 export function theWorld(op: string): World {
   if (world) return world
+  if (ended)
+    throw new ValueError({
+      op,
+      rule: 'ranks work together until destroyProcessGroup()',
+      got: 'a call after it',
+      fix: 'Call it at the end of the program.',
+    })
   throw new ValueError({
     op,
     rule: 'initProcessGroup() must come first',
-    got: ended ? 'a call after destroyProcessGroup' : 'no process group',
+    got: 'no process group',
     fix: "import { initProcessGroup } from 'nabla/distributed', and call it at the beginning of the program.",
   })
 }
@@ -246,6 +253,7 @@ export function newGroup(ranks?: readonly number[]): ProcessGroup {
   const { all, library } = theWorld(op)
   const list = ranks ?? all.ranks
   if (
+    !Array.isArray(list) ||
     list.length === 0 ||
     new Set(list).size !== list.length ||
     !list.every((r) => Number.isInteger(r) && r >= 0 && r < all.size)
@@ -253,7 +261,7 @@ export function newGroup(ranks?: readonly number[]): ProcessGroup {
     throw new ValueError({
       op,
       rule: `a group has ranks from 0 to ${all.size - 1}, each once`,
-      got: `[${list.join(', ')}]`,
+      got: showValue(list),
     })
   const place = list.indexOf(all.rank)
   if (!library) return new ProcessGroup(0, place, list)

@@ -1,6 +1,7 @@
 /** Optimizer state shared out over ranks: stage 1 of ZeRO (Rajbhandari et al., 2020, https://arxiv.org/abs/1910.02054). */
 import { bytesOf } from '../core/dtype.js'
-import { checkOptions } from '../core/options.js'
+import { checkOptions, showValue } from '../core/options.js'
+import { ValueError } from '../core/errors.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import { where } from '../ops/arithmetic.js'
 import { assign } from '../ops/assign.js'
@@ -19,6 +20,16 @@ const sharded = new WeakSet<object>()
 /** Does the state of this optimizer lie on several ranks? Then `stateDict` is an operation of all of them. */
 export const isSharded = (optimizer: object): boolean => sharded.has(optimizer)
 
+/** @throws ValueError for anything else */
+export function requireOptimizer(op: string, optimizer: unknown): void {
+  if (!Array.isArray((optimizer as Partial<Optimizer> | undefined)?.groups))
+    throw new ValueError({
+      op,
+      rule: 'the first argument must be an optimizer',
+      got: showValue(optimizer),
+    })
+}
+
 /** The rank in the group that keeps the state of each parameter: each time the one that has least so far. */
 function ownersOf(params: readonly Tensor[], size: number): Map<Tensor, number> {
   const bytes = new Array<number>(size).fill(0)
@@ -36,13 +47,15 @@ function ownersOf(params: readonly Tensor[], size: number): Map<Tensor, number> 
  * Gradients must be averages over ranks already, as DistributedDataParallel and `fit` make them. The optimizer itself is
  * changed and returned; `stateDict` then is called on all ranks together, and gives the whole state, which loads on any
  * number of ranks. PyTorch: ZeroRedundancyOptimizer.
+ * @throws ValueError unless it is an optimizer, and before initProcessGroup
  */
 export function zeroRedundancy<O extends Optimizer>(
   optimizer: O,
   options: { processGroup?: ProcessGroup } = {},
 ): O {
   const { processGroup } = checkOptions('zeroRedundancy', options, ['processGroup'])
-  const group = groupOf('ZeroRedundancyOptimizer', processGroup)
+  requireOptimizer('zeroRedundancy', optimizer)
+  const group = groupOf('zeroRedundancy', processGroup)
   if (group.size === 1 || sharded.has(optimizer)) return optimizer
   sharded.add(optimizer)
   const all = optimizer.groups.flatMap((g) => g.params)

@@ -29,6 +29,13 @@ describe.each(implementations)('over $name', (mpi) => {
       operations: /rank 0 .*allReduce \[2\].*rank 1 for barrier/,
       models:
         /same model; got weight \[4, 2\] float32 on rank 0 and weight \[3, 2\] float32 on rank 1/,
+      self: /\[send\] a rank has no messages for itself; got rank [01]/,
+      functions: /\[allGatherObject\] .*structuredClone.*could not be cloned/,
+      noList: /\[newGroup\] a group has ranks from 0 to 1, each once; got 'all'/,
+      noOptimizer: /\[zeroRedundancy\] the first argument must be an optimizer; got 3/,
+      noModule: /\[convertSyncBatchnorm\] the first argument must be a module; got 'model'/,
+      outside:
+        /\[(barrier\] only members of a group.*got rank 1|broadcast\] src must be a rank of the group: 0; got 1)/,
       // From here on the ranks compute on different backends.
       backends: /on native, rank 1 for .* on reference/,
       roots: /from rank 0 .*from rank 1/,
@@ -36,11 +43,32 @@ describe.each(implementations)('over $name', (mpi) => {
       mean: /a mean needs a float type; got int32/,
       twice: /joined once/,
     }
-    const ran = await ranks(mpi, 2, ['refusals.mjs', ...Object.keys(told), 'message'])
+    const ran = await ranks(mpi, 2, ['refusals.mjs', ...Object.keys(told), 'message', 'after'])
     for (const [name, text] of Object.entries(told)) everyRank(ran, 2, name, text)
     const wanted = /rank 0 sends \[3\] float32, rank 1 receives \[2\] float32/
     expect(ran.ranks[1]!.message).toMatch(wanted)
+    everyRank(ran, 2, 'after', /\[allReduce\] ranks work together until destroyProcessGroup\(\)/)
   })
+
+  test('a rank whose program has ended is not waited for until the time is out', async () => {
+    const cases = [
+      ['ends', [0, 2]],
+      ['noSender', [0]],
+    ] as const
+    // Most of it is waiting.
+    const both = await Promise.all(cases.map(([name]) => ranks(mpi, 3, ['refusals.mjs', name])))
+    for (const [i, [name, waits]] of cases.entries()) {
+      const ran = both[i]!
+      expect(ran.seconds).toBeLessThan(40)
+      const text = /\[(allReduce|recv)\] the program of rank 1 of 3 has ended .* waits for it in/
+      for (const rank of waits) {
+        const told = ran.ranks.find((r) => r.rank === rank)?.[name]
+        // MPICH may end the others first, once the first of them has gone.
+        if (told !== undefined || rank === 0) expect(told ?? ran.stderr).toMatch(text)
+      }
+      expect(ran.ranks.some((r) => text.test(`${r[name]}`)) || text.test(ran.stderr)).toBe(true)
+    }
+  }, 90_000)
 
   test('a rank that does not come: a time-out with its number and step, on every rank', async () => {
     const ran = await ranks(mpi, 3, ['refusals.mjs', 'late'])

@@ -35,6 +35,14 @@ export interface Ran {
   /** The lines of JSON on stdout, by rank. */
   ranks: Record<string, unknown>[]
 }
+/** One of several jobs of a run (see programs/jobs.mjs), as a run of its own. */
+export const jobOf = (ran: Ran, job: number): Ran => ({
+  ...ran,
+  ranks: ran.ranks.filter((r) => r.job === job),
+})
+/** Jobs as arguments. */
+export const joined = (jobs: readonly (readonly string[])[]): string[] =>
+  jobs.flatMap((args, i) => (i === 0 ? args : ['then', ...args]))
 
 interface How {
   env?: Record<string, string>

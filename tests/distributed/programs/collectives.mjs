@@ -220,5 +220,30 @@ for (const op of ['max', 'min']) {
   if (!Number.isNaN(a) || b !== (op === 'max' ? world - 1 : 0))
     throw new Error(`${op} gives ${a}, ${b}`)
 }
+// Views that do not lie in one piece, in and out: the memory around them stays.
+{
+  const parts = tensor(Array.from({ length: 12 }, (_, i) => i + rank)).reshape([3, 4])
+  dist.allReduce(parts.transpose(0, 1))
+  const total = (world * (world - 1)) / 2
+  same({ op: 'sum' }, 'view', numbers(parts), Array.from({ length: 12 }, (_, i) => i * world + total)) // biome-ignore format: a line
+  const all = zeros([2, 3 * world])
+  const own = tensor(Array.from({ length: 6 }, (_, i) => 10 * rank + i)).reshape([2, 3])
+  dist.allGatherIntoTensor(all.transpose(0, 1), own.transpose(0, 1))
+  same({ op: 'sum' }, 'view', numbers(all), [0, 3].flatMap((row) => everyone.flatMap((r) => [0, 1, 2].map((i) => 10 * r + row + i)))) // biome-ignore format: a line
+  // A column of a frame, whose other places are each rank's own.
+  const frame = tensor(Array.from({ length: 9 }, (_, i) => 100 * rank + i)).reshape([3, 3])
+  dist.broadcast(frame.select(1, 1), world - 1)
+  same({ op: 'sum' }, 'view', numbers(frame), Array.from({ length: 9 }, (_, i) => 100 * (i % 3 === 1 ? world - 1 : rank) + i)) // biome-ignore format: a line
+}
+// Handles that nobody waits for hold up neither what follows nor the end.
+for (let i = 0; i < 3; i++) dist.allReduce(zeros([40_000]), { asyncOp: true })
+// Objects come as they are.
+for (const [r, o] of dist
+  .allGatherObject({ rank, bad: Number.NaN, big: 1n, none: undefined, map: new Map([[1, 'ü']]) })
+  .entries())
+  if (o.rank !== r || !Number.isNaN(o.bad) || o.big !== 1n || o.map.get(1) !== 'ü')
+    throw new Error(`an object of rank ${r} came as ${o}`)
+if (dist.broadcastObject(rank === 0 ? undefined : () => 1) !== undefined)
+  throw new Error('undefined')
 dist.barrier()
 process.stdout.write(`${JSON.stringify({ rank, checks })}\n`)

@@ -32,6 +32,27 @@ const cases = {
   list: () => dist.allGather([zeros([2])], ones([2])),
   mean: () => dist.allReduce(tensor([1], { dtype: 'int32' }), 'mean'),
   twice: () => dist.initProcessGroup(),
+  self: (rank) => dist.send(ones([1]), rank),
+  functions: () => dist.allGatherObject({ f: () => 1 }),
+  noList: () => dist.newGroup('all'),
+  noOptimizer: () => dist.zeroRedundancy(3),
+  noModule: () => dist.SyncBatchNorm.convertSyncBatchnorm('model'),
+  outside(rank) {
+    const group = dist.newGroup([0])
+    if (rank !== 0) dist.barrier({ group })
+    else dist.broadcast(zeros([1]), 1, { group })
+  },
+  ends(rank) {
+    if (rank !== 1) dist.allReduce(zeros([2]))
+  },
+  noSender(rank) {
+    if (rank === 0) dist.recv(zeros([2]), 1)
+  },
+  after() {
+    const work = dist.allReduce(zeros([2]), { asyncOp: true })
+    dist.destroyProcessGroup()
+    work.wait()
+  },
   late(rank) {
     dist.markStep(7)
     if (rank === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6000)
