@@ -2,18 +2,18 @@
 // `node bench/page.mjs [--tfjs FOLDER] [--rounds N]`; FOLDER holds node_modules of @tensorflow/tfjs and its wasm backend; without
 // it both are installed into a temporary folder. Ratios are what counts.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { chromium } from 'playwright-core'
-import { findChromium } from '../scripts/chromium.mjs'
+import { importMap, inChromium, servePage } from './pageServer.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const { values } = parseArgs({
-  options: { tfjs: { type: 'string' }, rounds: { type: 'string', default: '7' } },
+  options: {
+    tfjs: { type: 'string' },
+    rounds: { type: 'string', default: '7' },
+    only: { type: 'string' },
+  },
 })
 const VERSION = '4.22.0'
 
@@ -144,27 +144,9 @@ globalThis.turn = async (side, backend, name, steps) => {
 globalThis.loaded = true
 `
 
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
-function serve(tfjs) {
-  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const imports = {}
-  for (const [name, { browser }] of Object.entries(exports))
-    if (browser) imports[name.replace('.', 'nabla')] = browser.replace('./', '/')
-  const html = `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>
+const html = `<!doctype html>${importMap}
 <script src="/tfjs/tfjs/dist/tf.min.js"></script><script src="/tfjs/tfjs-backend-wasm/dist/tf-backend-wasm.min.js"></script>
 <script>tf.wasm.setWasmPaths('/tfjs/tfjs-backend-wasm/dist/')</script><script type="module">${page}</script>`
-  const server = createServer((request, response) => {
-    const path = new URL(request.url, 'http://localhost').pathname
-    if (path === '/') return response.setHeader('content-type', 'text/html').end(html)
-    const file = path.startsWith('/tfjs/')
-      ? join(tfjs, 'node_modules/@tensorflow', path.slice('/tfjs/'.length))
-      : join(root, path)
-    if (!existsSync(file)) return response.writeHead(404).end()
-    response.setHeader('content-type', types[extname(file)] ?? 'application/octet-stream')
-    return response.end(readFileSync(file))
-  })
-  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server)))
-}
 
 function install() {
   const folder = mkdtempSync(join(tmpdir(), 'nabla-tfjs-'))
@@ -179,15 +161,16 @@ function install() {
   return folder
 }
 
-const executablePath = findChromium()
-if (!executablePath) throw new Error('chromium must be on PATH')
 const folder = values.tfjs ?? install()
-const server = await serve(folder)
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+const server = await servePage(html, { '/tfjs/': join(folder, 'node_modules/@tensorflow') })
 try {
-  const tab = await browser.newPage()
-  tab.on('pageerror', (e) => console.error(e.message))
-  await tab.goto(`http://127.0.0.1:${server.address().port}/`)
+  await inChromium(server.url, measure)
+} finally {
+  server.close()
+  if (!values.tfjs) rmSync(folder, { recursive: true, force: true })
+}
+
+async function measure(tab) {
   await tab.waitForFunction(() => globalThis.loaded)
   const turn = (side, backend, name, steps) =>
     tab
@@ -223,8 +206,4 @@ try {
   for (let i = 0; i < Number(values.rounds); i++)
     epoch = Math.min(epoch, (await turn('mine', '', 'epoch', STEPS)) * STEPS)
   console.log(`an epoch of 60,000 images in batches of 128: ${epoch.toFixed(3)} s (aim 0.3)`)
-} finally {
-  await browser.close()
-  server.close()
-  if (!values.tfjs) rmSync(folder, { recursive: true, force: true })
 }

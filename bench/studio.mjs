@@ -1,79 +1,104 @@
-// Steps a second of the playground of nabla studio, by WebAssembly with one thread, as its worker takes them: many in one call.
-// `node bench/studio.mjs`; with `--against nn.js` beside TensorFlow Playground's own code (tensorflow/playground, src/nn.ts, as
-// JavaScript), in turn on the same points.
-import { pathToFileURL } from 'node:url'
-import { manualSeed, setBackend, setNumThreads } from 'nabla'
-import { build } from '../studio/pages/playground.program.js'
+// The playground of nabla studio, by WebAssembly with one thread.
+// `node bench/studio.mjs`: steps a second, many in one call as its worker takes them; with `--against nn.js` beside TensorFlow
+// Playground's own code (tensorflow/playground, src/nn.ts, as JavaScript), in turn on the same points; with `--browser` both in a
+// worker of a page in Chromium instead of Node. `--rounds N`: of each the best of N.
+// `node bench/studio.mjs --frames`: pictures and steps a second of the page itself while it trains, and its longest wait.
+import { spawn } from 'node:child_process'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { importMap, inChromium, servePage } from './pageServer.mjs'
+import { compare } from './studio_work.mjs'
 
-setBackend('wasm')
-setNumThreads(1)
-const at = process.argv.indexOf('--against')
-const other = at > 0 ? await import(pathToFileURL(process.argv[at + 1]).href) : undefined
+const { values } = parseArgs({
+  options: {
+    against: { type: 'string' },
+    browser: { type: 'boolean', default: false },
+    frames: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '15' },
+  },
+})
+const rounds = Number(values.rounds)
+const file = values.against && resolve(values.against)
 
-const nets = [
-  { layers: [4, 2], batch: 10, aim: 2 },
-  { layers: [8, 8, 8], batch: 10, aim: 10 },
-  { layers: [8, 8, 8, 8, 8, 8], batch: 30, aim: 25 },
-]
-const CHUNK = 512
-const ROUNDS = 15
-
-/** Seconds of a step of `f`, which takes `n`. */
-function time(f, n) {
-  const start = performance.now()
-  f(n)
-  return (performance.now() - start) / 1000 / n
+if (values.frames) await frames()
+else if (values.browser) {
+  const places = file ? { '/theirs/': dirname(file) } : {}
+  const server = await servePage(`<!doctype html>${importMap}`, places)
+  try {
+    const lines = await inChromium(server.url, (tab) =>
+      tab.evaluate(
+        async ([other, rounds]) => {
+          const code = `const { compare } = await import('${location.origin}/bench/studio_work.mjs')
+            const other = ${other ? `await import('${location.origin}${other}')` : 'undefined'}
+            postMessage(await compare(other, ${rounds}))`
+          const place = URL.createObjectURL(new Blob([code], { type: 'text/javascript' }))
+          const worker = new Worker(place, { type: 'module' })
+          return new Promise((done, failed) => {
+            worker.onmessage = ({ data }) => done(data)
+            worker.onerror = (e) => failed(new Error(e.message))
+          })
+        },
+        [file && `/theirs/${file.slice(dirname(file).length + 1)}`, rounds],
+      ),
+    )
+    for (const line of lines) console.log(line)
+  } finally {
+    server.close()
+  }
+} else {
+  const other = file ? await import(pathToFileURL(file).href) : undefined
+  for (const line of await compare(other, rounds)) console.log(line)
 }
 
-for (const { layers, batch, aim } of nets) {
-  manualSeed(1)
-  const { run, train } = build({
-    problem: 'classification',
-    data: 'circle',
-    noise: 0,
-    train: 50,
-    inputs: ['x1', 'x2'],
-    layers,
-    activation: 'tanh',
-    optimizer: 'sgd',
-    rate: 0.03,
-    batch,
-    penalty: 'none',
-    strength: 0,
-    seed: 1,
-    drawn: [],
-  })
-  const x = train.x.toArray()
-  const y = train.y.toArray().flat()
-  let theirs
-  if (other) {
-    const { Activations, Errors, backProp, buildNetwork, forwardProp, updateWeights } = other
-    const sizes = [2, ...layers, 1]
-    const net = buildNetwork(sizes, Activations.TANH, Activations.TANH, null, ['x', 'y'])
-    let row = 0
-    theirs = (n) => {
-      for (let i = 0; i < n; i++) {
-        for (let b = 0; b < batch; b++, row = (row + 1) % y.length) {
-          forwardProp(net, x[row])
-          backProp(net, y[row], Errors.SQUARE)
-        }
-        updateWeights(net, 0.03, 0)
-      }
-    }
-  }
-  let [mine, their] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
-  run(CHUNK)
-  theirs?.(CHUNK)
-  // In turns, and the best of each: others may use the machine.
-  for (let i = 0; i < ROUNDS; i++) {
-    mine = Math.min(mine, time(run, CHUNK))
-    if (theirs) their = Math.min(their, time(theirs, CHUNK))
-  }
-  const name = `2-${layers.join('-')}-1, batch ${batch}`
-  const beside = theirs
-    ? `; TensorFlow Playground ${Math.round(1 / their).toLocaleString('en')}: ${(their / mine).toFixed(1)} times (aim ${aim})`
-    : ''
-  console.log(
-    `${name.padEnd(28)} ${Math.round(1 / mine).toLocaleString('en')} steps a second${beside}`,
+/** What a user sees: frames a second while the page trains as fast as it can. */
+async function frames() {
+  const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+  const server = spawn(process.execPath, [main, 'studio', '--port', '0', '--no-open'])
+  const url = await new Promise((done) =>
+    server.stdout.on('data', (text) => {
+      const found = /http:\S+/.exec(text)
+      if (found) done(found[0])
+    }),
   )
+  try {
+    for (const [layers, batch] of [
+      [[4, 2], 10],
+      [[8, 8, 8], 10],
+      [[8, 8, 8, 8, 8, 8], 30],
+    ]) {
+      // biome-ignore format: a table
+      const link = `#/en/playground?layers=${JSON.stringify(layers)}&batch=${batch}`
+      const seen = await inChromium(`${url}${link}`, async (tab) => {
+        await tab.waitForSelector('.picture[aria-busy=false]')
+        await tab.evaluate(() => globalThis.studio.run.play(true))
+        await tab.waitForTimeout(2000)
+        return tab.evaluate(async (seconds) => {
+          const { run } = globalThis.studio
+          const [start, steps] = [performance.now(), run.steps.value]
+          let [frames, drawn, last, longest, frame] = [0, 0, start, 0, run.frame.value]
+          while (last - start < seconds * 1000) {
+            const now = await new Promise((done) => requestAnimationFrame(done))
+            frames++
+            if (run.frame.value !== frame) drawn++
+            frame = run.frame.value
+            longest = Math.max(longest, now - last)
+            last = now
+          }
+          const took = (last - start) / 1000
+          return {
+            frames: frames / took,
+            drawn: drawn / took,
+            longest,
+            steps: (run.steps.value - steps) / took,
+          }
+        }, 5)
+      })
+      console.log(
+        `2-${layers.join('-')}-1, batch ${batch}: ${seen.frames.toFixed(1)} frames a second, ${seen.drawn.toFixed(1)} of them new pictures, the longest wait ${seen.longest.toFixed(0)} ms; ${Math.round(seen.steps).toLocaleString('en')} steps a second`,
+      )
+    }
+  } finally {
+    server.kill()
+  }
 }

@@ -8,6 +8,8 @@ const engine = (name) =>
   `../nabla/browser/${name === 'nabla' ? name : name.slice('nabla/'.length)}.js`
 const external = (id) => /^nabla(\/|$)/.test(id)
 
+const options = { checks: { pluginTimings: false }, external, output: { paths: engine } }
+
 /** Browsers that run WebAssembly read WOFF2: KaTeX's other forms of its fonts stay away. */
 const fonts = {
   name: 'fonts',
@@ -36,15 +38,11 @@ export async function buildStudio(out = `${root}/dist/studio`) {
       // Formulas and 3-D have large files of their own, which come when they are needed.
       chunkSizeWarningLimit: 800,
       modulePreload: { polyfill: false },
-      rolldownOptions: { checks: { pluginTimings: false } },
+      rolldownOptions: options,
     },
     worker: {
       format: 'es',
-      rolldownOptions: {
-        checks: { pluginTimings: false },
-        external,
-        output: { paths: engine },
-      },
+      rolldownOptions: options,
     },
   })
 }

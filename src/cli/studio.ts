@@ -11,14 +11,14 @@ import { type Places, sendFile } from './siteFiles.js'
 
 /**
  * An isolated page, which may have threads; nothing is loaded from elsewhere, and no other site may read what is here.
- * KaTeX and uPlot set styles of single elements.
+ * KaTeX and uPlot set styles of single elements; the code that gathers the sound of a microphone is a blob.
  */
 const headers = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
   'cross-origin-resource-policy': 'same-origin',
   'content-security-policy':
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
+    "default-src 'self'; script-src 'self' blob: 'wasm-unsafe-eval'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
 }

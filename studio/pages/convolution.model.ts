@@ -1,6 +1,6 @@
 import type { Tensor } from 'nabla'
 import type { Session } from '../engine/session.js'
-import { convolved, convolved1d, kernelOf, type Settings } from './convolution.program.js'
+import { convolved, convolved1d, kernelOf, type Settings, signalOf } from './convolution.program.js'
 
 export interface Grid {
   data: Float32Array
@@ -13,6 +13,8 @@ export interface Frame {
   map: Grid
   pooled: Grid
   kernel: number[]
+  /** What comes in, and what goes out. */
+  series: number[]
   signal: Float32Array
 }
 
@@ -30,6 +32,7 @@ export function create(s: Settings): Session<Frame> {
         map: grid(map),
         pooled: grid(pooled),
         kernel: kernelOf(s),
+        series: signalOf(s),
         signal: convolved1d(s).toTypedArray<Float32Array>(),
       }
     },

@@ -1,7 +1,7 @@
 // @ts-check
 import { avgPool2d, conv1d, conv2d, flip, maxPool2d, minPool2d, tensor } from 'nabla'
 
-/** @typedef {{ picture: string, pixels: string, kernel: string, own: number[], stride: number, padding: number, pool: string, shift: number, signal: number[], flipped: boolean }} Settings */
+/** @typedef {{ picture: string, pixels: string, kernel: string, own: number[], stride: number, padding: number, pool: string, shift: number, series: 'drawn' | 'sound', signal: number[], sound: string, filter: string, flipped: boolean }} Settings */
 
 /** @type {Record<string, number[]>} */
 export const kernels = {
@@ -54,11 +54,32 @@ export function convolved(s) {
   return { x, map, pooled }
 }
 
-/** A signal and the kernel 1, 2, 4 over it. Networks do not flip the kernel; mathematics does. @param {Settings} s */
+const LENGTH = 512
+/** A drawn signal, or 64 ms of sound: recorded, with two digits for each number from -1 to 1, or a tone. @param {Settings} s */
+export function signalOf({ series, signal, sound }) {
+  if (series === 'drawn') return signal
+  return Array.from({ length: LENGTH }, (_, i) =>
+    sound === ''
+      ? Math.sin((2 * Math.PI * i) / 32) * Math.exp(-i / 80)
+      : (Number.parseInt(sound.slice(2 * i, 2 * i + 2), 16) - 128) / 127,
+  )
+}
+/** The kernel of a signal of n numbers. @param {string} filter @param {number} n */
+export function filterOf(filter, n) {
+  if (filter === 'mean') return new Array(5).fill(1 / 5)
+  if (filter === 'change') return [-1, 0, 1]
+  // Once more, softer, after a while.
+  if (filter === 'echo') return [1, ...new Array(Math.floor(n / 3) - 1).fill(0), 0.6]
+  return [1, 2, 4]
+}
+/** A signal and a kernel over it. Networks do not flip the kernel; mathematics does. @param {Settings} s */
 export function convolved1d(s) {
-  const kernel = tensor([1, 2, 4])
+  const signal = signalOf(s)
+  const kernel = tensor(filterOf(s.filter, signal.length))
   const used = s.flipped ? flip(kernel, [0]) : kernel
-  return conv1d(tensor(s.signal).reshape([1, 1, -1]), used.reshape([1, 1, 3]), null, { padding: 2 })
+  return conv1d(tensor(signal).reshape([1, 1, -1]), used.reshape([1, 1, -1]), null, {
+    padding: kernel.size - 1,
+  })
 }
 
 /** @param {Settings} s */

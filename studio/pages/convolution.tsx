@@ -3,10 +3,11 @@ import { definePage, type ViewProps } from '../page.js'
 import { css, series } from '../parts/colors.js'
 import { Heat } from '../parts/Heat.js'
 import { Legend } from '../parts/Legend.js'
+import { MicrophoneInput } from '../parts/MicrophoneInput.js'
 import { PictureInput } from '../parts/PictureInput.js'
-import { Plot } from '../parts/Plot.js'
+import { path, Plot } from '../parts/Plot.js'
 import { Scroll } from '../parts/Scroll.js'
-import { numberList, type Schema } from '../settings.js'
+import { numberList, type Schema, textOf } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame, Grid } from './convolution.model.js'
 import program from './convolution.program.js?raw'
@@ -49,12 +50,33 @@ const schema = {
     },
   },
   shift: { label: ['Shift of the picture', '图像平移'], value: 0, min: 0, max: 8, step: 1 },
+  series: {
+    label: ['Signal', '一维信号'],
+    value: 'drawn',
+    options: { drawn: ['Drawn by you', '自己画'], sound: ['A sound', '一段声音'] },
+  },
+  filter: {
+    label: ['Kernel of the signal', '一维卷积核'],
+    value: 'ramp',
+    options: {
+      ramp: '1, 2, 4',
+      mean: ['mean of five', '五点平均'],
+      change: ['change: −1, 0, 1', '变化：−1, 0, 1'],
+      echo: ['echo', '回声'],
+    },
+  },
   flipped: { label: ['Flip the kernel of the signal', '翻转一维卷积核'], value: false },
   pixels: {
     label: ['Own picture', '自己的图片'],
     value: '' as string,
     hidden: true,
     valid: (v) => v === '' || (typeof v === 'string' && /^[0-9a-f]{1568}$/.test(v)),
+  },
+  sound: {
+    label: ['Own sound', '自己的声音'],
+    value: '' as string,
+    hidden: true,
+    valid: (v) => textOf(1024, 1024)(v) && /^[0-9a-f]*$/.test(v as string),
   },
   own: {
     label: ['Own kernel', '自定义核'],
@@ -70,6 +92,24 @@ const schema = {
   },
 } as const satisfies Schema
 
+const places = (list: ArrayLike<number>) => Array.from(list, (_, i) => i)
+/** The loudest piece of `n` samples, its peak at 1, with two digits for each number. */
+function loudest(samples: Float32Array, n: number): string {
+  let [best, at] = [-1, 0]
+  for (let start = 0; start + n <= samples.length; start += 32) {
+    let power = 0
+    for (let i = start; i < start + n; i++) power += samples[i]! ** 2
+    if (power > best) [best, at] = [power, start]
+  }
+  const piece = samples.subarray(at, at + n)
+  const peak = piece.reduce((m, v) => Math.max(m, Math.abs(v)), 0) || 1
+  const digits = (v: number) =>
+    Math.round((v / peak) * 127 + 128)
+      .toString(16)
+      .padStart(2, '0')
+  return Array.from(piece, digits).join('')
+}
+
 const words = {
   input: ['Picture; press on a place of it', '图像，点击某个位置'],
   kernel: ['Kernel', '卷积核'],
@@ -78,7 +118,8 @@ const words = {
   sum: ['Here', '此处'],
   products: ['The kernel over this place: products, added up', '卷积核落在此处：逐项相乘再求和'],
   weight: ['Weight', '权重'],
-  signal: ['A signal (drag it) and the kernel 1, 2, 4 over it', '一维信号（可拖动）与核 1, 2, 4'],
+  signal: ['A signal (drag it) and the kernel over it', '一维信号（可拖动）与滑过它的卷积核'],
+  sound: ['64 ms of a sound and the kernel over it', '64 毫秒的声音与滑过它的卷积核'],
   in: ['signal', '信号'],
   out: ['result', '结果'],
 } as const satisfies Record<string, Text>
@@ -86,6 +127,8 @@ const words = {
 function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
   const at = useSignal({ x: 6, y: 13 })
   const { x, map, pooled, kernel, signal } = frame
+  const heading = s.series === 'sound' ? words.sound : words.signal
+  const [least, most] = [Math.min(...signal, ...frame.series), Math.max(...signal, ...frame.series)]
   const clamp = (v: number, most: number) => Math.max(0, Math.min(most, v))
   // The place of the feature map, and the window of the picture that it sees.
   const [column, row] = [clamp(at.value.x, map.width - 1), clamp(at.value.y, map.height - 1)]
@@ -221,43 +264,66 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
           </p>
         </div>
       </div>
-      <h3>{t(words.signal)}</h3>
+      <h3>{t(heading)}</h3>
+      {s.series === 'sound' && (
+        <MicrophoneInput
+          rate={8000}
+          seconds={1}
+          onSound={(samples) => set({ sound: loudest(samples, 512) })}
+        />
+      )}
       <Plot
         width={760}
         height={200}
-        x={[-1, 12]}
-        y={[-1, 15]}
-        label={t(words.signal)}
-        onPoint={({ x: px, y: py }) => {
-          const i = Math.round(px)
-          if (i >= 0 && i < 10)
-            set({ signal: s.signal.with(i, Math.round(Math.max(-4, Math.min(4, py)) * 2) / 2) })
-        }}
+        x={s.series === 'sound' ? [0, signal.length] : [-1, Math.max(12, signal.length)]}
+        y={[
+          Math.min(-1, Math.floor(least)),
+          Math.max(s.series === 'sound' ? 1 : s.filter === 'ramp' ? 15 : 5, Math.ceil(most)),
+        ]}
+        label={t(heading)}
+        {...(s.series === 'drawn' && {
+          onPoint: ({ x: px, y: py }: { x: number; y: number }) => {
+            const i = Math.round(px)
+            if (i >= 0 && i < 10)
+              set({ signal: s.signal.with(i, Math.round(Math.max(-4, Math.min(4, py)) * 2) / 2) })
+          },
+        })}
       >
-        {(area) => (
-          <>
-            {Array.from(signal, (v, i) => (
-              <rect
-                key={`o${i}`}
-                x={area.x(i - 0.32)}
-                y={area.y(Math.max(0, v))}
-                width={area.x(0.32) - area.x(0)}
-                height={Math.abs(area.y(v) - area.y(0))}
-                fill={series(1)}
+        {(area) =>
+          s.series === 'sound' ? (
+            <>
+              <path class="stroke" stroke={series(1)} d={path(area, places(signal), signal)} />
+              <path
+                class="stroke"
+                stroke={series(0)}
+                d={path(area, places(frame.series), frame.series)}
               />
-            ))}
-            {s.signal.map((v, i) => (
-              <rect
-                key={`i${i}`}
-                x={area.x(i)}
-                y={area.y(Math.max(0, v))}
-                width={area.x(0.32) - area.x(0)}
-                height={Math.max(2, Math.abs(area.y(v) - area.y(0)))}
-                fill={series(0)}
-              />
-            ))}
-          </>
-        )}
+            </>
+          ) : (
+            <>
+              {Array.from(signal, (v, i) => (
+                <rect
+                  key={`o${i}`}
+                  x={area.x(i - 0.32)}
+                  y={area.y(Math.max(0, v))}
+                  width={area.x(0.32) - area.x(0)}
+                  height={Math.abs(area.y(v) - area.y(0))}
+                  fill={series(1)}
+                />
+              ))}
+              {s.signal.map((v, i) => (
+                <rect
+                  key={`i${i}`}
+                  x={area.x(i)}
+                  y={area.y(Math.max(0, v))}
+                  width={area.x(0.32) - area.x(0)}
+                  height={Math.max(2, Math.abs(area.y(v) - area.y(0)))}
+                  fill={series(0)}
+                />
+              ))}
+            </>
+          )
+        }
       </Plot>
       <Legend
         items={[
@@ -291,6 +357,7 @@ export default definePage<Frame>()({
       'F.conv2d(x, kernel, None, stride=1, padding=1)',
     ],
     ['maxPool2d(map, 2)', 'F.max_pool2d(map, 2)'],
+    ['conv1d(signal, kernel, null, { padding: 2 })', 'F.conv1d(signal, kernel, padding=2)'],
     ['flip(kernel, [0])', 'torch.flip(kernel, [0])'],
   ],
   View,

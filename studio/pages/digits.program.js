@@ -52,18 +52,22 @@ export function build(s, data) {
   const right = compile((/** @type {Tensor} */ x, /** @type {Tensor} */ y) =>
     model.forward(x).argmax(1).eq(y).cast('float32').mean(),
   )
-  /** Each epoch has an order of its own. @type {number[]} */
-  let order = []
+  /** Each epoch has an order of its own, of which so many are left. @type {Int32Array} */
+  let order = new Int32Array()
+  let left = 0
   return {
     model,
     /** Takes `k` steps, gives their mean loss. @param {number} k */
     run(k) {
-      const rows = []
-      while (rows.length < k * s.batch) {
-        if (order.length === 0) order = [...permutation(x.shape[0] ?? 0).toTypedArray()]
-        rows.push(/** @type {number} */ (order.pop()))
-      }
-      return steps(tensor(rows, { dtype: 'int32' }).reshape([k, s.batch])).item()
+      const rows = Int32Array.from({ length: k * s.batch }, () => {
+        if (left === 0) {
+          order = /** @type {Int32Array} */ (permutation(x.shape[0] ?? 0).toTypedArray())
+          left = order.length
+        }
+        left--
+        return order[left] ?? 0
+      })
+      return steps(tensor(rows).reshape([k, s.batch])).item()
     },
     /** The share of test images that are read rightly. */
     accuracy: () => noGrad(() => right(testX, testY).item()),

@@ -1,10 +1,20 @@
 // @ts-check
-import { compile, linspace, manualSeed, normal, rand, scan, stack } from 'nabla'
+import {
+  compile,
+  linspace,
+  manualSeed,
+  normal,
+  permutation,
+  rand,
+  scan,
+  stack,
+  tensor,
+} from 'nabla'
 import * as nn from 'nabla/nn'
 import { Adam } from 'nabla/optim'
 
 /** @import { Tensor } from 'nabla' */
-/** @typedef {{ degree: number, points: number, noise: number, l1: number, l2: number, dropout: number, augment: number, stop: boolean, seed: number }} Settings */
+/** @typedef {{ data: 'sine' | 'own', own: number[][], degree: number, points: number, noise: number, l1: number, l2: number, dropout: number, augment: number, stop: boolean, seed: number }} Settings */
 
 /** The Legendre polynomials 1 to `degree`: powers of x that do not resemble each other. @param {Tensor} x @param {number} degree */
 export function powers(x, degree) {
@@ -21,6 +31,21 @@ export function powers(x, degree) {
 /** What is to be learned. @param {Tensor} x */
 export const truth = (x) => x.mul(Math.PI).sin()
 
+/** Whether there is a table of one's own. @param {Settings} s */
+export const isOwn = (s) => s.data === 'own' && s.own.length > 0
+/** The points (x, y) of a table in any order: a fourth of them is for validation. @param {number[][]} rows */
+function parted(rows) {
+  const order = [...permutation(rows.length).toTypedArray()]
+  const share = Math.ceil(rows.length / 4)
+  /** @param {number[]} places @param {number} column */
+  const column = (places, column) => tensor(places.map((i) => rows[i]?.[column] ?? 0))
+  const points = (/** @type {number[]} */ places) => ({
+    x: column(places, 0),
+    y: column(places, 1),
+  })
+  return { train: points(order.slice(share)), validation: points(order.slice(0, share)) }
+}
+
 /** @param {Settings} s */
 export function build(s) {
   /** @param {number} n */
@@ -28,8 +53,9 @@ export function build(s) {
     const x = rand([n]).mul(2).sub(1)
     return { x, y: truth(x).add(normal([n]).mul(s.noise)) }
   }
-  const train = sample(s.points)
-  const validation = sample(60)
+  const { train, validation } = isOwn(s)
+    ? parted(s.own)
+    : { train: sample(s.points), validation: sample(60) }
   const model = new nn.Sequential(new nn.Dropout(s.dropout), new nn.Linear(s.degree, 1))
   const weight = model.parameters()[0]
   const optimizer = new Adam(model.parameters(), { lr: 0.02 })
@@ -37,7 +63,7 @@ export function build(s) {
   const answer = (x) => model.forward(powers(x, s.degree)).squeeze(1)
   const step = () => {
     // Augmentation: each step sees the points a little moved.
-    const x = s.augment > 0 ? train.x.add(normal([s.points]).mul(s.augment)) : train.x
+    const x = s.augment > 0 ? train.x.add(normal(train.x.shape).mul(s.augment)) : train.x
     const loss = answer(x).sub(train.y).square().mean()
     const w = /** @type {Tensor} */ (weight)
     const total = loss.add(w.abs().sum().mul(s.l1)).add(w.square().sum().mul(s.l2))

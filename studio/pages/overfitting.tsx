@@ -3,12 +3,27 @@ import { Chart } from '../parts/Chart.js'
 import { series } from '../parts/colors.js'
 import { Numbers } from '../parts/Numbers.js'
 import { path, Plot } from '../parts/Plot.js'
-import { seed, type Schema } from '../settings.js'
+import { TableInput } from '../parts/TableInput.js'
+import { numberRows, seed, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './overfitting.model.js'
 import program from './overfitting.program.js?raw'
 
+const LEAST = 8
+const sine = (s: Readonly<Record<string, unknown>>) => s.data === 'sine'
+
 const schema = {
+  data: {
+    label: ['Data', '数据'],
+    value: 'sine',
+    options: { sine: ['A sine with noise', '带噪声的正弦'], own: ['Your own table', '自己的表格'] },
+  },
+  own: {
+    label: ['Your own points', '自己的点'],
+    value: [] as number[][],
+    hidden: true,
+    valid: numberRows(2, 1, { least: LEAST, most: 400 }),
+  },
   degree: {
     label: ['Degree of the polynomial', '多项式次数'],
     value: 15,
@@ -16,8 +31,15 @@ const schema = {
     max: 20,
     step: 1,
   },
-  points: { label: ['Training points', '训练点数'], value: 12, min: 4, max: 100, step: 4 },
-  noise: { label: ['Noise', '噪声'], value: 0.2, min: 0, max: 0.6, step: 0.05 },
+  points: {
+    label: ['Training points', '训练点数'],
+    value: 12,
+    min: 4,
+    max: 100,
+    step: 4,
+    when: sine,
+  },
+  noise: { label: ['Noise', '噪声'], value: 0.2, min: 0, max: 0.6, step: 0.05, when: sine },
   l1: { label: ['L1', 'L1 正则化'], value: 0, options: [0, 0.0001, 0.001, 0.01, 0.1] },
   l2: { label: ['L2', 'L2 正则化'], value: 0, options: [0, 0.0001, 0.001, 0.01, 0.1] },
   dropout: { label: ['Dropout', '随机失活'], value: 0, min: 0, max: 0.6, step: 0.1 },
@@ -37,16 +59,30 @@ const words = {
     'The polynomial (blue), the truth (dashed) and the points',
     '多项式（蓝）、真实曲线（虚线）与数据点',
   ],
+  rows: [
+    'The table has too few rows for this page: it takes at least',
+    '表格的行太少，本页至少需要',
+  ],
   train: ['training error', '训练误差'],
   validation: ['validation error', '验证误差'],
   best: ['best validation error', '最小验证误差'],
   errors: ['Errors over steps', '误差随步数的变化'],
 } as const satisfies Record<string, Text>
 
-function View({ frame }: ViewProps<typeof schema, Frame>) {
+function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
   const { errors, best, history } = frame
   return (
     <>
+      {s.data === 'own' && (
+        <TableInput
+          roles={['x', 'y']}
+          half={1}
+          onRows={(own) => {
+            if (own.length < LEAST) throw new Error(`${t(words.rows)} ${LEAST}`)
+            set({ own })
+          }}
+        />
+      )}
       <Numbers
         values={[
           [t(words.train), errors.train],
@@ -58,12 +94,14 @@ function View({ frame }: ViewProps<typeof schema, Frame>) {
         <Plot x={[-1, 1]} y={[-2, 2]} width={400} height={340} label={t(words.picture)} xLabel="x">
           {(area) => (
             <>
-              <path
-                class="stroke"
-                stroke="var(--muted)"
-                stroke-dasharray="5 4"
-                d={path(area, frame.x, frame.truth)}
-              />
+              {frame.truth.length > 0 && (
+                <path
+                  class="stroke"
+                  stroke="var(--muted)"
+                  stroke-dasharray="5 4"
+                  d={path(area, frame.x, frame.truth)}
+                />
+              )}
               <path class="stroke" stroke={series(0)} d={path(area, frame.x, frame.answer)} />
               {Array.from(frame.validation.x, (x, i) => (
                 <circle

@@ -5,16 +5,13 @@ import type { OwnPicture } from '../engine/own.js'
 import type { Run } from '../engine/run.js'
 import { type Text, t } from '../text.js'
 import { DropFile } from './DropFile.js'
+import { mediaTrouble } from './media.js'
 
 const words = {
   file: ['A picture of your own', '自己的图片'],
   camera: ['Camera', '摄像头'],
   shoot: ['Take the picture', '拍照'],
   close: ['Close', '关闭'],
-  refused: [
-    'The browser gives no camera to this page: there is none, or it was refused.',
-    '浏览器没有给本页摄像头：没有摄像头，或已被拒绝。',
-  ],
 } as const satisfies Record<string, Text>
 
 export function PictureInput({
@@ -25,7 +22,7 @@ export function PictureInput({
   onPicture: (picture: OwnPicture) => void
 }) {
   const stream = useSignal<MediaStream | undefined>(undefined)
-  const refused = useSignal(false)
+  const refused = useSignal<Text | undefined>(undefined)
   const video = useRef<HTMLVideoElement>(null)
   const close = () => {
     for (const track of stream.peek()?.getTracks() ?? []) track.stop()
@@ -40,16 +37,15 @@ export function PictureInput({
   return (
     <div class="picture-input">
       <DropFile label={words.file} accept="image/*" onFile={use} />
-      {/* Only pages of this machine and of https may ask for it. */}
-      {globalThis.navigator?.mediaDevices && !stream.value && (
+      {!stream.value && (
         <button
           type="button"
           onClick={async () => {
-            refused.value = false
+            refused.value = undefined
             try {
               stream.value = await navigator.mediaDevices.getUserMedia({ video: true })
-            } catch {
-              refused.value = true
+            } catch (error) {
+              refused.value = mediaTrouble('camera', error)
             }
           }}
         >
@@ -58,7 +54,7 @@ export function PictureInput({
       )}
       {refused.value && (
         <p class="small" role="alert">
-          {t(words.refused)}
+          {t(refused.value)}
         </p>
       )}
       {stream.value && (

@@ -60,7 +60,7 @@ describe.skipIf(without)('own data in the page', { timeout: 60_000 }, () => {
     server?.server.close()
   })
   async function open(link: string, work: (tab: Page) => Promise<void>): Promise<void> {
-    const context = await browser.newContext({ permissions: ['camera'] })
+    const context = await browser.newContext({ permissions: ['camera', 'microphone'] })
     const tab = await context.newPage()
     const said: string[] = []
     tab.on('console', (m) => m.type() === 'error' && said.push(m.text()))
@@ -191,6 +191,118 @@ describe.skipIf(without)('own data in the page', { timeout: 60_000 }, () => {
         3, 1, -1, 3,
       ])
     }))
+  test('a table of two columns is fitted; one of few rows is refused', () =>
+    open('en/overfitting?data=own', async (tab) => {
+      const rows = Array.from({ length: 40 }, (_, i) => `${i},${(i - 20) ** 2}`)
+      await drop(tab, '.drop', 'x.csv', `a,b\n${rows.join('\n')}\n`)
+      await tab.waitForFunction(() => (studio.values.value.own as number[][]).length === 40)
+      await tab.waitForFunction(
+        () => (studio.run.frame.value!.train as { x: Float32Array }).x.length === 30,
+      )
+      expect((await value(tab, 'own'))[0]).toEqual([-1, 1])
+      await drop(tab, '.drop', 'x.csv', `a,b\n${rows.slice(0, 7).join('\n')}\n`)
+      expect(await (await tab.waitForSelector('.drop [role=alert]')).textContent()).toContain(
+        'too few rows',
+      )
+    }))
+  test('a second of the microphone becomes the signal, and lies in the link', () =>
+    open('en/convolution?series=sound&filter=echo', async (tab) => {
+      // Its stand-in beeps now and then: a second on a busy machine may be silent, of which the page tells.
+      const heard = async () => {
+        await tab.click('button:has-text("Record one second"):enabled')
+        await tab.waitForFunction(
+          () =>
+            (studio.values.value.sound as string).length === 1024 ||
+            document.querySelector('[role=alert]'),
+        )
+        return ((await value(tab, 'sound')) as string) !== ''
+      }
+      for (let i = 0; i < 3 && !(await heard()); i++);
+      const sound = (await value(tab, 'sound')) as string
+      // The stand-in for a device beeps: the loudest piece goes up to its peak.
+      const numbers = sound.match(/../g)!.map((d) => Number.parseInt(d, 16) - 128)
+      expect(Math.max(...numbers.map(Math.abs))).toBe(127)
+      expect(new Set(numbers).size).toBeGreaterThan(1)
+      await tab.waitForFunction(
+        (v) => Math.abs((studio.run.frame.value!.series as number[])[0]! - v) < 1e-6,
+        numbers[0]! / 127,
+      )
+      await tab.reload()
+      await tab.waitForSelector('.picture[aria-busy=false]')
+      expect(await value(tab, 'sound')).toBe(sound)
+    }))
+  test('camera and microphone that are refused, not there or not for this page: messages in its language', async () => {
+    /** What the page says in both languages after both have been asked for. */
+    const pressed = async (tab: Page) => {
+      const alerts = async (chinese: RegExp) => {
+        await tab.waitForFunction(
+          ([source]) =>
+            document.querySelectorAll('[role=alert]').length === 2 &&
+            [...document.querySelectorAll('[role=alert]')].every((e) =>
+              new RegExp(source!).test(e.textContent!),
+            ),
+          [chinese.source],
+        )
+        return (await tab.$$eval('[role=alert]', (all) => all.map((e) => e.textContent))).join(' ')
+      }
+      await tab.click('.picture .row > button:enabled')
+      await tab.click('.picture-input > button')
+      const texts = await alerts(/camera|microphone/)
+      await tab.click('header nav a[hreflang=zh]')
+      const all = `${texts} ${await alerts(/摄像头|麦克风/)}`
+      await tab.click('header nav a[hreflang=en]')
+      return all
+    }
+    const opened = async (on: Browser, work: (tab: Page) => Promise<void>) => {
+      const tab = await on.newPage()
+      try {
+        await tab.goto(`${server.url}#/en/convolution?series=sound&picture=own`)
+        await tab.waitForSelector('.picture[aria-busy=false]')
+        await work(tab)
+      } finally {
+        await tab.close()
+      }
+    }
+    const refusing = await launch([
+      '--use-fake-device-for-media-stream',
+      '--deny-permission-prompts',
+    ])
+    try {
+      await opened(refusing, async (tab) => {
+        expect(await pressed(tab)).toMatch(
+          /The camera was refused.*The microphone was refused.*使用摄像头的请求被拒绝.*使用麦克风的请求被拒绝/,
+        )
+      })
+    } finally {
+      await refusing.close()
+    }
+    await opened(browser, async (tab) => {
+      await tab.evaluate(() => {
+        MediaDevices.prototype.getUserMedia = () =>
+          Promise.reject(new DOMException('none', 'NotFoundError'))
+      })
+      expect(await pressed(tab)).toMatch(
+        /finds no camera.*finds no microphone.*没有找到摄像头.*没有找到麦克风/,
+      )
+      // A microphone that opens and stays silent, and a camera that another program has.
+      await tab.evaluate(() => {
+        MediaDevices.prototype.getUserMedia = ({ audio } = {}) =>
+          audio
+            ? Promise.resolve(new AudioContext().createMediaStreamDestination().stream)
+            : Promise.reject(new DOMException('busy', 'NotReadableError'))
+      })
+      expect(await pressed(tab)).toMatch(
+        /camera cannot be read.*microphone is open but gives nothing.*无法读取摄像头.*麦克风已打开，但没有数据/,
+      )
+      // As in pages that are not served by https.
+      await tab.evaluate(() => {
+        Object.defineProperty(navigator, 'mediaDevices', { value: undefined })
+      })
+      expect(await pressed(tab)).toMatch(
+        /give the camera only to.*give the microphone only to.*页面使用摄像头.*页面使用麦克风/,
+      )
+    })
+  })
   test('a text', () =>
     open('en/attention', async (tab) => {
       await drop(tab, '.drop', 'x.txt', 'the quick\n  brown fox\n')

@@ -268,6 +268,18 @@ export const results: Readonly<Record<string, Result<never>>> = {
       { settings: { l2: 0.01 }, steps: 6000, is: ({ errors }) => errors.validation < 0.3 },
       { settings: { points: 100 }, steps: 6000, is: ({ errors }) => errors.validation < 0.1 },
       { settings: { degree: 1 }, steps: 3000, is: ({ errors }) => errors.train > 0.1 },
+      // A table of one's own: a parabola, a fourth of it for validation.
+      {
+        settings: {
+          data: 'own',
+          own: Array.from({ length: 21 }, (_, i) => [i / 10 - 1, (i / 10 - 1) ** 2]),
+          degree: 2,
+        },
+        steps: 3000,
+        is: ({ errors, train, validation, truth }) =>
+          errors.validation < 1e-3 &&
+          [train.x.length, validation.x.length, truth.length].join() === '15,6,0',
+      },
       { settings: { stop: true }, steps: 20000, is: ({ history }) => history.step.at(-1)! < 20000 },
     ],
   }),
@@ -416,6 +428,14 @@ export const results: Readonly<Record<string, Result<never>>> = {
         settings: { signal: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0], flipped: true },
         is: ({ signal }) => signal.slice(0, 3).join() === '1,2,4',
       },
+      // The echo comes before the sound unless the kernel is flipped.
+      ...[false, true].map((flipped) => ({
+        settings: { series: 'sound', filter: 'echo', flipped },
+        is: ({ series, signal }: Convolution) => {
+          const share = flipped ? 1 : 0.6
+          return series.slice(0, 170).every((v, i) => Math.abs(signal[i]! - share * v) < 1e-6)
+        },
+      })),
     ],
   }),
   digits: result<Digits>({
