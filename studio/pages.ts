@@ -69,6 +69,16 @@ export const topics: readonly Topic[] = [
     title: ['How networks learn', '网络如何学习'],
     pages: [
       page(
+        'loop',
+        ['The loop, and the family tree', '学习的回路与网络谱系'],
+        [
+          'Guess, compare, correct: a loop with feedback, stage by stage; and the family of networks from the perceptron to GPT.',
+          '猜测、比较、修正：逐步走过带反馈的学习回路；以及从感知机到 GPT 的网络谱系。',
+        ],
+        'gradient-descent',
+        'network?part=tree',
+      ),
+      page(
         'backpropagation',
         ['Back propagation', '反向传播'],
         [

@@ -9,6 +9,7 @@ import type { Model, Session } from '../../studio/engine/session.js'
 import type { AnyPage } from '../../studio/page.js'
 import { pages, topics } from '../../studio/pages.js'
 import { defaults, fromLink, isChoice, isRange, toLink } from '../../studio/settings.js'
+import { childrenOf, family } from '../../studio/views/familyTree.js'
 import { course } from '../../docs/.vitepress/pages.mjs'
 import { root } from '../rules/sources.js'
 import { results } from './results.js'
@@ -149,6 +150,29 @@ describe('links', () => {
       }
     },
   )
+})
+
+describe('the family tree', () => {
+  const ids = family.map(({ id }) => id)
+  test.each(family)(
+    '$id has a page, is in nabla, and is younger than those it comes from',
+    async (r) => {
+      expectTexts(r.idea, r.id)
+      expectTexts(r.name, r.id)
+      expect(pages.map(({ id }) => id)).toContain(r.page)
+      const [name, from] = r.code
+      expect(Object.keys((await import(from)) as object)).toContain(name)
+      for (const parent of r.from) {
+        expect(ids).toContain(parent)
+        expect(family.find(({ id }) => id === parent)!.year).toBeLessThanOrEqual(r.year)
+      }
+    },
+  )
+  test('every network is in the tree once', () => {
+    expect(new Set(ids).size).toBe(ids.length)
+    const walk = (id?: string): string[] => childrenOf(id).flatMap((r) => [r.id, ...walk(r.id)])
+    expect(walk().sort()).toEqual([...ids].sort())
+  })
 })
 
 const env = { ...process.env, NABLA_BACKEND: 'wasm', NABLA_THREADS: '1', NABLA_QUIET: '1' }

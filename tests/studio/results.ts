@@ -13,6 +13,7 @@ import type { Frame as Gan } from '../../studio/pages/gan.model.js'
 import type { Frame as GradientDescent } from '../../studio/pages/gradient-descent.model.js'
 import type { Frame as LanguageModel } from '../../studio/pages/language-model.model.js'
 import type { Frame as LeNet } from '../../studio/pages/lenet.model.js'
+import type { Frame as Loop } from '../../studio/pages/loop.model.js'
 import type { Frame as Losses } from '../../studio/pages/losses.model.js'
 import type { Frame as Matrices } from '../../studio/pages/matrices.model.js'
 import type { Frame as Neuron } from '../../studio/pages/neuron.model.js'
@@ -48,6 +49,64 @@ const looks = (map: Float32Array, columns: number) =>
 const near = (a: number, b: number, within = 1e-5) => Math.abs(a - b) < within
 
 export const results: Readonly<Record<string, Result<never>>> = {
+  loop: result<Loop>({
+    steps: 80,
+    printed: ({ loop, gain }) => [loop!.loss!, loop!.after[0]!, gain!.radius],
+    reaches: [
+      // The answer of the page, in its parts: what a turn leaves, and what becomes of the weight.
+      {
+        steps: 80,
+        is: ({ loop, gain, bowl }) =>
+          near(gain!.factor, 0.4) &&
+          near(gain!.radius, 0.4, 1e-3) &&
+          loop!.swings === 0 &&
+          near(loop!.after[0]!, bowl!.best),
+      },
+      // One turn.
+      {
+        settings: { rate: 0.5 },
+        steps: 4,
+        is: ({ loop, gain, bowl }) => gain!.radius < 0.01 && near(loop!.after[0]!, bowl!.best),
+      },
+      {
+        settings: { rate: 0.8 },
+        steps: 80,
+        is: ({ loop, bowl }) => loop!.swings > 5 && near(loop!.after[0]!, bowl!.best, 1e-3),
+      },
+      {
+        settings: { rate: 1 },
+        steps: 400,
+        is: ({ loop, gain }) =>
+          near(gain!.radius, 1, 1e-3) && near(loop!.after[0]!, -1, 0.01) && loop!.swings === 100,
+      },
+      {
+        settings: { rate: 1.1 },
+        steps: 4000,
+        is: ({ loop, gain }) => loop!.over && gain!.radius > 1.19,
+      },
+      {
+        settings: { delay: 3 },
+        steps: 4000,
+        is: ({ loop, gain }) => loop!.over && gain!.radius > 1.05,
+      },
+      {
+        settings: { net: 'network' },
+        steps: 2400,
+        is: ({ loop, names, gain }) => loop!.loss! < 0.002 && names!.length === 10 && gain === null,
+      },
+    ],
+  }),
+  'loop-tree': result<Loop>({
+    printed: ({ weights }) => weights!.count,
+    reaches: [
+      { is: ({ weights }) => weights!.count === 61706 },
+      // The answer of the page.
+      { settings: { node: 'rnn' }, is: ({ weights }) => weights!.count === 416 },
+      { settings: { node: 'lstm' }, is: ({ weights }) => weights!.count === 1664 },
+      { settings: { node: 'gru' }, is: ({ weights }) => weights!.count === 1248 },
+      { settings: { node: 'qlearning' }, is: ({ weights }) => weights === null },
+    ],
+  }),
   losses: result<Losses>({
     steps: 1000,
     printed: ({ lines }) => lines.flatMap((l) => [l.slope, l.intercept, l.loss]),
