@@ -319,7 +319,7 @@ export const family: readonly Relative[] = [
       'Each word is a learned vector; words with the same neighbours come to lie together.',
       '每个词是一个学得的向量；上下文相同的词聚在一起。',
     ],
-    'attention',
+    'embeddings',
     ['Embedding', 'nabla/nn'],
   ),
   relative(
