@@ -1,39 +1,61 @@
 // nabla's side of `npm run bench`: makes and times what run.mjs asks for, a line of JSON each way. A process of its
-// own, so that backend, threads and version of Node are what it was started with. See torch_side.py.
-import * as nabla from 'nabla'
-import * as classic from 'nabla/classic'
-import * as graph from 'nabla/graph'
-import * as models from 'nabla/models'
-import * as nn from 'nabla/nn'
-import * as optim from 'nabla/optim'
-import * as rl from 'nabla/rl'
+// own, so that backend, threads and version of Node are what it was started with. See torch_side.py. With `--of DIR` the
+// nabla of another checkout does the work of these same cases (it takes --experimental-import-meta-resolve).
 import { createInterface } from 'node:readline'
 import { instructionsOf } from './bound.mjs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { cases } from './cases.mjs'
+
+const at = process.argv.indexOf('--of')
+const home =
+  at < 0 ? import.meta.url : pathToFileURL(join(process.argv[at + 1], 'package.json')).href
+/** A room of nabla; undefined where the other checkout has none of this name. */
+async function room(name) {
+  let url
+  try {
+    url = import.meta.resolve(name, home)
+  } catch (error) {
+    if (at < 0) throw error
+    return undefined
+  }
+  return await import(url)
+}
+const rooms = ['nn', 'optim', 'models', 'rl', 'classic', 'graph']
+const nabla = await room('nabla')
+const lib = { nabla }
+for (const name of rooms) lib[name] = await room(`nabla/${name}`)
 
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`)
 const find = (name) => cases.find((c) => c.name === name)
-const build = ({ name, args }) =>
-  find(name).nabla({ nabla, nn, optim, models, rl, classic, graph }, args)
+const build = ({ name, args }) => find(name).nabla(lib, args)
 const MB = 2 ** 20
+
+/** Milliseconds by the clock; with `--cpu` those that the processor worked for this process, all threads together. */
+const now = process.argv.includes('--cpu')
+  ? () => {
+      const { user, system } = process.cpuUsage()
+      return (user + system) / 1000
+    }
+  : () => performance.now()
 
 /** Milliseconds of a call that is not repeated within a turn. */
 const LONG = 2000
 
 /** Median milliseconds of a call, in batches long enough for the clock. */
 function measure(f, seconds) {
-  let start = performance.now()
+  let start = now()
   f()
-  const first = performance.now() - start
+  const first = now() - start
   // Long work is warm after a part of itself.
   if (first > LONG) return first
   const calls = Math.max(1, Math.floor(1 / Math.max(1e-6, first)))
   const times = []
-  const end = performance.now() + 1000 * seconds
-  while (times.length < 2 || performance.now() < end) {
-    start = performance.now()
+  const end = now() + 1000 * seconds
+  while (times.length < 2 || now() < end) {
+    start = now()
     for (let i = 0; i < calls; i++) f()
-    times.push((performance.now() - start) / calls)
+    times.push((now() - start) / calls)
   }
   return times.sort((a, b) => a - b)[times.length >> 1]
 }
@@ -63,9 +85,9 @@ function compiling(make, rounds) {
   for (let i = 0; i < rounds; i++) {
     const [run, compiled] = make()
     const [first, later] = [0, 1].map(() => {
-      const start = performance.now()
+      const start = now()
       run()
-      return performance.now() - start
+      return now() - start
     })
     times.push(first - later)
     compiled.free()
@@ -73,8 +95,9 @@ function compiling(make, rounds) {
   return { first: times[0], ms: times.sort((a, b) => a - b)[times.length >> 1] }
 }
 
-if (process.argv[2] === '--once') {
-  build(JSON.parse(process.argv[3]))()?.item()
+const once = process.argv.indexOf('--once')
+if (once > 0) {
+  build(JSON.parse(process.argv[once + 1]))()?.item()
   answer({ mb: process.resourceUsage().maxRSS / 1024 })
 } else {
   let f

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { boundOf } from './bound.mjs'
 import { cases } from './cases.mjs'
@@ -15,6 +15,8 @@ const usage = `npm run bench -- [NAME...] [options]   the cases whose names hold
   --node VERSION    run nabla on another Node, such as 26
   --rounds 5        turns of each side
   --seconds 0.2     length of a turn
+  --against DIR     instead of PyTorch: the nabla of another checkout, built, on these same cases
+  --cpu             with --against: the processor's time instead of the clock's, on a busy machine
   --bound           instead of PyTorch: what the machine could do at best, and the kernels that lose most
   --keep-memory     PyTorch keeps the memory of its results, instead of asking the system again
   --json            lines of JSON on a terminal, too
@@ -30,6 +32,8 @@ function options() {
         node: { type: 'string' },
         rounds: { type: 'string', default: '5' },
         seconds: { type: 'string', default: '0.2' },
+        against: { type: 'string' },
+        cpu: { type: 'boolean', default: false },
         bound: { type: 'boolean', default: false },
         'keep-memory': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
@@ -57,8 +61,11 @@ if (wanted.list || chosen.length === 0) {
   process.exit(chosen.length === 0 ? 2 : 0)
 }
 
-const torch = !wanted.bound && hasTorch()
-if (!torch && !wanted.bound)
+/** The other side, and its name in the rows: another checkout of nabla has all cases, PyTorch those with its name for them. */
+const against = wanted.against && resolve(wanted.against)
+const theirKind = against ? 'other' : 'torch'
+const hasOther = !wanted.bound && (against ? true : hasTorch())
+if (!hasOther && !wanted.bound)
   process.stderr.write(
     `bench: PyTorch is not installed for ${python}, so nabla runs alone and there are no ratios (apt-get install python3-torch)\n`,
   )
@@ -77,7 +84,7 @@ const columns = [
   ['backend', -7, (r) => r.backend],
   ['threads', 7, (r) => r.threads],
   ['nabla ms', 10, (r) => r.nabla_ms],
-  ['torch ms', 10, (r) => r.torch_ms],
+  [`${theirKind} ms`, 10, (r) => r[`${theirKind}_ms`]],
   ['ratio', 7, (r) => r.ratio?.toFixed(2)],
   ['goal', 7, (r) => r.goal],
   ['', -4, (r) => (r.reached === undefined ? '' : r.reached ? 'yes' : 'NO')],
@@ -101,13 +108,26 @@ function show(row) {
   }
 }
 
+/** What every row has; `theirs` are milliseconds of the other side. */
+const rowOf = (c, backend, threads, ours, theirs) => ({
+  case: c.name,
+  backend,
+  threads,
+  nabla_ms: digitsOf(ours),
+  [`${theirKind}_ms`]: digitsOf(theirs),
+  ratio: theirs ? digitsOf(theirs / ours) : null,
+})
+
 // ---- measuring ----
 
+/** Another checkout is to be no faster than this part of ours: less is noise. */
+const LEAST = 0.97
+const command = (kind, threads, backend) =>
+  commands[kind](threads, backend, node, { ...wanted, against })
 const sides = new Map()
 function side(kind, threads, backend = '') {
   const key = `${kind} ${threads} ${backend}`
-  if (!sides.has(key))
-    sides.set(key, new Side(commands[kind](threads, backend, node, wanted['keep-memory'])))
+  if (!sides.has(key)) sides.set(key, new Side(command(kind, threads, backend)))
   return sides.get(key)
 }
 let meter
@@ -121,7 +141,8 @@ async function turn(s, length) {
 async function time(c, backend, threads) {
   const request = { name: c.name, torch: c.torch, args: c.args, threads }
   const ours = side('nabla', threads, backend)
-  const theirs = torch && c.torch ? side('torch', threads) : undefined
+  const theirs =
+    against || (hasOther && c.torch) ? side(theirKind, threads, against && backend) : undefined
   const facts = await ours.ask({ make: request })
   await theirs?.ask({ make: request })
   const wantPeak = c.flops && backend === 'native'
@@ -139,17 +160,10 @@ async function time(c, backend, threads) {
   }
   const nabla = median(a)
   const other = theirs && median(b)
-  const row = {
-    case: c.name,
-    backend,
-    threads,
-    nabla_ms: digitsOf(nabla),
-    torch_ms: digitsOf(other),
-    ratio: other ? digitsOf(other / nabla) : null,
-  }
-  const goal = c.goal?.[backend]
+  const row = rowOf(c, backend, threads, nabla, other)
+  const goal = against ? LEAST : c.goal?.[backend]
   if (goal) Object.assign(row, { goal, reached: other ? other / nabla >= goal : undefined })
-  if (c.goalMs)
+  if (c.goalMs && !against)
     Object.assign(row, { goal: `${digitsOf(c.goalMs, 3)} ms`, reached: nabla <= c.goalMs })
   if (c.flops) {
     row.gflops = digitsOf(c.flops / nabla / 1e6, 3)
@@ -160,7 +174,8 @@ async function time(c, backend, threads) {
       row.note += `, ${row.peak_percent} % of ${peak}`
     }
     const least = c.goalGflops?.[backend]?.[facts.version.split('.')[0]]
-    if (least) Object.assign(row, { goal: `${least} GFLOP/s`, reached: row.gflops >= least })
+    if (least && !against)
+      Object.assign(row, { goal: `${least} GFLOP/s`, reached: row.gflops >= least })
   }
   if (wanted.node) row.node = facts.version
   return row
@@ -190,7 +205,7 @@ async function bounded(c, backend, threads) {
     `measured: ${rates.float32} GFLOP/s in float32, ${rates.bfloat16} in bfloat16; ${moving.join(', ')}`,
     ...gaps.map((k) => `${(k.ms - k.bound).toFixed(3).padStart(8)} ms lost  ${of([k.ms, k.bound])}  ${k.calls} x ${k.kernel}`), // biome-ignore format: a line
   ].join('\n    ')
-  return { case: c.name, backend, threads, nabla_ms: digitsOf(ms), torch_ms: null, ratio: null, bound_ms: digitsOf(bound), percent: digitsOf(percent, 3), machine: rates, gaps, note } // biome-ignore format: a line
+  return { ...rowOf(c, backend, threads, ms), bound_ms: digitsOf(bound), percent: digitsOf(percent, 3), machine: rates, gaps, note } // biome-ignore format: a line
 }
 
 async function start(c, backend, threads) {
@@ -198,27 +213,21 @@ async function start(c, backend, threads) {
   const a = []
   const b = []
   for (let i = -1; i < rounds; i++) {
-    const t = torch && (await once(commands.torch(threads), request))
-    const n = await once(commands.nabla(threads, backend, node), request)
+    const t = hasOther && (await once(command(theirKind, threads, backend), request))
+    const n = await once(command('nabla', threads, backend), request)
     if (i < 0) continue
     a.push(n)
-    if (torch) b.push(t)
+    if (hasOther) b.push(t)
   }
   const of = (list, key) => (list.length ? median(list.map((x) => x[key])) : undefined)
   const [ms, mb] = [of(a, 'ms'), of(a, 'mb')]
-  const [torchMs, torchMb] = [of(b, 'ms'), of(b, 'mb')]
+  const [theirMs, theirMb] = [of(b, 'ms'), of(b, 'mb')]
   return {
-    case: c.name,
-    backend,
-    threads,
-    nabla_ms: digitsOf(ms),
-    torch_ms: digitsOf(torchMs),
-    ratio: torch ? digitsOf(torchMs / ms) : null,
+    ...rowOf(c, backend, threads, ms, theirMs),
     nabla_mb: digitsOf(mb),
-    torch_mb: digitsOf(torchMb),
-    goal: `${c.goalMs} ms`,
-    reached: ms <= c.goalMs && !(torch && mb > torchMb / 2),
-    note: `peak memory ${mb.toFixed(0)} MB, PyTorch ${torchMb?.toFixed(0) ?? '?'} MB`,
+    [`${theirKind}_mb`]: digitsOf(theirMb),
+    ...(against ? { goal: LEAST, reached: theirMs / ms >= LEAST } : { goal: `${c.goalMs} ms`, reached: ms <= c.goalMs && !(hasOther && mb > theirMb / 2) }), // biome-ignore format: a line
+    note: `peak memory ${mb.toFixed(0)} MB, ${against ? 'the other' : 'PyTorch'} ${theirMb?.toFixed(0) ?? '?'} MB`,
   }
 }
 
@@ -227,12 +236,7 @@ async function grow(c, backend, threads) {
   await ours.ask({ make: { name: c.name, args: c.args } })
   const { mb, bytes } = await ours.ask({ grow: c.calls })
   return {
-    case: c.name,
-    backend,
-    threads,
-    nabla_ms: null,
-    torch_ms: null,
-    ratio: null,
+    ...rowOf(c, backend, threads),
     grown_mb: digitsOf(mb, 3),
     bytes_a_call: bytes,
     goal: c.goalMb === undefined ? `${c.goalBytes} B` : `${c.goalMb} MB`,
@@ -241,37 +245,51 @@ async function grow(c, backend, threads) {
   }
 }
 
+/** Both sides in processes of their own, one after the other: what V8 has optimized before counts. */
 async function compiling(c, backend, threads) {
-  const ours = side('nabla', threads, backend)
-  await ours.ask({ make: { name: c.name, args: c.args } })
-  const { ms, first } = await ours.ask({ compile: 5 })
+  const ask = async (kind) => {
+    const s = new Side(command(kind, threads, backend))
+    await s.ask({ make: { name: c.name, args: c.args } })
+    const answer = await s.ask({ compile: 5 })
+    s.end()
+    return answer
+  }
+  const [a, b] = [[], []]
+  for (let i = 0; i < (against ? rounds : 1); i++) {
+    if (against) b.push(await ask(theirKind))
+    a.push(await ask('nabla'))
+  }
+  const of = (list, key) => (list.length ? median(list.map((x) => x[key])) : undefined)
+  const [first, theirFirst] = [of(a, 'first'), of(b, 'first')]
   return {
-    case: c.name,
-    backend,
-    threads,
-    nabla_ms: digitsOf(ms),
-    torch_ms: null,
-    ratio: null,
-    note: `the first time ${first.toFixed(0)} ms`,
+    ...rowOf(c, backend, threads, of(a, 'ms'), of(b, 'ms')),
+    first_ms: digitsOf(first),
+    ...(against && { other_first_ms: digitsOf(theirFirst), first_ratio: digitsOf(theirFirst / first) }), // biome-ignore format: a line
+    note: `the first time ${first.toFixed(0)} ms${against ? `, the other ${theirFirst.toFixed(0)} ms` : ''}`,
   }
 }
 
 function epochs(c, backend, threads) {
   const folder = mkdtempSync(join(tmpdir(), 'nabla-bench-'))
   try {
-    const { seconds: list, accuracy } = digits(threads, backend, node, folder)
-    const ms = list.map((s) => digitsOf(1000 * s, 3))
+    const run = (home) => {
+      const { seconds, accuracy } = digits(threads, backend, node, folder, home)
+      return { ms: seconds.map((s) => digitsOf(1000 * s, 3)), accuracy }
+    }
+    const theirs = against && run(against)
+    const { ms, accuracy } = run()
+    const row = rowOf(c, backend, threads, median(ms), theirs && median(theirs.ms))
+    const goal = against
+      ? { goal: LEAST, reached: row.ratio >= LEAST }
+      : {
+          goal: `${c.goalMs} ms`,
+          reached: threads < 2 ? undefined : Math.max(...ms) <= c.goalMs && accuracy >= 0.94,
+        }
     return {
-      case: c.name,
-      backend,
-      threads,
-      nabla_ms: median(ms),
-      torch_ms: null,
-      ratio: null,
+      ...row,
       epochs_ms: ms,
       test_accuracy: accuracy,
-      goal: `${c.goalMs} ms`,
-      reached: threads < 2 ? undefined : Math.max(...ms) <= c.goalMs && accuracy >= 0.94,
+      ...goal,
       note: `epochs ${ms.join(' ')} ms, test accuracy ${accuracy}`,
     }
   } finally {
@@ -285,11 +303,7 @@ function texts(c, backend, threads) {
   if (status !== 0) throw new Error(stderr)
   const { ms, other } = JSON.parse(stdout)
   return {
-    case: c.name,
-    backend,
-    threads,
-    nabla_ms: digitsOf(ms),
-    torch_ms: null,
+    ...rowOf(c, backend, threads, ms),
     ratio: other ? digitsOf(other / ms) : null,
     ...(c.goalMs ? { goal: `${c.goalMs} ms`, reached: ms <= c.goalMs } : { goal: 1, reached: other >= ms }), // biome-ignore format: a line
     ...(other && { rust_ms: digitsOf(other), note: `the Rust library ${other.toFixed(0)} ms` }),
@@ -301,6 +315,7 @@ for (const threads of wanted.threads.split(',').map(Number))
   for (const c of chosen) {
     const own = Object.keys(c.goal ?? { native: 0 })
     for (const backend of wanted.backend?.split(',') ?? own) {
+      if (against && c.measure === 'texts') continue // beside the Rust library
       // By default WebAssembly is measured on one thread, as its goals are set.
       if (!wanted.backend && backend === 'wasm' && threads > 1) continue
       try {
@@ -308,6 +323,8 @@ for (const threads of wanted.threads.split(',').map(Number))
       } catch (error) {
         process.stderr.write(`bench: ${c.name} on ${backend}: ${error.message}\n`)
         process.exitCode = 1
+        // A process that has ended is asked no more.
+        for (const [key, s] of sides) if (s.child.exitCode !== null) sides.delete(key)
       }
     }
   }

@@ -39,12 +39,24 @@ export function nodeOf(version) {
 }
 
 export const commands = {
-  torch: (threads, _backend, _node, keepMemory) => [
+  torch: (threads, _backend, _node, options) => [
     [python, file('torch_side.py')],
-    torchEnvironment(threads, keepMemory),
+    torchEnvironment(threads, options['keep-memory']),
   ],
-  nabla: (threads, backend, node) => [
-    [node, file('nabla_side.mjs')],
+  nabla: (threads, backend, node, { cpu }) => [
+    [node, file('nabla_side.mjs'), ...(cpu ? ['--cpu'] : [])],
+    { ...process.env, NABLA_THREADS: `${threads}`, NABLA_BACKEND: backend },
+  ],
+  /** The nabla of the checkout in `home`. */
+  other: (threads, backend, node, { cpu, against }) => [
+    [
+      node,
+      '--experimental-import-meta-resolve',
+      file('nabla_side.mjs'),
+      ...(cpu ? ['--cpu'] : []),
+      '--of',
+      against,
+    ],
     { ...process.env, NABLA_THREADS: `${threads}`, NABLA_BACKEND: backend },
   ],
 }
@@ -84,11 +96,11 @@ export async function once([[command, ...args], env], request) {
 }
 
 /** Seconds of the epochs of `npm start`, and the accuracy that it reaches. */
-export function digits(threads, backend, node, folder) {
+export function digits(threads, backend, node, folder, home = root) {
   const { status, stdout, stderr } = spawnSync(
     node,
     [
-      `${root}/dist/cli/main.js`,
+      `${home}/dist/cli/main.js`,
       ...['train', 'digits', '--json', '--out', folder],
       ...['--backend', backend, '--threads', `${threads}`],
     ],
