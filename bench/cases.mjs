@@ -260,6 +260,16 @@ function forwardBackward(lib, f, shape, leaves = [], out = shape) {
     for (const t of run(ct)) t.dispose()
   }
 }
+/** Pictures of another size. */
+const interpolate = (lib, { mode, shape, size }) =>
+  forwardBackward(
+    lib,
+    (x) => lib.nabla.interpolate(x, { mode, size }),
+    shape,
+    [],
+    [...shape.slice(0, 2), ...size],
+  )
+
 // ---- compile time ----
 
 /** A language model of GPT's kind whose layers are composed from plain operations, and its training step. */
@@ -421,6 +431,19 @@ export const cases = [
     (lib, { shape }) =>
       forwardBackward(lib, (x) => lib.nabla.maxPool2d(x, 2), shape, [], [64, 16, 14, 14]),
     { args: { shape: [64, 16, 28, 28] }, goal: { native: 1.5 } },
+  ),
+  ...[
+    ['bilinear', [8, 64, 56, 56], 2],
+    ['bicubic', [8, 64, 56, 56], 2],
+    ['nearest', [8, 64, 56, 56], 1.6],
+    ['area', [8, 64, 56, 56], 0.43],
+    ['trilinear', [2, 16, 16, 28, 28], 2],
+    ['linear', [8, 64, 3136], 2],
+  ].map(([mode, shape, scale]) =>
+    operation(`interpolate ${mode}`, 'interpolate', interpolate, {
+      args: { mode, shape, size: shape.slice(2).map((n) => Math.floor(n * scale)) },
+      goal: { native: 1 },
+    }),
   ),
   operation('softmax', 'softmax', (lib, { shape }) =>
     forwardBackward(lib, (x) => x.softmax(-1), shape),

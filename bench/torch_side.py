@@ -150,6 +150,11 @@ def max_pool(shape):
 
 
 @case
+def interpolate(mode, shape, size):
+    return forward_backward(lambda x: F.interpolate(x, size, mode=mode), shape)
+
+
+@case
 def update(kind, size, lr):
     p = random(size).requires_grad_()
     p.grad = random(size)

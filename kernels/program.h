@@ -87,7 +87,9 @@ enum Cell : int32_t { TANH_CELL = 0, RELU_CELL = 1, LSTM_CELL = 2, GRU_CELL = 3 
   X(LIST, 33, CORE, list)                    /* see below */ \
   X(QUANTIZED, 34, QUANTIZED_WEIGHTS, quantized) /* F32, bits of a code (4, 8; 16: bfloat16), m, n, k, group (8 to 256, a multiple of 8; 16 bits: 0), X (m, k), W (bytes, or BF16; see below), SCALES (ceil(n / 32), groups, 32; 16 bits: slot -1), ZEROS (bytes, as SCALES; slot -1: the middle, 2^(bits - 1)), OUT (m, n), BIAS (n; slot -1: none). OUT = X (W - ZEROS) SCALES + BIAS */ \
   X(SPMM, 35, SPARSE, spmm)                  /* dtype (F32 or F64, as the next), rows, cols, count, features, POINTER (rows + 1: from 0 to count, never less), COLUMN (count), VALUES (count; slot -1: ones), ORDER (count: the place in VALUES of each; slot -1: its own), X (cols, features), OUT (rows, features), check id: the sums of VALUES[ORDER[j]] X[COLUMN[j]] for j from POINTER[r] to POINTER[r + 1] - 1 */ \
-  X(SDDMM, 36, SPARSE, sddmm)                /* dtype, rows, cols, count, features, POINTER, COLUMN, A (rows, features), B (cols, features), OUT (count), check id: the products of row r of A with row COLUMN[j] of B */
+  X(SDDMM, 36, SPARSE, sddmm)                /* dtype, rows, cols, count, features, POINTER, COLUMN, A (rows, features), B (cols, features), OUT (count), check id: the products of row r of A with row COLUMN[j] of B */ \
+  X(TAPS, 37, SPARSE, taps)                  /* dtype (F32 or F64, as the next), rows, n, m, inner, k, PLACE (k, m: 0 to n - 1, or -1: left out), WEIGHT (k, m; slot -1: ones), X (rows, n, inner), OUT (rows, m, inner), check id: the sums of WEIGHT[., i] X[r, PLACE[., i], f] over k */ \
+  X(TAPS_BACK, 38, SPARSE, taps)             /* dtype, rows, n, m, inner, k, PLACE, WEIGHT, OUT (gradient), X (written), check id */
 // GEOMETRY: n, c, o, groups, in[3], out[3], kernel[3], stride[3], dilation[3], pad[3] (before; missing axes come
 // first and have extent 1). X is (n, c, in), W (o, c/groups, kernel), Y (n, o, out).
 // LAYER: cell, reverse, steps, H, rows of each step (never growing; b is that of the first). Rows lie step by step.

@@ -234,6 +234,13 @@ struct Maker {
     program.add(OP_SPMM, w + values + order + of(cols) + of(rows) + Words{1});
   }
 
+  void taps(bool back) {
+    const int32_t d = real(), width = DTYPE_BYTES[d], rows = extent(), n = extent(), m = extent(), inner = r.one_in(2) ? 1 : extent(), k = r.below(5);
+    const Words place = room((int64_t)k * m, 4), weight = maybe((int64_t)k * m, width);
+    const Words x = room((int64_t)rows * n * inner, width), y = room((int64_t)rows * m * inner, width);
+    program.add(back ? OP_TAPS_BACK : OP_TAPS, Words{d, rows, n, m, inner, k} + place + weight + (back ? y + x : x + y) + Words{1});
+  }
+
   void linear_algebra() {
     const int32_t op = r.in(OP_LU, OP_FFT), d = op == OP_EIGH || op == OP_SVD ? (int32_t)F64 : real(), w = DTYPE_BYTES[d];
     const int32_t batch = r.below(4), n = extent(), m = op == OP_SVD ? n + r.below(4) : extent(), k = m < n ? m : n, columns = extent();
@@ -497,8 +504,9 @@ struct Maker {
   }
 
   void instruction() {
-    switch (r.below(19)) {
+    switch (r.below(20)) {
       case 18: return sparse(r.one_in(2));
+      case 19: return taps(r.one_in(2));
       case 16: return attention(r.one_in(2));
       case 17: return quantized();
       case 15: return list();

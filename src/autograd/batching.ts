@@ -80,6 +80,15 @@ const refuse = (rule: string) => (): never => {
 }
 const given = refuse('inputs and constants have no operands')
 
+/** Places and weights are the same for all examples. */
+function tapped(
+  p: PrimOf<'taps' | 'tapsBack'>,
+  [x, ...taps]: readonly Operand[],
+): readonly Tensor[] {
+  if (taps.some((t) => t.batched)) refuse('each example would read other places')()
+  return [prim({ ...p, axis: p.axis + 1 }, [x!.t, ...taps.map(({ t }) => t)])]
+}
+
 /** The primitives whose record names no common rule; exhaustive by type. */
 const own: { readonly [K in OwnRule]: Rule<K> } = {
   host: (p, xs, size) => {
@@ -124,6 +133,8 @@ const own: { readonly [K in OwnRule]: Rule<K> } = {
     const many = reshape(found, [size, n.shape[p.axis]!, ...rows.shape.slice(2)])
     return [movedAxis(many, 1, p.axis + 1)]
   },
+  taps: (p, xs) => tapped(p, xs),
+  tapsBack: (p, xs) => tapped(p, xs),
   put(p, xs, size) {
     const [base, index, src] = all(xs, size)
     const rows = movedAxis(base!, p.axis + 1, 1)

@@ -1,17 +1,17 @@
 /** Pooling that is told the shape of its result: window i covers the places from ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉. */
 import { reshape } from './broadcast.js'
-import { add, div, mul } from './arithmetic.js'
+import { add, div, mul, where } from './arithmetic.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { kinds, readOptions } from '../core/options.js'
 import { checkShape, type Shape, show } from '../core/shape.js'
-import { ge, logicalAnd, lt } from './compare.js'
+import { lt } from './compare.js'
 import { defineOp, toType } from './define.js'
 import { floorDivide, remainder } from './elementwise.js'
 import { map } from './forms.js'
 import { indexSelect } from './indexing.js'
-import { mixLocally } from './local.js'
 import { flatten } from './movement.js'
 import { averagePool, maxPool, maxPoolIndices, type Pooled, type ReturnIndices } from './pool.js'
+import { mixTaps } from './taps.js'
 import type { Tensor } from './tensor.js'
 import { constant, iota } from './trace.js'
 import { batched, checkFloats, windowOf } from './window.js'
@@ -73,34 +73,36 @@ const adaptivePlaces = defineOp({
   ],
 })
 
-/** The matrices (m, n) of adaptive averages: weights, and their codes; see local.ts. */
-const adaptiveWeights = defineOp({
-  name: 'adaptiveWeights',
-  formula: 'y[i][j] = [j in window i] / (places of window i), [j in window i]',
-  args: (n: number, m: number) => ({ inputs: [], attrs: { n, m } }),
-  forward: (_inputs, { n, m }) => {
-    const [start, end] = bounds([m, n], 0, n, m)
-    const j = iota([m, n], 1)
-    const inside = toType(logicalAnd(ge(j, start), lt(j, end)), 'float32')
-    return [div(inside, toType(map('sub', end, start), 'float32')), inside]
+/** Adaptive averages of n places in m windows of at most k, [place, weight], each (k, m); see taps.ts. */
+const adaptiveTaps = defineOp({
+  name: 'adaptiveTaps',
+  formula:
+    'place[j][i] = ⌊i·n/m⌋ + j where that lies in window i, weight = 1 / (places of window i)',
+  args: (n: number, m: number, k: number) => ({ inputs: [], attrs: { n, m, k } }),
+  forward: (_inputs, { n, m, k }) => {
+    const [start, end] = bounds([k, m], 1, n, m)
+    const place = map('add', start, iota([k, m], 0))
+    const inside = lt(place, end)
+    const weight = div(1, toType(map('sub', end, start), 'float32'))
+    return [where(inside, place, int(-1)), weight]
   },
   differentiable: false,
   example: () => [
-    [3, 2],
+    [3, 2, 2],
     [
       [
-        [0.5, 0.5, 0],
-        [0, 0.5, 0.5],
+        [0, 1],
+        [1, 2],
       ],
       [
-        [1, 1, 0],
-        [0, 1, 1],
+        [0.5, 0.5],
+        [0.5, 0.5],
       ],
     ],
   ],
   samples: () => [
-    [7, 3],
-    [2, 5],
+    [7, 3, 3],
+    [2, 5, 2],
   ],
 })
 
@@ -122,10 +124,12 @@ function adaptiveAvg(op: string, n: number) {
         const padding = window.kernel.map(() => 0)
         return averagePool(x, { window, padding, includePad: true, divisor: null })
       }
-      return spatial.reduce<Tensor>(
-        (t, m, a) => (m === out[a] ? t : mixLocally(t, a + 2, adaptiveWeights(m, out[a]!))),
-        x,
-      )
+      return spatial.reduceRight<Tensor>((t, m, a) => {
+        const to = out[a]!
+        if (m === to) return t
+        const [place, weight] = adaptiveTaps(m, to, longest(m, to))
+        return mixTaps(t, a + 2, [place!, weight])
+      }, x)
     })
 }
 /**

@@ -1,36 +1,29 @@
 /** Images of another size: interpolation, and channels turned into places and back. */
-import { permute, reshape, zerosOf } from './broadcast.js'
+import { permute, reshape } from './broadcast.js'
 import { add, mul, neg, sub, where } from './arithmetic.js'
 import { ShapeError, show, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
-import type { Shape } from '../core/shape.js'
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from './adaptive.js'
-import { eq, gt, lt } from './compare.js'
+import { eq, lt } from './compare.js'
 import { defineOp, type Grads, toType } from './define.js'
 import { clamp, minimum } from './elementwise.js'
 import { floor } from './functions.js'
-import { indexSelect } from './indexing.js'
-import { mixLocally, POISON } from './local.js'
 import { sumPoolInput } from './pool.js'
+import { mixTaps } from './taps.js'
 import type { Tensor } from './tensor.js'
 import { iota } from './trace.js'
 import { checkFloats, type Extents, windowOf } from './window.js'
 
 /**
- * For each place of the result (axis 0) the one of x before it, at most `last`, and how far behind that it lies, t.
+ * For each of m places of the result the one of n before it, at most the last, and how far behind that it lies, t.
  * Its rounding decides which places are read: as in PyTorch that of fused products, but for the places of cubic convolution
  * (`least` −1). The scale comes in two parts, whose products with whole numbers are exact.
  */
-function sourcePlaces(
-  shape: Shape,
-  scale: number,
-  corners: boolean,
-  least: number,
-): [Tensor, Tensor] {
+function sourcePlaces({ n, m, scale, corners }: TapAttrs, least: number): [Tensor, Tensor] {
   const whole = new Float32Array([scale])
   const high = new Float32Array(whole)
   new Int32Array(high.buffer)[0]! &= ~0xfff
-  const i = toType(iota(shape, 0), 'float32')
+  const i = toType(iota([m], 0), 'float32')
   const at = corners ? i : add(i, 0.5)
   const first = corners ? mul(at, high[0]!) : sub(mul(at, high[0]!), 0.5)
   const second = mul(at, whole[0]! - high[0]!)
@@ -38,56 +31,40 @@ function sourcePlaces(
   // The sum may have been rounded up to a whole number.
   const rounded = floor(place)
   const before = sub(rounded, toType(lt(add(sub(first, rounded), second), 0), 'float32'))
-  const low = clamp(corners || least < 0 ? rounded : before, least, shape[1]! - 1)
+  const low = clamp(corners || least < 0 ? rounded : before, least, n - 1)
   const t = corners || least === 0 ? add(sub(first, low), second) : sub(place, low)
   return [low, clamp(t, 0, 1)]
 }
-const weightArgs = (n: number, m: number, scale: number, corners: boolean) => ({
+const tapArgs = (n: number, m: number, scale: number, corners: boolean) => ({
   inputs: [],
   attrs: { n, m, scale, corners },
 })
-type WeightAttrs = ReturnType<typeof weightArgs>['attrs']
+type TapAttrs = ReturnType<typeof tapArgs>['attrs']
 
-/** The matrices (m, n) of taps: the weights, and the codes of those above 0 (or 0) and below 0; see local.ts. */
-function matricesOf(taps: readonly (readonly [here: Tensor, weight: Tensor])[], signed: boolean) {
-  const total = (f: (weight: Tensor) => Tensor | number) =>
-    taps.map(([here, w]) => where(here, f(w), 0)).reduce((a, b) => add(a, b))
-  const upper = (w: Tensor) => where(gt(w, 0), 1, where(eq(w, 0), POISON, zerosOf(w)))
-  const matrices = [total((w) => w), total(upper)]
-  return signed ? [...matrices, total((w) => toType(lt(w, 0), 'float32'))] : matrices
-}
-
-/** Linear interpolation from n to m places, [weights, codes], each (m, n). */
-const linearWeights = defineOp({
-  name: 'linearWeights',
+/** Linear interpolation from n to m places, [place, weight], each (2, m); see taps.ts. */
+const linearTaps = defineOp({
+  name: 'linearTaps',
   formula:
-    'y[i][⌊s_i⌋] = 1 − t, y[i][⌊s_i⌋ + 1] = t,  t = s_i − ⌊s_i⌋,  s_i = scale · i, or scale (i + ½) − ½',
-  args: weightArgs,
-  forward: (_inputs, { n, m, scale, corners }: WeightAttrs) => {
-    const [low, t] = sourcePlaces([m, n], scale, corners, 0)
-    const j = toType(iota([m, n], 1), 'float32')
-    return matricesOf(
-      [
-        [eq(low, j), sub(1, t)],
-        [eq(minimum(add(low, 1), n - 1), j), t],
-      ],
-      false,
-    )
+    'w[0][i] = 1 − t at ⌊s_i⌋, w[1][i] = t at ⌊s_i⌋ + 1,  t = s_i − ⌊s_i⌋,  s_i = scale · i, or scale (i + ½) − ½',
+  args: tapArgs,
+  forward: (_inputs, attrs: TapAttrs) => {
+    const [low, t] = sourcePlaces(attrs, 0)
+    const k = iota([2, attrs.m], 0)
+    const place = minimum(add(low, toType(k, 'float32')), attrs.n - 1)
+    return [toType(place, 'int32'), where(eq(k, 0), sub(1, t), t)]
   },
   differentiable: false,
+  // A place of weight 0 is read too; at the end it is the last one again.
   example: () => [
     [2, 3, 0.5, true],
     [
       [
-        [1, 0],
-        [0.5, 0.5],
-        [0, 1],
+        [0, 0, 1],
+        [1, 1, 1],
       ],
-      // A place of weight 0 is read too; at the end it is the last one again.
       [
-        [1, POISON],
-        [1, 1],
-        [0, 1 + POISON],
+        [1, 0.5, 1],
+        [0, 0.5, 0],
       ],
     ],
   ],
@@ -131,25 +108,27 @@ export const cubicKernel = defineOp({
   samples: (m) => [[m.float([3], 0.1, 0.9)], [m.float([2, 2], 0.1, 0.9)]],
 })
 
-/** Cubic convolution from n to m places, [weights, codes, codes], each (m, n); the edge goes on outside. */
-const cubicWeights = defineOp({
-  name: 'cubicWeights',
-  formula: 'y[i][j] = Σ_k w(s_i − k) [clamp(k) = j] over the four places k around s_i',
+/** Cubic convolution from n to m places, [place, weight], each (4, m); the edge goes on outside. */
+const cubicTaps = defineOp({
+  name: 'cubicTaps',
+  formula: 'w[k][i] = w(s_i − place) at the four places around s_i',
   source: 'R. Keys, "Cubic convolution interpolation for digital image processing", 1981',
-  args: weightArgs,
-  forward: (_inputs, { n, m, scale, corners }: WeightAttrs) => {
-    const [first, t] = sourcePlaces([m, n], scale, corners, -1)
-    const j = toType(iota([m, n], 1), 'float32')
-    const taps = cubicKernel(t).map(
-      (weight, k) => [eq(clamp(add(first, k - 1), 0, n - 1), j), weight] as const,
-    )
-    return matricesOf(taps, true)
+  args: tapArgs,
+  forward: (_inputs, attrs: TapAttrs) => {
+    const [first, t] = sourcePlaces(attrs, -1)
+    const k = iota([4, attrs.m], 0)
+    const place = clamp(add(first, toType(sub(k, 1), 'float32')), 0, attrs.n - 1)
+    const weight = cubicKernel(t).reduceRight((rest, w, i) => where(eq(k, i), w, rest))
+    return [toType(place, 'int32'), weight]
   },
   differentiable: false,
   // Half way between two places: −0.09375, 0.59375, 0.59375, −0.09375.
   example: () => [
     [4, 1, 4, false],
-    [[[-0.09375, 0.59375, 0.59375, -0.09375]], [[0, 1, 1, 0]], [[1, 0, 0, 1]]],
+    [
+      [[0], [1], [2], [3]],
+      [[-0.09375], [0.59375], [0.59375], [-0.09375]],
+    ],
   ],
   samples: () => [
     [3, 7, 3 / 7, false],
@@ -157,23 +136,20 @@ const cubicWeights = defineOp({
   ],
 })
 
-/** For each of m places the one of n that is nearest below (`exact`: nearest to its centre). int32. */
+/** For each of m places the one of n that is nearest below (`exact`: nearest to its centre). int32 (1, m). */
 const nearestPlaces = defineOp({
   name: 'nearestPlaces',
-  formula: 'y[i] = min(⌊scale · i⌋, n − 1), or ⌊scale (i + ½)⌋',
+  formula: 'y[0][i] = min(⌊scale · i⌋, n − 1), or ⌊scale (i + ½)⌋',
   args: (n: number, m: number, scale: number, exact: boolean) => ({
     inputs: [],
     attrs: { n, m, scale, exact },
   }),
   forward: (_inputs, { n, m, scale, exact }) => {
-    const i = toType(iota([m], 0), 'float32')
+    const i = toType(iota([1, m], 1), 'float32')
     return toType(clamp(floor(mul(exact ? add(i, 0.5) : i, scale)), 0, n - 1), 'int32')
   },
   differentiable: false,
-  example: () => [
-    [2, 3, 2 / 3, false],
-    [0, 0, 1],
-  ],
+  example: () => [[2, 3, 2 / 3, false], [[0, 0, 1]]],
   samples: () => [
     [5, 3, 5 / 3, true],
     [3, 7, 3 / 7, false],
@@ -266,17 +242,19 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
       return sumPoolInput(x, window, [...x.shape.slice(0, 2), ...out])
     }
   }
-  return spatial.reduce<Tensor>((t, m, a) => {
+  // The last axis first, as its rows are shorter then.
+  return spatial.reduceRight<Tensor>((t, m, a) => {
     const [axis, to] = [a + 2, out[a]!]
     const scale = given ? 1 / factors[a]! : m / to
     if (mode === 'nearest' || mode === 'nearest-exact') {
       if (m === to && scale === 1) return t
-      return indexSelect(t, axis, nearestPlaces(m, to, scale, mode === 'nearest-exact'))
+      return mixTaps(t, axis, [nearestPlaces(m, to, scale, mode === 'nearest-exact')])
     }
     const step = alignCorners ? (to > 1 ? (m - 1) / (to - 1) : 0) : scale
     if (m === to && step === 1) return t
-    const weights = mode === 'bicubic' ? cubicWeights : linearWeights
-    return mixLocally(t, axis, weights(m, to, step, alignCorners))
+    const taps = mode === 'bicubic' ? cubicTaps : linearTaps
+    const [place, weight] = taps(m, to, step, alignCorners)
+    return mixTaps(t, axis, [place!, weight])
   }, x)
 }
 

@@ -36,12 +36,13 @@ export const within: Record<string, string> = {
   averagePoolInput: 'avgPool2d',
   maxUnpool: 'maxUnpool2d',
   adaptivePlaces: 'adaptiveMaxPool2d',
-  adaptiveWeights: 'adaptiveAvgPool2d',
-  linearWeights: 'interpolate',
+  adaptiveTaps: 'adaptiveAvgPool2d',
+  linearTaps: 'interpolate',
   mixed: 'interpolate',
+  mixedBack: 'interpolate',
   cubicKernel: 'interpolate',
   limited: 'gridSample',
-  cubicWeights: 'interpolate',
+  cubicTaps: 'interpolate',
   nearestPlaces: 'interpolate',
 }
 

@@ -317,6 +317,15 @@ export function randomGraph(seed: number, size: number): Graph {
       return b.add({ op: 'put', axis, mode: pick(['set', 'add', 'max']) }, [x, order, y])
     },
     () => {
+      const x = take((n) => float(n) && n.shape.length > 0 && n.shape.every((d) => d > 0))
+      if (!x) return
+      const axis = below(x.shape.length)
+      const n = x.shape[axis]!
+      const place = b.leaf({ op: 'iota', axis: 1, shape: [pick([1, 2]), n] })
+      const y = b.add({ op: 'taps', axis }, [x, place])
+      return next() < 0.5 ? y : b.add({ op: 'tapsBack', axis, n: n + below(2) }, [y, place])
+    },
+    () => {
       const x = take((n) => n.shape.length > 0 && n.dtype === 'int32')
       if (!x) return
       return b.map('add', x, b.leaf({ op: 'iota', axis: below(x.shape.length), shape: x.shape }))

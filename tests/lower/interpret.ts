@@ -828,6 +828,30 @@ class Core {
         to.flat.set(run(prim, [[back ? y : x, 'float32', from.flat]], back ? x : y, 'float32'))
         return
       }
+      case 'TAPS':
+      case 'TAPS_BACK': {
+        const dtype = type()
+        const [rows, n, m, inner, k] = take(5) as [number, number, number, number, number]
+        const back = name === 'TAPS_BACK'
+        const place = ref('int32', [k, m])!
+        const weight = ref(dtype, [k, m])
+        const [x, y] = [
+          [rows, n, inner],
+          [rows, m, inner],
+        ]
+        const from = ref(dtype, back ? y : x)!
+        const to = ref(dtype, back ? x : y, true)!
+        const id = next()
+        end()
+        const prim: Prim = back ? { op: 'tapsBack', axis: 1, n } : { op: 'taps', axis: 1 }
+        const operands: [number[], typeof dtype, typeof from.flat][] = [
+          [back ? y : x, dtype, from.flat],
+          [[k, m], 'int32', place.flat],
+        ]
+        if (weight) operands.push([[k, m], dtype, weight.flat])
+        to.flat.set(run(prim, operands, back ? x : y, dtype, id))
+        return
+      }
       default:
         must(false, `opcode ${words[0]} exists`)
     }

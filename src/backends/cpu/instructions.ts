@@ -35,3 +35,5 @@ export const LIST = 33
 export const QUANTIZED = 34
 export const SPMM = 35
 export const SDDMM = 36
+export const TAPS = 37
+export const TAPS_BACK = 38

@@ -163,10 +163,41 @@ function asRow(space: Shape, axes: readonly number[]): boolean {
   return row <= MAX_LONE_ROW || sizeOf(space) > row
 }
 
+/** Is what the values of `reader` read of `from` at their own places in `g`, which both become? */
+function readsInPlace(
+  reader: Group,
+  from: Group,
+  g: Group,
+  rows: readonly number[] | null,
+): boolean {
+  const { values } = reader
+  for (let i = 0; i < values.length; i++) {
+    const n = values[i]!
+    const { inputs } = n
+    for (let k = 0; k < inputs.length; k++) {
+      const x = inputs[k]!
+      if (x.base.group === from && !readable(g, n, x, rows, from.accumulated)) return false
+    }
+  }
+  return true
+}
+
 interface How {
   accumulate: boolean
   reduced: readonly number[] | null
 }
+
+/** In the order of tracing; most are already, and only some at the end are not. */
+export function sortValues(values: Value[]): void {
+  for (let i = 1; i < values.length; i++) {
+    const v = values[i]!
+    let k = i
+    for (; k > 0 && values[k - 1]!.id > v.id; k--) values[k] = values[k - 1]!
+    values[k] = v
+  }
+}
+/** Does this one take a value before that one? The larger, then the later. */
+const first = (a: Group, b: Group) => a.size > b.size || (a.size === b.size && a.id > b.id)
 
 export function makeGroups(graph: Values, maxValues = MAX_VALUES): Group[] {
   return new Grouping(graph, maxValues).run()
@@ -187,7 +218,11 @@ class Grouping {
     this.outputs = new Set(graph.outputs.map((o) => o.value.base))
     // How many readers the value behind each one has.
     this.uses = new Uint32Array(graph.all.length)
-    for (const v of graph.all) if (v.base === v) for (const x of v.inputs) this.uses[x.base.id]!++
+    for (let i = 0; i < graph.all.length; i++) {
+      const { base, inputs } = graph.all[i]!
+      if (base !== graph.all[i]) continue
+      for (let k = 0; k < inputs.length; k++) this.uses[inputs[k]!.base.id]!++
+    }
   }
 
   run(): Group[] {
@@ -207,7 +242,7 @@ class Grouping {
     }
     this.shareReads()
     const live = this.groups.filter((g) => !g.dead)
-    for (const g of live) g.values.sort((a, b) => a.id - b.id)
+    for (let i = 0; i < live.length; i++) sortValues(live[i]!.values)
     return live
   }
 
@@ -237,11 +272,14 @@ class Grouping {
     const candidates: Group[] = []
     for (let i = 0; i < n.inputs.length; i++) {
       const g = n.inputs[i]!.base.group
-      if (g?.space && !candidates.includes(g)) candidates.push(g)
+      if (!g?.space || candidates.includes(g)) continue
+      let k = candidates.length
+      for (; k > 0 && first(g, candidates[k - 1]!); k--) candidates[k] = candidates[k - 1]!
+      candidates[k] = g
     }
-    if (candidates.length > 1) candidates.sort((a, b) => b.size - a.size || b.id - a.id)
     let home: Group | undefined
-    for (const g of candidates) {
+    for (let i = 0; i < candidates.length; i++) {
+      const g = candidates[i]!
       if (home) {
         this.merge(home, g)
         continue
@@ -267,9 +305,13 @@ class Grouping {
     if (!sameWidth(g.wide, widthOf(n))) return undefined
     const how = this.suits(g, n)
     if (!how) return undefined
-    for (const x of n.inputs) if (x.base.group === g && !readable(g, n, x)) return undefined
-    for (const { base } of n.inputs)
-      if (base.group && base.group !== g && this.order.reaches(g, base.group)) return undefined
+    const { inputs } = n
+    for (let i = 0; i < inputs.length; i++)
+      if (inputs[i]!.base.group === g && !readable(g, n, inputs[i]!)) return undefined
+    for (let i = 0; i < inputs.length; i++) {
+      const { group } = inputs[i]!.base
+      if (group && group !== g && this.order.reaches(g, group)) return undefined
+    }
     return how
   }
   private suits(g: Group, n: Value): How | undefined {
@@ -326,26 +368,19 @@ class Grouping {
     const rows = a.reduced ?? b.reduced
     if (rows)
       for (const g of [a, b]) for (const m of g.accumulated) if (!aligned(m, rows)) return false
-    // What each reads of the other must be at its own place.
-    for (const [reader, from] of [
-      [a, b],
-      [b, a],
-    ] as const)
-      for (const n of reader.values)
-        for (const x of n.inputs) {
-          if (x.base.group !== from) continue
-          if (!readable(a, n, x, rows, from.accumulated)) return false
-        }
+    if (!readsInPlace(a, b, a, rows) || !readsInPlace(b, a, a, rows)) return false
     if (this.operandsOf(a) + this.operandsOf(b) > MAX_OPERANDS + 8) return false
     if (!this.order.merge(a, b)) return false
     a.reduced = rows
     a.wide ??= b.wide
-    for (const n of b.values) {
+    for (let i = 0; i < b.values.length; i++) {
+      const n = b.values[i]!
       a.values.push(n)
       n.group = a
     }
     for (const n of b.accumulated) a.accumulate(n)
-    for (const x of b.reads) if (!a.reads.includes(x)) a.reads.push(x)
+    for (let i = 0; i < b.reads.length; i++)
+      if (!a.reads.includes(b.reads[i]!)) a.reads.push(b.reads[i]!)
     b.dead = true
     return true
   }
@@ -355,9 +390,10 @@ class Grouping {
     const reader = new Map<Value, Group>()
     for (const g of this.groups) {
       if (g.dead || !g.space) continue
-      const read = new Set<Value>()
-      for (const n of g.values) for (const { base } of n.inputs) read.add(base)
-      for (const b of read) {
+      const { reads } = g
+      this.operandsOf(g)
+      for (let i = 0; i < reads.length; i++) {
+        const b = reads[i]!
         if (b.group === g || b.size !== g.size) continue
         if (b.prim.op === 'const' || b.prim.op === 'iota') continue
         const first = reader.get(b)

@@ -131,6 +131,16 @@ export class Order<G extends Ordered<G>> {
     back.length = 0
     this.mark += 2
     const { mark } = this
+    /** Is this, which `b` stands after, one that `from` reaches? Otherwise it is gone on from. */
+    const look = (h: G | undefined, b: G): boolean => {
+      if (!h || h === b) return false
+      if (h === from) return direct || b !== to
+      if (h.mark === mark + 1 || h.at <= from.at) return false
+      if (h.mark === mark || from.enters <= h.leaves) return true
+      h.mark = mark + 1
+      back.push(h)
+      return false
+    }
     for (let i = 0; i < FAR; i++) {
       const f = i === 0 ? from : ahead[i - 1]
       if (!f) return 'ahead'
@@ -148,18 +158,13 @@ export class Order<G extends Ordered<G>> {
       }
       const b = i === 0 ? to : back[i - 1]
       if (!b) return 'back'
-      const look = (h: G | undefined): boolean => {
-        if (!h || h === b) return false
-        if (h === from) return direct || b !== to
-        if (h.mark === mark + 1 || h.at <= from.at) return false
-        if (h.mark === mark || from.enters <= h.leaves) return true
-        h.mark = mark + 1
-        back.push(h)
-        return false
+      if (b.after && look(Order.find(b.after), b)) return 'found'
+      const { values } = b
+      for (let j = 0; j < values.length; j++) {
+        const { inputs } = values[j]!
+        for (let k = 0; k < inputs.length; k++)
+          if (look(inputs[k]!.base.group as G | undefined, b)) return 'found'
       }
-      if (b.after && look(Order.find(b.after))) return 'found'
-      for (const n of b.values)
-        for (const x of n.inputs) if (look(x.base.group as G | undefined)) return 'found'
     }
     return 'found'
   }
