@@ -225,9 +225,8 @@ export function readConfig(folder: string): { task: string; options: SessionOpti
 type Ranks = typeof import('../distributed/index.js')
 /** Joins the other ranks where a launcher has started several: the first one prints and saves. */
 export async function joinRanks(): Promise<Ranks | undefined> {
-  const { launcher } = await import('../distributed/library.js')
-  const started = launcher()
-  if (!started || started.size === 1) return undefined
+  const { isAlone, launcher } = await import('../distributed/library.js')
+  if (isAlone(launcher())) return undefined
   const ranks = await import('../distributed/index.js')
   if (!ranks.isInitialized()) ranks.initProcessGroup()
   if (ranks.getRank() > 0) silence()

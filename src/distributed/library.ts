@@ -42,10 +42,12 @@ export const ends = { lost: 0, finalized: 1, agreed: 2 } as const
 type End = (typeof ends)[keyof typeof ends]
 
 export interface Launcher {
-  name: 'Open MPI' | 'MPICH' | 'Slurm'
+  name: 'Open MPI' | 'MPICH' | 'Slurm' | 'PMIx'
   /** How many ranks it says that it has started, and by which variable. */
   size: number
   variable: string
+  /** It says no more than that there are so many, or more. */
+  atLeast?: true
 }
 
 /** What started this process, by the variables that it sets; undefined for a lone process. */
@@ -60,8 +62,23 @@ export function launcher(
     const size = Number(env[variable])
     if (env[variable] && Number.isInteger(size) && size > 0) return { name, size, variable }
   }
+  // Hydra's -pmi-port names the ranks of this host only; others of PMIx's launchers none.
+  for (const [variable, name] of [
+    ['PMI_PORT', 'MPICH'],
+    ['PMIX_RANK', 'PMIx'],
+  ] as const)
+    if (env[variable]) {
+      const here = Number(env.MPI_LOCALNRANKS)
+      const known = Number.isInteger(here) && here > 0
+      const [size, from] = known ? [here, 'MPI_LOCALNRANKS'] : [1, variable]
+      return { name, size, variable: from, atLeast: true }
+    }
   return undefined
 }
+
+/** Is this process the only one, as far as its launcher says? */
+export const isAlone = (started: Launcher | undefined): boolean =>
+  !started || (started.size === 1 && !started.atLeast)
 
 export type Abi = 'Open MPI' | 'MPICH'
 /** The loader's names: of Open MPI 4 and 5; of MPICH and Intel MPI, of Debian's MPICH; on macOS. */

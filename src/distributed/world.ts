@@ -1,10 +1,10 @@
 /** The ranks of this run: started once, by MPI or as the only process. */
-import { readFileSync } from 'node:fs'
+import { fstatSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, hostname } from 'node:os'
 import { setNumThreads } from '../backends/registry.js'
 import { BackendError, NablaError, ValueError } from '../core/errors.js'
 import { kinds, oneOf, readArguments, showValue } from '../core/options.js'
-import { ends, type Library, launcher, openLibrary } from './library.js'
+import { ends, isAlone, type Library, launcher, openLibrary } from './library.js'
 import { Monitor } from './monitor.js'
 
 /** Work with other ranks that went wrong: they ask for something else, do not come, or are gone. */
@@ -64,7 +64,7 @@ const ownVersion = (): string => {
  * Starts the work of several processes. Under `mpirun` or `srun` they are its ranks; a process that nobody started so is
  * the only one, rank 0 of 1, and needs no MPI. PyTorch: torch.distributed.init_process_group.
  * @throws BackendError without an MPI library where one is needed; DistributedError when the launcher and the library are
- * not of one installation, or ranks have different versions of nabla
+ * not of one installation, when the launcher cannot reach the process, or ranks have different versions of nabla
  */
 export function initProcessGroup(
   ...args: [backend?: 'mpi' | ProcessGroupOptions, options?: ProcessGroupOptions]
@@ -85,10 +85,11 @@ export function initProcessGroup(
       got: ended ? 'a call after destroyProcessGroup' : 'a second call',
     })
   const started = launcher()
-  if ((started?.size ?? 1) === 1 && o.backend !== 'mpi') {
+  if (isAlone(started) && o.backend !== 'mpi') {
     world = { all: new ProcessGroup(0, 0, [0]), library: undefined, monitor: undefined, step: -1 }
     return
   }
+  requireLauncher(op)
   // Without Open MPI's launcher its library would look for the program orted, and end the process where there is none.
   if (started?.name !== 'Open MPI') process.env.OMPI_MCA_ess_singleton_isolated ??= '1'
   // UCX, by which MPICH and Open MPI may talk, otherwise watches malloc's memory behind the back of V8's threads, and takes
@@ -106,7 +107,7 @@ export function initProcessGroup(
       ...(/threads/.test(found) && { fix: 'Install an MPI library that was built with threads.' }),
     })
   const [rank, size] = found
-  if (started && started.size !== size) {
+  if (started && (started.atLeast ? size < started.size : size !== started.size)) {
     mpi.finish(1)
     ended = true
     throw new DistributedError({
@@ -135,6 +136,26 @@ export function initProcessGroup(
   world.monitor = Monitor.start(mpi, rank, size, hostname())
   // Programs that handle it themselves go on to.
   if (world.monitor && process.listenerCount('SIGTERM') === 0) mpi.signals(world.monitor.died)
+}
+
+/**
+ * MPICH's launcher and Slurm's pmi2 talk to their ranks through an open file, which a program in between, as npx is, may have closed.
+ * MPICH would end the process.
+ */
+function requireLauncher(op: string): void {
+  const { PMI_FD, PMI_PORT } = process.env
+  if (!PMI_FD || PMI_PORT) return
+  try {
+    if (fstatSync(Number(PMI_FD)).isSocket()) return
+  } catch {
+    // It is closed.
+  }
+  throw new DistributedError({
+    op,
+    rule: 'the launcher must reach this process through the file that it has opened for it',
+    got: `PMI_FD=${PMI_FD}, which a program in between (npx, npm run) has closed`,
+    fix: "Start node_modules/.bin/nabla, or node and your program, without npx; or give MPICH's mpirun the option -pmi-port.",
+  })
 }
 
 /** Ranks of one machine share its cores, unless something says how many threads there are, or gives each rank its own cores. */

@@ -95,6 +95,19 @@ describe.each(implementations)('over $name', (mpi) => {
       }
   })
 
+  test('a program between the launcher and the ranks, as npx is', async () => {
+    const ran = await ranks(mpi, 2, ['through.mjs', 'refusals.mjs', 'shapes'])
+    // MPICH's launcher needs an open file, which such a program closes.
+    const text =
+      mpi.key === 'mpich' ? /PMI_FD=\d+, which .*npx.*\.bin\/nabla/ : /rank 1 for allReduce \[3\]/
+    everyRank(ran, 2, 'shapes', text)
+    if (mpi.key !== 'mpich') return
+    // Its way around that says no rank how many there are.
+    const way = { ...mpi, args: [...mpi.args, '-pmi-port'] }
+    const by = await ranks(way, 2, ['through.mjs', 'refusals.mjs', 'shapes'])
+    expect(by.ranks.map((r) => r.shapes).join()).toMatch(/rank 1 for allReduce \[3\].*rank 1 for/)
+  })
+
   test('ranks with other versions are refused at the start, with both', async () => {
     const env = { NODE_OPTIONS: `--require ${join(programs, 'otherVersion.cjs')}` }
     const ran = await ranks(mpi, 2, ['refusals.mjs', 'shapes'], { env })
