@@ -6,8 +6,11 @@ import { ownAnswers } from './own.js'
 import type { FromWorker, Model, Session, Tools, ToWorker, Trouble } from './session.js'
 
 const models = import.meta.glob<Model<object, object>>('../pages/*.model.ts')
-/** How long a slice of training may take, in milliseconds: a frame of 60 a second holds one. */
-const SLICE = 11
+/**
+ * How long a slice of training may take, in milliseconds: a picture that the page asks for waits for the slice at hand, and
+ * must be there for the next of 60 frames a second.
+ */
+const SLICE = 6
 
 const say = (message: FromWorker) => postMessage(message)
 let session: Session<object> | undefined
@@ -93,6 +96,12 @@ function draw(): void {
   })
 }
 
+/** The number without its lower binary digits: sessions take powers of two in one call. */
+function rounded(n: number): number {
+  const unit = 2 ** Math.max(0, Math.floor(Math.log2(n)) - 2)
+  return n - (n % unit)
+}
+
 /** Takes steps for one slice. */
 function slice(): void {
   if (!on || !session?.advance) return
@@ -103,7 +112,7 @@ function slice(): void {
   }
   // At a slow speed there is nothing to do yet.
   const due = Math.min(
-    next,
+    rounded(next),
     Math.floor(((start - began.time) * limit) / 1000) - (steps - began.steps),
   )
   if (due > 0) {
@@ -116,7 +125,7 @@ function slice(): void {
     }
     const took = performance.now() - start
     // Slow changes: one slice that something else held up says little.
-    if (due === next)
+    if (due === rounded(next))
       next = Math.max(
         1,
         Math.min(
@@ -201,7 +210,7 @@ addEventListener('message', async ({ data }: MessageEvent<ToWorker>) => {
       draw()
     } else if (data.type === 'drawn') {
       wanted = true
-      if (!on) draw()
+      draw()
     } else {
       const { id, name, args } = data
       try {

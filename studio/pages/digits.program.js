@@ -59,14 +59,15 @@ export function build(s, data) {
     model,
     /** Takes `k` steps, gives their mean loss. @param {number} k */
     run(k) {
-      const rows = Int32Array.from({ length: k * s.batch }, () => {
+      const rows = new Int32Array(k * s.batch)
+      for (let i = 0; i < rows.length; i++) {
         if (left === 0) {
           order = /** @type {Int32Array} */ (permutation(x.shape[0] ?? 0).toTypedArray())
           left = order.length
         }
         left--
-        return order[left] ?? 0
-      })
+        rows[i] = order[left] ?? 0
+      }
       return steps(tensor(rows).reshape([k, s.batch])).item()
     },
     /** The share of test images that are read rightly. */

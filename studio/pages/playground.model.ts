@@ -26,19 +26,27 @@ export interface Frame {
 }
 
 const floats = (t: Tensor) => t.toTypedArray<Float32Array>()
-/** Rows of (n, k) as k lists. */
-function columns(t: Tensor): Float32Array[] {
-  const [n = 0, k = 0] = t.shape
-  const all = floats(t.transpose(0, 1).contiguous())
-  return Array.from({ length: k }, (_, i) => all.slice(i * n, (i + 1) * n))
+/** Of each of the k columns of a plane (SIDE * SIDE, k) every second pixel of every second row. */
+function pictures(plane: Tensor): Float32Array[] {
+  const k = plane.shape[1]!
+  const all = floats(plane)
+  const made = Array.from({ length: k }, () => new Float32Array(SMALL * SMALL))
+  for (let y = 0, at = 0; y < SMALL; y++)
+    for (let x = 0; x < SMALL; x++, at++) {
+      const from = 2 * (y * SIDE + x) * k
+      for (let c = 0; c < k; c++) made[c]![at] = all[from + c]!
+    }
+  return made
 }
-
-/** Every second pixel of every second row. */
-const smaller = (field: Float32Array) =>
-  Float32Array.from(
-    { length: SMALL * SMALL },
-    (_, i) => field[2 * (Math.floor(i / SMALL) * SIDE + (i % SMALL))]!,
-  )
+/** Which columns are 0 in every row of (n, k). */
+function zeroColumns(rows: Tensor): boolean[] {
+  const k = rows.shape[1]!
+  const all = floats(rows)
+  return Array.from({ length: k }, (_, c) => {
+    for (let i = c; i < all.length; i += k) if (all[i] !== 0) return false
+    return true
+  })
+}
 
 export function create(settings: Settings): Session<Frame> {
   manualSeed(settings.seed)
@@ -47,7 +55,7 @@ export function create(settings: Settings): Session<Frame> {
   const advance = chunks(made.run)
 
   const grid = see(plane(SIDE, 6), settings.inputs)
-  const inputs = columns(grid).map(smaller)
+  const inputs = pictures(grid)
   const layers = [...model]
   /** The outputs of every layer. */
   const layered = compile((x: Tensor) => {
@@ -79,15 +87,11 @@ export function create(settings: Settings): Session<Frame> {
     },
     frame: () =>
       noGrad(() => {
-        const all = layered(grid).map(columns)
-        const answer = all.at(-1)![0]!
-        const fields = all.map((layer) => layer.map(smaller))
+        const all = layered(grid)
+        const answer = floats(all.at(-1)!)
+        const fields = all.map(pictures)
         const dead =
-          settings.activation === 'relu'
-            ? layered(train.x)
-                .slice(0, -1)
-                .map((h) => columns(h).map((c) => c.every((v) => v === 0)))
-            : []
+          settings.activation === 'relu' ? layered(train.x).slice(0, -1).map(zeroColumns) : []
         const loss = { train: made.loss(train), test: made.loss(test) }
         record(history, steps, loss)
         const weights = layers.map((layer) => {

@@ -191,8 +191,11 @@ export function build(s) {
     /** Takes `k` steps through the points in their order. @param {number} k */
     run(k) {
       const size = Math.min(s.batch, count)
-      const rows = Int32Array.from({ length: k * size }, (_, i) => (at + i) % count)
-      at = (at + k * size) % count
+      const rows = new Int32Array(k * size)
+      for (let i = 0; i < rows.length; i++) {
+        rows[i] = at
+        at = (at + 1) % count
+      }
       steps(tensor(rows).reshape([k, size]))
     },
     /** @param {{ x: Tensor, y: Tensor }} part */
