@@ -28,6 +28,7 @@ const schema = {
 } as const satisfies Schema
 
 const words = {
+  word: ['A sentence has at least one word.', '句子里至少要有一个词。'],
   own: ['Your sentence, up to ten words', '自己的句子，最多十个词'],
   use: ['Use it', '使用'],
   step: ['Step', '步骤'],
@@ -54,9 +55,8 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
         action={words.use}
         text={s.sentence}
         most={120}
-        onUse={(sentence) => {
-          if (/[^\s,.，。]/.test(sentence)) set({ sentence })
-        }}
+        refuse={(sentence) => (schema.sentence.valid(sentence) ? undefined : words.word)}
+        onUse={(sentence) => set({ sentence })}
       />
       <MatrixTable {...frame.x} rowNames={names} scale={2} label={t(words.x)} />
       <div class="grid">

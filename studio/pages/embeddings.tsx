@@ -85,6 +85,10 @@ const kinds: Record<string, Text> = {
 }
 
 const words = {
+  alone: [
+    'Nothing can be learned from this: a sentence has at least two different words.',
+    '从中学不到东西：句子里至少要有两个不同的词。',
+  ],
   use: ['Use it', '使用'],
   loss: ['loss', '损失'],
   count: ['words with a vector', '有向量的词'],
@@ -137,7 +141,8 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
           text={s.own}
           most={MOST}
           lines={5}
-          onUse={(own) => isText(own) && set({ own })}
+          refuse={(own) => (isText(own) ? undefined : words.alone)}
+          onUse={(own) => set({ own })}
         />
       )}
       <div class="split">
@@ -171,7 +176,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
             action={words.use}
             text={s.word || word}
             most={40}
-            onUse={(text) => schema.word.valid(text) && set({ word: text.trim() })}
+            onUse={(text) => set({ word: text.trim() })}
           />
           <h3>
             {t(words.near)} <em lang={s.text === 'chinese' ? 'zh' : 'en'}>{word}</em>
@@ -187,9 +192,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
             action={words.use}
             text={s.analogy || frame.offers[0] || ''}
             most={120}
-            onUse={(text) =>
-              schema.analogy.valid(text) && set({ analogy: text.trim().replace(/\s+/g, ' ') })
-            }
+            onUse={(text) => set({ analogy: text.trim().replace(/\s+/g, ' ') })}
           />
           <div class="row">
             {frame.offers.map((line) => (
@@ -204,7 +207,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
             ))}
           </div>
           {frame.missing.length > 0 && (
-            <p class="muted" role="status">
+            <p class="trouble" role="alert">
               {t(words.missing)}
               {frame.missing.join(', ')}
             </p>

@@ -143,12 +143,12 @@ export default definePage<Frame>()({
   ],
   formula: String.raw`\begin{gathered} L_D = -\mathbb E \log D(x) - \mathbb E \log\bigl(1 - D(G(z))\bigr) \\ L_G = -\mathbb E \log D(G(z)) \\ \text{Wasserstein: } L_D = \mathbb E\, D(G(z)) - \mathbb E\, D(x) + \lambda\, \mathbb E\bigl(\lVert \nabla D(\hat x) \rVert - 1\bigr)^2 \end{gathered}`,
   question: [
-    'Watch the ring for two thousand steps. Do the samples spread over all eight spots at once?',
-    '看环形数据训练两千步。样本会一下子铺满八个斑点吗？',
+    'Watch the ring for three thousand steps, with more than one seed. Do the samples spread over all eight spots at once?',
+    '看环形数据训练三千步，换几个随机种子。样本会一下子铺满八个斑点吗？',
   ],
   answer: [
-    'No: they rush to one or two spots, which is called mode collapse. There are then more generated points than real ones there, the field turns orange under them, and they flee to the next spots, again and again. Only after some 1,500 steps all eight are reached and the field becomes pale: the discriminator can do little more than guess. With the critic of Wasserstein the field is a smooth slope from the beginning.',
-    '不会：它们先涌向一两个斑点，这叫模式崩溃。那里的生成点于是多过真实点，脚下的颜色变成橙色，它们就逃向下一处，如此反复。大约一千五百步之后才铺满八个斑点，颜色变淡：判别器几乎只能靠猜。换成 Wasserstein 的评判器，整个平面从一开始就是平缓的坡。',
+    'No: they rush to one or two spots, which is called mode collapse. There are then more generated points than real ones there, the field turns orange under them, and they flee to the next spots, again and again. When that ends depends on the seed: seven or all eight are reached after 1,000 to 2,500 steps, now and then one is lost again, and the field becomes pale: the discriminator can do little more than guess. With the critic of Wasserstein the field is a smooth slope from the beginning.',
+    '不会：它们先涌向一两个斑点，这叫模式崩溃。那里的生成点于是多过真实点，脚下的颜色变成橙色，它们就逃向下一处，如此反复。何时结束因随机种子而异：一千到两千五百步之后才到达七个或全部八个斑点，偶尔又会丢掉一个，颜色变淡：判别器几乎只能靠猜。换成 Wasserstein 的评判器，整个平面从一开始就是平缓的坡。',
   ],
   program,
   torch: [

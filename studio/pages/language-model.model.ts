@@ -26,6 +26,8 @@ export interface Frame {
   /** For the masked model: the text with its blanks, its words, and how probable each word is in each blank. */
   blanks: string
   words: string[]
+  /** Words that the masked model reads at most. */
+  most: number
   filled: { place: number; model: Float64Array }[]
 }
 
@@ -40,7 +42,7 @@ export function create(settings: Settings): Session<Frame> {
   let written: Frame['written'] = []
   const now = () => promptOf(s) + written.map(({ character }) => names[character]).join('')
   return {
-    fixed: { names, parameters },
+    fixed: { names, parameters, most: fill?.most ?? 0 },
     model,
     opened() {
       written = []

@@ -154,6 +154,7 @@ export function filler(s) {
   return {
     model,
     names,
+    most,
     parameters: sizeOf(model),
     /** k steps, in each of which a third of the words are hidden; the mean loss. @param {number} k */
     run(k) {

@@ -6,6 +6,7 @@ import { Chart } from '../parts/Chart.js'
 import { css } from '../parts/colors.js'
 import { Numbers } from '../parts/Numbers.js'
 import { TextInput } from '../parts/TextInput.js'
+import { Unknown } from '../parts/Unknown.js'
 import { learningRate, seed, textOf, type Schema } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './language-model.model.js'
@@ -60,6 +61,15 @@ const schema = {
 } as const satisfies Schema
 
 const words = {
+  short: [
+    'This text is too short to learn from: it takes 8 characters.',
+    '文字太短，无法学习：至少需要 8 个字符。',
+  ],
+  noBlank: [
+    'Nothing is to be found: write _ for at least one word.',
+    '没有要填的词：请至少把一个词写成 _。',
+  ],
+  limit: ['The model reads no more words than', '模型最多只读的词数为'],
   use: ['Use it', '使用'],
   loss: ['loss', '损失'],
   perplexity: ['perplexity', '困惑度'],
@@ -104,7 +114,8 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
           text={s.own}
           most={2000}
           lines={5}
-          onUse={(own) => schema.own.valid(own) && set({ own })}
+          refuse={(own) => (schema.own.valid(own) ? undefined : words.short)}
+          onUse={(own) => set({ own })}
         />
       )}
       {next ? (
@@ -114,8 +125,9 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
             action={words.use}
             text={frame.prompt}
             most={200}
-            onUse={(prompt) => schema.prompt.valid(prompt) && set({ prompt })}
+            onUse={(prompt) => set({ prompt })}
           />
+          <Unknown typed={frame.prompt} known={names} />
           <div class="split">
             <div>
               <h3>{t(words.written)}</h3>
@@ -159,8 +171,15 @@ function View({ s, set, run, frame }: ViewProps<typeof schema, Frame>) {
             action={words.use}
             text={frame.blanks}
             most={120}
-            onUse={(text) => schema.blanks.valid(text) && set({ blanks: text })}
+            refuse={(text) => (text.includes('_') ? undefined : words.noBlank)}
+            onUse={(text) => set({ blanks: text })}
           />
+          <Unknown typed={frame.words} known={names} />
+          {frame.words.length > frame.most && (
+            <p class="trouble" role="alert">
+              {t(words.limit)} {frame.most}
+            </p>
+          )}
           <h3>{t(words.filled)}</h3>
           <div class="written">
             {frame.words.map((word, i) => {

@@ -81,7 +81,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
           action={words.use}
           text={s.text}
           most={200}
-          onUse={(text) => text.trim() !== '' && set({ text })}
+          onUse={(text) => set({ text })}
         />
       )}
       <div class="split even">

@@ -159,7 +159,7 @@ function View({ s, set, frame }: ViewProps<typeof schema, Frame>) {
         action={words.use}
         text={s.source}
         most={60}
-        onUse={(text) => schema.source.valid(text) && set({ source: text })}
+        onUse={(text) => set({ source: text })}
       />
       <p class={frame.understood ? 'sentence' : 'trouble'} role="status">
         {frame.understood ? source.join(' ') : t(words.odd)}

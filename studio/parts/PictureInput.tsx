@@ -12,6 +12,7 @@ const words = {
   camera: ['Camera', '摄像头'],
   shoot: ['Take the picture', '拍照'],
   close: ['Close', '关闭'],
+  noPicture: ['it holds no picture that can be read', '里面没有可以读取的图片'],
 } as const satisfies Record<string, Text>
 
 export function PictureInput({
@@ -33,7 +34,11 @@ export function PictureInput({
     if (video.current && stream.value) video.current.srcObject = stream.value
   }, [stream.value])
   const use = async (source: Blob | ImageBitmap) =>
-    onPicture(await run.ask<OwnPicture>('picture', source))
+    onPicture(
+      await run.ask<OwnPicture>('picture', source).catch(() => {
+        throw new Error(t(words.noPicture))
+      }),
+    )
   return (
     <div class="picture-input">
       <DropFile label={words.file} accept="image/*" onFile={use} />

@@ -20,7 +20,7 @@ const words = {
     '表格的行数太少，本页至少需要',
   ],
   large: ['The table has numbers beyond', '表格里有数超过'],
-  column: ['Column', '列'],
+  noTable: ['it holds no table of rows and columns', '里面没有由行和列组成的表格'],
   rows: ['rows', '行'],
 } as const satisfies Record<string, Text>
 
@@ -57,6 +57,7 @@ export function TableInput({
   const table = useSignal<Table | undefined>(undefined)
   const chosen = useSignal<number[]>([])
   const count = useSignal(0)
+  const trouble = useSignal<string | undefined>(undefined)
   const hasLabel = ({ numeric }: Table) => classes > 0 && !(optional && numeric.every(Boolean))
   const use = (found: Table, columns: number[]) => {
     const labelled = hasLabel(found)
@@ -65,6 +66,7 @@ export function TableInput({
     if (taken.rows.length < least) throw new Error(`${t(words.short)} ${least}`)
     if (taken.rows.some((row) => row.some((v) => Math.abs(v) > largest)))
       throw new Error(`${t(words.large)} ${largest}`)
+    trouble.value = undefined
     table.value = found
     chosen.value = columns
     count.value = taken.rows.length
@@ -86,7 +88,9 @@ export function TableInput({
         label={words.file}
         accept=".csv,.tsv,.txt,text/csv"
         onFile={async (file) => {
-          const read = await readTable(await file.text())
+          const read = await readTable(await file.text()).catch(() => {
+            throw new Error(t(words.noTable))
+          })
           const columns = guess(read, numbers + extra, hasLabel(read))
           if (columns.length < numbers + Number(hasLabel(read)))
             throw new Error(`${t(words.few)} ${numbers}`)
@@ -107,11 +111,13 @@ export function TableInput({
                   value={`${chosen.value[r]}`}
                   onChange={(e) => {
                     const columns = chosen.value.with(r, Number(e.currentTarget.value))
+                    trouble.value = undefined
                     try {
                       use(found, columns)
-                    } catch {
+                    } catch (error) {
                       // A column of too many classes: the choice stays as it was.
                       e.currentTarget.value = `${chosen.value[r]}`
+                      trouble.value = error instanceof Error ? error.message : `${error}`
                     }
                   }}
                 >
@@ -126,6 +132,11 @@ export function TableInput({
               </span>
             ))}
         </div>
+      )}
+      {trouble.value !== undefined && (
+        <p class="trouble" role="alert">
+          {trouble.value}
+        </p>
       )}
     </div>
   )

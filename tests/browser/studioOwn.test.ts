@@ -1,5 +1,5 @@
 /** What users bring to nabla studio: tables, texts and pictures by drop, the camera, trained weights. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { encode } from 'fast-png'
 import { tensor } from 'nabla'
 import { parseSafetensors } from 'nabla/io'
@@ -302,6 +302,95 @@ describe.skipIf(without)('own data in the page', { timeout: 60_000 }, () => {
         /give the camera only to.*give the microphone only to.*页面使用摄像头.*页面使用麦克风/,
       )
     })
+  })
+  describe('what is refused says why, in the language of the page', () => {
+    /** Every field for texts: its link, which of the page's fields it is, and what is refused besides nothing at all. */
+    const fields: [
+      link: string,
+      field: number,
+      refused: readonly [text: string, en: string, zh: string],
+    ][] = [
+      ['approximation', 0, ['x +', 'cannot be read as a formula', '无法读作公式']],
+      ['backpropagation', 0, ['foo(x)', 'cannot be read as a formula', '无法读作公式']],
+      ['attention', 0, [' , .', 'at least one word', '至少要有一个词']],
+      ['embeddings?text=world', 0, ['xyzzy', 'No vector has been learned for: xyzzy', 'xyzzy']],
+      ['embeddings?text=world', 1, ['man king xyzzy', 'No vector has been learned', '没有学到']],
+      ['embeddings?text=own', 0, ['one. one.', 'two different words', '两个不同的词']],
+      ['language-model?width=16', 0, ['éω', 'has never seen these', '模型从未见过']],
+      ['language-model?width=16&text=own', 0, ['abc', 'too short to learn from', '文字太短']],
+      [
+        'language-model?width=16&model=bert',
+        0,
+        ['Mary had', 'write _ for at least one word', '写成 _'],
+      ],
+      [
+        'recurrent?task=text&hidden=4',
+        0,
+        ['x'.repeat(201), 'most characters are 200', '字符数最多为 200'],
+      ],
+      ['seq2seq?width=16', 0, ['7', '2 to 14 digits', '2 到 14 个数字']],
+      ['transformer?width=32', 0, ['twelve', 'not one to six numbers', '不是一到六个']],
+    ]
+    test('every page with a field for texts is here', () => {
+      const folder = new URL('../../studio/pages/', import.meta.url)
+      const found = readdirSync(folder).filter(
+        (f) =>
+          f.endsWith('.tsx') &&
+          /<(Text|Formula)Input/.test(readFileSync(new URL(f, folder), 'utf8')),
+      )
+      expect(new Set(fields.map(([link]) => `${link.split('?')[0]}.tsx`))).toEqual(new Set(found))
+    })
+    test('fields', { timeout: 180_000 }, () =>
+      open('en/attention', async (tab) => {
+        /** In English, then in Chinese. */
+        const told = async (en: string, zh: string) => {
+          await tab.locator('.trouble').getByText(en).waitFor()
+          await tab.click('header nav a[hreflang=zh]')
+          await tab.locator('.trouble').getByText(zh).waitFor()
+          await tab.click('header nav a[hreflang=en]')
+        }
+        for (const [link, field, [text, en, zh]] of fields) {
+          // Each begins anew.
+          await tab.goto(`${server.url}#/en`)
+          await tab.waitForSelector('.cards')
+          await tab.goto(`${server.url}#/en/${link}`)
+          await tab.waitForSelector(`.page-${link.split('?')[0]} .picture[aria-busy=false]`)
+          const form = tab.locator('.picture form').nth(field)
+          const give = async (what: string) => {
+            await form.locator('.wide').fill(what)
+            await form.locator('button[type=submit]').click()
+          }
+          const before = await tab.evaluate(() => JSON.stringify(studio.values.value))
+          await give('  ')
+          await told('Nothing is in it yet', '内容为空')
+          expect(await form.locator('.wide').getAttribute('aria-invalid')).toBe('true')
+          expect(await tab.evaluate(() => JSON.stringify(studio.values.value))).toBe(before)
+          await give(text)
+          await told(en, zh)
+        }
+      }),
+    )
+    test('files: no text, no picture, no table, and one that is cut', () =>
+      open('zh/attention', async (tab) => {
+        const told = async (place: string) =>
+          (await tab.waitForSelector(`${place} [role=alert]`)).textContent()
+        await drop(tab, '.drop', 'x.txt', Uint8Array.of(0x89, 0x50, 0, 0xff))
+        expect(await told('.drop')).toContain('里面没有文本')
+        await drop(tab, '.drop', 'x.txt', 'word '.repeat(100))
+        await tab.getByText('只使用开头的字符，数目为 120').waitFor()
+        await tab.goto(`${server.url}#/zh/convolution?picture=own`)
+        await tab.waitForSelector('.page-convolution .picture[aria-busy=false]')
+        await drop(tab, '.drop', 'x.png', 'no picture')
+        expect(await told('.drop')).toContain('里面没有可以读取的图片')
+        await tab.goto(`${server.url}#/zh/classes?data=own`)
+        await tab.waitForSelector('.page-classes .picture[aria-busy=false]')
+        await drop(tab, '.drop', 'x.csv', '"a')
+        expect(await told('.drop')).toContain('里面没有由行和列组成的表格')
+        // Another column for the classes has too many of them.
+        await drop(tab, '.drop', 'x.csv', 'a,b,c\n1,2,x\n3,4,x\n5,6,y\n7,8,y\n')
+        await tab.locator('.table-input select').nth(2).selectOption({ label: 'a' })
+        expect(await told('.table-input > .trouble, .table-input')).toContain('表格的类别太多')
+      }))
   })
   test('a text', () =>
     open('en/attention', async (tab) => {
