@@ -2,11 +2,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { implementations, type Ran, ranks } from './run.js'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { implementations, joined, jobOf, type Ran, ranks } from './run.js'
 
+function made(): string {
+  return mkdtempSync(join(tmpdir(), 'nabla-fit-'))
+}
 function scratch(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'nabla-fit-'))
+  const folder = made()
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
@@ -18,59 +21,99 @@ function close(a: readonly number[], b: readonly number[], within: number): void
   expect(a).toHaveLength(b.length)
   for (const [i, v] of a.entries()) expect(Math.abs(v - b[i]!), `${i}`).toBeLessThan(within)
 }
-const one = (folder: string, ...args: string[]) => ranks(undefined, 1, ['fit.mjs', folder, ...args])
 const command = join(import.meta.dirname, '../../dist/cli/main.js')
 
+/** Runs that are compared with one process. */
+const kinds = [
+  ['adam'],
+  ['accumulate', 'sgd', 'eager'],
+  ['norm', 'sgd'],
+  ['zero'],
+  ['lbfgs', 'epochs=1'],
+]
+/** What is stopped after two epochs of four and goes on: with random numbers where the bits are the same, without where they are not. */
+const stopped = [
+  { bits: ['dropout', 'sgd'], curve: ['sgd'] },
+  { bits: ['zero', 'dropout'], curve: ['zero'] },
+]
+// One start of the processes for all that has so many of them.
+const root = made()
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+const at = (name: string) => join(root, name)
+const jobsOf = (name: string, all: readonly string[][]) =>
+  joined(all.map((args, i) => [at(`${name}${i}`), ...args]))
+let alone: Ran
+beforeAll(async () => {
+  const all = [...kinds, ...stopped.map(({ curve }) => [...curve, 'epochs=4'])]
+  alone = await ranks(undefined, 1, ['fit.mjs', ...jobsOf('alone', all)])
+}, 120_000)
+
 describe.each(implementations)('over $name', (mpi) => {
+  const { key } = mpi
+  let [three, two, resumed, other]: Ran[] = []
+  beforeAll(async () => {
+    const halves = stopped.map(({ curve }) => [...curve, 'epochs=2'])
+    const more = [['stop'], ['local', 'sgd']]
+    three = await ranks(mpi, 3, ['fit.mjs', ...jobsOf(`${key}3-`, [...kinds, ...halves, ...more])])
+    const whole = stopped.map(({ bits }) => [...bits, 'epochs=4'])
+    const half = stopped.map(({ bits }) => [...bits, 'epochs=2'])
+    two = await ranks(mpi, 2, ['fit.mjs', ...jobsOf(`${key}2-`, [...whole, ...half])])
+    // In other processes, from the folders of those.
+    const goesOn = (folder: string, args: string[]) => [at(folder), ...args, 'epochs=4', 'resume']
+    const same = stopped.map(({ bits }, i) => goesOn(`${key}2-${stopped.length + i}`, bits))
+    resumed = await ranks(mpi, 2, ['fit.mjs', ...joined(same)])
+    const fewer = stopped.map(({ curve }, i) =>
+      goesOn(
+        `${key}3-${kinds.length + i}`,
+        curve.filter((a) => a !== 'zero'),
+      ),
+    )
+    other = await ranks(undefined, 1, ['fit.mjs', ...joined(fewer)])
+  }, 240_000)
   const run = (n: number, folder: string, ...args: string[]) =>
     ranks(mpi, n, ['fit.mjs', folder, ...args])
 
-  test.each([
-    [['adam']],
-    [['accumulate', 'sgd', 'eager']],
-    [['norm', 'sgd']],
-    [['zero']],
-    [['lbfgs', 'epochs=1']],
-  ])('three ranks are one process, with a last batch of one row: %s', async (args) => {
-    const folder = scratch()
-    const [whole, parts] = [await one(folder, ...args), await run(3, folder, ...args)]
-    const within = args.includes('lbfgs') ? 1e-3 : 1e-5
-    close(list(parts, 'losses'), list(whole, 'losses'), within)
-    close(list(parts, 'valLoss'), list(whole, 'valLoss'), args.includes('lbfgs') ? 0.1 : 1e-5)
-    expect(list(parts, 'accuracy')).toEqual(list(whole, 'accuracy'))
-    expect(new Set(parts.ranks.map((r) => r.weights)).size).toBe(1)
-    if (!args.includes('zero')) return
-    // Each rank has a part of the state.
-    const sizes = parts.ranks.map((r) => Number(r.state))
-    expect(sizes.reduce((a, b) => a + b)).toBe(Number(whole.ranks[0]!.state))
-    expect(Math.max(...sizes)).toBeLessThan(Number(whole.ranks[0]!.state))
-  })
-
-  test.each([[[]], [['zero']]])(
-    'a checkpoint goes on: same ranks, same bits; other ranks, same losses %s',
-    async (args) => {
-      const folder = scratch()
-      const own = [...args, 'dropout', 'sgd'].filter((a) => !(a === 'sgd' && args.length > 0))
-      const whole = await run(2, scratch(), ...own, 'epochs=4')
-      const half = await run(2, folder, ...own, 'epochs=2')
-      expect(list(half, 'losses')).toEqual(list(whole, 'losses').slice(0, 2))
-      const bytes = readFileSync(join(folder, 'state.safetensors'))
-      expect(bytes.length).toBeGreaterThan(1000)
-      const same = await run(2, folder, ...own, 'epochs=4', 'resume')
-      expect(list(same, 'losses')).toEqual(list(whole, 'losses'))
-      expect(same.ranks.map((r) => r.weights)).toEqual(whole.ranks.map((r) => r.weights))
-
-      const plain = own.filter((a) => a !== 'dropout')
-      const other = scratch()
-      const straight = await one(scratch(), ...plain, 'epochs=4')
-      await run(3, other, ...plain, 'epochs=2')
-      const resumed = await one(other, ...plain.filter((a) => a !== 'zero'), 'epochs=4', 'resume')
-      close(list(resumed, 'losses'), list(straight, 'losses'), 1e-5)
+  test.each(kinds.map((args, i) => [args, i] as const))(
+    'three ranks are one process, with a last batch of one row: %s',
+    (args, i) => {
+      const [whole, parts] = [jobOf(alone, i), jobOf(three!, i)]
+      const within = args.includes('lbfgs') ? 1e-3 : 1e-5
+      close(list(parts, 'losses'), list(whole, 'losses'), within)
+      close(list(parts, 'valLoss'), list(whole, 'valLoss'), args.includes('lbfgs') ? 0.1 : 1e-5)
+      expect(list(parts, 'accuracy')).toEqual(list(whole, 'accuracy'))
+      expect(parts.ranks).toHaveLength(3)
+      expect(new Set(parts.ranks.map((r) => r.weights)).size).toBe(1)
+      if (!args.includes('zero')) return
+      // Each rank has a part of the state.
+      const sizes = parts.ranks.map((r) => Number(r.state))
+      expect(sizes.reduce((a, b) => a + b)).toBe(Number(whole.ranks[0]!.state))
+      expect(Math.max(...sizes)).toBeLessThan(Number(whole.ranks[0]!.state))
     },
   )
 
-  test('a rank that stops stops all at one step', async () => {
-    const ran = await run(3, scratch(), 'stop')
+  test.each(stopped.map(({ bits }, i) => [bits, i] as const))(
+    'a checkpoint goes on: same ranks, same bits; other ranks, same losses: %s',
+    (_, i) => {
+      const [whole, half, same] = [
+        jobOf(two!, i),
+        jobOf(two!, stopped.length + i),
+        jobOf(resumed!, i),
+      ]
+      expect(list(half, 'losses')).toEqual(list(whole, 'losses').slice(0, 2))
+      const bytes = readFileSync(join(at(`${key}2-${stopped.length + i}`), 'state.safetensors'))
+      expect(bytes.length).toBeGreaterThan(1000)
+      expect(list(same, 'losses')).toHaveLength(4)
+      expect(list(same, 'losses')).toEqual(list(whole, 'losses'))
+      expect(same.ranks.map((r) => r.weights)).toEqual(whole.ranks.map((r) => r.weights))
+
+      const [straight, on] = [jobOf(alone, kinds.length + i), jobOf(other!, i)]
+      expect(list(jobOf(three!, kinds.length + i), 'losses')).toHaveLength(2)
+      close(list(on, 'losses'), list(straight, 'losses'), 1e-5)
+    },
+  )
+
+  test('a rank that stops stops all at one step', () => {
+    const ran = jobOf(three!, kinds.length + stopped.length)
     const steps = new Set(list(ran, 'steps') && ran.ranks.map((r) => r.steps))
     expect(steps).toEqual(new Set([7]))
     expect(ran.ranks.map((r) => r.stopped)).toEqual([
@@ -85,12 +128,13 @@ describe.each(implementations)('over $name', (mpi) => {
     expect(ran.code).not.toBe(0)
     expect(ran.stderr).toMatch(/finite/)
     expect(ran.stderr).toMatch(/at step 4 \(epoch 1, batch 4\)/)
-  })
+  }, 90_000)
 
-  test('local SGD: weights are averaged now and then, and are one at the end', async () => {
-    const ran = await run(3, scratch(), 'local', 'sgd')
+  test('local SGD: weights are averaged now and then, and are one at the end', () => {
+    const ran = jobOf(three!, kinds.length + stopped.length + 1)
     const losses = list(ran, 'losses')
     expect(losses.at(-1)).toBeLessThan(losses[0]!)
+    expect(ran.ranks).toHaveLength(3)
     expect(new Set(ran.ranks.map((r) => r.weights)).size).toBe(1)
   })
 
@@ -113,5 +157,5 @@ describe.each(implementations)('over $name', (mpi) => {
     close(losses(ran), losses(single), 1e-5)
     expect(existsSync(join(together, 'run/metrics.jsonl'))).toBe(true)
     expect(existsSync(join(together, 'run-2'))).toBe(false)
-  })
+  }, 90_000)
 })

@@ -1,5 +1,6 @@
 // fit on all ranks: `node fit.mjs FOLDER [OPTION...] [then ...]`, one line of JSON a rank and job.
 import { createHash } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import { manualSeed, tensor } from 'nabla'
 import { DataLoader, TensorDataset } from 'nabla/data'
 import * as dist from 'nabla/distributed'
@@ -26,6 +27,7 @@ const y = tensor(
   { dtype: 'int32' },
 )
 function job([folder, ...more]) {
+  mkdirSync(folder, { recursive: true })
   const has = (name) => more.includes(name)
   const number = (name, or) =>
     Number(more.find((m) => m.startsWith(`${name}=`))?.split('=')[1] ?? or)
