@@ -1,5 +1,6 @@
 // The run of `nabla train translate` beside PyTorch's of the same model, pairs, batches, steps and schedule: BLEU on the same verses and
-// the curve of losses. `npx nabla train translate --out RUN && node bench/translation.mjs RUN`. PyTorch takes half an hour on two threads.
+// the curve of losses. `npx nabla train translate --out RUN && node bench/translation.mjs RUN`. PyTorch takes as many threads as the run had,
+// and with two half an hour; `--epochs 3` of the run shortens both. It may begin while the run goes on.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,13 +22,17 @@ if (!run)
   throw new Error(
     'usage: node bench/translation.mjs RUN, a folder that `nabla train translate` wrote',
   )
-const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n').map(JSON.parse)
-const { seed, epochs, batchSize, lr, own } = lines.find(({ event }) => event === 'start')
-const mine = lines.filter(({ event }) => event === 'epoch')
+const events = () =>
+  readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n').map(JSON.parse)
+const { seed, epochs, batchSize, lr, own, limit, data, backend } = events()[0]
+if (limit !== undefined)
+  throw new Error('a run with --limit has too few texts to test on; shorten it by --epochs')
+if (own.network !== undefined && own.network !== 'transformer')
+  throw new Error('PyTorch trains the Transformer alone')
 const [from, to] = ['source.json', 'target.json'].map((file) =>
   Tokenizer.fromJSON(readFileSync(join(run, file), 'utf8')),
 )
-const parts = split(await readTexts())
+const parts = split(await readTexts(data, own.to))
 const length = Number(own.length)
 const encoded = (pairs) => encodePairs(pairs, from, to, length)
 const train = encoded(parts.known)
@@ -41,7 +46,9 @@ try {
     JSON.stringify({
       train: numbers(train),
       test: numbers(test),
-      order: mine.map((_, epoch) => sampler.batches(epoch).map((b) => Array.from(b))),
+      order: Array.from({ length: epochs }, (_, epoch) =>
+        sampler.batches(epoch).map((b) => Array.from(b)),
+      ),
       checks: batchesOf(test, batchSize, false, seed)
         .batches(0)
         .map((b) => Array.from(b)),
@@ -55,11 +62,14 @@ try {
   )
   const script = fileURLToPath(new URL('translation.py', import.meta.url))
   const { status } = spawnSync(python, [script, folder], {
-    env: torchEnvironment(2),
+    env: torchEnvironment(backend.threads),
     stdio: 'inherit',
   })
   if (status !== 0) process.exit(1)
   const { losses, said } = JSON.parse(readFileSync(join(folder, 'done.json'), 'utf8'))
+  const mine = events().filter(({ event }) => event === 'epoch')
+  const end = events().at(-1)
+  if (end.event !== 'end') throw new Error(`the run in ${run} has not ended`)
   for (let i = 0; i < epochs; i++) {
     const [loss, check] = losses[i]
     const apart = (a, b) => `${(100 * (a / b - 1)).toFixed(1)} %`
@@ -73,7 +83,7 @@ try {
     truth,
   ).score
 
-  console.log(`BLEU of PyTorch ${theirs.toFixed(2)}; of nabla ${lines.at(-1).bleu.toFixed(2)}`)
+  console.log(`BLEU of PyTorch ${theirs.toFixed(2)}; of nabla ${end.bleu.toFixed(2)}`)
 } finally {
   rmSync(folder, { recursive: true })
 }

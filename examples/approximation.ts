@@ -89,7 +89,7 @@ export default {
       default: 'sin(3*x) + 0.3*x^2',
     },
     from: { about: 'the least x', default: '-3' },
-    to: { about: 'the largest x', default: '3' },
+    to: { about: 'the largest x', default: '3', real: true },
   },
   expect: { error1: { atLeast: 0.3 }, error256: { atMost: 0.01 }, improvement: { atLeast: 30 } },
   async run(s) {

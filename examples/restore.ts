@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { rand, ValueError } from 'nabla'
-import { conditioned, type EncoderDecoder, stream } from 'nabla/models'
+import { conditioned, type EncoderDecoder, type Seq2Seq, stream } from 'nabla/models'
 import { barChart, learningCurves } from 'nabla/plot'
 import type { Answers, Recipe } from 'nabla/recipe'
 import {
@@ -24,6 +24,7 @@ import translate, {
   START,
   specialTokens,
   stopTokens,
+  Teacher,
   teach,
   written,
 } from './translate.js'
@@ -90,7 +91,7 @@ const answers = {
     for await (const id of stream(reader, [START], { ...options, stopTokens })) yield out.step(id)
     yield out.end()
   },
-} satisfies Answers<EncoderDecoder, Config>
+} satisfies Answers<EncoderDecoder | Seq2Seq, Config>
 
 export default {
   name: 'restore',
@@ -142,7 +143,11 @@ export default {
       layers: Number(own.layers),
     }
     const net = answers.model(config)
-    const { history } = await teach(s, net, { train, test, length: LENGTH })
+    const { history } = await teach(s, 'Transformer', new Teacher(net), {
+      train,
+      test,
+      length: LENGTH,
+    })
     s.save(net, { config })
     await s.picture('loss.svg', learningCurves(history, { title: 'texts set right' }))
 

@@ -51,7 +51,7 @@ export default {
       default: 'flower.jpg',
     },
     side: { about: 'columns of the pictures', default: '192' },
-    weight: { about: 'of the style, against the content', default: '2' },
+    weight: { about: 'of the style, against the content', default: '2', real: true },
     smooth: { about: 'weight of the differences of neighbouring pixels', default: '0.004' },
   },
   // Style loss that is left, of that of the photograph itself; content loss, of that of the other photograph.

@@ -84,13 +84,24 @@ async function resumeRun(
   return runRecipe(recipe, whole)
 }
 
+/** What the default is, an option of a recipe must be: a number, whole from 1 up where the default is. It stays text. */
+const likeDefault =
+  (value: string, real = false) =>
+  (text: string): string => {
+    if (!real && /^[1-9]\d*$/.test(value)) whole(1)(text)
+    else if (value !== '' && Number.isFinite(Number(value)) && !Number.isFinite(finite(text)))
+      throw new InvalidArgumentError('A finite number is needed.')
+    return text
+  }
+const finite = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text))
+
 /** What stands after a recipe's name and is none of the options of all: its own options, or a mistake. */
 function ownOptions(recipe: Recipe, rest: readonly string[]): Record<string, string> {
   const own = new Command(recipe.name)
     .showHelpAfterError(`(nabla train --help lists the options of all recipes)`)
     .allowExcessArguments(false)
-  for (const [name, { about, default: value }] of Object.entries(recipe.options ?? {}))
-    own.option(`--${name} <text>`, `${about} (default: ${value})`)
+  for (const [name, { about, default: value, real }] of Object.entries(recipe.options ?? {}))
+    own.option(`--${name} <text>`, `${about} (default: ${value})`, likeDefault(value, real))
   return own.parse(rest, { from: 'user' }).opts()
 }
 
@@ -214,29 +225,47 @@ program
     ),
   )
 
-program
-  .command('predict')
-  .description(
-    'classify an example with a saved run, find things in a picture, make one, or answer a text',
-  )
-  .argument('<run>', 'folder of the run, or one of its .safetensors files')
-  .argument(
-    '<image>',
-    'a PNG or JPEG file, the index of a test image, a seed, numbers with commas between, or a text',
-  )
-  .option('--data <path>', 'where the IDX files are, for a test index')
-  .option('--model <file>', 'the module that makes the network, when it is not where the run says')
-  .option('--out <file>', 'of runs that make pictures: where, unless predicted.png in the run')
-  .option('--tokens <n>', 'of an answer to a text: the most tokens', whole(1))
-  .option('--temperature <t>', 'above 0: drawn by chance, the flatter the higher', positive)
-  .option('--top-k <k>', 'only the k most probable tokens', whole(1))
-  .option('--top-p <p>', 'only the most probable tokens that reach this probability', positive)
-  .option('--beams <n>', 'follow n answers at once', whole(1))
-  .option('--seed <n>', 'of what is drawn by chance', whole(0))
+/** Options of how an answer to a text is written. */
+const writes = (command: Command): Command =>
+  command
+    .option('--tokens <n>', 'of an answer to a text: the most tokens', whole(1))
+    .option('--temperature <t>', 'above 0: drawn by chance, the flatter the higher', positive)
+    .option('--top-k <k>', 'only the k most probable tokens', whole(1))
+    .option('--top-p <p>', 'only the most probable tokens that reach this probability', positive)
+    .option('--beams <n>', 'follow n answers at once', whole(1))
+    .option('--seed <n>', 'of what is drawn by chance', whole(0))
+
+writes(
+  program
+    .command('predict')
+    .description(
+      'classify an example with a saved run, find things in a picture, make one, or answer a text',
+    )
+    .argument('<run>', 'folder of the run, or one of its .safetensors files')
+    .argument(
+      '<example>',
+      'a PNG or JPEG file, the index of a test image, a seed, numbers with commas between, or a text',
+    )
+    .option('--data <path>', 'where the IDX files are, for a test index')
+    .option(
+      '--model <file>',
+      'the module that makes the network, when it is not where the run says',
+    )
+    .option('--out <file>', 'of runs that make pictures: where, unless predicted.png in the run'),
+)
   .option('--json', 'as one JSON object')
-  .action(async (run, image, options) =>
-    (await import('./predict.js')).predict(run, image, options),
+  .action(async (run, example, options) =>
+    (await import('./predict.js')).predict(run, example, options),
   )
+
+writes(
+  program
+    .command('chat')
+    .description('answer what you type, line by line, with a saved run; Ctrl-D ends')
+    .argument('<run>', 'folder of a run that answers texts, or its .safetensors file'),
+)
+  .option('--json', 'each answer as one JSON object')
+  .action(async (run, options) => (await import('./predict.js')).chat(run, options))
 
 program
   .command('studio')

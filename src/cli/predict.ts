@@ -1,8 +1,9 @@
-/** `nabla predict`: one example through a saved run. */
+/** `nabla predict`: one example through a saved run. `nabla chat`: line after line. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
-import { FileError, NablaError, show, ValueError } from '../core/errors.js'
+import { FileError, NablaError, ShapeError, show, ValueError } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
 import type { Module } from '../nn/module.js'
 import { loadTensors, readBytes } from '../io/files.js'
@@ -162,24 +163,82 @@ function readNumbers(text: string, shape: readonly number[]): Float32Array {
   return Float32Array.from(list as number[])
 }
 
-/** Writes the answer to a text as it comes. @throws FileError for files of the run that are missing or damaged */
-async function answerText(
+/** A run that answers texts, read once. @throws FileError for files of the run that are missing or damaged */
+function answerer(
   path: string,
   saved: SavedRun,
   { model: make, answer }: Answers,
   tensors: Record<string, Tensor>,
-  text: string,
   { json, ...options }: GenerateOptions & { json?: boolean },
-): Promise<void> {
+): (text: string) => Promise<void> {
   const config = saved.config as never
   const model = withWeights(path, saved, () => make(config), tensors)
   const read = (file: string) => new TextDecoder().decode(readBytes(join(dirname(path), file)))
-  let whole = ''
-  for await (const part of answer(model, { text, config, options, read })) {
-    whole += part
-    if (!json) process.stdout.write(part)
+  /** Writes the answer as it comes. */
+  return async (text) => {
+    let whole = ''
+    for await (const part of answer(model, { text, config, options, read })) {
+      whole += part
+      if (!json) process.stdout.write(part)
+    }
+    process.stdout.write(json ? `${JSON.stringify({ text: whole })}\n` : '\n')
   }
-  process.stdout.write(json ? `${JSON.stringify({ text: whole })}\n` : '\n')
+}
+
+/** What the options say of how an answer is written. @throws ValueError for runs that write none */
+function writingOf(
+  op: string,
+  { data: _, model: __, out: ___, tokens: maxNewTokens, json, ...rest }: PredictOptions,
+  task: string,
+  answers: Answers | undefined,
+): GenerateOptions & { json?: boolean } {
+  const writing = { ...rest, ...(maxNewTokens !== undefined && { maxNewTokens }) }
+  const odd = Object.keys(writing)
+  if (odd.length > 0 && (!answers || answers.judges))
+    throw new ValueError({
+      op,
+      rule: `${odd.join(', ')} are for runs that write`,
+      got: `one of ${task}, which does not`,
+    })
+  return { ...writing, ...(json && { json }) }
+}
+
+/**
+ * Answers every line that is typed, until there are no more (Ctrl-D). A line that cannot be answered gets the reason, and the
+ * next is read.
+ * @throws FileError, ValueError for runs that answer no texts, and those that are damaged
+ */
+export async function chat(run: string, options: PredictOptions): Promise<void> {
+  const path = weightsOf(run)
+  const { tensors, metadata } = loadTensors(path)
+  const saved = readRun(path, metadata.run)
+  const { task, input, network } = saved
+  const answers = network || input ? undefined : await loadAnswers(task)
+  const writing = writingOf('chat', options, task, answers)
+  if (!answers)
+    throw new ValueError({
+      op: 'chat',
+      rule: 'the run must answer texts',
+      got: `one of ${task}, which does not`,
+      fix: `nabla predict ${run} takes what it knows.`,
+    })
+  const ask = answerer(path, saved, answers, tensors, writing)
+  const { stdin } = process
+  const lines = createInterface({ input: stdin })
+  const prompt = () => {
+    if (stdin.isTTY && !options.json) process.stdout.write('> ')
+  }
+  prompt()
+  for await (const line of lines) {
+    if (line.trim() !== '')
+      try {
+        await ask(line)
+      } catch (error) {
+        if (!(error instanceof ValueError || error instanceof ShapeError)) throw error
+        process.stderr.write(`nabla: ${error.message}\n`)
+      }
+    prompt()
+  }
 }
 
 /** Writes what a run finds in a picture: a file, or a test picture by its number. */
@@ -287,18 +346,10 @@ export async function predict(run: string, image: string, options: PredictOption
   const saved = readRun(path, metadata.run)
   const { task, input } = saved
   const own = saved.network !== undefined
-  const { data: _, model: __, out: ___, tokens: maxNewTokens, json, ...rest } = options
-  const writing = { ...rest, ...(maxNewTokens !== undefined && { maxNewTokens }) }
+  const { json } = options
   const answers = own || input ? undefined : await loadAnswers(task)
-  const odd = Object.keys(writing)
-  if (odd.length > 0 && (!answers || answers.judges))
-    throw new ValueError({
-      op: 'predict',
-      rule: `${odd.join(', ')} are for runs that write`,
-      got: `one of ${task}, which does not`,
-    })
-  if (answers)
-    return answerText(path, saved, answers, tensors, image, { ...writing, ...(json && { json }) })
+  const writing = writingOf('predict', options, task, answers)
+  if (answers) return answerer(path, saved, answers, tensors, writing)(image)
   const finder = own || input ? undefined : await loadFinder(task)
   if (finder) return findThings(path, saved, finder, tensors, image, json ?? false)
   const painter = own || input ? undefined : await loadPainter(task)

@@ -129,8 +129,11 @@ export interface Recipe {
   quick?: Partial<Pick<RecipeOptions, 'epochs' | 'batchSize' | 'lr' | 'limit'>>
   /** How many trainings of the same length a run makes, for the time left; 1 unless given. */
   trainings?: number
-  /** Options that only this recipe has: `--NAME TEXT`. A run with others than the defaults is not checked. */
-  options?: Readonly<Record<string, { about: string; default: string }>>
+  /**
+   * Options that only this recipe has: `--NAME TEXT`. A run with others than the defaults is not checked. Where the default is a
+   * number from 1 up without a fraction, values are such numbers; `real`: or others.
+   */
+  options?: Readonly<Record<string, { about: string; default: string; real?: true }>>
   /** What `--data` names, for recipes without `classifier` that read data from a file or folder. */
   data?: string
   /** What must come out of a run with these options. */

@@ -5,19 +5,21 @@ import { logicalAnd } from '../ops/compare.js'
 import { narrow } from '../ops/slice.js'
 import { noGrad } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
+import type { Module } from '../nn/module.js'
 import { tensor } from '../tensor/creation.js'
 import { CausalModel, type DecoderCall, remember, seenBy } from './decoder.js'
-import { causalMask, type EncoderDecoder, hidden, type Projected } from './transformer.js'
+import { causalMask, EncoderDecoder, hidden, type Projected } from './transformer.js'
 
 const OP = 'conditioned'
 
 /** What each layer of the decoder looks at: keys and values of the sources (B, h, S, d/h), and what is added to scores. */
-interface Source {
+export interface Source {
   layers: Projected[]
   added: Tensor | null
 }
 
-class ConditionedDecoder extends CausalModel {
+/** The decoder of a model, and what it looks at. */
+export class ConditionedDecoder extends CausalModel {
   model: EncoderDecoder
   private readonly source: Source
   readonly maxLength: number
@@ -35,22 +37,25 @@ class ConditionedDecoder extends CausalModel {
   override get training(): boolean {
     return this.model.training
   }
-  private get sources(): number {
+  protected get sources(): number {
     return this.source.layers[0]!.k.shape[0]!
   }
-  override sequence(n: number): CausalModel {
-    if (this.sources === 1) return this
-    const one = (t: Tensor) => (t.shape[0] === 1 ? t : narrow(t, 0, n, 1))
+  /** The source of sequence n alone. */
+  protected sourceOf(n: number): Source {
     const { layers, added } = this.source
-    return noGrad(
-      () =>
-        new ConditionedDecoder(this.model, {
-          layers: layers.map(({ k, v }) => ({ k: one(k), v: one(v) })),
-          added: added && one(added),
-        }),
-    )
+    return noGrad(() => ({
+      layers: layers.map(({ k, v }) => ({ k: one(k, n), v: one(v, n) })),
+      added: added && one(added, n),
+    }))
+  }
+  override sequence(n: number): CausalModel {
+    return this.sources === 1 ? this : new ConditionedDecoder(this.model, this.sourceOf(n))
   }
   override forward(tokens: Tensor, call: DecoderCall = {}): Tensor {
+    return this.model.project(this.states(tokens, call))
+  }
+  /** The decoder's output (N, L, d). */
+  protected states(tokens: Tensor, call: DecoderCall): Tensor {
     const { model, source, sources } = this
     const seen = seenBy(OP, tokens, this.maxLength, call)
     const [N, L] = tokens.shape as [number, number]
@@ -80,9 +85,12 @@ class ConditionedDecoder extends CausalModel {
         },
       )
     })
-    return model.project(model.decoder.norm.forward(x))
+    return model.decoder.norm.forward(x)
   }
 }
+
+/** Row n, where there is one for each sequence. */
+export const one = (t: Tensor, n: number): Tensor => (t.shape[0] === 1 ? t : narrow(t, 0, n, 1))
 
 function refuseEmpty(got: string): never {
   throw new ShapeError({ op: OP, rule: 'a source has at least one token', got })
@@ -98,23 +106,17 @@ function padded(lists: readonly (readonly number[])[]): [src: Tensor, mask: Tens
   return [src, tensor(there, { shape: [lists.length, 1, 1, S] })]
 }
 
-/**
- * An encoder-decoder that has read its sources, as a model of the next token for `generate` and `stream`. The encoder runs
- * once, in evaluation mode; keys and values of its output are kept. All options of `generate` hold: beams with a penalty
- * for length, sampling, stop tokens, drafts. Later changes of the weights are not seen by what is kept.
- *
- * `sources`: token ids, a list of them, several of any lengths, or a tensor (N, S); with a tensor, `srcMask` broadcasts to
- * (N, 1, 1, S) and is 0 or false where a token is padding. `generate` takes a prompt for each source, such as its start token.
- * @throws ShapeError for sources that are empty or longer than the model's
- * @example
- * const model = buildTransformer(20, 30, 10, 10, { dModel: 8, N: 1, h: 2, dFf: 16 })
- * generate(conditioned(model, [[5, 6, 7], [8, 9]]), [[1], [1]], { maxNewTokens: 4, beams: 3 }).length // 2
- */
-export function conditioned(
-  model: EncoderDecoder,
+/** A model that writes after reading a source, other than the EncoderDecoder. */
+export interface Conditional extends Module {
+  /** What `conditioned` gives for sources (N, S) and their mask, which broadcasts to (N, 1, 1, S). */
+  condition(src: Tensor, mask: Tensor | null): CausalModel
+}
+
+/** Sources and their mask as tensors. @throws ShapeError for sources that are empty */
+export function sourcesOf(
   sources: Tensor | readonly number[] | readonly (readonly number[])[],
-  srcMask: Tensor | null = null,
-): CausalModel {
+  srcMask: Tensor | null,
+): [src: Tensor, mask: Tensor | null] {
   let [src, mask] = [sources as Tensor, srcMask]
   if (!(sources instanceof Tensor)) {
     const many = Array.isArray(sources[0])
@@ -131,20 +133,54 @@ export function conditioned(
     mask = mask ?? there
   }
   if (src.size === 0) refuseEmpty(show(src.shape))
+  return [src, mask]
+}
+
+/** What `f` gives while the model computes in evaluation mode and keeps nothing for gradients. */
+export function inEvaluation<T>(model: Module, f: () => T): T {
   const was = model.training
   model.eval()
   try {
-    return noGrad(() => {
-      const read = model.encode(src, mask)
-      const layers = model.decoder.layers.map((l) => l.cross_attention_block.project(read))
-      const added = hidden(mask)
-      const ones = new Array<number>(Math.max(0, 4 - (added?.rank ?? 4))).fill(1)
-      return new ConditionedDecoder(model, {
-        layers: layers.map(({ k, v }) => ({ k: k.contiguous(), v: v.contiguous() })),
-        added: added && reshape(added, [...ones, ...added.shape]),
-      })
-    })
+    return noGrad(f)
   } finally {
     model.train(was)
   }
+}
+
+/** Reads sources: the output of the encoder (N, S, d), and what the decoder looks at. */
+export function read(model: EncoderDecoder, src: Tensor, mask: Tensor | null) {
+  const memory = model.encode(src, mask)
+  const layers = model.decoder.layers.map((l) => l.cross_attention_block.project(memory))
+  const added = hidden(mask)
+  const ones = new Array<number>(Math.max(0, 4 - (added?.rank ?? 4))).fill(1)
+  const source: Source = {
+    layers: layers.map(({ k, v }) => ({ k: k.contiguous(), v: v.contiguous() })),
+    added: added && reshape(added, [...ones, ...added.shape]),
+  }
+  return { memory, source }
+}
+
+/**
+ * An encoder-decoder, a PointerGenerator or a Seq2Seq that has read its sources, as a model of the next token for `generate` and `stream`. The encoder runs
+ * once, in evaluation mode; keys and values of its output are kept. All options of `generate` hold: beams with a penalty
+ * for length, sampling, stop tokens, drafts. Later changes of the weights are not seen by what is kept.
+ *
+ * `sources`: token ids, a list of them, several of any lengths, or a tensor (N, S); with a tensor, `srcMask` broadcasts to
+ * (N, 1, 1, S) and is 0 or false where a token is padding. `generate` takes a prompt for each source, such as its start token.
+ * @throws ShapeError for sources that are empty or longer than the model's
+ * @example
+ * const model = buildTransformer(20, 30, 10, 10, { dModel: 8, N: 1, h: 2, dFf: 16 })
+ * generate(conditioned(model, [[5, 6, 7], [8, 9]]), [[1], [1]], { maxNewTokens: 4, beams: 3 }).length // 2
+ */
+export function conditioned(
+  model: EncoderDecoder | Conditional,
+  sources: Tensor | readonly number[] | readonly (readonly number[])[],
+  srcMask: Tensor | null = null,
+): CausalModel {
+  const [src, mask] = sourcesOf(sources, srcMask)
+  return inEvaluation(model, () =>
+    model instanceof EncoderDecoder
+      ? new ConditionedDecoder(model, read(model, src, mask).source)
+      : model.condition(src, mask),
+  )
 }

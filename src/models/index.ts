@@ -9,7 +9,7 @@ export {
   type DetectOptions,
   heatMapLoss,
 } from './centerNet.js'
-export { conditioned } from './conditioned.js'
+export { type Conditional, conditioned } from './conditioned.js'
 export { ntXentLoss } from './contrastive.js'
 export * from './convnet.js'
 export { type CacheSizes, CausalModel, type DecoderCall, KeyValueCache } from './decoder.js'
@@ -34,10 +34,12 @@ export {
   mobilenetV3Large,
   mobilenetV3Small,
 } from './mobilenet.js'
+export { PointerGenerator, type PointerGeneratorOptions } from './pointerGenerator.js'
 export { LoadReport, loadPretrained, loadShards, type PretrainedOptions } from './pretrained.js'
 export * from './resnet.js'
 export * from './rows.js'
 export { distribution, type SamplingOptions } from './sampling.js'
+export { Seq2Seq, type Seq2SeqOptions } from './sequenceToSequence.js'
 export {
   buildTransformer,
   causalMask,

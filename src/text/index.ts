@@ -1,5 +1,7 @@
 export type { AddedToken } from './added.js'
 export { swordVerses } from './sword.js'
+export { type Message, messageCatalog } from './catalog.js'
+export { encodeOpen, type OpenOptions } from './openWords.js'
 export { DecodeStream } from './decodeStream.js'
 export { type Direction, Encoding, mergeEncodings } from './encoding.js'
 export { Bpe, type BpeOptions } from './models/bpe.js'

@@ -194,7 +194,10 @@ export class Tokenizer {
   }
   /** The number of tokens. */
   getVocabSize(withAddedTokens = true): number {
-    return withAddedTokens ? this.getVocab().size : this.currentModel.vocab.size
+    const { vocab } = this.currentModel
+    let size = vocab.size
+    if (withAddedTokens) for (const token of this.added.ids.keys()) if (!vocab.has(token)) size++
+    return size
   }
 
   /** A text as the model gets it. */
@@ -401,13 +404,20 @@ export class Tokenizer {
   }
 
   /**
-   * The text of ids. Ids that are not in the vocabulary are left out.
+   * The text of ids. Ids that are not in the vocabulary are left out, or stand for `words` from its size on (`encodeOpen`).
    * @example
    * const t = trainBpe(['low lower lowest'], { vocabSize: 265 })
    * t.decode(t.encode('slower now').ids) // 'slower now'
    */
-  decode(ids: ArrayLike<number>, options: { skipSpecialTokens?: boolean } = {}): string {
-    const { skipSpecialTokens = true } = checkOptions('decode', options, ['skipSpecialTokens'])
+  decode(
+    ids: ArrayLike<number>,
+    options: { skipSpecialTokens?: boolean; words?: readonly string[] } = {},
+  ): string {
+    const { skipSpecialTokens = true, words } = checkOptions('decode', options, [
+      'skipSpecialTokens',
+      'words',
+    ])
+    const size = words && this.getVocabSize()
     if (typeof ids !== 'object' || typeof ids?.length !== 'number')
       throw new ValueError({
         op: 'decode',
@@ -424,7 +434,7 @@ export class Tokenizer {
           rule: 'an id is a whole number from 0',
           got: `${showValue(ids[i])} at position ${i}`,
         })
-      const token = this.idToToken(id)
+      const token = this.idToToken(id) ?? words?.[id - size!]
       if (token === undefined || (skipSpecialTokens && this.added.isSpecial(id))) continue
       tokens.push(token)
     }

