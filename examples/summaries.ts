@@ -192,7 +192,7 @@ export default {
   about:
     "titles for the descriptions of Debian's packages by a Transformer that copies words, ROUGE against the first sentence",
   data: "a list of Debian's descriptions, a file Translation-en",
-  defaults: { epochs: 4, batchSize: 64, lr: 0.003 },
+  defaults: { epochs: 8, batchSize: 64, lr: 0.003 },
   quick: { epochs: 1, limit: 600 },
   options: {
     vocabulary: { about: 'the size of the vocabulary, of words', default: '3000' },
@@ -203,12 +203,7 @@ export default {
     width: { about: 'width of the model', default: '64' },
     layers: { about: 'layers of the encoder, and of the decoder', default: '1' },
   },
-  expect: {
-    rouge1: { atLeast: 0.2 },
-    gain1: { atLeast: 0 },
-    gain2: { atLeast: 0 },
-    gainL: { atLeast: 0 },
-  },
+  expect: { rouge1: { atLeast: 0.3 }, gainL: { atLeast: 0 } },
   answers,
   async run(s) {
     const { limit, data, own = {} } = s.options
