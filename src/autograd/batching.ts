@@ -80,14 +80,16 @@ const refuse = (rule: string) => (): never => {
 }
 const given = refuse('inputs and constants have no operands')
 
-/** Places and weights are the same for all examples. */
-function tapped(
-  p: PrimOf<'taps' | 'tapsBack'>,
-  [x, ...taps]: readonly Operand[],
-): readonly Tensor[] {
-  if (taps.some((t) => t.batched)) refuse('each example would read other places')()
-  return [prim({ ...p, axis: p.axis + 1 }, [x!.t, ...taps.map(({ t }) => t)])]
-}
+/** Places and weights are nearly always the same for all examples. */
+const tapped = (p: PrimOf<'taps' | 'tapsBack'>, xs: readonly Operand[], size: number, n: Node) =>
+  xs[0]!.batched && !xs.slice(1).some((x) => x.batched)
+    ? [
+        prim(
+          { ...p, axis: p.axis + 1 },
+          xs.map(({ t }) => t),
+        ),
+      ]
+    : common.unrolled(p, xs, size, n)
 
 /** The primitives whose record names no common rule; exhaustive by type. */
 const own: { readonly [K in OwnRule]: Rule<K> } = {
@@ -133,8 +135,8 @@ const own: { readonly [K in OwnRule]: Rule<K> } = {
     const many = reshape(found, [size, n.shape[p.axis]!, ...rows.shape.slice(2)])
     return [movedAxis(many, 1, p.axis + 1)]
   },
-  taps: (p, xs) => tapped(p, xs),
-  tapsBack: (p, xs) => tapped(p, xs),
+  taps: tapped,
+  tapsBack: tapped,
   put(p, xs, size) {
     const [base, index, src] = all(xs, size)
     const rows = movedAxis(base!, p.axis + 1, 1)

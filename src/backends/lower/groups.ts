@@ -163,41 +163,10 @@ function asRow(space: Shape, axes: readonly number[]): boolean {
   return row <= MAX_LONE_ROW || sizeOf(space) > row
 }
 
-/** Is what the values of `reader` read of `from` at their own places in `g`, which both become? */
-function readsInPlace(
-  reader: Group,
-  from: Group,
-  g: Group,
-  rows: readonly number[] | null,
-): boolean {
-  const { values } = reader
-  for (let i = 0; i < values.length; i++) {
-    const n = values[i]!
-    const { inputs } = n
-    for (let k = 0; k < inputs.length; k++) {
-      const x = inputs[k]!
-      if (x.base.group === from && !readable(g, n, x, rows, from.accumulated)) return false
-    }
-  }
-  return true
-}
-
 interface How {
   accumulate: boolean
   reduced: readonly number[] | null
 }
-
-/** In the order of tracing; most are already, and only some at the end are not. */
-export function sortValues(values: Value[]): void {
-  for (let i = 1; i < values.length; i++) {
-    const v = values[i]!
-    let k = i
-    for (; k > 0 && values[k - 1]!.id > v.id; k--) values[k] = values[k - 1]!
-    values[k] = v
-  }
-}
-/** Does this one take a value before that one? The larger, then the later. */
-const first = (a: Group, b: Group) => a.size > b.size || (a.size === b.size && a.id > b.id)
 
 export function makeGroups(graph: Values, maxValues = MAX_VALUES): Group[] {
   return new Grouping(graph, maxValues).run()
@@ -218,11 +187,7 @@ class Grouping {
     this.outputs = new Set(graph.outputs.map((o) => o.value.base))
     // How many readers the value behind each one has.
     this.uses = new Uint32Array(graph.all.length)
-    for (let i = 0; i < graph.all.length; i++) {
-      const { base, inputs } = graph.all[i]!
-      if (base !== graph.all[i]) continue
-      for (let k = 0; k < inputs.length; k++) this.uses[inputs[k]!.base.id]!++
-    }
+    for (const v of graph.all) if (v.base === v) for (const x of v.inputs) this.uses[x.base.id]!++
   }
 
   run(): Group[] {
@@ -242,7 +207,7 @@ class Grouping {
     }
     this.shareReads()
     const live = this.groups.filter((g) => !g.dead)
-    for (let i = 0; i < live.length; i++) sortValues(live[i]!.values)
+    for (const g of live) g.values.sort((a, b) => a.id - b.id)
     return live
   }
 
@@ -274,12 +239,12 @@ class Grouping {
       const g = n.inputs[i]!.base.group
       if (!g?.space || candidates.includes(g)) continue
       let k = candidates.length
-      for (; k > 0 && first(g, candidates[k - 1]!); k--) candidates[k] = candidates[k - 1]!
+      for (; k > 0 && (candidates[k - 1]!.size - g.size || candidates[k - 1]!.id - g.id) < 0; k--)
+        candidates[k] = candidates[k - 1]!
       candidates[k] = g
     }
     let home: Group | undefined
-    for (let i = 0; i < candidates.length; i++) {
-      const g = candidates[i]!
+    for (const g of candidates) {
       if (home) {
         this.merge(home, g)
         continue
@@ -305,12 +270,9 @@ class Grouping {
     if (!sameWidth(g.wide, widthOf(n))) return undefined
     const how = this.suits(g, n)
     if (!how) return undefined
-    const { inputs } = n
-    for (let i = 0; i < inputs.length; i++)
-      if (inputs[i]!.base.group === g && !readable(g, n, inputs[i]!)) return undefined
-    for (let i = 0; i < inputs.length; i++) {
-      const { group } = inputs[i]!.base
-      if (group && group !== g && this.order.reaches(g, group)) return undefined
+    for (const x of n.inputs) {
+      const on = x.base.group
+      if (on === g ? !readable(g, n, x) : on && this.order.reaches(g, on)) return undefined
     }
     return how
   }
@@ -368,19 +330,21 @@ class Grouping {
     const rows = a.reduced ?? b.reduced
     if (rows)
       for (const g of [a, b]) for (const m of g.accumulated) if (!aligned(m, rows)) return false
-    if (!readsInPlace(a, b, a, rows) || !readsInPlace(b, a, a, rows)) return false
+    const inPlace = (reader: Group, from: Group) =>
+      reader.values.every((n) =>
+        n.inputs.every((x) => x.base.group !== from || readable(a, n, x, rows, from.accumulated)),
+      )
+    if (!inPlace(a, b) || !inPlace(b, a)) return false
     if (this.operandsOf(a) + this.operandsOf(b) > MAX_OPERANDS + 8) return false
     if (!this.order.merge(a, b)) return false
     a.reduced = rows
     a.wide ??= b.wide
-    for (let i = 0; i < b.values.length; i++) {
-      const n = b.values[i]!
+    for (const n of b.values) {
       a.values.push(n)
       n.group = a
     }
     for (const n of b.accumulated) a.accumulate(n)
-    for (let i = 0; i < b.reads.length; i++)
-      if (!a.reads.includes(b.reads[i]!)) a.reads.push(b.reads[i]!)
+    for (const x of b.reads) if (!a.reads.includes(x)) a.reads.push(x)
     b.dead = true
     return true
   }

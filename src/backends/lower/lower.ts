@@ -123,10 +123,7 @@ class Lowering implements LoopHost, CallHost {
     values.outputs.forEach((o, i) => {
       this.outputOf.set(o.value, i)
     })
-    for (let i = 0; i < values.all.length; i++) {
-      const v = values.all[i]!
-      if (v.prim.op === 'input') this.inputs[v.prim.index] = v
-    }
+    for (const v of values.all) if (v.prim.op === 'input') this.inputs[v.prim.index] = v
     // A change of a change of an input works in its storage from the first on.
     this.endsIn = new Array(values.all.length)
     for (const { value, into } of values.outputs) {

@@ -98,12 +98,7 @@ class Placed {
       if (list[middle]!.offset <= b.offset) low = middle + 1
       else high = middle
     }
-    // Moved by hand, as splice makes a list at each call.
-    for (let i = list.length; i > low; i--) {
-      list[i] = list[i - 1]!
-      ends[i] = ends[i - 1]!
-    }
-    list[low] = b
-    ends[low] = end
+    list.splice(low, 0, b)
+    ends.splice(low, 0, end)
   }
 }

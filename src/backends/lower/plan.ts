@@ -226,9 +226,8 @@ export function eachBuffer(step: PlanStep, f: (b: Buffer) => void): void {
     for (const { outer } of [...step.ins, ...step.outs]) f(outer.buffer)
     return
   }
-  const { inputs, outputs } = step
-  for (let i = 0; i < inputs.length; i++) if (inputs[i]?.buffer) f(inputs[i]!.buffer!)
-  for (let i = 0; i < outputs.length; i++) if (outputs[i]?.buffer) f(outputs[i]!.buffer)
+  for (const o of step.inputs) if (o?.buffer) f(o.buffer)
+  for (const o of step.outputs) if (o?.buffer) f(o.buffer)
   if (step.kind === 'prim' && step.bias) f(step.bias.buffer)
 }
 

@@ -6,7 +6,7 @@
 import { bytesOf, isFloat } from '../../core/dtype.js'
 import { sameShape, stridesOf } from '../../core/shape.js'
 import type { MapFn } from '../ir.js'
-import { type Group, isRow, MAX_OPERANDS, readable, sortValues } from './groups.js'
+import { type Group, isRow, MAX_OPERANDS, readable } from './groups.js'
 import { type Operand, operandAt, rowMajor, sameStrides, type Value } from './value.js'
 import type { Values } from './simplify.js'
 
@@ -45,16 +45,12 @@ export function recompute(graph: Values, groups: Group[], maxValues: number): Gr
     if (set) set.add(g)
     else readers.set(b, new Set([g]))
   }
-  for (let i = 0; i < groups.length; i++) {
-    const g = groups[i]!
-    for (let j = 0; j < g.values.length; j++) {
-      const n = g.values[j]!
-      const adds = sums(n)
-      for (let k = 0; k < n.inputs.length; k++) {
-        const { base } = n.inputs[k]!
+  for (const g of groups) {
+    for (const n of g.values) {
+      for (const { base } of n.inputs) {
         addReader(base, g)
         uses[base.id]!++
-        if (adds && isProduct(base)) summed[base.id] = 1
+        if (isProduct(base) && sums(n)) summed[base.id] = 1
       }
     }
     if (g.bias) addReader(g.bias.base, g)
@@ -149,7 +145,7 @@ export function recompute(graph: Values, groups: Group[], maxValues: number): Gr
         g.again.add(n)
         g.values.push(n)
       }
-      sortValues(g.values)
+      g.values.sort((a, b) => a.id - b.id)
       for (const { base } of recipe.leaves) addReader(base, g)
     }
     for (const n of [...recipe.values].sort((a, b) => b.id - a.id)) {

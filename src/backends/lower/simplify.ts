@@ -131,10 +131,8 @@ class Simplifier {
     const alone = (x: Value) => (sameShape(x.shape, shape) && x.dtype === dtype ? x : undefined)
     switch (prim.op) {
       case 'map': {
-        // Most have an operand that is no constant.
         if (
           shape.length === 0 &&
-          a!.prim.op === 'const' &&
           prim.fn !== 'copy' &&
           inputs.every((x) => isConst(x) && x.dtype !== 'int64') &&
           dtype !== 'int64'
