@@ -181,7 +181,7 @@ export default definePage<Frame>()({
     'An autoencoder squeezes a digit of 784 pixels through a few numbers, and makes the digit of them again. With two numbers its whole world is a plane: drag through it. Nobody tells the network the classes; the colours are for us.',
     '自编码器把 784 个像素的数字压缩成几个数，再由它们还原。若只有两个数，它的整个世界就是一个平面：在上面拖动看看。没有人告诉网络类别，颜色只是给我们看的。',
   ],
-  formula: String.raw`\begin{gathered} z = e(x), \quad \hat x = d(z), \quad L = \tfrac1n \lVert x - \hat x \rVert^2 \\ \text{variational: } z \sim \mathcal N(\mu(x), \sigma^2(x)), \quad L + \beta\, D_{\mathrm{KL}}\bigl(\mathcal N(\mu, \sigma^2) \,\Vert\, \mathcal N(0, I)\bigr) \end{gathered}`,
+  formula: String.raw`\begin{gathered} z = e(x), \quad \hat x = d(z), \quad L = \tfrac1n \lVert x - \hat x \rVert^2 \\ \text{variational: } z \sim \mathcal N(\mu(x), \sigma^2(x)) \\ L + \beta\, D_{\mathrm{KL}}\bigl(\mathcal N(\mu, \sigma^2) \,\Vert\, \mathcal N(0, I)\bigr) \end{gathered}`,
   question: [
     'Train the plain one and drag between the clouds of colour and to the borders. Do the same with the variational one. Where does each plane hold no digit?',
     '先训练普通自编码器，在各团颜色之间和边缘处拖动；再用变分自编码器试一次。两个平面上哪里没有数字？',

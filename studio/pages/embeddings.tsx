@@ -6,7 +6,7 @@ import { series } from '../parts/colors.js'
 import { Legend } from '../parts/Legend.js'
 import { Numbers } from '../parts/Numbers.js'
 import { TextInput } from '../parts/TextInput.js'
-import type { Schema } from '../settings.js'
+import { type Schema, seed } from '../settings.js'
 import { type Text, t } from '../text.js'
 import type { Frame } from './embeddings.model.js'
 import program from './embeddings.program.js?raw'
@@ -45,7 +45,7 @@ const schema = {
   negative: { label: ['Random words to tell apart', '负样本个数'], value: 5, min: 1, max: 15, step: 1, when: learns }, // biome-ignore format: short
   rate: { label: ['Learning rate at the start', '初始学习率'], value: 0.05, options: [0.01, 0.025, 0.05, 0.1], when: learns }, // biome-ignore format: short
   epochs: { label: ['Epochs', '轮数'], value: 5, options: [1, 3, 5, 10, 20, 50], when: learns },
-  seed: { label: ['Seed', '随机种子'], value: 1, min: 0, max: 50, step: 1, when: learns },
+  seed: { ...seed(), when: learns },
   own: {
     label: ['Your own text', '自己的文字'],
     value:

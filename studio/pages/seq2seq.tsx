@@ -122,7 +122,7 @@ export default definePage<Frame>()({
     'An encoder reads a sequence, a decoder writes another. Without attention all that was read must fit into one vector; with it the decoder looks back at each step. Both learn here from the same batches. Type an input of your own; mistakes are marked.',
     '编码器读入一个序列，解码器写出另一个。没有注意力，读到的一切都要挤进一个向量；有了注意力，解码器每一步都能回头看。两者在这里用同样的批次学习。输入你自己的序列，错误会被标出。',
   ],
-  formula: String.raw`\begin{gathered} h_1 \dots h_S = \operatorname{GRU}(x), \quad s_t = \operatorname{GRU}(y_{t-1}, s_{t-1}), \quad s_0 = h_S \\ \alpha_{tj} = \operatorname{softmax}_j\, \frac{q(s_t) \cdot k(h_j)}{\sqrt d}, \quad p_t = \operatorname{softmax} W\Bigl[s_t;\, \sum_j \alpha_{tj}\, v(h_j)\Bigr] \end{gathered}`,
+  formula: String.raw`\begin{gathered} h_1 \dots h_S = \operatorname{GRU}(x), \quad s_t = \operatorname{GRU}(y_{t-1}, s_{t-1}), \quad s_0 = h_S \\ \alpha_{tj} = \operatorname{softmax}_j\, \frac{q(s_t) \cdot k(h_j)}{\sqrt d} \\ p_t = \operatorname{softmax} W\Bigl[s_t;\, \sum_j \alpha_{tj}\, v(h_j)\Bigr] \end{gathered}`,
   question: [
     'Train until the network with attention reverses eight digits. What form has its heat map? Then read the two rows of the network without attention: where does it go wrong?',
     '训练到有注意力的网络能倒写八个数字。它的热图是什么形状？再看没有注意力的网络的两行：它错在哪里？',

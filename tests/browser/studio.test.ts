@@ -134,6 +134,10 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
       await tab.waitForSelector('.katex')
       for (const summary of await tab.$$('summary')) await summary.click()
       expect(await tab.textContent('.code pre')).toContain('main(settings)')
+      const wide = await tab.$$eval('.below .katex-display', (all) =>
+        all.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent),
+      )
+      expect(wide, 'formulas that are cut off').toEqual([])
       await expectAccessible(tab)
       expect(await overflow(tab)).toBeLessThanOrEqual(0)
     })
