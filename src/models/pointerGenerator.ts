@@ -19,6 +19,7 @@ import { crossEntropy } from '../ops/loss/index.js'
 import { transpose, unsqueeze } from '../ops/movement.js'
 import { noGrad } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
+import { arange } from '../tensor/creation.js'
 import { ConditionedDecoder, one, read, type Source } from './conditioned.js'
 import type { CausalModel, DecoderCall } from './decoder.js'
 import { causalMask, EncoderDecoder, hidden, type TransformerSizes } from './transformer.js'
@@ -61,7 +62,7 @@ interface Pages {
  * can be copied. Source, target and projection share one matrix of embeddings.
  *
  * Shapes: src (N, S), tgt (N, T) int32; `forward` gives log P, (N, T, vocabSize + words). For text, `conditioned(model, sources)`
- * goes to `generate`.
+ * goes to `generate`, which never writes the unknown token.
  *
  * Source: Get To The Point, https://arxiv.org/abs/1704.04368, with a Transformer in place of the LSTM.
  * @throws ValueError for an unknown token outside the vocabulary, or heads that do not divide dModel; ShapeError for sequences
@@ -205,6 +206,9 @@ class CopyingDecoder extends ConditionedDecoder {
       t.shape[0] === tokens.shape[0] ? t : expand(t, [tokens.shape[0]!, ...t.shape.slice(1)])
     const { src, memory, keys, added } = this.pages
     const pages = { src: all(src), memory: all(memory), keys: all(keys), added }
-    return this.pointer.logProbs(h, target, pages, this.words)
+    const logP = this.pointer.logProbs(h, target, pages, this.words)
+    // It stands for words that neither vocabulary nor source has: there is nothing to write.
+    const unknown = eq(arange(this.vocabSize, { dtype: 'int32' }), this.pointer.unknown)
+    return where(unknown, Math.log(LEAST), logP)
   }
 }

@@ -124,6 +124,8 @@ describe('a pointer-generator', () => {
       for (let i = 0; i < 5; i++) {
         const y = noGrad(() => model.forward(int([source]), int([text]), null, 2))
         const p = (y.toArray() as number[][][])[0]!.at(-1)!
+        // The unknown token is never written.
+        p[2] = Number.NEGATIVE_INFINITY
         text.push(p.indexOf(Math.max(...p)))
       }
       return text.slice(1)
@@ -170,6 +172,15 @@ describe('a pointer-generator', () => {
     // 9 stood in no source.
     const reader = models.conditioned(model, [4, 4, 3, 9, 4])
     expect(models.generate(reader, [1], { stopTokens: 2 })).toEqual([9, 2])
+  })
+
+  test('never writes the unknown token, however probable', () => {
+    const model = pointer()
+    const bias = model.net.projection_layer.proj.bias!
+    noGrad(() => bias.assign(tensor(Array.from({ length: V }, (_, i) => (i === 2 ? 50 : 0)))))
+    const reader = models.conditioned(model, sources[0]!)
+    for (const o of [{}, { beams: 3 }, { temperature: 2, seed: 1 }])
+      expect(models.generate(reader, [START], { ...o, maxNewTokens: 8 })).not.toContain(2)
   })
 
   test('what cannot be is refused', () => {
