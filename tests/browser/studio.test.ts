@@ -259,7 +259,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
         )
         // Not even gzipped.
         expect(bytes).toBeLessThan(180_000)
-        await tab.fill('.search', '感知机')
+        await tab.fill('.search', '感知机 异或')
         expect(await tab.$$('.card')).toHaveLength(1)
         await tab.fill('.search', 'zzz')
         expect(await tab.$$('.card')).toHaveLength(0)
