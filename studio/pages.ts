@@ -297,6 +297,15 @@ export const topics: readonly Topic[] = [
         ],
         'reinforcement',
       ),
+      page(
+        'cartpole',
+        ['Cart pole', '小车与杆'],
+        [
+          'A policy learns to keep a pole upright; watch it, see what it has learned, and push the cart yourself.',
+          '策略学会让杆保持直立：看它表演，看它学到了什么，也可以自己来推。',
+        ],
+        'reinforcement',
+      ),
     ],
   },
 ]

@@ -5,12 +5,18 @@ import { accuracy, build, type Settings } from './karate.program.js'
 
 export interface Frame {
   edges: number[][]
+  /** Of each its class, -1 where nobody knows it. */
   sides: number[]
+  /** Whose class is told. */
+  known: number[]
   /** Of each member on the plane, from -1 to 1, by the edges alone. */
   places: { x: number; y: number }[]
   officer: number[]
   hidden: number[][]
   accuracy: number
+  /** Whose feature is followed, and what of it is at each node after so many layers, and one layer before. */
+  source: number
+  spread: number[][]
 }
 
 /** Places from -1 to 1: edges pull their ends together, members push each other away. */
@@ -49,16 +55,38 @@ function layout(n: number, edges: readonly (readonly number[])[]): Frame['places
   return x.map((v, i) => ({ x: v, y: y[i]! }))
 }
 
-export function create(s: Settings): Session<Frame> {
+interface Own extends Settings {
+  source: number
+  hops: number
+}
+
+export function create(s: Own): Session<Frame> {
   manualSeed(s.seed)
-  const { edges, sides, run, look } = build(s)
-  const places = layout(sides.length, edges)
+  const { model, edges, sides, known, run, look, spread } = build(s)
+  const places =
+    s.graph === 'club'
+      ? layout(sides.length, edges)
+      : s.drawn.nodes.map(([x, y]) => ({ x: x!, y: y! }))
+  let now = s
   return {
-    fixed: { edges, sides, places },
+    model,
+    fixed: { edges, sides, places, known },
     advance: chunks((k) => void run(k), [16, 4, 1]),
+    change(next: Own) {
+      now = next
+      return true
+    },
     frame() {
       const { officer, hidden } = look()
-      return { officer, hidden, accuracy: accuracy(s, sides, officer) }
+      // A graph that is drawn anew may have fewer nodes.
+      const source = Math.min(now.source, sides.length - 1)
+      return {
+        officer,
+        hidden,
+        accuracy: accuracy(known, sides, officer),
+        source,
+        spread: [0, 1].map((back) => spread(source, Math.max(0, now.hops - back))),
+      }
     },
   }
 }

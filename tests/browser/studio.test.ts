@@ -72,6 +72,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
     /** Of the page itself, and those that Node can take. */
     let schema: Schema
     let by: string | undefined
+    const after = results[name]?.compared ?? 20
     let steps = 0
     let want: number[] = []
     beforeAll(async () => {
@@ -88,7 +89,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
       const mine = await create(settings, tools)
       mine.frame()
       // Fewer where training ends before.
-      steps = mine.advance?.(20) ?? 0
+      steps = mine.advance?.(after) ?? 0
       want = numbersOf({ ...mine.fixed, ...mine.frame() })
       tab = await browser.newPage({ viewport: { width: 1280, height: 900 } })
       tab.on('console', (m) => m.type() === 'error' && said.push(m.text()))
@@ -96,7 +97,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
       await tab.goto(`${server.url}#/en/${id}${query && `?${query}`}`)
       await ready(tab)
       if (steps) {
-        await tab.evaluate(() => studio.run.step(20))
+        await tab.evaluate((n) => studio.run.step(n), after)
         await tab.waitForFunction((n) => studio.run.steps.value === n, steps)
       }
     }, 60_000)

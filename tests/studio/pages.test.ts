@@ -246,7 +246,7 @@ test('the studio is in the package, and its engine is not in it twice', () => {
 
 describe('trained weights', () => {
   // Every page that trains a network; what it drew before and what it learned from is not in the weights.
-  const keeps = ['autoencoder', 'classes', 'digits', 'embeddings', 'gan', 'language-model', 'lenet', 'playground', 'recurrent', 'seq2seq', 'transformer'] // biome-ignore format: a line
+  const keeps = ['autoencoder', 'cartpole', 'classes', 'digits', 'embeddings', 'gan', 'karate', 'language-model', 'lenet', 'playground', 'recurrent', 'seq2seq', 'transformer'] // biome-ignore format: a line
   const drawn = (s: Session<object>) => {
     const { history, loss, losses, progress, ...rest } = frameOf(s) as Record<string, unknown>
     return rest

@@ -3,6 +3,7 @@ import type { Frame as Approximation } from '../../studio/pages/approximation.mo
 import type { Frame as Attention } from '../../studio/pages/attention.model.js'
 import type { Frame as Autoencoder } from '../../studio/pages/autoencoder.model.js'
 import type { Frame as Backpropagation } from '../../studio/pages/backpropagation.model.js'
+import type { Frame as Cartpole } from '../../studio/pages/cartpole.model.js'
 import type { Frame as Classes } from '../../studio/pages/classes.model.js'
 import type { Frame as Clusters } from '../../studio/pages/clusters.model.js'
 import type { Frame as Convolution } from '../../studio/pages/convolution.model.js'
@@ -32,6 +33,8 @@ export interface Result<Frame> {
   steps?: number
   /** ... these numbers stand in what the program prints. */
   printed?: (frame: Frame) => number | readonly number[]
+  /** Steps after which browser and Node are compared, and the screenshot is taken: 20 unless given; few where actions that are drawn let a difference in the last bits grow. */
+  compared?: number
   reaches: readonly {
     settings?: object
     steps?: number
@@ -47,6 +50,14 @@ const looks = (map: Float32Array, columns: number) =>
   })
 
 const near = (a: number, b: number, within = 1e-5) => Math.abs(a - b) < within
+
+const bridge = [
+  [-1, 0, 1],
+  [-0.5, 0, -1],
+  [1, 0, 0],
+  [0.5, 0, -1],
+  [0, 0, -1],
+]
 
 export const results: Readonly<Record<string, Result<never>>> = {
   loop: result<Loop>({
@@ -305,13 +316,84 @@ export const results: Readonly<Record<string, Result<never>>> = {
       { settings: { world: 'grid' }, steps: 1000, is: ({ map }) => map.length === 3 },
     ],
   }),
+  cartpole: result<Cartpole>({
+    steps: 20,
+    compared: 5,
+    printed: ({ history }) => history.mean.at(-1)!,
+    reaches: [
+      // 26,000 pushes: a policy that pushes at random keeps the pole up for about 20.
+      {
+        steps: 100,
+        is: ({ history, right, side }) =>
+          history.mean.at(-1)! > 150 &&
+          // The answer of the page: the lean and the turn together decide.
+          right[side - 1]! > 0.9 &&
+          right.at(-side)! < 0.1,
+      },
+    ],
+  }),
   karate: result<Karate>({
     steps: 200,
-    printed: ({ accuracy }) => accuracy,
+    printed: ({ accuracy, spread }) => [accuracy, ...spread[0]!],
     reaches: [
       { steps: 300, is: ({ accuracy }) => accuracy > 0.85 },
       // The answer of the page: without edges the others are guessed.
       { settings: { edges: false }, steps: 300, is: ({ accuracy }) => accuracy < 0.75 },
+    ],
+  }),
+  'karate-drawn': result<Karate>({
+    steps: 200,
+    printed: ({ spread }) => spread[0]!,
+    reaches: [
+      // The answer of the page: the bridge stays between, and takes the other side without its edge to this one.
+      {
+        steps: 200,
+        is: ({ officer }) =>
+          officer.slice(0, 5).every((p) => p > 0.9) &&
+          officer.slice(6).every((p) => p < 0.1) &&
+          officer[5]! > 0.3 &&
+          officer[5]! < 0.7,
+      },
+      {
+        settings: {
+          drawn: {
+            nodes: bridge,
+            edges: [
+              [0, 1],
+              [2, 3],
+              [1, 4],
+            ],
+          },
+        },
+        steps: 200,
+        is: ({ officer }) => officer[4]! > 0.9,
+      },
+      ...(
+        [
+          [3, 0],
+          [4, 1],
+        ] as const
+      ).map(([hops, reached]) => ({
+        settings: { hops },
+        is: ({ spread }: Karate) => Number(spread[0]![8]! > 0) === reached,
+      })),
+      // No edges at all, one class only.
+      {
+        settings: {
+          drawn: {
+            nodes: [
+              [0, 0, 1],
+              [1, 1, -1],
+            ],
+            edges: [],
+          },
+          source: 33,
+          hops: 6,
+        },
+        steps: 5,
+        is: ({ spread, source, accuracy }) =>
+          spread[0]!.join() === '0,1' && source === 1 && Number.isNaN(accuracy),
+      },
     ],
   }),
   overfitting: result<Overfitting>({

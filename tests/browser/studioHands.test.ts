@@ -1,0 +1,170 @@
+/** Pages of nabla studio in the user's hands: words turned and chosen, a graph drawn, a cart pushed; by the pointer and by the keyboard. */
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { serveStudio, studioPlaces } from '../../src/cli/studio.js'
+import type { Run } from '../../studio/engine/run.js'
+import { launch, without } from './chromium.js'
+import { expectAccessible } from './studioTab.js'
+
+declare const studio: {
+  run: Run<Record<string, never>>
+  values: { value: Record<string, unknown> }
+}
+
+describe.skipIf(without)('in the hand', { timeout: 60_000 }, () => {
+  let browser: Browser
+  let server: Awaited<ReturnType<typeof serveStudio>>
+  beforeAll(async () => {
+    browser = await launch([])
+    server = await serveStudio(studioPlaces(), 0)
+  }, 60_000)
+  afterAll(async () => {
+    await browser?.close()
+    server?.server.close()
+  })
+  async function open(link: string, work: (tab: Page) => Promise<void>): Promise<void> {
+    const tab = await browser.newPage({ viewport: { width: 1280, height: 1400 } })
+    const said: string[] = []
+    tab.on('console', (m) => m.type() === 'error' && said.push(m.text()))
+    tab.on('pageerror', (e) => said.push(e.message))
+    try {
+      await tab.goto(`${server.url}#/${link}`)
+      await tab.waitForSelector('.picture[aria-busy=false]')
+      await work(tab)
+      expect(said).toEqual([])
+    } finally {
+      await tab.close()
+    }
+  }
+  const value = <T>(tab: Page, name: string) =>
+    tab.evaluate((n) => studio.values.value[n], name) as Promise<T>
+
+  test('the word map: turned by keys and pointer, a word pressed, a word typed, an analogy chosen', () =>
+    open('en/embeddings?text=english&view=space', async (tab) => {
+      const picture = () => tab.innerHTML('.space svg')
+      const before = await picture()
+      await tab.focus('.space')
+      await tab.keyboard.press('ArrowLeft')
+      await tab.waitForFunction(
+        (b) => document.querySelector('.space svg')!.innerHTML !== b,
+        before,
+      )
+      await tab.keyboard.press('ArrowRight')
+      await tab.waitForFunction(
+        (b) => document.querySelector('.space svg')!.innerHTML === b,
+        before,
+      )
+      const box = (await (await tab.$('.space svg'))!.boundingBox())!
+      await tab.mouse.move(box.x + 8, box.y + 8)
+      await tab.mouse.down()
+      await tab.mouse.move(box.x + 60, box.y + 30)
+      await tab.mouse.up()
+      expect(await picture()).not.toBe(before)
+      // Of the words that have room for their names one that nothing speaks of.
+      const other = await tab.$$eval('.space svg g:has(> text)', (all) => {
+        const found = all.filter((g) =>
+          /^(coffee|tea|red|bread|cow|rice)$/.test(g.textContent!),
+        )[0]!
+        const { x, y, width } = found.querySelector('circle')!.getBoundingClientRect()
+        return { name: found.textContent!, x: x + width / 2, y: y + width / 2 }
+      })
+      await tab.mouse.click(other.x, other.y)
+      await tab.waitForFunction(
+        (name) => (studio.run.frame.value!.word as string) === name,
+        other.name,
+      )
+      await tab.fill('.split form:first-of-type input', 'Tiger ')
+      await tab.keyboard.press('Enter')
+      await tab.waitForFunction(() => studio.run.frame.value!.word === 'tiger')
+      await tab.click('.row button:has-text("france paris japan")')
+      await tab.waitForFunction(() =>
+        document.querySelector('.sentence')!.textContent!.endsWith('tokyo'),
+      )
+      await expectAccessible(tab)
+    }))
+
+  test('a graph drawn by the pointer and by the keyboard, which lies in its link', () =>
+    open('en/karate?graph=drawn', async (tab) => {
+      type Drawn = { nodes: number[][]; edges: number[][] }
+      const drawn = () => value<Drawn>(tab, 'drawn')
+      const box = (await (await tab.$('.space svg'))!.boundingBox())!
+      const press = (x: number, y: number) =>
+        tab.mouse.click(
+          box.x + ((x + 1.12) / 2.24) * box.width,
+          box.y + ((1.12 - y) / 2.24) * box.height,
+        )
+      // A twelfth node, which stays chosen, and its edge to the first.
+      await press(0, 0.9)
+      await press(-0.8, 0.5)
+      const { nodes, edges } = await drawn()
+      expect([nodes.length, nodes[11]![2], edges.at(-1)]).toEqual([12, -1, [11, 0]])
+      await tab.click('fieldset button:has-text("Tell")')
+      await press(0, 0.9)
+      expect((await drawn()).nodes[11]![2]).toBe(1)
+      await tab.click('fieldset button:has-text("Move")')
+      const at = (x: number, y: number) =>
+        [box.x + ((x + 1.12) / 2.24) * box.width, box.y + ((1.12 - y) / 2.24) * box.height] as const
+      await tab.mouse.move(...at(0, 0.9))
+      await tab.mouse.down()
+      await tab.mouse.move(...at(-0.5, 0.9), { steps: 3 })
+      await tab.mouse.up()
+      expect((await drawn()).nodes[11]![0]).toBeCloseTo(-0.5, 1)
+      // By keys: moved, joined, told, taken away.
+      await tab.focus('.space')
+      await tab.keyboard.press('ArrowRight')
+      expect((await drawn()).nodes[11]![0]).toBeCloseTo(-0.45, 1)
+      const last = { nodes: (await drawn()).nodes.length, edges: (await drawn()).edges.length }
+      await tab.focus('button:has-text("New node")')
+      await tab.keyboard.press('Enter')
+      await tab.focus('button:has-text("Join or part")')
+      await tab.keyboard.press('Enter')
+      expect((await drawn()).edges).toHaveLength(last.edges + 1)
+      expect((await drawn()).nodes).toHaveLength(last.nodes + 1)
+      const kept = await drawn()
+      await tab.reload()
+      await tab.waitForSelector('.picture[aria-busy=false]')
+      expect(await drawn()).toEqual(kept)
+      await tab.waitForFunction(() => (studio.run.frame.value!.officer as unknown[]).length === 13)
+      // One layer on: messages move along edges that have something to send.
+      await tab.click('button:has-text("One layer on")')
+      await tab.waitForSelector('circle.message')
+      expect(await value(tab, 'hops')).toBe(3)
+      // The told ones may not all go.
+      await tab.click('fieldset button:has-text("Take away")')
+      for (let i = 0; i < 3; i++) {
+        const told = (await drawn()).nodes.find((n) => n[2]! >= 0)!
+        await press(told[0]!, told[1]!)
+      }
+      expect((await drawn()).nodes.filter((n) => n[2]! >= 0)).toHaveLength(1)
+      await tab.waitForSelector('text=At least two nodes stay')
+      await expectAccessible(tab)
+    }))
+
+  test('the cart is pushed by keys and buttons, and the policy is watched', () =>
+    open('en/cartpole', async (tab) => {
+      const place = () => tab.getAttribute('.plot svg[aria-label^="The cart"] rect[rx]', 'x')
+      const start = await place()
+      await tab.focus('button:has-text("Push it yourself")')
+      await tab.keyboard.press('Enter')
+      await tab.keyboard.down('ArrowRight')
+      await tab.waitForFunction(
+        (x) =>
+          Number(
+            document.querySelector('.plot svg[aria-label^="The cart"] rect[rx]')!.getAttribute('x'),
+          ) >
+          Number(x) + 5,
+        start,
+      )
+      await tab.keyboard.up('ArrowRight')
+      // Pushed to one side, the pole falls to the other.
+      await tab.waitForSelector('button.hand')
+      await expectAccessible(tab)
+      await tab.click('button:has-text("Leave the cart")')
+      await tab.click('button:has-text("Watch the policy")')
+      await tab.waitForFunction(
+        () => [...document.querySelectorAll('.numbers dd')].at(-1)!.textContent !== '0',
+      )
+      await tab.click('button:has-text("Stop watching")')
+      expect(await tab.evaluate(() => studio.run.steps.value)).toBe(0)
+    }))
+})
