@@ -368,7 +368,7 @@ export const family: readonly Relative[] = [
       'A network chooses actions; those that were followed by much reward become more likely.',
       '网络选择动作；之后得到更多奖励的动作变得更可能。',
     ],
-    'gridworld',
+    'cartpole',
     ['Reinforce', 'nabla/rl'],
   ),
   relative(
@@ -381,7 +381,7 @@ export const family: readonly Relative[] = [
       'Policy gradients in steps that may not change the policy too much at once.',
       '策略梯度，但每步不允许策略变化太大。',
     ],
-    'gridworld',
+    'cartpole',
     ['PPO', 'nabla/rl'],
   ),
   relative(
