@@ -119,11 +119,18 @@ const answers = {
   /** The most probable words for each gap; without a gap, each word is hidden in turn. */
   *answer(model, { text, config, read }) {
     const tokenizer = Tokenizer.fromJSON(read(TOKENIZER))
-    const ids = Int32Array.from(tokenizer.encode(text).ids).slice(0, LENGTH)
+    const ids = Int32Array.from(tokenizer.encode(text).ids)
     const { mask, cls, sep } = config.special
+    const unknown = tokenizer.tokenToId('[UNK]')
     const words = [...ids.keys()].filter((i) => ids[i] !== cls && ids[i] !== sep)
-    if (words.length === 0)
-      throw new ValueError({ op: 'bert', rule: 'there must be a text', got: 'none' })
+    if (words.every((i) => ids[i] === unknown) || ids.length > LENGTH)
+      throw new ValueError({
+        op: 'bert',
+        rule: `a text must have words that the model knows, and at most ${LENGTH} tokens`,
+        got:
+          ids.length > LENGTH ? `${ids.length}` : text.trim() === '' ? 'no text' : 'none it knows',
+        fix: 'Such as "the [MASK] of the house".',
+      })
     const gaps = words.filter((i) => ids[i] === mask)
     const best = (row: Int32Array, i: number): string => {
       const logits = noGrad(() =>

@@ -84,7 +84,7 @@ const answers = {
         op: 'restore',
         rule: `a text must have 1 to ${LENGTH - 2} letters`,
         got: `${ids.length}`,
-        ...(ids.length > 0 && { fix: 'Give it in parts.' }),
+        fix: ids.length > 0 ? 'Give it in parts.' : 'Type a word or two.',
       })
     const out = new DecodeStream(tokenizer)
     const reader = conditioned(model, framed(ids))
