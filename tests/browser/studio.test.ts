@@ -405,7 +405,7 @@ describe.skipIf(without)('nabla studio', { timeout: 180_000 }, () => {
         const processes = await alone.newBrowserCDPSession()
         const page = await tab.context().newCDPSession(tab)
         const memory = async () => {
-          // What the allocators of the browser hold for later use goes up and down by 40 MB; under pressure they give it back.
+          // What the allocators of the browser hold for later use goes up and down by 40 MB; under pressure they give part of it back.
           await page.send('Memory.simulatePressureNotification', { level: 'critical' })
           // A thread that waits for work answers nothing.
           const collected = [tab.evaluate('gc()'), ...tab.workers().map((w) => w.evaluate('gc()'))]
