@@ -1,0 +1,80 @@
+// One of the two that llama.mjs compares, a process of its own: `node llama_side.mjs llama FOLDER MODEL.gguf THREADS` or
+// `node llama_side.mjs nabla LAYERS BITS`. A line of JSON each way, as sides.mjs asks.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
+
+const [kind, ...args] = process.argv.slice(2)
+const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`)
+
+/** Tokens by llama.cpp: a function of the prompt and how many to add. */
+async function llama(folder, modelPath, threads) {
+  const { getLlama } = await import(pathToFileURL(join(folder, 'node_modules/node-llama-cpp/dist/index.js')).href) // biome-ignore format: a line
+  const engine = await getLlama({ gpu: false, build: 'never', logLevel: 'error', progressLogs: false, maxThreads: Number(threads) }) // biome-ignore format: a line
+  const model = await engine.loadModel({ modelPath })
+  const context = await model.createContext({ contextSize: 1024, batchSize: 512, threads: Number(threads) }) // biome-ignore format: a line
+  const sequence = context.getSequence()
+  return async (prompt, count) => {
+    await sequence.clearHistory()
+    const tokens = []
+    const times = []
+    for await (const token of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
+      times.push(performance.now())
+      tokens.push(Number(token))
+      if (tokens.length >= count) break
+    }
+    return { tokens, times }
+  }
+}
+
+async function nabla(layers, bits) {
+  const { manualSeed } = await import('nabla')
+  const { GPT2, stream } = await import('nabla/models')
+  const { quantize } = await import('nabla/nn')
+  manualSeed(5)
+  const model = new GPT2({ nLayer: Number(layers) }).eval()
+  if (bits < 32) quantize(model, { bits: Number(bits), ...(bits < 16 && { groupSize: 32 }) })
+  return async (prompt, count) => {
+    const tokens = []
+    const times = []
+    for await (const token of stream(model, prompt, { maxNewTokens: count })) {
+      times.push(performance.now())
+      tokens.push(token)
+    }
+    return { tokens, times }
+  }
+}
+
+const run = await { llama, nabla }[kind](...args)
+/** On Linux the peak is that of what follows: loading and quantizing is not measured. */
+const forget = () => {
+  globalThis.gc?.()
+  try {
+    writeFileSync('/proc/self/clear_refs', '5')
+  } catch {}
+}
+const peak = () => {
+  try {
+    return Number(/VmHWM:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024
+  } catch {
+    return process.resourceUsage().maxRSS / 1024
+  }
+}
+for await (const line of createInterface({ input: process.stdin })) {
+  const { prompt, count, reset } = JSON.parse(line)
+  try {
+    if (reset) forget()
+    const start = performance.now()
+    const { tokens, times } = await run(prompt, count)
+    answer({
+      tokens,
+      first: times[0] - start,
+      each: tokens.length > 1 ? (times.at(-1) - times[0]) / (tokens.length - 1) : null,
+      mb: peak(),
+    })
+  } catch (error) {
+    answer({ error: error.stack })
+  }
+}
+process.exit()
