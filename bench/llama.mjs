@@ -18,16 +18,22 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     tokens: { type: 'string', default: '48' },
     folder: { type: 'string', default: join(tmpdir(), 'nabla-bench-llama') },
+    // cpu: where others work on the same machine.
+    clock: { type: 'string', default: 'wall' },
     keep: { type: 'boolean', default: false },
   },
 })
 const { folder } = values
-/** What nabla has for each type, and the goals: tokens at batch 1, a prompt. */
+/**
+ * What nabla has for each type, the goals (tokens at batch 1, a prompt), and how many of the tokens after 24 prompts must agree. The
+ * most probable tokens of random weights lie close: one of twenty changes when llama.cpp rounds rows to 8 bits, more when
+ * both round weights to 4 bits by rules of their own. By chance one of 50,257 would agree.
+ */
 const pairs = {
-  F32: { bits: 32, goals: [1, 1] },
-  F16: { bits: 16, goals: [undefined, 1] },
-  Q8_0: { bits: 8, goals: [0.9, 0.8] },
-  Q4_0: { bits: 4, goals: [0.9, 0.8] },
+  F32: { bits: 32, goals: [1, 1], agree: 1 },
+  F16: { bits: 16, goals: [undefined, 1], agree: 0.8 },
+  Q8_0: { bits: 8, goals: [0.9, 0.8], agree: 0.8 },
+  Q4_0: { bits: 4, goals: [0.9, 0.8], agree: 0.3 },
 }
 
 mkdirSync(folder, { recursive: true })
@@ -62,10 +68,14 @@ const prompt = Array.from({ length: 512 }, (_, i) => (i * 7919 + 13) % 50000)
 const [rounds, count] = [Number(values.rounds), Number(values.tokens)]
 for (const threads of values.threads.split(','))
   for (const type of values.types.split(',')) {
-    const { bits, goals } = pairs[type]
+    const { bits, goals, agree } = pairs[type]
     const env = { ...process.env, NABLA_THREADS: threads }
     const own = (...args) => new Side([[process.execPath, '--expose-gc', side, ...args], env])
     const [ours, theirs] = [own('nabla', values.layers, `${bits}`), own('llama', folder, file(type), threads)] // biome-ignore format: a line
+    const prompts = Array.from({ length: 24 }, (_, i) => prompt.slice(i, 2 * i + 1))
+    const next = []
+    for (const s of [theirs, ours]) next.push((await s.ask({ prompts })).next)
+    const same = next[0].filter((t, i) => t === next[1][i]).length / prompts.length
     const rows = { ours: [], theirs: [] }
     for (let i = -1; i < rounds; i++)
       for (const [key, s] of [
@@ -75,14 +85,13 @@ for (const threads of values.threads.split(','))
         // biome-ignore format: a line
         const long = await s.ask({ prompt, count: 1, reset: i < 0 })
         const short = await s.ask({ prompt: prompt.slice(0, 16), count })
-        if (i >= 0) rows[key].push({ prompt: long.first, each: short.each, tokens: short.tokens, mb: short.mb }) // biome-ignore format: a line
+        if (i >= 0) rows[key].push({ prompt: long.first[values.clock], each: short.each[values.clock], mb: short.mb }) // biome-ignore format: a line
       }
     ours.end()
     theirs.end()
     const of = (key, name) => median(rows[key].map((r) => r[name]))
     const speed = of('theirs', 'each') / of('ours', 'each')
     const reading = of('theirs', 'prompt') / of('ours', 'prompt')
-    const [a, b] = [rows.ours[0].tokens, rows.theirs[0].tokens]
     const mb = [of('ours', 'mb'), of('theirs', 'mb')]
     console.log(
       JSON.stringify({
@@ -96,10 +105,10 @@ for (const threads of values.threads.split(','))
         prompt_ratio: Number(reading.toPrecision(3)),
         nabla_mb: Math.round(mb[0]),
         llama_mb: Math.round(mb[1]),
-        same_tokens: a.filter((t, i) => t === b[i]).length / a.length,
+        same_tokens: Number(same.toPrecision(2)),
         // A comparison with a model that writes something else says nothing.
         reached:
-          a.join() === b.join() &&
+          same >= agree &&
           (!goals[0] || speed >= goals[0]) &&
           reading >= goals[1] &&
           mb[0] <= mb[1],

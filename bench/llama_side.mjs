@@ -8,6 +8,12 @@ import { pathToFileURL } from 'node:url'
 const [kind, ...args] = process.argv.slice(2)
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`)
 
+/** Milliseconds: of the clock, and of the processor by all threads of this process. */
+const now = () => {
+  const { user, system } = process.cpuUsage()
+  return { wall: performance.now(), cpu: (user + system) / 1000 }
+}
+
 /** Tokens by llama.cpp: a function of the prompt and how many to add. */
 async function llama(folder, modelPath, threads) {
   const { getLlama } = await import(pathToFileURL(join(folder, 'node_modules/node-llama-cpp/dist/index.js')).href) // biome-ignore format: a line
@@ -20,7 +26,7 @@ async function llama(folder, modelPath, threads) {
     const tokens = []
     const times = []
     for await (const token of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
-      times.push(performance.now())
+      times.push(now())
       tokens.push(Number(token))
       if (tokens.length >= count) break
     }
@@ -39,7 +45,7 @@ async function nabla(layers, bits) {
     const tokens = []
     const times = []
     for await (const token of stream(model, prompt, { maxNewTokens: count })) {
-      times.push(performance.now())
+      times.push(now())
       tokens.push(token)
     }
     return { tokens, times }
@@ -62,17 +68,21 @@ const peak = () => {
   }
 }
 for await (const line of createInterface({ input: process.stdin })) {
-  const { prompt, count, reset } = JSON.parse(line)
+  const { prompt, count, reset, prompts } = JSON.parse(line)
   try {
     if (reset) forget()
-    const start = performance.now()
+    if (prompts) {
+      const next = []
+      for (const p of prompts) next.push((await run(p, 1)).tokens[0])
+      answer({ next })
+      continue
+    }
+    const start = now()
     const { tokens, times } = await run(prompt, count)
-    answer({
-      tokens,
-      first: times[0] - start,
-      each: tokens.length > 1 ? (times.at(-1) - times[0]) / (tokens.length - 1) : null,
-      mb: peak(),
-    })
+    const between = (a, b) => ({ wall: b.wall - a.wall, cpu: b.cpu - a.cpu })
+    const rest = between(times[0], times.at(-1))
+    const each = { wall: rest.wall / (count - 1), cpu: rest.cpu / (count - 1) }
+    answer({ tokens, first: between(start, times[0]), each, mb: peak() })
   } catch (error) {
     answer({ error: error.stack })
   }

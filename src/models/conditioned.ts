@@ -7,7 +7,7 @@ import { noGrad } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
 import type { Module } from '../nn/module.js'
 import { tensor } from '../tensor/creation.js'
-import { CausalModel, type DecoderCall, remember, seenBy } from './decoder.js'
+import { CausalModel, type DecoderCall, remember, seenBy, wanted } from './decoder.js'
 import { causalMask, EncoderDecoder, hidden, type Projected } from './transformer.js'
 
 const OP = 'conditioned'
@@ -54,7 +54,7 @@ export class ConditionedDecoder extends CausalModel {
   override forward(tokens: Tensor, call: DecoderCall = {}): Tensor {
     return this.model.project(this.states(tokens, call))
   }
-  /** The decoder's output (N, L, d). */
+  /** The decoder's output for the tokens whose logits the call wants, (N, K, d). */
   protected states(tokens: Tensor, call: DecoderCall): Tensor {
     const { model, source, sources } = this
     const seen = seenBy(OP, tokens, this.maxLength, call)
@@ -85,7 +85,7 @@ export class ConditionedDecoder extends CausalModel {
         },
       )
     })
-    return model.decoder.norm.forward(x)
+    return model.decoder.norm.forward(wanted(OP, x, call))
   }
 }
 

@@ -6,8 +6,9 @@ import { add, sub } from '../ops/arithmetic.js'
 import { permute, reshape } from '../ops/broadcast.js'
 import { ge, le, logicalAnd } from '../ops/compare.js'
 import { maximum } from '../ops/elementwise.js'
-import { indexCopy } from '../ops/indexing.js'
+import { indexCopy, indexSelect } from '../ops/indexing.js'
 import { unsqueeze } from '../ops/movement.js'
+import { narrow } from '../ops/slice.js'
 import { noGrad, state } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
 import { scaledDotProductAttention } from '../tensor/attention.js'
@@ -45,6 +46,8 @@ export interface DecoderCall {
   start?: Tensor | null
   /** How many tokens at the left are padding, int32 (N). */
   padding?: Tensor | null
+  /** Which tokens need logits: so many last ones, or those at the places of an int32 tensor (K). All unless given. */
+  logitsToKeep?: number | Tensor | null
 }
 
 /** A model of the next token. */
@@ -54,7 +57,7 @@ export abstract class CausalModel extends Module {
   abstract readonly vocabSize: number
   /** Sizes of a cache for it. */
   abstract readonly cacheSizes: CacheSizes
-  /** Logits (N, L, V) of what follows each of the tokens (N, L), int32. */
+  /** Logits (N, L, V) of what follows each of the tokens (N, L), int32; (N, K, V) where the call wants those of K tokens. */
   abstract override forward(tokens: Tensor, call?: DecoderCall): Tensor
   /** The model of sequence n alone, where sequences differ in more than their tokens. */
   sequence(_n: number): CausalModel {
@@ -102,6 +105,23 @@ export function seenBy(op: string, tokens: Tensor, maxLength: number, call: Deco
     mask = mask ? logicalAnd(past, mask) : past
   }
   return { places, mask, rows, call }
+}
+
+/**
+ * Of what goes before the logits, (N, L, d), the part whose logits the call wants: (N, K, d). The logits of all tokens of a prompt are
+ * many numbers that nobody reads.
+ */
+export function wanted(op: string, x: Tensor, { logitsToKeep: keep = null }: DecoderCall): Tensor {
+  if (keep === null) return x
+  if (typeof keep !== 'number') return indexSelect(x, 1, keep)
+  const L = x.shape[1]!
+  if (!Number.isInteger(keep) || keep < 1 || keep > L)
+    throw new ValueError({
+      op,
+      rule: `logitsToKeep must be a whole number from 1 to ${L}, the number of tokens`,
+      got: `${keep}`,
+    })
+  return narrow(x, 1, L - keep, keep)
 }
 
 /** (N, L, heads · width) by head: (N, heads, L, width). */

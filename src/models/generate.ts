@@ -3,7 +3,6 @@ import { pow as power } from '../core/math.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { checkOptions, type OptionNames } from '../core/options.js'
 import { pacer } from '../core/pause.js'
-import { narrow } from '../ops/slice.js'
 import { noGrad } from '../ops/state.js'
 import { Tensor } from '../ops/tensor.js'
 import type { CausalModel } from './decoder.js'
@@ -12,11 +11,12 @@ import {
   chance,
   checkSampling,
   distribution,
+  drawn,
   penalized,
   pick,
   type SamplingOptions,
 } from './sampling.js'
-import { ints, rounded, Session } from './session.js'
+import { ints, logitsAfter, rounded, Session } from './session.js'
 
 export interface GenerateOptions extends SamplingOptions {
   /** The most tokens to add; as many as the model has room for unless given. */
@@ -147,18 +147,28 @@ function* steps(model: CausalModel, r: Read): Generator<(number | undefined)[]> 
   const texts = prompts.map((p) => [...p])
   const done = texts.map(() => false)
   const choose = (logits: Float32Array, n: number, step: number) =>
-    pick(distribution(logits, texts[n]!, options), chance(seed, n, step))
+    drawn(logits, texts[n]!, options, () => chance(seed, n, step))
   const { width, padding, rows } = padded(
     prompts,
     model.maxLength - Math.min(room, model.maxLength - 1),
   )
   const capacity = Math.min(rounded(width + room), Math.max(model.maxLength, width + room))
   const session = cache ? Session.of(model, padding, capacity) : undefined
+  const alone = cache ? [] : texts.map((_, n) => model.sequence(n))
+  const last = (n: number) =>
+    // What is made for this text alone would be compiled for it alone.
+    alone[n] === model
+      ? logitsAfter(model, texts[n]!)
+      : (noGrad(() =>
+          alone[n]!.forward(ints(texts[n]!, [1, texts[n]!.length]), { logitsToKeep: 1 }),
+        )
+          .contiguous()
+          .toTypedArray() as Float32Array)
   let logits = session?.run(rows, 0, true)
   for (let step = 0; step < room; step++) {
     const now = texts.map((text, n) => {
       if (done[n]) return undefined
-      const token = choose(logits ? logits[n]![0]! : whole(model.sequence(n), text), n, step)
+      const token = choose(logits ? logits[n]![0]! : last(n), n, step)
       text.push(token)
       done[n] = stops.has(token)
       return token
@@ -170,13 +180,6 @@ function* steps(model: CausalModel, r: Read): Generator<(number | undefined)[]> 
       width + step,
     )
   }
-}
-/** The logits after a text, without a cache. */
-function whole(model: CausalModel, text: readonly number[]): Float32Array {
-  const y = noGrad(() => model.forward(ints(text, [1, text.length])))
-  return narrow(y, 1, text.length - 1, 1)
-    .contiguous()
-    .toTypedArray() as Float32Array
 }
 
 /**

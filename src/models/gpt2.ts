@@ -24,6 +24,7 @@ import {
   type Seen,
   seenBy,
   sideBySide,
+  wanted,
 } from './decoder.js'
 
 export interface GPT2Options {
@@ -196,11 +197,11 @@ export class GPT2 extends CausalModel {
   }
   /** For `quantize`. */
   tiedLinears(): Record<string, Tensor> {
-    return { lm_head: this.transformer.wte.weight }
+    return this.lm_head ? {} : { lm_head: this.transformer.wte.weight }
   }
   override forward(tokens: Tensor, call: DecoderCall = {}): Tensor {
     const seen = seenBy('GPT2', tokens, this.maxLength, call)
-    const x = this.transformer.forward(tokens, seen)
+    const x = wanted('GPT2', this.transformer.forward(tokens, seen), call)
     // Weight tying: the embedding's matrix gives the logits.
     return this.lm_head ? this.lm_head.forward(x) : linear(x, this.transformer.wte.weight)
   }

@@ -18,6 +18,7 @@ import {
   type Seen,
   seenBy,
   sideBySide,
+  wanted,
 } from './decoder.js'
 
 export interface LlamaOptions {
@@ -181,6 +182,6 @@ export class Llama extends CausalModel {
   }
   override forward(tokens: Tensor, call: DecoderCall = {}): Tensor {
     const seen = seenBy('Llama', tokens, this.maxLength, call)
-    return this.lm_head.forward(this.model.forward(tokens, seen))
+    return this.lm_head.forward(wanted('Llama', this.model.forward(tokens, seen), call))
   }
 }

@@ -21,7 +21,7 @@ import { noGrad } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
 import { arange } from '../tensor/creation.js'
 import { ConditionedDecoder, one, read, type Source } from './conditioned.js'
-import type { CausalModel, DecoderCall } from './decoder.js'
+import { type CausalModel, type DecoderCall, wanted } from './decoder.js'
 import { causalMask, EncoderDecoder, hidden, type TransformerSizes } from './transformer.js'
 
 const OP = 'PointerGenerator'
@@ -206,7 +206,7 @@ class CopyingDecoder extends ConditionedDecoder {
       t.shape[0] === tokens.shape[0] ? t : expand(t, [tokens.shape[0]!, ...t.shape.slice(1)])
     const { src, memory, keys, added } = this.pages
     const pages = { src: all(src), memory: all(memory), keys: all(keys), added }
-    const logP = this.pointer.logProbs(h, target, pages, this.words)
+    const logP = this.pointer.logProbs(h, wanted('conditioned', target, call), pages, this.words)
     // It stands for words that neither vocabulary nor source has: there is nothing to write.
     const unknown = eq(arange(this.vocabSize, { dtype: 'int32' }), this.pointer.unknown)
     return where(unknown, Math.log(LEAST), logP)

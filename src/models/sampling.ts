@@ -109,6 +109,18 @@ function normalize(p: Float64Array): void {
   for (let i = 0; i < p.length; i++) p[i]! /= sum
 }
 
+/** The next token by `distribution`: the most probable one, or that at u() of [0, 1). */
+export function drawn(
+  logits: ArrayLike<number>,
+  before: Iterable<number>,
+  o: SamplingOptions,
+  u: () => number,
+): number {
+  const { temperature = 0, repetitionPenalty = 1 } = o
+  if (temperature > 0) return pick(distribution(logits, before, o), u())
+  return argmax(repetitionPenalty === 1 ? logits : penalized(logits, before, repetitionPenalty))
+}
+
 /** The token at u of [0, 1) in a distribution. */
 export function pick(p: Float64Array, u: number): number {
   let sum = 0

@@ -21,7 +21,7 @@ import { noGrad } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
 import { ones } from '../tensor/creation.js'
 import { one } from './conditioned.js'
-import { CausalModel, type DecoderCall, remember, seenBy } from './decoder.js'
+import { CausalModel, type DecoderCall, remember, seenBy, wanted } from './decoder.js'
 import { hidden } from './transformer.js'
 
 const OP = 'Seq2Seq'
@@ -222,6 +222,6 @@ class RecurrentDecoder extends CausalModel {
       if (cache) remember(h, c, l, cache, rows)
       x = select(h, 1, 0)
     })
-    return model.look(x, { ...read, memory: all(read.memory) })
+    return model.look(wanted(OP, x, call), { ...read, memory: all(read.memory) })
   }
 }

@@ -1,7 +1,6 @@
 /** A model with its cache and its program, which generation runs step by step. */
 import { compile } from '../compile/compile.js'
 import { indexSelect } from '../ops/indexing.js'
-import { narrow } from '../ops/slice.js'
 import { noGrad } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor, zeros } from '../tensor/creation.js'
@@ -10,6 +9,23 @@ import type { CausalModel, KeyValueCache } from './decoder.js'
 /** Lengths in steps of this, so that few programs serve all prompts. */
 const BUCKET = 16
 export const rounded = (n: number) => Math.ceil(n / BUCKET) * BUCKET
+
+const anew = new WeakMap<CausalModel, (tokens: Tensor, place: Tensor) => Tensor>()
+/** The logits after a text, computed without a cache. Texts of similar lengths share a program: 16 tokens, 32, 48, 64, 96, 128, 192, 256. */
+export function logitsAfter(model: CausalModel, text: readonly number[]): Float32Array {
+  const step = Math.max(BUCKET, 2 ** Math.ceil(Math.log2(text.length)) / 4)
+  const width = Math.min(Math.ceil(text.length / step) * step, model.maxLength)
+  // No token sees those after it.
+  const row = [...text, ...new Array<number>(width - text.length).fill(0)]
+  let run = anew.get(model)
+  if (!run) {
+    run = compile((tokens: Tensor, place: Tensor) =>
+      noGrad(() => model.forward(tokens, { logitsToKeep: place })),
+    )
+    anew.set(model, run)
+  }
+  return run(ints(row, [1, width]), ints([text.length - 1], [1])).toTypedArray() as Float32Array
+}
 
 /** The last session of each model that has ended. */
 const resting = new WeakMap<CausalModel, Session>()
@@ -22,7 +38,7 @@ export class Session {
   private readonly model: CausalModel
   private readonly cache: KeyValueCache
   private padding: Tensor
-  private readonly step: (tokens: Tensor, start: Tensor, padding: Tensor) => Tensor
+  private readonly step: (tokens: Tensor, start: Tensor, padding: Tensor, keep: number) => Tensor
 
   /** One that is at rest, with its programs, or a new one. */
   static of(model: CausalModel, padding: readonly number[], capacity: number): Session {
@@ -42,18 +58,17 @@ export class Session {
     this.cache = model.makeCache(padding.length, capacity)
     this.padding = ints(padding, [padding.length])
     const { cache } = this
-    this.step = compile((tokens: Tensor, start: Tensor, pad: Tensor) =>
-      noGrad(() => model.forward(tokens, { cache, start, padding: pad })),
+    this.step = compile((tokens: Tensor, start: Tensor, pad: Tensor, logitsToKeep: number) =>
+      noGrad(() => model.forward(tokens, { cache, start, padding: pad, logitsToKeep })),
     )
   }
-  /** Logits of each of the tokens, written to the cache from `start` on: by sequence, by place. */
+  /** Logits of each of the tokens, or of the last ones, which are written to the cache from `start` on: by sequence, by place. */
   run(tokens: readonly (readonly number[])[], start: number, last = false): Float32Array[][] {
     const [N, L] = [tokens.length, tokens[0]!.length]
-    const logits = this.step(ints(tokens.flat(), [N, L]), ints([start], [1]), this.padding)
-    const wanted = last && L > 1 ? narrow(logits, 1, L - 1, 1) : logits
-    const each = wanted.shape[1]!
-    const data = wanted.contiguous().toTypedArray() as Float32Array
-    const V = wanted.shape[2]!
+    const each = last ? 1 : L
+    const logits = this.step(ints(tokens.flat(), [N, L]), ints([start], [1]), this.padding, each)
+    const data = logits.contiguous().toTypedArray() as Float32Array
+    const V = logits.shape[2]!
     return tokens.map((_, n) =>
       Array.from({ length: each }, (_, i) =>
         data.slice((n * each + i) * V, (n * each + i + 1) * V),

@@ -27,6 +27,7 @@ export * from './norm.js'
 export * from './pool.js'
 export {
   quantize,
+  QuantizedEmbedding,
   QuantizedLinear,
   type Quantizable,
   type QuantizeOptions,

@@ -8,11 +8,14 @@ import {
   PANEL,
   type QuantizedForm,
   quantizedMatmul,
+  quantizedRows,
   type QuantizedParts,
   quantizedShapes,
 } from '../ops/quantized.js'
 import type { Tensor } from '../ops/tensor.js'
 import { tensor, zeros as zerosOf } from '../tensor/creation.js'
+import { noGrad } from '../ops/state.js'
+import { Embedding } from './embedding.js'
 import { Linear } from './layers.js'
 import { Module, Parameter } from './module.js'
 import { replaceModules } from './replace.js'
@@ -27,10 +30,12 @@ export interface QuantizeOptions {
 }
 const optionNames: OptionNames<QuantizeOptions> = { bits: true, groupSize: true, symmetric: true }
 interface ModelOptions extends QuantizeOptions {
+  /** Are embeddings replaced too? One that gives the logits as well is kept once. false unless given. */
+  embeddings?: boolean
   /** Which layers are left as they are, by their path in the model. */
   skip?: (path: string, layer: Module) => boolean
 }
-const modelNames: OptionNames<ModelOptions> = { ...optionNames, skip: true }
+const modelNames: OptionNames<ModelOptions> = { ...optionNames, embeddings: true, skip: true }
 
 /** One group: its scale and zero point, and whether they are better than others. */
 interface Scale {
@@ -205,6 +210,23 @@ export class QuantizedLinear extends Module {
   }
 }
 
+/**
+ * Vectors looked up by number in a matrix of few bits, that of a QuantizedLinear, which may give the logits as well.
+ *
+ * Shapes: numbers (...) int32, result (..., embeddingDim). @throws IndexError for numbers that it has no vector of
+ * @example new QuantizedEmbedding(QuantizedLinear.from(new Linear(16, 10), { bits: 4 })).forward(tensor([3, 9], { dtype: 'int32' })).shape // [2, 16]
+ */
+export class QuantizedEmbedding extends Module {
+  table: QuantizedLinear
+  constructor(table: QuantizedLinear) {
+    super()
+    this.table = table
+  }
+  override forward(ids: Tensor): Tensor {
+    return quantizedRows(ids, this.table, this.table)
+  }
+}
+
 /** A module that is an affine map but no Linear, or that has one beside its fields, says how it is quantized. */
 export interface Quantizable {
   /** A weight (out, in) and bias, of which a QuantizedLinear is made in the module's place. */
@@ -224,7 +246,7 @@ export interface Quantizable {
  * quantize(model, { bits: 4, groupSize: 32 }).forward(zeros([1, 32])).shape // [1, 8]
  */
 export function quantize<M extends Module>(model: M, options: ModelOptions = {}): M {
-  const { skip = () => false, ...how } = checkOptions('quantize', options, modelNames)
+  const { skip = () => false, embeddings = false, ...how } = checkOptions('quantize', options, modelNames)
   const root = affine(model)
   if (root)
     throw new ValueError({
@@ -233,15 +255,26 @@ export function quantize<M extends Module>(model: M, options: ModelOptions = {})
       got: `one ${model.constructor.name}`,
       fix: 'QuantizedLinear.from(layer) gives the layer itself.',
     })
+  // A matrix that several layers share is shared afterwards too.
+  const made = new Map<Tensor, QuantizedLinear>()
+  const of = (map: { weight: Tensor; bias?: Tensor | null }): QuantizedLinear => {
+    const old = map.bias ? undefined : made.get(map.weight)
+    const now = old ?? noGrad(() => QuantizedLinear.from(map, how))
+    if (!map.bias) made.set(map.weight, now)
+    return now
+  }
   for (const [path, m] of [...model.namedModules()]) {
     const { tiedLinears } = m as Quantizable
     for (const [field, weight] of Object.entries(tiedLinears?.call(m) ?? {}))
       if (!skip(path ? `${path}.${field}` : field, m))
-        (m as unknown as Record<string, unknown>)[field] = QuantizedLinear.from({ weight }, how)
+        (m as unknown as Record<string, unknown>)[field] = of({ weight })
   }
   replaceModules(model, (m, path) => {
+    if (skip(path, m)) return undefined
+    if (embeddings && m.constructor === Embedding && (m as Embedding).options.maxNorm == null)
+      return new QuantizedEmbedding(of({ weight: (m as Embedding).weight }))
     const map = affine(m)
-    return map && !skip(path, m) ? QuantizedLinear.from(map, how) : undefined
+    return map && of(map)
   })
   return model
 }

@@ -3,10 +3,12 @@ import { rare } from '../backends/prims.js'
 import { type QuantizedRun, quantizedPrims } from '../backends/prims/quantized.js'
 import { DTypeError, ShapeError, show, ValueError } from '../core/errors.js'
 import { sameShape, sizeOf } from '../core/shape.js'
-import { mul, sub } from './arithmetic.js'
+import { add, mul, sub } from './arithmetic.js'
 import { bitwiseAnd, bitwiseRightShift } from './bitwise.js'
 import { expand, permute, reshape, swap } from './broadcast.js'
+import { arangeOp } from './creation.js'
 import { defineOp, type Grads, toType } from './define.js'
+import { indexSelect } from './indexing.js'
 import { stack } from './join.js'
 import { matmul } from './linalg.js'
 import { narrow } from './slice.js'
@@ -72,6 +74,32 @@ export function dequantized({ codes, scales, zeros }: QuantizedParts, form: Quan
   const spread = (t: Tensor) =>
     cut(rows(expand(reshape(t, [panels, groups, PANEL, 1]), [panels, groups, PANEL, groupSize]), groups, groupSize)) // biome-ignore format: a line
   w = cut(w)
+  return mul(sub(w, zeros ? spread(toType(zeros, 'float32')) : 2 ** (bits - 1)), spread(scales))
+}
+
+const range = (n: number) => arangeOp(0, n, 1, 'int32')
+/** Rows of the weight (out, in) that the parts stand for, by number: ids (...), result (..., in), float32. */
+export function quantizedRows(ids: Tensor, { codes, scales, zeros }: QuantizedParts, form: QuantizedForm): Tensor {
+  const { bits, groupSize, inFeatures, outFeatures } = form
+  const L = ids.size
+  // A row past the last lies in the last panel, and is none: the look-up refuses it.
+  const row = reshape(indexSelect(range(outFeatures), 0, reshape(ids, [L])), [L, 1])
+  const panel = bitwiseRightShift(row, 5)
+  const column = bitwiseAnd(row, PANEL - 1)
+  /** Of a part (panels, n, 32, each) those of the rows: (L, n · each). */
+  const of = (part: Tensor, n: number, each: number) => {
+    const at = add(mul(add(mul(panel, n), range(n)), PANEL), column) // (L, n)
+    return reshape(indexSelect(reshape(part, [-1, each]), 0, reshape(at, [L * n])), [L, n * each])
+  }
+  const [, words, , each] = codes.shape as [number, number, number, number]
+  const cut = (t: Tensor) => reshape(narrow(t, 1, 0, inFeatures), [...ids.shape, inFeatures])
+  let c = of(codes, words, each)
+  if (bits === 4) c = reshape(stack([bitwiseAnd(c, 15), bitwiseRightShift(c, 4)], 2), [L, 8 * words])
+  const w = cut(toType(c, 'float32'))
+  if (!scales) return w
+  const groups = scales.shape[1]!
+  const spread = (t: Tensor) =>
+    cut(reshape(expand(reshape(of(t, groups, 1), [L, groups, 1]), [L, groups, groupSize]), [L, groups * groupSize]))
   return mul(sub(w, zeros ? spread(toType(zeros, 'float32')) : 2 ** (bits - 1)), spread(scales))
 }
 
