@@ -40,7 +40,9 @@ async function nabla(layers, bits) {
   const { quantize } = await import('nabla/nn')
   manualSeed(5)
   const model = new GPT2({ nLayer: Number(layers) }).eval()
-  if (bits < 32) quantize(model, { bits: Number(bits), ...(bits < 16 && { groupSize: 32 }) })
+  // Positions stay as they are in both.
+  const how = { embeddings: true, skip: (path) => path.endsWith('wpe'), ...(bits < 16 && { groupSize: 32 }) }
+  if (bits < 32) quantize(model, { bits: Number(bits), ...how })
   return async (prompt, count) => {
     const tokens = []
     const times = []

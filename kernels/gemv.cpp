@@ -50,11 +50,48 @@ void columns_of(const GemvArgs& g, int64_t j, int cols) {
   columns<V>(g, j, cols);
 }
 
+// All columns at once, by a few rows of B at a time, whose sums lie in c meanwhile. `columns` reads a little of each row, where
+// nothing of the processor reads ahead: rows that are longer than that are read at half the memory's rate. The bits are the same.
+constexpr int BLOCK = 8;
+template <int R>
+NABLA_INLINE void row_block(const GemvArgs& g, int64_t p, int64_t j0, int64_t j1) {
+  vf x[R];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) x[r] = splat(g.a[(p + r) * g.a_s]);
+  const real* const b = g.b + p * g.b_rs;
+  const bool first = p == 0, last = p + R == g.k && g.bias;
+  int64_t j = j0;
+  for (; j + VW <= j1; j += VW) {
+    vf s = first ? splat(0.0f) : load(g.c + j);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) s = fma(x[r], load(b + r * g.b_rs + j), s);
+    if (last) s += load(g.bias + j);
+    store(g.c + j, s);
+  }
+  if (j == j1) return;
+  const int n = (int)(j1 - j);
+  vf s = first ? splat(0.0f) : load_some(g.c + j, n);
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) s = fma(x[r], load_some(b + r * g.b_rs + j, n), s);
+  if (last) s += load_some(g.bias + j, n);
+  store_some(g.c + j, s, n);
+}
+void rows(const GemvArgs& g, int64_t j0, int64_t j1) {
+  int64_t p = 0;
+  for (; p + BLOCK <= g.k; p += BLOCK) row_block<BLOCK>(g, p, j0, j1);
+  for (; p < g.k; p++) row_block<1>(g, p, j0, j1);
+}
+// How many sums stay in L1 beside what is read.
+constexpr int64_t SPAN = 4096 / (int64_t)sizeof(real) * 4;
+bool by_rows(const GemvArgs& g, int64_t cols) {
+  return cols >= 4 * GEMV_UNIT && g.k >= 2 * BLOCK && g.c_s == 1 && !g.accumulate && (!g.bias || g.bias_s == 1);
+}
+
 // R columns that each lie in one piece: products with the vector, two sums for each.
 template <int R>
 void dots(const GemvArgs& g, const real* a, int64_t j) {
   vf s[2][R];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < R; r++) s[0][r] = s[1][r] = splat(0.0f);
   const real* b = g.b + j * g.b_cs;
   int64_t p = 0;
@@ -62,16 +99,16 @@ void dots(const GemvArgs& g, const real* a, int64_t j) {
 #pragma GCC unroll 2
     for (int u = 0; u < 2; u++) {
       const vf x = load(a + p + u * VW);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int r = 0; r < R; r++) s[u][r] = fma(x, load(b + r * g.b_cs + p + u * VW), s[u][r]);
     }
   for (; p < g.k; p += VW) {
     const int n = (int)(g.k - p < VW ? g.k - p : VW);
     const vf x = load_some(a + p, n);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++) s[0][r] = fma(x, load_some(b + r * g.b_cs + p, n), s[0][r]);
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < R; r++) {
     vf sum = splat(0.0f);
     sum[0] = hsum(s[0][r] + s[1][r]);
@@ -91,6 +128,10 @@ bool as_gemv(const GemmArgs& g, GemvArgs* v) {
 
 void gemv(const GemvArgs& g, int64_t j0, int64_t j1, void* scratch) {
   if (!g.dots) {
+    if (by_rows(g, j1 - j0)) {
+      for (; j0 < j1; j0 += SPAN) rows(g, j0, least(j1, j0 + SPAN));
+      return;
+    }
     for (; j0 < j1; j0 += GEMV_UNIT) columns_of<8>(g, j0, (int)(j1 - j0 < GEMV_UNIT ? j1 - j0 : GEMV_UNIT));
     return;
   }
@@ -100,7 +141,10 @@ void gemv(const GemvArgs& g, int64_t j0, int64_t j1, void* scratch) {
     for (int64_t p = 0; p < g.k; p++) t[p] = a[p * g.a_s];
     a = t;
   }
-  for (; j0 + 4 <= j1; j0 += 4) dots<4>(g, a, j0);
+  // As many columns as the registers hold: each is a stream that the processor reads ahead.
+  constexpr int64_t WIDE = NABLA_BYTES == 64 ? 8 : 4;
+  for (; j0 + WIDE <= j1; j0 += WIDE) dots<WIDE>(g, a, j0);
+  if (WIDE > 4 && j0 + 4 <= j1) dots<4>(g, a, j0), j0 += 4;
   for (; j0 < j1; j0++) dots<1>(g, a, j0);
 }
 

@@ -47,10 +47,39 @@ NABLA_INLINE vi add_pairs(vi acc, vi a, vi b) {
 #endif
 }
 
+// The same as one instruction of AVX-512 VNNI, where the processor has it. Not an intrinsic function: those need a function
+// that is compiled for such processors only.
+#if defined(__AVX512F__) && defined(__x86_64__) && !defined(_WIN32)
+bool vnni_here() {
+  static const bool has = __builtin_cpu_supports("avx512vnni");
+  return has;
+}
+NABLA_INLINE vi add_pairs_vnni(vi acc, vi a, vi b) {
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+  return acc;
+}
+#else
+bool vnni_here() { return false; }
+NABLA_INLINE vi add_pairs_vnni(vi acc, vi a, vi b) { return add_pairs(acc, a, b); }
+#endif
+template <bool VNNI>
+NABLA_INLINE vi add_products(vi acc, vi a, vi b) {
+  return VNNI ? add_pairs_vnni(acc, a, b) : add_pairs(acc, a, b);
+}
+
+// Codes of one group as pairs: a word of few bits holds two of its codes 2 or 4 places apart.
+template <int BITS>
+NABLA_INLINE void pair_codes(const int32_t* codes, int64_t count, int32_t* pairs) {
+  constexpr int PER = 32 / BITS, HALF = PER / 2;
+  for (int64_t i = 0; i < count; i += PER)
+    for (int j = 0; j < HALF; j++)
+      pairs[i / 2 + j] = (int32_t)(((uint32_t)codes[i + j] & 0xffff) | (uint32_t)codes[i + j + HALF] << 16);
+}
+
 // A row as pairs of integers: for each group the number that they are multiples of, a power of 2, and their sum. A group
 // with a number that is not finite has NaN for the former.
 void lay_row(const Shape& s, const float* x, int32_t* pairs, float* scale, int32_t* sum) {
-  const int64_t per = 32 / s.bits, half = per / 2, end = s.words * per;
+  const int64_t end = s.words * (32 / s.bits);
   int32_t codes[MAX_GROUP];
   for (int64_t g = 0; g < s.groups; g++) {
     const int64_t from = g * s.group, to = least(from + s.group, s.k), last = least(from + s.group, end);
@@ -74,12 +103,10 @@ void lay_row(const Shape& s, const float* x, int32_t* pairs, float* scale, int32
     }
     for (int64_t i = to; i < last; i++) codes[i - from] = 0;
     uint32_t all = 0;
-    for (int64_t i = 0; i < last - from; i += per)
-      for (int64_t j = 0; j < half; j++) {
-        const int32_t a = codes[i + j], b = codes[i + j + half];
-        all += (uint32_t)(a + b);
-        *pairs++ = (int32_t)(((uint32_t)a & 0xffff) | (uint32_t)b << 16);
-      }
+    for (int64_t i = 0; i < last - from; i++) all += (uint32_t)codes[i];
+    if (s.bits == 8) pair_codes<8>(codes, last - from, pairs);
+    else pair_codes<4>(codes, last - from, pairs);
+    pairs += (last - from) / 2;
     sum[g] = (int32_t)all;
   }
 }
@@ -192,6 +219,95 @@ void tile(const Shape& s, const Rows& rows, const Weights& panel, int v0, float*
     }
 }
 
+// For many rows a panel is unpacked once: pairs of codes less their zero points, which no sum needs then.
+constexpr int64_t MANY = 12;
+int64_t unpacked_bytes(const Shape& s) { return s.bits < 16 && s.m >= MANY ? 4 * COLS * s.row_words() : 0; }
+template <int BITS>
+void unpack_panel(const Shape& s, const Weights& w, vi* to) {
+  constexpr int P = 16 / BITS;
+  const int64_t per_group = s.group * BITS / 32;
+  const char* codes = w.codes;
+  for (int64_t g = 0; g < s.groups; g++) {
+    vi zero[VP];
+    for (int v = 0; v < VP; v++) {
+      zero[v] = splat((int32_t)((1 << (BITS - 1)) * 0x10001));
+      if (w.zeros)
+        for (int i = 0; i < VW; i++) zero[v][i] = w.zeros[g * COLS + v * VW + i] * 0x10001;
+    }
+    const int64_t words = least(per_group, s.words - g * per_group);
+    for (int64_t t = 0; t < words; t++, codes += 4 * COLS, to += P * VP)
+      for (int v = 0; v < VP; v++) {
+        vi u[P];
+        unpack<BITS>(load_words(codes + 4 * VW * v), u);
+#pragma GCC unroll 4
+        for (int p = 0; p < P; p++) to[p * VP + v] = (vi)((vh)u[p] - (vh)zero[v]);
+      }
+  }
+}
+
+// Sums of R rows by V vectors of a panel that is unpacked: the pairs of a group, then their scales.
+template <bool VNNI, int V, int R>
+void many(const Shape& s, const Rows& rows, const vi* u, const float* scales, float* out, int cols, const float* bias) {
+  vf f[R][V];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) f[r][v] = vf{};
+  const int32_t* x = rows.x;
+  const int64_t per_group = s.group / 2, all = s.row_words();
+  for (int64_t g = 0; g < s.groups; g++) {
+    vi acc[R][V];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) acc[r][v] = vi{};
+    const int64_t pairs = least(per_group, all - g * per_group);
+    for (int64_t t = 0; t < pairs; t++, u += VP, x++) {
+      vi w[V];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) w[v] = u[v];
+#pragma GCC unroll 8
+      for (int r = 0; r < R; r++) {
+        const vi y = splat(x[r * rows.x_row]);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) acc[r][v] = add_products<VNNI>(acc[r][v], w[v], y);
+      }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) {
+      const vf scale = load(scales + g * COLS + v * VW);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; r++) f[r][v] = fma(to_float(acc[r][v]), scale * splat(rows.scale[r * rows.groups + g]), f[r][v]);
+    }
+  }
+  for (int r = 0; r < R; r++)
+    for (int v = 0; v < V; v++) {
+      const int at = v * VW, n = cols - at < VW ? cols - at : VW;
+      if (n > 0) store_some(out + r * (int64_t)s.n + at, bias ? f[r][v] + load_some(bias + at, n) : f[r][v], n);
+    }
+}
+
+typedef void (*Many)(const Shape&, const Rows&, const vi*, const float*, float*, int, const float*);
+template <int R>
+Many find_many(int64_t rows, bool vnni) {
+  if constexpr (R > 1)
+    if (rows < R) return find_many<R - 1>(rows, vnni);
+  return vnni ? many<true, 2, R> : many<false, 2, R>;
+}
+
+// Rows of one panel that is unpacked.
+void unpacked_rows(const Shape& s, Rows rows, int64_t count, const vi* u, const float* scales, float* out, int cols, const float* bias) {
+  constexpr int64_t MOST = NABLA_BYTES == 64 ? 6 : 3;  // as the registers allow
+  const bool vnni = vnni_here();
+  while (count > 0) {
+    const int64_t r = least(MOST, count);
+    const Many tile = find_many<(int)MOST>(r, vnni);
+    for (int v = 0; v < VP && v * VW < cols; v += 2)
+      tile(s, rows, u + v, scales + v * VW, out + v * VW, cols - v * VW, bias ? bias + v * VW : nullptr);
+    rows.x += r * rows.x_row, rows.scale += r * s.groups, rows.sum += r * s.groups, out += r * s.n, count -= r;
+  }
+}
+
 // Rows of one panel.
 template <int BITS>
 void panel_rows(const Shape& s, Rows rows, int64_t count, const Weights& panel, float* out, int cols, const float* bias) {
@@ -236,7 +352,7 @@ bool quantized_validate(Check& c) {
   if (r.ok && ((bits == 16) != (scales.slot < 0) || (bits == 16 && zeros.slot >= 0))) return r.fail("scales belong to codes of 4 and 8 bits");
   const Range out = r.operand(4, r.count(s.m, s.n)), bias = r.operand(4, s.n, true);
   r.apart(out, x), r.apart(out, w), r.apart(out, scales), r.apart(out, zeros), r.apart(out, bias);
-  if (r.ok) c.shared = x_bytes(s) + 2 * group_bytes(s);
+  if (r.ok) c.shared = x_bytes(s) + 2 * group_bytes(s), c.per_thread = unpacked_bytes(s);
   return r.done();
 }
 
@@ -268,14 +384,24 @@ void quantized_run(const Exec& e) {
         }
       }
     });
-    parallel_for(e, s.panels, GRAIN / (COLS * (s.k + 1)) + 1, [&](int64_t from, int64_t to) {
-      for (int64_t j = from; j < to; j++) {
+    const bool many = s.bits < 16 && rows >= MANY;
+    // A panel has work for each row.
+    const int64_t grain = GRAIN / (COLS * (s.k + 1) * (many ? rows : 1)) + 1;
+    const int tasks = cut(e, s.panels, grain);
+    parallel(e, tasks, [&](int task, int thread) {
+      const int64_t to = s.panels * (task + 1) / tasks;
+      for (int64_t j = s.panels * task / tasks; j < to; j++) {
         const Weights panel = {codes + j * s.words * 4 * COLS, scales ? scales + j * s.groups * COLS : nullptr, zeros ? zeros + j * s.groups * COLS : nullptr};
         const Rows all = {laid, scale, sum, row_words, s.groups};
         const int cols = (int)least(COLS, s.n - j * COLS);
         float* const to_out = out + i * s.n + j * COLS;
         const float* const b = bias ? bias + j * COLS : nullptr;
-        if (s.bits == 16) panel_rows<16>(s, all, rows, panel, to_out, cols, b);
+        if (many) {
+          vi* const u = (vi*)(e.scratch + thread * e.per_thread);
+          if (s.bits == 8) unpack_panel<8>(s, panel, u);
+          else unpack_panel<4>(s, panel, u);
+          unpacked_rows(s, all, rows, u, panel.scales, to_out, cols, b);
+        } else if (s.bits == 16) panel_rows<16>(s, all, rows, panel, to_out, cols, b);
         else if (s.bits == 8) panel_rows<8>(s, all, rows, panel, to_out, cols, b);
         else panel_rows<4>(s, all, rows, panel, to_out, cols, b);
       }

@@ -140,7 +140,7 @@ int main(int argc, char** argv) {
     if (!core.codegen) runner.cores_here.push_back(core);
   for (int t = 1; t <= 3; t++) runner.pools.push_back(pool_create(t));
   static const int32_t sizes[] = {0, 1, 2, 3, 7, 8, 9, 16, 31, 32, 33, 63, 64, 65, 100, 256, 300, 700};
-  static const int32_t rows[] = {0, 1, 1, 1, 2, 3, 4, 5, 7, 9, 63, 64, 65, 70};
+  static const int32_t rows[] = {0, 1, 1, 1, 2, 3, 4, 5, 7, 9, 12, 13, 17, 18, 63, 64, 65, 70, 77};
   const auto of = [](Random& r, const auto& list) { return list[(size_t)r.below((int32_t)(sizeof list / sizeof *list))]; };
   for (int i = 0; i < count; i++) {
     Random r(seed + (uint32_t)i);

@@ -42,6 +42,32 @@ describe.each<[string, () => models.CausalModel]>([
     })
     expect(new Set(together[0]).size).toBeGreaterThan(2)
   })
+  test('logits of the tokens that are asked for are those of all', () => {
+    const tokens = tensor([prompts[0]!, [5, 4, 3, 2, 1]], { dtype: 'int32' })
+    const rows = (t: Tensor) => t.contiguous().toArray() as number[][][]
+    const all = rows(model.forward(tokens))
+    const near = (t: Tensor, places: number[]) => {
+      expect(t.shape).toEqual([2, places.length, 23])
+      rows(t).forEach((each, n) => {
+        each.forEach((z, i) => {
+          z.forEach((v, j) => {
+            expect(v).toBeCloseTo(all[n]![places[i]!]![j]!, 3)
+          })
+        })
+      })
+    }
+    near(model.forward(tokens, { logitsToKeep: 2 }), [3, 4])
+    near(model.forward(tokens, { logitsToKeep: 5 }), [0, 1, 2, 3, 4])
+    near(model.forward(tokens, { logitsToKeep: null }), [0, 1, 2, 3, 4])
+    const places = tensor([4, 0, 2], { dtype: 'int32' })
+    near(model.forward(tokens, { logitsToKeep: places }), [4, 0, 2])
+    const cache = model.makeCache(2, 16)
+    near(model.forward(tokens, { cache, logitsToKeep: 1 }), [4])
+    for (const wrong of [0, 6, 1.5, -1])
+      expect(() => model.forward(tokens, { logitsToKeep: wrong })).toThrow(
+        'logitsToKeep must be a whole number from 1 to 5',
+      )
+  })
   test('by chance too, and a seed repeats it', () => {
     const o = { maxNewTokens: 16, temperature: 1, topK: 9, topP: 0.95, minP: 0.01, seed: 5 }
     const a = models.generate(model, prompts[0]!, o)
@@ -93,6 +119,13 @@ test('a cache is written in place without compile too, and gives the same', () =
   }
 })
 
+test('without a cache up to the last place there is', () => {
+  const model = gpt()
+  const prompt = Array.from({ length: 30 }, (_, i) => i % 23)
+  const text = models.generate(model, prompt, { cache: false })
+  expect(text).toHaveLength(34)
+  expect(text).toEqual(models.generate(model, prompt))
+})
 test('stop tokens end a sequence, as its last', () => {
   const model = gpt()
   const free = models.generate(model, [1, 2, 3], { maxNewTokens: 20 })

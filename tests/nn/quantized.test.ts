@@ -56,6 +56,33 @@ describe.each<BackendName>(['native', 'wasm', 'reference'])('%s', (name) => {
       }
     },
   )
+  test.each(ways.map((o) => [shown(o), o] as const))(
+    'rows that are looked up are those of the dequantized weight: %s',
+    (_, options) => {
+      manualSeed(4)
+      for (const [count, width] of [
+        [70, 65],
+        [3, 9],
+        [1, 1],
+        [64, 48],
+      ] as const) {
+        const map = nn.QuantizedLinear.from(new nn.Linear(width, count, { bias: false }), options)
+        const table = new nn.QuantizedEmbedding(map)
+        const ids = [0, count - 1, count >> 1, 0, (count * 2) % 3, count - 1].map((i) => i % count)
+        const y = table.forward(tensor([ids.slice(0, 3), ids.slice(3)], { dtype: 'int32' }))
+        expect(y.shape).toEqual([2, 3, width])
+        const w = numbers(map.dequantize())
+        const got = numbers(y)
+        ids.forEach((id, i) => {
+          expect([...got.subarray(i * width, (i + 1) * width)]).toEqual([
+            ...w.subarray(id * width, (id + 1) * width),
+          ])
+        })
+        for (const wrong of [count, -count - 1])
+          expect(() => numbers(table.forward(tensor([wrong], { dtype: 'int32' })))).toThrow()
+      }
+    },
+  )
   test('what is not finite comes through, and stays in its row', () => {
     const layer = nn.QuantizedLinear.from(new nn.Linear(16, 4))
     const x = normal([3, 16])
@@ -201,6 +228,25 @@ describe('quantize', () => {
       ).toThrow('shapes')
     },
   )
+  test.each<[string, () => models.CausalModel]>([
+    ['GPT-2', gpt],
+    ['Llama, tied', () => new models.Llama({ vocabSize: 29, hiddenSize: 32, intermediateSize: 48, numHiddenLayers: 2, numAttentionHeads: 4, maxPositionEmbeddings: 32, tieWordEmbeddings: true })], // biome-ignore format: a line
+  ])('%s: embeddings too, kept once where they give the logits', (_, make) => {
+    manualSeed(8)
+    const how = { groupSize: 32, embeddings: true, skip: (path: string) => path.endsWith('wpe') }
+    const model = nn.quantize(sharpened(make()), how)
+    const text = models.generate(model, [1, 2, 3], { maxNewTokens: 12 })
+    expect(models.generate(model, [1, 2, 3], { maxNewTokens: 12, cache: false })).toEqual(text)
+    // No matrix is left but that of the positions, and the codes of the table are there once.
+    expect(model.parameters().filter((p) => p.rank > 1 && p.shape[0] === 29)).toEqual([])
+    const tables = [...model.namedModules()].map(([, m]) => m).filter((m) => m instanceof nn.QuantizedLinear && m.outFeatures === 29) // biome-ignore format: a line
+    expect(new Set(tables).size).toBe(1)
+    const other = nn.quantize(make().eval(), how)
+    other.loadStateDict(parseSafetensors(serializeSafetensors(model.stateDict())).tensors)
+    expect(models.generate(other, [1, 2, 3], { maxNewTokens: 12 })).toEqual(text)
+    // Again it finds nothing to do.
+    expect(models.generate(nn.quantize(model, how), [1, 2, 3], { maxNewTokens: 12 })).toEqual(text)
+  })
   test('the encoder-decoder generates too, and is near what it was', () => {
     manualSeed(9)
     const model = transformer().eval()
