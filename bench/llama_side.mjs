@@ -41,7 +41,11 @@ async function nabla(layers, bits) {
   manualSeed(5)
   const model = new GPT2({ nLayer: Number(layers) }).eval()
   // Positions stay as they are in both.
-  const how = { embeddings: true, skip: (path) => path.endsWith('wpe'), ...(bits < 16 && { groupSize: 32 }) }
+  const how = {
+    embeddings: true,
+    skip: (path) => path.endsWith('wpe'),
+    ...(bits < 16 && { groupSize: 32 }),
+  }
   if (bits < 32) quantize(model, { bits: Number(bits), ...how })
   return async (prompt, count) => {
     const tokens = []

@@ -51,7 +51,9 @@ void columns_of(const GemvArgs& g, int64_t j, int cols) {
 }
 
 // All columns at once, by a few rows of B at a time, whose sums lie in c meanwhile. `columns` reads a little of each row, where
-// nothing of the processor reads ahead: rows that are longer than that are read at half the memory's rate. The bits are the same.
+// nothing of the processor reads ahead: rows that are longer than that are read at half the memory's rate. The bits are the
+// same. Pages do without: they load little.
+#if !defined(__wasm__)
 constexpr int BLOCK = 8;
 template <int R>
 NABLA_INLINE void row_block(const GemvArgs& g, int64_t p, int64_t j0, int64_t j1) {
@@ -86,6 +88,7 @@ constexpr int64_t SPAN = 4096 / (int64_t)sizeof(real) * 4;
 bool by_rows(const GemvArgs& g, int64_t cols) {
   return cols >= 4 * GEMV_UNIT && g.k >= 2 * BLOCK && g.c_s == 1 && !g.accumulate && (!g.bias || g.bias_s == 1);
 }
+#endif
 
 // R columns that each lie in one piece: products with the vector, two sums for each.
 template <int R>
@@ -128,10 +131,12 @@ bool as_gemv(const GemmArgs& g, GemvArgs* v) {
 
 void gemv(const GemvArgs& g, int64_t j0, int64_t j1, void* scratch) {
   if (!g.dots) {
+#if !defined(__wasm__)
     if (by_rows(g, j1 - j0)) {
       for (; j0 < j1; j0 += SPAN) rows(g, j0, least(j1, j0 + SPAN));
       return;
     }
+#endif
     for (; j0 < j1; j0 += GEMV_UNIT) columns_of<8>(g, j0, (int)(j1 - j0 < GEMV_UNIT ? j1 - j0 : GEMV_UNIT));
     return;
   }

@@ -229,8 +229,8 @@ void unpack_panel(const Shape& s, const Weights& w, vi* to) {
   const char* codes = w.codes;
   for (int64_t g = 0; g < s.groups; g++) {
     vi zero[VP];
+    for (int v = 0; v < VP; v++) zero[v] = splat((int32_t)((1 << (BITS - 1)) * 0x10001));
     for (int v = 0; v < VP; v++) {
-      zero[v] = splat((int32_t)((1 << (BITS - 1)) * 0x10001));
       if (w.zeros)
         for (int i = 0; i < VW; i++) zero[v][i] = w.zeros[g * COLS + v * VW + i] * 0x10001;
     }

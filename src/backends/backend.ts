@@ -60,7 +60,7 @@ export interface Backend {
   from(dtype: DType, data: TypedArray): Storage
   /**
    * `family`: programs made with the same object never run at once and share their working memory, which is then as
-   * large as the largest of them needs.
+   * large as the largest of them needs. With `brief: true` each may run once and never again: much memory is given back between runs.
    */
   compile(graph: Graph, family?: object): Executable
   /** Instruction set, threads, versions: what `nabla info` prints. */

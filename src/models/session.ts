@@ -27,8 +27,9 @@ export function logitsAfter(model: CausalModel, text: readonly number[]): Float3
   return run(ints(row, [1, width]), ints([text.length - 1], [1])).toTypedArray() as Float32Array
 }
 
-/** The last session of each model that has ended. */
-const resting = new WeakMap<CausalModel, Session>()
+/** The last sessions of each model that have ended, as many as RESTING: short and long texts may come in turn. */
+const resting = new WeakMap<CausalModel, Session[]>()
+const RESTING = 2
 
 /**
  * A model with its cache, for sequences of which all stand at the same column; what is short has padding at the left.
@@ -42,10 +43,12 @@ export class Session {
 
   /** One that is at rest, with its programs, or a new one. */
   static of(model: CausalModel, padding: readonly number[], capacity: number): Session {
-    const old = resting.get(model)
-    if (old?.cache.batch !== padding.length || old.cache.capacity !== capacity)
-      return new Session(model, padding, capacity)
-    resting.delete(model)
+    const all = resting.get(model) ?? []
+    const at = all.findIndex(
+      ({ cache }) => cache.batch === padding.length && cache.capacity === capacity,
+    )
+    if (at < 0) return new Session(model, padding, capacity)
+    const old = all.splice(at, 1)[0]!
     old.padding = ints(padding, [padding.length])
     // Weights of 0 do not hide a NaN that was left there.
     noGrad(() => {
@@ -77,7 +80,7 @@ export class Session {
   }
   /** The next of the same sizes may have it. */
   rest(): void {
-    resting.set(this.model, this)
+    resting.set(this.model, [this, ...(resting.get(this.model) ?? [])].slice(0, RESTING))
   }
   /** Sequence n goes on from what sequence order[n] was. */
   reorder(order: readonly number[]): void {

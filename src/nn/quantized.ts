@@ -246,7 +246,11 @@ export interface Quantizable {
  * quantize(model, { bits: 4, groupSize: 32 }).forward(zeros([1, 32])).shape // [1, 8]
  */
 export function quantize<M extends Module>(model: M, options: ModelOptions = {}): M {
-  const { skip = () => false, embeddings = false, ...how } = checkOptions('quantize', options, modelNames)
+  const {
+    skip = () => false,
+    embeddings = false,
+    ...how
+  } = checkOptions('quantize', options, modelNames)
   const root = affine(model)
   if (root)
     throw new ValueError({

@@ -119,7 +119,7 @@ function everywhere(n: Node): number | undefined {
 const caches = new WeakMap<Backend, Map<string, Plan>>()
 const MAX_PLANS = 4096
 /** Operations run one after the other: their programs share working memory. */
-const family = {}
+const family = { brief: true }
 
 function makePlan(
   backend: Backend,

@@ -79,7 +79,11 @@ export function dequantized({ codes, scales, zeros }: QuantizedParts, form: Quan
 
 const range = (n: number) => arangeOp(0, n, 1, 'int32')
 /** Rows of the weight (out, in) that the parts stand for, by number: ids (...), result (..., in), float32. */
-export function quantizedRows(ids: Tensor, { codes, scales, zeros }: QuantizedParts, form: QuantizedForm): Tensor {
+export function quantizedRows(
+  ids: Tensor,
+  { codes, scales, zeros }: QuantizedParts,
+  form: QuantizedForm,
+): Tensor {
   const { bits, groupSize, inFeatures, outFeatures } = form
   const L = ids.size
   // A row past the last lies in the last panel, and is none: the look-up refuses it.
@@ -94,12 +98,18 @@ export function quantizedRows(ids: Tensor, { codes, scales, zeros }: QuantizedPa
   const [, words, , each] = codes.shape as [number, number, number, number]
   const cut = (t: Tensor) => reshape(narrow(t, 1, 0, inFeatures), [...ids.shape, inFeatures])
   let c = of(codes, words, each)
-  if (bits === 4) c = reshape(stack([bitwiseAnd(c, 15), bitwiseRightShift(c, 4)], 2), [L, 8 * words])
+  if (bits === 4)
+    c = reshape(stack([bitwiseAnd(c, 15), bitwiseRightShift(c, 4)], 2), [L, 8 * words])
   const w = cut(toType(c, 'float32'))
   if (!scales) return w
   const groups = scales.shape[1]!
   const spread = (t: Tensor) =>
-    cut(reshape(expand(reshape(of(t, groups, 1), [L, groups, 1]), [L, groups, groupSize]), [L, groups * groupSize]))
+    cut(
+      reshape(expand(reshape(of(t, groups, 1), [L, groups, 1]), [L, groups, groupSize]), [
+        L,
+        groups * groupSize,
+      ]),
+    )
   return mul(sub(w, zeros ? spread(toType(zeros, 'float32')) : 2 ** (bits - 1)), spread(scales))
 }
 

@@ -311,6 +311,26 @@ describe('the buffer pool', () => {
     expect(new Set([s.take('x'), s.take('x')])).toEqual(new Set([a, b]))
     expect(s.take('x')).toBeUndefined()
   })
+  test('much that nobody asks for is given up after a second', () => {
+    let now = 0
+    const s = new BufferPool<string, number>(1e9, () => now)
+    s.give('large', 1, 1e7)
+    s.give('large', 2, 1e7)
+    s.give('small', 3, 1e3)
+    now = 900
+    expect(s.take('large')).toBe(2)
+    s.give('large', 2, 1e7)
+    now = 1500
+    s.take('other')
+    expect([s.take('large'), s.take('large'), s.take('small')]).toEqual([2, undefined, 3])
+    s.give('large', 4, 1e7)
+    now = 9000
+    s.take('other')
+    expect(s.take('large')).toBeUndefined()
+    // What was given up makes place again.
+    s.give('whole', 5, 1e9)
+    expect(s.take('whole')).toBe(5)
+  })
   test('of kinds no longer asked for make place', () => {
     const s = new BufferPool<string, number>(100)
     for (let i = 0; i < 10; i++) s.give('old', i, 10)

@@ -1,3 +1,6 @@
+/** So many bytes are not held by programs that may never run again. */
+const MUCH = 32 * 2 ** 20
+
 /**
  * Working memory that programs share which never run at once: one block, as large as the largest of them needs. Nothing in
  * it lives from one run to the next.
@@ -35,6 +38,12 @@ export class Arena<B extends { readonly bytes: number }> {
     block = this.take(Math.ceil(enough))
     this.blocks.push(block)
     return block
+  }
+
+  /** Gives a large block back between runs, for others. */
+  rest(): void {
+    const [block] = this.blocks
+    if (block && block.bytes >= MUCH) this.drop(block)
   }
 
   private drop(block: B): void {

@@ -165,8 +165,9 @@ class NativeExecutable implements Executable {
   private readonly table: Float64Array
   private handle: object | undefined
   private readonly arena: Arena<Block>
+  private readonly brief: boolean
   /** The block into which the addresses of the table point, from the first run on. */
-  private bound: Block | undefined
+  private bound: number | undefined
 
   constructor(backend: NativeBackend, program: Program, graph: Graph, family: object) {
     this.backend = backend
@@ -183,6 +184,7 @@ class NativeExecutable implements Executable {
     if (typeof handle === 'string') throw rejected(handle)
     this.handle = handle
     this.arena = backend.arenas.of(family)
+    this.brief = 'brief' in family && this.arenaBytes > 0
     if (this.bindings.arena.length > 0) this.arena.join(this, this.arenaBytes)
   }
 
@@ -190,7 +192,7 @@ class NativeExecutable implements Executable {
   private prepare(): void {
     const block = this.arena.room(this.arenaBytes)
     for (const { slot, offset } of this.bindings.arena) this.table[slot] = block.ptr + offset
-    this.bound = block
+    this.bound = block.ptr
   }
 
   run(inputs: readonly Storage[], outputs: readonly Storage[], offsets?: readonly number[]): void {
@@ -199,7 +201,7 @@ class NativeExecutable implements Executable {
       throw new BackendError({ op: 'run', rule: 'the program must live', got: 'a freed one' })
     if (
       this.bindings.arena.length > 0 &&
-      (this.bound === undefined || this.bound !== this.arena.blocks[0])
+      (this.bound === undefined || this.bound !== this.arena.blocks[0]?.ptr)
     )
       this.prepare()
     const ins = this.bindings.inputs
@@ -237,6 +239,7 @@ class NativeExecutable implements Executable {
       table[b.slot] = s.ptr
     }
     const fault = backend.addon.run(handle)
+    if (this.brief) this.arena.rest()
     if (fault !== undefined) throw indexError(this.program, ...fault)
   }
 
