@@ -1,11 +1,13 @@
 // The Node-API binding: chooses an instruction set, keeps programs and the thread pool. Addresses cross as
 // doubles, in a table that JavaScript writes before a run, so that a run is one call with one argument.
 #include <node_api.h>
+#include <atomic>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__GLIBC__)
 #include <malloc.h>
+#include <time.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #endif
@@ -123,6 +125,15 @@ void tune_memory() {
   mallopt(M_TOP_PAD, 4 << 20);
   heap_end = (char*)sbrk(0);
 }
+// What is free inside of the heap, as after quantizing a model, goes back to the system where programs are made, as this is rare,
+// and once in a second at most.
+void give_back() {
+  static std::atomic<int64_t> last{0};
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  int64_t before = last;
+  if (t.tv_sec > before && last.compare_exchange_strong(before, t.tv_sec)) malloc_trim(0);
+}
 constexpr uintptr_t HUGE_PAGE = 2 << 20;
 // Of a block of its own, and of what malloc got from the system since the last call.
 void use_huge_pages(void* block, size_t bytes) {
@@ -141,6 +152,7 @@ void use_huge_pages(void* block, size_t bytes) {
 }
 #else
 void tune_memory() {}
+void give_back() {}
 void use_huge_pages(void*, size_t) {}
 #endif
 
@@ -218,6 +230,7 @@ napi_value load(napi_env env, napi_callback_info info) {
     return fail(env, "load(words, table) takes an Int32Array and a Float64Array");
   Addon* addon = addon_of(env);
   if (!addon->core) return fail(env, "start must be called before load");
+  give_back();
   Program* p = (Program*)calloc(1, sizeof(Program));
   if (!p) return fail(env, "out of memory");
   *p = {addon, addon->core, (int32_t*)malloc(count * 4 + 4), (int64_t)count, (const double*)table, nullptr, {}, addon->threads};
