@@ -10,6 +10,7 @@ import type { Backend, Executable, Storage } from '../../src/backends/backend.js
 import { Heap } from '../../src/backends/cpu/memory.js'
 import { nativeBackend, nativeProblem } from '../../src/backends/cpu/native.js'
 import type { Program, SlotPlan } from '../../src/backends/cpu/program.js'
+import { AgingPool } from '../../src/backends/cpu/agingPool.js'
 import { BufferPool } from '../../src/backends/cpu/pool.js'
 import { hasRelaxedSimd } from '../../src/backends/cpu/variant.js'
 import { wasmBackend } from '../../src/backends/cpu/wasm.js'
@@ -313,23 +314,24 @@ describe('the buffer pool', () => {
   })
   test('much that nobody asks for is given up after a second', () => {
     let now = 0
-    const s = new BufferPool<string, number>(1e9, () => now)
-    s.give('large', 1, 1e7)
-    s.give('large', 2, 1e7)
-    s.give('small', 3, 1e3)
+    const s = new AgingPool<string, object>(1e9, () => now)
+    const [one, two, small, four, whole] = [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }, { n: 5 }]
+    s.give('large', one, 1e7)
+    s.give('large', two, 1e7)
+    s.give('small', small, 1e3)
     now = 900
-    expect(s.take('large')).toBe(2)
-    s.give('large', 2, 1e7)
+    expect(s.take('large')).toBe(two)
+    s.give('large', two, 1e7)
     now = 1500
     s.take('other')
-    expect([s.take('large'), s.take('large'), s.take('small')]).toEqual([2, undefined, 3])
-    s.give('large', 4, 1e7)
+    expect([s.take('large'), s.take('large'), s.take('small')]).toEqual([two, undefined, small])
+    s.give('large', four, 1e7)
     now = 9000
     s.take('other')
     expect(s.take('large')).toBeUndefined()
     // What was given up makes place again.
-    s.give('whole', 5, 1e9)
-    expect(s.take('whole')).toBe(5)
+    s.give('whole', whole, 1e9)
+    expect(s.take('whole')).toBe(whole)
   })
   test('of kinds no longer asked for make place', () => {
     const s = new BufferPool<string, number>(100)

@@ -1,6 +1,3 @@
-/** So many bytes are not held by programs that may never run again. */
-const MUCH = 32 * 2 ** 20
-
 /**
  * Working memory that programs share which never run at once: one block, as large as the largest of them needs. Nothing in
  * it lives from one run to the next.
@@ -40,13 +37,7 @@ export class Arena<B extends { readonly bytes: number }> {
     return block
   }
 
-  /** Gives a large block back between runs, for others. */
-  rest(): void {
-    const [block] = this.blocks
-    if (block && block.bytes >= MUCH) this.drop(block)
-  }
-
-  private drop(block: B): void {
+  drop(block: B): void {
     this.blocks.length = 0
     this.give(block)
   }

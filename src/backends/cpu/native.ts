@@ -25,7 +25,7 @@ import {
 import type { Engine, LaterProgram } from './later.js'
 import { classOf } from './memory.js'
 import type { Program } from './program.js'
-import { BufferPool } from './pool.js'
+import { AgingPool } from './agingPool.js'
 
 /** kernels/binding_node.cpp */
 export interface Addon {
@@ -52,6 +52,8 @@ const STEP = 13 * ALIGN
 const MUCH = 32 * 2 ** 20
 /** How much given-back memory is kept for the next storages. */
 const KEEP = 256 * 2 ** 20
+/** So many bytes of working memory are not held by single operations that may never run again. */
+const IDLE = 32 * 2 ** 20
 
 interface Block {
   buffer: ArrayBuffer
@@ -64,7 +66,7 @@ class Blocks {
   private readonly addon: Addon
   private slab: Block | undefined
   private step = 0
-  private readonly pool = new BufferPool<number, Block>(KEEP)
+  private readonly pool = new AgingPool<number, Block>(KEEP)
   constructor(addon: Addon) {
     this.addon = addon
   }
@@ -195,6 +197,12 @@ class NativeExecutable implements Executable {
     this.bound = block.ptr
   }
 
+  /** Gives a large block back between runs, for others. */
+  private rest(): void {
+    const [block] = this.arena.blocks
+    if (block && block.bytes >= IDLE) this.arena.drop(block)
+  }
+
   run(inputs: readonly Storage[], outputs: readonly Storage[], offsets?: readonly number[]): void {
     const { handle, table, backend } = this
     if (!handle)
@@ -239,7 +247,7 @@ class NativeExecutable implements Executable {
       table[b.slot] = s.ptr
     }
     const fault = backend.addon.run(handle)
-    if (this.brief) this.arena.rest()
+    if (this.brief) this.rest()
     if (fault !== undefined) throw indexError(this.program, ...fault)
   }
 
