@@ -12,7 +12,6 @@ const { values } = parseArgs({
   options: {
     tfjs: { type: 'string' },
     rounds: { type: 'string', default: '7' },
-    only: { type: 'string' },
   },
 })
 const VERSION = '4.22.0'
