@@ -3,6 +3,7 @@ import { rare } from '../backends/prims.js'
 import { sparsePrims } from '../backends/prims/sparse.js'
 import { GradError } from '../core/errors.js'
 import { defineOp, type Grads, toType, unhalved } from './define.js'
+import { asIndices } from './indices.js'
 import type { Tensor } from './tensor.js'
 import { prim } from './trace.js'
 
@@ -12,7 +13,8 @@ export type Taps = readonly [place: Tensor, weight?: Tensor]
 const inputsOf = (op: string, x: Tensor, [place, weight]: Taps): Tensor[] => {
   if (weight?.requiresGrad)
     throw new GradError({ op, rule: 'weights have no gradient', fix: 'Use weight.detach().' })
-  return weight ? [x, place, weight] : [x, place]
+  const index = asIndices(op, place)
+  return weight ? [x, index, weight] : [x, index]
 }
 const tapsOf = ([, place, weight]: readonly Tensor[]): Taps =>
   weight ? [place!, weight] : [place!]
