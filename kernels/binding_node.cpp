@@ -1,7 +1,6 @@
 // The Node-API binding: chooses an instruction set, keeps programs and the thread pool. Addresses cross as
 // doubles, in a table that JavaScript writes before a run, so that a run is one call with one argument.
 #include <node_api.h>
-#include <atomic>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,11 +127,11 @@ void tune_memory() {
 // What is free inside of the heap, as after quantizing a model, goes back to the system where programs are made, as this is rare,
 // and once in a second at most.
 void give_back() {
-  static std::atomic<int64_t> last{0};
+  static int64_t last = 0;
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
-  int64_t before = last;
-  if (t.tv_sec > before && last.compare_exchange_strong(before, t.tv_sec)) malloc_trim(0);
+  // Worker threads make programs too; musl's package is built without the C++ library's <atomic>.
+  if (t.tv_sec > __atomic_exchange_n(&last, (int64_t)t.tv_sec, __ATOMIC_RELAXED)) malloc_trim(0);
 }
 constexpr uintptr_t HUGE_PAGE = 2 << 20;
 // Of a block of its own, and of what malloc got from the system since the last call.
