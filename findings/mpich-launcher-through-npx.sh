@@ -11,9 +11,9 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 apt-get download -q mpich=4.0.2-3+b1 libhwloc15 libslurm38 libudev1 >/dev/null 2>&1
-for package in *.deb; do dpkg -x "$package" root; done
-export LD_LIBRARY_PATH="$folder/root/usr/lib/x86_64-linux-gnu:$folder/root/lib/x86_64-linux-gnu"
-export PATH="$folder/root/usr/bin:$PATH"
+for package in *.deb; do dpkg -x "$package" unpacked; done
+export LD_LIBRARY_PATH="$folder/unpacked/usr/lib/x86_64-linux-gnu:$folder/unpacked/lib/x86_64-linux-gnu"
+export PATH="$folder/unpacked/usr/bin:$PATH"
 npm init -y >/dev/null
 npm install --no-audit --no-fund --ignore-scripts npm@10.8.2 >/dev/null
 cat > check.mjs <<'JS'

@@ -17,7 +17,7 @@ export interface Message {
 }
 
 /**
- * The messages of a compiled catalogue, in the order of the file, without the entry that describes the file itself. Debian's
+ * The messages of a compiled catalogue in UTF-8, in the order of the file, without the entry that describes the file itself. Debian's
  * `libreoffice-l10n-*` hold those of LibreOffice: its packages of two languages are parallel texts with English.
  *
  * Format: https://www.gnu.org/software/gettext/manual/html_node/MO-Files.html

@@ -1,6 +1,7 @@
 /** A column as a histogram, two columns as points, and their statistics with the formulas. */
 import type { Frame } from '../pages/data.model.js'
 import { series } from '../parts/colors.js'
+import { Facts } from '../parts/Facts.js'
 import { Formula } from '../parts/Formula.js'
 import { Legend } from '../parts/Legend.js'
 import { MatrixTable } from '../parts/Matrix.js'
@@ -195,18 +196,9 @@ export function DataDistribution({
         {t(words.numbers)}: {xName}, n = {n}
       </h3>
       <Scroll label={t(words.numbers)}>
-        <table class="facts">
-          <tbody>
-            {lines.map(([name, formula]) => (
-              <tr key={name[0]}>
-                <th scope="row">{t(name)}</th>
-                <td>
-                  <Formula tex={formula} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Facts
+          rows={lines.map(([name, formula]) => [t(name), <Formula key={0} tex={formula} />])}
+        />
       </Scroll>
       <MatrixTable
         data={look.matrix}

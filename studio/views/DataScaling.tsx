@@ -2,6 +2,7 @@
 import type { Frame } from '../pages/data.model.js'
 import { Chart } from '../parts/Chart.js'
 import { series } from '../parts/colors.js'
+import { Facts } from '../parts/Facts.js'
 import { Legend } from '../parts/Legend.js'
 import { Plot } from '../parts/Plot.js'
 import { Scroll } from '../parts/Scroll.js'
@@ -103,35 +104,15 @@ export function DataScaling({ frame, x, y }: { frame: Frame; x: number; y: numbe
         />
       )}
       <Scroll label={t(words.way)}>
-        <table class="facts">
-          <thead>
-            <tr>
-              <td />
-              {ways.map((name) => (
-                <th key={name} scope="col">
-                  {t(words[name])}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {(
-              [
-                ['loss', (way) => short(way.loss)],
-                ['accuracy', (way) => `${(way.accuracy * 100).toFixed(0)} %`],
-                ['condition', (way) => short(way.condition)],
-                ['limit', (way) => short(way.rate)],
-              ] as const satisfies [keyof typeof words, (way: (typeof shown)[number]) => string][]
-            ).map(([name, value]) => (
-              <tr key={name}>
-                <th scope="row">{t(words[name])}</th>
-                {shown.map((way, i) => (
-                  <td key={i}>{value(way)}</td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Facts
+          columns={ways.map((name) => t(words[name]))}
+          rows={[
+            [t(words.loss), ...shown.map((way) => short(way.loss))],
+            [t(words.accuracy), ...shown.map((way) => `${(way.accuracy * 100).toFixed(0)} %`)],
+            [t(words.condition), ...shown.map((way) => short(way.condition))],
+            [t(words.limit), ...shown.map((way) => short(way.rate))],
+          ]}
+        />
       </Scroll>
     </>
   )

@@ -1,6 +1,7 @@
 /** Training, validation and test: who gets which row, and what scaling before the split tells of the test. */
 import type { Frame } from '../pages/data.model.js'
 import { series } from '../parts/colors.js'
+import { Facts } from '../parts/Facts.js'
 import { Legend } from '../parts/Legend.js'
 import { Plot } from '../parts/Plot.js'
 import { Scroll } from '../parts/Scroll.js'
@@ -81,30 +82,17 @@ export function DataSplits({
         </div>
       ))}
       <Scroll label={t(words.rows)}>
-        <table class="facts">
-          <thead>
-            <tr>
-              <td />
-              {classes.map((c, i) => (
-                <th key={i} scope="col">
-                  {nameOf(c)}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {counts.map((list, k) => (
-              <tr key={k}>
-                <th scope="row">{t(words[names[k]!])}</th>
-                {list.map((n, c) => (
-                  <td key={c}>
-                    {n} <span class="muted">({((100 * n) / parts[k]!.length).toFixed(0)} %)</span>
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Facts
+          columns={classes.map(nameOf)}
+          rows={counts.map((list, k) => [
+            t(words[names[k]!]),
+            ...list.map((n, c) => (
+              <span key={c}>
+                {n} <span class="muted">({((100 * n) / parts[k]!.length).toFixed(0)} %)</span>
+              </span>
+            )),
+          ])}
+        />
       </Scroll>
       <div class="split even">
         <figure>
@@ -173,29 +161,15 @@ export function DataSplits({
         </figure>
       </div>
       <Scroll label={t(words.means)}>
-        <table class="facts">
-          <caption>{t(words.means)}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t(words.scaler)}</th>
-              {([words.mean, words.std, words.trainMean, words.heldMean] as const).map((name) => (
-                <th key={name[0]} scope="col">
-                  {t(name)}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {(['before', 'after'] as const).map((when) => (
-              <tr key={when}>
-                <th scope="row">{t(words[when])}</th>
-                {[leak[when].mean, leak[when].std, ...leak[when].means].map((v, i) => (
-                  <td key={i}>{v.toFixed(3)}</td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Facts
+          caption={t(words.means)}
+          corner={t(words.scaler)}
+          columns={[words.mean, words.std, words.trainMean, words.heldMean].map(t)}
+          rows={(['before', 'after'] as const).map((when) => [
+            t(words[when]),
+            ...[leak[when].mean, leak[when].std, ...leak[when].means].map((v) => v.toFixed(3)),
+          ])}
+        />
       </Scroll>
       <p class="small">
         {t(words.correlation)}: <strong>{before.r.toFixed(3)}</strong>

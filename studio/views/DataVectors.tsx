@@ -2,6 +2,7 @@
 import { useRef } from 'preact/hooks'
 import type { Frame } from '../pages/data.model.js'
 import { series } from '../parts/colors.js'
+import { Facts } from '../parts/Facts.js'
 import { Formula } from '../parts/Formula.js'
 import { Legend } from '../parts/Legend.js'
 import { Plot, type PlotArea } from '../parts/Plot.js'
@@ -192,18 +193,9 @@ export function DataVectors({
         />
       </figure>
       <Scroll label={t(words.numbers)}>
-        <table class="facts">
-          <tbody>
-            {lines.map(([name, formula]) => (
-              <tr key={name[0]}>
-                <th scope="row">{t(name)}</th>
-                <td>
-                  <Formula tex={formula} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Facts
+          rows={lines.map(([name, formula]) => [t(name), <Formula key={0} tex={formula} />])}
+        />
       </Scroll>
     </div>
   )

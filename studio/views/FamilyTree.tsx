@@ -1,5 +1,6 @@
 /** The family tree of the networks as a list of lists, and what is known of the one that is chosen. */
 import type { Frame } from '../pages/loop.model.js'
+import { Facts } from '../parts/Facts.js'
 import { pages } from '../pages.js'
 import { Scroll } from '../parts/Scroll.js'
 import { linkTo } from '../shell/route.js'
@@ -118,18 +119,11 @@ export function FamilyTree({
             {weights ? (
               <Scroll label={t(words.weights)}>
                 <strong>{weights.count.toLocaleString('en')}</strong>
-                <table class="facts">
-                  <tbody>
-                    {weights.tensors.slice(0, NAMED).map(({ name, shape }) => (
-                      <tr key={name}>
-                        <th scope="row">
-                          <code>{name}</code>
-                        </th>
-                        <td>{shape.join(' × ')}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
+                <Facts
+                  rows={weights.tensors
+                    .slice(0, NAMED)
+                    .map(({ name, shape }) => [<code key={0}>{name}</code>, shape.join(' × ')])}
+                />
                 {weights.tensors.length > NAMED && (
                   <span class="muted">
                     + {weights.tensors.length - NAMED} {t(words.more)}

@@ -2,6 +2,7 @@
 import type { Frame } from '../pages/loop.model.js'
 import { Chart } from '../parts/Chart.js'
 import { series } from '../parts/colors.js'
+import { Facts } from '../parts/Facts.js'
 import { Formula } from '../parts/Formula.js'
 import { Numbers } from '../parts/Numbers.js'
 import { path, Plot } from '../parts/Plot.js'
@@ -36,27 +37,6 @@ const words = {
 
 const number = (v: number) =>
   !Number.isFinite(v) ? '–' : v !== 0 && Math.abs(v) >= 1e5 ? v.toExponential(1) : v.toFixed(3)
-
-/** Numbers with their names, one a line. */
-function Rows({ rows }: { rows: readonly (readonly [string, ...number[]])[] }) {
-  return (
-    <table class="facts">
-      <tbody>
-        {rows.map(([name, ...values]) => (
-          <tr key={name}>
-            <th scope="row">{name}</th>
-            {values.map((v, i) => (
-              <td key={i}>
-                {i > 0 && '→ '}
-                {number(v)}
-              </td>
-            ))}
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  )
-}
 
 export function LoopTurn({ frame, rate }: { frame: Frame; rate: number }) {
   const { loop, points, names, bowl, gain } = frame
@@ -135,7 +115,13 @@ export function LoopTurn({ frame, rate }: { frame: Frame; rate: number }) {
           >
             <strong>{t(name)}</strong>
             <Formula tex={formula} />
-            <Rows rows={rows} />
+            <Facts
+              rows={rows.map(([name, first, ...more]) => [
+                name,
+                number(first),
+                ...more.map((v) => `→ ${number(v)}`),
+              ])}
+            />
             {i === 3 && <span class="small muted">{t(words.back)}</span>}
           </li>
         ))}

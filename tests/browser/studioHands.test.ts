@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { serveStudio, studioPlaces } from '../../src/cli/studio.js'
 import type { Run } from '../../studio/engine/run.js'
 import { launch, without } from './chromium.js'
-import { expectAccessible } from './studioTab.js'
+import { expectAccessible, withPage } from './studioTab.js'
 
 declare const studio: {
   run: Run<Record<string, never>>
@@ -22,20 +22,12 @@ describe.skipIf(without)('in the hand', { timeout: 60_000 }, () => {
     await browser?.close()
     server?.server.close()
   })
-  async function open(link: string, work: (tab: Page) => Promise<void>): Promise<void> {
-    const tab = await browser.newPage({ viewport: { width: 1280, height: 1400 } })
-    const said: string[] = []
-    tab.on('console', (m) => m.type() === 'error' && said.push(m.text()))
-    tab.on('pageerror', (e) => said.push(e.message))
-    try {
-      await tab.goto(`${server.url}#/${link}`)
-      await tab.waitForSelector('.picture[aria-busy=false]')
-      await work(tab)
-      expect(said).toEqual([])
-    } finally {
-      await tab.close()
-    }
-  }
+  const open = async (link: string, work: (tab: Page) => Promise<void>) =>
+    withPage(
+      await browser.newPage({ viewport: { width: 1280, height: 1400 } }),
+      `${server.url}#/${link}`,
+      work,
+    )
   const value = <T>(tab: Page, name: string) =>
     tab.evaluate((n) => studio.values.value[n], name) as Promise<T>
 

@@ -11,6 +11,7 @@ import type { OwnPicture } from '../../studio/engine/own.js'
 import type { Run } from '../../studio/engine/run.js'
 import { guess, readTable, take } from '../../studio/parts/table.js'
 import { launch, without } from './chromium.js'
+import { withPage } from './studioTab.js'
 
 declare const studio: {
   run: Run<Record<string, unknown>>
@@ -61,18 +62,7 @@ describe.skipIf(without)('own data in the page', { timeout: 60_000 }, () => {
   })
   async function open(link: string, work: (tab: Page) => Promise<void>): Promise<void> {
     const context = await browser.newContext({ permissions: ['camera', 'microphone'] })
-    const tab = await context.newPage()
-    const said: string[] = []
-    tab.on('console', (m) => m.type() === 'error' && said.push(m.text()))
-    tab.on('pageerror', (e) => said.push(e.message))
-    try {
-      await tab.goto(`${server.url}#/${link}`)
-      await tab.waitForSelector('.picture[aria-busy=false]')
-      await work(tab)
-      expect(said).toEqual([])
-    } finally {
-      await context.close()
-    }
+    await withPage(await context.newPage(), `${server.url}#/${link}`, work, context)
   }
   /** Drops a file as a user does. */
   async function drop(tab: Page, place: string, name: string, bytes: Uint8Array | string) {

@@ -13,6 +13,26 @@ declare const axe: {
 }
 const axeSource = readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8')
 
+/** Works on a tab whose page is there, and wants nothing said on its console as an error; closes what it stands in. */
+export async function withPage(
+  tab: Page,
+  link: string,
+  work: (tab: Page) => Promise<void>,
+  close: { close(): Promise<void> } = tab,
+): Promise<void> {
+  const said: string[] = []
+  tab.on('console', (m) => m.type() === 'error' && said.push(m.text()))
+  tab.on('pageerror', (e) => said.push(e.message))
+  try {
+    await tab.goto(link)
+    await tab.waitForSelector('.picture[aria-busy=false]')
+    await work(tab)
+    expect(said).toEqual([])
+  } finally {
+    await close.close()
+  }
+}
+
 /** WCAG 2.2 AA, as far as axe can tell. */
 export async function expectAccessible(tab: Page): Promise<void> {
   if (!(await tab.evaluate(() => 'axe' in globalThis))) await tab.evaluate(axeSource)
