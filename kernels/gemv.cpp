@@ -27,6 +27,14 @@ NABLA_INLINE void finish(const GemvArgs& g, int64_t j, int cols, vf* s) {
   }
 }
 
+// Whether the matrix is larger than what caches near a core keep, so that it comes from memory: then each line is asked for some
+// rows before its turn. The processor reads ahead by itself within a page only, and anew for each row.
+bool is_far(const GemvArgs& g) { return g.n * g.k * (int64_t)sizeof(real) >= 256 * 1024; }
+template <bool FAR>
+NABLA_INLINE void ask_for(const real* p) {
+  if constexpr (FAR) __builtin_prefetch(p, 0, 2);  // to L2
+}
+
 // V vectors of columns, the last one perhaps partial: rows of B times one number each.
 template <int V>
 void columns(const GemvArgs& g, int64_t j, int cols) {
@@ -55,7 +63,7 @@ void columns_of(const GemvArgs& g, int64_t j, int cols) {
 // same. Pages do without: they load little.
 #if !defined(__wasm__)
 constexpr int BLOCK = 8;
-template <int R>
+template <int R, bool FAR>
 NABLA_INLINE void row_block(const GemvArgs& g, int64_t p, int64_t j0, int64_t j1) {
   vf x[R];
 #pragma GCC unroll 8
@@ -66,7 +74,10 @@ NABLA_INLINE void row_block(const GemvArgs& g, int64_t p, int64_t j0, int64_t j1
   for (; j + VW <= j1; j += VW) {
     vf s = first ? splat(0.0f) : load(g.c + j);
 #pragma GCC unroll 8
-    for (int r = 0; r < R; r++) s = fma(x[r], load(b + r * g.b_rs + j), s);
+    for (int r = 0; r < R; r++) {
+      ask_for<FAR>(b + (r + R) * g.b_rs + j);
+      s = fma(x[r], load(b + r * g.b_rs + j), s);
+    }
     if (last) s += load(g.bias + j);
     store(g.c + j, s);
   }
@@ -78,20 +89,21 @@ NABLA_INLINE void row_block(const GemvArgs& g, int64_t p, int64_t j0, int64_t j1
   if (last) s += load_some(g.bias + j, n);
   store_some(g.c + j, s, n);
 }
+template <bool FAR>
 void rows(const GemvArgs& g, int64_t j0, int64_t j1) {
   int64_t p = 0;
-  for (; p + BLOCK <= g.k; p += BLOCK) row_block<BLOCK>(g, p, j0, j1);
-  for (; p < g.k; p++) row_block<1>(g, p, j0, j1);
+  for (; p + BLOCK <= g.k; p += BLOCK) row_block<BLOCK, FAR>(g, p, j0, j1);
+  for (; p < g.k; p++) row_block<1, false>(g, p, j0, j1);
 }
 // How many sums stay in L1 beside what is read.
 constexpr int64_t SPAN = 4096 / (int64_t)sizeof(real) * 4;
 bool by_rows(const GemvArgs& g, int64_t cols) {
-  return cols >= 4 * GEMV_UNIT && g.k >= 2 * BLOCK && g.c_s == 1 && !g.accumulate && (!g.bias || g.bias_s == 1);
+  return cols >= (is_far(g) ? 1 : 4) * GEMV_UNIT && g.k >= 2 * BLOCK && g.c_s == 1 && !g.accumulate && (!g.bias || g.bias_s == 1);
 }
 #endif
 
 // R columns that each lie in one piece: products with the vector, two sums for each.
-template <int R>
+template <int R, bool FAR>
 void dots(const GemvArgs& g, const real* a, int64_t j) {
   vf s[2][R];
 #pragma GCC unroll 8
@@ -103,7 +115,10 @@ void dots(const GemvArgs& g, const real* a, int64_t j) {
     for (int u = 0; u < 2; u++) {
       const vf x = load(a + p + u * VW);
 #pragma GCC unroll 8
-      for (int r = 0; r < R; r++) s[u][r] = fma(x, load(b + r * g.b_cs + p + u * VW), s[u][r]);
+      for (int r = 0; r < R; r++) {
+        ask_for<FAR>(b + (r + R) * g.b_cs + p + u * VW);
+        s[u][r] = fma(x, load(b + r * g.b_cs + p + u * VW), s[u][r]);
+      }
     }
   for (; p < g.k; p += VW) {
     const int n = (int)(g.k - p < VW ? g.k - p : VW);
@@ -117,6 +132,15 @@ void dots(const GemvArgs& g, const real* a, int64_t j) {
     sum[0] = hsum(s[0][r] + s[1][r]);
     finish<1>(g, j + r, 1, &sum);
   }
+}
+
+template <bool FAR>
+void all_dots(const GemvArgs& g, const real* a, int64_t j0, int64_t j1) {
+  // As many columns as the registers hold: each is a stream that the processor reads ahead.
+  constexpr int64_t WIDE = NABLA_BYTES == 64 ? 8 : 4;
+  for (; j0 + WIDE <= j1; j0 += WIDE) dots<WIDE, FAR>(g, a, j0);
+  if (WIDE > 4 && j0 + 4 <= j1) dots<4, FAR>(g, a, j0), j0 += 4;
+  for (; j0 < j1; j0++) dots<1, false>(g, a, j0);
 }
 
 }  // namespace
@@ -133,7 +157,8 @@ void gemv(const GemvArgs& g, int64_t j0, int64_t j1, void* scratch) {
   if (!g.dots) {
 #if !defined(__wasm__)
     if (by_rows(g, j1 - j0)) {
-      for (; j0 < j1; j0 += SPAN) rows(g, j0, least(j1, j0 + SPAN));
+      const auto some = is_far(g) ? rows<true> : rows<false>;
+      for (; j0 < j1; j0 += SPAN) some(g, j0, least(j1, j0 + SPAN));
       return;
     }
 #endif
@@ -146,11 +171,10 @@ void gemv(const GemvArgs& g, int64_t j0, int64_t j1, void* scratch) {
     for (int64_t p = 0; p < g.k; p++) t[p] = a[p * g.a_s];
     a = t;
   }
-  // As many columns as the registers hold: each is a stream that the processor reads ahead.
-  constexpr int64_t WIDE = NABLA_BYTES == 64 ? 8 : 4;
-  for (; j0 + WIDE <= j1; j0 += WIDE) dots<WIDE>(g, a, j0);
-  if (WIDE > 4 && j0 + 4 <= j1) dots<4>(g, a, j0), j0 += 4;
-  for (; j0 < j1; j0++) dots<1>(g, a, j0);
+#if !defined(__wasm__)
+  if (is_far(g)) return all_dots<true>(g, a, j0, j1);
+#endif
+  all_dots<false>(g, a, j0, j1);
 }
 
 }  // namespace NABLA_ISA

@@ -17,8 +17,11 @@ bool matmul_validate(Check& c) {
 
 namespace {
 
-// Elements of the matrix that make a task worth handing over.
-constexpr int64_t GEMV_GRAIN = 128 * 1024;
+// Elements of the matrix that make a task worth handing over, and of a product that does not.
+constexpr int64_t GEMV_GRAIN = 64 * 1024;
+#if NABLA_LANES == 32
+constexpr int64_t SMALL = 128 * 1024;
+#endif
 
 }  // namespace
 
@@ -44,7 +47,7 @@ void matmul_run(const Exec& e) {
   GemvArgs vector;
   if (as_gemv(product(0), &vector)) {
     const int64_t units = (vector.n + GEMV_UNIT - 1) / GEMV_UNIT;
-    const int tasks = cut(e, batch * units, GEMV_GRAIN / (GEMV_UNIT * k) + 1);
+    const int tasks = cut(e, batch * units, most(1, GEMV_GRAIN / (GEMV_UNIT * k)));
     parallel(e, tasks, [&](int task, int thread) {
       const int64_t end = batch * units * (task + 1) / tasks;
       for (int64_t at = batch * units * task / tasks; at < end;) {
@@ -73,7 +76,7 @@ void matmul_run(const Exec& e) {
 #if NABLA_LANES == 32
 bool matmul_note(const Exec& e, Notes& notes) {
   const ProductWords p(e.w);
-  if (e.w[3] != F32 || p.batch != 1 || p.m * p.n * p.k > GEMV_GRAIN || !(p.m && p.n && p.k)) return false;
+  if (e.w[3] != F32 || p.batch != 1 || p.m * p.n * p.k > SMALL || !(p.m && p.n && p.k)) return false;
   const GemmArgs g = {operand<real>(e, p.a), operand<real>(e, p.b), operand<real>(e, p.c), p.m, p.n, p.k, p.a_rs(), p.a_cs(),
                       p.b_rs(), p.b_cs(), p.c_rs(), false, operand<real>(e, p.bias)};
   GemvArgs vector;

@@ -1,6 +1,7 @@
-// test: isa sources=gemm.cpp,gemm_zeros.cpp args=600 args-slow=60
+// test: isa sources=gemm.cpp,gemm_zeros.cpp,gemv.cpp args=600 args-slow=60
 // The matrix product against a plain double loop: random shapes, strides, accumulation, bias, and
-// every division into tasks, which must give the same bits as no division; and what leaves out zeros against what does not.
+// every division into tasks, which must give the same bits as no division; what leaves out zeros against what does not; and a
+// vector times a matrix, small or large enough to come from memory.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,11 +169,59 @@ static void zeros() {
   free(scratch);
 }
 
+static void vector(int64_t n, int64_t k, bool far) {
+  const bool column = below(3) == 0;  // the matrix times a vector, rather than the vector times the matrix
+  const bool dense = below(3) != 0;
+  int64_t b_rs = 1, b_cs = k, a_s = dense ? 1 : 1 + below(3);
+  if (column || below(2)) b_cs += dense ? 0 : below(9);
+  else b_cs = 1, b_rs = n + (dense ? 0 : below(9));
+  const int64_t c_s = column && !dense ? 1 + below(3) : 1;
+  const bool accumulate = below(4) == 0, biased = below(2);
+  Buffer a((k - 1) * a_s + 1), b((n - 1) * b_cs + (k - 1) * b_rs + 1), bias(column ? 1 : n), c((n - 1) * c_s + 1), before((n - 1) * c_s + 1);
+  memcpy(before.p, c.p, ((n - 1) * c_s + 1) * 4);
+  const GemmArgs g = column ? GemmArgs{b.p, a.p, c.p, n, 1, k, b_cs, b_rs, a_s, 1, c_s, accumulate, biased ? bias.p : nullptr}
+                            : GemmArgs{a.p, b.p, c.p, 1, n, k, 1, a_s, b_rs, b_cs, n, accumulate, biased ? bias.p : nullptr};
+  GemvArgs v;
+  bool bad = !as_gemv(g, &v);
+  void* const scratch = aligned_alloc(64, (gemm_scratch_bytes(g.m, g.n, k) + 63) & ~63ll);
+  if (!bad) gemv(v, 0, v.n, scratch);
+  for (int64_t j = 0; j < n && !bad; j++) {
+    double sum = biased ? bias.p[column ? 0 : j] : 0, size = 1;
+    if (accumulate) sum += before.p[j * c_s];
+    for (int64_t p = 0; p < k; p++) {
+      const double t = (double)a.p[p * a_s] * b.p[p * b_rs + j * b_cs];
+      sum += t, size += __builtin_fabs(t);
+    }
+    bad = !(__builtin_fabs(c.p[j * c_s] - sum) <= 1e-6 * size);
+  }
+  // Parts of the columns have the bits of the whole.
+  Buffer parts((n - 1) * c_s + 1);
+  memcpy(parts.p, before.p, ((n - 1) * c_s + 1) * 4);
+  v.c = parts.p;
+  for (int64_t j = 0; j < n && !bad;) {
+    const int64_t to = j + GEMV_UNIT * (1 + below(5));
+    gemv(v, j, to < n ? to : n, scratch);
+    j = to;
+  }
+  for (int64_t j = 0; j < n && !bad; j++) bad = parts.p[j * c_s] != c.p[j * c_s];
+  if (bad) {
+    printf("vector: %lld x %lld, strides %lld %lld %lld %lld, column %d, accumulate %d, bias %d, far %d\n", (long long)n, (long long)k,
+           (long long)b_rs, (long long)b_cs, (long long)a_s, (long long)c_s, column, accumulate, biased, far);
+    failures++;
+  }
+  free(scratch);
+}
+
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? atoi(argv[1]) : 100;
   for (int i = 0; i < rounds; i++) one(extent(), extent(), extent(), below(4) ? 1 : 1 + below(5));
   for (int i = 0; i < rounds; i++) special(1 + below(40), 1 + below(70), 1 + below(40));
   for (int i = 0; i < rounds / 4; i++) zeros();
+  for (int i = 0; i < rounds; i++) vector(1 + extent(), 1 + extent(), false);
+  for (int i = 0; i < rounds / 20; i++) {
+    const int64_t k = 16 + below(900);
+    vector(66000 / k + 1 + below(300), k, true);
+  }
   one(0, 5, 3, 1), one(5, 0, 3, 1), one(5, 3, 0, 1);
   // Past every block size, and strides of a page.
   one(250, 70, 1100, 1), one(20, 1100, 20, 1), one(130, 1040, 30, 1);
