@@ -1,6 +1,7 @@
 /** Runs programs as ranks of Open MPI and of MPICH, on this machine. */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { across, type Hosts, launchers } from '../../bench/hosts.mjs'
@@ -32,7 +33,7 @@ export interface Ran {
   stdout: string
   stderr: string
   seconds: number
-  /** The lines of JSON on stdout, by rank. */
+  /** What the ranks found (see programs/say.mjs), by rank. */
   ranks: Record<string, unknown>[]
 }
 /** One of several jobs of a run (see programs/jobs.mjs), as a run of its own. */
@@ -62,7 +63,9 @@ export async function ranks(
 ): Promise<Ran> {
   const file = args[0]!.startsWith('/') ? args[0]! : join(programs, args[0]!)
   if (!existsSync(file)) throw new Error(`there is no ${file}`)
-  const own = [process.execPath, file, ...args.slice(1)]
+  const folder = mkdtempSync(join(tmpdir(), 'nabla-found-'))
+  // Not every launcher gives its environment to the ranks of another host.
+  const own = ['env', `NABLA_TEST_FOUND=${folder}`, process.execPath, file, ...args.slice(1)]
   const [command, ...rest] = !mpi
     ? own
     : hosts
@@ -85,8 +88,10 @@ export async function ranks(
     child.on('close', resolve)
   })
   clearTimeout(timer)
-  const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
-  const found = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  const found = readdirSync(folder)
+    .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n').filter(Boolean))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  rmSync(folder, { recursive: true })
   found.sort((a, b) => Number(a.rank) - Number(b.rank))
   return { code, stdout, stderr, seconds: (performance.now() - start) / 1000, ranks: found }
 }

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { compile, tensor, zeros } from 'nabla'
 import * as dist from 'nabla/distributed'
+import { say } from './say.mjs'
 
 dist.initProcessGroup()
 const [rank, world] = [dist.getRank(), dist.getWorldSize()]
@@ -246,4 +247,4 @@ for (const [r, o] of dist
 if (dist.broadcastObject(rank === 0 ? undefined : () => 1) !== undefined)
   throw new Error('undefined')
 dist.barrier()
-process.stdout.write(`${JSON.stringify({ rank, checks })}\n`)
+say({ rank, checks })

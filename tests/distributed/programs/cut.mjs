@@ -6,6 +6,7 @@ import * as dist from 'nabla/distributed'
 import { Linear, ReLU, Sequential } from 'nabla/nn'
 import { Adam } from 'nabla/optim'
 import { fit, PeriodicCheckpoint } from 'nabla/train'
+import { say } from './say.mjs'
 
 const [folder, resume] = process.argv.slice(2)
 const path = `${folder}/state.safetensors`
@@ -25,7 +26,7 @@ fit(model, {
     {
       onBatchEnd(trainer, { step, loss }) {
         if (resume) {
-          process.stdout.write(`${JSON.stringify({ rank, step, loss })}\n`)
+          say({ rank, step, loss })
           trainer.stop('this is all that is wanted')
         }
         if (rank === 0 && step === 200) process.stdout.write('goes on\n')

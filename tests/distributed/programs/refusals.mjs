@@ -2,6 +2,7 @@
 import { ones, setBackend, tensor, zeros } from 'nabla'
 import * as dist from 'nabla/distributed'
 import { Linear } from 'nabla/nn'
+import { say } from './say.mjs'
 
 const cases = {
   early: () => dist.allReduce(zeros([2])),
@@ -72,4 +73,4 @@ for (const name of names) {
   }
 }
 const rank = process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK ?? '0'
-process.stdout.write(`${JSON.stringify({ rank: Number(rank), ...messages })}\n`)
+say({ rank: Number(rank), ...messages })
