@@ -8,15 +8,14 @@ namespace nabla {
 
 // What the code is called with, for one row or for all lanes of a tile.
 struct CodeArgs {
-  char* tiles;                 // of values that one loop leaves for the next
+  char* tiles;                 // of values that one loop leaves for the next, and of scalars
   char* rows;                  // the same memory, from the row on
-  char* scalars;               // and from its start
   const void* constants;
   int64_t blocks, vectors;     // bytes in whole blocks of four vectors, and in whole vectors
   int32_t tail;                // mask of the lanes that are left
-  static constexpr int STREAMS = 9;
-  char* stream[STREAMS];       // inputs and outputs in memory
   int32_t lanes[8];            // the mask again, -1 or 0 a lane, for AVX2
+  static constexpr int STREAMS = 24;
+  char* stream[STREAMS];       // inputs and outputs in memory
 };
 
 struct FusedCode {

@@ -38,8 +38,10 @@ struct Block {
 };
 
 enum Gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
-constexpr Gpr STREAM_GPR[CodeArgs::STREAMS] = {RBX, RBP, R8, R10, R11, R12, R13, R14, R15};
-// RAX is the byte offset of the vector, RSI the tiles, RDX the row values, RCX the scalars, R9 the constants.
+// The first streams have registers; the address of any other is fetched into RCX right before its use.
+constexpr Gpr STREAM_GPR[] = {RBX, RBP, R8, R10, R11, R12, R13, R14, R15};
+constexpr int STREAM_GPRS = sizeof STREAM_GPR / sizeof *STREAM_GPR;
+// RAX is the byte offset of the vector, RSI the tiles and scalars, RDX the row values, R9 the constants.
 
 constexpr int VECTOR = LANE * VW;
 constexpr bool WIDE = VECTOR == 64, LONG = LANE == 8;
@@ -184,14 +186,20 @@ struct Code {
     list({0x48 | (reg >> 3) << 2, 0x8b, 0x80 | (reg & 7) << 3 | RDI});
     int32((int32_t)offset);
   }
+  static int64_t stream_at(int s) { return (int64_t)offsetof(CodeArgs, stream) + 8 * s; }
+  // The register that now holds the address of a stream.
+  int stream(int s) {
+    if (s < STREAM_GPRS) return STREAM_GPR[s];
+    load_gpr(RCX, stream_at(s));
+    return RCX;
+  }
   void enter(int streams) {
     for (int r : {RBX, RBP}) byte(0x50 | r);
     for (int r : {R12, R13, R14, R15}) list({0x41, 0x50 | (r & 7)});
     load_gpr(RSI, offsetof(CodeArgs, tiles));
     load_gpr(RDX, offsetof(CodeArgs, rows));
-    load_gpr(RCX, offsetof(CodeArgs, scalars));
     load_gpr(R9, offsetof(CodeArgs, constants));
-    for (int s = 0; s < streams; s++) load_gpr(STREAM_GPR[s], (int64_t)offsetof(CodeArgs, stream) + 8 * s);
+    for (int s = 0; s < streams && s < STREAM_GPRS; s++) load_gpr(STREAM_GPR[s], stream_at(s));
     if (WIDE) list({0xc5, 0xf8, 0x90, 0x7f, (int)offsetof(CodeArgs, tail)});  // kmovw k7, [rdi + tail]
   }
   void leave() {
@@ -281,7 +289,7 @@ struct BlockEmitter {
     switch (n.op) {
       case N_CONST: return at(R9, -1, (WIDE ? LANE : VECTOR) * (int64_t)out.constant(n.imm), WIDE);
       case N_ROW: return at(RDX, -1, LANE * (int64_t)lanes * n.a, WIDE);
-      default: return at(RCX, -1, LANE * (int64_t)lanes * n.a, WIDE);
+      default: return at(RSI, -1, LANE * (int64_t)lanes * n.a, WIDE);
     }
   }
   bool in_memory(int i) const { return spread(node(i).op) && !hoisted[i]; }
@@ -421,7 +429,7 @@ struct BlockEmitter {
     const int64_t here = VECTOR * (int64_t)u;
     const bool part = masking == TAIL;
     const auto tile = [&](int number) { return at(RSI, RAX, LANE * (int64_t)lanes * number + here); };
-    const auto stream = [&](int number) { return at(STREAM_GPR[number], RAX, here); };
+    const auto stream = [&](int number) { return at(out.stream(number), RAX, here); };
     switch (n.op) {
       case N_CONST: case N_ROW: case N_SCALAR: return;
       case N_LOAD:
@@ -441,9 +449,10 @@ struct BlockEmitter {
       }
       case N_ADD_TO: {
         const int x = get(n.a, &t), r = grab();
-        load(r, stream(n.imm), part);
+        const Rm to = stream(n.imm);
+        load(r, to, part);
         out.op(VADDR, r, x, in_register(r));
-        store(r, stream(n.imm), part);
+        store(r, to, part);
         drop(r);
         if (t >= 0) drop(t);
         return release(i);
@@ -544,7 +553,7 @@ struct BlockEmitter {
     if (!WIDE && masking == TAIL) out.op(VMOVUR, tail = grab(), 0, at(RDI, -1, offsetof(CodeArgs, lanes)));
     if (masking == WHOLE)
       for (int v = u; v < u + vectors; v++)
-        for (int i = 0; i < b.ahead_count; i++) out.prefetch(STREAM_GPR[b.ahead[i].stream], b.ahead[i].bytes + VECTOR * v);
+        for (int i = 0; i < b.ahead_count; i++) out.prefetch(out.stream(b.ahead[i].stream), b.ahead[i].bytes + VECTOR * v);
     for (int i = 0; i < b.trace.count && !failed; i++)
       for (int v = 0; v < vectors && (effect(node(i).op) || uses[i]); v++) {
         reg = regs[v];
@@ -587,7 +596,7 @@ struct BlockEmitter {
       if (!LONG) out.op(VPERMILR, other, 0, in_register(a), 0x4e), join(a, other);
       out.op(VPERMILR, other, 0, in_register(a), LONG ? 0x55 : 0xb1), join(a, other);
       const int s = b.reduction[i].stream;
-      const Rm to = s < 0 ? at(RDX, -1, LANE * (int64_t)lanes * b.reduction[i].tile) : at(STREAM_GPR[s], -1, 0);
+      const Rm to = s < 0 ? at(RDX, -1, LANE * (int64_t)lanes * b.reduction[i].tile) : at(out.stream(s), -1, 0);
       if (s >= 0) out.op(VADDONE, a, a, to, -1, true);
       out.op(VMOVONE_TO, a, 0, to, -1, true);
     }

@@ -285,7 +285,7 @@ void Task::run_code(const FusedCode& code, const Tile& t, bool* done) {
     if (!in_place(code, i, t)) load_input(i, t);
   for (int i = 0; i < code.firsts; i++) step(code.first[i], t, done);
   CodeArgs a;
-  a.tiles = a.rows = a.scalars = (char*)registers;
+  a.tiles = a.rows = (char*)registers;
   a.constants = code.constants;
   const int64_t n = code.by_row ? t.cols : t.lanes;
   a.blocks = n / (4 * VW) * (4 * VW) * LANE, a.vectors = n / VW * VW * LANE, a.tail = (1 << n % VW) - 1;

@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
   }
   Pool* pool = pool_create(2);
   const auto start = std::chrono::steady_clock::now();
-  int kernels[2] = {}, with_code[2] = {}, bad = 0;
+  int kernels[2] = {}, with_code[2] = {}, wide_open = 0, bad = 0;
   for (; bad < 10; seed++) {
     const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     // A busy machine gets longer for the least number that says something.
@@ -86,6 +86,7 @@ int main(int argc, char** argv) {
     }
     const Outcome c = execute(*compiled, words, got, seed % 3 ? pool : nullptr);
     kernels[maker.wide]++, with_code[maker.wide] += c.info.code != nullptr;
+    wide_open += c.streams > 9;
     for (size_t s = 0; s < got.size() && c.info.code; s++) {
       const int64_t at = difference(want[s], got[s], maker.summed || maker.longest > 128, maker.wide);
       if (at < 0) continue;
@@ -101,6 +102,8 @@ int main(int argc, char** argv) {
     printf("%d kernels of %d bits, %d of them compiled\n", kernels[wide], 32 << wide, with_code[wide]);
     if (!once && (kernels[wide] < 100 || with_code[wide] < kernels[wide] / 4)) printf("FAIL: too few\n"), bad++;
   }
+  printf("%d of them with more memory than there are registers\n", wide_open);
+  if (!once && wide_open < 3) printf("FAIL: too few\n"), bad++;
   for (const Core* core : able)
     if (!refuses_far_tiles(*core)) printf("FAIL %s: far tiles\n", core->name), bad++;
   pool_destroy(pool);

@@ -124,6 +124,7 @@ inline bool endless(const int32_t* program) {
 struct Outcome {
   nabla::ProgramInfo info;
   nabla::Status status;
+  int streams;  // of the first instruction's machine code
 };
 inline Outcome execute(const Core& core, const Words& words, std::vector<Memory>& slots, nabla::Pool* pool, bool only_validate = false) {
   Outcome out = {};
@@ -133,6 +134,7 @@ inline Outcome execute(const Core& core, const Words& words, std::vector<Memory>
   if (!core.validate(copy.i(), (int64_t)words.size(), threads, &out.info) || only_validate) return out;
   const size_t bytes = (size_t)(out.info.scratch_shared + threads * out.info.scratch_per_thread);
   if (core.codegen) out.info.code = core.codegen(copy.i(), &out.info);
+  if (out.info.code && out.info.code[0]) out.streams = out.info.code[0]->streams;
   char* scratch = nullptr;
   if (bytes && posix_memalign((void**)&scratch, 64, bytes)) abort();
   std::vector<void*> at;

@@ -302,7 +302,9 @@ struct Maker {
     std::vector<Reg> regs;
     std::vector<Words> places;  // of the inputs
     Words in, ins, out;
-    const int32_t inputs = r.in(1, 4);
+    // More memory than machine code has registers for, too.
+    const bool many = usual && r.one_in(3);
+    const int32_t inputs = r.in(1, many ? 14 : 4);
     for (int i = 0; i < inputs; i++) {
       const int32_t d = usual && !r.one_in(4) ? lanes : dtype(), cls = r.one_in(4) ? r.in(ROW, SCALAR) : FULL;
       const bool iota = r.one_in(usual ? 10 : 6);
@@ -394,8 +396,14 @@ struct Maker {
       ins = ins + Words{op, (int32_t)regs.size(), use[0], use[1], use[2], imm};
       regs.push_back({result, cls});
     }
-    const int32_t outputs = r.in(1, usual ? 4 : 2);
-    bool used[8] = {};
+    // All of them are read.
+    for (int32_t i = 0, sum = -1; many && i < inputs; i++) {
+      if (regs[(size_t)i].kind != FLOAT || regs[(size_t)i].cls != FULL) continue;
+      if (sum >= 0) ins = ins + Words{F_ADDF, (int32_t)regs.size(), sum, i, 0, 0}, regs.push_back({FLOAT, FULL}), count++;
+      sum = sum < 0 ? i : (int32_t)regs.size() - 1;
+    }
+    const int32_t outputs = r.in(1, many ? 8 : usual ? 4 : 2);
+    bool used[16] = {};
     for (int i = 0; i < outputs; i++) {
       const int32_t reg = usual && !r.one_in(6) && count ? (int32_t)regs.size() - 1 - r.below(std::min(3, (int32_t)regs.size() - inputs ? (int32_t)regs.size() - inputs : 1)) : r.below((int32_t)regs.size());
       const Reg& g = regs[(size_t)reg];
