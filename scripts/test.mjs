@@ -1,7 +1,8 @@
 // `npm test`: brings everything up to date, then types, lint, kernels, WebAssembly files, and the tests of the
 // TypeScript side. `npm test -- NAME...` runs the stages named. Ends with one line of counts.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { ensure } from './ensure.mjs'
 import { findChromium } from './chromium.mjs'
 import { root } from './targets.mjs'
@@ -112,12 +113,41 @@ const stages = {
   'dist-browser': () => vitest('browser'),
 }
 
+/** Stages that keep one core busy each, and need no quiet: they run side by side, and print when they have ended. */
+const beside = ['platforms', 'golden', 'docs']
+
+/** A stage in a process of its own. */
+function inProcess(name) {
+  const child = spawn('node', [fileURLToPath(import.meta.url), name], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (part) => (text += part))
+  return new Promise((resolve) =>
+    child.on('close', (code) => {
+      console.log(text.trimEnd())
+      const skipped = /^(\d+) skipped$/m.exec(text)
+      const last = /^(\d+) passed, (\d+) failed\n*$/m.exec(text)
+      if (!last) count('failed', name, `exit ${code}`)
+      counts.skipped += Number(skipped?.[1] ?? 0)
+      counts.passed += Number(last?.[1] ?? 0)
+      counts.failed += Number(last?.[2] ?? 0)
+      resolve()
+    }),
+  )
+}
+
 await ensure('packages', 'native-all', 'dist')
-for (const [name, stage] of Object.entries(stages))
-  if (wanted.length === 0 || wanted.includes(name)) {
-    console.log(`\n== ${name}`)
-    await stage()
-  }
+const chosen = Object.keys(stages).filter((name) => wanted.length === 0 || wanted.includes(name))
+const together = chosen.length > 1 ? chosen.filter((name) => beside.includes(name)) : []
+for (const name of chosen) {
+  if (together.includes(name)) continue
+  console.log(`\n== ${name}`)
+  await stages[name]()
+}
+await Promise.all(together.map(inProcess))
 if (counts.skipped > 0) console.log(`\n${counts.skipped} skipped`)
 console.log(`\n${counts.passed} passed, ${counts.failed} failed`)
 process.exitCode = counts.failed > 0 ? 1 : 0
