@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mpi.h"
+#include "mpi_shared.h"
 
 namespace nabla::mpi {
 namespace {
@@ -72,15 +72,17 @@ napi_value open_library(napi_env env, napi_callback_info info) {
   return list_of(env, values, 2);
 }
 
-// start(timeout, silence, startLimit), in seconds: [rank, size, level of threads], or a string that says why not.
+// start(timeout, silence, startLimit, share), in seconds: [rank, size, level of threads, why not all share memory], or a string that
+// says why not.
 napi_value start_mpi(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 3);
-  const double timeout = a.number(0), silence = a.number(1), limit = a.number(2);
-  if (!a.fine) return fail_with(env, "start takes three numbers");
+  Arguments a(env, info, 4);
+  const double timeout = a.number(0), silence = a.number(1), limit = a.number(2), share = a.number(3);
+  if (!a.fine) return fail_with(env, "start takes four numbers");
   World world = {};
-  if (const char* why = start(&world, timeout, silence, limit)) return text_of(env, why);
-  const napi_value values[] = {number_of(env, world.rank), number_of(env, world.size), number_of(env, world.level)};
-  return list_of(env, values, 3);
+  if (const char* why = start(&world, timeout, silence, limit, share != 0)) return text_of(env, why);
+  const napi_value values[] = {number_of(env, world.rank), number_of(env, world.size), number_of(env, world.level),
+                               text_of(env, unshared())};
+  return list_of(env, values, 4);
 }
 
 // post(kind, group, type, op, peer, tag, alone, count, in, out, about): the number of the request. The arrays must stay until it
@@ -95,6 +97,22 @@ napi_value post_order(napi_env env, napi_callback_info info) {
   if (!a.fine) return fail_with(env, "post takes eight numbers, two arrays and a text");
   const int32_t id = post(order);
   return id ? number_of(env, id) : fail_with(env, "memory is out");
+}
+
+// room(group, bytes): an ArrayBuffer in memory that the group's ranks share, or undefined.
+napi_value room_of(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 2);
+  const int32_t group = (int32_t)a.number(0);
+  const int64_t bytes = (int64_t)a.number(1);
+  if (!a.fine) return fail_with(env, "room takes two numbers");
+  shared::Room* const r = room(group, bytes);
+  if (!r) return nullptr;
+  napi_value v;
+  const auto end = [](napi_env, void*, void* r) { shared::give((shared::Room*)r); };
+  if (napi_create_external_arraybuffer(env, r->at, (size_t)bytes, end, r, &v) == napi_ok) return v;
+  // Some runtimes have no memory but their own.
+  shared::give(r);
+  return nullptr;
 }
 
 napi_value is_done(napi_env env, napi_callback_info info) {
@@ -204,7 +222,7 @@ void add_functions(napi_env env, napi_value exports) {
   const struct {
     const char* name;
     napi_callback callback;
-  } functions[] = {{"open", open_library}, {"start", start_mpi}, {"post", post_order}, {"done", is_done},      {"wait", wait_for},
+  } functions[] = {{"open", open_library}, {"start", start_mpi}, {"post", post_order}, {"done", is_done},      {"wait", wait_for},   {"room", room_of},
                    {"later", wait_later},  {"quit", quit},
                    {"signals", set_signals}, {"mark", mark_step},    {"keep", keep_marks},
                    {"fail", fail_all},     {"finish", finish_mpi}};

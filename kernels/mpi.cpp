@@ -8,6 +8,9 @@
 // while the operation before moves its data. Then MPI's own is called: the blocking one, which is the faster, where all
 // members' programs do nothing but wait for it (so that no two wait for each other in a circle, and none spins on a core that
 // computes), else the other one. Programs decide that and not the time, since the two forms may add in another order.
+//
+// Where all ranks of a group reach each other's memory (mpi_shared.h), they compare there, and add up there what is to be added. The
+// threads of the program do both, when they come by and while they wait; the thread that calls MPI does it for those that do not come.
 #include "mpi.h"
 
 #if !defined(_WIN32)
@@ -21,6 +24,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "mpi_shared.h"
+#include "mpi_sums.h"
 #include "system.h"
 #if defined(NABLA_ANY_GLIBC) && defined(__GLIBC__)
 #if defined(__x86_64__)
@@ -93,38 +98,9 @@ constexpr int64_t MOST = 1 << 30;
 // Bytes. Shorter ones are as fast the other way, which leaves a core that several ranks share; longer ones would keep the
 // thread from answering.
 constexpr int64_t BLOCKING_LEAST = 128 << 10, BLOCKING_MOST = 256 << 20;
-constexpr int BYTES[TYPES] = {4, 8, 2, 2, 1, 1, 4, 8, 1};
 
 // ---- sums of half types, which MPI does not have ----
 
-// As kernels/convert.h, which belongs to an instruction set.
-inline float from_bf16(uint16_t h) { return __builtin_bit_cast(float, (uint32_t)h << 16); }
-inline uint16_t to_bf16(float x) {
-  const uint32_t b = __builtin_bit_cast(uint32_t, x);
-  return (b & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : (uint16_t)((b + 0x7fffu + (b >> 16 & 1u)) >> 16);
-}
-inline float from_f16(uint16_t h) {
-  const uint32_t m = h & 0x7fffu, sign = (uint32_t)(h & 0x8000u) << 16;
-  const uint32_t normal = (m << 13) + (m >= 0x7c00u ? 224u << 23 : 112u << 23);
-  const uint32_t tiny = __builtin_bit_cast(uint32_t, (float)(int32_t)m * 0x1p-24f);
-  return __builtin_bit_cast(float, (m < 0x400u ? tiny : normal) | sign);
-}
-inline uint16_t to_f16(float x) {
-  const uint32_t b = __builtin_bit_cast(uint32_t, x), a = b & 0x7fffffffu, sign = b >> 16 & 0x8000u;
-  const uint32_t round = (a + 0xfffu + (a >> 13 & 1u)) >> 13;
-  const uint32_t tiny = __builtin_bit_cast(uint32_t, __builtin_bit_cast(float, a) + 0.5f) - 0x3f000000u;
-  const uint32_t m = a < 0x38800000u ? tiny : round >= 0x23c00u ? 0x7c00u : round - (112u << 10);
-  return (uint16_t)(sign | (a > 0x7f800000u ? 0x7e00u : m));
-}
-
-// The larger or smaller one, and NaN where there is one, as maxima in tensors are.
-template <Op op>
-inline float combine(float a, float b) {
-  if (op == SUM) return a + b;
-  if (op == PRODUCT) return a * b;
-  if (a != a || b != b) return a + b;
-  return op == MAX ? (a > b ? a : b) : (a < b ? a : b);
-}
 template <Op op, float (*widen)(uint16_t), uint16_t (*narrow)(float)>
 void reduce_half(void* in, void* inout, int* count, Handle*) {
   const uint16_t* a = (const uint16_t*)in;
@@ -136,8 +112,7 @@ template <Op op, class T>
 void reduce_float(void* in, void* inout, int* count, Handle*) {
   const T* a = (const T*)in;
   T* b = (T*)inout;
-  for (int i = 0; i < *count; i++)
-    b[i] = a[i] != a[i] || b[i] != b[i] ? a[i] + b[i] : op == MAX ? (a[i] > b[i] ? a[i] : b[i]) : (a[i] < b[i] ? a[i] : b[i]);
+  for (int i = 0; i < *count; i++) b[i] = combine<op>(a[i], b[i]);
 }
 Handle own_ops[TYPES][OPS];  // 0: MPI's
 
@@ -180,11 +155,12 @@ struct Group {
   int rank, size;
   int64_t uid;     // the same on all members
   int64_t posted;  // collective operations asked for
-  int64_t begun;   // and compared
+  int64_t begun;   // and compared, or shown to the others
   int32_t* ranks;  // its members by their ranks in the world; of the world itself none
+  shared::Member* members;  // where all of them share memory
 };
 
-enum Stage { NEW, COMPARING, COMPARED, SAYING, MOVING, HEADING, DONE };
+enum Stage { NEW, COMPARING, ADDING, COMPARED, SAYING, MOVING, HEADING, DONE };
 
 struct Header {
   int64_t bytes;
@@ -209,19 +185,26 @@ struct Request {
   int32_t result;
   char* error;
   Request* next;
+  shared::Room* room;  // for elements that lie elsewhere
+  int users;           // threads that add, or tell why it does not go on
+  int64_t met;         // when all had come
 };
 
 constexpr int GROUPS = 256;
 Group groups[GROUPS];
 int group_count;
 int64_t next_uid = 1;
+// The memory of the ranks of this host that all of them reach, by ranks of the world.
+char** segments;
+bool sharing, share_wanted;
+char not_shared[TEXT];  // why not
 Handle side;  // a communicator for what ranks tell about themselves
 
 Monitor monitor;
 pthread_cond_t work = PTHREAD_COND_INITIALIZER;
 Request *first, **last = &first;
 int32_t next_id = 1;
-int waiting;  // threads that do nothing but wait
+int waiting;  // threads that do nothing but wait for what MPI does
 bool running, stopping, stop_failed, stopped;
 // When all ranks had agreed to leave. MPICH 4.0.2 over UCX may then hang in MPI_Finalize on a slow network: one rank closes its
 // connections, which needs the other's help, and that one waits for the launcher.
@@ -274,6 +257,7 @@ void set_failure(const char* why, bool ours) {
     }
   monitor_wake(&monitor);
   pthread_cond_signal(&work);
+  if (sharing) shared::ring(segments[world.rank]);
 }
 void fail_now(const char* why, bool ours) {
   monitor_enter(&monitor);
@@ -516,6 +500,19 @@ void end_collective(Request* r, const Group& g) {
   finish_request(r, nullptr);
 }
 
+// The memory of a group's members, by their numbers of it; nullptr unless all share theirs. All members decide alike.
+shared::Member* members_of(int size, const int32_t* ranks, const int32_t* boards) {
+  if (!segments || size < 2) return nullptr;
+  for (int i = 0; i < size; i++)
+    if (!segments[ranks ? ranks[i] : i]) return nullptr;
+  shared::Member* const list = (shared::Member*)calloc((size_t)size, sizeof(shared::Member));
+  for (int i = 0; list && i < size; i++) {
+    char* const memory = segments[ranks ? ranks[i] : i];
+    list[i] = {shared::board_of(memory, boards ? boards[i] : 0), memory};
+  }
+  return list;
+}
+
 void split(Request* r, const Group& g) {
   const Order& o = r->order;
   Handle comm = 0;
@@ -524,14 +521,19 @@ void split(Request* r, const Group& g) {
   r->result = -1;
   if (o.peer >= 0) {
     if (group_count == GROUPS) return finish_request(r, "there are as many groups as nabla has room for (256)");
-    Group made = {comm, 0, 0, 0, r->all[3] * 4096 + o.peer, 0, 0, nullptr};
+    Group made = {comm, 0, 0, 0, r->all[3] * 4096 + o.peer, 0, 0, nullptr, nullptr};
     M.Comm_set_errhandler(comm, M.returning);
     if (wrong(r, M.Comm_dup(comm, &made.asking))) return;
     M.Comm_set_errhandler(made.asking, M.returning);
     if (wrong(r, M.Comm_rank(comm, &made.rank)) || wrong(r, M.Comm_size(comm, &made.size))) return;
     made.ranks = (int32_t*)calloc((size_t)made.size, sizeof(int32_t));
-    if (!made.ranks) return finish_request(r, "memory is out");
+    int32_t* const boards = (int32_t*)calloc((size_t)made.size, sizeof(int32_t));
+    if (!made.ranks || !boards) return finish_request(r, "memory is out");
+    const int32_t board = group_count;
     if (wrong(r, M.Allgather(&world.rank, sizeof(int32_t), M.bytes, made.ranks, sizeof(int32_t), M.bytes, comm))) return;
+    if (wrong(r, M.Allgather(&board, sizeof(int32_t), M.bytes, boards, sizeof(int32_t), M.bytes, comm))) return;
+    made.members = members_of(made.size, made.ranks, boards);
+    free(boards);
     monitor_enter(&monitor);
     groups[group_count] = made;
     r->result = group_count++;
@@ -540,22 +542,159 @@ void split(Request* r, const Group& g) {
   finish_request(r, nullptr);
 }
 
-// Who asked for what, where they do not agree.
-void disagree(Request* r, const Group& g) {
+// Who asked for what, where they do not agree; `words_of_rank` gives what a member asked for.
+template <class F>
+void disagree(char* why, const Group& g, F words_of_rank) {
   int other = 0;
-  constexpr int W = TEXT / 2;
+  const char* const a = words_of_rank(0);
   for (int i = 1; i < g.size && !other; i++)
-    if (strcmp(r->words, r->words + (size_t)i * W)) other = i;
-  char why[TEXT];
-  const char* a = r->words;
-  const char* b = r->words + (size_t)other * W;
+    if (strcmp(a, words_of_rank(i))) other = i;
+  const char* const b = words_of_rank(other);
   // What both begin with says nothing.
   size_t same = 0;
   while (a[same] && a[same] == b[same]) same++;
   size_t from = same > 120 ? same - 60 : 0;
   say(why, "all ranks must ask for the same; rank 0 of the group asks for %s%.150s, rank %d for %s%.150s", from ? "..." : "", a + from,
       other, from ? "..." : "", b + from);
-  finish_request(r, why);
+}
+
+// ---- operations in shared memory ----
+
+// Longer elements that do not lie in it go by MPI.
+constexpr int64_t COPIED_MOST = 4 << 20;
+// After which the thread that calls MPI adds for a program that does not come by.
+constexpr int64_t PATIENCE = 2'000'000;
+
+// Is it compared, or added, in shared memory?
+bool in_share(const Request* r) {
+  return r->stage <= ADDING && r->order.kind != SEND && r->order.kind != RECV && groups[r->order.group].members;
+}
+void ring_all(const Group& g) {
+  for (int i = 0; i < g.size; i++) shared::ring(g.members[i].memory);
+}
+shared::Slot& own_slot(const Request* r, const Group& g) { return shared::slot_of(g.members[g.rank], r->number); }
+
+// Shows the others what is asked for. Not before all have done with what stood in its place.
+bool publish(Request* r, Group& g) {
+  if (g.begun != r->number - 1) return false;
+  for (int i = 0; i < g.size; i++)
+    if (__atomic_load_n(&shared::slot_of(g.members[i], r->number).done, __ATOMIC_ACQUIRE) < r->number - shared::SLOTS) return false;
+  const Order& o = r->order;
+  shared::Slot& slot = own_slot(r, g);
+  g.begun++;
+  slot.hash = (int64_t)hash_of(o.about), slot.alone = o.alone, slot.uid = o.kind == SPLIT ? next_uid++ : 0;
+  memcpy(slot.about, o.about, sizeof slot.about);
+  slot.in = slot.out = -1;
+  const int64_t bytes = o.count * BYTES[o.type];
+  if (o.kind == ALL_REDUCE && bytes > 0) {
+    slot.in = shared::place_of(o.in, bytes), slot.out = shared::place_of(o.out, bytes);
+    if ((slot.in < 0 || slot.out < 0) && bytes <= COPIED_MOST && (r->room = shared::take(bytes))) {
+      memcpy(r->room->at, o.in, (size_t)bytes);
+      slot.in = slot.out = shared::place_of(r->room->at, bytes);
+    }
+  }
+  slot.taken = slot.ready = 0;
+  r->begin = nanoseconds();
+  r->stage = COMPARING;
+  __atomic_store_n(&slot.number, r->number, __ATOMIC_RELEASE);
+  ring_all(g);
+  return true;
+}
+
+bool all_there(const Request* r, const Group& g) {
+  for (int i = 0; i < g.size; i++)
+    if (__atomic_load_n(&shared::slot_of(g.members[i], r->number).number, __ATOMIC_ACQUIRE) != r->number) return false;
+  return true;
+}
+
+// It is through, or MPI's turn: the others' slots are not looked at any more. Under the lock, as all that follows.
+void leave_share(Request* r, Group& g, Stage stage, const char* error) {
+  shared::give(r->room);
+  r->room = nullptr;
+  r->error = error ? copy_text(error) : nullptr;
+  r->stage = stage;
+  __atomic_store_n(&own_slot(r, g).done, r->number, __ATOMIC_RELEASE);
+  monitor_wake(&monitor);
+  if (stage == COMPARED) pthread_cond_signal(&work);
+  ring_all(g);
+}
+
+// All have come: what they ask for decides how it goes on, the same for all.
+void settle(Request* r, Group& g) {
+  const auto slot = [&](int i) -> const shared::Slot& { return shared::slot_of(g.members[i], r->number); };
+  bool same = true, here = true;
+  r->all[2] = r->all[3] = 0;
+  for (int i = 0; i < g.size; i++) {
+    same = same && slot(i).hash == slot(0).hash;
+    here = here && slot(i).in >= 0 && slot(i).out >= 0;
+    if (!slot(i).alone) r->all[2] = 1;
+    if (slot(i).uid > r->all[3]) r->all[3] = slot(i).uid;
+  }
+  if (!same) {
+    char why[TEXT];
+    disagree(why, g, [&](int i) { return slot(i).about; });
+    return leave_share(r, g, DONE, why);
+  }
+  r->all[0] = r->all[1] = 0;  // they agree
+  r->met = nanoseconds();
+  if (here) r->stage = ADDING;
+  else leave_share(r, g, r->order.kind != SPLIT && r->order.count == 0 ? DONE : COMPARED, nullptr);
+}
+
+// How far a thread goes: compares; and adds its own rank's part; and those of others, which are late.
+enum Zeal { LOOKS, ADDS, HELPS };
+
+// An operation, as far as it comes without waiting. The lock is left while it adds. Something was done: true.
+bool share(Request* r, Zeal zeal) {
+  Group& g = groups[r->order.group];
+  bool moved = false;
+  if (r->stage == NEW) moved = publish(r, g);
+  if (r->stage == COMPARING && all_there(r, g)) {
+    settle(r, g);
+    moved = true;
+  }
+  if (r->stage != ADDING) return moved;
+  const shared::Sum sum = {g.members, g.size, r->number, r->order.count, r->order.type, r->order.op};
+  if (zeal > LOOKS) {
+    r->users++;
+    monitor_leave(&monitor);
+    for (int i = 0; i < (zeal == HELPS ? g.size : 1); i++)
+      if (shared::add_part(sum, (g.rank + i) % g.size)) moved = true;
+    monitor_enter(&monitor);
+    r->users--;
+  }
+  if (r->stage != ADDING || r->users > 0 || !shared::complete(sum)) return moved;
+  if (r->room) memcpy(r->order.out, r->room->at, (size_t)(r->order.count * BYTES[r->order.type]));
+  leave_share(r, g, DONE, nullptr);
+  return true;
+}
+bool share_all(Zeal zeal) {
+  bool moved = false;
+  for (Request* r = first; r; r = r->next)
+    if (in_share(r) && share(r, zeal)) moved = true;
+  return moved;
+}
+bool any_in_share() {
+  for (Request* r = first; r; r = r->next)
+    if (in_share(r)) return true;
+  return false;
+}
+
+// Of the thread that calls MPI: for programs that do not come by, and ranks that do not come at all.
+void watch_share(bool leaving_now) {
+  for (Request* r = first; r; r = r->next) {
+    if (!in_share(r)) continue;
+    const bool late = leaving_now || (r->stage == ADDING && nanoseconds() - r->met > PATIENCE);
+    if (share(r, late ? ADDS : LOOKS) || r->stage >= ADDING || r->begin == 0) continue;
+    const double waited = seconds_since(r->begin);
+    if (waited < LEFT && waited <= timeout_s) continue;
+    r->users++;
+    monitor_leave(&monitor);
+    const Group& g = groups[r->order.group];
+    if (!awaits_who_left(r, g, r->number, -1) && waited > timeout_s) blame(r, g);
+    monitor_enter(&monitor);
+    r->users--;
+  }
 }
 
 // A collective operation, as far as it comes without waiting; `turn`: those before it in its group are through.
@@ -604,7 +743,11 @@ bool advance(Request* r, bool turn) {
       return true;
     case SAYING:
       if (!tested(r, &r->pending, &failed)) return false;
-      disagree(r, g);
+      {
+        char why[TEXT];
+        disagree(why, g, [&](int i) { return r->words + (size_t)i * TEXT / 2; });
+        finish_request(r, why);
+      }
       return true;
     case MOVING:
       if (!tested(r, &r->pending, &failed)) return false;
@@ -671,7 +814,8 @@ bool exchange(Request* r) {
   return false;
 }
 
-bool in_progress(const Request* r) { return r->stage != DONE; }
+// Is it MPI's turn?
+bool in_progress(const Request* r) { return r->stage != DONE && !in_share(r); }
 
 // One pass over what is under way. In each group the collective operations are compared, and then go, in their order.
 bool pass() {
@@ -679,15 +823,19 @@ bool pass() {
   Request* list[128];
   int n = 0;
   uint8_t busy[GROUPS] = {};
+  bool turns[128];
   monitor_enter(&monitor);
-  for (Request* r = first; r && n < 128; r = r->next)
-    if (in_progress(r)) list[n++] = r;
+  for (Request* r = first; r && n < 128; r = r->next) {
+    const Order& o = r->order;
+    if (in_progress(r)) turns[n] = !busy[o.group], list[n++] = r;
+    // One that is added in shared memory holds up none by MPI; one that is not compared yet may.
+    if (r->stage != DONE && r->stage != ADDING && o.kind != SEND && o.kind != RECV) busy[o.group] = 1;
+  }
   monitor_leave(&monitor);
   for (int i = 0; i < n; i++) {
     if (list[i]->stage == DONE) continue;
     const Order& o = list[i]->order;
-    const bool message = o.kind == SEND || o.kind == RECV, turn = !busy[o.group];
-    if (!message) busy[o.group] = 1;
+    const bool message = o.kind == SEND || o.kind == RECV, turn = turns[i];
     // When it is through, whoever waits for it may free it.
     if (message ? exchange(list[i]) : advance(list[i], turn)) moved = true;
   }
@@ -698,6 +846,45 @@ bool any_in_progress() {
   for (Request* r = first; r; r = r->next)
     if (in_progress(r)) return true;
   return false;
+}
+
+// Finds the ranks of this host whose memory can be reached. All ranks call this.
+const char* share_memory() {
+  struct Told {
+    shared::Place place;
+    int64_t fine;
+  };
+  Told mine = {};
+  const char* why = share_wanted ? shared::create(&mine.place) : "it is not wanted";
+  if (why) mine.place.host = 0;
+  Told* const all = (Told*)calloc((size_t)world.size, sizeof(Told));
+  segments = (char**)calloc((size_t)world.size, sizeof(char*));
+  if (!all || !segments) return "memory is out";
+  const auto gather = [&] {
+    return !M.Allgather(&mine, sizeof(Told), M.bytes, all, sizeof(Told), M.bytes, groups[0].comm);
+  };
+  if (!gather()) return "MPI_Allgather failed";
+  mine.fine = mine.place.host != 0;
+  for (int i = 0; i < world.size && mine.fine; i++) {
+    if (all[i].place.host != mine.place.host) continue;
+    segments[i] = shared::attach(all[i].place);
+    if (!segments[i]) mine.fine = false, why = "the system does not let ranks reach each other's memory";
+  }
+  if (!gather()) return "MPI_Allgather failed";
+  // What all do, or none.
+  bool here = mine.fine, others = false;
+  for (int i = 0; i < world.size; i++) {
+    if (i != world.rank && mine.place.host && all[i].place.host == mine.place.host) others = true;
+    if (all[i].place.host == mine.place.host && !all[i].fine) here = false;
+    if (all[i].place.host != mine.place.host) why = why ? why : "not all ranks are on one host";
+  }
+  for (int i = 0; i < world.size; i++)
+    if (!here || all[i].place.host != mine.place.host) segments[i] = nullptr;
+  sharing = here && others;
+  if (!sharing || why) snprintf(not_shared, sizeof not_shared, "%s", why ? why : "another rank of the host cannot");
+  free(all);
+  groups[0].members = members_of(world.size, nullptr, nullptr);
+  return nullptr;
 }
 
 // Ranks that have failed tell the others before they go.
@@ -736,6 +923,7 @@ bool begin_mpi() {
       M.Op_create(reduce_float<MAX, float>, 1, &own_ops[FLOAT32][MAX]) || M.Op_create(reduce_float<MIN, float>, 1, &own_ops[FLOAT32][MIN]) ||
       M.Op_create(reduce_float<MAX, double>, 1, &own_ops[FLOAT64][MAX]) || M.Op_create(reduce_float<MIN, double>, 1, &own_ops[FLOAT64][MIN]))
     return start_error = "MPI_Op_create failed", false;
+  if (world.size > 1 && (start_error = share_memory())) return false;
   heard[0] = heard[1] = nanoseconds();
   return true;
 }
@@ -762,13 +950,16 @@ NABLA_THREAD_MAIN talk(void*) {
   for (;;) {
     monitor_enter(&monitor);
     if (!any_in_progress() && !stopping && !(failure[0] && !told_failure)) {
-      pause_for(200'000'000);
+      // What is added in shared memory is begun by others, who do not wake it.
+      pause_for(any_in_share() ? PATIENCE : sharing ? 5 * PATIENCE : 200'000'000);
       idle = 0;
     } else if (idle > 0 && waiting == 0 && !stopping)
       // Nobody waits: the core belongs to what computes.
       pause_for(250'000);
-    const bool somebody = waiting > 0, lost = failure[0] != 0;
-    const bool stop = stopping && (lost || stop_failed || !any_in_progress());
+    const bool lost = failure[0] != 0;
+    if (sharing && !lost) watch_share(stopping);
+    const bool somebody = waiting > 0 || stopping;
+    const bool stop = stopping && (lost || stop_failed || !(any_in_progress() || any_in_share()));
     monitor_leave(&monitor);
     if (lost && !told_failure) {
       told_failure = true;
@@ -942,8 +1133,9 @@ const char* open(const char* library, Found* found) {
   return nullptr;
 }
 
-const char* start(World* out, double timeout, double silence, double start_limit) {
+const char* start(World* out, double timeout, double silence, double start_limit, bool share) {
   monitor_init(&monitor);
+  share_wanted = share;
   timeout_s = timeout, silence_s = silence;
   Thread thread;
   if (!thread_start(&thread, talk, nullptr)) return "a thread could not be started";
@@ -973,7 +1165,7 @@ int32_t post(const Order& order) {
   monitor_enter(&monitor);
   r->id = next_id++;
   r->pending = r->pending2 = M.null_request;
-  if (order.kind != SEND && order.kind != RECV) groups[order.group].posted++;
+  if (order.kind != SEND && order.kind != RECV) r->number = ++groups[order.group].posted;
   if (failure[0] || stopping || !running) {
     r->error = copy_text(failure[0] ? failure : "MPI has been left already");
     r->stage = DONE;
@@ -981,7 +1173,9 @@ int32_t post(const Order& order) {
   const int32_t id = r->id;
   *last = r;
   last = &r->next;
-  pthread_cond_signal(&work);
+  // On the way the program adds up what has come of earlier ones.
+  if (sharing && !failure[0]) share_all(ADDS);
+  if (!in_share(r)) pthread_cond_signal(&work);
   monitor_leave(&monitor);
   return id;
 }
@@ -992,10 +1186,30 @@ Request* request_of(int32_t id) {
     if (r->id == id) return r;
   return nullptr;
 }
+
+// Until it is through, or MPI's turn. Whoever waits helps the others; then leaves its core to them, and sleeps when nobody comes.
+void await_share(const Request* r) {
+  constexpr int64_t AWAKE = 200'000, ASLEEP = 20'000'000;
+  int64_t since = nanoseconds();
+  while (in_share(r)) {
+    const bool asleep = nanoseconds() - since > AWAKE;
+    if (asleep) shared::sleepers(1);
+    const int32_t heard = asleep ? shared::bell() : 0;
+    if (share_all(HELPS)) since = nanoseconds();
+    else if (in_share(r)) {
+      monitor_leave(&monitor);
+      if (asleep) shared::sleep(heard, ASLEEP);
+      else sched_yield();
+      monitor_enter(&monitor);
+    }
+    if (asleep) shared::sleepers(-1);
+  }
+}
 }  // namespace
 
 bool done(int32_t id) {
   monitor_enter(&monitor);
+  if (sharing && !failure[0]) share_all(ADDS);
   const Request* r = request_of(id);
   const bool over = !r || r->stage == DONE;
   monitor_leave(&monitor);
@@ -1009,6 +1223,7 @@ char* wait(int32_t id, int32_t* result) {
     monitor_leave(&monitor);
     return nullptr;
   }
+  await_share(r);
   waiting++;
   if (r->stage != DONE) pthread_cond_signal(&work);
   while (r->stage != DONE) monitor_wait(&monitor);
@@ -1049,6 +1264,8 @@ bool keep_step(const char* path) {
   mark(step);
   return true;
 }
+shared::Room* room(int32_t group, int64_t bytes) { return groups[group].members ? shared::take(bytes) : nullptr; }
+const char* unshared() { return not_shared; }
 void limit(double timeout) { timeout_s = timeout; }
 
 void tell_signals(const char* died) {

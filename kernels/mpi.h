@@ -36,7 +36,10 @@ struct World {
 
 // Each gives nullptr, or what went wrong.
 const char* open(const char* library, Found* found);
-const char* start(World* world, double timeout, double silence, double start_limit);
+// `share`: ranks of one host exchange what they add by memory that they share.
+const char* start(World* world, double timeout, double silence, double start_limit, bool share);
+// Why some ranks do not share memory; empty: all do.
+const char* unshared();
 
 // The number of the request, from 1 up, or 0 when memory is out.
 int32_t post(const Order& order);
@@ -44,6 +47,12 @@ bool done(int32_t request);
 // Waits; then the request is forgotten. `result`: the number of the new group of SPLIT (-1: none), or the sender of RECV.
 // Gives nullptr, or the error, which the caller must free().
 char* wait(int32_t request, int32_t* result);
+// Memory that the ranks of a group share, in which what they add is not copied; nullptr where they have none. It is given back by
+// shared::give.
+namespace shared {
+struct Room;
+}
+shared::Room* room(int32_t group, int64_t bytes);
 // For errors, and for what other ranks are told.
 void mark(int64_t step);
 // The step that was marked last stands in this file too, which outlives the process.

@@ -15,6 +15,7 @@ const once = {
   'binding_node.cpp': ['node'],
   'binding_mpi.cpp': ['node'],
   'mpi.cpp': ['node'],
+  'mpi_shared.cpp': ['node', 'test'],
   'binding_wasm.cpp': ['wasm', 'wasm-threads'],
 }
 

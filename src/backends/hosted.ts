@@ -2,14 +2,14 @@
  * A plan with steps of the host, as programs with calls between them: the same on every backend. What lives from one
  * program to the next lies in storages of its own; the rest of the working memory is each program's.
  */
-import { bytesOf } from '../core/dtype.js'
+import { arrayOn, bytesOf } from '../core/dtype.js'
 import { extra } from '../core/extras.js'
 import { BackendError } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
 import type { Backend, Executable, Source, Storage } from './backend.js'
 import { callOf } from './call.js'
 import { hostArray } from './host.js'
-import { endCall, type Graph, type HostArray, type Node } from './ir.js'
+import { endCall, type Graph, type HostArray, type HostCall, type Node } from './ir.js'
 import type {} from './lower/explain.js'
 import { place } from './lower/memory.js'
 import {
@@ -58,6 +58,7 @@ interface Bucket {
   dtype: Buffer['dtype']
   length: number
   storage: Storage | undefined
+  memory: HostCall['memory']
 }
 
 export class HostedExecutable implements Executable {
@@ -107,7 +108,12 @@ export class HostedExecutable implements Executable {
   private together(list: readonly Block[], { call }: HostStep): void {
     const [first] = list
     if (!first) return
-    const bucket: Bucket = { dtype: first.dtype, length: 0, storage: undefined }
+    const bucket: Bucket = {
+      dtype: first.dtype,
+      length: 0,
+      storage: undefined,
+      memory: call.memory?.bind(call),
+    }
     for (const { buffer, dtype, shape } of list) {
       if (dtype !== bucket.dtype)
         throw new BackendError({
@@ -118,6 +124,13 @@ export class HostedExecutable implements Executable {
       this.buckets.set(buffer, { bucket, offset: bucket.length })
       bucket.length += sizeOf(shape)
     }
+  }
+
+  private room({ dtype, length, memory }: Bucket): Storage {
+    const buffer = memory?.(length * bytesOf(dtype))
+    return buffer
+      ? this.backend.from(dtype, arrayOn(dtype, buffer, 0, length))
+      : this.backend.alloc(dtype, length)
   }
 
   /** Steps as a plan of their own: all memory but its own working memory comes in as inputs. */
@@ -163,7 +176,7 @@ export class HostedExecutable implements Executable {
       const place = this.buckets.get(b)
       if (place) {
         const { bucket } = place
-        bucket.storage ??= this.backend.alloc(bucket.dtype, bucket.length)
+        bucket.storage ??= this.room(bucket)
         return bucket.storage
       }
       let s = this.shared.get(b)

@@ -84,6 +84,8 @@ export interface HostCall {
    * last are parts of one buffer. All inputs have one type, and all outputs. For a bucket of gradients.
    */
   readonly together?: true
+  /** Where inputs and outputs that lie together should lie in a program; undefined: anywhere. */
+  memory?(bytes: number): ArrayBuffer | undefined
   /** Gives the function that ends the work, or nothing. */
   start(inputs: readonly HostArray[], outputs: readonly HostArray[]): unknown
 }

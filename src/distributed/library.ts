@@ -12,7 +12,8 @@ export interface Mpi {
     timeout: number,
     silence: number,
     startLimit: number,
-  ): [rank: number, size: number, level: number] | string
+    share: number,
+  ): [rank: number, size: number, level: number, unshared: string] | string
   post(
     kind: number,
     group: number,
@@ -26,6 +27,7 @@ export interface Mpi {
     output: TypedArray,
     about: string,
   ): number
+  room(group: number, bytes: number): ArrayBuffer | undefined
   done(request: number): boolean
   wait(request: number): number | string
   later(request: number): Promise<number | string>

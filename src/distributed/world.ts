@@ -19,9 +19,19 @@ export interface ProcessGroupOptions {
   heartbeat?: number
   /** Seconds until all ranks must have started, 300. */
   startTimeout?: number
+  /**
+   * Ranks of one host add up in memory that they share, where they can; on unless NABLA_SHARED_MEMORY is 0. Else all goes through MPI.
+   * With NABLA_DEBUG=1 the first rank says when they cannot.
+   */
+  sharedMemory?: boolean
 }
 const groupPlaces = { backend: oneOf('mpi') }
-const groupNames = { timeout: kinds.number, heartbeat: kinds.number, startTimeout: kinds.number }
+const groupNames = {
+  timeout: kinds.number,
+  heartbeat: kinds.number,
+  startTimeout: kinds.number,
+  sharedMemory: kinds.flag,
+}
 
 /** Some ranks that work together; the group of all of them is the default everywhere. */
 export class ProcessGroup {
@@ -72,6 +82,7 @@ export function initProcessGroup(
   const op = 'initProcessGroup'
   const o = readArguments<ProcessGroupOptions>(op, args, groupPlaces, 0, groupNames)
   const { timeout = 1800, heartbeat = 15, startTimeout = 300 } = o
+  const { sharedMemory = process.env.NABLA_SHARED_MEMORY !== '0' } = o
   if (!(timeout > 0) || !(heartbeat >= 0) || !(startTimeout > 0))
     throw new ValueError({
       op,
@@ -98,7 +109,7 @@ export function initProcessGroup(
   process.env.UCX_ERROR_SIGNALS ??= ''
   const library = openLibrary(op)
   const { mpi } = library
-  const found = mpi.start(timeout, heartbeat, startTimeout)
+  const found = mpi.start(timeout, heartbeat, startTimeout, sharedMemory ? 1 : 0)
   if (typeof found === 'string')
     throw new BackendError({
       op,
@@ -106,7 +117,11 @@ export function initProcessGroup(
       got: found,
       ...(/threads/.test(found) && { fix: 'Install an MPI library that was built with threads.' }),
     })
-  const [rank, size] = found
+  const [rank, size, , unshared] = found
+  if (unshared && rank === 0 && process.env.NABLA_DEBUG)
+    process.stderr.write(
+      `nabla: [${op}] ranks add through MPI, not in shared memory: ${unshared}\n`,
+    )
   if (started && (started.atLeast ? size < started.size : size !== started.size)) {
     mpi.finish(1)
     ended = true

@@ -14,12 +14,23 @@ function everyRank(ran: Ran, n: number, name: string, text: RegExp): void {
 }
 
 describe.each(implementations)('over $name', (mpi) => {
-  test('every operation is what its definition says: types, sizes, groups', async () => {
-    const ran = await ranks(mpi, 3, ['collectives.mjs', '1', long ? '2000' : '60'])
-    expect(ran.code, ran.stderr).toBe(0)
-    expect(ran.ranks).toHaveLength(3)
-    for (const { checks } of ran.ranks) expect(checks).toBeGreaterThan(100)
-  }, 300_000)
+  test.each([
+    ['in memory that they share', '1'],
+    ['through MPI', '0'],
+  ])(
+    'every operation is what its definition says, %s: types, sizes, groups',
+    async (_, shared) => {
+      const env = { NABLA_SHARED_MEMORY: shared, NABLA_DEBUG: '1' }
+      const args = ['collectives.mjs', shared, long ? '2000' : shared === '1' ? '60' : '20']
+      const ran = await ranks(mpi, 3, args, { env })
+      expect(ran.code, ran.stderr).toBe(0)
+      const told = ran.stderr.match(/not in shared memory: .*/g)
+      expect(told).toEqual(shared === '1' ? null : ['not in shared memory: it is not wanted'])
+      expect(ran.ranks).toHaveLength(3)
+      for (const { checks } of ran.ranks) expect(checks).toBeGreaterThan(100)
+    },
+    300_000,
+  )
 
   test('a mistake: a clear error on every rank', async () => {
     const told = {

@@ -53,7 +53,12 @@ describe.skipIf(why).concurrent.each(implementations)('two hosts over $name', (m
     const hosts = new Hosts({ latency: 0.004, rate: 20e6 })
     t.onTestFinished(() => hosts.remove())
     const whole = await ranks(undefined, 1, ['train.mjs', 'mlp', '16', 'plain'])
-    const ran = await ranks(mpi, 2, ['train.mjs', 'mlp', '16'], { hosts, timeout: 90_000 })
+    const ran = await ranks(mpi, 2, ['train.mjs', 'mlp', '16'], {
+      hosts,
+      env: { NABLA_DEBUG: '1' },
+      timeout: 90_000,
+    })
+    expect(ran.stderr + hosts.errors(0)).toContain('not all ranks are on one host')
     expect(ran.code, ran.stderr + hosts.errors(0) + hosts.errors(1)).toBe(0)
     // Every rank is sent the gradients of 279,305 weights in each of 20 steps, and waits twice 4 ms for them at least.
     for (const bytes of hosts.names.map((name) => hosts.received(name))) {

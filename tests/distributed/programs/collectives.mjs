@@ -236,6 +236,42 @@ for (const op of ['max', 'min']) {
   dist.broadcast(frame.select(1, 1), world - 1)
   same({ op: 'sum' }, 'view', numbers(frame), Array.from({ length: 9 }, (_, i) => 100 * (i % 3 === 1 ? world - 1 : rank) + i)) // biome-ignore format: a line
 }
+// Ranks that share memory add in the order of the ranks, in float32 at least, and round once; so do two by MPI.
+if (process.env.NABLA_SHARED_MEMORY !== '0') {
+  const noise = (r, i) => Math.sin(i * 12.9898 + r * 78.233) * 1000
+  for (const dtype of ['float32', 'float16'])
+    for (const size of [5, 100_003]) {
+      const own = (r) =>
+        tensor(Array.from({ length: size }, (_, i) => noise(r, i)), { dtype }) // biome-ignore format: a line
+      const [x, parts] = [own(rank), everyone.map((r) => numbers(own(r)))]
+      dist.allReduce(x, 'mean')
+      const sums = Array.from({ length: size }, (_, i) => {
+        const sum = everyone.map((r) => parts[r][i]).reduce((a, b) => Math.fround(a + b))
+        return Math.fround(sum * Math.fround(1 / world))
+      })
+      same({ op: 'sum' }, `bits of ${dtype}`, numbers(x), numbers(tensor(sums, { dtype })))
+    }
+}
+// More at once than a rank shows to the others.
+{
+  const many = Array.from({ length: 200 }, (_, i) => tensor([i + rank]))
+  const works = many.map((x) => dist.allReduce(x, 'sum', { asyncOp: true }))
+  for (const [i, w] of works.entries())
+    same({ op: 'sum' }, 'many', numbers(w.wait()), [world * i + (world * (world - 1)) / 2])
+}
+// A program that computes does not hold up those that wait for what it has asked for already.
+{
+  const x = zeros([100_000])
+  const work = dist.allReduce(x, { asyncOp: true })
+  if (rank === 0) work.wait()
+  const through = Date.now()
+  if (rank !== 0) for (const end = performance.now() + 1500; performance.now() < end; );
+  const end = Date.now()
+  if (rank !== 0) work.wait()
+  const [first, ...others] = dist.allGatherObject([through, end])
+  if (others.some((o) => first[0] >= o[1]))
+    throw new Error('rank 0 has waited for what others compute')
+}
 // Handles that nobody waits for hold up neither what follows nor the end.
 for (let i = 0; i < 3; i++) dist.allReduce(zeros([40_000]), { asyncOp: true })
 // Objects come as they are.
