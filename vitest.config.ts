@@ -35,7 +35,7 @@ function entries(condition: 'browser' | 'default'): Alias[] {
 
 /** They measure time or memory, or run several processes that wait for each other. */
 const alone = [
-  'tests/browser/**/*.test.ts',
+  'tests/browser/{page,studioRuns,studioTime}.test.ts',
   'tests/distributed/**/*.test.ts',
   'tests/compile/async.test.ts',
   'tests/compile/programs.test.ts',
