@@ -295,3 +295,38 @@ describe.each(functions)('%s', (name, call) => {
     }
   })
 })
+
+test('cross-entropy has gradients of every order, with labels, weights and label smoothing', () => {
+  const weights = [0.5, 2, 1, 0.7]
+  for (const options of [
+    {},
+    { ignoreIndex: 2 },
+    { weight: true },
+    { labelSmoothing: 0.2 },
+    { labelSmoothing: 0.2, ignoreIndex: 2, weight: true },
+  ]) {
+    const { weight, ...rest } = options as { weight?: boolean }
+    const loss = (x: Tensor, w: Tensor) =>
+      nabla.crossEntropy(x, labels(1, 2, 0).to(x.backend.name), {
+        ...rest,
+        weight: weight ? w : null,
+      })
+    const leaves = () => {
+      const x = maker(7, 'float64').float([3, 4])
+      const w = tensor(weights, { dtype: 'float64' })
+      return [x, w] as [Tensor, Tensor]
+    }
+    const [x, w] = leaves()
+    gradCheck((x: Tensor, w: Tensor) => loss(x, w), weight ? [x, w] : [x, w])
+    const slope = (x: Tensor, w: Tensor) => {
+      const [g] = gradients(loss(x, w), [x], [], { createGraph: true })
+      return g!.mul(g!.sin()).sum()
+    }
+    gradCheck(slope, leaves())
+    const bend = (x: Tensor, w: Tensor) => {
+      const [g] = gradients(slope(x, w), [x], [], { createGraph: true })
+      return g!.mul(g!.sin()).sum()
+    }
+    gradCheck(bend, leaves())
+  }
+})

@@ -5,7 +5,17 @@ import { expect, test } from 'vitest'
 import { encode } from '../../src/backends/cpu/encode.js'
 import { fusedOps, opcodes } from '../../src/backends/cpu/opcodes.js'
 import type { Graph, Node } from '../../src/backends/ir.js'
-import { layerNorm, linear, ones, softmax, zeros } from '../../src/index.js'
+import {
+  layerNorm,
+  linear,
+  narrow,
+  ones,
+  reshape,
+  select,
+  softmax,
+  type Tensor,
+  zeros,
+} from '../../src/index.js'
 import { assign } from '../../src/ops/assign.js'
 import { sqrt, square } from '../../src/ops/functions.js'
 import { Builder } from './graphs.js'
@@ -179,4 +189,27 @@ test('explain names the operations and counts instructions', () => {
   expect(text).toMatch(/softmax/)
   expect(text).toMatch(/4×5/)
   expect(text).toMatch(/1 instructions?/)
+})
+
+test('gradients of parts of a tensor are put side by side, not added up', () => {
+  const x = leaf(8, 12)
+  const parts = (spread: (t: Tensor) => Tensor[]) =>
+    kinds(
+      traced(() => {
+        const loss = spread(x)
+          .map((t, i) => sum(square(mul(t, i + 1))))
+          .reduce((a, b) => add(a, b))
+        loss.backward()
+        return loss
+      }),
+    )
+  const halves = (t: Tensor) => [0, 1].map((at) => select(t, 0, at))
+  const copies = (list: string[]) => list.filter((k) => k !== 'FUSED')
+  expect(copies(parts((t) => [0, 4, 8].map((at) => narrow(t, 1, at, 4))))).toEqual(['COPY', 'COPY', 'COPY']) // biome-ignore format: a line
+  expect(copies(parts((t) => [4, 0, 8].map((at) => narrow(t, 1, at, 4))))).toEqual(['COPY', 'COPY', 'COPY']) // biome-ignore format: a line
+  expect(copies(parts((t) => halves(reshape(t, [2, 48]))))).toEqual(['COPY', 'COPY']) // biome-ignore format: a line
+  // Apart, but not the whole: zeros once, and no sum.
+  expect(copies(parts((t) => [0, 6].map((at) => narrow(t, 1, at, 4))))).toEqual(['FILL', 'COPY', 'COPY']) // biome-ignore format: a line
+  // Parts that meet are added up.
+  expect(copies(parts((t) => [0, 3].map((at) => narrow(t, 1, at, 4)))).filter((k) => k === 'FILL').length).toBe(2) // biome-ignore format: a line
 })

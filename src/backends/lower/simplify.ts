@@ -5,6 +5,7 @@ import { type Call, callOf } from '../call.js'
 import type { Graph, Node, Prim } from '../ir.js'
 import { infer } from '../prims.js'
 import { plainFunction } from '../scalar.js'
+import { sumOfPieces } from './pieces.js'
 import { kindOf, Value } from './value.js'
 
 /** A graph's values, producers first, in the order of tracing. */
@@ -117,6 +118,25 @@ class Simplifier {
     return this.intern({ op: 'const', value }, [], [], dtype, callOf('const'), undefined)
   }
 
+  /** The sum of parts that are apart, put side by side. */
+  private joined(a: Value, b: Value, label: Call, fence: number | undefined): Value | undefined {
+    const sum = sumOfPieces(a, b)
+    if (!sum) return undefined
+    const { shape, dtype } = a
+    const make = (prim: Prim, inputs: Value[], to = shape) =>
+      this.make(prim, inputs, to, dtype, label, fence)
+    if ('axis' in sum) {
+      const whole = sum.pieces.map(({ value, extent }) =>
+        make({ op: 'reshape', shape: extent }, [value], extent),
+      )
+      return make({ op: 'concat', axis: sum.axis }, whole)
+    }
+    return sum.pieces.reduce(
+      (into, { value, prim }) => make({ ...prim, accumulate: false }, [value, into]),
+      sum.into,
+    )
+  }
+
   /** An equal value that is had for less. */
   private simpler(
     prim: Prim,
@@ -151,7 +171,8 @@ class Simplifier {
             return isConst(b!, 1) ? alone(a!) : undefined
           case 'add':
             if (isConst(b!, 0)) return alone(a!)
-            return isConst(a!, 0) ? alone(b!) : undefined
+            if (isConst(a!, 0)) return alone(b!)
+            return this.joined(a!, b!, label, fence)
           case 'sub':
             return isConst(b!, 0) ? alone(a!) : undefined
           case 'neg':
