@@ -10,6 +10,7 @@
 import { classicCases } from './classic.mjs'
 import { languageCases } from './language.mjs'
 import { graphCases } from './graphs.mjs'
+import { linalgCases } from './linalg.mjs'
 
 /** Numbers that are the same in every run, about −1 to 1. */
 function values(n, scale = 1) {
@@ -522,6 +523,7 @@ export const cases = [
   ...classicCases,
   ...languageCases,
   ...graphCases,
+  ...linalgCases,
   ...[2, 6, 12, 24, 48, 96].map(compiling),
   { name: 'startup', torch: 'mlp', args: wide, nabla: mlp, measure: 'start', goalMs: 250 },
   {

@@ -21,7 +21,7 @@ async function room(name) {
   }
   return await import(url)
 }
-const rooms = ['nn', 'optim', 'models', 'rl', 'classic', 'graph']
+const rooms = ['nn', 'optim', 'models', 'rl', 'classic', 'graph', 'linalg', 'fft']
 const nabla = await room('nabla')
 const lib = { nabla }
 for (const name of rooms) lib[name] = await room(`nabla/${name}`)

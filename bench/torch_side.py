@@ -298,6 +298,37 @@ def measure(f, seconds):
     return sorted(times)[len(times) // 2]
 
 
+@case
+def solve(n):
+    a, b = random(n, n) + torch.eye(n) * (n / 16), random(n, n)
+    return lambda: torch.linalg.solve(a, b)
+
+
+@case
+def qr(n):
+    a = random(n, n)
+    return lambda: torch.linalg.qr(a)
+
+
+@case
+def eigh(n):
+    a = random(n, n)
+    a = a + a.T
+    return lambda: torch.linalg.eigh(a)
+
+
+@case
+def svd(n):
+    a = random(n, n)
+    return lambda: torch.linalg.svd(a)
+
+
+@case
+def fft(n):
+    x = torch.view_as_complex(random(n, 2))
+    return lambda: torch.fft.fft(x)
+
+
 def build(request):
     torch.set_num_threads(request["threads"])
     torch.manual_seed(0)
