@@ -95,12 +95,10 @@ export function* tensorsOf(m: Module, which: 'all' | 'saved' = 'all'): Generator
 
 /** Where a module is in another, as a path of the program; undefined: it cannot be reached from there. */
 export function placeOf(parent: Module, child: Module): string | undefined {
-  const known = parent[inside].places.get(child)
+  const { places } = parent[inside]
+  const known = places.get(child)
   if (known !== undefined) return known
-  for (const [path, m] of walk(parent, 0))
-    if (m === child) {
-      parent[inside].places.set(child, path)
-      return path
-    }
-  return undefined
+  // One walk finds them all: a walk for each layer of a stack would grow with the square of their number.
+  for (const [path, m] of walk(parent, 0)) if (!places.has(m)) places.set(m, path)
+  return places.get(child)
 }

@@ -1,4 +1,4 @@
-import { tensor, ValueError, zeros } from 'nabla'
+import { compile, type Tensor, tensor, ValueError, zeros } from 'nabla'
 import * as nn from 'nabla/nn'
 import { expect, test } from 'vitest'
 
@@ -93,4 +93,29 @@ test('an embedding starts with zeros at its padding index', () => {
   const rows = new nn.Embedding(4, 3, { paddingIdx: -2 }).weight.toArray() as number[][]
   expect(rows[2]).toEqual([0, 0, 0])
   expect(rows.filter((r) => r.every((v) => v === 0)).length).toBe(1)
+})
+
+test('the places of layers are found in proportion to their number', () => {
+  // How often somebody goes through the fields of a module.
+  const shared = nn.Module.prototype as unknown as Record<symbol, () => Iterable<unknown>>
+  const fields = Object.getOwnPropertySymbols(shared).find((s) => s.description === 'nabla.fields')!
+  const own = shared[fields]!
+  let looks = 0
+  const looked = (layers: number) => {
+    const net = new nn.Sequential(...Array.from({ length: layers }, () => new nn.Linear(1, 1)))
+    looks = 0
+    compile((x: Tensor) => net.forward(x))(zeros([1, 1]))
+    return looks
+  }
+  shared[fields] = function (this: unknown) {
+    looks++
+    return own.call(this)
+  }
+  try {
+    const few = looked(8)
+    expect(few).toBeGreaterThan(8)
+    expect(looked(64)).toBeLessThan(10 * few)
+  } finally {
+    shared[fields] = own
+  }
 })

@@ -334,9 +334,8 @@ class Grouping {
       reader.values.every((n) =>
         n.inputs.every((x) => x.base.group !== from || readable(a, n, x, rows, from.accumulated)),
       )
-    if (!inPlace(a, b) || !inPlace(b, a)) return false
-    if (this.operandsOf(a) + this.operandsOf(b) > MAX_OPERANDS + 8) return false
-    if (!this.order.merge(a, b)) return false
+    const few = () => this.operandsOf(a) + this.operandsOf(b) <= MAX_OPERANDS + 8
+    if (!this.order.merge(a, b, () => inPlace(a, b) && inPlace(b, a) && few())) return false
     a.reduced = rows
     a.wide ??= b.wide
     for (const n of b.values) {

@@ -196,11 +196,11 @@ export class Order<G extends Ordered<G>> {
     else this.move([...this.back, on], g.before)
   }
 
-  /** Makes `b` part of `a`; false when another group must run between them. */
-  merge(a: G, b: G): boolean {
+  /** Makes `b` part of `a`; false when another group must run between them, which most find soonest, or they do not suit. */
+  merge(a: G, b: G, suits: () => boolean): boolean {
     const [low, high] = a.at < b.at ? [a, b] : [b, a]
     const way = this.search(low, high, false)
-    if (way === 'found') return false
+    if (way === 'found' || !suits()) return false
     if (way === 'ahead') this.move([...this.ahead], high)
     else this.move([...this.back], low.before)
     const place = way === 'ahead' ? high : low
