@@ -190,6 +190,19 @@ napi_value keep_marks(napi_env env, napi_callback_info info) {
   napi_get_boolean(env, a.fine && keep_step(path), &v);
   return v;
 }
+// notes(folder): a file that is read, or -1.
+napi_value notes_in(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 1);
+  char folder[1024];
+  a.text(0, folder, sizeof folder);
+  return number_of(env, a.fine ? notes_of(folder) : -1);
+}
+// failure(): why it cannot go on.
+napi_value failure_text(napi_env env, napi_callback_info) {
+  char text[TEXT];
+  failure_of(text);
+  return text_of(env, text);
+}
 // fail(why)
 napi_value fail_all(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 1);
@@ -224,7 +237,7 @@ void add_functions(napi_env env, napi_value exports) {
     napi_callback callback;
   } functions[] = {{"open", open_library}, {"start", start_mpi}, {"post", post_order}, {"done", is_done},      {"wait", wait_for},   {"room", room_of},
                    {"later", wait_later},  {"quit", quit},
-                   {"signals", set_signals}, {"mark", mark_step},    {"keep", keep_marks},
+                   {"signals", set_signals}, {"mark", mark_step},    {"keep", keep_marks}, {"notes", notes_in}, {"failure", failure_text},
                    {"fail", fail_all},     {"finish", finish_mpi}};
   for (const auto& f : functions) {
     napi_value v;

@@ -23,6 +23,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#endif
 
 #include "mpi_shared.h"
 #include "mpi_sums.h"
@@ -1255,17 +1259,34 @@ void mark(int64_t s) {
   if (line_of_step) snprintf(text, sizeof text, "%-40.40s\n", words_of(when, s)), memcpy(line_of_step, text, LINE);
 }
 bool keep_step(const char* path) {
-  const int file = ::open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  const int file = ::open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return false;
   void* const at = ftruncate(file, LINE) ? MAP_FAILED : mmap(nullptr, LINE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  close(file);
-  if (at == MAP_FAILED) return false;
+  if (at == MAP_FAILED) return close(file), false;
   line_of_step = (char*)at;
   mark(step);
   return true;
 }
 shared::Room* room(int32_t group, int64_t bytes) { return groups[group].members ? shared::take(bytes) : nullptr; }
 const char* unshared() { return not_shared; }
+int notes_of(const char* folder) {
+#if defined(__linux__)
+  // What the launcher and the MPI library have left open would go on to those that read: the launcher waits for the end of its pipes,
+  // and the other side of a connection for that of it.
+  constexpr int CLOSE_RANGE = 436, ON_EXEC = 4;
+  if (syscall(CLOSE_RANGE, 3u, ~0u, ON_EXEC))
+    for (int file = 3; file < 1024; file++) fcntl(file, F_SETFD, FD_CLOEXEC);
+  const int notes = inotify_init1(IN_CLOEXEC);
+  if (notes < 0 || inotify_add_watch(notes, folder, IN_CLOSE_WRITE | IN_ONLYDIR) >= 0) return notes;
+  close(notes);
+#endif
+  return -1;
+}
+void failure_of(char* text) {
+  monitor_enter(&monitor);
+  snprintf(text, TEXT, "%s", failure);
+  monitor_leave(&monitor);
+}
 void limit(double timeout) { timeout_s = timeout; }
 
 void tell_signals(const char* died) {

@@ -55,8 +55,12 @@ struct Room;
 shared::Room* room(int32_t group, int64_t bytes);
 // For errors, and for what other ranks are told.
 void mark(int64_t step);
-// The step that was marked last stands in this file too, which outlives the process.
+// The step that was marked last stands in this file too, which outlives the process, and which is closed when it ends.
 bool keep_step(const char* path);
+// A file from which the system's notes of files that are closed in a folder are read, in their order; -1: there are none.
+int notes_of(const char* folder);
+// Copies why this rank cannot go on; empty: it can.
+void failure_of(char* text);
 void limit(double timeout);
 // A rank that is ended by SIGTERM says so, and what the file `died` says about another one.
 void tell_signals(const char* died);

@@ -33,6 +33,10 @@ export interface Mpi {
   later(request: number): Promise<number | string>
   mark(step: number): void
   keep(path: string): boolean
+  /** A file from which the notes of files that are closed in a folder are read, in their order; -1: there are none here. */
+  notes(folder: string): number
+  /** Why this rank cannot go on; empty: it can. */
+  failure(): string
   signals(died: string): void
   fail(why: string): void
   finish(failed: number): End

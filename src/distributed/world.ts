@@ -149,6 +149,8 @@ export function initProcessGroup(
   if (size === 1) return
   shareCores()
   world.monitor = Monitor.start(mpi, rank, size, hostname())
+  // Nobody dies before all see who does.
+  compare(op, all)
   // Programs that handle it themselves go on to.
   if (world.monitor && process.listenerCount('SIGTERM') === 0) mpi.signals(world.monitor.died)
 }
@@ -355,6 +357,14 @@ function leave(code: number): void {
   if (code !== 0) giveUp(`ended with exit code ${code}`)
   const { library, monitor } = world
   const end = library.mpi.finish(code === 0 ? 0 : 1)
+  const why = code === 0 && end === ends.lost ? library.mpi.failure() : ''
+  if (why) {
+    // The launcher may end the rank that has failed before it says so.
+    monitor?.fail(why)
+    process.stderr.write(
+      `nabla: [distributed] rank ${world.all.rank} ends with the others: ${why}\n`,
+    )
+  }
   monitor?.end()
   // The thread that hangs in the library would be torn out of it by what ends the process otherwise.
   if (end !== ends.finalized) library.mpi.quit(end === ends.lost ? code || 1 : code)

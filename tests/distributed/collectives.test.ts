@@ -71,7 +71,8 @@ describe.each(implementations)('over $name', (mpi) => {
     for (const [i, [name, waits]] of cases.entries()) {
       const ran = both[i]!
       expect(ran.seconds).toBeLessThan(40)
-      const text = /\[(allReduce|recv)\] the program of rank 1 of 3 has ended .* waits for it in/
+      const text =
+        /\[(allReduce|recv|distributed)\] (rank \d .*is ended .*: )?the program of rank 1 of 3 has ended .* waits for it in/
       for (const rank of waits) {
         const told = ran.ranks.find((r) => r.rank === rank)?.[name]
         // MPICH may end the others first, once one of them has gone.
