@@ -11,11 +11,17 @@ const nets = [
 ]
 const CHUNK = 512
 
-/** Seconds of a step of `f`, which takes `n`. */
-function time(f, n) {
+/** Milliseconds of one measurement: a page's clock may tell tenths of one only. */
+const LEAST = 25
+
+/** Seconds of a step of `f`, which takes so many in one call. */
+function time(f) {
   const start = performance.now()
-  f(n)
-  return (performance.now() - start) / 1000 / n
+  for (let calls = 1; ; calls++) {
+    f(CHUNK)
+    const took = performance.now() - start
+    if (took >= LEAST) return took / 1000 / (calls * CHUNK)
+  }
 }
 
 /** `other` is TensorFlow Playground's nn.ts as a module. Gives a line for each network. */
@@ -63,12 +69,10 @@ function line({ layers, batch, aim }, other, rounds) {
     }
   }
   let [mine, their] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
-  run(CHUNK)
-  theirs?.(CHUNK)
-  // In turns, and the best of each: others may use the machine.
+  // In turns, and the best of each: others may use the machine, and at first V8 has not optimized.
   for (let i = 0; i < rounds; i++) {
-    mine = Math.min(mine, time(run, CHUNK))
-    if (theirs) their = Math.min(their, time(theirs, CHUNK))
+    mine = Math.min(mine, time(run))
+    if (theirs) their = Math.min(their, time(theirs))
   }
   const name = `2-${layers.join('-')}-1, batch ${batch}`
   const beside = theirs

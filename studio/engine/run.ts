@@ -2,6 +2,8 @@
 import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import type { FromWorker, ToWorker, Trouble } from './session.js'
 
+type FrameMessage = Extract<FromWorker, { type: 'frame' }>
+
 export interface Run<Frame extends object> {
   readonly frame: ReadonlySignal<Frame | undefined>
   readonly steps: ReadonlySignal<number>
@@ -57,20 +59,38 @@ export function startRun<Frame extends object>(
     event.preventDefault()
     fail(event.message ? 'other' : 'files', event.message || 'worker')
   }
+  const show = (data: FrameMessage) =>
+    batch(() => {
+      frame.value = { ...fixed, ...(data.frame as Frame) }
+      steps.value = data.steps
+      perSecond.value = data.perSecond
+      trains.value = data.trains
+      ended.value = data.ended
+      keeps.value = data.keeps
+      if (data.ended) running.value = false
+      progress.value = undefined
+    })
+  /** A frame that came while the page trains: the next refresh of the screen shows it. */
+  let held: FrameMessage | undefined
+  const refresh = () => {
+    // The worker makes the next one meanwhile.
+    say({ type: 'drawn' })
+    const now = held
+    held = undefined
+    if (now) show(now)
+  }
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-    if (data.type === 'fixed') fixed = data.fixed
-    else if (data.type === 'frame') {
-      batch(() => {
-        frame.value = { ...fixed, ...(data.frame as Frame) }
-        steps.value = data.steps
-        perSecond.value = data.perSecond
-        trains.value = data.trains
-        ended.value = data.ended
-        keeps.value = data.keeps
-        if (data.ended) running.value = false
-        progress.value = undefined
-      })
-      requestAnimationFrame(() => say({ type: 'drawn' }))
+    if (data.type === 'fixed') {
+      fixed = data.fixed
+      // A frame of what was before does not go with it.
+      held = undefined
+    } else if (data.type === 'frame') {
+      // One that is waiting will ask for the next.
+      const waits = held !== undefined
+      held = undefined
+      if (running.value && !data.ended) held = data
+      else show(data)
+      if (!waits) requestAnimationFrame(refresh)
     } else if (data.type === 'progress') progress.value = { what: data.what, part: data.part }
     else if (data.type === 'trouble') fail(data.kind, data.message)
     else {

@@ -56,7 +56,7 @@ const words = {
     'The surface from above, dark where it is low; press to choose the start',
     '从上方看曲面，越深越低；点击选择起点',
   ],
-  solid: ['The surface in 3-D; drag to turn it', '三维曲面，拖动可旋转'],
+  solid: ['The surface in 3-D', '三维曲面'],
   who: ['Optimizers', '优化器'],
   heights: ['Height over steps', '高度随步数的变化'],
 } as const satisfies Record<string, Text>

@@ -4,8 +4,9 @@
  */
 import { useSignal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
-import { type Text, t } from '../text.js'
+import { t } from '../text.js'
 import { Plot } from './Plot.js'
+import { turnByKey, turns } from './turning.js'
 
 export interface CloudPoint {
   name: string
@@ -22,7 +23,6 @@ export interface CloudArrow {
   dash?: boolean
 }
 
-const turns: Text = ['drag, or press the arrow keys, to turn', '拖动或按方向键旋转']
 const WIDTH = 440
 const HEIGHT = 420
 
@@ -154,12 +154,6 @@ export function Cloud({
     </Plot>
   )
   if (!space) return picture
-  const keys: Record<string, readonly [number, number]> = {
-    ArrowLeft: [-0.15, 0],
-    ArrowRight: [0.15, 0],
-    ArrowUp: [0, 0.15],
-    ArrowDown: [0, -0.15],
-  }
   return (
     <div
       class="space"
@@ -167,12 +161,7 @@ export function Cloud({
       aria-label={`${label}: ${t(turns)}`}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys turn it
       tabIndex={0}
-      onKeyDown={(e) => {
-        const by = keys[e.key]
-        if (!by) return
-        e.preventDefault()
-        turn(...by)
-      }}
+      onKeyDown={(e) => turnByKey(e, turn)}
     >
       {picture}
       <p class="muted small">{t(turns)}</p>

@@ -1,5 +1,5 @@
 /** Numbers of a grid as colours. */
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { dark } from '../shell/theme.js'
 import { tint } from './colors.js'
 
@@ -48,7 +48,8 @@ export function Heat({
 }: HeatProps) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const colors = table(gray)
-  useEffect(() => {
+  // In the frame of all that is drawn with it; other effects come one later.
+  useLayoutEffect(() => {
     const context = canvas.current?.getContext('2d')
     if (!context) return
     let full = scale ?? 0

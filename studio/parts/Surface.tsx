@@ -1,13 +1,33 @@
 /** A surface with paths on it, by three.js, which is loaded when the first one is shown. */
+import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { dark } from '../shell/theme.js'
 import { type Text, t } from '../text.js'
 import { tint } from './colors.js'
+import { turnByKey, turnsAndZooms } from './turning.js'
 
 const none: Text = [
   'The surface in 3-D needs WebGL, and the network to load it.',
   '三维曲面需要 WebGL，并且需要网络来加载。',
 ]
+
+const NEAREST = 6
+const FARTHEST = 40
+/** How it is seen, for those who hear it. */
+const seen = (view: View): Text => {
+  const [around, above] = [view.around, view.above].map((a) => Math.round((a * 180) / Math.PI))
+  const distance = view.distance.toFixed(1)
+  return [
+    `seen from ${around} degrees around and ${above} degrees above, at a distance of ${distance}`,
+    `水平 ${around} 度，俯角 ${above} 度，距离 ${distance}`,
+  ]
+}
+/** Where the eye is: radians around the surface and above its ground, and how far away. */
+export interface View {
+  around: number
+  above: number
+  distance: number
+}
 
 export interface SurfaceProps {
   /** Heights over -half to half, row by row from the top. */
@@ -77,6 +97,8 @@ async function scene(home: HTMLElement, { field, side, half }: SurfaceProps, isD
   const controls = new OrbitControls(camera, renderer.domElement)
   controls.target.set(0, 1, 0)
   controls.enablePan = false
+  controls.minDistance = NEAREST
+  controls.maxDistance = FARTHEST
   const draw = () => renderer.render(world, camera)
   controls.addEventListener('change', draw)
   controls.update()
@@ -90,6 +112,17 @@ async function scene(home: HTMLElement, { field, side, half }: SurfaceProps, isD
   const observer = new ResizeObserver(resize)
   observer.observe(home)
   return {
+    /** Turns right and up by radians, and goes so many times as far away; gives how it is seen then. */
+    turn(right: number, up: number, times: number): View {
+      const eye = new three.Spherical().setFromVector3(camera.position.clone().sub(controls.target))
+      eye.theta -= right
+      // Not over the top, where up and down change places.
+      eye.phi = Math.max(0.05, Math.min(Math.PI - 0.05, eye.phi - up))
+      eye.radius = Math.max(NEAREST, Math.min(FARTHEST, eye.radius * times))
+      camera.position.setFromSpherical(eye).add(controls.target)
+      controls.update()
+      return { around: eye.theta, above: Math.PI / 2 - eye.phi, distance: eye.radius }
+    },
     show(paths: SurfaceProps['paths']) {
       walks.clear()
       for (const { color, points } of paths) {
@@ -131,6 +164,11 @@ export function Surface(props: SurfaceProps) {
   const latest = useRef(props.paths)
   latest.current = props.paths
   const isDark = dark.value
+  const said = useSignal('')
+  const turn = (right: number, up: number, times = 1) => {
+    const view = shown.current?.turn(right, up, times)
+    if (view) said.value = t(seen(view))
+  }
   useEffect(() => {
     let gone = false
     scene(home.current!, props, isDark).then(
@@ -151,5 +189,21 @@ export function Surface(props: SurfaceProps) {
     }
   }, [isDark, props.field])
   useEffect(() => shown.current?.show(props.paths))
-  return <div class="surface" ref={home} role="img" aria-label={props.label} />
+  return (
+    <>
+      <div
+        class="surface"
+        ref={home}
+        role="application"
+        aria-label={`${props.label}: ${t(turnsAndZooms)}`}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys turn it
+        tabIndex={0}
+        onKeyDown={(e) => turnByKey(e, turn, (times) => turn(0, 0, times))}
+      />
+      <p class="muted small">{t(turnsAndZooms)}</p>
+      <p class="sr" role="status">
+        {said.value}
+      </p>
+    </>
+  )
 }

@@ -1,4 +1,4 @@
-/** Pages of nabla studio in the user's hands: words turned and chosen, a graph drawn, a cart pushed; by the pointer and by the keyboard. */
+/** Pages of nabla studio in the user's hands: words and a surface turned, words chosen, a graph drawn, a cart pushed; by the pointer and by the keyboard. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { serveStudio, studioPlaces } from '../../src/cli/studio.js'
@@ -74,6 +74,56 @@ describe.skipIf(without)('in the hand', { timeout: 60_000 }, () => {
       )
       await expectAccessible(tab)
     }))
+
+  // How the surface is seen: degrees around, degrees above, distance.
+  const view = (tab: Page) =>
+    tab.$eval('.surface ~ [role=status]', (e) =>
+      e.textContent!.match(/-?[0-9]+(?:[.][0-9]+)?/g)!.map(Number),
+    ) as Promise<[number, number, number]>
+  for (const language of ['en', 'zh'] as const)
+    test(`the surface in 3-D is turned and zoomed by keys, and says so (${language})`, () =>
+      open(`${language}/gradient-descent?solid=1`, async (tab) => {
+        await tab.waitForSelector('.surface canvas')
+        const picture = async () => (await tab.locator('.surface').screenshot()).toString('base64')
+        const press = async (key: string) => {
+          const said = await tab.textContent('.surface ~ [role=status]')
+          await tab.keyboard.press(key)
+          await tab.waitForFunction(
+            (b) => document.querySelector('.surface ~ [role=status]')!.textContent !== b,
+            said,
+          )
+          return view(tab)
+        }
+        expect(await tab.getAttribute('.surface', 'aria-label')).toContain(
+          language === 'en' ? 'arrow keys' : '方向键',
+        )
+        await tab.focus('.surface')
+        const first = await picture()
+        const a = await press('ArrowRight')
+        expect(await picture()).not.toBe(first)
+        const b = await press('ArrowRight')
+        expect(b).toEqual([expect.closeTo(a[0] - 8.6, -1), a[1], a[2]])
+        const c = await press('ArrowUp')
+        expect(c).toEqual([b[0], expect.closeTo(b[1] + 8.6, -1), b[2]])
+        expect(await press('ArrowLeft')).toEqual([a[0], c[1], c[2]])
+        const near = await press('+')
+        expect(near[2]).toBeCloseTo(c[2] / 1.1, 1)
+        expect((await press('-'))[2]).toBe(c[2])
+        // Not over the top, nor into it.
+        for (let i = 0; i < 30; i++) await tab.keyboard.press('ArrowUp')
+        for (let i = 0; i < 30; i++) await tab.keyboard.press('+')
+        expect((await view(tab)).slice(1)).toEqual([87, 6])
+        // A key of the browser's stays its own.
+        const kept = await tab.evaluate(() =>
+          document
+            .querySelector('.surface')!
+            .dispatchEvent(
+              new KeyboardEvent('keydown', { key: 'ArrowLeft', altKey: true, cancelable: true }),
+            ),
+        )
+        expect(kept).toBe(true)
+        await expectAccessible(tab)
+      }))
 
   test('a graph drawn by the pointer and by the keyboard, which lies in its link', () =>
     open('en/karate?graph=drawn', async (tab) => {
