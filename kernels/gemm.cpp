@@ -23,14 +23,24 @@ static_assert(NR == GEMM_NR);
 // stored less often with a long KC, which is worth more than a panel of B that fits L1.
 constexpr int64_t KC = GEMM_KC, MC = MR * ((NABLA_BYTES == 64 ? 112 : 192) / MR), NC = 1024;
 
-// What a sum that is turned costs, when a number that is laid costs 1.
-constexpr int64_t EXCHANGE_COST = 2;
+// What a sum that is turned costs, and a product of idle lanes, when a number that is laid costs 1; what comes from memory costs more to lay.
+constexpr int64_t EXCHANGE_COST = 2, IDLE_COST = 4, FAR_IDLE_COST = 1;
+
+// Numbers of a cache line; pages do without asking for them.
+constexpr int64_t LINE = 64 / (int64_t)sizeof(real);
+#if defined(__wasm__)
+constexpr bool CAN_ASK = false;
+#else
+constexpr bool CAN_ASK = true;
+#endif
 
 // What a tile adds to its sums, and how wide its last vector is.
 struct Finish {
   bool add;
   const real* bias;
   int last;
+  // Rows of A that come next from memory, if not null: a tile that walks rows asks for them meanwhile, one line with each step.
+  const real* next = nullptr;
 };
 
 typedef void (*Tile)(int64_t k, const real* a, int64_t as, const real* b, int64_t bs, real* c, int64_t cs,
@@ -46,18 +56,27 @@ static void tile(int64_t k, const real* a, int64_t as, const real* b, int64_t bs
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) s[i][v] = (vf){}, __builtin_prefetch(c + i * cs + v * VW, 1);
   }
-  for (int64_t p = 0; p < k; p++) {
-    vf x[V];
+  const auto steps = [&](int64_t count, const real* next) __attribute__((always_inline)) {
+    for (int64_t p = 0; p < count; p++) {
+      vf x[V];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; v++) x[v] = load(b + v * VW);
+      for (int v = 0; v < V; v++) x[v] = load(b + v * VW);
+      if (next) __builtin_prefetch(next, 0, 2), next += LINE;
 #pragma GCC unroll 16
-    for (int i = 0; i < R; i++) {
-      const vf y = splat(A_ROWS ? a[i * as] : a[i]);
+      for (int i = 0; i < R; i++) {
+        const vf y = splat(A_ROWS ? a[i * as] : a[i]);
 #pragma GCC unroll 4
-      for (int v = 0; v < V; v++) s[i][v] = fma(y, x[v], s[i][v]);
+        for (int v = 0; v < V; v++) s[i][v] = fma(y, x[v], s[i][v]);
+      }
+      a += A_ROWS ? 1 : as;
+      b += bs;
     }
-    a += A_ROWS ? 1 : as;
-    b += bs;
+  };
+  if (CAN_ASK && A_ROWS && f.next) {
+    const int64_t each = ceil_div(k, LINE);
+    for (int64_t p = 0, row = 0; p < k; p += each, row++) steps(least(each, k - p), f.next + row * as);
+  } else {
+    steps(k, nullptr);
   }
   if (f.bias) {
 #pragma GCC unroll 4
@@ -140,7 +159,8 @@ static void no_products(const GemmArgs& g) {
 struct Plan {
   int rows;
   bool lay_a, a_rows, lay_b;
-  int64_t laid;  // numbers that are laid
+  int64_t laid;      // numbers that are laid
+  bool far = false;  // rows of A come from memory
 };
 static Plan find_plan(const GemmArgs& g) {
   Plan p;
@@ -196,8 +216,10 @@ static void multiply(const GemmArgs& g, const Plan& plan, void* scratch) {
           for (int64_t i = 0; i < mc; i += high) {
             const int64_t r = least(high, mc - i);
             const Tile t = r == high ? whole : find_tile(r, w == NR, plan.a_rows);
+            Finish own = f;
+            if (plan.far) own.next = a0 + (i + r) * g.a_rs;
             t(kc, plan.lay_a ? at + i * kc : a0 + i * g.a_rs, plan.lay_a ? r : plan.a_rows ? g.a_rs : g.a_cs,
-              laid ? bt + j * kc : b0 + j, laid ? w : g.b_rs, g.c + (ic + i) * g.c_rs + jc + j, g.c_rs, f);
+              laid ? bt + j * kc : b0 + j, laid ? w : g.b_rs, g.c + (ic + i) * g.c_rs + jc + j, g.c_rs, own);
           }
         }
       }
@@ -206,18 +228,26 @@ static void multiply(const GemmArgs& g, const Plan& plan, void* scratch) {
 }
 
 // The rows of a few examples times those of many weights, as a layer does forward: with the sides exchanged the weights
-// are read where they lie, and the sums are turned. The bits are the same, for there is one block of K.
+// are read where they lie, and the sums are turned. The bits are the same, for so are the blocks of K.
 static bool exchange(const GemmArgs& g, const Plan& plan, void* scratch) {
-  if (g.laid || g.k > KC || g.m < VW || g.n < VW) return false;
-  if (whole_vectors(g.m) * g.n > whole_vectors(g.n) * g.m) return false;  // more lanes would be idle
+  if (g.laid || g.n < VW) return false;
+  const bool far = g.n * g.k * (int64_t)sizeof(real) >= 256 * 1024;
+  const int64_t w = whole_vectors(g.m), idle = most(0, (w * g.n - whole_vectors(g.n) * g.m) / VW * g.k);
   real* const sums = (real*)scratch + operand_reals(g.n, g.m, g.k);
-  const int64_t w = whole_vectors(g.m);
   GemmArgs t = exchanged(g);
-  t.c = sums, t.c_rs = w, t.accumulate = false, t.bias = nullptr;
-  const Plan other = find_plan(t);
-  if (other.laid + EXCHANGE_COST * exchange_reals(g.m, g.n) >= plan.laid) return false;
-  multiply(t, other, scratch);
-  turn(sums, g.n, g.m, w, g.c, g.c_rs, g.accumulate, g.bias);
+  t.c = sums, t.c_rs = w, t.accumulate = false, t.bias = nullptr, t.k = least(g.k, KC);
+  Plan other = find_plan(t);
+  const int64_t blocks = ceil_div(g.k, KC);
+  if (blocks * (other.laid + EXCHANGE_COST * exchange_reals(g.m, g.n)) + (far ? FAR_IDLE_COST : IDLE_COST) * idle >= plan.laid) return false;
+  other.far = far && other.a_rows;
+  // Rows that share one set of L1: as many as it holds.
+  if (other.far && t.a_rs * (int64_t)sizeof(real) % 4096 == 0) other.rows = least(other.rows, 7);
+  for (int64_t pc = 0; pc < g.k; pc += KC) {
+    t.k = least(KC, g.k - pc);
+    multiply(t, other, scratch);
+    turn(sums, g.n, g.m, w, g.c, g.c_rs, g.accumulate || pc, pc ? nullptr : g.bias);
+    t.a += KC * t.a_cs, t.b += KC * t.b_rs;
+  }
   return true;
 }
 

@@ -50,10 +50,12 @@ struct GemvArgs {
   const real* bias;
   int64_t bias_s;
   bool dots;  // column by column, for which b_rs is 1; else b_cs is
+  // Of a few vectors, each beside the one before, if it goes column by column: what lies in a and c from one to the next.
+  int64_t rows = 1, a_rs = 0, c_rs = 0;
 };
 // Columns that are best computed together; calls for parts of the columns divide them at multiples of it.
 constexpr int64_t GEMV_UNIT = 8 * VW;
-// The product of which one side has one row or column, if gemv serves it.
+// The product of which one side has one row or column, or A a few rows and B columns that come from memory, if gemv serves it.
 bool as_gemv(const GemmArgs& g, GemvArgs* v);
 // Columns [j0, j1), with scratch as gemm has it, which is used when a has a stride. The order of each sum depends
 // on k and on the place of its column in its unit.

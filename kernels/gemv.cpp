@@ -27,9 +27,14 @@ NABLA_INLINE void finish(const GemvArgs& g, int64_t j, int cols, vf* s) {
   }
 }
 
+#if !defined(__wasm__)
 // Whether the matrix is larger than what caches near a core keep, so that it comes from memory: then each line is asked for some
 // rows before its turn. The processor reads ahead by itself within a page only, and anew for each row.
-bool is_far(const GemvArgs& g) { return g.n * g.k * (int64_t)sizeof(real) >= 256 * 1024; }
+bool is_far(int64_t n, int64_t k) { return n * k * (int64_t)sizeof(real) >= 256 * 1024; }
+bool is_far(const GemvArgs& g) { return is_far(g.n, g.k); }
+// Rows that are multiplied by columns while these lie in L1, which takes no longer than reading them.
+constexpr int64_t FEW_ROWS = 6;
+#endif
 template <bool FAR>
 NABLA_INLINE void ask_for(const real* p) {
   if constexpr (FAR) __builtin_prefetch(p, 0, 2);  // to L2
@@ -134,13 +139,19 @@ void dots(const GemvArgs& g, const real* a, int64_t j) {
   }
 }
 
+// R columns by all rows, of which the first asks for what follows.
+template <int R, bool FAR>
+NABLA_INLINE void rows_of_dots(GemvArgs g, const real* a, int64_t j) {
+  dots<R, FAR>(g, a, j);
+  for (int64_t i = 1; i < g.rows; i++) a += g.a_rs, g.c += g.c_rs, dots<R, false>(g, a, j);
+}
 template <bool FAR>
 void all_dots(const GemvArgs& g, const real* a, int64_t j0, int64_t j1) {
   // As many columns as the registers hold: each is a stream that the processor reads ahead.
   constexpr int64_t WIDE = NABLA_BYTES == 64 ? 8 : 4;
-  for (; j0 + WIDE <= j1; j0 += WIDE) dots<WIDE, FAR>(g, a, j0);
-  if (WIDE > 4 && j0 + 4 <= j1) dots<4, FAR>(g, a, j0), j0 += 4;
-  for (; j0 < j1; j0++) dots<1, false>(g, a, j0);
+  for (; j0 + WIDE <= j1; j0 += WIDE) rows_of_dots<WIDE, FAR>(g, a, j0);
+  if (WIDE > 4 && j0 + 4 <= j1) rows_of_dots<4, FAR>(g, a, j0), j0 += 4;
+  for (; j0 < j1; j0++) rows_of_dots<1, false>(g, a, j0);
 }
 
 }  // namespace
@@ -148,6 +159,10 @@ void all_dots(const GemvArgs& g, const real* a, int64_t j0, int64_t j1) {
 bool as_gemv(const GemmArgs& g, GemvArgs* v) {
   if (g.m == 1) *v = {g.a, g.b, g.c, g.n, g.k, g.a_cs, g.b_rs, g.b_cs, 1, g.accumulate, g.bias, 1, false};
   else if (g.n == 1) *v = {g.b, g.a, g.c, g.m, g.k, g.b_rs, g.a_cs, g.a_rs, g.c_rs, g.accumulate, g.bias, 0, false};
+#if !defined(__wasm__)
+  else if (g.m <= FEW_ROWS && g.a_cs == 1 && g.b_rs == 1 && g.b_cs != 1 && !g.laid && is_far(g.n, g.k))
+    *v = {g.a, g.b, g.c, g.n, g.k, 1, 1, g.b_cs, 1, g.accumulate, g.bias, 1, true, g.m, g.a_rs, g.c_rs};
+#endif
   else return false;
   v->dots = v->b_rs == 1 && (v->b_cs != 1 || v->n == 1);
   return v->dots || v->b_cs == 1;

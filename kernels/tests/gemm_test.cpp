@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <initializer_list>
+
 #include "gemm.h"
 
 using namespace nabla::NABLA_ISA;
@@ -212,6 +214,26 @@ static void vector(int64_t n, int64_t k, bool far) {
   free(scratch);
 }
 
+// A few rows by columns that come from memory have the bits of each row alone.
+static void few_rows() {
+  const int64_t m = 2 + below(5), k = 16 + below(900), n = 66000 / k + 1 + below(100);
+  const int64_t a_rs = k + below(9), b_cs = k + below(9), c_rs = n + below(9);
+  const bool accumulate = below(2), biased = below(2);
+  Buffer a((m - 1) * a_rs + k), b((n - 1) * b_cs + k), bias(n), c((m - 1) * c_rs + n), single((m - 1) * c_rs + n);
+  memcpy(single.p, c.p, ((m - 1) * c_rs + n) * 4);
+  const GemmArgs g = {a.p, b.p, c.p, m, n, k, a_rs, 1, 1, b_cs, c_rs, accumulate, biased ? bias.p : nullptr};
+  GemvArgs v;
+  bool bad = !as_gemv(g, &v);
+  for (int64_t j = 0; j < n && !bad; j += 3 * GEMV_UNIT) gemv(v, j, j + 3 * GEMV_UNIT < n ? j + 3 * GEMV_UNIT : n, nullptr);
+  for (int64_t i = 0; i < m && !bad; i++) {
+    GemmArgs row = g;
+    row.a += i * a_rs, row.c = single.p + i * c_rs, row.m = 1;
+    bad = !as_gemv(row, &v);
+    if (!bad) gemv(v, 0, n, nullptr);
+  }
+  if (bad || memcmp(c.p, single.p, ((m - 1) * c_rs + n) * 4) != 0) printf("few rows: %lld x %lld x %lld\n", (long long)m, (long long)n, (long long)k), failures++;
+}
+
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? atoi(argv[1]) : 100;
   for (int i = 0; i < rounds; i++) one(extent(), extent(), extent(), below(4) ? 1 : 1 + below(5));
@@ -219,6 +241,7 @@ int main(int argc, char** argv) {
   for (int i = 0; i < rounds / 4; i++) zeros();
   for (int i = 0; i < rounds; i++) vector(1 + extent(), 1 + extent(), false);
   for (int i = 0; i < rounds / 20; i++) {
+    few_rows();
     const int64_t k = 16 + below(900);
     vector(66000 / k + 1 + below(300), k, true);
   }
@@ -226,6 +249,9 @@ int main(int argc, char** argv) {
   // Past every block size, and strides of a page.
   one(250, 70, 1100, 1), one(20, 1100, 20, 1), one(130, 1040, 30, 1);
   for (int i = 0; i < 4; i++) one(60, 150, 1024, 1);
+  // Sides that are exchanged, in one block of K and several, with a lane for each row and idle ones.
+  for (int64_t m : {3, 9, 16, 23, 32})
+    for (int64_t k : {512, 600, 1024, 2500}) one(m, 150, k, 1);
   // Small and large work.
   if (gemm_tasks(1, 8, 8, 8, 4) != 1 || gemm_tasks(1, 512, 512, 512, 4) != 4) failures++, puts("gemm_tasks");
   if (failures) printf("%d failures\n", failures);

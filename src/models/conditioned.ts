@@ -70,22 +70,32 @@ export class ConditionedDecoder extends CausalModel {
     const causal = cache ? null : causalMask(L)
     const mask = causal && seen.mask ? logicalAnd(causal, seen.mask) : (causal ?? seen.mask)
     let x = model.tgt_pos.forward(model.tgt_embed.forward(tokens), seen.places) // (N, L, d)
+    let chosen = false
     model.decoder.layers.forEach((layer, i) => {
       const own = layer.self_attention_block
+      // Of the last layer the rows that nobody wants are keys and values only.
+      const last =
+        i === model.decoder.layers.length - 1 &&
+        !own.keepScores &&
+        !layer.cross_attention_block.keepScores
+      const some = (t: Tensor, axis = 1) => (last ? wanted(OP, t, call, axis) : t)
       x = layer.run(
         x,
         (t) => {
           const { k, v } = own.project(t)
-          return own.attend(t, cache ? remember(k, v, i, cache, seen.rows) : { k, v }, mask)
+          const all = cache ? remember(k, v, i, cache, seen.rows) : { k, v }
+          return own.attend(some(t), all, mask && (mask.shape[2] === 1 ? mask : some(mask, 2)))
         },
         (t) => {
           const { k, v } = source.layers[i]!
           const all = (s: Tensor) => (s.shape[0] === N ? s : expand(s, [N, ...s.shape.slice(1)]))
           return layer.cross_attention_block.attend(t, { k: all(k), v: all(v) }, source.added)
         },
+        some(x),
       )
+      chosen = last
     })
-    return model.decoder.norm.forward(wanted(OP, x, call))
+    return model.decoder.norm.forward(chosen ? x : wanted(OP, x, call))
   }
 }
 

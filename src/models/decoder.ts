@@ -108,20 +108,25 @@ export function seenBy(op: string, tokens: Tensor, maxLength: number, call: Deco
 }
 
 /**
- * Of what goes before the logits, (N, L, d), the part whose logits the call wants: (N, K, d). The logits of all tokens of a prompt are
- * many numbers that nobody reads.
+ * Of what goes before the logits, (N, L, d), the part whose logits the call wants: (N, K, d); or of another axis. The logits of all
+ * tokens of a prompt are many numbers that nobody reads.
  */
-export function wanted(op: string, x: Tensor, { logitsToKeep: keep = null }: DecoderCall): Tensor {
+export function wanted(
+  op: string,
+  x: Tensor,
+  { logitsToKeep: keep = null }: DecoderCall,
+  axis = 1,
+): Tensor {
   if (keep === null) return x
-  if (typeof keep !== 'number') return indexSelect(x, 1, keep)
-  const L = x.shape[1]!
+  if (typeof keep !== 'number') return indexSelect(x, axis, keep)
+  const L = x.shape[axis]!
   if (!Number.isInteger(keep) || keep < 1 || keep > L)
     throw new ValueError({
       op,
       rule: `logitsToKeep must be a whole number from 1 to ${L}, the number of tokens`,
       got: `${keep}`,
     })
-  return narrow(x, 1, L - keep, keep)
+  return narrow(x, axis, L - keep, keep)
 }
 
 /** (N, L, heads · width) by head: (N, heads, L, width). */

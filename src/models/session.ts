@@ -24,7 +24,13 @@ export function logitsAfter(model: CausalModel, text: readonly number[]): Float3
     )
     anew.set(model, run)
   }
-  return run(ints(row, [1, width]), ints([text.length - 1], [1])).toTypedArray() as Float32Array
+  return numbersOf(run(ints(row, [1, width]), ints([text.length - 1], [1])))
+}
+/** A copy of logits, which are as long as the vocabulary; their own memory serves the next ones. */
+function numbersOf(logits: Tensor): Float32Array {
+  const data = logits.contiguous().toTypedArray() as Float32Array
+  logits.dispose()
+  return data
 }
 
 /** The last sessions of each model that have ended, as many as RESTING: short and long texts may come in turn. */
@@ -70,11 +76,11 @@ export class Session {
     const [N, L] = [tokens.length, tokens[0]!.length]
     const each = last ? 1 : L
     const logits = this.step(ints(tokens.flat(), [N, L]), ints([start], [1]), this.padding, each)
-    const data = logits.contiguous().toTypedArray() as Float32Array
     const V = logits.shape[2]!
+    const data = numbersOf(logits)
     return tokens.map((_, n) =>
       Array.from({ length: each }, (_, i) =>
-        data.slice((n * each + i) * V, (n * each + i + 1) * V),
+        data.subarray((n * each + i) * V, (n * each + i + 1) * V),
       ),
     )
   }

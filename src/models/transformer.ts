@@ -154,7 +154,7 @@ export class MultiHeadAttentionBlock extends Module {
   }
 }
 
-/** x + dropout(sublayer(norm(x))). */
+/** x + dropout(sublayer(norm(x))); where the sublayer gives some rows only, `kept` are those of x. */
 export class ResidualConnection extends Module {
   dropout: Dropout
   norm: LayerNormalization
@@ -163,8 +163,8 @@ export class ResidualConnection extends Module {
     this.dropout = new Dropout(dropout)
     this.norm = new LayerNormalization(features)
   }
-  override forward(x: Tensor, sublayer: (x: Tensor) => Tensor): Tensor {
-    return add(x, this.dropout.forward(sublayer(this.norm.forward(x))))
+  override forward(x: Tensor, sublayer: (x: Tensor) => Tensor, kept: Tensor = x): Tensor {
+    return add(kept, this.dropout.forward(sublayer(this.norm.forward(x))))
   }
 }
 
@@ -195,10 +195,14 @@ abstract class Block extends Module {
   protected get attentions(): readonly string[] {
     return ['self_attention_block']
   }
-  /** x through these and the feed-forward part, each with its residual sum. */
-  protected through(x: Tensor, ...sublayers: readonly ((t: Tensor) => Tensor)[]): Tensor {
+  /** x through these and the feed-forward part, each with its residual sum; of the first sum the rows `kept`. */
+  protected through(
+    x: Tensor,
+    sublayers: readonly ((t: Tensor) => Tensor)[],
+    kept: Tensor = x,
+  ): Tensor {
     const all = [...sublayers, (t: Tensor) => this.feed_forward_block.forward(t)]
-    return all.reduce((y, f, i) => this.residual_connections[i]!.forward(y, f), x)
+    return all.reduce((y, f, i) => this.residual_connections[i]!.forward(y, f, i ? y : kept), x)
   }
 }
 
@@ -218,7 +222,7 @@ abstract class Stack<B extends Module> extends Module {
 
 export class EncoderBlock extends Block {
   override forward(x: Tensor, srcMask: Tensor | null): Tensor {
-    return this.through(x, (t) => this.self_attention_block.forward(t, t, t, srcMask))
+    return this.through(x, [(t) => this.self_attention_block.forward(t, t, t, srcMask)])
   }
 }
 
@@ -248,9 +252,14 @@ export class DecoderBlock extends Block {
       (t) => this.cross_attention_block.forward(t, encoderOutput, encoderOutput, srcMask),
     )
   }
-  /** With attention by what is given, such as a cache. */
-  run(x: Tensor, attend: (t: Tensor) => Tensor, look: (t: Tensor) => Tensor): Tensor {
-    return this.through(x, attend, look)
+  /** With attention by what is given, such as a cache; where it gives some rows only, `kept` are those of x. */
+  run(
+    x: Tensor,
+    attend: (t: Tensor) => Tensor,
+    look: (t: Tensor) => Tensor,
+    kept: Tensor = x,
+  ): Tensor {
+    return this.through(x, [attend, look], kept)
   }
 }
 

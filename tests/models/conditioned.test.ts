@@ -55,6 +55,34 @@ test('token by token as the forward pass, sources of many lengths together and o
   expect(new Set(together[0]).size).toBeGreaterThan(1)
 })
 
+test('logits of the tokens that are asked for are those of all, with padding, a cache and kept scores', () => {
+  const read = models.conditioned(model, sources)
+  const tokens = tensor([[1, 5, 7, 2, 8], [0, 1, 3, 3, 4], [0, 0, 1, 6, 9]], { dtype: 'int32' }) // biome-ignore format: a line
+  const padding = tensor([0, 1, 2], { dtype: 'int32' })
+  const rows = (call: models.DecoderCall) =>
+    noGrad(() => read.forward(tokens, call)).toArray() as number[][][]
+  const all = rows({ padding })
+  const near = (some: number[][][], places: number[]) => {
+    some.forEach((each, n) => {
+      expect(each.length).toBe(places.length)
+      each.forEach((z, i) => {
+        z.forEach((v, j) => {
+          expect(v).toBeCloseTo(all[n]![places[i]!]![j]!, 4)
+        })
+      })
+    })
+  }
+  near(rows({ padding, logitsToKeep: 1 }), [4])
+  near(rows({ padding, logitsToKeep: 3 }), [2, 3, 4])
+  near(rows({ padding, logitsToKeep: tensor([4, 2], { dtype: 'int32' }) }), [4, 2])
+  near(rows({ padding, cache: read.makeCache(3, 16), logitsToKeep: 2 }), [3, 4])
+  const last = model.decoder.layers.at(-1)!.self_attention_block
+  last.keepScores = true
+  near(rows({ padding, logitsToKeep: 1 }), [4])
+  expect(last.attentionScores!.shape).toEqual([3, 4, 5, 5])
+  last.keepScores = false
+})
+
 test('a tensor with a mask is the same as lists', () => {
   const rows = sources.map((s) => [...s, ...new Array<number>(11 - s.length).fill(0)])
   const there = tensor(
