@@ -1,8 +1,9 @@
 // Two ranks of one thread against one rank of one thread, same global batch, against nabla's own two threads, the machine's two cores and
 // PyTorch's DistributedDataParallel: `node bench/distributed.mjs gpt|convnet|allreduce|zero [openmpi|mpich]`. It starts itself as the
 // ranks, in BENCH_ROUNDS turns (5) of BENCH_SECONDS (1.5) each, and takes two minutes at most. Figures are medians over steps and turns, and
-// ratios are made within a turn. It also says where a step of two ranks has its time: what one rank alone needs for its half of the
-// batch, what the other rank beside it costs (caches, memory), and what the exchange does.
+// ratios are made within a turn. Each stands beside what it would be were the exchange free, and its share of that. It also says where a
+// step of two ranks has its time: what one rank alone needs for its half of the batch, what the other rank beside it costs (caches,
+// memory), and what the exchange does. NABLA_SHARED_MEMORY=0 sends the exchange through MPI.
 import { spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -222,20 +223,26 @@ else if (what === 'allreduce') {
   console.log(
     `${what}, ${mpi}, a step of ${samples} samples: one rank ${ms((t) => t.one)}, two ranks ${ms((t) => t.ranks)} (${times((t) => t.one / t.ranks)} times as fast), two threads ${ms((t) => t.threads)} (${times((t) => t.one / t.threads)} times)`,
   )
-  if (meter)
+  // What the machine gives at most: each rank's part beside the other's, with nothing to exchange.
+  const told = (text, per, goal) =>
     console.log(
-      `  of the machine's two cores, ${times((t) => t.cores)} times one: ${times((t) => t.one / t.ranks / t.cores)} (goal ${what === 'convnet' ? 0.92 : 0.88})`,
+      `  ${text}: ${times((t) => per(t) / t.ranks)} (goal ${goal}); were the exchange free ${times((t) => per(t) / t.beside)}, of which ${times((t) => t.beside / t.ranks)} is reached`,
     )
-  console.log(`  of nabla's own two threads: ${times((t) => t.threads / t.ranks)} (goal 1.0)`)
+  if (meter)
+    told(
+      `of the machine's two cores, ${times((t) => t.cores)} times one`,
+      (t) => t.one / t.cores,
+      what === 'convnet' ? 0.92 : 0.88,
+    )
+  told("of nabla's own two threads", (t) => t.threads, '1.0')
   if (withTorch)
-    console.log(
-      `  PyTorch's DistributedDataParallel with gloo ${ms((t) => t.torch)}: ${times((t) => t.torch / t.ranks)} times as fast (goal 1.4)`,
+    told(
+      `times as fast as PyTorch's DistributedDataParallel with gloo, ${ms((t) => t.torch)}`,
+      (t) => t.torch,
+      1.4,
     )
   console.log(
     `  a rank's step: ${ms((t) => t.half)} alone with its half of the batch, ${ms((t) => t.beside)} beside the other one, ${ms((t) => t.ranks)} with the exchange of ${times((t) => t.megabytes)} MB (CPU of all threads: ${ms((t) => t.halfCpu)}, ${ms((t) => t.besideCpu)}, ${ms((t) => t.cpu)})`,
-  )
-  console.log(
-    `  were the exchange free: ${times((t) => t.one / t.beside)} times one rank${meter ? `, ${times((t) => t.one / t.beside / t.cores)} of the two cores` : ''}; of that ${times((t) => t.beside / t.ranks)} is reached`,
   )
   if (what === 'zero') {
     const [alone, shared] = turns[0].state

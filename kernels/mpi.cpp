@@ -565,7 +565,7 @@ void disagree(char* why, const Group& g, F words_of_rank) {
 // ---- operations in shared memory ----
 
 // Longer elements that do not lie in it go by MPI.
-constexpr int64_t COPIED_MOST = 4 << 20;
+constexpr int64_t COPIED_MOST = 16 << 20;
 // After which the thread that calls MPI adds for a program that does not come by.
 constexpr int64_t PATIENCE = 2'000'000;
 

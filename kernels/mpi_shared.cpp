@@ -62,13 +62,19 @@ uint64_t this_host() {
   }
   return h | 1;
 }
+// At an address that huge pages can have.
 char* map(int file) {
-  void* const at = mmap(nullptr, RESERVED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0);
-  if (at == MAP_FAILED) return nullptr;
+  char* const room = (char*)mmap(nullptr, RESERVED + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) return nullptr;
+  char* const at = (char*)(((uintptr_t)room + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+  if (mmap(at, RESERVED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, file, 0) == MAP_FAILED) {
+    munmap(room, RESERVED + HUGE_PAGE);
+    return nullptr;
+  }
 #if defined(MADV_HUGEPAGE)
   madvise(at, RESERVED, MADV_HUGEPAGE);
 #endif
-  return (char*)at;
+  return at;
 }
 // Pages behind addresses, so that no access fails later where memory is short.
 bool populate(int64_t from, int64_t bytes) {
