@@ -123,9 +123,9 @@ inline void philox_fill(uint32_t key_lo, uint32_t key_hi, uint32_t counter_block
       continue;
     }
     const int64_t take = least(PHILOX_WORDS - skip, left);
-    float words[PHILOX_WORDS];
+    float words[PHILOX_WORDS + VW];  // read by whole vectors
     philox_blocks<1>(keys, counter_block, block, take == PHILOX_WORDS ? out + j : words);
-    if (take < PHILOX_WORDS) __builtin_memcpy(out + j, words + skip, (size_t)take * 4);
+    for (int64_t i = 0; take < PHILOX_WORDS && i < take; i += VW) store_some(out + j + i, load(words + skip + i), (int)least(VW, take - i));
     j += take;
   }
 }

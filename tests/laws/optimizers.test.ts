@@ -151,6 +151,39 @@ describe.each(entries)('$label', ({ name, options }) => {
     }
   })
 
+  test("with nonFiniteGradients = 'ignore' finite steps have the same bits, and others are made", () => {
+    if (name === 'LBFGS') return // its line search looks at every value
+    const sides = (['throw', 'ignore'] as const).map((mode) => {
+      const { params, value } = problem()
+      const spoil = tensor([0, 0])
+      const o = make(name, params, options)
+      o.nonFiniteGradients = mode
+      const step = run(o, () => value().add(params[1].mul(spoil).sum()), { compiled: true })
+      repeat(3, step)
+      return { params, spoil, o, step }
+    })
+    const [checked, free] = sides as [(typeof sides)[0], (typeof sides)[0]]
+    expect(free.params.map(bits)).toEqual(checked.params.map(bits))
+    const start = bits(free.params[0])
+    hostArray(free.spoil.storage!)[1] = Number.NaN
+    free.step()
+    expect(bits(free.params[0])).not.toEqual(start)
+    expect(free.o.foundInf.item()).toBe(0)
+    // A condition counts as ever, and so does the check from when it is wanted again.
+    const before = JSON.stringify(free.params.map(bits))
+    for (const p of free.params) p.grad = tensor(bits(p).map(() => 1)).reshape(p.shape)
+    free.o.step(undefined, { when: tensor(false) })
+    expect(JSON.stringify(free.params.map(bits))).toBe(before)
+    expect(free.o.foundInf.item()).toBe(-1)
+    hostArray(checked.spoil.storage!)[1] = Number.NaN
+    const kept = checked.params.map(bits)
+    expect(checked.step).toThrow(/gradients must be finite/)
+    expect(checked.params.map(bits)).toEqual(kept)
+    checked.o.nonFiniteGradients = 'ignore'
+    checked.step()
+    expect(bits(checked.params[0])).not.toEqual(kept[0])
+  })
+
   test('compiled moves as eager, traced once while the rate changes', () => {
     const results = [false, true].map((compiled) => {
       const { params, value } = problem()
