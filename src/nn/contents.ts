@@ -24,8 +24,8 @@ export interface Inside {
   buffers: Map<string, boolean>
   /** Where modules below have been found, for messages. */
   places: WeakMap<Module, string>
-  /** Has a whole forward found that every parameter can be reached? */
-  checked: boolean
+  /** Has a whole forward found that every parameter can be reached? 1: without gradients, 2: with them. */
+  checked: 0 | 1 | 2
   /** The model that runs it without holding it. */
   stranger: WeakRef<Module> | undefined
 }

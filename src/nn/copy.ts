@@ -47,7 +47,7 @@ function copied(value: unknown, done: Map<object, unknown>): unknown {
       hooks: noHooks,
       buffers: new Map(buffers),
       places: new WeakMap(),
-      checked: false,
+      checked: 0,
       stranger: undefined,
     })
   }

@@ -71,7 +71,7 @@ export abstract class Module {
       hooks: noHooks,
       buffers: new Map(),
       places: new WeakMap(),
-      checked: false,
+      checked: 0,
       stranger: undefined,
     })
   }

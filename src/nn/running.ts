@@ -46,14 +46,17 @@ function run(m: Module, forward: (...inputs: unknown[]) => unknown, inputs: unkn
   const parent = running[running.length - 1]
   let name = m.constructor.name
   if (parent) {
-    const place = placeOf(parent, m)
+    // To look for what is not below the parent goes through all that is.
+    const passed = m[inside].stranger?.deref() === root && !parent[inside].places.has(m)
+    const place = passed ? undefined : placeOf(parent, m)
     if (place !== undefined) name = place === '' ? name : place
-    else if (m[inside].stranger?.deref() !== root) {
+    else if (!passed) {
       if (unreachable(root!, m)) refuseModule(root!, m)
       if (!given.some((g) => placeOf(g, m) !== undefined)) m[inside].stranger = new WeakRef(root!)
     }
   }
-  const check = !root && (!m[inside].checked || state.recorder !== undefined)
+  const level = state.gradEnabled ? 2 : 1
+  const check = !root && (m[inside].checked < level || state.recorder !== undefined)
   const met = state.met
   if (check) begin(m, inputs)
   running.push(m)
@@ -65,7 +68,7 @@ function run(m: Module, forward: (...inputs: unknown[]) => unknown, inputs: unkn
     log?.begin(own, m, {}, inputs)
     const output = withHooks(m, forward, inputs)
     log?.end(own, [output])
-    if (check && state.gradEnabled) m[inside].checked = true
+    if (check && m[inside].checked < level) m[inside].checked = level
     return output
   } catch (error) {
     if (error instanceof NablaError) error.addPath(name)

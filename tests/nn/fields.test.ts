@@ -181,6 +181,37 @@ describe('what forward uses and the model cannot reach is refused at the first c
   })
 })
 
+test('the fields of a model are looked at once, not before each call, with gradients or without', () => {
+  let looks = 0
+  class Inner extends nn.Module {
+    override forward(x: Tensor): Tensor {
+      return x.mul(2)
+    }
+  }
+  const other = new Inner()
+  class Outer extends nn.Module {
+    inner = new Inner()
+    constructor() {
+      super()
+      Object.defineProperty(this, 'looked', { get: () => looks++, enumerable: true })
+    }
+    override forward(x: Tensor): Tensor {
+      // Two that it holds no part of.
+      return [this.inner, other].reduce((y, m) => m.forward(y) as Tensor, x)
+    }
+  }
+  const model = new Outer()
+  const calls = (): number => {
+    looks = 0
+    for (let i = 0; i < 3; i++) model.forward(ones([2]))
+    return looks
+  }
+  for (const around of [noGrad, <T>(f: () => T) => f()]) {
+    expect(around(calls)).toBeGreaterThan(0)
+    expect(around(calls)).toBe(0)
+  }
+})
+
 describe('buffers are registered, results are plain fields', () => {
   class Attention extends nn.Module {
     proj = new nn.Linear(2, 2)
