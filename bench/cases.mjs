@@ -5,7 +5,7 @@
  *
  * `goal` is the least ratio torch_ms / nabla_ms by backend; a backend that has one is run by default.
  * `flops` of one call adds GFLOP/s. `measure`: 'time' (the default), 'start' (a process from its start to the end of
- * the first call), 'compile' (from the call of a new compiled function to its loaded program), 'grow' (memory that `calls` calls leave behind), 'digits' (an epoch of `npm start`).
+ * the first call), 'first' (in a process of its own the first call, later ones, the peak memory), 'compile' (from the call of a new compiled function to its loaded program), 'grow' (memory that `calls` calls leave behind), 'digits' (an epoch of `npm start`).
  */
 import { classicCases } from './classic.mjs'
 import { languageCases } from './language.mjs'
