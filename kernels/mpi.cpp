@@ -165,6 +165,12 @@ struct Group {
 };
 
 enum Stage { NEW, COMPARING, ADDING, COMPARED, SAYING, MOVING, HEADING, DONE };
+// One thread sets it while others look.
+struct Progress {
+  Stage stage;
+  operator Stage() const { return __atomic_load_n(&stage, __ATOMIC_ACQUIRE); }
+  void operator=(Stage s) { __atomic_store_n(&stage, s, __ATOMIC_RELEASE); }
+};
 
 struct Header {
   int64_t bytes;
@@ -176,7 +182,7 @@ struct Header {
 struct Request {
   Order order;
   int32_t id;
-  Stage stage;
+  Progress stage;
   int64_t number;      // of the collective operation in its group
   bool blocking;
   int64_t begin;       // nanoseconds

@@ -14,7 +14,7 @@ const once = {
   'threads.cpp': ['node', 'test', 'wasm', 'wasm-part', 'wasm-threads'],
   'binding_node.cpp': ['node'],
   'binding_mpi.cpp': ['node'],
-  'mpi.cpp': ['node'],
+  'mpi.cpp': ['node', 'test'],
   'mpi_shared.cpp': ['node', 'test'],
   'binding_wasm.cpp': ['wasm', 'wasm-threads'],
 }
