@@ -56,9 +56,13 @@ export class Session {
     if (at < 0) return new Session(model, padding, capacity)
     const old = all.splice(at, 1)[0]!
     old.padding = ints(padding, [padding.length])
-    // Weights of 0 do not hide a NaN that was left there.
+    // Weights of 0 do not hide a NaN that was left there. One after the other: all at once they would be a second cache.
     noGrad(() => {
-      for (const t of old.cache.tensors()) t.assign(zeros(t.shape))
+      for (const t of old.cache.tensors()) {
+        const none = zeros(t.shape)
+        t.assign(none)
+        none.dispose()
+      }
     })
     return old
   }
