@@ -95,18 +95,19 @@ const decoding = (name, goal, args = {}, more = {}) => ({
   nabla: (lib, { cache: _, ...own }) => decode(lib, { ...own, ...more }),
   ...(goal && { goal: { native: goal } }),
 })
-const step = (name, torch, nabla, args, native) => ({
+/** `wasm`: the goal with one thread on Node 26 (`--backend wasm --node 26 --threads 1`). */
+const step = (name, torch, nabla, args, native, wasm) => ({
   name: `step ${name}`,
   torch,
   args,
   nabla,
-  goal: { native },
+  goal: { native, ...(wasm && { wasm }) },
 })
 const half = (run) => (lib, args) => run(lib, { ...args, autocast: true })
 
 export const languageCases = [
   step('encoder-decoder 128', 'lm_encoder_decoder', encoderDecoder, small, 2.8),
-  step('gpt 256', 'lm_gpt', gpt, gptSizes, 2.1),
+  step('gpt 256', 'lm_gpt', gpt, gptSizes, 2.1, 0.5),
   step('encoder-decoder base', 'lm_encoder_decoder', encoderDecoder, { ...base, length: 64, batch: 4 }, 1.9), // biome-ignore format: a line
   step('gpt 256 bfloat16', 'lm_gpt', half(gpt), gptSizes, 2.8),
   step('encoder-decoder base bfloat16', 'lm_encoder_decoder', half(encoderDecoder), { ...base, length: 64, batch: 4 }, 2.8), // biome-ignore format: a line
