@@ -211,7 +211,7 @@ bool Task::step(int i, const Tile& t, bool* done) {
   } else if (is_reduction(op)) {
     real* d = tile(dst);
     const real* v = reg_at[w[2]];
-    act({t.cols, op, 0, t.rows, d, {v, 1}, {op == F_RDOTF ? reg_at[w[3]] : v, 1}, {}});
+    act({t.cols, REDUCE, op, t.rows, d, {v, 1}, {op == F_RDOTF ? reg_at[w[3]] : v, 1}, {}});
     reg_at[dst] = d;
   } else if (k.cls[dst] == FULL) {
     int direct;

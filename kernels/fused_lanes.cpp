@@ -52,8 +52,11 @@ NABLA_INLINE void loop_fma(real* d, int64_t n, Lanes a, Lanes b, Lanes c, F f) {
 
 }  // namespace
 
-void execute(int op, real* d, int64_t n, Lanes a, Lanes b, Lanes c) {
-  switch (op) {
+void execute(const Note& x) {
+  const int64_t n = x.n;
+  real* const d = x.d;
+  const Lanes a = x.a, b = x.b, c = x.c;
+  switch (x.kind) {
 #define F1(name, expr) \
   case F_##name: loop1(d, n, a, [](vf x) { return expr; }); break;
 #define L2(name, expr) \
@@ -68,7 +71,7 @@ void execute(int op, real* d, int64_t n, Lanes a, Lanes b, Lanes c) {
     NABLA_WIDE_OPS(F1, F2, I2)
     case F_FMAF: loop_fma(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, z); }); break;
     case F_FMSF: loop_fma(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(x, y, -z); }); break;
-    case F_FNMAF: loop_fma(d, n, a, b, c, [](vf x, vf y, vf z) { return fma(-x, y, z); }); break;
+    case F_FNMAF: loop_fma(d, n, a, b, c, [](vf x, vf y, vf z) { return fnma(x, y, z); }); break;
     case F_WHERE: loop3(d, n, a, b, c, [](vf m, vf x, vf y) { return select(bits(m), x, y); }); break;
 #undef F1
 #undef F2

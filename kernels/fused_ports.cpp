@@ -155,7 +155,8 @@ void Task::load_input(int i, const Tile& t) {
   reg_at[i] = d;
   if (k.cls[i] == SCALAR || (k.cls[i] == ROW && t.rows == 1)) {
     if (kept[i]) return;
-    load_rows(p, a, 0, 0, d, 1, VW);
+    if (p.slot >= 0 && is_plain(p.dtype)) act({VW, SPREAD, 0, 1, d, {(const real*)e.slots[p.slot] + a, 0}, {}, {}});
+    else load_rows(p, a, 0, 0, d, 1, VW);
     kept[i] = k.cls[i] == SCALAR;
     return;
   }

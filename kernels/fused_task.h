@@ -10,9 +10,6 @@
 namespace nabla {
 namespace NABLA_ISA {
 
-// One elementwise instruction over n lanes, n a multiple of VW.
-void execute(int op, real* d, int64_t n, Lanes a, Lanes b, Lanes c);
-
 // Reductions over rows of n, of p * q for RDOTF. d has room for whole vectors. Short rows go side by side.
 void reduce_rows(int op, real* d, const real* p, const real* q, int rows, int n);
 // into[i] = into[i] (+) from[i] for any n.

@@ -103,6 +103,12 @@ static Tile find_tile(int64_t rows) {
     if (rows < R) return find_tile<R - 1, V, A_ROWS>(rows);
   return tile<R, V, A_ROWS>;
 }
+// Rows of C in tiles one below the other.
+template <int R, int V, bool A_ROWS>
+static void all_rows(int64_t rows, int64_t k, const real* a, int64_t as, const real* b, int64_t bs, real* c, int64_t cs, const Finish& f) {
+  for (; rows >= R; rows -= R, a += A_ROWS ? R * as : R, c += R * cs) tile<R, V, A_ROWS>(k, a, as, b, bs, c, cs, f);
+  if (rows) find_tile<R - 1, V, A_ROWS>(rows)(k, a, as, b, bs, c, cs, f);
+}
 static Tile find_tile(int64_t rows, bool wide, bool a_rows) {
   if (wide) return a_rows ? find_tile<MR, NV, true>(rows) : find_tile<MR, NV, false>(rows);
   return a_rows ? find_tile<MR1, 1, true>(rows) : find_tile<MR1, 1, false>(rows);
@@ -260,10 +266,10 @@ static void small(const GemmArgs& g, real* scratch) {
   const bool there = g.b_cs == 1 && w == g.n, a_rows = g.a_rs != 1;
   if (!there) pack(g.b, g.b_cs, g.b_rs, g.n, w, g.k, scratch);
   const Finish f = {g.accumulate, g.bias, (int)(g.n - (w - VW))};
-  const int64_t most = w == NR ? MR : MR1;
-  for (int64_t i = 0; i < g.m; i += most)
-    find_tile(least(most, g.m - i), w == NR, a_rows)(g.k, g.a + i * g.a_rs, a_rows ? g.a_rs : g.a_cs, there ? g.b : scratch,
-                                                    there ? g.b_rs : w, g.c + i * g.c_rs, g.c_rs, f);
+  const real* const b = there ? g.b : scratch;
+  const int64_t as = a_rows ? g.a_rs : g.a_cs, bs = there ? g.b_rs : w;
+  if (w == NR) (a_rows ? all_rows<MR, NV, true> : all_rows<MR, NV, false>)(g.m, g.k, g.a, as, b, bs, g.c, g.c_rs, f);
+  else (a_rows ? all_rows<MR1, 1, true> : all_rows<MR1, 1, false>)(g.m, g.k, g.a, as, b, bs, g.c, g.c_rs, f);
 }
 
 void gemm(const GemmArgs& g, void* scratch) {

@@ -73,7 +73,8 @@ NABLA_INLINE vf scale2(vf p, vf n) {
   return scalef_hw(p, n);
 #else
   vi k = to_int(n), h = k >> 1;
-  return p * from_bits((h + 127) << 23) * from_bits((k - h + 127) << 23);
+  const vi bias = splat(127);
+  return p * from_bits((h + bias) << 23) * from_bits((k - h + bias) << 23);
 #endif
 }
 // x limited to [lo, hi], NaN kept.
@@ -90,9 +91,9 @@ NABLA_INLINE vf minus_n_ln2(vf x, vf n) { return fma(n, splat(-LN2_LO), fma(n, s
 
 // e^x * 2^shift, for x within [-200, 90].
 NABLA_INLINE vf exp_shifted(vf x, float shift) {
-  vf n = round_even(x * LOG2E), r = minus_n_ln2(x, n);
+  vf n = round_even(x * splat(LOG2E)), r = minus_n_ln2(x, n);
   vf p = fma(fma(exp_tail(r), r, splat(1.0f)), r, splat(1.0f));
-  return scale2(p, n + shift);
+  return scale2(p, shift == 0 ? n : n + splat(shift));
 }
 NABLA_INLINE vf v_exp(vf x) { return exp_shifted(limit(x, -104.0f, 89.0f), 0.0f); }
 
@@ -108,9 +109,9 @@ NABLA_INLINE vf v_exp2(vf x) {
 
 // (e^x - 1) / 2 for x within [-80, 89]; exact scaling, so accurate near zero (but it loses the sign of -0).
 NABLA_INLINE vf half_expm1(vf x) {
-  vf t = fma(x, splat(LOG2E), splat(MAGIC)), n = t - MAGIC, r = minus_n_ln2(x, n);
+  vf t = fma(x, splat(LOG2E), splat(MAGIC)), n = t - splat(MAGIC), r = minus_n_ln2(x, n);
   vf p = fma(r * r, exp_tail(r), r), s = from_bits(wrapping_add(bits(t), splat(126)) << 23);
-  return fma(s, p, s - 0.5f);
+  return fma(s, p, s - splat(0.5f));
 }
 NABLA_INLINE vf v_expm1(vf x) {
   vf h = half_expm1(limit(x, -20.0f, 89.0f));
@@ -121,15 +122,16 @@ NABLA_INLINE vf v_expm1(vf x) {
 NABLA_INLINE vf v_sigmoid(vf x) {
   // From e^-|x|, which cannot overflow and keeps full accuracy where the result is small.
   vf e = exp_shifted(-min_hw(splat(104.0f), abs_bits(x)), 0.0f);
-  return select(x >= 0.0f, splat(1.0f), e) / (1.0f + e);
+  vf one = splat(1.0f);
+  return select(x >= splat(0.0f), one, e) / (one + e);
 }
 NABLA_INLINE vf v_tanh(vf x) {
   vf a = min_hw(splat(9.1f), abs_bits(x));
-  vf h = half_expm1(a + a), d = h + 1.0f, q = h / d;
+  vf one = splat(1.0f), h = half_expm1(a + a), d = h + one, q = h / d;
   // What q lacks of the quotient: d should be d + lost, and 1 / d is 1 - q. (From h = 2^24 on, where d - 1 is
   // rounded as well, it may be too much, but never too little.)
-  vf lost = h - (d - 1.0f), rest = fma(-q, lost, fma(-q, d, h));
-  return copysign_bits(min_hw(splat(1.0f), fma(rest, 1.0f - q, q)), x);
+  vf lost = h - (d - one), rest = fnma(q, lost, fnma(q, d, h));
+  return copysign_bits(min_hw(one, fma(rest, one - q, q)), x);
 }
 
 // ---- logarithms ----

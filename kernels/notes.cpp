@@ -16,15 +16,13 @@ void perform(const Note& x) {
     case STORE:
       for (int64_t r = 0; r < x.rows; r++) store_values(x.dtype, x.d, r * x.b.step, x.c.step, x.a.p + r * x.n, x.n);
       break;
+    case SPREAD: store(x.d, splat(*x.a.p)); break;
     case EXPAND: expand_rows(x.d, x.a.p, x.rows, x.n); break;
-    default:
-      if (!is_reduction(x.kind)) {
-        execute(x.kind, x.d, x.n, x.a, x.b, x.c);
-        break;
-      }
-      reduce_rows(x.kind, x.d, x.a.p, x.b.p, (int)x.rows, (int)x.n);
+    case REDUCE:
+      reduce_rows(x.dtype, x.d, x.a.p, x.b.p, (int)x.rows, (int)x.n);
       if (x.rows == 1) store(x.d, splat(x.d[0]));
       break;
+    default: execute(x); break;
 #if NABLA_LANES == 32
     case SUM: *x.d = 0 + fold_sum(x.a.p, x.n); break;
     case SUM_COLUMNS: add_columns(x.d, x.a.p, x.rows, x.n, true); break;

@@ -14,11 +14,13 @@ struct Lanes {
   int step;
 };
 
-// Beside elementwise instructions (over n lanes) and reductions (of rows of n), which have the numbers of program.h.
+// Beside elementwise instructions (over n lanes), which have the numbers of program.h.
 enum NoteKind : int32_t {
   LOAD = 1000,  // rows of n lanes from memory of a dtype at a, whose elements are a.step and rows b.step apart
   STORE,        // likewise to memory at d, c.step and b.step
+  SPREAD,       // the element at a to one vector
   EXPAND,       // a lane of a for each row
+  REDUCE,       // rows of n by the reduction `dtype`
   SUM,          // of all n lanes, of the columns, of each row
   SUM_COLUMNS,
   SUM_ROWS,
@@ -33,6 +35,8 @@ struct Note {
   Lanes a, b, c;
 };
 void perform(const Note& x);
+// An elementwise one over x.n lanes, a multiple of VW.
+void execute(const Note& x);
 
 // Notes from the beginning of some memory, and what they refer to from its end.
 struct Notes {

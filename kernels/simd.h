@@ -98,8 +98,17 @@ NABLA_INLINE vf held(vf x) {
 #endif
   return x;
 }
-NABLA_INLINE vf splat(real x) { return x - (vf){}; }
-NABLA_INLINE vi splat(word x) { return x - (vi){}; }
+// In WebAssembly a number in all lanes is a constant of the code, which V8 makes anew, by three instructions, wherever it is
+// used, in loops too. What it does not know to be one stays in a register, or one load away.
+template <class T>
+NABLA_INLINE T unknown(T x) {
+#if defined(__wasm__)
+  if (__builtin_constant_p(x) && x != 0) asm("" : "+r"(x));
+#endif
+  return x;
+}
+NABLA_INLINE vf splat(real x) { return unknown(x) - (vf){}; }
+NABLA_INLINE vi splat(word x) { return unknown(x) - (vi){}; }
 
 // mask lanes are 0 or -1, as vector comparisons give them.
 NABLA_INLINE vf select(vi mask, vf a, vf b) { return mask ? a : b; }
@@ -289,7 +298,7 @@ NABLA_INLINE vf trunc_hw(vf x) {
 #endif
 }
 
-// The smaller and the larger; b where either is NaN is only promised on x86, so for NaN use
+// The smaller and the larger; b where either is NaN is only promised on x86 and in WebAssembly, so for NaN use
 // v_min and v_max of math.h.
 NABLA_INLINE vf min_hw(vf a, vf b) {
 #if defined(__AVX512F__)
@@ -299,7 +308,7 @@ NABLA_INLINE vf min_hw(vf a, vf b) {
 #elif defined(__SSE2__)
   return (vf)__builtin_ia32_minps(a, b);
 #elif defined(__wasm_simd128__)
-  return (vf)wasm_f32x4_min((v128_t)a, (v128_t)b);
+  return (vf)wasm_f32x4_pmin((v128_t)b, (v128_t)a);  // min of a NaN is another thing, and takes V8 seven instructions
 #elif defined(__ARM_NEON)
   return (vf)vminq_f32((float32x4_t)a, (float32x4_t)b);
 #else
@@ -314,7 +323,7 @@ NABLA_INLINE vf max_hw(vf a, vf b) {
 #elif defined(__SSE2__)
   return (vf)__builtin_ia32_maxps(a, b);
 #elif defined(__wasm_simd128__)
-  return (vf)wasm_f32x4_max((v128_t)a, (v128_t)b);
+  return (vf)wasm_f32x4_pmax((v128_t)b, (v128_t)a);
 #elif defined(__ARM_NEON)
   return (vf)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
 #else
@@ -408,6 +417,15 @@ NABLA_INLINE vf zip_high(vf a, vf b) { return __builtin_shufflevector(a, b, 2, 6
 #endif
 
 #endif  // lanes of 32 bits
+
+// c - a * b
+NABLA_INLINE vf fnma(vf a, vf b, vf c) {
+#if defined(__wasm_relaxed_simd__) && NABLA_LANES == 32
+  return (vf)wasm_f32x4_relaxed_nmadd((v128_t)a, (v128_t)b, (v128_t)c);
+#else
+  return fma(-a, b, c);
+#endif
+}
 
 // Bools are bytes 0 and 1 in memory and masks 0 and -1 in lanes.
 typedef int8_t vb __attribute__((vector_size(NABLA_VW)));

@@ -164,6 +164,7 @@ NABLA_INLINE vf fma(vf a, vf b, vf c) {
   if (const int x = negated(c); x >= 0) c.id = x, flags ^= 2;
   return vf::of(trace->add(N_FMA, a.id, b.id, c.id, flags));
 }
+NABLA_INLINE vf fnma(vf a, vf b, vf c) { return fma(-a, b, c); }
 NABLA_INLINE vf select(vi mask, vf a, vf b) { return vf::of(trace->add(N_SELECT, mask.id, a.id, b.id)); }
 NABLA_INLINE vi select(vi mask, vi a, vi b) { return vi::of(trace->add(N_SELECT, mask.id, a.id, b.id)); }
 NABLA_INLINE vi wrapping_add(vi a, vi b) { return a + b; }
