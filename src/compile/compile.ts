@@ -1,5 +1,5 @@
 import type { Backend, Executable, Storage } from '../backends/backend.js'
-import type { GraphOutput, Node, Prim } from '../backends/ir.js'
+import type { GraphOutput, Node } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { TraceError, ValueError } from '../core/errors.js'
 import { extra, extras } from '../core/extras.js'
@@ -178,13 +178,17 @@ function trace(
     ...written.map((b) => b.node),
   ])
   // The captured tensors that the program needs are numbered again.
-  const needed = new Set(order)
-  const captures = recorder.captures.filter((b) => needed.has(b.node))
-  const renumber = new Map(captures.map((b, i) => [(b.node.prim as { index: number }).index, i]))
-  for (const o of outputs) if (o.into !== undefined) o.into = renumber.get(o.into)!
-  captures.forEach((b, index) => {
-    ;(b.node as { prim: Prim }).prim = { ...b.node.prim, index } as Prim
+  order.forEach((n, i) => {
+    n.index = i
   })
+  const captures = recorder.captures.filter(({ node }) => order[node.index!] === node)
+  const renumber: number[] = []
+  captures.forEach(({ node }, i) => {
+    const prim = node.prim as { index: number }
+    renumber[prim.index] = i
+    prim.index = i
+  })
+  for (const o of outputs) if (o.into !== undefined) o.into = renumber[o.into]!
   const backend = backendOf('compile', [
     ...tensors,
     ...captures.filter((b) => b.tensor.storage).map((b) => b.tensor),

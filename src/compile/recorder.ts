@@ -203,7 +203,6 @@ export class FunctionRecorder implements Recorder {
     for (const capture of this.captures) {
       if (capture.standIn) capture.standIn.node = undefined
       capture.standIn = undefined
-      capture.node = { ...capture.node, inputs: [] }
       if (capture.written) capture.written = capture.node
     }
     this.nodes.length = 0

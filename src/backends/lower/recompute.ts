@@ -35,15 +35,14 @@ const inside = (b: Value, g: Group) => b.group === g || g.again?.has(b) === true
 export function recompute(graph: Values, groups: Group[], maxValues: number): Group[] {
   const outputs = new Set(graph.outputs.map((o) => o.value))
   const changed = new Set(graph.outputs.map((o) => o.into))
-  /** Groups that read a value of another one from memory. */
-  const readers = new Map<Value, Set<Group>>()
+  /** By value: the groups that read it from memory, where another one computes it. */
+  const readers = new Array<Group[] | undefined>(graph.all.length)
   const uses = new Uint32Array(graph.all.length)
   const summed = new Uint8Array(graph.all.length)
   const addReader = (b: Value, g: Group) => {
     if (!b.group || b.group === g) return
-    const set = readers.get(b)
-    if (set) set.add(g)
-    else readers.set(b, new Set([g]))
+    readers[b.id] ??= []
+    if (!readers[b.id]!.includes(g)) readers[b.id]!.push(g)
   }
   for (const g of groups) {
     for (const n of g.values) {
@@ -55,7 +54,7 @@ export function recompute(graph: Values, groups: Group[], maxValues: number): Gr
     }
     if (g.bias) addReader(g.bias.base, g)
   }
-  const stored = (n: Value) => outputs.has(n) || readers.has(n)
+  const stored = (n: Value) => readers[n.id] || outputs.has(n)
 
   const recipeOf = (value: Value, home: Group): Recipe | undefined => {
     const values = new Set<Value>()
@@ -123,7 +122,7 @@ export function recompute(graph: Values, groups: Group[], maxValues: number): Gr
   const attempt = (value: Value, home: Group): void => {
     const recipe = recipeOf(value, home)
     if (!recipe) return
-    const to = [...readers.get(value)!]
+    const to = readers[value.id]!
     const temporaries = new Set<Value>()
     let more = 0
     for (const g of to) {
@@ -137,7 +136,7 @@ export function recompute(graph: Values, groups: Group[], maxValues: number): Gr
     // These may have to live until the value would have died.
     const kept = [...temporaries].reduce((sum, b) => sum + bytes(b), 0)
     if (more >= bytes(value) * (1 + to.length) || kept > bytes(value)) return
-    readers.delete(value)
+    readers[value.id] = undefined
     for (const g of to) {
       g.again ??= new Set()
       for (const n of recipe.values) {
@@ -157,7 +156,7 @@ export function recompute(graph: Values, groups: Group[], maxValues: number): Gr
   }
   for (const n of graph.all) {
     const home = n.group
-    if (home?.space && readers.has(n) && !outputs.has(n)) attempt(n, home)
+    if (home?.space && readers[n.id] && !outputs.has(n)) attempt(n, home)
   }
   return groups.filter((g) => !g.dead)
 }

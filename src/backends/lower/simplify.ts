@@ -146,7 +146,8 @@ class Simplifier {
     label: Call,
     fence: number | undefined,
   ): Value | undefined {
-    const [a, b] = inputs
+    const a = inputs[0]
+    const b = inputs[1]
     /** The operand itself, when it has the result's shape. */
     const alone = (x: Value) => (sameShape(x.shape, shape) && x.dtype === dtype ? x : undefined)
     switch (prim.op) {
