@@ -886,7 +886,8 @@ const char* share_memory() {
   for (int i = 0; i < world.size; i++) {
     if (i != world.rank && mine.place.host && all[i].place.host == mine.place.host) others = true;
     if (all[i].place.host == mine.place.host && !all[i].fine) here = false;
-    if (all[i].place.host != mine.place.host) why = why ? why : "not all ranks are on one host";
+    if (!why && !all[i].place.host) why = "another rank does not share its memory";
+    if (!why && all[i].place.host != mine.place.host) why = "not all ranks are on one host";
   }
   for (int i = 0; i < world.size; i++)
     if (!here || all[i].place.host != mine.place.host) segments[i] = nullptr;

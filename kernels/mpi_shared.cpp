@@ -12,6 +12,7 @@
 #if defined(__linux__)
 #include <errno.h>
 #include <linux/futex.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #endif
 
@@ -186,9 +187,13 @@ int64_t chunks_of(const Sum& s, int part) {
 
 #if defined(__linux__)
 const char* create(Place* place) {
+  // Beyond it the system would not only refuse, but end the process by a signal.
+  rlimit most;
+  if (!getrlimit(RLIMIT_FSIZE, &most) && most.rlim_cur != RLIM_INFINITY && most.rlim_cur < (rlim_t)RESERVED)
+    return "a limit of the size of files";
   own_file = (int)syscall(SYS_memfd_create, "nabla", 1u /* MFD_CLOEXEC */);
   if (own_file < 0) return "the system has no memory files";
-  if (ftruncate(own_file, RESERVED)) return "a limit of the size of files";
+  if (ftruncate(own_file, RESERVED)) return "memory files may not be so large";
   own = map(own_file);
   if (!own) return "a limit of the address space";
   top = there = (int64_t)(sizeof(Segment) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;

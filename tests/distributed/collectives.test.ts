@@ -15,17 +15,22 @@ function everyRank(ran: Ran, n: number, name: string, text: RegExp): void {
 
 describe.each(implementations)('over $name', (mpi) => {
   test.each([
-    ['in memory that they share', '1'],
-    ['through MPI', '0'],
+    ['in memory that they share', 'all', 60, null],
+    ['through MPI', 'none', 20, ['not in shared memory: it is not wanted']],
+    [
+      'one cannot share',
+      'some',
+      1,
+      ['not in shared memory: another rank does not share its memory'],
+    ],
   ])(
     'every operation is what its definition says, %s: types, sizes, groups',
-    async (_, shared) => {
-      const env = { NABLA_SHARED_MEMORY: shared, NABLA_DEBUG: '1' }
-      const args = ['collectives.mjs', shared, long ? '2000' : shared === '1' ? '60' : '20']
+    async (_, shared, runs, why) => {
+      const env = { NABLA_TEST_SHARED: shared, NABLA_DEBUG: '1' }
+      const args = ['collectives.mjs', `${runs}`, `${long ? 2000 : runs}`]
       const ran = await ranks(mpi, 3, args, { env })
       expect(ran.code, ran.stderr).toBe(0)
-      const told = ran.stderr.match(/not in shared memory: .*/g)
-      expect(told).toEqual(shared === '1' ? null : ['not in shared memory: it is not wanted'])
+      expect(ran.stderr.match(/not in shared memory: .*/g)).toEqual(why)
       expect(ran.ranks).toHaveLength(3)
       for (const { checks } of ran.ranks) expect(checks).toBeGreaterThan(100)
     },

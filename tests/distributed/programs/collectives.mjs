@@ -4,7 +4,14 @@ import { compile, tensor, zeros } from 'nabla'
 import * as dist from 'nabla/distributed'
 import { say } from './say.mjs'
 
-dist.initProcessGroup()
+// Where one rank does not share its memory none does.
+const shared = process.env.NABLA_TEST_SHARED
+const first = process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK
+dist.initProcessGroup({
+  ...(shared !== undefined && {
+    sharedMemory: shared === 'all' || (shared === 'some' && first !== '1'),
+  }),
+})
 const [rank, world] = [dist.getRank(), dist.getWorldSize()]
 const [seed, runs] = process.argv.slice(2).map(Number)
 const dtypes = [
@@ -237,7 +244,7 @@ for (const op of ['max', 'min']) {
   same({ op: 'sum' }, 'view', numbers(frame), Array.from({ length: 9 }, (_, i) => 100 * (i % 3 === 1 ? world - 1 : rank) + i)) // biome-ignore format: a line
 }
 // Ranks that share memory add in the order of the ranks, in float32 at least, and round once; so do two by MPI.
-if (process.env.NABLA_SHARED_MEMORY !== '0') {
+if (shared === 'all') {
   const noise = (r, i) => Math.sin(i * 12.9898 + r * 78.233) * 1000
   for (const dtype of ['float32', 'float16'])
     for (const size of [5, 100_003]) {
