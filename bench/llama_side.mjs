@@ -62,9 +62,9 @@ const run = await { llama, nabla }[kind](...args)
 /** On Linux the peak is that of what follows: loading and quantizing is not measured. What they took goes back to the system first. */
 const forget = async () => {
   globalThis.gc?.()
+  await new Promise((resolve) => setTimeout(resolve, 1100))
   if (kind === 'nabla') {
     // It is given back where a program is made, and once in a second at most.
-    await new Promise((resolve) => setTimeout(resolve, 1100))
     const { compile, tensor } = await import('nabla')
     compile((x) => x.mul(2))(tensor([1])).dispose()
   }
