@@ -3,6 +3,8 @@ import { add } from './arithmetic.js'
 import { expand, reshape, coordinates } from './broadcast.js'
 import { indexSelect, wrapIndex } from './indexing.js'
 import type { View } from '../backends/ir.js'
+import { bring } from '../backends/prims.js'
+import { piecePrims } from '../backends/prims/pieces.js'
 import { ShapeError, ValueError } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
 import { normAxis, type Shape, show } from '../core/shape.js'
@@ -135,6 +137,9 @@ const narrowAt = viewOp({
   name: 'narrow',
   formula: 'y[i] = x[start + i]',
   plan: (shape, axis: number, start: number, length: number): View => {
+    // From now on sums of gradients of parts are put side by side, those of `slice` and `select` too: brought from here as a
+    // page that only shows or walks tensors has no need of it.
+    bring(piecePrims)
     const a = normAxis('narrow', axis, shape.length)
     const n = shape[a] ?? 0
     const from = start < 0 ? start + n : start

@@ -3,7 +3,7 @@ import { GradError, show, TrainingError, ValueError } from '../core/errors.js'
 import { checkOptions, readArguments, showValue } from '../core/options.js'
 import { assign } from '../ops/assign.js'
 import { eq } from '../ops/compare.js'
-import { remember } from '../ops/conditional.js'
+import { rememberTraced } from '../ops/conditional.js'
 import { nameOf } from '../ops/names.js'
 import { addPending, removePending, runPending } from '../ops/pending.js'
 import { fromData, Tensor } from '../ops/tensor.js'
@@ -232,24 +232,23 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
         return { group, members: new Set(active) }
       })
       if (plan.every(({ members }) => members.size === 0)) throw this.withoutGradients()
-      const ignore = guard(() => this.nonFiniteGradients) === 'ignore'
-      const fine = this.checkGradients(when, ignore)
+      const fine = this.checkGradients(when)
       for (const { group, members } of plan) {
         const { options, hyperparameters, rate } = group
         for (const { params, count } of group.cohorts) {
           const moving = [...params].filter((p) => members.has(p))
           if (moving.length === 0) continue
-          const counted = fine && remember([count])
+          const counted = rememberTraced([count])
           assign(count, add(count, 1))
           const step = new Step(rate, count, hyperparameters)
           for (const p of moving) {
             const g = p.grad!
             const s = this.state.get(p)!
-            const moved = fine && remember([p, ...Object.values(s)])
+            const moved = rememberTraced([p, ...Object.values(s)])
             assign(p, this.update(p, options.maximize ? neg(g) : g, s, options, step))
-            moved?.(fine!)
+            moved(fine)
           }
-          counted?.(fine!)
+          counted(fine)
         }
       }
     })
@@ -264,26 +263,19 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     })
   }
 
-  /**
-   * Whether every gradient is finite (and `when` is true), as a scalar; stores the result in `foundInf`. Undefined where
-   * nothing can stop the step.
-   */
-  private checkGradients(when: Tensor | undefined, ignore: boolean): Tensor | undefined {
+  /** Whether every gradient is finite (and `when` is true), as a scalar; stores the result in `foundInf`. */
+  private checkGradients(when: Tensor | undefined): Tensor {
     const status = this.foundInf
-    if (ignore) {
-      assign(status, when ? where(when, 0, -1) : zerosLike(status))
-      return when && eq(status, 0)
-    }
-    const sticky = guard(() => this.nonFiniteGradients) === 'throw'
-    let code: Tensor | undefined = when && where(when, 0, -1)
-    this.allParams.forEach((p, i) => {
-      // 0 · g is 0 for finite g and NaN otherwise. A sum of |g| would overflow for large finite gradients.
-      if (p.requiresGrad && p.grad) code = where(eq(sum(mul(p.grad, 0)), 0), code ?? 0, i + 1)
-    })
-    assign(status, sticky ? where(eq(status, 0), code!, status) : code!)
-    afterRun(() => {
-      if (this.nonFiniteGradients === 'throw') addPending(this.report)
-    })
+    const mode = guard(() => this.nonFiniteGradients)
+    const throws = mode === 'throw'
+    let code = when ? where(when, 0, -1) : zerosLike(status)
+    if (mode !== 'ignore')
+      this.allParams.forEach((p, i) => {
+        // 0 · g is 0 for finite g and NaN otherwise. A sum of |g| would overflow for large finite gradients.
+        if (p.requiresGrad && p.grad) code = where(eq(sum(mul(p.grad, 0)), 0), code, i + 1)
+      })
+    assign(status, throws ? where(eq(status, 0), code, status) : code)
+    if (throws) afterRun(() => addPending(this.report))
     return eq(status, 0)
   }
 

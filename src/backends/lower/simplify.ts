@@ -3,9 +3,8 @@ import { arrayFrom, type DType, isFloat, isHalf, readNumber } from '../../core/d
 import { type Shape, sameShape } from '../../core/shape.js'
 import { type Call, callOf } from '../call.js'
 import type { Graph, Node, Prim } from '../ir.js'
-import { infer } from '../prims.js'
+import { infer, recordOf } from '../prims.js'
 import { plainFunction } from '../scalar.js'
-import { sumOfPieces } from './pieces.js'
 import { kindOf, Value } from './value.js'
 
 /** A graph's values, producers first, in the order of tracing. */
@@ -118,25 +117,6 @@ class Simplifier {
     return this.intern({ op: 'const', value }, [], [], dtype, callOf('const'), undefined)
   }
 
-  /** The sum of parts that are apart, put side by side. */
-  private joined(a: Value, b: Value, label: Call, fence: number | undefined): Value | undefined {
-    const sum = sumOfPieces(a, b)
-    if (!sum) return undefined
-    const { shape, dtype } = a
-    const make = (prim: Prim, inputs: Value[], to = shape) =>
-      this.make(prim, inputs, to, dtype, label, fence)
-    if ('axis' in sum) {
-      const whole = sum.pieces.map(({ value, extent }) =>
-        make({ op: 'reshape', shape: extent }, [value], extent),
-      )
-      return make({ op: 'concat', axis: sum.axis }, whole)
-    }
-    return sum.pieces.reduce(
-      (into, { value, prim }) => make({ ...prim, accumulate: false }, [value, into]),
-      sum.into,
-    )
-  }
-
   /** An equal value that is had for less. */
   private simpler(
     prim: Prim,
@@ -173,7 +153,7 @@ class Simplifier {
           case 'add':
             if (isConst(b!, 0)) return alone(a!)
             if (isConst(a!, 0)) return alone(b!)
-            return this.joined(a!, b!, label, fence)
+            return recordOf(a!.prim).plus?.(a!, b!, (p, list) => this.derived(p, list, label))
           case 'sub':
             return isConst(b!, 0) ? alone(a!) : undefined
           case 'neg':

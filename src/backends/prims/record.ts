@@ -65,7 +65,17 @@ interface Common<K extends Op> {
   /** The operand whose memory may become the result's, when nobody else wants it: the rest of it stays as it is. */
   readonly mayOverwrite?: number
   readonly batch: Batching
+  /** The sum of a value of this primitive and another where it is had for less than by adding, by `make`. */
+  readonly plus?: <T extends Made<T>>(a: T, b: T, make: Make<T>) => T | undefined
 }
+/** A value of a graph: what made it, of what. */
+export interface Made<T> {
+  readonly prim: Prim
+  readonly inputs: readonly T[]
+  readonly shape: Shape
+}
+/** Makes a value. */
+export type Make<T> = (prim: Prim, inputs: readonly T[]) => T
 
 /** What one primitive is, to the compiler, the backends and vmap. */
 export type PrimRecord<K extends Op = Op> =

@@ -4,11 +4,12 @@
  */
 import { type Shape, sameShape, sizeOf } from '../../core/shape.js'
 import type { Prim } from '../ir.js'
-import type { Value } from './value.js'
+import { movePrims } from './move.js'
+import type { Made, Make } from './record.js'
 
 /** A part: the place of its first element, and its extents along the axes of the whole. */
-export interface Piece {
-  value: Value
+interface Piece<T> {
+  value: T
   prim: Extract<Prim, { op: 'place' }>
   start: readonly number[]
   extent: number[]
@@ -34,8 +35,8 @@ function boxOf(prim: Extract<Prim, { op: 'place' }>): number[] | undefined {
 }
 
 /** The parts that a value is made of, on zeros; undefined if it is not made so. */
-function piecesOf(v: Value): Piece[] | undefined {
-  const list: Piece[] = []
+function piecesOf<T extends Made<T>>(v: T): Piece<T>[] | undefined {
+  const list: Piece<T>[] = []
   for (let at = v; ; ) {
     const { prim } = at
     if (prim.op !== 'place' || list.length === MOST) return undefined
@@ -47,7 +48,7 @@ function piecesOf(v: Value): Piece[] | undefined {
   }
 }
 
-function apart(a: Piece, b: Piece): boolean {
+function apart(a: Piece<unknown>, b: Piece<unknown>): boolean {
   for (let i = 0; i < a.start.length; i++) {
     const [p, q] = [a.start[i]!, b.start[i]!]
     if (p + a.extent[i]! <= q || q + b.extent[i]! <= p) return true
@@ -56,7 +57,7 @@ function apart(a: Piece, b: Piece): boolean {
 }
 
 /** The axis along which the parts, in order, make up the whole. */
-function joinedAlong(pieces: readonly Piece[], shape: Shape): number | undefined {
+function joinedAlong(pieces: readonly Piece<unknown>[], shape: Shape): number | undefined {
   const axis = shape.findIndex((n, i) => pieces[0]!.extent[i] !== n)
   if (axis < 0) return undefined
   let next = 0
@@ -68,24 +69,28 @@ function joinedAlong(pieces: readonly Piece[], shape: Shape): number | undefined
   return next === shape[axis] ? axis : undefined
 }
 
-/** How the sum of two values is made of parts that are apart: side by side along an axis, or the parts of the second put into the first. */
-export function sumOfPieces(
-  a: Value,
-  b: Value,
-): { axis: number; pieces: Piece[] } | { into: Value; pieces: Piece[] } | undefined {
-  if (a.prim.op !== 'place' || b.prim.op !== 'place' || !sameShape(a.shape, b.shape))
-    return undefined
+/** The parts side by side along an axis where they are the whole, else those of the second put into the first. */
+function sumOfPieces<T extends Made<T>>(a: T, b: T, make: Make<T>): T | undefined {
+  const { shape } = a
   const [first, second] = [piecesOf(a), piecesOf(b)]
-  if (!first || !second) return undefined
+  if (!first || !second || !sameShape(shape, b.shape)) return undefined
   const all = [...first, ...second]
-  if (all.length > MOST || sizeOf(a.shape) === 0) return undefined
+  if (all.length > MOST || sizeOf(shape) === 0) return undefined
   for (let i = 0; i < all.length; i++)
     for (let k = 0; k < i; k++) if (!apart(all[i]!, all[k]!)) return undefined
-  const places = all.map(({ start }) => start)
   const sorted = [...all].sort((x, y) => {
-    const axis = places[0]!.findIndex((_, i) => x.start[i] !== y.start[i])
+    const axis = x.start.findIndex((n, i) => n !== y.start[i])
     return x.start[axis]! - y.start[axis]!
   })
-  const axis = joinedAlong(sorted, a.shape)
-  return axis === undefined ? { into: a, pieces: second } : { axis, pieces: sorted }
+  const axis = joinedAlong(sorted, shape)
+  if (axis === undefined)
+    return second.reduce(
+      (into, { value, prim }) => make({ ...prim, accumulate: false }, [value, into]),
+      a,
+    )
+  const whole = sorted.map(({ value, extent }) => make({ op: 'reshape', shape: extent }, [value]))
+  return make({ op: 'concat', axis }, whole)
 }
+
+/** `place` as operations record it that take parts of tensors. */
+export const piecePrims = { place: { ...movePrims.place, plus: sumOfPieces } }
