@@ -29,6 +29,7 @@
 #endif
 #define NABLA_TRACE
 #include "codegen_x86.h"
+#include "epilogue_words.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -587,7 +588,8 @@ FusedCode** codegen(const int32_t* words, const ProgramInfo* info) {
   int64_t next = 0;
   each_instruction(words, [&](const int32_t* w) {
     const int64_t i = next++;
-    if (w[0] != OP_FUSED && w[0] != OP_LIST) return;
+    if (w[0] == OP_MATMUL || w[0] == OP_CONV) w = epilogue_of(w);
+    if (!w || (w[0] != OP_FUSED && w[0] != OP_LIST)) return;
     const int64_t first = w[0] == OP_LIST ? i : alike.find(w, i);
     list[i] = first != i ? list[first] : w[2] == F32 ? NABLA_ISA::compile(w) : NABLA_JOIN(codegen_wide_, NABLA_TARGET)::compile(w);
     if (list[i]) list[i]->uses++, any = true;

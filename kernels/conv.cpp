@@ -1,7 +1,7 @@
 // CONV, CONV_INPUT and CONV_WEIGHT.
 #include "conv.h"
 
-#include "check.h"
+#include "epilogue.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -54,7 +54,7 @@ void conv_weight_naive(const Geometry& g, const real* y, const real* x, real* w)
 #if NABLA_LANES == 32
 extern const Way* const WAYS[WAY_COUNT] = {&FLAT, &WINOGRAD, &IMAGES,
 #ifndef __wasm__
-                                           &PRODUCT,
+                                           &PRODUCTS,
 #endif
 };
 
@@ -101,15 +101,25 @@ bool conv_validate(Check& c) {
   const Range out = r.operand(W, forward ? ys : input ? xs : ws);
   r.apart(out, a);
   r.apart(out, b);
-  if (forward) r.apart(out, r.operand(W, g.o, true));
-  if (!r.done()) return false;
+  if (forward) {
+    const Range bias = r.operand(W, g.o, true);
+    r.apart(out, bias);
+    const Range in[3] = {a, b, bias};
+    if (!epilogue_validate(r, (int64_t)g.n * g.o, cells(g.out), out, W, in, 3)) return false;
+  } else if (!r.done()) return false;
 #if NABLA_LANES == 32
-  if (const Way* way = find_way(c.w[0], g)) way->needs(c.w[0], g, c.threads, &c.per_thread, &c.shared);
+  if (const Way* way = find_way(c.w[0], g)) {
+    int64_t per_thread = 0, shared = 0;
+    way->needs(c.w[0], g, c.threads, &per_thread, &shared);
+    c.per_thread += per_thread, c.shared += shared;
+  }
 #endif
   return true;
 }
 
-void conv_run(const Exec& e) {
+void conv_run(const Exec& whole) {
+  const Epilogue end(whole);
+  const Exec e = end.rest(whole);
   Geometry g;
   __builtin_memcpy(&g, e.w + 3, sizeof g);
   const int32_t* ref = e.w + 3 + sizeof g / 4;
@@ -123,13 +133,17 @@ void conv_run(const Exec& e) {
   const real* const bias = e.w[0] == OP_CONV ? at(3, 1) : nullptr;
 #if NABLA_LANES == 32
   if (const Way* const way = find_way(e.w[0], g)) {
-    if (e.w[0] == OP_CONV) way->forward(e, g, a, b, out, bias);
+    if (e.w[0] == OP_CONV) way->forward(e, end, g, a, b, out, bias);
     else if (e.w[0] == OP_CONV_INPUT) way->input(e, g, a, b, out);
     else way->weight(e, g, a, b, out);
     return;
   }
 #endif
-  if (e.w[0] == OP_CONV) conv_naive(g, a, b, out, bias);
+  if (e.w[0] == OP_CONV)
+    with_ending(end, 1, [&](int, int, Told* job) {
+      conv_naive(g, a, b, out, bias);
+      if (job) job->block(0, 0, (int64_t)g.n * g.o, cells(g.out));
+    });
   else if (e.w[0] == OP_CONV_INPUT) conv_input_naive(g, a, b, out);
   else conv_weight_naive(g, a, b, out);
 }

@@ -20,6 +20,7 @@ struct WindowWords {
 };
 
 #if NABLA_LANES == 32
+struct Ending;
 // One way to compute the instructions, for operands that are not empty.
 struct Way {
   const char* name;
@@ -27,14 +28,15 @@ struct Way {
   double (*work)(int32_t op, const Geometry&);
   // Bytes of scratch.
   void (*needs)(int32_t op, const Geometry&, int threads, int64_t* per_thread, int64_t* shared);
-  void (*forward)(const Exec&, const Geometry&, const float* x, const float* w, float* y, const float* bias);
+  // Tells of finished places: rows are channels of all images, columns the places of a channel.
+  void (*forward)(const Exec&, const Ending&, const Geometry&, const float* x, const float* w, float* y, const float* bias);
   void (*input)(const Exec&, const Geometry&, const float* y, const float* w, float* x);
   void (*weight)(const Exec&, const Geometry&, const float* y, const float* x, float* w);
 };
 constexpr double NO_WAY = __builtin_inf();
 // On flat copies (conv_flat.cpp), by Winograd's transforms (conv_winograd.cpp), with images as lanes (conv_images.cpp), as
 // matrix products (conv_product.cpp; not in WebAssembly, whose file every page loads).
-extern const Way FLAT, WINOGRAD, IMAGES, PRODUCT;
+extern const Way FLAT, WINOGRAD, IMAGES, PRODUCTS;
 #ifdef __wasm__
 constexpr int WAY_COUNT = 3;
 #else

@@ -3,8 +3,8 @@
 // Forward, and by the input: a tile of R output channels by V vectors of cells is kept in registers over all
 // channels and taps; weights lie in panels of R, the source is read through a table of offsets.
 // By the weight: a tile of weights is kept in registers, lanes being cells, over a few images.
-#include "check.h"
 #include "conv_tile.h"
+#include "ending.h"
 #include "flat_copy.h"
 
 namespace nabla {
@@ -140,7 +140,7 @@ static void put_tile(const Sum& s, int64_t q, int64_t n, const float* from, int6
   }
 }
 
-static void sum_run(const Exec& e, const Sum& s, const float* x, const float* w, float* y, const float* bias) {
+static void sum_run(const Exec& e, const Ending& end, const Sum& s, const float* x, const float* w, float* y, const float* bias) {
   const Flat& f = s.f;
   int32_t* const offset = (int32_t*)e.shared;
   Cells* const cells = (Cells*)(offset + s.table());
@@ -156,8 +156,8 @@ static void sum_run(const Exec& e, const Sum& s, const float* x, const float* w,
   const int64_t work = f.span * most(1, s.products()) * s.rows;
   const int threads = pool_threads(e.pool);
   const int64_t parts = items >= 2 * threads ? 1 : least(panels, least(threads, most(1, work / LEAST_WORK)));
-  const int tasks = cut(e, items * parts, most(1, LEAST_WORK / most(1, work / parts)));
-  parallel(e, tasks, [&](int task, int thread) {
+  const int tasks = end.at_most(cut(e, items * parts, most(1, LEAST_WORK / most(1, work / parts))));
+  with_ending(end, tasks, [&](int task, int thread, Told* job) {
     float* const copy = (float*)(e.scratch + thread * e.per_thread);
     flat_clear(copy, s.per_thread() / 4);
     float sums[TILE_SUMS * VW] __attribute__((aligned(64)));
@@ -182,6 +182,7 @@ static void sum_run(const Exec& e, const Sum& s, const float* x, const float* w,
             }
             v += width;
           }
+          if (job && c + s.block >= s.channels) job->block(image * s.groups * s.rows + o, 0, r, s.y_row);
         }
       }
     }
@@ -339,11 +340,11 @@ static void needs(int32_t op, const Geometry& g, int threads, int64_t* per_threa
     });
   }
 }
-static void forward(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
-  sum_run(e, forward_sum(g), x, w, y, bias);
+static void forward(const Exec& e, const Ending& end, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+  sum_run(e, end, forward_sum(g), x, w, y, bias);
 }
 static void input(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
-  each_phase(g, [&](const int64_t* phase) { sum_run(e, input_sum(g, phase), y, w, x, nullptr); });
+  each_phase(g, [&](const int64_t* phase) { sum_run(e, {e}, input_sum(g, phase), y, w, x, nullptr); });
 }
 static void weight(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
   weight_run(e, weight_sum(g, pool_threads(e.pool)), y, x, w);

@@ -1,8 +1,8 @@
 // Convolutions whose lanes are images: no place of a row is wasted however short it is, and a tap that reads the
 // padding is left out instead of multiplied. Channels are turned so that the same place of some images is one run,
 // and the results are turned back.
-#include "check.h"
 #include "conv_tile.h"
+#include "ending.h"
 #include "pack.h"
 
 namespace nabla {
@@ -202,14 +202,14 @@ void lay_weights(const Pass& s, const float* w, float* to) {
     }
 }
 
-void run(const Exec& e, const Pass& s, const float* x, const float* w, float* y, const float* bias) {
+void run(const Exec& e, const Ending& end, const Pass& s, const float* x, const float* w, float* y, const float* bias) {
   const Geometry& g = s.g;
   const int64_t from = volume(s.from), to = volume(s.to), lines = s.lines(), wide = s.wide;
   float* const weights = (float*)e.shared;
   lay_weights(s, w, weights);
   const int64_t items = s.chunks * g.groups * s.parts, work = most(1, s.t * s.f * s.taps * to / s.parts * wide);
-  const int tasks = cut(e, items, most(1, LEAST_WORK / work));
-  parallel(e, tasks, [&](int task, int thread) {
+  const int tasks = end.at_most(cut(e, items, most(1, LEAST_WORK / work)));
+  with_ending(end, tasks, [&](int task, int thread, Told* job) {
     float* const source = (float*)(e.scratch + thread * e.per_thread);  // [place][channel][image]
     float* const result = source + s.source();
     Place place;
@@ -239,6 +239,8 @@ void run(const Exec& e, const Pass& s, const float* x, const float* w, float* y,
       float* const y0 = y + (image * g.groups + group) * s.t * to + begin * s.to[2];
       for (int64_t c = 0; c < s.t; c++)
         turn_out(result + c * wide, s.t * wide, wide, places, y0 + c * to, next, g.n - image);
+      for (int64_t i = image; job && i < least(g.n, image + wide); i++)
+        job->block((i * g.groups + group) * s.t, begin * s.to[2], s.t, places);
     }
   });
 }
@@ -353,11 +355,11 @@ void needs(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int6
   }
 }
 
-void forward(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
-  run(e, Pass(g, false, pool_threads(e.pool)), x, w, y, bias);
+void forward(const Exec& e, const Ending& end, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+  run(e, end, Pass(g, false, pool_threads(e.pool)), x, w, y, bias);
 }
 void input(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
-  run(e, Pass(g, true, pool_threads(e.pool)), y, w, x, nullptr);
+  run(e, {e}, Pass(g, true, pool_threads(e.pool)), y, w, x, nullptr);
 }
 void weight(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
   const ByWeight s(g, pool_threads(e.pool));

@@ -2,8 +2,8 @@
 // multiplied with the weights (im2col). The copy costs as much as a few channels, so that this pays where the weights are many and
 // the places few: no lane is wasted, and nothing but the product is added up.
 #ifndef __wasm__
-#include "check.h"
 #include "conv.h"
+#include "ending.h"
 #include "gemm.h"
 
 namespace nabla {
@@ -177,14 +177,15 @@ void needs(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int6
   *per_thread = 4 * s.floats(forward) + product, *shared = forward ? 0 : 4 * whole_vectors(s.all() * g.o);
 }
 
-void forward(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+void forward(const Exec& e, const Ending& end, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
   const Product s(g, 1);
   const int64_t items = s.chunks * g.groups, work = most(1, s.rows() * s.columns * s.og / VW);
-  each_part(e, items, ceil_div(LEAST_WORK, work), [&](int64_t begin, int64_t end, int thread) {
+  const int tasks = end.at_most(cut(e, items, most(1, ceil_div(LEAST_WORK, work))));
+  with_ending(end, tasks, [&](int task, int thread, Told* job) {
     const Scratch at(e, thread, s, true);
     __builtin_memset(at.padded, 0, (size_t)s.padded() * 4);
     s.list_columns(s.wide, at.places);
-    for (int64_t item = begin; item < end; item++) {
+    for (int64_t item = items * task / tasks; item < items * (task + 1) / tasks; item++) {
       const int64_t group = item % g.groups, n0 = item / g.groups * s.images, n1 = least(g.n, n0 + s.images);
       for (int64_t k = 0; k < s.columns; k += s.wide) {
         const int64_t n = least(s.wide, s.columns - k);
@@ -192,13 +193,15 @@ void forward(const Exec& e, const Geometry& g, const float* x, const float* w, f
         gemm({at.block, w + group * s.og * s.columns + k, at.result, (n1 - n0) * s.out, s.og, n, n, 1, 1, s.columns, s.og, k > 0, nullptr},
              at.gemm);
       }
-      for (int64_t m = n0; m < n1; m++)
+      for (int64_t m = n0; m < n1; m++) {
         for (int64_t o = 0; o < s.og; o++) {
           const float first = bias ? bias[group * s.og + o] : 0;
           const float* from = at.result + (m - n0) * s.out * s.og + o;
           float* const to = y + (m * g.o + group * s.og + o) * s.out;
           for (int64_t p = 0; p < s.out; p++, from += s.og) to[p] = *from + first;
         }
+        if (job) job->block(m * g.o + group * s.og, 0, s.og, s.out);
+      }
     }
   });
 }
@@ -244,7 +247,7 @@ void weight(const Exec& e, const Geometry& g, const float* y, const float* x, fl
 
 }  // namespace
 
-extern const Way PRODUCT = {"product", work, needs, forward, input, weight};
+extern const Way PRODUCTS = {"product", work, needs, forward, input, weight};
 
 }  // namespace NABLA_ISA
 }  // namespace nabla

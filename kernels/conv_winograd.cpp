@@ -5,8 +5,8 @@
 // taken a block at a time, which stays near: lines of tiles side by side, lanes being the tiles of a line.
 // The gradient by the input is the same with the taps turned round. The gradient by the weight is the adjoint: Gt S G,
 // S the sum over tiles of (A y At) * (Bt x B).
-#include "check.h"
 #include "conv_tile.h"
+#include "ending.h"
 #include "gemm.h"
 
 namespace nabla {
@@ -268,7 +268,18 @@ void lay_weights(const Exec& e, const Sum& s, const float* w, float* at) {
   });
 }
 
-void sum_run(const Exec& e, const Sum& s, const float* x, const float* w, float* y, const float* bias) {
+// Channels [o, o + r) of a block are there.
+void tell(const Sum& s, const Block& b, int64_t o, int64_t r, Told& job) {
+  const int64_t wide = s.y.columns, first = 2 * b.column, columns = least(wide - first, 2 * b.columns);
+  each_image(s.s, b, [&](int64_t image, int64_t i, int64_t n, int64_t) {
+    const int64_t from = 2 * i, until = least(s.y.rows, 2 * (i + n)), row = image * s.rows + o;
+    if (columns == wide) job.block(row, from * wide, r, (until - from) * wide);
+    else
+      for (int64_t y = from; y < until; y++) job.block(row, y * wide + first, r, columns);
+  });
+}
+
+void sum_run(const Exec& e, const Ending& end, const Sum& s, const float* x, const float* w, float* y, const float* bias) {
   int32_t* const offset = (int32_t*)e.shared;
   float* const weights = (float*)e.shared + s.table();
   for (int64_t c = 0; c < s.channels; c++) offset[c] = (int32_t)(c * s.s.pitch);
@@ -278,8 +289,8 @@ void sum_run(const Exec& e, const Sum& s, const float* x, const float* w, float*
   const int64_t blocks = s.s.count(), x_plane = s.x.rows * s.x.columns, y_plane = s.y.rows * s.y.columns;
   const int64_t x_step = s.x_step(), y_step = s.y_step();
   const int64_t work = PLACES * s.s.lines * s.s.columns * s.rows * s.channels;
-  const int tasks = cut(e, blocks, ceil_div(LEAST_WORK, work));
-  parallel(e, tasks, [&](int task, int thread) {
+  const int tasks = end.at_most(cut(e, blocks, ceil_div(LEAST_WORK, work)));
+  with_ending(end, tasks, [&](int task, int thread, Told* job) {
     float* const v = (float*)(e.scratch + thread * e.per_thread);
     float* const m = v + s.x_block();
     float* const rows = m + s.y_block();
@@ -307,6 +318,7 @@ void sum_run(const Exec& e, const Sum& s, const float* x, const float* w, float*
         }
         for (int64_t q = 0; q < r; q++)
           transform_back(s.s, b, s.y, m + q * s.s.pitch, y_step, bias ? bias[o + q] : 0, y + (o + q) * y_plane);
+        if (job) tell(s, b, o, r, *job);
       }
     }
   });
@@ -428,11 +440,11 @@ void needs(int32_t op, const Geometry& g, int threads, int64_t* per_thread, int6
     *per_thread = s.per_thread(), *shared = s.shared();
   }
 }
-void forward(const Exec& e, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
-  sum_run(e, sum_of(true, g, pool_threads(e.pool)), x, w, y, bias);
+void forward(const Exec& e, const Ending& end, const Geometry& g, const float* x, const float* w, float* y, const float* bias) {
+  sum_run(e, end, sum_of(true, g, pool_threads(e.pool)), x, w, y, bias);
 }
 void input(const Exec& e, const Geometry& g, const float* y, const float* w, float* x) {
-  sum_run(e, sum_of(false, g, pool_threads(e.pool)), y, w, x, nullptr);
+  sum_run(e, {e}, sum_of(false, g, pool_threads(e.pool)), y, w, x, nullptr);
 }
 void weight(const Exec& e, const Geometry& g, const float* y, const float* x, float* w) {
   weight_run(e, weight_sum_of(g, pool_threads(e.pool)), y, x, w);

@@ -1,6 +1,6 @@
 // Fused expression programs, tile by tile: every register holds rows x cols lanes of the tile, every instruction is
 // one loop over them. Specified in program.h.
-#include "fused_task.h"
+#include "epilogue.h"
 #if NABLA_LANES == 32
 #include "random.h"
 #endif
@@ -351,16 +351,35 @@ bool Task::run_tiles(int64_t first, int64_t last) {
   return true;
 }
 
-namespace {
-
-int64_t partial_lanes(const Kernel& k) {
-  int64_t n = 0;
+Sums::Sums(const Exec& e, const Kernel& kernel) : k(kernel), at((real*)(((uintptr_t)e.shared + 63) & ~(uintptr_t)63)), lanes(0) {
   for (int i = 0; i < k.n_out; i++)
-    if (combines(k.out[i])) n += 2 * ((span_of(k, k.out[i]).places + VW - 1) / VW * VW);
-  return n;
+    if (combines(k.out[i])) lanes += 2 * whole_vectors(span_of(k, k.out[i]).places);
 }
-
-}  // namespace
+void Sums::open(Task& job, int task) const {
+  real* p = at + task * lanes;
+  for (int i = 0; i < k.n_out; i++) {
+    if (!combines(k.out[i])) continue;
+    const Span span = span_of(k, k.out[i]);
+    job.count[i] = whole_vectors(span.places), job.lowest[i] = span.lowest;
+    job.partial[i] = p;
+    const real s = mode_start(k.out[i].mode, is_integer(k.out[i].dtype));
+    for (int64_t j = 0; j < 2 * job.count[i]; j++) p[j] = s;
+    p += 2 * job.count[i];
+  }
+}
+void Sums::close(const Exec& e, int tasks) const {
+  real* first = at;
+  for (int i = 0; i < k.n_out; i++) {
+    const Port& o = k.out[i];
+    if (!combines(o)) continue;
+    const Span span = span_of(k, o);
+    const int64_t n = span.places, padded = whole_vectors(n);
+    real* const total = first + padded;
+    for (int t = 1; t < tasks; t++) combine(o.mode, is_integer(o.dtype), total, total + t * lanes, n);
+    deliver(k, o, span, total, e.slots[o.slot]);
+    first += 2 * padded;
+  }
+}
 
 void fused_run(const Exec& e) {
   Kernel k;
@@ -369,40 +388,19 @@ void fused_run(const Exec& e) {
   if (tl.tiles == 0) return;
   plan_outputs(k, e.code);
   const int tasks = task_count(k, k.outer_count * k.rows * (int64_t)k.cols, tl.tiles, pool_threads(e.pool));
-  const int64_t lanes = partial_lanes(k);
-  real* shared = (real*)(((uintptr_t)e.shared + 63) & ~(uintptr_t)63);
+  const Sums sums(e, k);
   // The fault of the first tile that has one, whatever the number of threads: a task runs up to its own first.
   Status faults[MAX_THREADS * 4];
   parallel(e, tasks, [&](int task, int thread) {
     real* registers = (real*)(((uintptr_t)(e.scratch + thread * e.per_thread) + 63) & ~(uintptr_t)63);
     Task job(e, k, tl, registers);
-    real* p = shared + task * lanes;
-    for (int i = 0; i < k.n_out; i++) {
-      if (!combines(k.out[i])) continue;
-      const Span span = span_of(k, k.out[i]);
-      job.count[i] = (span.places + VW - 1) / VW * VW, job.lowest[i] = span.lowest;
-      job.partial[i] = p;
-      const real s = mode_start(k.out[i].mode, is_integer(k.out[i].dtype));
-      for (int64_t j = 0; j < 2 * job.count[i]; j++) p[j] = s;
-      p += 2 * job.count[i];
-    }
+    sums.open(job, task);
     const int64_t first = tl.tiles * task / tasks, last = tl.tiles * (task + 1) / tasks;
     if (job.run_tiles(first, last)) job.flush();
     faults[task] = job.fault;
   });
   for (int t = 0; t < tasks && e.status->fault == OK; t++) *e.status = faults[t];
-  if (e.status->fault || lanes == 0) return;
-  int64_t at = 0;
-  for (int i = 0; i < k.n_out; i++) {
-    const Port& o = k.out[i];
-    if (!combines(o)) continue;
-    const Span span = span_of(k, o);
-    const int64_t n = span.places, padded = (n + VW - 1) / VW * VW;
-    real* total = shared + at + padded;
-    for (int t = 1; t < tasks; t++) combine(o.mode, is_integer(o.dtype), total, shared + t * lanes + at + padded, n);
-    deliver(k, o, span, total, e.slots[o.slot]);
-    at += 2 * padded;
-  }
+  if (!e.status->fault) sums.close(e, tasks);
 }
 
 #if NABLA_LANES == 32

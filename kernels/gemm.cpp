@@ -2,6 +2,7 @@
 // unit stride. An operand that is small, or used by few tiles, is read where it lies.
 #include "gemm.h"
 
+#include "ending.h"
 #include "pack.h"
 
 namespace nabla {
@@ -184,7 +185,7 @@ static Plan find_plan(const GemmArgs& g) {
   return p;
 }
 
-static void multiply(const GemmArgs& g, const Plan& plan, void* scratch) {
+static void multiply(const GemmArgs& g, const Plan& plan, void* scratch, Told* end = nullptr) {
   real* const at = (real*)scratch;
   real* const packed = at + packed_a(g.m, g.k);
 
@@ -228,6 +229,7 @@ static void multiply(const GemmArgs& g, const Plan& plan, void* scratch) {
               laid ? bt + j * kc : b0 + j, laid ? w : g.b_rs, g.c + (ic + i) * g.c_rs + jc + j, g.c_rs, own);
           }
         }
+        if (end && pc + kc == g.k) end->block(ic, jc, mc, nc);
       }
     }
   }
@@ -272,13 +274,19 @@ static void small(const GemmArgs& g, real* scratch) {
   else (a_rows ? all_rows<MR1, 1, true> : all_rows<MR1, 1, false>)(g.m, g.k, g.a, as, b, bs, g.c, g.c_rs, f);
 }
 
-void gemm(const GemmArgs& g, void* scratch) {
+// All at once, or false.
+static bool whole(const GemmArgs& g, void* scratch) {
+  if (g.k <= 0) return no_products(g), true;
+  if (is_small(g)) return small(g, (real*)scratch), true;
+  return gemm_of_zeros(g, scratch);
+}
+void gemm(const GemmArgs& g, void* scratch, Told* end) {
   if (g.m <= 0 || g.n <= 0) return;
-  if (g.k <= 0) return no_products(g);
-  if (is_small(g)) return small(g, (real*)scratch);
-  if (gemm_of_zeros(g, scratch)) return;
-  const Plan plan = find_plan(g);
-  if (!exchange(g, plan, scratch)) multiply(g, plan, scratch);
+  if (!whole(g, scratch)) {
+    const Plan plan = find_plan(g);
+    if (!exchange(g, plan, scratch)) return multiply(g, plan, scratch, end);
+  }
+  if (end) end->block(0, 0, g.m, g.n);
 }
 
 // How the tasks divide the batch, the rows and the columns.

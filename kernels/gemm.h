@@ -6,6 +6,8 @@
 namespace nabla {
 namespace NABLA_ISA {
 
+struct Told;  // ending.h
+
 // c[i*c_rs + j] (+)= sum over p of a[i*a_rs + p*a_cs] * b[p*b_rs + j*b_cs] (+ bias[j] if bias).
 // c must not overlap the operands.
 struct GemmArgs {
@@ -26,8 +28,8 @@ NABLA_INLINE GemmArgs exchanged(GemmArgs g) {
 // Scratch of one thread, aligned to 64 bytes; what serves m x n x k serves every smaller product.
 int64_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k);
 // Each element is summed in an order that depends on k only, so that dividing the rows and columns
-// of a product among threads does not change a bit of it.
-void gemm(const GemmArgs& g, void* scratch);
+// of a product among threads does not change a bit of it. `end` is told of blocks of C that are done, unless it is null.
+void gemm(const GemmArgs& g, void* scratch, Told* end = nullptr);
 // How many columns a panel of B has.
 constexpr int64_t GEMM_NR = 2 * VW;
 // How many products a sum takes before it is added to C.

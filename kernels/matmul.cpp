@@ -11,7 +11,7 @@ bool matmul_validate(Check& c) {
   r.real_dtype(), r.real_dtype();
   Extents e;
   if (!product_validate(r, sizeof(real), sizeof(real), &e)) return false;
-  if (e.any) c.per_thread = gemm_scratch_bytes(e.m, e.n, e.k);
+  if (e.any) c.per_thread += gemm_scratch_bytes(e.m, e.n, e.k);
   return true;
 }
 
@@ -25,10 +25,12 @@ constexpr int64_t SMALL = 128 * 1024;
 
 }  // namespace
 
-void matmul_run(const Exec& e) {
-  const ProductWords p(e.w);
+void matmul_run(const Exec& whole) {
+  const ProductWords p(whole.w);
   const int64_t batch = p.batch, m = p.m, n = p.n, k = p.k;
   if (!batch || !m || !n) return;
+  const Epilogue end(whole);
+  const Exec e = end.rest(whole);
   const real* bias_at = operand<real>(e, p.bias);
   real* c_at = operand<real>(e, p.c);
   const real *a_at = k ? operand<real>(e, p.a) : nullptr, *b_at = k ? operand<real>(e, p.b) : nullptr;
@@ -40,35 +42,40 @@ void matmul_run(const Exec& e) {
     if (!k) ao = bo = 0;  // of no elements: the pointers are null
     return GemmArgs{a_at + ao, b_at + bo, c_at + co, m, n, k, a_rs, a_cs, b_rs, b_cs, c_rs, false, bias_at};
   };
-  if (!k) {
-    for (int64_t at = 0; at < batch; at++) gemm(product(at), nullptr);
-    return;
-  }
   GemvArgs vector;
-  if (as_gemv(product(0), &vector)) {
+  if (k && as_gemv(product(0), &vector)) {
     const int64_t units = (vector.n + GEMV_UNIT - 1) / GEMV_UNIT;
-    const int tasks = cut(e, batch * units, most(1, GEMV_GRAIN / (GEMV_UNIT * k)));
-    parallel(e, tasks, [&](int task, int thread) {
-      const int64_t end = batch * units * (task + 1) / tasks;
-      for (int64_t at = batch * units * task / tasks; at < end;) {
-        const int64_t first = at % units, last = first + end - at < units ? first + end - at : units;
+    const int tasks = end.at_most(cut(e, batch * units, most(1, GEMV_GRAIN / (GEMV_UNIT * k))));
+    with_ending(end, tasks, [&](int task, int thread, Told* job) {
+      const int64_t until = batch * units * (task + 1) / tasks;
+      for (int64_t at = batch * units * task / tasks; at < until;) {
+        const int64_t first = at % units, last = first + until - at < units ? first + until - at : units;
         GemvArgs part;
         as_gemv(product(at / units), &part);
-        gemv(part, first * GEMV_UNIT, last == units ? part.n : last * GEMV_UNIT, e.scratch + thread * e.per_thread);
+        const int64_t j0 = first * GEMV_UNIT, j1 = last == units ? part.n : last * GEMV_UNIT;
+        gemv(part, j0, j1, e.scratch + thread * e.per_thread);
+        if (job) {
+          // Of products whose result is a row the columns, else rows.
+          job->row = at / units * m;
+          if (m == 1) job->block(0, j0, 1, j1 - j0);
+          else job->block(j0, 0, j1 - j0, 1);
+        }
         at += last - first;
       }
     });
     return;
   }
-  const int tasks = gemm_tasks(batch, m, n, k, pool_threads(e.pool));
-  parallel(e, tasks, [&](int task, int thread) {
+  const int tasks = k ? gemm_tasks(batch, m, n, k, pool_threads(e.pool)) : 1;
+  with_ending(end, tasks, [&](int task, int thread, Told* job) {
     int64_t b0, b1, m0, m1, n0, n1;
     gemm_task_range(batch, m, n, k, tasks, task, &b0, &b1, &m0, &m1, &n0, &n1);
     for (int64_t at = b0; at < b1; at++) {
       GemmArgs g = product(at);
-      g.a += m0 * a_rs, g.b += n0 * b_cs, g.c += m0 * c_rs + n0, g.m = m1 - m0, g.n = n1 - n0;
+      if (k) g.a += m0 * a_rs, g.b += n0 * b_cs;
+      g.c += m0 * c_rs + n0, g.m = m1 - m0, g.n = n1 - n0;
       if (g.bias) g.bias += n0;
-      gemm(g, e.scratch + thread * e.per_thread);
+      if (job) job->row = at * m + m0, job->col = n0;
+      gemm(g, e.scratch + thread * e.per_thread, job);
     }
   });
 }
@@ -86,7 +93,9 @@ bool matmul_note(const Exec& e, Notes& notes) {
   if (is_vector) *(GemvArgs*)at = vector;
   else *(GemmArgs*)at = g;
   notes.add({is_vector ? vector.n : 0, is_vector ? VECTOR : PRODUCT, 0, 0, (real*)e.scratch, {(const real*)at, 0}, {}, {}});
-  return notes.fits;
+  Exec end = e;
+  end.w = epilogue_of(e.w);
+  return notes.fits && (!end.w || fused_note(end, notes));
 }
 #endif
 

@@ -1,6 +1,6 @@
 // What MATMUL of all dtypes has in common (matmul.cpp, matmul_half.cpp): its operands, proved and read.
 #pragma once
-#include "check.h"
+#include "epilogue.h"
 
 namespace nabla {
 namespace NABLA_ISA {
@@ -37,6 +37,18 @@ inline bool product_validate(Reader& r, int width, int to, Extents* given) {
   r.apart(cs, bs);
   r.apart(cs, bias);
   given->any = cs.lo < cs.hi;
+  if (r.at < r.c.words) {
+    int64_t rows = extent[0], stride = extent[1];
+    bool contiguous = out[0] == stride || rows < 2;
+    stride *= rows;
+    for (int i = rank - 1; i >= 0; i--) {
+      contiguous &= extent[3 + i] < 2 || out[3 + i] == stride;
+      rows *= extent[3 + i], stride *= extent[3 + i];
+    }
+    if (!contiguous) return r.fail("a result with an epilogue is contiguous");
+    const Range in[3] = {as, bs, bias};
+    return epilogue_validate(r, rows, extent[1], cs, to, in, 3);
+  }
   return r.done();
 }
 

@@ -38,6 +38,7 @@ struct Product {
   const char *a, *b;  // of elements of two bytes
   char* c;
   const char* bias;
+  Told* end;
   int64_t m, n, k, a_rs, a_cs, b_rs, b_cs, c_rs;
 };
 
@@ -98,6 +99,7 @@ void multiply(const Product& p, char* scratch) {
         gemm({a, b, sums, rows, cols, depth, depth, 1, cols, 1, cols, q > 0, nullptr}, rest);
       }
       put_block<C>(p, i, j, rows, cols, sums);
+      if (p.end) p.end->block(i, j, rows, cols);
     }
   }
 }
@@ -111,29 +113,32 @@ bool half_matmul_validate(Check& c) {
   Extents e;
   if (!product_validate(r, 2, width_of(to), &e)) return false;
   if (e.any)
-    c.per_thread = sums_bytes(e.m, e.n) + b_bytes(e.n, e.k) + a_bytes(e.m, e.k) +
+    c.per_thread += sums_bytes(e.m, e.n) + b_bytes(e.n, e.k) + a_bytes(e.m, e.k) +
                    line(gemm_scratch_bytes(least(e.m, MB), least(e.n, NB), least(e.k, KB)));
   return true;
 }
 
-void half_matmul_run(const Exec& e) {
-  const bool bf16 = e.w[2] == BF16, to_float = e.w[3] == F32;
-  const ProductWords p(e.w);
+void half_matmul_run(const Exec& whole) {
+  const bool bf16 = whole.w[2] == BF16, to_float = whole.w[3] == F32;
+  const ProductWords p(whole.w);
   const int64_t batch = p.batch, m = p.m, n = p.n, k = p.k;
   if (!batch || !m || !n) return;
+  const Epilogue end(whole);
+  const Exec e = end.rest(whole);
   const int64_t width = to_float ? 4 : 2;
   const auto bytes = [&](const int32_t* at, int64_t w) { return at[0] < 0 ? nullptr : (char*)e.slots[at[0]] + at[1] * w; };
   char* const c_at = bytes(p.c, width);
   const char *a_at = k ? bytes(p.a, 2) : nullptr, *b_at = k ? bytes(p.b, 2) : nullptr, *bias_at = bytes(p.bias, width);
   const int tasks = gemm_tasks(batch, m, n, k, pool_threads(e.pool));
-  parallel(e, tasks, [&](int task, int thread) {
+  with_ending(end, tasks, [&](int task, int thread, Told* job) {
     int64_t b0, b1, m0, m1, n0, n1;
     gemm_task_range(batch, m, n, k, tasks, task, &b0, &b1, &m0, &m1, &n0, &n1);
     for (int64_t at = b0; at < b1; at++) {
       int64_t ao = m0 * p.a_rs(), bo = n0 * p.b_cs(), co = m0 * p.c_rs() + n0;
       p.find(at, &ao, &bo, &co);
+      if (job) job->row = at * m + m0, job->col = n0;
       const Product g = {k ? a_at + 2 * ao : nullptr, k ? b_at + 2 * bo : nullptr, c_at + width * co,
-                         bias_at ? bias_at + width * n0 : nullptr, m1 - m0, n1 - n0, k, p.a_rs(), p.a_cs(), p.b_rs(), p.b_cs(), p.c_rs()};
+                         bias_at ? bias_at + width * n0 : nullptr, job, m1 - m0, n1 - n0, k, p.a_rs(), p.a_cs(), p.b_rs(), p.b_cs(), p.c_rs()};
       char* const scratch = e.scratch + thread * e.per_thread;
       if (bf16) to_float ? multiply<BHalf, float>(g, scratch) : multiply<BHalf, BHalf>(g, scratch);
       else to_float ? multiply<Half, float>(g, scratch) : multiply<Half, Half>(g, scratch);

@@ -51,7 +51,10 @@ int64_t notes_of(const int32_t* w) {
   if (w[2] != F32) return 0;
   if (w[0] == OP_FUSED) return notes_of_kernel(w);
   if (w[0] == OP_LIST) return List(w).elements() <= MOST_LANES ? w[3] * notes_of_kernel(List(w).kernel) : 0;
-  return w[0] == OP_MATMUL ? 6 : 0;
+  if (w[0] != OP_MATMUL) return 0;
+  const int32_t* const end = epilogue_of(w);
+  const int64_t more = end ? notes_of_kernel(end) : 0;
+  return end && !more ? 0 : 6 + more;
 }
 
 }  // namespace

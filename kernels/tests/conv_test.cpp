@@ -8,6 +8,7 @@
 #include <initializer_list>
 
 #include "../conv.h"
+#include "../ending.h"
 #include "../simd.h"
 
 using namespace nabla;
@@ -110,7 +111,7 @@ static void convolve(const Geometry& g) {
   conv_input_naive(g, ct.p, w.p, gx.p);
   conv_weight_naive(g, ct.p, x.p, gw.p);
   for (const Way* way : WAYS) {
-    check(*way, OP_CONV, g, y, taps * g.c / g.groups, [&](const Exec& e, float* out) { way->forward(e, g, x.p, w.p, out, b); });
+    check(*way, OP_CONV, g, y, taps * g.c / g.groups, [&](const Exec& e, float* out) { way->forward(e, {e}, g, x.p, w.p, out, b); });
     check(*way, OP_CONV_INPUT, g, gx, taps * g.o / g.groups, [&](const Exec& e, float* out) { way->input(e, g, ct.p, w.p, out); });
     check(*way, OP_CONV_WEIGHT, g, gw, by_weight, [&](const Exec& e, float* out) { way->weight(e, g, ct.p, x.p, out); });
   }

@@ -77,7 +77,23 @@ struct Maker {
     sc = {n};
     for (int32_t x : batch) sc.push_back((int32_t)out), out *= x;
     const Words c = room(out, DTYPE_BYTES[to]);
-    program.add(OP_MATMUL, Words{d, to, rank} + batch + Words{m, n, k} + a + sa + b + sb + c + sc + maybe(n, DTYPE_BYTES[to]));
+    Words own = Words{d, to, rank} + batch + Words{m, n, k} + a + sa + b + sb + c + sc + maybe(n, DTYPE_BYTES[to]);
+    int32_t rows = m;
+    for (int32_t x : batch) rows *= x;
+    if (r.one_in(2)) own = own + epilogue({d == F64 ? F64 : F32, rows, n, to, c});
+    program.add(OP_MATMUL, own);
+  }
+  // The end of an instruction: a fused kernel over the rows and columns of its result, which lies at `at`.
+  struct Result {
+    int32_t lanes, rows, cols, dtype;
+    Words at;
+  };
+  const Result* under = nullptr;  // of the kernel that is being made, or null
+  Words epilogue(const Result& of) {
+    under = &of;
+    const Words words = kernel();
+    under = nullptr;
+    return Words{OP_FUSED, (int32_t)words.size() + 2} + words;
   }
   void take_or_put(bool put) {
     const int32_t d = dtype(), outer = extent(), n = extent(), inner = extent(), count = extent();
@@ -153,7 +169,11 @@ struct Maker {
     const Words x = room(n * c * in, width), weight = room(o * (c / groups) * taps, width), y = room(n * o * out, width);
     const Words head = Words{d, n, c, o, groups} + w;
     switch (r.below(3)) {
-      case 0: return program.add(OP_CONV, head + x + weight + y + maybe(o, width));
+      case 0: {
+        Words own = head + x + weight + y + maybe(o, width);
+        if (r.one_in(2)) own = own + epilogue({d, n * o, (int32_t)out, d, y});
+        return program.add(OP_CONV, own);
+      }
       case 1: return program.add(OP_CONV_INPUT, head + y + weight + x);
       default: return program.add(OP_CONV_WEIGHT, head + y + x + weight);
     }
@@ -285,14 +305,20 @@ struct Maker {
   bool summed = false;  // an output of the last fused kernel combines
   bool wide = false;    // the last fused kernel has lanes of 64 bits
   // A fused kernel of random operations. Registers of the three kinds of lane are kept apart, as a backend does.
-  void fused() {
+  void fused() { program.add(OP_FUSED, kernel()); }
+  Words kernel() {
     // Lanes of 64 bits have the same operations, but for random bits.
-    const int32_t lanes = r.one_in(2) ? F32 : F64;
+    const int32_t lanes = under ? under->lanes : r.one_in(2) ? F32 : F64;
     wide = lanes == F64;
-    const int32_t outer = r.in(0, usual ? 1 : 3), rows = usual ? r.in(1, 90) : extent(),
-                  cols = usual ? (r.one_in(3) ? 16 * r.in(1, longest) : r.in(1, 400)) : r.one_in(4) ? r.in(100, 700) : extent();
+    int32_t outer = r.in(0, usual ? 1 : 3), rows = usual ? r.in(1, 90) : extent(),
+            cols = usual ? (r.one_in(3) ? 16 * r.in(1, longest) : r.in(1, 400)) : r.one_in(4) ? r.in(100, 700) : extent();
     Words extents, space;
-    for (int i = 0; i < outer; i++) extents.push_back(r.in(usual, 3));
+    if (under) {
+      const int32_t parts = r.in(1, 4);
+      outer = under->rows % parts == 0 && r.one_in(2), rows = under->rows / (outer ? parts : 1), cols = under->cols;
+      if (outer) extents.push_back(parts);
+    } else
+      for (int i = 0; i < outer; i++) extents.push_back(r.in(usual, 3));
     space = extents + Words{rows, cols};
     enum Kind { FLOAT, INT, MASK };
     struct Reg {
@@ -308,6 +334,12 @@ struct Maker {
     for (int i = 0; i < inputs; i++) {
       const int32_t d = usual && !r.one_in(4) ? lanes : dtype(), cls = r.one_in(4) ? r.in(ROW, SCALAR) : FULL;
       const bool iota = r.one_in(usual ? 10 : 6);
+      if (under && i == 0) {
+        places.push_back(Words{under->at[0], under->dtype, under->at[1]} + dense_strides(space));
+        in = in + places[0];
+        regs.push_back({FLOAT, FULL});
+        continue;
+      }
       Words e = space, strides;
       if (cls >= ROW) e.back() = 1;
       if (cls == SCALAR) e.assign(e.size(), 1);
@@ -333,6 +365,7 @@ struct Maker {
       Kind result = FLOAT, operand = FLOAT;
       int32_t use[3] = {0, 0, 0};
       int operands = 1;
+      if (under && op >= F_RSUMF && op <= F_RDOTF) continue;
       if (op == F_CONST) operands = 0, use[0] = (int32_t)r.engine(), imm = bits_of(r.special());
       else if (op == F_MOV) result = operand = (Kind)r.below(3);
       else if (op <= F_COPYSIGNF) operands = 2;
@@ -423,7 +456,7 @@ struct Maker {
         if (e[j] != space[j]) strides[j] = 0;
       // In the place of an input, when no two of its elements share one and no other operand is there.
       const size_t over = (size_t)r.below(inputs);
-      if (usual && !combine && g.cls == FULL && !shared_slot && !used[over] && places[over].size() && places[over][1] == d &&
+      if ((usual || under) && !combine && g.cls == FULL && !shared_slot && !used[over] && places[over].size() && places[over][1] == d &&
           places[over] == Words{places[over][0], d, places[over][2]} + dense_strides(space) && r.one_in(2)) {
         used[over] = true;
         ref = {places[over][0], places[over][2]};
@@ -434,7 +467,7 @@ struct Maker {
     }
     Words classes;
     for (const Reg& g : regs) classes.push_back(g.cls);
-    program.add(OP_FUSED, Words{lanes, outer} + extents + Words{rows, cols, inputs, count, (int32_t)regs.size(), outputs} + classes + in + ins + out);
+    return Words{lanes, outer} + extents + Words{rows, cols, inputs, count, (int32_t)regs.size(), outputs} + classes + in + ins + out;
   }
 
   // An elementwise kernel over runs of memory of several lengths.

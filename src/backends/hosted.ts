@@ -35,7 +35,10 @@ const written = (step: PlanStep): Buffer[] =>
     ? step.kernels.flatMap(written)
     : step.kind === 'loop'
       ? [...step.memory, ...step.outs.map((o) => o.outer)].map((o) => o.buffer)
-      : step.outputs.flatMap((o) => (o ? [o.buffer] : []))
+      : [
+          ...step.outputs.flatMap((o) => (o ? [o.buffer] : [])),
+          ...(step.kind === 'prim' && step.epilogue ? written(step.epilogue) : []),
+        ]
 
 /** The step on other memory. */
 function moved(step: PlanStep, to: (b: Buffer) => Buffer): PlanStep {
@@ -48,7 +51,10 @@ function moved(step: PlanStep, to: (b: Buffer) => Buffer): PlanStep {
     const memory = step.memory.map(access)
     return { ...step, memory, ins: slices(step.ins), outs: slices(step.outs) }
   }
-  const more = step.kind === 'prim' && step.bias ? { bias: access(step.bias) } : {}
+  const more =
+    step.kind === 'prim'
+      ? { bias: access(step.bias), epilogue: step.epilogue && moved(step.epilogue, to) }
+      : {}
   const [inputs, outputs] = [step.inputs.map(access), step.outputs.map(access)]
   return { ...step, ...more, inputs, outputs } as PlanStep
 }

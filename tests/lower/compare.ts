@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { encode } from '../../src/backends/cpu/encode.js'
+import { encode, type Layers } from '../../src/backends/cpu/encode.js'
 import type { Graph } from '../../src/backends/ir.js'
 import { runGraph } from '../../src/backends/reference/index.js'
 import type { TypedArray } from '../../src/core/dtype.js'
@@ -11,9 +11,10 @@ export function compare(
   data: readonly TypedArray[],
   what: string,
   oracle = graph,
+  layers?: Layers,
 ): void {
   const expected = runGraph(oracle, data)
-  const { outputs } = interpret(encode(graph), graph, data)
+  const { outputs } = interpret(encode(graph, layers), graph, data)
   outputs.forEach((out, i) => {
     const want = expected[i]!
     expect(out.length).toBe(want.length)

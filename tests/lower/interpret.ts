@@ -113,9 +113,12 @@ export function kernelOf(words: Int32Array): Kernel {
   return { outer, rows, cols, classes, inputs, steps, outputs }
 }
 
-/** The fused kernels of an instruction: one, the runs of a list, or none. */
+/** The fused kernels of an instruction: one, the runs of a list, an epilogue, or none. */
 export function kernelsOf({ name, words }: Instruction): Kernel[] {
   if (name === 'FUSED') return [kernelOf(words)]
+  const own = name === 'MATMUL' ? 21 + 4 * words[4]! : 33
+  if ((name === 'MATMUL' || name === 'CONV') && words[1]! > own)
+    return [kernelOf(words.subarray(own))]
   if (name !== 'LIST') return []
   const [count, ports] = words.subarray(3, 5) as unknown as [number, number]
   const width = 1 + 2 * ports
@@ -301,6 +304,12 @@ class Core {
     for (const run of runs) this.fused(run)
   }
 
+  private ends(k: Kernel, words: Int32Array, rows: number, cols: number): void {
+    must(opcodeNames[words[0]!] === 'FUSED' && words[1] === words.length, 'an epilogue is a kernel')
+    must(k.cols === cols && sizeOf([...k.outer, k.rows]) === rows, 'an epilogue is as large as C')
+    must(!k.steps.some(({ op }) => /^(CHECK|R(SUM|PROD|MAX|MIN|DOT).)$/.test(op)), 'an epilogue goes by blocks') // biome-ignore format: a line
+  }
+
   private fused(k: Kernel): void {
     const { outer, rows, cols, classes, inputs, steps, outputs } = k
     must(outer.length <= 6, 'at most 6 outer axes')
@@ -480,6 +489,15 @@ class Core {
         spans.push({ span: this.span(slot, dtype, offset, shape, strides), written })
       return { data, offset, flat: data.subarray(offset, offset + sizeOf(shape)) }
     }
+    /** The kernel behind the operands of a product, or nothing. */
+    const ending = (rows: number, cols: number) => {
+      if (at === words.length) return undefined
+      const epilogue = words.subarray(at)
+      const k = kernelOf(epilogue)
+      this.ends(k, epilogue, rows, cols)
+      at = words.length
+      return k
+    }
     const end = () => {
       must(at === words.length, `${name} has no words left over`)
       for (const a of spans)
@@ -538,6 +556,7 @@ class Core {
         }
         const [a, b, c] = [matrix(m, k, false), matrix(k, n, false), matrix(m, n, true, true)]
         const bias = ref('float32', [n])
+        const epilogue = ending(sizeOf(batch) * m, n)
         end()
         each(batch, (q) => {
           for (let i = 0; i < m; i++)
@@ -551,6 +570,7 @@ class Core {
               c.data[p] = sum
             }
         })
+        if (epilogue) this.fused(epilogue)
         return
       }
       case 'FILL': {
@@ -716,6 +736,7 @@ class Core {
         const q = ref(f, second!)!
         const to = ref(f, third!, true)!
         const bias = name === 'CONV' ? ref(f, [o]) : undefined
+        const epilogue = name === 'CONV' ? ending(n * o, sizeOf(out)) : undefined
         end()
         const prim: Prim =
           name === 'CONV' ? { op: 'conv', window, groups }
@@ -734,6 +755,7 @@ class Core {
           for (let i = 0; i < result.length; i++)
             result[i]! += bias.flat[Math.floor(i / sizeOf(out)) % o]!
         to.flat.set(result)
+        if (epilogue) this.fused(epilogue)
         return
       }
       case 'RECURRENT':

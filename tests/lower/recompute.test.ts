@@ -108,7 +108,7 @@ test('a product that is rounded by itself once is so again', () => {
 })
 
 test('random layers: the same bits, never more bytes read and written, never more memory', () => {
-  const plain = (graph: Graph) => encode(graph, { recompute: false })
+  const plain = (graph: Graph) => encode(graph, { passes: [] })
   const moved = (p: Program) => {
     const slots = fused(p).flatMap((k) =>
       [k.inputs, k.outputs].flatMap((list) => [...new Set(list.map((o) => o.slot))]),

@@ -7,7 +7,7 @@ import { callOf } from '../../src/backends/call.js'
 import { arrayOn, bytesOf, type TypedArray } from '../../src/core/dtype.js'
 import { IndexError } from '../../src/core/errors.js'
 import { philox } from '../../src/core/philox.js'
-import { sizeOf } from '../../src/core/shape.js'
+import { sizeOf, stridesOf } from '../../src/core/shape.js'
 import { endCall, type Graph, type MapFn, type Node, type Prim } from '../../src/backends/ir.js'
 import {
   type Access,
@@ -340,7 +340,7 @@ class Runner {
     })
   }
 
-  private call({ prim, inputs, outputs, bias, check, inPlace }: PrimCall): void {
+  private call({ prim, inputs, outputs, bias, epilogue, check, inPlace }: PrimCall): void {
     const spans = (list: readonly (Block | undefined)[]) =>
       list.flatMap((b) => (b && sizeOf(b.shape) > 0 ? [this.span(b, b.shape, b.strides)] : []))
     // What scatters gets its own result as the base.
@@ -400,6 +400,49 @@ class Runner {
       }
       this.write(to, result)
     })
+    if (!epilogue) return
+    const [to] = outputs as [Block]
+    this.ends(epilogue, to, inputs, bias)
+    this.fused(epilogue)
+  }
+
+  /** What a plan promises of an epilogue, so that it may run block by block. */
+  private ends(
+    { body, inputs, outputs }: FusedKernel,
+    to: Block,
+    read: readonly (Block | undefined)[],
+    bias: Access | undefined,
+  ): void {
+    const { extents, steps } = body
+    const own = stridesOf(extents)
+    const result = this.span(to, to.shape, to.strides)
+    must(sizeOf(to.shape) === body.size, 'an epilogue has the places of the result')
+    must(sizeOf(to.shape) % extents.at(-1)! === 0, 'the columns of an epilogue are those of the result') // biome-ignore format: a line
+    must(!steps.some((s) => ['sum', 'prod', 'max', 'min', 'dot', 'check'].includes(s.fn)), 'an epilogue reduces no rows and checks nothing') // biome-ignore format: a line
+    const given = read.flatMap((b) => (b ? [this.span(b, b.shape, b.strides)] : []))
+    if (bias) given.push(this.span(bias, [1], [1]))
+    let reads = false
+    for (const [ports, at] of [
+      [body.inputs, inputs],
+      [body.outputs, outputs],
+    ] as const)
+      ports.forEach(({ strides, dtype }, i) => {
+        const { buffer, offset } = at[i]!
+        if (!buffer) return
+        const span = this.span({ buffer, offset }, extents, strides)
+        if (at === outputs)
+          for (const x of given) must(!meet(x, span), 'an epilogue writes over no operand')
+        if (!meet(span, result)) return
+        must(
+          dtype === to.dtype && offset === to.offset,
+          'an epilogue finds the result in its place',
+        )
+        strides.forEach((s, a) => {
+          must(extents[a] === 1 || s === own[a], 'an epilogue reads the result at its own places')
+        })
+        reads ||= at === inputs
+      })
+    must(reads, 'an epilogue reads the result')
   }
 
   private host({ call, phase, number, inputs, outputs }: HostStep): void {

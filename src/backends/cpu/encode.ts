@@ -7,8 +7,15 @@ import type { Graph } from '../ir.js'
 import type {} from '../hosted.js'
 import type {} from '../lower/explain.js'
 import { MAX_VALUES } from '../lower/groups.js'
-import { lower } from '../lower/lower.js'
-import { type Block, eachStep, KernelTooLarge, type Plan, type PrimCall } from '../lower/plan.js'
+import { lower, type LowerOptions } from '../lower/lower.js'
+import {
+  type Block,
+  eachStep,
+  type FusedKernel,
+  KernelTooLarge,
+  type Plan,
+  type PrimCall,
+} from '../lower/plan.js'
 import { recordOf } from '../prims.js'
 import type { Called, Op, Word } from '../prims/record.js'
 import { prepare, writeFused, writeList } from './fused.js'
@@ -42,15 +49,17 @@ function mergeCopy(from: Block, to: Block): { extents: number[]; a: number[]; b:
 class Writer {
   readonly out = new Words()
 
-  /** An instruction, to which its length is added. */
-  op([code, ...operands]: readonly Word[]): void {
+  /** An instruction, to which its length is added, with its epilogue. */
+  op([code, ...operands]: readonly Word[], epilogue?: FusedKernel): void {
     const words = [code as number, 0]
     for (const o of operands)
       if (typeof o === 'number') words.push(o)
       else if (o) words.push(o.buffer.id, o.offset)
       else words.push(-1, 0)
-    words[1] = words.length
-    this.out.append(words)
+    const { out } = this
+    const start = out.append(words)
+    if (epilogue) writeFused(epilogue, out)
+    out.words[start + 1] = out.length - start
   }
 
   call(step: PrimCall): void {
@@ -73,7 +82,7 @@ class Writer {
     const record = recordOf(prim)
     if (record.as !== 'call')
       throw new BackendError({ op: 'encode', rule: 'no step of its own', got: prim.op })
-    this.op(record.words(step as unknown as Called<Op>))
+    this.op(record.words(step as unknown as Called<Op>), step.epilogue)
   }
 }
 
@@ -102,16 +111,19 @@ export function write(plan: Plan): Program {
   return { words, slots: buffers, arenaBytes, checks, explain: () => extra('explain')(plan) }
 }
 
+/** Of one backend. */
+export type Layers = Pick<LowerOptions, 'passes'>
+
 export const limits = { outer: MAX_OUTER, operands: MAX_IO }
 
 /** The plan of a graph, for the kernels of this core. */
-export function planFor(graph: Graph, options: { recompute?: boolean } = {}): Plan {
+export function planFor(graph: Graph, options?: Layers): Plan {
   for (let maxValues = MAX_VALUES; ; maxValues >>= 1)
     try {
       const plan = lower(graph, { limits, maxValues, ...options })
       eachStep(plan.steps, (step) => {
-        if (step.kind === 'fused') prepare(step.body)
-        else if (step.kind === 'list') for (const k of step.kernels) prepare(k.body)
+        for (const k of step.kind === 'list' ? step.kernels : [step, (step as PrimCall).epilogue])
+          if (k?.kind === 'fused') prepare(k.body)
       })
       return plan
     } catch (e) {
@@ -121,16 +133,16 @@ export function planFor(graph: Graph, options: { recompute?: boolean } = {}): Pl
 }
 
 /** The program of a graph. */
-export const encode = (graph: Graph, options: { recompute?: boolean } = {}): Program =>
-  write(planFor(graph, options))
+export const encode = (graph: Graph, options?: Layers): Program => write(planFor(graph, options))
 
 /** A graph as an executable: one program, or several with the host's work between them. */
 export function executableOf(
   graph: Graph,
   backend: Backend,
   load: (program: Program, graph: Graph) => Executable,
+  layers?: Layers,
 ): Executable {
-  const plan = planFor(graph)
+  const plan = planFor(graph, layers)
   const source = { plan, load: (part: Plan, own: Graph) => load(write(part), own) }
   const executable = plan.steps.some((s) => s.kind === 'host')
     ? extra('hosted')(source, backend)

@@ -8,6 +8,8 @@ import { BackendError } from '../../core/errors.js'
 import type { Backend, Executable, Storage } from '../backend.js'
 import { fillHost, type HostStorage, readHost, writeHost } from '../host.js'
 import type { Graph } from '../ir.js'
+import { foldEpilogues } from '../lower/epilogues.js'
+import { recompute } from '../lower/recompute.js'
 import { Arena, Arenas } from './arena.js'
 import { executableOf } from './encode.js'
 import {
@@ -37,6 +39,9 @@ export interface Addon {
   free(program: object): void
   run(program: object): undefined | [check: number, value: number, lo: number, hi: number]
 }
+
+/** These kernels run at the end of products; those of WebAssembly do not, where that gains nothing. */
+const layers = { passes: [recompute, foldEpilogues] }
 
 const ALIGN = 64
 const SLAB = 64 * 1024
@@ -339,7 +344,7 @@ export class NativeBackend implements Backend {
   }
 
   compile(graph: Graph, family: object = {}): Executable {
-    return executableOf(graph, this, (program, part) => this.load(program, part, family))
+    return executableOf(graph, this, (program, part) => this.load(program, part, family), layers)
   }
   load(program: Program, graph: Graph, family: object = {}): Executable {
     return new NativeExecutable(this, program, graph, family)

@@ -48,8 +48,10 @@ function listText({ kernels }: KernelList): [string, string] {
   return [`fused ${size} in ${kernels.length} tensors`, kernels[0]!.body.names.join(' ')]
 }
 
-function callText({ prim, inputs, outputs, bias, label, inPlace }: PrimCall): [string, string] {
-  const more = bias ? ' + bias' : inPlace ? ' in place' : ''
+function callText(step: PrimCall): [string, string] {
+  const { prim, inputs, outputs, bias, epilogue, label, inPlace } = step
+  const then = epilogue ? `, then ${epilogue.body.names.join(' ')}` : ''
+  const more = (bias ? ' + bias' : inPlace ? ' in place' : '') + then
   const out = outputs.find((o) => o !== undefined)!
   switch (prim.op) {
     case 'fill':
@@ -140,6 +142,13 @@ export function movedBy(step: PlanStep): number {
     )
   let bytes = bias?.buffer.bytes ?? 0
   for (const b of [...inputs, ...outputs]) bytes += sizeOfBlock(b)
+  if (step.epilogue) {
+    const more = new Map<Buffer, number>()
+    touched(step.epilogue, more)
+    // The result itself is in the cache.
+    more.delete(outputs[0]!.buffer)
+    for (const n of more.values()) bytes += n
+  }
   return bytes
 }
 

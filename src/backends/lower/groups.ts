@@ -28,6 +28,8 @@ export class Group implements Ordered<Group> {
   again: Set<Value> | undefined = undefined
   /** A product whose result gets this vector added. */
   bias: Operand | undefined = undefined
+  /** Of a product: the last of its values as the fused kernel that they are, which runs on each block of the result. */
+  tail: Group | undefined = undefined
   /** Merged into another group, or without work. */
   dead = false
   /** Bases that it reads from memory: at least those, since some may have joined it later. */
@@ -149,7 +151,7 @@ function trailing(space: Shape, axes: readonly number[]): boolean {
 }
 
 /** Does an accumulated reduction take all of the columns or none, so that they stay one axis? */
-function aligned(n: Value, reduced: readonly number[]): boolean {
+export function aligned(n: Value, reduced: readonly number[]): boolean {
   const x = n.inputs[0]!.shape
   const real = reduced.filter((a) => x[a] !== 1)
   const taken = real.filter((a) => n.shape[a] === 1).length
@@ -168,13 +170,9 @@ interface How {
   reduced: readonly number[] | null
 }
 
-export function makeGroups(graph: Values, maxValues = MAX_VALUES): Group[] {
-  return new Grouping(graph, maxValues).run()
-}
-
-class Grouping {
+export class Grouping {
   private readonly groups: Group[] = []
-  private readonly order: Order<Group>
+  readonly order: Order<Group>
   private readonly graph: Values
   private readonly maxValues: number
   private readonly uses: Uint32Array

@@ -7,13 +7,24 @@ import { type Call, callOf } from '../call.js'
 import type { Graph, Prim } from '../ir.js'
 import { flopsOf, outputsOf, recordOf } from '../prims.js'
 import { injective, viewLayout } from '../layout.js'
-import { type Group, makeGroups, MAX_VALUES } from './groups.js'
+import { type Group, Grouping, MAX_VALUES } from './groups.js'
 import { type KernelHost, Kernels } from './kernel.js'
 import { listed } from './lists.js'
 import type { CallHost, hostCalls } from './hostCalls.js'
 import type { LoopHost } from './loop.js'
 import { Memory, place } from './memory.js'
-import type { Access, Block, Buffer, CallPrim, Check, Limits, Plan, PlanStep } from './plan.js'
+import type { Order } from './order.js'
+import type {
+  Access,
+  Block,
+  Buffer,
+  CallPrim,
+  Check,
+  Limits,
+  Plan,
+  PlanStep,
+  PrimCall,
+} from './plan.js'
 import { recompute } from './recompute.js'
 import { type Schedule, schedule } from './schedule.js'
 import { simplify, type Values } from './simplify.js'
@@ -70,26 +81,35 @@ function separateOutputs(graph: Values): void {
   }
 }
 
-/** What a layer of the compiler may be left out of for tests. */
+/** What is done to the groups before they are put in order. */
+export type Pass = (
+  graph: Values,
+  groups: Group[],
+  maxValues: number,
+  order: Order<Group>,
+) => Group[]
+
 export interface LowerOptions {
   limits: Limits
   /** Values of a group, at most. */
   maxValues?: number
-  recompute?: boolean
+  /** By default what every backend wants. */
+  passes?: readonly Pass[]
   /** Of the plan around a loop, which the body adds to. */
   checks?: Check[]
 }
 
 export function lower(graph: Graph, options: LowerOptions): Plan {
-  const maxValues = options.maxValues ?? MAX_VALUES
+  const { maxValues = MAX_VALUES, passes = [recompute] } = options
   const values = simplify(graph)
   separateOutputs(values)
-  let groups = makeGroups(values, maxValues)
-  if (options.recompute !== false) groups = recompute(values, groups, maxValues)
+  const grouping = new Grouping(values, maxValues)
+  let groups = grouping.run()
+  for (const pass of passes) groups = pass(values, groups, maxValues, grouping.order)
   return new Lowering(graph, values, schedule(values, groups), options).plan()
 }
 
-class Lowering implements LoopHost, CallHost {
+class Lowering implements LoopHost, CallHost, KernelHost {
   private readonly options: LowerOptions
   private readonly graph: Graph
   private readonly values: Values
@@ -105,12 +125,6 @@ class Lowering implements LoopHost, CallHost {
   readonly steps: PlanStep[] = []
   private calls: ReturnType<(typeof hostCalls)['of']> | undefined
   private readonly checks: Check[]
-  private readonly host: KernelHost = {
-    place: (base) => this.place(base),
-    materialize: (operand, space) => this.materialize(operand, space),
-    checkId: (n, what) => this.checkId(n, what),
-    output: (n) => (this.needed(n) ? this.own(n) : undefined),
-  }
 
   constructor(graph: Graph, values: Values, order: Schedule, options: LowerOptions) {
     this.options = options
@@ -232,7 +246,7 @@ class Lowering implements LoopHost, CallHost {
   }
 
   /** The memory of a value that exists. */
-  private place(base: Value): Access {
+  place(base: Value): Access {
     const { prim } = base
     if (prim.op === 'input') {
       const buffer = this.memory.input(base.dtype, prim.length, prim.index)
@@ -262,15 +276,20 @@ class Lowering implements LoopHost, CallHost {
   private own(n: Value): Access {
     return { buffer: this.bufferOf[n.id]!, offset: 0 }
   }
+  output(n: Value): Access | undefined {
+    return this.needed(n) ? this.own(n) : undefined
+  }
 
   /** Does the group read the value only at its own places, and nobody later? Then `n` may be written over it. */
   private replaces(g: Group, n: Value, base: Value, at: number): boolean {
-    const { space } = g
+    const { space, accumulated, values } = g.tail ?? g
     if (this.schedule.lastRead[base.id] !== at || !space) return false
-    if (g.accumulated.has(n) || !sameShape(n.shape, space)) return false
+    if (accumulated.has(n) || !sameShape(n.shape, space) || !values.includes(n)) return false
     for (const m of g.values)
       for (const x of m.inputs) {
         if (x.base !== base) continue
+        // A product reads its operands until the last block.
+        if (!values.includes(m)) return false
         const shape = m.prim.op === 'map' ? m.shape : x.shape
         if (m.prim.op === 'random' || x.offset !== 0 || !sameShape(shape, space)) return false
         if (sameShape(x.shape, shape) ? !x.plain : !rowMajor(shape, operandAt(x, shape).strides))
@@ -280,22 +299,21 @@ class Lowering implements LoopHost, CallHost {
   }
   /** Working memory that the group may write `n` to, while it is in the cache. */
   private replaced(g: Group, n: Value, at: number): Buffer | undefined {
-    if (!g.space) return undefined
-    for (const m of g.values)
+    const { values } = g.tail ?? g
+    for (const m of values)
       for (const { base } of m.inputs) {
         const b = this.bufferOf[base.id]
         if (b?.kind !== 'arena' || this.outputOf.has(base) || base.size !== n.size) continue
         if (base.dtype !== n.dtype) continue
         if (!this.replaces(g, n, base, at)) continue
-        if (g.values.some((v) => v.group === g && this.bufferOf[v.id] === b)) continue
+        if (values.some((v) => v.group === g && this.bufferOf[v.id] === b)) continue
         return b
       }
     return undefined
   }
 
-  private checkId(n: Value, what: string): number {
-    this.checks.push({ call: n.label, what })
-    return this.checks.length - 1
+  checkId(n: Value, what: string): number {
+    return this.checks.push({ call: n.label, what }) - 1
   }
 
   // ---- operands of single primitives ----
@@ -305,10 +323,10 @@ class Lowering implements LoopHost, CallHost {
     inputs: readonly (Block | undefined)[],
     outputs: readonly (Block | undefined)[],
     label: Call,
-    more: { bias?: Access | undefined; check?: number; flops?: number; inPlace?: boolean } = {},
+    more: Partial<Pick<PrimCall, 'bias' | 'epilogue' | 'check' | 'flops' | 'inPlace'>> = {},
   ): void {
-    const { bias, check = -1, flops = 0, inPlace = false } = more
-    this.steps.push({ kind: 'prim', prim, inputs, outputs, bias, check, label, flops, inPlace })
+    const own = { prim, inputs, outputs, label }
+    this.steps.push({ kind: 'prim', check: -1, flops: 0, inPlace: false, ...own, ...more })
   }
   copy(from: Block, to: Block, label: Call, { accumulate = false, inPlace = false } = {}): void {
     if (sizeOf(from.shape) === 0) return
@@ -325,18 +343,14 @@ class Lowering implements LoopHost, CallHost {
   }
 
   /** The values of an operand over a shape, in new row-major memory. */
-  private materialize({ base, offset, strides }: Operand, shape: Shape): Access {
+  materialize({ base, offset, strides }: Operand, shape: Shape): Access {
     const to = { buffer: this.temporary(base.dtype, sizeOf(shape)), offset: 0 }
     if (base.prim.op === 'iota') {
       const kernel = this.kernels.indices({ base, offset, strides }, shape, to)
       if (kernel) this.steps.push(kernel)
     } else {
-      const { buffer } = this.place(base)
-      this.copy(
-        { buffer, offset, dtype: base.dtype, shape, strides },
-        this.block(to, base.dtype, shape),
-        base.label,
-      )
+      const from = { ...this.strided(base), offset, shape, strides }
+      this.copy(from, this.block(to, base.dtype, shape), base.label)
     }
     return to
   }
@@ -344,23 +358,21 @@ class Lowering implements LoopHost, CallHost {
   contiguous(n: Value): Block {
     const c = n.constant
     if (c !== undefined) {
-      const to = { buffer: this.temporary(n.dtype, n.size), offset: 0 }
-      this.fill(this.block(to, n.dtype, n.shape), c, n.label)
-      return this.block(to, n.dtype, n.shape)
+      const buffer = this.temporary(n.dtype, n.size)
+      const to = this.block({ buffer, offset: 0 }, n.dtype, n.shape)
+      this.fill(to, c, n.label)
+      return to
     }
     const direct = n.base.prim.op !== 'iota' && rowMajor(n.shape, n.strides)
-    const at = direct
-      ? { buffer: this.place(n.base).buffer, offset: n.offset }
-      : this.materialize(n, n.shape)
+    const at = direct ? { ...this.place(n.base), offset: n.offset } : this.materialize(n, n.shape)
     return this.block(at, n.dtype, n.shape)
   }
   /** An operand that a step reads by strides; what has no memory gets some. */
   private strided(n: Value): Block {
     const { op } = n.base.prim
     if (op === 'const' || op === 'iota') return this.contiguous(n)
-    const { buffer } = this.place(n.base)
     const { offset, dtype, shape, strides } = n
-    return { buffer, offset, dtype, shape, strides }
+    return { ...this.place(n.base), offset, dtype, shape, strides }
   }
   /** The result starts as a value. Says whether that is there already: see `continued`. */
   startAs(x: Value, to: Block, label: Call): boolean {
@@ -384,7 +396,7 @@ class Lowering implements LoopHost, CallHost {
           this.fill(this.result(n), identity((n.prim as { fn: 'sum' }).fn, n.dtype), n.label)
       return
     }
-    const kernel = this.kernels.make(g, this.host)
+    const kernel = this.kernels.make(g, this)
     if (kernel) this.steps.push(kernel)
   }
 
@@ -401,8 +413,7 @@ class Lowering implements LoopHost, CallHost {
     switch (prim.op) {
       case 'reshape': {
         // Elements that do not lie in order, copied out by the old shape.
-        const to = this.result(n)
-        this.copy(this.strided(a), { ...to, shape: a.shape, strides: stridesOf(a.shape) }, label)
+        this.copy(this.strided(a), this.block(this.own(n), n.dtype, a.shape), label)
         return
       }
       case 'place': {
@@ -434,11 +445,12 @@ class Lowering implements LoopHost, CallHost {
     if (record.as !== 'call')
       throw new BackendError({ op: 'lower', rule: 'no step of its own', got: prim.op })
     const { mayOverwrite: base, checks } = record
-    // With a bias the last value of the group is the result.
-    const end = g.bias ? g.last : n
+    // With a bias the second value of the group is the result.
+    const end = g.bias ? g.values[1]! : n
     const results = outputsOf(n).map(({ dtype, shape }, i) => {
       const o = i === 0 ? end : g.values.find((v) => isOutput(v, i))
-      return o && this.needed(o) ? this.block(this.own(o), dtype, shape) : undefined
+      const at = o && this.output(o)
+      return at && this.block(at, dtype, shape)
     })
     const read = (x: Value) => (record.strided ? this.strided(x) : this.contiguous(x))
     let inPlace = false
@@ -453,7 +465,8 @@ class Lowering implements LoopHost, CallHost {
     const inputs = n.inputs.map((x, i) => (i !== base ? read(x) : fresh ? undefined : results[0]))
     this.call(prim as CallPrim, inputs, results, end.label, {
       check: checks === undefined ? -1 : this.checkId(n, checks),
-      bias: g.bias && { buffer: this.place(g.bias.base).buffer, offset: g.bias.offset },
+      bias: g.bias && { ...this.place(g.bias.base), offset: g.bias.offset },
+      epilogue: g.tail && this.kernels.make(g.tail, this),
       flops: flopsOf(n),
       inPlace,
     })

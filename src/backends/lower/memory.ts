@@ -7,31 +7,32 @@ const ALIGN = 64
 export class Memory {
   readonly buffers: Buffer[] = []
   private readonly inputs = new Map<number, Buffer>()
-  private add(dtype: DType, bytes: number, kind: Buffer['kind'], index: number): Buffer {
+  private add(dtype: DType, size: number, kind: Buffer['kind'], index = -1): Buffer {
     const first = Number.POSITIVE_INFINITY
     const id = this.buffers.length
+    const bytes = size * bytesOf(dtype)
     const b: Buffer = { id, dtype, bytes, kind, index, offset: 0, first, last: -1 }
     this.buffers.push(b)
     return b
   }
   temporary(dtype: DType, size: number): Buffer {
-    return this.add(dtype, size * bytesOf(dtype), 'arena', -1)
+    return this.add(dtype, size, 'arena')
   }
   output(dtype: DType, size: number, index: number): Buffer {
-    return this.add(dtype, size * bytesOf(dtype), 'output', index)
+    return this.add(dtype, size, 'output', index)
   }
   input(dtype: DType, length: number, index: number): Buffer {
     let b = this.inputs.get(index)
     if (!b) {
-      b = this.add(dtype, length * bytesOf(dtype), 'input', index)
+      b = this.add(dtype, length, 'input', index)
       this.inputs.set(index, b)
     }
     return b
   }
 }
 
-/** Finds between which steps each buffer is in use. */
-function setLifetimes(steps: readonly PlanStep[], buffers: readonly Buffer[]): void {
+/** The working memory of steps: when it is in use, and where it is. Gives its bytes. */
+export function place(steps: readonly PlanStep[], buffers: readonly Buffer[]): number {
   for (const b of buffers) {
     b.first = Number.POSITIVE_INFINITY
     b.last = -1
@@ -41,11 +42,6 @@ function setLifetimes(steps: readonly PlanStep[], buffers: readonly Buffer[]): v
       if (b.first > at) b.first = at
       b.last = at
     })
-}
-
-/** The working memory of steps: when it is in use, and where it is. Gives its bytes. */
-export function place(steps: readonly PlanStep[], buffers: readonly Buffer[]): number {
-  setLifetimes(steps, buffers)
   return fit(buffers)
 }
 

@@ -159,6 +159,12 @@ export interface PrimCall {
   readonly outputs: readonly (Block | undefined)[]
   /** A vector that is added to the result: one number for each column (matmul) or channel (conv). */
   readonly bias?: Access | undefined
+  /**
+   * What is computed of the result, with the bias, block by block while it is in the cache: activation, residual, scale,
+   * dropout, sums over the rows. An input reads the result at its own places (outputs[0]), over which an output may be
+   * written. Its columns are those of the result, and nothing of it runs over a whole row.
+   */
+  readonly epilogue?: FusedKernel | undefined
   /** The place in the plan's `checks` of its check of indices. */
   readonly check: number
   readonly label: Call
@@ -226,9 +232,11 @@ export function eachBuffer(step: PlanStep, f: (b: Buffer) => void): void {
     for (const { outer } of [...step.ins, ...step.outs]) f(outer.buffer)
     return
   }
-  for (const o of step.inputs) if (o?.buffer) f(o.buffer)
-  for (const o of step.outputs) if (o?.buffer) f(o.buffer)
-  if (step.kind === 'prim' && step.bias) f(step.bias.buffer)
+  const { inputs, outputs, bias, epilogue } = step as PrimCall
+  for (const o of inputs) if (o?.buffer) f(o.buffer)
+  for (const o of outputs) if (o?.buffer) f(o.buffer)
+  if (bias) f(bias.buffer)
+  if (epilogue) eachBuffer(epilogue, f)
 }
 
 export interface Check {
