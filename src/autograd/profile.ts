@@ -1,7 +1,7 @@
 /** Where the time and the memory of a step go: by operation and by layer. */
 import type { Executable } from '../backends/backend.js'
 import { HostedExecutable } from '../backends/hosted.js'
-import { callsOf, movedBy, stepText } from '../backends/lower/explain.js'
+import { callsOf, movedBy, stepText, workOf } from '../backends/lower/explain.js'
 import type { PlanStep } from '../backends/lower/plan.js'
 import { bytesOf } from '../core/dtype.js'
 import { checkOptions, type OptionNames, requireFunction } from '../core/options.js'
@@ -159,7 +159,8 @@ const bytesGiven = (step: PlanStep): number =>
     ? step.kernels.reduce((n, k) => n + bytesGiven(k), 0)
     : step.kind === 'loop'
       ? (step.count ?? 1) * step.body.steps.reduce((n, s) => n + bytesGiven(s), 0)
-      : step.outputs.reduce((n, o) => n + (o ? o.buffer.bytes : 0), 0)
+      : step.outputs.reduce((n, o) => n + (o ? o.buffer.bytes : 0), 0) +
+        (step.kind === 'prim' && step.epilogue ? bytesGiven(step.epilogue) : 0)
 
 /**
  * Runs a step and measures every operation: how long it took, which layer asked for it, how much memory its results
@@ -226,7 +227,7 @@ export function profile(step: () => unknown, options: ProfileOptions = {}): Prof
               duration,
               self: duration,
               bytes: bytesGiven(step!),
-              flops: step!.flops,
+              flops: workOf(step!),
               moved: movedBy(step!),
             })
           })

@@ -152,6 +152,10 @@ export function movedBy(step: PlanStep): number {
   return bytes
 }
 
+/** What a step computes, its epilogue with it. */
+export const workOf = (step: PlanStep): number =>
+  step.flops + ((step.kind === 'prim' && step.epilogue?.flops) || 0)
+
 /** What a step computes, and whose it is. */
 export function stepText(step: PlanStep): [kernel: string, whose: string] {
   switch (step.kind) {
@@ -173,14 +177,14 @@ export const callsOf = (step: PlanStep): readonly Call[] =>
     ? step.labels
     : step.kind === 'list'
       ? step.kernels.flatMap((k) => k.labels)
-      : [step.label]
+      : [step.label, ...((step.kind === 'prim' && step.epilogue?.labels) || [])]
 
 /** A row for each step; those of a loop's body behind it, indented, numbered `loop.step`. */
 const rowsOf = (steps: readonly PlanStep[], before = '', indent = ''): string[][] =>
   steps.flatMap((step, i) => {
     const [kernel, whose] = stepText(step)
     const number = `${before}${i}`
-    const [flops, bytes] = [amount(step.flops, 'FLOP'), amount(movedBy(step), 'B')]
+    const [flops, bytes] = [amount(workOf(step), 'FLOP'), amount(movedBy(step), 'B')]
     const row = [number, flops, bytes, `${indent}${kernel}`, whose]
     const inner = step.kind === 'loop' ? rowsOf(step.body.steps, `${number}.`, `${indent}  `) : []
     return [row, ...inner]
@@ -195,7 +199,7 @@ export function explain({ steps, arenaBytes }: Plan): string {
       .join('  ')
       .trimEnd(),
   )
-  const flops = steps.reduce((sum, s) => sum + s.flops, 0)
+  const flops = steps.reduce((sum, s) => sum + workOf(s), 0)
   const n = steps.length
   lines.push(
     `${n} instruction${n === 1 ? '' : 's'}, ${amount(flops, 'FLOP')}, ${arenaBytes} bytes of working memory`,

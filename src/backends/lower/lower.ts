@@ -31,12 +31,8 @@ import { simplify, type Values } from './simplify.js'
 import { isOutput, type Operand, operandAt, rowMajor, Value } from './value.js'
 
 /** What a reduction over nothing gives. */
-function identity(fn: 'sum' | 'prod' | 'max' | 'min', dtype: DType): number {
-  if (fn === 'sum') return 0
-  if (fn === 'prod') return 1
-  const [least, most] = rangeOf(dtype)
-  return fn === 'max' ? least : most
-}
+const identity = (fn: 'sum' | 'prod' | 'max' | 'min', dtype: DType): number =>
+  fn === 'sum' ? 0 : fn === 'prod' ? 1 : rangeOf(dtype)[fn === 'max' ? 0 : 1]
 
 /** The value that the loop begins with, of which the output is what it ends with. */
 function carriedInto({ prim, inputs: [n] }: Value): Value | undefined {
