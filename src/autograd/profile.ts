@@ -160,7 +160,15 @@ const bytesGiven = (step: PlanStep): number =>
     : step.kind === 'loop'
       ? (step.count ?? 1) * step.body.steps.reduce((n, s) => n + bytesGiven(s), 0)
       : step.outputs.reduce((n, o) => n + (o ? o.buffer.bytes : 0), 0) +
-        (step.kind === 'prim' && step.epilogue ? bytesGiven(step.epilogue) : 0)
+        beside(step)
+
+/** What the epilogue of a product writes that does not lie in the place of its result. */
+const beside = (step: PlanStep): number =>
+  step.kind === 'prim' && step.epilogue
+    ? step.epilogue.outputs
+        .filter((o) => o.buffer !== step.outputs[0]!.buffer)
+        .reduce((n, o) => n + o.buffer.bytes, 0)
+    : 0
 
 /**
  * Runs a step and measures every operation: how long it took, which layer asked for it, how much memory its results

@@ -177,7 +177,7 @@ export const callsOf = (step: PlanStep): readonly Call[] =>
     ? step.labels
     : step.kind === 'list'
       ? step.kernels.flatMap((k) => k.labels)
-      : [step.label, ...((step.kind === 'prim' && step.epilogue?.labels) || [])]
+      : [step.label]
 
 /** A row for each step; those of a loop's body behind it, indented, numbered `loop.step`. */
 const rowsOf = (steps: readonly PlanStep[], before = '', indent = ''): string[][] =>
