@@ -159,8 +159,7 @@ const bytesGiven = (step: PlanStep): number =>
     ? step.kernels.reduce((n, k) => n + bytesGiven(k), 0)
     : step.kind === 'loop'
       ? (step.count ?? 1) * step.body.steps.reduce((n, s) => n + bytesGiven(s), 0)
-      : step.outputs.reduce((n, o) => n + (o ? o.buffer.bytes : 0), 0) +
-        beside(step)
+      : step.outputs.reduce((n, o) => n + (o ? o.buffer.bytes : 0), 0) + beside(step)
 
 /** What the epilogue of a product writes that does not lie in the place of its result. */
 const beside = (step: PlanStep): number =>

@@ -11,7 +11,7 @@ import type { Program } from '../../src/backends/cpu/program.js'
 import { hostArray } from '../../src/backends/host.js'
 import type { Graph, Node } from '../../src/backends/ir.js'
 import { explain } from '../../src/backends/lower/explain.js'
-import { foldEpilogues } from '../../src/backends/lower/epilogues.js'
+import { epilogues } from '../../src/backends/lower/epilogues.js'
 import { lower } from '../../src/backends/lower/lower.js'
 import { recompute } from '../../src/backends/lower/recompute.js'
 import { runGraph } from '../../src/backends/reference/index.js'
@@ -23,7 +23,7 @@ import { instructionsOf, type Kernel, kernelsOf } from './interpret.js'
 import { runPlan } from './run.js'
 
 const limits = { outer: 16, operands: 1000 }
-const folded = { passes: [recompute, foldEpilogues] }
+const folded = { passes: [recompute, epilogues(0)] }
 
 /** By the ways of a convolution: flat copies, images as lanes, Winograd's transforms, matrix products. */
 const convolutions: readonly (readonly [n: number, c: number, o: number, at: number[], kernel: number[], stride: number, pad: number, groups: number])[] = [
@@ -225,6 +225,17 @@ describe('what is an end', () => {
     expect(kinds(b.graph(z, b.reduce('sum', z, 0, 2, 3)))).toEqual(['CONV'])
     expect(kinds(b.graph(b.map('mul', y, b.input([8]))))).toEqual(['CONV', 'FUSED'])
     expect(kinds(b.graph(z, b.reduce('sum', z, 0, 3)))).toEqual(['CONV', 'FUSED'])
+  })
+
+  test('a small result of a convolution is in the cache, and a residual comes in its order: what reads them stays apart', () => {
+    const steps = (n: number, residual: boolean) => {
+      const b = new Builder()
+      const window = { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], padding: [[0, 0], [0, 0]] } as const // biome-ignore format: a line
+      const y = b.add({ op: 'conv', window, groups: 1 }, [b.input([n, 2, 64, 64]), b.input([4, 2, 1, 1])]) // biome-ignore format: a line
+      const z = residual ? b.map('add', y, b.input(y.shape)) : y
+      return instructionsOf(encode(b.graph(b.map('tanh', z)), { passes: [epilogues()] })).length
+    }
+    expect([steps(2, false), steps(128, false), steps(128, true)]).toEqual([2, 1, 2])
   })
 
   test('what runs over whole rows, or at other places, is none', () => {

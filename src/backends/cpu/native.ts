@@ -8,7 +8,7 @@ import { BackendError } from '../../core/errors.js'
 import type { Backend, Executable, Storage } from '../backend.js'
 import { fillHost, type HostStorage, readHost, writeHost } from '../host.js'
 import type { Graph } from '../ir.js'
-import { foldEpilogues } from '../lower/epilogues.js'
+import { epilogues } from '../lower/epilogues.js'
 import { recompute } from '../lower/recompute.js'
 import { Arena, Arenas } from './arena.js'
 import { executableOf } from './encode.js'
@@ -41,7 +41,7 @@ export interface Addon {
 }
 
 /** These kernels run at the end of products; those of WebAssembly do not, where that gains nothing. */
-const layers = { passes: [recompute, foldEpilogues] }
+const layers = { passes: [recompute, epilogues()] }
 
 const ALIGN = 64
 const SLAB = 64 * 1024

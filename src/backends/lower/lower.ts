@@ -184,16 +184,16 @@ class Lowering implements LoopHost, CallHost, KernelHost {
     })
     for (const { from, to } of finals)
       this.copy(this.block({ buffer: from, offset: 0 }, to.dtype, to.shape), to, callOf('assign'))
-    const { checks } = this
     const { buffers } = this.memory
-    const arenaBytes = place(this.steps, buffers)
-    const steps = listed(this.steps)
-    if (steps.length < this.steps.length) {
+    let steps: readonly PlanStep[] = this.steps
+    const arenaBytes = place(steps, buffers)
+    const lists = listed(steps)
+    if (lists.length < steps.length) {
       // What stands in a list lives at once; not where that takes more memory.
-      if (place(steps, buffers) <= arenaBytes) return { steps, buffers, arenaBytes, checks }
-      place(this.steps, buffers)
+      if (place(lists, buffers) <= arenaBytes) steps = lists
+      else place(steps, buffers)
     }
-    return { steps: this.steps, buffers, arenaBytes, checks }
+    return { steps, buffers, arenaBytes, checks: this.checks }
   }
 
   // ---- memory ----
