@@ -61,7 +61,7 @@ function foldEpilogues(
         if (!columns) continue
         // What the host gives is not waited for before the product, but after it.
         if (hosts.some((h) => order.reaches(h, g) && !order.reaches(h, p))) continue
-        if (!order.merge(p, g)) continue
+        if (!order.merge(p, g, () => true)) continue
         g.reduced = columns
         g.dead = true
         p.tail = g
