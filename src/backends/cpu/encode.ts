@@ -17,7 +17,7 @@ import {
   type PrimCall,
 } from '../lower/plan.js'
 import { recordOf } from '../prims.js'
-import type { Called, Op, Word } from '../prims/record.js'
+import type { Called, Op, PrimRecord, Word } from '../prims/record.js'
 import { prepare, writeFused, writeList } from './fused.js'
 import { dtypeCodes, MAGIC, MAX_IO, MAX_OUTER, modes, opcodes, VERSION } from './opcodes.js'
 import type { Program } from './program.js'
@@ -79,9 +79,8 @@ class Writer {
         return
       }
     }
-    const record = recordOf(prim)
-    if (record.as !== 'call')
-      throw new BackendError({ op: 'encode', rule: 'no step of its own', got: prim.op })
+    // Only these become steps.
+    const record = recordOf(prim) as Extract<PrimRecord, { as: 'call' }>
     this.op(record.words(step as unknown as Called<Op>), step.epilogue)
   }
 }
