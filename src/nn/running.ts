@@ -49,7 +49,7 @@ function run(m: Module, forward: (...inputs: unknown[]) => unknown, inputs: unkn
     // To look for what is not below the parent goes through all that is.
     const passed = m[inside].stranger?.deref() === root && !parent[inside].places.has(m)
     const place = passed ? undefined : placeOf(parent, m)
-    if (place !== undefined) name = place === '' ? name : place
+    if (place !== undefined) name = place || name
     else if (!passed) {
       if (unreachable(root!, m)) refuseModule(root!, m)
       if (!given.some((g) => placeOf(g, m) !== undefined)) m[inside].stranger = new WeakRef(root!)
@@ -68,7 +68,7 @@ function run(m: Module, forward: (...inputs: unknown[]) => unknown, inputs: unkn
     log?.begin(own, m, {}, inputs)
     const output = withHooks(m, forward, inputs)
     log?.end(own, [output])
-    if (check && m[inside].checked < level) m[inside].checked = level
+    if (check) m[inside].checked = level
     return output
   } catch (error) {
     if (error instanceof NablaError) error.addPath(name)
