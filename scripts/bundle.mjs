@@ -158,7 +158,10 @@ export async function bundleBrowser() {
       moduleOf(file),
     ])
   const alias = importsFor('default')
-  const texts = textsApart()
+  const training = new Set(['nn/index.js', 'optim/index.js'].flatMap((e) => [...reach(e)]))
+  const texts = textsApart((id) =>
+    core.has(relative(id)) ? 0 : training.has(relative(id)) ? 1 : 2,
+  )
   rmSync(`${root}/dist/browser`, { recursive: true, force: true })
   await write(
     input,

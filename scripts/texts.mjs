@@ -5,6 +5,8 @@ import { root } from './targets.mjs'
 
 /** Modules whose errors must be readable when no file is. */
 const selfReliant = /\/backends\/cpu\/(files|source|texts\.browser|platform\.browser)\.js$/
+/** Numbers that nothing else in the sources is. */
+const MARKS = 7_300_000
 const wordy = (text) => text.length >= 12 && text.includes(' ')
 /** Functions that write a value into a text: the text names them, and the page passes the value. */
 const writers = { show: '\ue001', showValue: '\ue002' }
@@ -35,25 +37,44 @@ class Values {
 /**
  * The errors' texts, in a file that a page reads when the first error is made (src/backends/cpu/texts.browser.ts): nothing
  * else reads them, and they are a tenth of what a page would load. An error that is made from a complaint goes there whole;
- * of what is computed otherwise the texts go.
+ * of what is computed otherwise the texts go. `rank`: of a module, 0 for what every page loads.
  */
-export function textsApart() {
-  const numbers = new Map()
-  const numberOf = (text) => {
+export function textsApart(rank) {
+  /** By text: what stands for its number until all modules are known, and the least rank of those that have it. */
+  const texts = new Map()
+  const numberOf = (text, id, at) => {
     const line = JSON.stringify(text)
-    if (!numbers.has(line)) numbers.set(line, numbers.size + 1)
-    return numbers.get(line)
+    const first = texts.get(line) ?? { mark: MARKS + texts.size, rank: rank(id), id, at }
+    if (id < first.id) Object.assign(first, { id, at })
+    else if (id === first.id) first.at = Math.min(first.at, at)
+    first.rank = Math.min(first.rank, rank(id))
+    texts.set(line, first)
+    return first.mark
   }
-  const lines = () => [...numbers.keys()].join('\n')
+  /** By rank, module and place, whichever module was read first: what most pages load has the shortest numbers. */
+  const sorted = () =>
+    [...texts].sort(
+      ([, x], [, y]) => x.rank - y.rank || (x.id === y.id ? x.at - y.at : x.id < y.id ? -1 : 1),
+    )
+  const lines = () =>
+    sorted()
+      .map(([line]) => line)
+      .join('\n')
   const edition = () => hash(lines()).slice(0, 8)
+  let numbers
   return {
     file: () => `${edition()}\n${lines()}`,
     plugin: {
       name: 'texts-apart',
-      renderChunk: (code) => ({
-        code: code.replace('edition of nabla-texts.txt', edition()),
-        map: null,
-      }),
+      renderChunk(code) {
+        numbers ??= new Map(sorted().map(([, { mark }], i) => [`${mark}`, `${i + 1}`]))
+        return {
+          code: code
+            .replace(/\b73\d{5}\b/g, (mark) => numbers.get(mark) ?? mark)
+            .replace('edition of nabla-texts.txt', edition()),
+          map: null,
+        }
+      },
       transform(code, id) {
         if (!ours(id) || selfReliant.test(id)) return undefined
         const program = this.parse(code)
@@ -93,7 +114,7 @@ export function textsApart() {
           if (!parts || !wordy(parts.filter((p) => typeof p === 'string').join('')))
             return undefined
           const values = new Values()
-          const number = numberOf(filled(parts, values))
+          const number = numberOf(filled(parts, values), id, node.start)
           return `$text(${[number, ...values.list].join(', ')})`
         }
         const isComplaint = (node) =>
@@ -136,7 +157,7 @@ export function textsApart() {
               fields.push([own.key.name, at, at])
             }
           }
-          const number = numberOf(fields)
+          const number = numberOf(fields, id, node.start)
           return `$error(${[node.callee.name, number, ...values.list].join(', ')})`
         }
         const visit = (node) => {
