@@ -228,7 +228,7 @@ void move_slice(char* to, const char* from, int64_t bytes) {
     return;
   }
   int64_t i = 0;
-  for (; i + (int64_t)sizeof(vi) <= bytes; i += sizeof(vi)) store((word*)(to + i), load((const word*)(from + i)));
+  for (; i + (int64_t)sizeof(vi) <= bytes; i += sizeof(vi)) __builtin_memcpy(to + i, from + i, sizeof(vi));
   for (; i < bytes; i += 4) __builtin_memcpy(to + i, from + i, 4);
 }
 #endif

@@ -78,6 +78,8 @@ export const readSources = (folder, pattern) =>
 const lighter = {
   'codegen.cpp': ['-O1'],
   'gemv.cpp': ['-fno-unswitch-loops', '-Wno-ignored-optimization-argument'],
+  'index.cpp': ['-O2'],
+  'order.cpp': ['-O2'],
 }
 /** For the WebAssembly core, which pages load: smaller, and no slower. What validates runs once a program. */
 const lighterWasm = {
@@ -87,7 +89,9 @@ const lighterWasm = {
   'index.cpp': ['-O2'],
 }
 /** Copies with lanes of 64 bits that take half the time to compile so, for operations that few programs use in float64 or int64. */
-const lighterWide = { 'index.cpp': ['-O2'], 'order.cpp': ['-O2'] }
+const lighterWide = Object.fromEntries(
+  ['copy', 'gemv', 'index', 'order', 'sparse', 'taps'].map((name) => [`${name}.cpp`, ['-O2']]),
+)
 /** Lanes of 64 bits compute what is written and nothing fused beside it, so that machine code gives the same bits. */
 const asWritten = { 'fused_lanes.cpp': ['-ffp-contract=off'] }
 

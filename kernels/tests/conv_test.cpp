@@ -1,4 +1,4 @@
-// test: isa sources=conv.cpp,flat_copy.cpp,conv_flat.cpp,conv_tile.cpp,conv_winograd.cpp,conv_images.cpp,conv_product.cpp,gemm.cpp,gemm_zeros.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
+// test: isa sources=conv.cpp,flat_copy.cpp,conv_flat.cpp,conv_tile.cpp,conv_winograd.cpp,conv_images.cpp,conv_product.cpp,gemm.cpp,gemm_zeros.cpp,epilogue.cpp,notes.cpp,matmul.cpp,gemv.cpp,fused_list.cpp,fused.cpp,fused_lanes.cpp,fused_ports.cpp,fused_reduce.cpp,fused_validate.cpp,pool.cpp,pool_fast.cpp,threads.cpp args=800 args-slow=150 threads
 // Convolution, pooling and their gradients against the plain loops: random geometries of one to three axes, one to
 // three threads, which give the same bits.
 #include <stdio.h>

@@ -74,13 +74,19 @@ struct Maker {
     Words sa, sb, sc;
     const Words a = strided(Words{m, k} + batch, w, false, &sa), b = strided(Words{k, n} + batch, w, false, &sb);
     int64_t out = (int64_t)m * n;
-    sc = {n};
-    for (int32_t x : batch) sc.push_back((int32_t)out), out *= x;
+    // With an end it is contiguous.
+    const bool ended = r.one_in(2);
+    sc = Words((size_t)rank, 0);
+    for (int32_t i = 0; i < rank; i++) {
+      const size_t axis = (size_t)(ended ? rank - 1 - i : i);
+      sc[axis] = (int32_t)out, out *= batch[axis];
+    }
+    sc.insert(sc.begin(), n);
     const Words c = room(out, DTYPE_BYTES[to]);
     Words own = Words{d, to, rank} + batch + Words{m, n, k} + a + sa + b + sb + c + sc + maybe(n, DTYPE_BYTES[to]);
     int32_t rows = m;
     for (int32_t x : batch) rows *= x;
-    if (r.one_in(2)) own = own + epilogue({d == F64 ? F64 : F32, rows, n, to, c});
+    if (ended) own = own + epilogue({d == F64 ? F64 : F32, rows, n, to, c});
     program.add(OP_MATMUL, own);
   }
   // The end of an instruction: a fused kernel over the rows and columns of its result, which lies at `at`.
