@@ -55,10 +55,10 @@ void matmul_run(const Exec& whole) {
         const int64_t j0 = first * GEMV_UNIT, j1 = last == units ? part.n : last * GEMV_UNIT;
         gemv(part, j0, j1, e.scratch + thread * e.per_thread);
         if (job) {
-          // Of products whose result is a row the columns, else rows.
+          // Of a result that is a column its rows, else columns of all of its rows.
           job->row = at / units * m;
-          if (m == 1) job->block(0, j0, 1, j1 - j0);
-          else job->block(j0, 0, j1 - j0, 1);
+          if (n == 1 && m > 1) job->block(j0, 0, j1 - j0, 1);
+          else job->block(0, j0, m, j1 - j0);
         }
         at += last - first;
       }

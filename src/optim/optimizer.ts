@@ -3,7 +3,7 @@ import { GradError, show, TrainingError, ValueError } from '../core/errors.js'
 import { checkOptions, readArguments, showValue } from '../core/options.js'
 import { assign } from '../ops/assign.js'
 import { eq } from '../ops/compare.js'
-import { rememberTraced } from '../ops/conditional.js'
+import { remember } from '../ops/conditional.js'
 import { nameOf } from '../ops/names.js'
 import { addPending, removePending, runPending } from '../ops/pending.js'
 import { fromData, Tensor } from '../ops/tensor.js'
@@ -238,13 +238,13 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
         for (const { params, count } of group.cohorts) {
           const moving = [...params].filter((p) => members.has(p))
           if (moving.length === 0) continue
-          const counted = rememberTraced([count])
+          const counted = remember([count])
           assign(count, add(count, 1))
           const step = new Step(rate, count, hyperparameters)
           for (const p of moving) {
             const g = p.grad!
             const s = this.state.get(p)!
-            const moved = rememberTraced([p, ...Object.values(s)])
+            const moved = remember([p, ...Object.values(s)])
             assign(p, this.update(p, options.maximize ? neg(g) : g, s, options, step))
             moved(fine)
           }

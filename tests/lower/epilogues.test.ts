@@ -58,7 +58,13 @@ function randomEnd(seed: number, large: boolean): Graph {
     return ending(b, y, next, () => b.input(pick(given)), sums)
   }
   const batch = next() < 0.3 ? [1 + below(3)] : []
-  const [m, n, k] = large && next() < 0.2 ? [few(), 1000 + below(60), few()] : [few(), few(), few()]
+  const sizes = [
+    () => [few(), 1000 + below(60), few()],
+    // A few rows by a matrix that comes from memory.
+    () => [2 + below(6), 300 + below(60), 230 + below(60)],
+    () => [few(), few(), few()],
+  ] as const
+  const [m, n, k] = sizes[large ? Math.min(2, below(10)) : 2]!() as [number, number, number]
   const left = next() < 0.5 ? b.input([...batch, m, k]) : b.transpose(b.input([...batch, k, m]))
   const right = next() < 0.5 ? b.input([...batch, k, n]) : b.transpose(b.input([...batch, n, k]))
   const product = b.matmul(left, right)
