@@ -219,6 +219,8 @@ test.each([false, true])(
     const full = run(false)
     const half = run(true)
     expect(half.losses[2]!).toBeLessThan(half.losses[0]!)
-    expect(half.bytes).toBeLessThanOrEqual(0.57 * full.bytes)
+    expect(half.bytes).toBeLessThanOrEqual(0.6 * full.bytes)
+    // Ends of products save float32 more than bfloat16, which took 23.3 and 25.4 MB before.
+    expect(half.bytes).toBeLessThan(affine ? 24.5e6 : 22.4e6)
   },
 )
