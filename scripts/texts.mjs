@@ -5,8 +5,8 @@ import { root } from './targets.mjs'
 
 /** Modules whose errors must be readable when no file is. */
 const selfReliant = /\/backends\/cpu\/(files|source|texts\.browser|platform\.browser)\.js$/
-/** Numbers that nothing else in the sources is. */
-const MARKS = 7_300_000
+/** A number that nothing else in the sources is, and that no printer writes as a power of ten (73e5). */
+const markOf = (i) => 7_300_001 + 10 * i
 const wordy = (text) => text.length >= 12 && text.includes(' ')
 /** Functions that write a value into a text: the text names them, and the page passes the value. */
 const writers = { show: '\ue001', showValue: '\ue002' }
@@ -44,7 +44,7 @@ export function textsApart(rank) {
   const texts = new Map()
   const numberOf = (text, id, at) => {
     const line = JSON.stringify(text)
-    const first = texts.get(line) ?? { mark: MARKS + texts.size, rank: rank(id), id, at }
+    const first = texts.get(line) ?? { mark: markOf(texts.size), rank: rank(id), id, at }
     if (id < first.id) Object.assign(first, { id, at })
     else if (id === first.id) first.at = Math.min(first.at, at)
     first.rank = Math.min(first.rank, rank(id))
@@ -70,7 +70,7 @@ export function textsApart(rank) {
         numbers ??= new Map(sorted().map(([, { mark }], i) => [`${mark}`, `${i + 1}`]))
         return {
           code: code
-            .replace(/\b73\d{5}\b/g, (mark) => numbers.get(mark) ?? mark)
+            .replace(/\b73\d{4}1\b/g, (mark) => numbers.get(mark) ?? mark)
             .replace('edition of nabla-texts.txt', edition()),
           map: null,
         }
