@@ -78,8 +78,6 @@ export const readSources = (folder, pattern) =>
 const lighter = {
   'codegen.cpp': ['-O1'],
   'gemv.cpp': ['-fno-unswitch-loops', '-Wno-ignored-optimization-argument'],
-  'index.cpp': ['-O2'],
-  'order.cpp': ['-O2'],
 }
 /** For the WebAssembly core, which pages load: smaller, and no slower. What validates runs once a program. */
 const lighterWasm = {
