@@ -11,26 +11,8 @@ import { classicCases } from './classic.mjs'
 import { languageCases } from './language.mjs'
 import { graphCases } from './graphs.mjs'
 import { linalgCases } from './linalg.mjs'
+import { random, values } from './numbers.mjs'
 
-/** Numbers that are the same in every run, about −1 to 1. */
-function values(n, scale = 1) {
-  const out = new Float32Array(n)
-  let s = 12345
-  for (let i = 0; i < n; i++) {
-    s = (Math.imul(s, 1664525) + 1013904223) | 0
-    out[i] = (scale * s) / 2 ** 31
-  }
-  return out
-}
-const random = ({ nabla }, shape, scale = 1) =>
-  nabla
-    .tensor(
-      values(
-        shape.reduce((a, b) => a * b, 1),
-        scale,
-      ),
-    )
-    .reshape(shape)
 const leaf = (lib, shape, scale) => {
   const x = random(lib, shape, scale)
   x.requiresGrad = true

@@ -1,16 +1,8 @@
 /** Cases of linear algebra and of Fourier transforms. */
 
-/** Numbers that are the same in every run, about -1 to 1. */
-function numbers({ nabla }, shape) {
-  const x = new Float32Array(shape[0] * shape[1])
-  let s = 12345
-  for (let i = 0; i < x.length; i++) {
-    s = (Math.imul(s, 1664525) + 1013904223) | 0
-    x[i] = s / 2 ** 31
-  }
-  return nabla.tensor(x).reshape(shape)
-}
-const matrix = (lib, n) => numbers(lib, [n, n])
+import { random } from './numbers.mjs'
+
+const matrix = (lib, n) => random(lib, [n, n])
 const release = (found) => {
   for (const t of Array.isArray(found) ? found : [found]) t.dispose()
 }
@@ -34,7 +26,7 @@ const operations = {
     return () => lib.linalg.svd(a)
   },
   fft: (lib, { n }) => {
-    const x = numbers(lib, [n, 2])
+    const x = random(lib, [n, 2])
     return () => lib.fft.fft(x)
   },
 }

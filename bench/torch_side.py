@@ -304,23 +304,19 @@ def solve(n):
     return lambda: torch.linalg.solve(a, b)
 
 
-@case
-def qr(n):
-    a = random(n, n)
-    return lambda: torch.linalg.qr(a)
+def factors(f, symmetric=False):
+    def make(n):
+        a = random(n, n)
+        if symmetric:
+            a = a + a.T
+        return lambda: f(a)
+
+    return make
 
 
-@case
-def eigh(n):
-    a = random(n, n)
-    a = a + a.T
-    return lambda: torch.linalg.eigh(a)
-
-
-@case
-def svd(n):
-    a = random(n, n)
-    return lambda: torch.linalg.svd(a)
+CASES["qr"] = factors(torch.linalg.qr)
+CASES["eigh"] = factors(torch.linalg.eigh, symmetric=True)
+CASES["svd"] = factors(torch.linalg.svd)
 
 
 @case

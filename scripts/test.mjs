@@ -128,12 +128,13 @@ function inProcess(name) {
   return new Promise((resolve) =>
     child.on('close', (code) => {
       console.log(text.trimEnd())
-      const skipped = /^(\d+) skipped$/m.exec(text)
-      const last = /^(\d+) passed, (\d+) failed\n*$/m.exec(text)
-      if (!last) count('failed', name, `exit ${code}`)
-      counts.skipped += Number(skipped?.[1] ?? 0)
-      counts.passed += Number(last?.[1] ?? 0)
-      counts.failed += Number(last?.[2] ?? 0)
+      // Its own count is what it says last.
+      const own = /(?:\n(\d+) skipped\n)?\n(\d+) passed, (\d+) failed\n*$/.exec(text)
+      if (!own) count('failed', name, `exit ${code}`)
+      const [skipped = 0, passed = 0, failed = 0] = own?.slice(1).map((n) => Number(n ?? 0)) ?? []
+      counts.skipped += skipped
+      counts.passed += passed
+      counts.failed += failed
       resolve()
     }),
   )

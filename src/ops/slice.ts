@@ -137,8 +137,8 @@ const narrowAt = viewOp({
   name: 'narrow',
   formula: 'y[i] = x[start + i]',
   plan: (shape, axis: number, start: number, length: number): View => {
-    // From now on sums of gradients of parts are put side by side, those of `slice` and `select` too: brought from here as a
-    // page that only shows or walks tensors has no need of it.
+    // Sums of gradients of parts are put side by side. Node has it from the beginning (see moreMethods.ts); a page that only shows or
+    // walks tensors has no need of it.
     bring(piecePrims)
     const a = normAxis('narrow', axis, shape.length)
     const n = shape[a] ?? 0

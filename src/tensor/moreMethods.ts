@@ -4,6 +4,8 @@
  * `import 'nabla/methods'`, so that one which does not use them does not load their operations.
  */
 import { explain } from '../backends/lower/explain.js'
+import { bring } from '../backends/prims.js'
+import { piecePrims } from '../backends/prims/pieces.js'
 import { bucketing } from '../compile/buckets.js'
 import { compileTools } from '../compile/debug.js'
 import { retraces } from '../compile/retraces.js'
@@ -119,5 +121,7 @@ export const moreMethods = {
   allclose: dynamic.allclose,
 }
 defineMethods(moreMethods)
+// A program does not depend on what was called before it.
+bring(piecePrims)
 defineAbsent()
 Object.assign(extras, { advise, explain, format, compileTools, retraces, buckets: bucketing })

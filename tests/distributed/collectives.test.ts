@@ -82,6 +82,10 @@ describe.each(implementations)('over $name', (mpi) => {
         const told = ran.ranks.find((r) => r.rank === rank)?.[name]
         // MPICH may end the others first, once one of them has gone.
         if (told !== undefined || waits.length === 1) expect(told ?? ran.stderr).toMatch(text)
+        else
+          expect(ran.stderr).toMatch(
+            new RegExp(`rank ${rank} of 3 .*(is ended|died|ends with the others)`),
+          )
       }
       expect(ran.ranks.some((r) => text.test(`${r[name]}`)) || text.test(ran.stderr)).toBe(true)
     }

@@ -40,7 +40,7 @@ export interface Addon {
   run(program: object): undefined | [check: number, value: number, lo: number, hi: number]
 }
 
-/** These kernels run at the end of products; those of WebAssembly do not, where that gains nothing. */
+/** These kernels run at the end of products; those of WebAssembly do not: docs/decisions/0082. */
 const layers = { passes: [recompute, epilogues()] }
 
 const ALIGN = 64
