@@ -77,6 +77,8 @@ export interface Seen {
   /** By place in the sequence: int32 (L). */
   rows: Tensor
   call: DecoderCall
+  /** In the last block, where the call does not want all logits: the tokens, along an axis, that it wants. */
+  some?: (t: Tensor, axis: number) => Tensor
 }
 
 /** Reads the call for tokens (N, L). @throws ShapeError for more tokens than maxLength or than the cache has room for */
@@ -126,7 +128,15 @@ export function wanted(
       rule: `logitsToKeep must be a whole number from 1 to ${L}, the number of tokens`,
       got: `${keep}`,
     })
-  return narrow(x, axis, L - keep, keep)
+  return keep === L ? x : narrow(x, axis, L - keep, keep)
+}
+
+/** What block `layer` of `layers` sees: of the last one, tokens whose logits nobody wants are keys and values only. */
+export function seenIn(op: string, layer: number, layers: number, seen: Seen): Seen {
+  const { call, rows } = seen
+  const { logitsToKeep: keep = null } = call
+  if (layer < layers - 1 || keep === null || keep === rows.size) return seen
+  return { ...seen, some: (t, axis) => wanted(op, t, call, axis) }
 }
 
 /** (N, L, heads · width) by head: (N, heads, L, width). */
@@ -159,22 +169,27 @@ export function remember(k: Tensor, v: Tensor, layer: number, cache: KeyValueCac
   return { k: keys, v: values }
 }
 
-/** Causal attention by head; with a cache its rows are written first, and all that are there are seen. */
+/**
+ * Causal attention by head; with a cache its rows are written first, and all that are there are seen. The last block's result has the
+ * rows that the call wants.
+ */
 export function causalAttention(
   [q, k, v]: readonly [q: Tensor, k: Tensor, v: Tensor],
   layer: number,
-  { rows, mask, call }: Seen,
+  { rows, mask, call, some }: Seen,
   dropoutP = 0,
 ): Tensor {
-  const enableGqa = q.shape[1] !== k.shape[1]
+  const options = { dropoutP, enableGqa: q.shape[1] !== k.shape[1] }
   const { cache } = call
-  if (!cache)
-    return scaledDotProductAttention(q, k, v, {
+  const all = cache ? remember(k, v, layer, cache, rows) : { k, v }
+  if (!some)
+    return scaledDotProductAttention(q, all.k, all.v, {
+      ...options,
       attnMask: mask,
-      isCausal: true,
-      dropoutP,
-      enableGqa,
+      isCausal: !cache,
     })
-  const all = remember(k, v, layer, cache, rows)
-  return scaledDotProductAttention(q, all.k, all.v, { attnMask: mask, enableGqa })
+  // The mask of a call without a cache is that of padding, the same for all queries.
+  const past = cache ? null : reshape(le(rows, unsqueeze(some(rows, 0), 1)), [1, 1, -1, rows.size])
+  const attnMask = past ? (mask ? logicalAnd(past, mask) : past) : some(mask!, 2)
+  return scaledDotProductAttention(some(q, 2), all.k, all.v, { ...options, attnMask })
 }

@@ -23,8 +23,8 @@ import {
   type DecoderCall,
   type Seen,
   seenBy,
+  seenIn,
   sideBySide,
-  wanted,
 } from './decoder.js'
 
 export interface GPT2Options {
@@ -125,7 +125,8 @@ class Block extends Module {
     this.mlp = new Mlp(d, dropout, std)
   }
   override forward(x: Tensor, layer: number, seen: Seen): Tensor {
-    x = add(x, this.attn.forward(this.ln_1.forward(x), layer, seen)) // (N, L, d)
+    const y = this.attn.forward(this.ln_1.forward(x), layer, seen)
+    x = add(seen.some ? seen.some(x, 1) : x, y) // (N, L, d), or of the tokens that the call wants
     return add(x, this.mlp.forward(this.ln_2.forward(x)))
   }
 }
@@ -153,7 +154,7 @@ class Body extends Module {
     let x = add(this.wte.forward(tokens), this.wpe.forward(seen.places)) // (N, L, d)
     x = this.drop.forward(x)
     this.h.forEach((block, i) => {
-      x = block.forward(x, i, seen)
+      x = block.forward(x, i, seenIn('GPT2', i, this.h.length, seen))
     })
     return this.ln_f.forward(x)
   }
@@ -201,7 +202,7 @@ export class GPT2 extends CausalModel {
   }
   override forward(tokens: Tensor, call: DecoderCall = {}): Tensor {
     const seen = seenBy('GPT2', tokens, this.maxLength, call)
-    const x = wanted('GPT2', this.transformer.forward(tokens, seen), call)
+    const x = this.transformer.forward(tokens, seen)
     // Weight tying: the embedding's matrix gives the logits.
     return this.lm_head ? this.lm_head.forward(x) : linear(x, this.transformer.wte.weight)
   }

@@ -17,8 +17,8 @@ import {
   type DecoderCall,
   type Seen,
   seenBy,
+  seenIn,
   sideBySide,
-  wanted,
 } from './decoder.js'
 
 export interface LlamaOptions {
@@ -106,7 +106,8 @@ class Layer extends Module {
     this.post_attention_layernorm = new RMSNorm(sizes.hiddenSize, { eps: sizes.rmsNormEps })
   }
   override forward(x: Tensor, i: number, seen: Seen, rotary: RotaryEmbedding): Tensor {
-    x = add(x, this.self_attn.forward(this.input_layernorm.forward(x), i, seen, rotary)) // (N, L, d)
+    const y = this.self_attn.forward(this.input_layernorm.forward(x), i, seen, rotary)
+    x = add(seen.some ? seen.some(x, 1) : x, y) // (N, L, d), or of the tokens that the call wants
     return add(x, this.mlp.forward(this.post_attention_layernorm.forward(x)))
   }
 }
@@ -129,7 +130,8 @@ class Body extends Module {
   override forward(tokens: Tensor, seen: Seen): Tensor {
     let x = this.embed_tokens.forward(tokens) // (N, L, d)
     this.layers.forEach((layer, i) => {
-      x = layer.forward(x, i, seen, this.rotary_emb)
+      const there = seenIn('Llama', i, this.layers.length, seen)
+      x = layer.forward(x, i, there, this.rotary_emb)
     })
     return this.norm.forward(x)
   }
@@ -182,6 +184,6 @@ export class Llama extends CausalModel {
   }
   override forward(tokens: Tensor, call: DecoderCall = {}): Tensor {
     const seen = seenBy('Llama', tokens, this.maxLength, call)
-    return this.lm_head.forward(wanted('Llama', this.model.forward(tokens, seen), call))
+    return this.lm_head.forward(this.model.forward(tokens, seen))
   }
 }

@@ -63,10 +63,40 @@ describe.each<[string, () => models.CausalModel]>([
     near(model.forward(tokens, { logitsToKeep: places }), [4, 0, 2])
     const cache = model.makeCache(2, 16)
     near(model.forward(tokens, { cache, logitsToKeep: 1 }), [4])
+    near(model.forward(tokens, { cache: model.makeCache(2, 16), logitsToKeep: places }), [4, 0, 2])
     for (const wrong of [0, 6, 1.5, -1])
       expect(() => model.forward(tokens, { logitsToKeep: wrong })).toThrow(
         'logitsToKeep must be a whole number from 1 to 5',
       )
+  })
+  test('so are they behind padding, and behind tokens in the cache', () => {
+    const padding = tensor([0, 2], { dtype: 'int32' })
+    const tokens = tensor([prompts[0]!, [0, 0, 3, 2, 1]], { dtype: 'int32' })
+    const numbers = (t: Tensor) => t.contiguous().toArray() as number[][][]
+    const near = (t: Tensor, wanted: number[][][]) => {
+      expect(t.shape).toEqual([wanted.length, wanted[0]!.length, 23])
+      wanted.forEach((rows, n) => {
+        rows.forEach((row, i) => {
+          row.forEach((v, j) => {
+            expect(numbers(t)[n]![i]![j]).toBeCloseTo(v, 3)
+          })
+        })
+      })
+    }
+    const all = numbers(model.forward(tokens, { padding }))
+    const last = all.map((rows) => rows.slice(3))
+    near(model.forward(tokens, { padding, logitsToKeep: 2 }), last)
+    const cache = model.makeCache(2, 16)
+    near(model.forward(tokens, { padding, cache, logitsToKeep: 2 }), last)
+    const [more, start] = [
+      tensor([[6, 7, 8], [6, 7, 8]], { dtype: 'int32' }), // biome-ignore format: a line
+      tensor([5], { dtype: 'int32' }),
+    ]
+    const next = numbers(model.forward(more, { padding, cache, start }))
+    near(
+      model.forward(more, { padding, cache, start, logitsToKeep: 1 }),
+      next.map((rows) => rows.slice(2)),
+    )
   })
   test('by chance too, and a seed repeats it', () => {
     const o = { maxNewTokens: 16, temperature: 1, topK: 9, topP: 0.95, minP: 0.01, seed: 5 }
