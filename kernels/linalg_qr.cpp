@@ -36,8 +36,8 @@ void qr(real* a, int64_t ld, int64_t m, int64_t n, real* tau, Pool64 pool) {
     for (int64_t i = 0; i < rows; i++) copy_run(v + i * nb, nb, a + (j + i) * ld + j);
     if (n - j - nb <= 0) continue;
     lower_trapezoid(v, nb, rows, nb);
-    gather(r, v, nb, rows, nb, tau + j);
-    apply(r, v, nb, rows, nb, true, a + j * ld + j + nb, ld, n - j - nb);
+    gather(r, v, nb, 1, rows, nb, tau + j);
+    apply(r, v, nb, 1, rows, nb, true, a + j * ld + j + nb, ld, n - j - nb);
   }
 }
 
@@ -50,9 +50,9 @@ void householder_product(const real* a, int64_t ld, int64_t m, int64_t k, const 
     const int64_t nb = least(REFLECTIONS, k - j), rows = m - j;
     for (int64_t i = 0; i < rows; i++) copy_run(a + (j + i) * ld + j, nb, r.v + i * nb);
     lower_trapezoid(r.v, nb, rows, nb);
-    gather(r, r.v, nb, rows, nb, tau + j);
+    gather(r, r.v, nb, 1, rows, nb, tau + j);
     // Columns before j are still those of the identity below row j.
-    apply(r, r.v, nb, rows, nb, false, q + j * ldq + j, ldq, columns - j);
+    apply(r, r.v, nb, 1, rows, nb, false, q + j * ldq + j, ldq, columns - j);
   }
 }
 

@@ -25,6 +25,7 @@ NABLA_INLINE Reflections take_reflections(Pool64& pool, int64_t rows, int64_t co
   int64_t bytes = gemm_scratch_bytes(REFLECTIONS, columns, rows);
   bytes = most(bytes, gemm_scratch_bytes(rows, columns, REFLECTIONS));
   bytes = most(bytes, gemm_scratch_bytes(REFLECTIONS, REFLECTIONS, rows));
+  bytes = most(bytes, gemm_scratch_bytes(columns, REFLECTIONS, columns));
   bytes = most(bytes, gemm_scratch_bytes(REFLECTIONS, columns, REFLECTIONS));
   r.scratch = pool.take<char>(bytes);
   return r;
@@ -61,10 +62,10 @@ NABLA_INLINE void lower_trapezoid(real* v, int64_t ld, int64_t rows, int64_t nb)
     for (int64_t j = i; j < nb; j++) v[i * ld + j] = i == j;
 }
 
-// T of H1 H2 ... = I - V T V^T, upper triangular.
-NABLA_INLINE void gather(Reflections& r, const real* v, int64_t ldv, int64_t rows, int64_t nb, const real* tau) {
+// T of H1 H2 ... = I - V T V^T, upper triangular. Rows of V lie `rs` apart, its columns `cs`.
+NABLA_INLINE void gather(Reflections& r, const real* v, int64_t rs, int64_t cs, int64_t rows, int64_t nb, const real* tau) {
   real* const vv = r.w;
-  add_product(nb, nb, rows, v, 1, ldv, v, ldv, 1, vv, nb, r.scratch, false);
+  add_product(nb, nb, rows, v, cs, rs, v, rs, cs, vv, nb, r.scratch, false);
   for (int64_t j = 0; j < nb; j++) {
     for (int64_t i = 0; i < nb; i++) r.t[i * nb + j] = 0;
     for (int64_t i = 0; i < j; i++) {
@@ -77,14 +78,23 @@ NABLA_INLINE void gather(Reflections& r, const real* v, int64_t ldv, int64_t row
 }
 
 // C (rows x columns) becomes H C, or H^T C.
-NABLA_INLINE void apply(Reflections& r, const real* v, int64_t ldv, int64_t rows, int64_t nb, bool transposed, real* c,
+NABLA_INLINE void apply(Reflections& r, const real* v, int64_t rs, int64_t cs, int64_t rows, int64_t nb, bool transposed, real* c,
                         int64_t ldc, int64_t columns) {
   if (columns <= 0) return;
-  add_product(nb, columns, rows, v, 1, ldv, c, ldc, 1, r.w, columns, r.scratch, false);
+  add_product(nb, columns, rows, v, cs, rs, c, ldc, 1, r.w, columns, r.scratch, false);
   add_product(nb, columns, nb, r.t, transposed ? 1 : nb, transposed ? nb : 1, r.w, columns, 1, r.w2, columns, r.scratch,
               false);
   for (int64_t i = 0; i < nb * columns; i++) r.w2[i] = -r.w2[i];
-  add_product(rows, columns, nb, v, ldv, 1, r.w2, columns, 1, c, ldc, r.scratch);
+  add_product(rows, columns, nb, v, rs, cs, r.w2, columns, 1, c, ldc, r.scratch);
+}
+
+// C (rows x columns) becomes C H^T.
+NABLA_INLINE void apply_right(Reflections& r, const real* v, int64_t rs, int64_t cs, int64_t columns, int64_t nb, real* c,
+                              int64_t ldc, int64_t rows) {
+  add_product(rows, nb, columns, c, ldc, 1, v, rs, cs, r.w, nb, r.scratch, false);
+  add_product(rows, nb, nb, r.w, nb, 1, r.t, 1, nb, r.w2, nb, r.scratch, false);
+  for (int64_t i = 0; i < nb * rows; i++) r.w2[i] = -r.w2[i];
+  add_product(rows, columns, nb, r.w2, nb, 1, v, cs, rs, c, ldc, r.scratch);
 }
 
 }  // namespace NABLA_ISA

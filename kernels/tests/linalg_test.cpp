@@ -510,6 +510,23 @@ static void odd_svd(int64_t m, int64_t n) {
   svd_of({e});
   name("svd of Hilbert's matrix, %dx%d", (int)m, (int)n);
   svd_of({h});
+  // Rows and columns from 1 down to nothing, and the other way round; already bidiagonal, with zeros in places.
+  for (double base : {1e-1, 1e-12, 1e12}) {
+    name("svd of a graded matrix %g, %dx%d", base, (int)m, (int)n);
+    Mat g = random(m, n);
+    for (int64_t i = 0; i < m; i++)
+      for (int64_t j = 0; j < n; j++) g(i, j) *= std::pow(base, (double)((i + j) % 40) - (base > 1 ? 39 : 0));
+    svd_of({g});
+  }
+  for (int way = 0; way < 4; way++) {
+    name("svd of a bidiagonal matrix %d, %dx%d", way, (int)m, (int)n);
+    Mat b(m, n);
+    for (int64_t i = 0; i < n; i++) {
+      b(i, i) = way == 0 ? 1 : way == 1 ? (double)(i % 5) : way == 2 ? std::pow(0.25, (double)i) : i % 2 ? 1e-250 : 1;
+      if (i + 1 < n) b(i, i + 1) = way == 0 ? 1 : way == 1 ? (double)(i % 3) - 1 : way == 2 ? 1e-17 : 1e-170;
+    }
+    svd_of({b});
+  }
   for (double scale : {1e200, 1e-200}) {
     name("svd of elements near %g, %dx%d", scale, (int)m, (int)n);
     svd_of({random(m, n, scale)});
@@ -657,7 +674,7 @@ int main(int argc, char** argv) {
       odd_triangular(), odd_qr();
       if (d == F64) {
         svd(5, 0), svd(70, 3);
-        for (int64_t n : {1, 2, 5, 23, 26, 66})
+        for (int64_t n : {1, 2, 5, 23, 26, 66, 121})
           if (n <= largest) odd_eigh(n), odd_svd(n, n), odd_svd(n + 9, n);
       }
       // Every short length, beside powers of two, primes, and the product of two large ones.
