@@ -8,6 +8,7 @@ import type { Shape } from '../core/shape.js'
 import type { Call } from './call.js'
 import type { AttentionPrims } from './prims/attention.js'
 import type { ElementwisePrims } from './prims/elementwise.js'
+import type { ExpressionPrims } from './prims/expression.js'
 import type { GivenPrims } from './prims/given.js'
 import type { IndexingPrims } from './prims/indexing.js'
 import type { LinalgPrims } from './prims/linalg.js'
@@ -116,6 +117,7 @@ export interface Loop {
 interface Attributes
   extends GivenPrims,
     ElementwisePrims,
+    ExpressionPrims,
     MovePrims,
     ProductPrims,
     IndexingPrims,
@@ -126,8 +128,8 @@ interface Attributes
     AttentionPrims,
     QuantizedPrims,
     SparsePrims {
-  /** One more output of a node that has several: the node itself is its first. */
-  output: { index: number }
+  /** One more output of a node that has several: the node itself is its first. Of an expression: with a name of its own. */
+  output: { index: number } | { index: number; fn: string }
   /**
    * Inputs: initial values of what is carried, what is scanned, what stays the same. Outputs: this node, which has no
    * elements; then the last values of what is carried, then the stacks.

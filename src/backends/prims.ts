@@ -12,6 +12,7 @@ import { elementwisePrims } from './prims/elementwise.js'
 import { givenPrims } from './prims/given.js'
 import type { indexingPrims } from './prims/indexing.js'
 import type { linalgPrims } from './prims/linalg.js'
+import type { expressionPrims } from './prims/expression.js'
 import { movePrims } from './prims/move.js'
 import { extremePrims, type orderPrims } from './prims/order.js'
 import { productPrims } from './prims/products.js'
@@ -58,7 +59,8 @@ const common = {
   ...productPrims,
   ...extremePrims,
 }
-type Rare = typeof indexingPrims &
+type Rare = typeof expressionPrims &
+  typeof indexingPrims &
   typeof orderPrims &
   typeof linalgPrims &
   typeof windowPrims &

@@ -35,6 +35,7 @@ export interface AdamOptions extends MomentOptions {
 }
 /** m̂ and v̂ being the corrected averages of g and g²: p ← p − lr m̂/(√v̂ + ε). Kingma and Ba, 2015. */
 export class Adam extends Optimizer<AdamOptions> {
+  override readonly alike: unknown = Adam
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, options, { lr: 0.001, ...moments, amsgrad: false })
   }
@@ -60,6 +61,7 @@ export class Adam extends Optimizer<AdamOptions> {
 
 /** Adam with the decay taken off the parameter itself: p ← (1 − lr λ) p first. Loshchilov and Hutter, 2019. */
 export class AdamW extends Adam {
+  override readonly alike: unknown = AdamW
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { weightDecay: 0.01, ...options })
   }
@@ -80,6 +82,7 @@ export class AdamW extends Adam {
 
 /** u ← max(β₂ u, |g| + ε) in place of the second moment: p ← p − lr m̂/u. Kingma and Ba, 2015, section 7.1. */
 export class Adamax extends Optimizer<MomentOptions> {
+  override readonly alike: unknown = Adamax
   constructor(params: Params<MomentOptions>, options: Partial<MomentOptions> = {}) {
     super(params, options, { lr: 0.002, ...moments })
   }
@@ -105,6 +108,7 @@ export interface NAdamOptions extends MomentOptions {
  * it from 2.0 on.
  */
 export class NAdam extends Optimizer<NAdamOptions> {
+  override readonly alike: unknown = NAdam
   constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
     super(params, options, { lr: 0.002, ...moments, momentumDecay: 0.004 })
   }
@@ -132,6 +136,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
 
 /** Adam whose rate is rectified by the uncertainty of the variance, and without it while that is large. Liu et al., 2020. */
 export class RAdam extends Optimizer<MomentOptions> {
+  override readonly alike: unknown = RAdam
   constructor(params: Params<MomentOptions>, options: Partial<MomentOptions> = {}) {
     super(params, options, { lr: 0.001, ...moments })
   }

@@ -24,6 +24,7 @@ export interface AdagradOptions extends OptimizerOptions, Decay {
 }
 /** p ← p − lr/(1 + (t − 1) η) g/(√Σg² + ε), η being lrDecay. Duchi et al., 2011. */
 export class Adagrad extends Optimizer<AdagradOptions> {
+  override readonly alike: unknown = Adagrad
   constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
     super(params, options, {
       lr: 0.01,
@@ -52,6 +53,7 @@ export interface AdadeltaOptions extends OptimizerOptions, Decay {
 }
 /** p ← p − lr δ with δ = g √(mean δ² + ε)/√(mean g² + ε), both means with the factor ρ. Zeiler, 2012. */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
+  override readonly alike: unknown = Adadelta
   constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
     super(params, options, { lr: 1, rho: 0.9, eps: 1e-6, maximize: false, ...noDecay })
   }
@@ -76,6 +78,7 @@ export interface RMSpropOptions extends OptimizerOptions, Decay {
 }
 /** p ← p − lr g/(√mean g² + ε), with momentum v ← μ v + that step. Hinton, 2012, lecture 6e. */
 export class RMSprop extends Optimizer<RMSpropOptions> {
+  override readonly alike: unknown = RMSprop
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
     super(params, options, {
       lr: 0.01,

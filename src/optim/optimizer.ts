@@ -1,5 +1,6 @@
 import { compile, type Compiled } from '../compile/compile.js'
 import { GradError, show, TrainingError, ValueError } from '../core/errors.js'
+import { extras } from '../core/extras.js'
 import { checkOptions, readArguments, showValue } from '../core/options.js'
 import { assign } from '../ops/assign.js'
 import { eq } from '../ops/compare.js'
@@ -129,6 +130,12 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     step: Step,
   ): Tensor
 
+  /**
+   * The class, when its update depends on nothing but the values and types of what it is given, so that it is traced for
+   * one parameter and not for each. Classes derived from it may be otherwise.
+   */
+  declare readonly alike: unknown
+
   /** The parameters of all groups. */
   private get allParams(): Tensor[] {
     return this.groups.flatMap((g) => g.params)
@@ -241,13 +248,14 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
           const counted = remember([count])
           assign(count, add(count, 1))
           const step = new Step(rate, count, hyperparameters)
-          for (const p of moving) {
+          const move = (p: Tensor) => {
             const g = p.grad!
             const s = this.state.get(p)!
             const moved = remember([p, ...Object.values(s)])
             assign(p, this.update(p, options.maximize ? neg(g) : g, s, options, step))
             moved(fine)
           }
+          if (!extras.expressions?.repeat(this, moving, move)) moving.forEach(move)
           counted(fine)
         }
       }

@@ -27,6 +27,7 @@ export interface SGDOptions extends OptimizerOptions, Decay {
  * dampening τ (the first step takes the gradient whole). Sutskever et al., 2013, in PyTorch's form.
  */
 export class SGD extends Optimizer<SGDOptions> {
+  override readonly alike: unknown = SGD
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
     super(params, options, {
       lr: 0.001,
@@ -71,6 +72,7 @@ export interface ASGDOptions extends OptimizerOptions, Decay {
  * Polyak and Juditsky, 1992.
  */
 export class ASGD extends Optimizer<ASGDOptions> {
+  override readonly alike: unknown = ASGD
   constructor(params: Params<ASGDOptions>, options: Partial<ASGDOptions> = {}) {
     super(params, options, {
       lr: 0.01,
@@ -105,6 +107,7 @@ export interface RpropOptions extends OptimizerOptions {
  * smaller when it changes. Riedmiller and Braun, 1993. For whole batches.
  */
 export class Rprop extends Optimizer<RpropOptions> {
+  override readonly alike: unknown = Rprop
   constructor(params: Params<RpropOptions>, options: Partial<RpropOptions> = {}) {
     super(params, options, {
       lr: 0.01,
@@ -136,6 +139,7 @@ export interface LionOptions extends OptimizerOptions, Decay {
  * algorithm 2.
  */
 export class Lion extends Optimizer<LionOptions> {
+  override readonly alike: unknown = Lion
   constructor(params: Params<LionOptions>, options: Partial<LionOptions> = {}) {
     super(params, options, { lr: 1e-4, betas: [0.9, 0.99], maximize: false, ...noDecay })
   }

@@ -8,6 +8,7 @@ import { bring } from '../backends/prims.js'
 import { piecePrims } from '../backends/prims/pieces.js'
 import { bucketing } from '../compile/buckets.js'
 import { compileTools } from '../compile/debug.js'
+import { expressions } from '../compile/expressions.js'
 import { retraces } from '../compile/retraces.js'
 import { extras } from '../core/extras.js'
 import { advise } from '../core/suggest.js'
@@ -124,4 +125,12 @@ defineMethods(moreMethods)
 // A program does not depend on what was called before it.
 bring(piecePrims)
 defineAbsent()
-Object.assign(extras, { advise, explain, format, compileTools, retraces, buckets: bucketing })
+Object.assign(extras, {
+  advise,
+  explain,
+  format,
+  compileTools,
+  expressions,
+  retraces,
+  buckets: bucketing,
+})

@@ -1,6 +1,7 @@
 /** The body of a kernel: its operands over merged axes, its instructions in SSA form. */
 import { type DType, dtypes } from '../../core/dtype.js'
 import { BackendError } from '../../core/errors.js'
+import { extra } from '../../core/extras.js'
 import { type Shape, sameShape, sizeOf } from '../../core/shape.js'
 import type { Group } from './groups.js'
 import {
@@ -109,11 +110,11 @@ export class Builder {
     this.key = key
   }
 
-  private step(fn: StepFn, cls: Class, from: DType, to: DType, args: number[], imm = 0): number {
+  step(fn: StepFn, cls: Class, from: DType, to: DType, args: number[], imm = 0): number {
     this.steps.push({ fn, cls, from, to, args, imm })
     return this.steps.length - 1
   }
-  private constant(value: number, dtype: DType): number {
+  constant(value: number, dtype: DType): number {
     const key = `${dtype} ${Object.is(value, -0) ? '-0' : value}`
     let v = this.constants.get(key)
     if (v === undefined) {
@@ -172,7 +173,7 @@ export class Builder {
         else if (this.steps[x]!.cls > wanted) x = this.step('copy', wanted, from, from, [x])
         if (accumulated) stored.set(i, x)
         else made[i] = this.step(prim.fn, ROW, from, n.dtype, [x])
-      } else throw new BackendError({ op: prim.op, rule: 'not a part of fused kernels' })
+      } else made[i] = extra('expressions').step(this, prim, cls, args)
     })
     const outs = this.outputs.map((o) => stored.get(o.value) ?? made[o.value]!)
 

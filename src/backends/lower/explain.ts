@@ -7,6 +7,7 @@ import type {
   Block,
   Buffer,
   FusedKernel,
+  KernelBody,
   KernelList,
   LoopStep,
   Plan,
@@ -20,9 +21,13 @@ function amount(n: number, unit: string): string {
   return `${power === 0 ? n : (n / pow(1000, power)).toPrecision(3)} ${['', 'k', 'M', 'G', 'T'][power]}${unit}`
 }
 
+/** The functions of a kernel; see prims/expression.ts. */
+const functionsOf = ({ names }: KernelBody): string[] =>
+  names.flatMap((name) => name.split(' ').filter((part) => !part.startsWith('#')))
+
 /** Whose a kernel is: the modules and operations around what was fused. */
 function owners({ body, labels }: FusedKernel): string[] {
-  const names = new Set(body.names)
+  const names = new Set(functionsOf(body))
   const found = new Map<string, Call>()
   for (const label of labels) {
     const whose = names.has(label.name) ? label.outer : label
@@ -39,18 +44,18 @@ function kernelText(k: FusedKernel): [string, string] {
   const whose = owners(k)
   return [
     `fused ${extents.join('×')}`,
-    `${k.body.names.join(' ')}${whose.length > 0 ? ` (${whose.join(', ')})` : ''}`,
+    `${functionsOf(k.body).join(' ')}${whose.length > 0 ? ` (${whose.join(', ')})` : ''}`,
   ]
 }
 
 function listText({ kernels }: KernelList): [string, string] {
   const size = kernels.reduce((sum, k) => sum + k.body.size, 0)
-  return [`fused ${size} in ${kernels.length} tensors`, kernels[0]!.body.names.join(' ')]
+  return [`fused ${size} in ${kernels.length} tensors`, functionsOf(kernels[0]!.body).join(' ')]
 }
 
 function callText(step: PrimCall): [string, string] {
   const { prim, inputs, outputs, bias, epilogue, label, inPlace } = step
-  const then = epilogue ? `, then ${epilogue.body.names.join(' ')}` : ''
+  const then = epilogue ? `, then ${functionsOf(epilogue.body).join(' ')}` : ''
   const more = (bias ? ' + bias' : inPlace ? ' in place' : '') + then
   const out = outputs.find((o) => o !== undefined)!
   switch (prim.op) {
@@ -152,9 +157,13 @@ export function movedBy(step: PlanStep): number {
   return bytes
 }
 
+const kernelWork = ({ body }: FusedKernel): number => body.size * functionsOf(body).length
 /** What a step computes, its epilogue with it. */
-export const workOf = (step: PlanStep): number =>
-  step.flops + ((step.kind === 'prim' && step.epilogue?.flops) || 0)
+export function workOf(step: PlanStep): number {
+  if (step.kind === 'fused') return kernelWork(step)
+  if (step.kind === 'list') return step.kernels.reduce((sum, k) => sum + kernelWork(k), 0)
+  return step.flops + (step.kind === 'prim' && step.epilogue ? kernelWork(step.epilogue) : 0)
+}
 
 /** What a step computes, and whose it is. */
 export function stepText(step: PlanStep): [kernel: string, whose: string] {

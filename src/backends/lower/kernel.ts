@@ -191,7 +191,6 @@ export class Kernels {
       outputs: outputs.map((o) => o.to),
       checks,
       labels,
-      flops: g.size * g.values.length,
     }
   }
 
@@ -229,7 +228,6 @@ export class Kernels {
       outputs: [to],
       checks: [],
       labels: [callOf('indices')],
-      flops: 0,
     }
   }
 }

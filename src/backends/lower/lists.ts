@@ -6,7 +6,7 @@ const LEAST = 4
 
 /** What a body is but for its extents: kernels over contiguous memory of any length have the same. */
 const shapes = new WeakMap<KernelBody, string>()
-function shapeOf(body: KernelBody): string {
+function shapeOf({ body }: FusedKernel): string {
   let text = shapes.get(body)
   if (text === undefined) {
     const { inputs, steps, outputs, extents } = body
@@ -19,28 +19,32 @@ function shapeOf(body: KernelBody): string {
 }
 
 /** Bodies that differ here are not alike. */
-const sizeOf = ({ steps, inputs, outputs }: KernelBody): number =>
+const sizeOf = ({ body: { steps, inputs, outputs } }: FusedKernel): number =>
   (steps.length * 64 + inputs.length) * 64 + outputs.length
+
+function grouped<K>(run: readonly FusedKernel[], by: (k: FusedKernel) => K): Map<K, FusedKernel[]> {
+  const kinds = new Map<K, FusedKernel[]>()
+  for (const k of run) {
+    const kind = by(k)
+    const list = kinds.get(kind)
+    if (list) list.push(k)
+    else kinds.set(kind, [k])
+  }
+  return kinds
+}
 
 /** Kernels that are independent of each other, those that are alike in lists. */
 function inLists(run: readonly FusedKernel[]): PlanStep[] {
   if (run.length < LEAST) return [...run]
   // Bodies are compared in full only where enough have as many steps and operands.
-  const sizes = new Map<number, number>()
-  for (const { body } of run) sizes.set(sizeOf(body), (sizes.get(sizeOf(body)) ?? 0) + 1)
-  const kinds = new Map<string | FusedKernel, FusedKernel[]>()
-  for (const k of run) {
-    const kind = sizes.get(sizeOf(k.body))! < LEAST ? k : shapeOf(k.body)
-    const list = kinds.get(kind)
-    if (list) list.push(k)
-    else kinds.set(kind, [k])
-  }
+  const sizes = grouped(run, sizeOf)
+  const kinds = grouped<string | FusedKernel>(run, (k) =>
+    sizes.get(sizeOf(k))!.length < LEAST ? k : shapeOf(k),
+  )
   const out: PlanStep[] = []
   for (const kernels of kinds.values())
-    if (kernels.length >= LEAST) {
-      const flops = kernels.reduce((sum, k) => sum + k.flops, 0)
-      out.push({ kind: 'list', kernels, flops })
-    } else out.push(...kernels)
+    if (kernels.length >= LEAST) out.push({ kind: 'list', kernels })
+    else out.push(...kernels)
   return out
 }
 
@@ -58,17 +62,16 @@ export function listed(steps: readonly PlanStep[]): PlanStep[] {
   }
   for (const step of steps) {
     if (step.kind !== 'fused' || step.checks.length > 0) {
-      if (run.length > 0) flush()
+      flush()
       out.push(step)
       continue
     }
     const meets =
-      run.length > 0 &&
-      (step.inputs.some((o) => o.buffer && written.has(o.buffer)) ||
-        step.outputs.some((o) => written.has(o.buffer) || read.has(o.buffer)))
+      step.inputs.some((o) => written.has(o.buffer!)) ||
+      step.outputs.some((o) => written.has(o.buffer) || read.has(o.buffer))
     if (meets) flush()
     run.push(step)
-    for (const o of step.inputs) if (o.buffer) read.add(o.buffer)
+    for (const o of step.inputs) read.add(o.buffer!)
     for (const o of step.outputs) written.add(o.buffer)
   }
   flush()

@@ -111,7 +111,6 @@ export interface FusedKernel {
   /** By number of the check: its place in the plan's `checks`. */
   readonly checks: readonly number[]
   readonly labels: readonly Call[]
-  readonly flops: number
 }
 
 /**
@@ -121,7 +120,6 @@ export interface FusedKernel {
 export interface KernelList {
   readonly kind: 'list'
   readonly kernels: readonly FusedKernel[]
-  readonly flops: number
 }
 
 /** Primitives as steps: those that compute, and two that only move. */

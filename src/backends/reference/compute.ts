@@ -11,6 +11,7 @@ import { sizeOf } from '../../core/shape.js'
 import type { Node } from '../ir.js'
 import { bring, outputsOf, recordOf } from '../prims.js'
 import { attentionPrims } from '../prims/attention.js'
+import { expressionPrims } from '../prims/expression.js'
 import { indexingPrims } from '../prims/indexing.js'
 import { linalgPrims } from '../prims/linalg.js'
 import { orderPrims } from '../prims/order.js'
@@ -25,6 +26,7 @@ import { each, place } from './coordinates.js'
 // It runs any graph, also one that no operation has recorded.
 bring(
   attentionPrims,
+  expressionPrims,
   indexingPrims,
   linalgPrims,
   orderPrims,
