@@ -14,9 +14,10 @@ const tokens = ({ nabla }, shape, vocabulary) => {
   )
 }
 
-/** A step of teacher forcing by Adam; `logits` gives (N, L, vocabulary). */
+/** A step of teacher forcing by Adam; `logits` gives (N, L, vocabulary); options.fill gives weights other initial values. */
 function training({ nabla, optim }, model, vocabulary, options, logits) {
-  const optimizer = new optim.Adam(model.parameters(), { lr: 1e-7 })
+  options.fill?.(model)
+  const optimizer = new optim.Adam(model.parameters(), { lr: options.lr ?? 1e-7 })
   return nabla.compile((...inputs) => {
     const target = inputs.at(-1).reshape([-1])
     const loss = () =>
@@ -31,14 +32,14 @@ function training({ nabla, optim }, model, vocabulary, options, logits) {
   })
 }
 
-function encoderDecoder(lib, { d, h, N, dFf, vocabulary, length, batch, ...options }) {
-  const model = lib.models.buildTransformer(vocabulary, vocabulary, length, length, { dModel: d, h, N, dFf }) // biome-ignore format: a line
+export function encoderDecoder(lib, { d, h, N, dFf, vocabulary, length, batch, dropout = 0.1, ...options }) {
+  const model = lib.models.buildTransformer(vocabulary, vocabulary, length, length, { dModel: d, h, N, dFf, dropout }) // biome-ignore format: a line
   const step = training(lib, model, vocabulary, options, (src, tgt) => model.forward(src, tgt))
   const [src, tgt] = [0, 1].map(() => tokens(lib, [batch, length], vocabulary))
   return () => step(src, tgt, tgt)
 }
-function gpt(lib, { d, h, N, vocabulary, length, batch, ...options }) {
-  const model = new lib.models.GPT2({ vocabSize: vocabulary, nPositions: length, nEmbd: d, nLayer: N, nHead: h }) // biome-ignore format: a line
+export function gpt(lib, { d, h, N, vocabulary, length, batch, dropout = 0.1, ...options }) {
+  const model = new lib.models.GPT2({ vocabSize: vocabulary, nPositions: length, nEmbd: d, nLayer: N, nHead: h, dropout }) // biome-ignore format: a line
   const step = training(lib, model, vocabulary, options, (x) => model.forward(x))
   const x = tokens(lib, [batch, length], vocabulary)
   return () => step(x, x)
@@ -85,9 +86,9 @@ function decode(lib, { d, h, N, dFf, vocabulary, source, length, bits, way }) {
     })
 }
 
-const small = { d: 128, h: 4, N: 2, dFf: 512, vocabulary: 2000, length: 32, batch: 16 }
+export const small = { d: 128, h: 4, N: 2, dFf: 512, vocabulary: 2000, length: 32, batch: 16 }
 const base = { d: 512, h: 8, N: 6, dFf: 2048, vocabulary: 8000 }
-const gptSizes = { d: 256, h: 4, N: 4, vocabulary: 5000, length: 128, batch: 8 }
+export const gptSizes = { d: 256, h: 4, N: 4, vocabulary: 5000, length: 128, batch: 8 }
 const decoding = (name, goal, args = {}, more = {}) => ({
   name: `decode base ${name}`,
   torch: 'lm_decode',

@@ -6,6 +6,7 @@ import { instructionsOf } from './bound.mjs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { cases } from './cases.mjs'
+import { clocks, measure } from './measure.mjs'
 
 const at = process.argv.indexOf('--of')
 const home =
@@ -31,34 +32,8 @@ const find = (name) => cases.find((c) => c.name === name)
 const build = ({ name, args }) => find(name).nabla(lib, args)
 const MB = 2 ** 20
 
-/** Milliseconds by the clock; with `--cpu` those that the processor worked for this process, all threads together. */
-const now = process.argv.includes('--cpu')
-  ? () => {
-      const { user, system } = process.cpuUsage()
-      return (user + system) / 1000
-    }
-  : () => performance.now()
-
-/** Milliseconds of a call that is not repeated within a turn. */
-const LONG = 2000
-
-/** Median milliseconds of a call, in batches long enough for the clock. */
-function measure(f, seconds) {
-  let start = now()
-  f()
-  const first = now() - start
-  // Long work is warm after a part of itself.
-  if (first > LONG) return first
-  const calls = Math.max(1, Math.floor(1 / Math.max(1e-6, first)))
-  const times = []
-  const end = now() + 1000 * seconds
-  while (times.length < 2 || now() < end) {
-    start = now()
-    for (let i = 0; i < calls; i++) f()
-    times.push((now() - start) / calls)
-  }
-  return times.sort((a, b) => a - b)[times.length >> 1]
-}
+/** With `--cpu` the time of the processor. */
+const now = clocks[process.argv.includes('--cpu') ? 'cpu' : 'wall']
 
 /** What calls leave behind, and the bytes of tensors that each of them asks for. */
 function grow(f, calls) {
@@ -124,7 +99,7 @@ if (once > 0) {
       } else if (request.bound) answer(instructionsOf(nabla.profile, f, request.bound))
       else if (request.compile) answer(compiling(f, request.compile))
       else if (request.grow) answer(grow(f, request.grow))
-      else answer({ ms: measure(f, request.time) })
+      else answer({ ms: measure(f, request.time, now) })
     } catch (error) {
       answer({ error: error.stack })
     }

@@ -15,6 +15,8 @@ constexpr int MR = 14, NV = 2, MR1 = 14;
 constexpr int MR = 6, NV = 2, MR1 = 12;
 #elif defined(__ARM_NEON)
 constexpr int MR = 12, NV = 2, MR1 = 16;
+#elif defined(__wasm_relaxed_simd__) && NABLA_LANES == 32
+constexpr int MR = 6, NV = 2, MR1 = 8;  // with the operands, the 15 registers of V8
 #else
 constexpr int MR = 4, NV = 2, MR1 = 8;
 #endif
