@@ -32,7 +32,10 @@ function training({ nabla, optim }, model, vocabulary, options, logits) {
   })
 }
 
-export function encoderDecoder(lib, { d, h, N, dFf, vocabulary, length, batch, dropout = 0.1, ...options }) {
+export function encoderDecoder(
+  lib,
+  { d, h, N, dFf, vocabulary, length, batch, dropout = 0.1, ...options },
+) {
   const model = lib.models.buildTransformer(vocabulary, vocabulary, length, length, { dModel: d, h, N, dFf, dropout }) // biome-ignore format: a line
   const step = training(lib, model, vocabulary, options, (src, tgt) => model.forward(src, tgt))
   const [src, tgt] = [0, 1].map(() => tokens(lib, [batch, length], vocabulary))

@@ -55,7 +55,9 @@ async function compare(title, [name, args], side) {
   for (const kind of kinds) {
     const s = side(kind)
     try {
-      const first = await s.ask({ make: { name, args, lr: RATE, steps: STEPS, shapes: ours?.shapes } })
+      const first = await s.ask({
+        make: { name, args, lr: RATE, steps: STEPS, shapes: ours?.shapes },
+      })
       ours ??= first
       row.node ??= first.version
       const apart = Math.max(...first.losses.map((l, i) => Math.abs(l / ours.losses[i] - 1)))
@@ -92,7 +94,13 @@ try {
   for (const [title, of] of Object.entries(cases))
     if (positionals.length === 0 || positionals.some((p) => title.includes(p)))
       console.log(
-        JSON.stringify(await compare(title, of, (kind) => new Side([[node, file, kind, folder, values.clock], env]))),
+        JSON.stringify(
+          await compare(
+            title,
+            of,
+            (kind) => new Side([[node, file, kind, folder, values.clock], env]),
+          ),
+        ),
       )
 } finally {
   if (!values.peers) rmSync(folder, { recursive: true, force: true })

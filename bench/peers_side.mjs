@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
-import * as language from './language.mjs'
+import { encoderDecoder, gpt } from './language.mjs'
 import { clocks, measure } from './measure.mjs'
 
 const [kind, folder, clock] = process.argv.slice(2)
@@ -23,9 +23,13 @@ function initial(name, shape) {
     return (state / 2 ** 31 - 1) * most
   })
 }
-const tokens = (n, vocabulary) => Int32Array.from({ length: n }, (_, i) => (i * 7919 + 13) % vocabulary)
+const tokens = (n, vocabulary) =>
+  Int32Array.from({ length: n }, (_, i) => (i * 7919 + 13) % vocabulary)
 const swapped = (data, [rows, columns]) =>
-  Float32Array.from({ length: data.length }, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)])
+  Float32Array.from(
+    { length: data.length },
+    (_, i) => data[(i % rows) * columns + Math.floor(i / rows)],
+  )
 
 // ---- the models, once for both peers; o has the peer's operations, p its parameters by nabla's names ----
 
@@ -61,14 +65,24 @@ function gptLogits(o, p, { tokens: ids, mask }, { d, h, N, length: L, batch: B }
   for (let i = 0; i < N; i++) {
     const at = `transformer.h.${i}`
     const qkv = o.split(dense(norm(x, `${at}.ln_1`), `${at}.attn.c_attn`), 3)
-    const y = attend(o, qkv.map((t) => heads(o, t, size)), size, mask)
+    const y = attend(
+      o,
+      qkv.map((t) => heads(o, t, size)),
+      size,
+      mask,
+    )
     x = o.add(x, dense(y, `${at}.attn.c_proj`))
     x = o.add(x, dense(gelu(o, dense(norm(x, `${at}.ln_2`), `${at}.mlp.c_fc`)), `${at}.mlp.c_proj`))
   }
   return o.matmul(norm(x, 'transformer.ln_f'), wte, true)
 }
 
-function translatorLogits(o, p, { tokens: ids, positions, mask }, { d, h, N, length: L, batch: B }) {
+function translatorLogits(
+  o,
+  p,
+  { tokens: ids, positions, mask },
+  { d, h, N, length: L, batch: B },
+) {
   const size = [B, L, h, d / h]
   const norm = (x, name) => courseNorm(o, x, p[`${name}.alpha`], p[`${name}.bias`], d)
   const weight = (x, name) => o.linear(x, p[`${name}.weight`])
@@ -146,7 +160,10 @@ async function tfjs() {
   /** tfjs' own gradient of gather needs UnsortedSegmentSum, which its WebAssembly has not; scatterND adds up as well. */
   const embed = tf.customGrad((table, ids, save) => {
     save([ids])
-    const grad = (dy, [seen]) => [tf.scatterND(tf.expandDims(seen, 1), dy, table.shape), tf.zerosLike(ids)]
+    const grad = (dy, [seen]) => [
+      tf.scatterND(tf.expandDims(seen, 1), dy, table.shape),
+      tf.zerosLike(ids),
+    ]
     return { value: tf.gather(table, ids), gradFunc: grad }
   })
   const o = {
@@ -181,9 +198,14 @@ async function tfjs() {
 }
 
 async function jax() {
-  const { init, defaultDevice, jit, nn, numpy: np, valueAndGrad } = await import(
-    pathToFileURL(join(folder, 'node_modules/@jax-js/jax/dist/index.js')).href
-  )
+  const {
+    init,
+    defaultDevice,
+    jit,
+    nn,
+    numpy: np,
+    valueAndGrad,
+  } = await import(pathToFileURL(join(folder, 'node_modules/@jax-js/jax/dist/index.js')).href)
   await init('wasm')
   defaultDevice('wasm')
   /** Operations take their arguments away; models use theirs more than once. */
@@ -227,7 +249,10 @@ async function jax() {
     }
     /** Adam, as PyTorch has it; rate and ε hold the corrections of both averages. */
     const step = jit((p, m, v, rate, eps, k) => {
-      const [l, g] = valueAndGrad(loss)(mapped(p, (x) => x.ref), k)
+      const [l, g] = valueAndGrad(loss)(
+        mapped(p, (x) => x.ref),
+        k,
+      )
       const next = { p: {}, m: {}, v: {} }
       for (const key of Object.keys(p)) {
         next.m[key] = m[key].mul(0.9).add(g[key].ref.mul(0.1))
@@ -260,7 +285,7 @@ async function own() {
         p.assign(lib.nabla.tensor(initial(key, p.shape), { shape: p.shape }))
       }
     }
-    const step = language[name](lib, { ...args, dropout: 0, lr, fill })
+    const step = { gpt, encoderDecoder }[name](lib, { ...args, dropout: 0, lr, fill })
     return () => {
       const loss = step()
       const l = loss.item()
@@ -281,7 +306,11 @@ for await (const line of createInterface({ input: process.stdin })) {
       const { name, args, lr, shapes = {}, steps } = request.make
       step = undefined
       step = make(name, args, shapes, lr)
-      answer({ losses: Array.from({ length: steps }, () => step()), shapes, version: process.version })
+      answer({
+        losses: Array.from({ length: steps }, () => step()),
+        shapes,
+        version: process.version,
+      })
     } else answer({ ms: measure(step, request.time, now) })
   } catch (error) {
     answer({ error: error.stack })
