@@ -3,7 +3,7 @@
  * is elementwise it becomes an expression, and for the others nothing is traced any more. Node has it from the beginning,
  * a page by `import 'nabla/methods'`: without it the same kernels are compiled, in more time.
  */
-import { Call } from '../backends/call.js'
+import { Call, callOf } from '../backends/call.js'
 import type { Node, Prim } from '../backends/ir.js'
 import { step } from '../backends/lower/expand.js'
 import { simplify } from '../backends/lower/simplify.js'
@@ -13,7 +13,7 @@ import { expressionPrims } from '../backends/prims/expression.js'
 import { sameShape, sizeOf, stridesOf } from '../core/shape.js'
 import { state } from '../ops/state.js'
 import type { Tensor } from '../ops/tensor.js'
-import { nodeOf } from '../ops/trace.js'
+import { constant, nodeOf, tracedTensor } from '../ops/trace.js'
 import { FunctionRecorder } from './recorder.js'
 
 type Own = Extract<Prim, { op: 'expression' }>
@@ -32,6 +32,12 @@ const MOST_OPERANDS = 20
 const known = new Map<string, Own>()
 const MOST_KNOWN = 256
 let serial = 0
+
+function remembered(text: string, own: Own): Own {
+  if (known.size === MOST_KNOWN) known.clear()
+  known.set(text, own)
+  return own
+}
 
 const isProduct = ({ prim, inputs }: Node): boolean =>
   prim.op === 'view' || prim.op === 'reshape'
@@ -112,8 +118,7 @@ function written(
     const summed = standIns.map((x) => sums.some((n) => n.inputs.includes(x)))
     const expression = { inputs: standIns, nodes: body, outputs: outs, summed }
     own = { op: 'expression', fn: `${names.join(' ')} #${++serial}`, body: expression }
-    if (known.size === MOST_KNOWN) known.clear()
-    known.set(text, own)
+    remembered(text, own)
   }
   return own
 }
@@ -198,28 +203,27 @@ interface Updating {
   readonly state: ReadonlyMap<Tensor, Readonly<Record<string, Tensor>>>
 }
 
+/**
+ * What records a program for an optimizer whose updates are alike; undefined where loops, vmap or tools record, which look
+ * at each node, or where operations mean more.
+ */
+function programRecorder(optimizer: Updating): FunctionRecorder | undefined {
+  const { recorder, replaced, fence, replay, autocast } = state
+  const own = recorder as FunctionRecorder
+  if (!recorder || Object.getPrototypeOf(recorder) !== FunctionRecorder.prototype) return undefined
+  const alike = optimizer.alike === optimizer.constructor
+  return alike && !own.calls && !replaced && !replay && !autocast && fence === 0 ? own : undefined
+}
+
 /** Moves parameters by `work`, each by its gradient, where all but a few need not be traced; false where they must be. */
 function repeat(
   optimizer: Updating,
   params: readonly Tensor[],
   work: (p: Tensor) => void,
 ): boolean {
-  const { recorder, replaced, fence, replay, autocast } = state
-  // What loops, vmap and tools record is looked at node by node. Without the check of gradients an update may become part
-  // of the kernel that makes its gradient.
-  const own = recorder as FunctionRecorder
-  if (
-    !recorder ||
-    Object.getPrototypeOf(recorder) !== FunctionRecorder.prototype ||
-    optimizer.alike !== optimizer.constructor ||
-    optimizer.nonFiniteGradients === 'ignore' ||
-    own.calls ||
-    replaced ||
-    replay ||
-    autocast ||
-    fence !== 0
-  )
-    return false
+  const own = programRecorder(optimizer)
+  // Without the check of gradients an update may become part of the kernel that makes its gradient.
+  if (!own || optimizer.nonFiniteGradients === 'ignore') return false
   const label = new Call(optimizer.constructor.name, state.call)
   const kinds = new Map<string, Alike | undefined>()
   for (const p of params) {
@@ -248,7 +252,78 @@ function repeat(
   return true
 }
 
-export const expressions = { step, repeat }
+/** Sums that one expression looks at: with those of another one they are operands of one kernel. */
+const MOST_SUMS = 8
+/** code ← i where a sum is not 0, for each of these numbers i in order. */
+function lastWrong(places: readonly number[]): Own {
+  const text = `check ${places}`
+  let own = known.get(text)
+  if (own) return own
+  const label = callOf('where')
+  const scalar = (index: number): Node => ({
+    prim: { op: 'input', index, strides: [], offset: 0, length: 1 },
+    inputs: [],
+    shape: [],
+    dtype: 'float32',
+    label,
+  })
+  const code = scalar(0)
+  const inputs = [code]
+  const zero = constNode(0, 'float32')
+  const nodes = [zero]
+  let last = code
+  for (const i of places) {
+    const sum = scalar(inputs.length)
+    inputs.push(sum)
+    const fine = node({ op: 'map', fn: 'eq' }, [sum, zero], undefined, label)
+    const place = constNode(i, 'float32')
+    last = node({ op: 'map', fn: 'where' }, [fine, last, place], undefined, label)
+    nodes.push(fine, place, last)
+  }
+  const summed = inputs.map(() => false)
+  const fn = `${places.map(() => 'eq where').join(' ')} #${++serial}`
+  own = { op: 'expression', fn, body: { inputs, nodes, outputs: [last], summed } }
+  return remembered(text, own)
+}
+
+/**
+ * The number of the last parameter, counted from 1, whose gradient is not finite, or `code`; undefined where that must be
+ * recorded by operations.
+ */
+function check(optimizer: Updating, params: readonly Tensor[], code: Tensor): Tensor | undefined {
+  const own = programRecorder(optimizer)
+  const given = params.filter((p) => p.requiresGrad && p.grad)
+  if (!own || given.some((p) => p.dtype !== 'float32' || p.size < 2)) return undefined
+  const label = new Call('sum', state.call)
+  const zero = nodeOf(constant(0, 'float32'))
+  const add = (prim: Prim, inputs: readonly Node[]): Node => {
+    const n = node(prim, inputs, undefined, label)
+    own.nodes.push(n)
+    return n
+  }
+  let last = nodeOf(code)
+  let sums: Node[] = []
+  let places: number[] = []
+  const flush = () => {
+    if (sums.length > 0) last = add(rare(expressionPrims, lastWrong(places)), [last, ...sums])
+    sums = []
+    places = []
+  }
+  params.forEach((p, i) => {
+    if (!p.requiresGrad || !p.grad) return
+    const product = add({ op: 'map', fn: 'mul' }, [nodeOf(p.grad), zero])
+    const axes = p.shape.map((_, a) => a)
+    sums.push(
+      add({ op: 'reshape', shape: [] }, [add({ op: 'reduce', fn: 'sum', axes }, [product])]),
+    )
+    places.push(i + 1)
+    if (sums.length === MOST_SUMS) flush()
+  })
+  flush()
+  return tracedTensor(last, own)
+}
+
+export const expressions = { step, repeat, check }
 
 declare module '../core/extras.js' {
   interface Extras {

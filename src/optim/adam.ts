@@ -108,7 +108,6 @@ export interface NAdamOptions extends MomentOptions {
  * it from 2.0 on.
  */
 export class NAdam extends Optimizer<NAdamOptions> {
-  override readonly alike: unknown = NAdam
   constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
     super(params, options, { lr: 0.002, ...moments, momentumDecay: 0.004 })
   }

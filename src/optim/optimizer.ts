@@ -277,7 +277,9 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     const mode = guard(() => this.nonFiniteGradients)
     const throws = mode === 'throw'
     let code = when ? where(when, 0, -1) : zerosLike(status)
-    if (mode !== 'ignore')
+    const checked = mode === 'ignore' ? code : extras.expressions?.check(this, this.allParams, code)
+    if (checked) code = checked
+    else
       this.allParams.forEach((p, i) => {
         // 0 · g is 0 for finite g and NaN otherwise. A sum of |g| would overflow for large finite gradients.
         if (p.requiresGrad && p.grad) code = where(eq(sum(mul(p.grad, 0)), 0), code, i + 1)

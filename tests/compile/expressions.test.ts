@@ -131,7 +131,7 @@ describe.each(['native', 'wasm', 'reference'] as BackendName[])('on %s', (backen
     )
     expect(whole!.numbers).toEqual(each!.numbers)
     if (backend !== 'reference') expect(whole!.plan).toBe(each!.plan)
-    expect(whole!.expressions).toBe(['NAdam', 'Adafactor'].includes(name) ? 0 : 6)
+    expect(whole!.expressions).toBe(['NAdam', 'Adafactor'].includes(name) ? 0 : 7)
   })
 })
 

@@ -34,18 +34,16 @@ function grouped<K>(run: readonly FusedKernel[], by: (k: FusedKernel) => K): Map
 }
 
 /** Kernels that are independent of each other, those that are alike in lists. */
-function inLists(run: readonly FusedKernel[]): PlanStep[] {
-  if (run.length < LEAST) return [...run]
+function inLists(run: readonly FusedKernel[]): readonly PlanStep[] {
+  if (run.length < LEAST) return run
   // Bodies are compared in full only where enough have as many steps and operands.
   const sizes = grouped(run, sizeOf)
   const kinds = grouped<string | FusedKernel>(run, (k) =>
     sizes.get(sizeOf(k))!.length < LEAST ? k : shapeOf(k),
   )
-  const out: PlanStep[] = []
-  for (const kernels of kinds.values())
-    if (kernels.length >= LEAST) out.push({ kind: 'list', kernels })
-    else out.push(...kernels)
-  return out
+  return [...kinds.values()].flatMap((kernels): PlanStep | PlanStep[] =>
+    kernels.length < LEAST ? kernels : { kind: 'list', kernels },
+  )
 }
 
 /** Steps in which runs of kernels that do not touch each other's results stand in lists. */
