@@ -36,14 +36,22 @@ constexpr bool CAN_ASK = false;
 #else
 constexpr bool CAN_ASK = true;
 #endif
+// A tile asks for its part of C so many steps before it stores it, a row with each step: all at once would hold up the operands,
+// and what is asked for earlier has left L1 by then.
+constexpr int64_t LATE = 40;
+
+// What a tile asks of memory meanwhile, a line with each step: `rows` times `run` lines `step` numbers apart.
+struct Lines {
+  const real* at;
+  int64_t step, run, row, rows;
+};
 
 // What a tile adds to its sums, and how wide its last vector is.
 struct Finish {
   bool add;
   const real* bias;
   int last;
-  // Rows of A that come next from memory, if not null: a tile that walks rows asks for them meanwhile, one line with each step.
-  const real* next = nullptr;
+  Lines ask = {};
 };
 
 typedef void (*Tile)(int64_t k, const real* a, int64_t as, const real* b, int64_t bs, real* c, int64_t cs,
@@ -57,30 +65,51 @@ static void tile(int64_t k, const real* a, int64_t as, const real* b, int64_t bs
 #pragma GCC unroll 16
   for (int i = 0; i < R; i++) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; v++) s[i][v] = (vf){}, __builtin_prefetch(c + i * cs + v * VW, 1);
-  }
-  const auto steps = [&](int64_t count, const real* next) __attribute__((always_inline)) {
-    for (int64_t p = 0; p < count; p++) {
-      vf x[V];
-#pragma GCC unroll 4
-      for (int v = 0; v < V; v++) x[v] = load(b + v * VW);
-      if (next) __builtin_prefetch(next, 0, 2), next += LINE;
-#pragma GCC unroll 16
-      for (int i = 0; i < R; i++) {
-        const vf y = splat(A_ROWS ? a[i * as] : a[i]);
-#pragma GCC unroll 4
-        for (int v = 0; v < V; v++) s[i][v] = fma(y, x[v], s[i][v]);
-      }
-      a += A_ROWS ? 1 : as;
-      b += bs;
+    for (int v = 0; v < V; v++) {
+      s[i][v] = (vf){};
+      // Nothing in WebAssembly, but without it the compiler takes the first step out of the loop: a sixth more code.
+      if (!CAN_ASK) __builtin_prefetch(c + i * cs + v * VW, 1);
     }
-  };
-  if (CAN_ASK && A_ROWS && f.next) {
-    const int64_t each = ceil_div(k, LINE);
-    for (int64_t p = 0, row = 0; p < k; p += each, row++) steps(least(each, k - p), f.next + row * as);
-  } else {
-    steps(k, nullptr);
   }
+  const auto step = [&]() __attribute__((always_inline)) {
+    vf x[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) x[v] = load(b + v * VW);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; i++) {
+      const vf y = splat(A_ROWS ? a[i * as] : a[i]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) s[i][v] = fma(y, x[v], s[i][v]);
+    }
+    a += A_ROWS ? 1 : as;
+    b += bs;
+  };
+  if constexpr (CAN_ASK) {
+    const auto ask_for = [](const real* row) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) __builtin_prefetch(row + v * VW, 1);
+    };
+    int64_t last = k >= 2 * LATE ? LATE : k;
+    int64_t first = k - last;
+    const Lines& ask = f.ask;
+    for (int64_t row = 0; row < ask.rows; row++) {
+      const real* next = ask.at + row * ask.row;
+      int64_t p = least(ask.run, first);
+      first -= p;
+      for (; p > 0; p--) step(), __builtin_prefetch(next, 0, 2), next += ask.step;
+    }
+    for (; first > 0; first--) step();
+    const real* row = c;
+    if (last > R) {
+      for (int i = 0; i < R; i++, row += cs) ask_for(row), step();
+      last -= R;
+    } else {
+#pragma GCC unroll 16
+      for (int i = 0; i < R; i++) ask_for(c + i * cs);
+    }
+    k = last;
+  }
+  for (int64_t p = 0; p < k; p++) step();
   if (f.bias) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) {
@@ -187,6 +216,32 @@ static Plan find_plan(const GemmArgs& g) {
   return p;
 }
 
+// The lines of a part of a matrix that are still to be asked for.
+struct Stream {
+  Lines lines = {};
+  int64_t k = 0;
+
+  Stream() {}
+  // n numbers beside each other in each of some rows.
+  Stream(const real* at, int64_t rs, int64_t rows, int64_t n, int64_t steps) : k(steps) {
+    const int64_t off = (int64_t)((uintptr_t)at / sizeof(real)) % LINE;
+    if (rows <= k) lines = {at - off, rs, rows, LINE, ceil_div(n + off, LINE)};
+  }
+  int64_t tiles() const { return lines.rows ? ceil_div(lines.rows, k / lines.run) : 0; }
+  // What one tile asks for.
+  Lines take() {
+    Lines l = lines;
+    if (!l.rows) return l;
+    l.rows = least(l.rows, k / l.run);
+    lines.at += l.rows * l.row, lines.rows -= l.rows;
+    return l;
+  }
+};
+// m x k numbers that are packed next.
+static Stream stream_of(const real* at, int64_t rs, int64_t cs, int64_t m, int64_t k, int64_t steps) {
+  return rs == 1 ? Stream(at, cs, k, m, steps) : cs == 1 ? Stream(at, rs, m, k, steps) : Stream();
+}
+
 static void multiply(const GemmArgs& g, const Plan& plan, void* scratch, Told* end = nullptr) {
   real* const at = (real*)scratch;
   real* const packed = at + packed_a(g.m, g.k);
@@ -197,14 +252,19 @@ static void multiply(const GemmArgs& g, const Plan& plan, void* scratch, Told* e
       const int64_t kc = least(KC, g.k - pc);
       const real* const b0 = g.laid ? nullptr : g.b + pc * g.b_rs + jc * g.b_cs;
       const real* const bt = g.laid ? g.b + jc * g.k + pc * whole_vectors(nc) : packed;
-      // A partial last vector is always packed, so that it can be loaded whole.
-      const int64_t stretch = stretch_of(g.b_cs, kc);
-      for (int64_t p = 0; !g.laid && p < kc; p += stretch)
-        for (int64_t j = 0; j < nc; j += NR) {
-          const int64_t n = least(NR, nc - j), w = whole_vectors(n);
-          if (plan.lay_b || w != n)
-            pack(b0 + j * g.b_cs + p * g.b_rs, g.b_cs, g.b_rs, n, w, least(stretch, kc - p), packed + j * kc + p * w);
-        }
+      // Panels [from, to) of B; a partial last vector is always packed, so that it can be loaded whole.
+      const auto lay_b = [&](int64_t from, int64_t to) {
+        const int64_t stretch = to - from > NR ? stretch_of(g.b_cs, kc) : kc;
+        for (int64_t p = 0; p < kc; p += stretch)
+          for (int64_t j = from; j < to; j += NR) {
+            const int64_t n = least(NR, nc - j), w = whole_vectors(n);
+            if (plan.lay_b || w != n)
+              pack(b0 + j * g.b_cs + p * g.b_rs, g.b_cs, g.b_rs, n, w, least(stretch, kc - p), packed + j * kc + p * w);
+          }
+      };
+      // Where lines can be asked for each panel is packed when it is first used, and tiles ask for the next one.
+      const bool each = CAN_ASK && !g.laid && g.m > 3 * plan.rows;
+      if (!g.laid && !each) lay_b(0, nc);
       for (int64_t ic = 0; ic < g.m; ic += MC) {
         const int64_t mc = least(MC, g.m - ic);
         // Tiles of equal height rather than full ones and a remainder.
@@ -216,17 +276,34 @@ static void multiply(const GemmArgs& g, const Plan& plan, void* scratch, Told* e
             const int64_t r = least(high, mc - i);
             pack(a0 + i * g.a_rs + p * g.a_cs, g.a_rs, g.a_cs, r, r, least(step, kc - p), at + i * kc + p * r);
           }
+        Stream next_a, next_b;
+        int64_t tiles = ceil_div(nc, NR) * ceil_div(mc, high);
+        if (CAN_ASK && plan.lay_a && ic + MC < g.m)
+          next_a = stream_of(a0 + MC * g.a_rs, g.a_rs, g.a_cs, least(MC, g.m - ic - MC), kc, kc);
         for (int64_t j = 0; j < nc; j += NR) {
           const int64_t n = least(NR, nc - j), w = whole_vectors(n);
           const bool laid = plan.lay_b || w != n;
+          if (each && !ic) {
+            lay_b(j, j + NR);
+            if (plan.lay_b && j + NR < nc) next_b = stream_of(b0 + (j + NR) * g.b_cs, g.b_cs, g.b_rs, least(NR, nc - j - NR), kc, kc);
+          }
           const Finish f = {g.accumulate || pc > 0, g.bias && !pc ? g.bias + jc + j : nullptr,
                             (int)(n - (w - VW))};
           const Tile whole = find_tile(high, w == NR, plan.a_rows);
-          for (int64_t i = 0; i < mc; i += high) {
+          for (int64_t i = 0; i < mc; i += high, tiles--) {
             const int64_t r = least(high, mc - i);
             const Tile t = r == high ? whole : find_tile(r, w == NR, plan.a_rows);
             Finish own = f;
-            if (plan.far) own.next = a0 + (i + r) * g.a_rs;
+            if constexpr (CAN_ASK) {
+              if (plan.far) {
+                const int64_t run = ceil_div(kc, LINE);
+                own.ask = {a0 + (i + r) * g.a_rs, LINE, run, g.a_rs, kc / run};
+              } else if (next_b.lines.rows) {
+                own.ask = next_b.take();
+              } else if (next_a.lines.rows && tiles <= 2 * next_a.tiles()) {
+                own.ask = next_a.take();
+              }
+            }
             t(kc, plan.lay_a ? at + i * kc : a0 + i * g.a_rs, plan.lay_a ? r : plan.a_rows ? g.a_rs : g.a_cs,
               laid ? bt + j * kc : b0 + j, laid ? w : g.b_rs, g.c + (ic + i) * g.c_rs + jc + j, g.c_rs, own);
           }
