@@ -236,16 +236,17 @@ function repeat(
       (dtype === 'float32' || dtype === 'float64') &&
       inputs.every((n) => n.dtype === dtype && sameShape(n.shape, shape)) &&
       new Set(inputs).size === inputs.length
+    const kind = `${dtype}${tensors.length}`
     const begin = own.nodes.length
-    if (suits && !kinds.has(dtype)) {
+    if (suits && !kinds.has(kind)) {
       work(p)
       const made = found(own, tensors, inputs, begin)
-      kinds.set(dtype, made?.alike)
+      kinds.set(kind, made?.alike)
       if (!made || isRounded(made.alike, inputs)) continue
       own.nodes.length = begin
       own.nodes.push(...made.rest)
     }
-    const alike = suits ? kinds.get(dtype) : undefined
+    const alike = suits ? kinds.get(kind) : undefined
     if (alike && !isRounded(alike, inputs)) record(own, alike, tensors, inputs, label)
     else work(p)
   }
