@@ -42,7 +42,7 @@ export interface Executable {
     offsets: readonly number[],
   ): Promise<void>
   /** The program as readable text: kernels, shapes, bytes, flops, what was fused. */
-  explain(): string
+  explain?(): string
   /** The steps that it runs, and how some of them become a program of their own: what measures them needs it. */
   readonly source?: Source
   /** Bytes of working memory, which the programs of a family share. */
@@ -60,7 +60,8 @@ export interface Backend {
   from(dtype: DType, data: TypedArray): Storage
   /**
    * `family`: programs made with the same object never run at once and share their working memory, which is then as
-   * large as the largest of them needs. With `brief: true` each may run once and never again: much memory is given back between runs.
+   * large as the largest of them needs. With `brief: true` each may run once and never again: much memory is given back between runs,
+   * and `explain` and `source` are not kept.
    */
   compile(graph: Graph, family?: object): Executable
   /** Instruction set, threads, versions: what `nabla info` prints. */

@@ -3,14 +3,12 @@
  * program to the next lies in storages of its own; the rest of the working memory is each program's.
  */
 import { arrayOn, bytesOf } from '../core/dtype.js'
-import { extra } from '../core/extras.js'
 import { BackendError } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
 import type { Backend, Executable, Source, Storage } from './backend.js'
 import { callOf } from './call.js'
 import { hostArray } from './host.js'
 import { endCall, type Graph, type HostArray, type HostCall, type Node } from './ir.js'
-import type {} from './lower/explain.js'
 import { place } from './lower/memory.js'
 import {
   type Block,
@@ -211,10 +209,6 @@ export class HostedExecutable implements Executable {
       else endCall(waits[p.number])
       tell?.('program' in p ? p.steps : [p], start, performance.now())
     }
-  }
-
-  explain(): string {
-    return extra('explain')(this.plan)
   }
 
   free(): void {

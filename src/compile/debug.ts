@@ -153,7 +153,7 @@ function describe(v: Described, title: string): string {
       v.written.map((b) => b.tensor),
     ),
     ...list('gives', v.fresh),
-    v.executable?.explain() ?? 'nothing to compute',
+    v.executable?.explain?.() ?? 'nothing to compute',
   ].join('\n')
 }
 

@@ -118,6 +118,27 @@ function everywhere(n: Node): number | undefined {
 
 const caches = new WeakMap<Backend, Map<string, Plan>>()
 const MAX_PLANS = 4096
+
+/** The plan with this key; where there are too many, the oldest one goes. */
+function planOf(backend: Backend, key: string, make: () => Plan): Plan {
+  let cache = caches.get(backend)
+  if (!cache) {
+    cache = new Map()
+    caches.set(backend, cache)
+  }
+  let plan = cache.get(key)
+  if (!plan) {
+    if (cache.size >= MAX_PLANS) {
+      const [oldest, old] = cache.entries().next().value!
+      old.executable?.free()
+      cache.delete(oldest)
+    }
+    plan = make()
+    cache.set(key, plan)
+  }
+  return plan
+}
+
 /** Operations run one after the other: their programs share working memory. */
 const family = { brief: true }
 
@@ -197,21 +218,7 @@ export function runCached(
       })
     full += `|${t.signature ?? signature(t)}`
   }
-  let cache = caches.get(backend)
-  if (!cache) {
-    cache = new Map()
-    caches.set(backend, cache)
-  }
-  let plan = cache.get(full)
-  if (!plan) {
-    if (cache.size >= MAX_PLANS) {
-      const [oldest, old] = cache.entries().next().value!
-      old.executable?.free()
-      cache.delete(oldest)
-    }
-    plan = makePlan(backend, nameIn(key), inputs, body)
-    cache.set(full, plan)
-  }
+  const plan = planOf(backend, full, () => makePlan(backend, nameIn(key), inputs, body))
   const { results, used, below } = plan
   const made: Storage[] = []
   const out = new Array<Tensor | null>(results.length)
@@ -253,28 +260,22 @@ export function runCached(
 export function assignEager(to: Tensor, value: Tensor): void {
   const key = `assign|${signature(to)}|${signature(value)}`
   const backend = backendOf('assign', [to, value])
-  let cache = caches.get(backend)
-  if (!cache) {
-    cache = new Map()
-    caches.set(backend, cache)
-  }
-  let plan = cache.get(key)
-  if (!plan) {
+  const plan = planOf(backend, key, () => {
     const target = inputNode(0, to)
     const source = inputNode(1, value)
     const copy = node({ op: 'map', fn: 'copy' }, [source], undefined, callOf('assign'))
-    plan = {
+    const graph = {
+      inputs: [target, source],
+      nodes: [target, source, copy],
+      outputs: [{ node: copy, into: 0 }],
+    }
+    return {
       results: [],
       used: [],
       below: [reach(to.shape, to.strides).below, reach(value.shape, value.strides).below],
-      executable: backend.compile({
-        inputs: [target, source],
-        nodes: [target, source, copy],
-        outputs: [{ node: copy, into: 0 }],
-      }),
+      executable: backend.compile(graph, family),
     }
-    cache.set(key, plan)
-  }
+  })
   plan.executable!.run(
     [to.storage!, value.storage!],
     [],

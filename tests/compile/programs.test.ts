@@ -9,6 +9,7 @@ import {
   setBackend,
   type Tensor,
   tensor,
+  tidy,
   zeros,
 } from 'nabla'
 import { runInNewContext } from 'node:vm'
@@ -152,24 +153,37 @@ describe('programs of a function share one working memory', () => {
     arena.leave(small)
     expect(given).toEqual(taken)
   })
+  const used = () => {
+    setFlagsFromString('--expose-gc')
+    ;(runInNewContext('gc') as () => void)()
+    const { arrayBuffers, heapUsed } = process.memoryUsage()
+    return (arrayBuffers + heapUsed) / 2 ** 20
+  }
   test.each(backends)('%s: 300 batch sizes keep little memory', (name) => {
     setBackend(name)
-    setFlagsFromString('--expose-gc')
-    const gc = runInNewContext('gc') as () => void
     const body = model()
     const step = compile(body)
-    const used = () => {
-      gc()
-      const { arrayBuffers, heapUsed } = process.memoryUsage()
-      return (arrayBuffers + heapUsed) / 2 ** 20
-    }
     const inputs = (n: number) => [normal([n, 8]), zeros([n], { dtype: 'int32' })] as const
     step(...inputs(300))
     const before = used()
     for (let n = 1; n < 300; n++) step(...inputs(n))
     expect(programsOf(step)).toBe(64)
-    expect(used() - before).toBeLessThan(24)
+    expect(used() - before).toBeLessThan(14)
     step.free()
+  })
+  test.each(backends)('%s: single operations of 600 sizes keep little memory', (name) => {
+    setBackend(name)
+    const run = (n: number) =>
+      tidy(() => {
+        const x = zeros([n, 8])
+        x.assign(x.add(ones([n, 1])).mul(2))
+      })
+    for (let n = 1; n < 50; n++) run(n)
+    const before = used()
+    for (let n = 50; n < 650; n++) run(n)
+    expect((used() - before) * 2 ** 20).toBeLessThan(
+      600 * 3 * (name === 'native' ? 5 : 12) * 2 ** 10,
+    )
   })
 })
 

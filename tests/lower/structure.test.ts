@@ -2,7 +2,8 @@
 import { sum } from '../../src/ops/broadcast.js'
 import { add, div, mul, sub } from '../../src/ops/arithmetic.js'
 import { expect, test } from 'vitest'
-import { encode } from '../../src/backends/cpu/encode.js'
+import { encode, planFor } from '../../src/backends/cpu/encode.js'
+import { explain } from '../../src/backends/lower/explain.js'
 import { fusedOps, opcodes } from '../../src/backends/cpu/opcodes.js'
 import type { Graph, Node } from '../../src/backends/ir.js'
 import {
@@ -185,7 +186,7 @@ test('checks run before memory from outside is changed', () => {
 })
 
 test('explain names the operations and counts instructions', () => {
-  const text = encode(traced(() => softmax(leaf(4, 5)))).explain()
+  const text = explain(planFor(traced(() => softmax(leaf(4, 5)))))
   expect(text).toMatch(/softmax/)
   expect(text).toMatch(/4×5/)
   expect(text).toMatch(/1 instructions?/)

@@ -18,7 +18,7 @@ import {
 } from '../lower/plan.js'
 import { recordOf } from '../prims.js'
 import type { Called, Op, PrimRecord, Word } from '../prims/record.js'
-import { prepare, writeFused, writeList } from './fused.js'
+import { prepare, templates, writeFused, writeList } from './fused.js'
 import { dtypeCodes, MAGIC, MAX_IO, MAX_OUTER, modes, opcodes, VERSION } from './opcodes.js'
 import type { Program } from './program.js'
 import { storedWords } from './stored.js'
@@ -107,7 +107,7 @@ export function write(plan: Plan): Program {
     words.set(long(bytes), 5 + 2 * i)
   })
   words.set(out.words.subarray(0, out.length), header)
-  return { words, slots: buffers, arenaBytes, checks, explain: () => extra('explain')(plan) }
+  return { words, slots: buffers, arenaBytes, checks }
 }
 
 /** Of one backend. */
@@ -117,6 +117,7 @@ export const limits = { outer: MAX_OUTER, operands: MAX_IO }
 
 /** The plan of a graph, for the kernels of this core. */
 export function planFor(graph: Graph, options?: Layers): Plan {
+  templates.clear() // of the program before
   for (let maxValues = MAX_VALUES; ; maxValues >>= 1)
     try {
       const plan = lower(graph, { limits, maxValues, ...options })
@@ -139,12 +140,14 @@ export function executableOf(
   graph: Graph,
   backend: Backend,
   load: (program: Program, graph: Graph) => Executable,
+  family: object,
   layers?: Layers,
 ): Executable {
   const plan = planFor(graph, layers)
+  const hosted = plan.steps.some((s) => s.kind === 'host')
+  // Thousands of single operations may be kept: their plans, of which nobody asks, are not.
+  if (!hosted && 'brief' in family) return load(write(plan), graph)
   const source = { plan, load: (part: Plan, own: Graph) => load(write(part), own) }
-  const executable = plan.steps.some((s) => s.kind === 'host')
-    ? extra('hosted')(source, backend)
-    : source.load(plan, graph)
-  return Object.assign(executable, { source })
+  const executable = hosted ? extra('hosted')(source, backend) : source.load(plan, graph)
+  return Object.assign(executable, { source, explain: () => extra('explain')(plan) })
 }

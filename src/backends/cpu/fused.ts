@@ -132,7 +132,8 @@ interface Template {
   checks: number[]
 }
 
-const templates = new WeakMap<KernelBody, Template>()
+/** Of the program that is being made. */
+export const templates = new Map<KernelBody, Template>()
 
 /** @throws KernelTooLarge when it needs more registers than there are */
 export function prepare(body: KernelBody): Template {

@@ -60,6 +60,8 @@ const KEEP = 256 * 2 ** 20
 /** So many bytes of working memory are not held by single operations that may never run again. */
 const IDLE = 32 * 2 ** 20
 
+const NONE = new Int32Array()
+
 interface Block {
   buffer: ArrayBuffer
   offset: number
@@ -191,6 +193,8 @@ class NativeExecutable implements Executable {
     if (typeof handle === 'string') throw rejected(handle)
     this.handle = handle
     this.arena = backend.arenas.of(family)
+    // The addon has words of its own, and no worker asks for those of a single operation.
+    if ('brief' in family) this.program = { ...program, words: NONE, slots: [] }
     this.brief = 'brief' in family && this.arenaBytes > 0
     if (this.bindings.arena.length > 0) this.arena.join(this, this.arenaBytes)
   }
@@ -268,10 +272,6 @@ class NativeExecutable implements Executable {
     return runLater(this.later, inputs, outputs, offsets)
   }
 
-  explain(): string {
-    return this.program.explain()
-  }
-
   free(): void {
     if (!this.handle) return
     this.backend.addon.free(this.handle)
@@ -344,7 +344,13 @@ export class NativeBackend implements Backend {
   }
 
   compile(graph: Graph, family: object = {}): Executable {
-    return executableOf(graph, this, (program, part) => this.load(program, part, family), layers)
+    return executableOf(
+      graph,
+      this,
+      (program, part) => this.load(program, part, family),
+      family,
+      layers,
+    )
   }
   load(program: Program, graph: Graph, family: object = {}): Executable {
     return new NativeExecutable(this, program, graph, family)

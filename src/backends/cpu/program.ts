@@ -10,5 +10,4 @@ export interface Program {
   arenaBytes: number
   /** By check id: for the error message. */
   checks: readonly Check[]
-  explain(): string
 }

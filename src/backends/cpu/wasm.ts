@@ -304,10 +304,6 @@ class WasmExecutable implements Executable {
     return runLater(this.later, inputs, outputs, offsets)
   }
 
-  explain(): string {
-    return this.program.explain()
-  }
-
   free(): void {
     if (this.freed) return
     this.freed = true
@@ -363,7 +359,7 @@ class WasmBackend implements Backend {
   }
 
   compile(graph: Graph, family: object = {}): Executable {
-    return executableOf(graph, this, (program, part) => this.load(program, part, family))
+    return executableOf(graph, this, (program, part) => this.load(program, part, family), family)
   }
   load(program: Program, graph: Graph, family: object = {}): Executable {
     return new WasmExecutable(this, program, graph, family)

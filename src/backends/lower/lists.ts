@@ -5,7 +5,7 @@ import type { Buffer, FusedKernel, KernelBody, PlanStep } from './plan.js'
 const LEAST = 4
 
 /** What a body is but for its extents: kernels over contiguous memory of any length have the same. */
-const shapes = new WeakMap<KernelBody, string>()
+const shapes = new Map<KernelBody, string>()
 function shapeOf({ body }: FusedKernel): string {
   let text = shapes.get(body)
   if (text === undefined) {
@@ -52,6 +52,7 @@ export function listed(steps: readonly PlanStep[]): PlanStep[] {
   const run: FusedKernel[] = []
   const read = new Set<Buffer>()
   const written = new Set<Buffer>()
+  shapes.clear()
   const flush = () => {
     out.push(...inLists(run))
     run.length = 0
