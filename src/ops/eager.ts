@@ -121,11 +121,7 @@ const MAX_PLANS = 4096
 
 /** The plan with this key; where there are too many, the oldest one goes. */
 function planOf(backend: Backend, key: string, make: () => Plan): Plan {
-  let cache = caches.get(backend)
-  if (!cache) {
-    cache = new Map()
-    caches.set(backend, cache)
-  }
+  const cache = caches.get(backend) ?? new Map<string, Plan>()
   let plan = cache.get(key)
   if (!plan) {
     if (cache.size >= MAX_PLANS) {
@@ -134,7 +130,7 @@ function planOf(backend: Backend, key: string, make: () => Plan): Plan {
       cache.delete(oldest)
     }
     plan = make()
-    cache.set(key, plan)
+    caches.set(backend, cache.set(key, plan))
   }
   return plan
 }
