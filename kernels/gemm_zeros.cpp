@@ -26,6 +26,9 @@ constexpr int64_t LEAST_WORK = 1 << 20;
 constexpr int64_t LEAST_COLUMNS = 64, LEAST_ROWS = 32;
 // A number that is not zero takes 1.3 to 1.5 times as long here as in the tile that multiplies all.
 constexpr int LOOKS = 256, MOST = LOOKS * 13 / 20;
+// So large, a matrix that lies the other way round is read where it lies by `exchange` in gemm.cpp; to pack it here takes as
+// long as 28 rows in the tile.
+constexpr int64_t FAR_BYTES = 256 * 1024, PACKS_ROWS = 28;
 
 bool may_serve(int64_t m, int64_t n, int64_t k) {
   return m >= LEAST_ROWS && n >= LEAST_COLUMNS && (double)m * (double)n * (double)k >= LEAST_WORK;
@@ -42,6 +45,14 @@ int count_nonzeros(const real* x, int64_t rows, int64_t rs, int64_t cols, int64_
     found += x[r * rs + c * cs] != 0;
   }
   return found;
+}
+
+// The same of A; all of them as well where to leave the zeros out gains nothing.
+int nonzeros_of(const GemmArgs& g) {
+  if (!may_serve(g.m, g.n, g.k)) return LOOKS;
+  const bool far = g.b_cs != 1 && g.n * g.k * (int64_t)sizeof(real) >= FAR_BYTES;
+  const int found = count_nonzeros(g.a, g.m, g.a_rs, g.k, g.a_cs);
+  return found <= (far ? least(MOST, LOOKS * (g.m - PACKS_ROWS) * 5 / (7 * g.m)) : MOST) ? found : LOOKS;
 }
 
 // Bit p tells that a[p] is not zero.
@@ -185,10 +196,10 @@ int64_t gemm_zeros_scratch_bytes(int64_t m, int64_t n, int64_t k) {
 
 bool gemm_of_zeros(const GemmArgs& g, void* scratch) {
   if (g.laid) return false;
-  const int in_a = may_serve(g.m, g.n, g.k) ? count_nonzeros(g.a, g.m, g.a_rs, g.k, g.a_cs) : LOOKS;
-  const int in_b = may_serve(g.n, g.m, g.k) ? count_nonzeros(g.b, g.n, g.b_cs, g.k, g.b_rs) : LOOKS;
-  if (least(in_a, in_b) > MOST) return false;
-  multiply(in_a <= in_b ? g : exchanged(g), in_a > in_b, (real*)scratch);
+  const GemmArgs t = exchanged(g);
+  const int in_a = nonzeros_of(g), in_b = nonzeros_of(t);
+  if (least(in_a, in_b) == LOOKS) return false;
+  multiply(in_a <= in_b ? g : t, in_a > in_b, (real*)scratch);
   return true;
 }
 

@@ -142,12 +142,14 @@ export function seenIn(op: string, layer: number, layers: number, seen: Seen): S
 /** (N, L, heads · width) by head: (N, heads, L, width). */
 export function byHead(x: Tensor, heads: number): Tensor {
   const [n, l, d] = x.shape as [number, number, number]
+  // One token lies the same both ways.
+  if (l === 1) return reshape(x, [n, heads, 1, d / heads])
   return permute(reshape(x, [n, l, heads, d / heads]), [0, 2, 1, 3])
 }
 /** Heads side by side again: (N, L, heads · width). */
 export function sideBySide(y: Tensor): Tensor {
   const [n, h, l, d] = y.shape as [number, number, number, number]
-  return reshape(permute(y, [0, 2, 1, 3]), [n, l, h * d])
+  return reshape(l === 1 ? y : permute(y, [0, 2, 1, 3]), [n, l, h * d])
 }
 
 function writeRows(keys: Tensor, values: Tensor, rows: Tensor, k: Tensor, v: Tensor): void {

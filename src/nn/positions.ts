@@ -18,10 +18,8 @@ import { Module, type Parameter } from './module.js'
 /** The angles pos / base^(2i/dim), in double precision: (length, dim/2) row by row. */
 function angles(length: number, dim: number, base: number): Float64Array {
   const half = Math.ceil(dim / 2)
-  return Float64Array.from({ length: length * half }, (_, at) => {
-    const i = at % half
-    return Math.floor(at / half) / power(base, (2 * i) / dim)
-  })
+  const waves = Float64Array.from({ length: half }, (_, i) => power(base, (2 * i) / dim))
+  return Float64Array.from({ length: length * half }, (_, at) => Math.floor(at / half) / waves[at % half]!)
 }
 
 /**

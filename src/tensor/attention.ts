@@ -67,12 +67,12 @@ function canonical(given: readonly [Tensor, Tensor, Tensor], options: AttentionO
   const typed = operands(OP, given)
   const { dtype } = typed[0]!
   const [q, k, v] = typed.map(unhalved) as [Tensor, Tensor, Tensor]
-  const shapes = given.map((t) => show(t.shape)).join(', ')
+  const shapes = () => given.map((t) => show(t.shape)).join(', ')
   if ([q, k, v].some((t) => t.rank < 2 || t.rank !== q.rank))
     throw new ShapeError({
       op: OP,
       rule: 'query, key and value must be (..., length, width), all with as many axes',
-      got: shapes,
+      got: shapes(),
     })
   const [L, E] = lastTwo(q)
   const [S, keyWidth] = lastTwo(k)
@@ -101,7 +101,7 @@ function canonical(given: readonly [Tensor, Tensor, Tensor], options: AttentionO
       throw new ShapeError({
         op: OP,
         rule: 'key and value must have the same number of heads, which divides that of query',
-        got: shapes,
+        got: shapes(),
       })
   } else {
     const lead = broadcastShapes(OP, ...[q, k, v].map((t) => (t.rank > 2 ? [heads(t)] : [])))
