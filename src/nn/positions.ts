@@ -19,7 +19,10 @@ import { Module, type Parameter } from './module.js'
 function angles(length: number, dim: number, base: number): Float64Array {
   const half = Math.ceil(dim / 2)
   const waves = Float64Array.from({ length: half }, (_, i) => power(base, (2 * i) / dim))
-  return Float64Array.from({ length: length * half }, (_, at) => Math.floor(at / half) / waves[at % half]!)
+  return Float64Array.from(
+    { length: length * half },
+    (_, at) => Math.floor(at / half) / waves[at % half]!,
+  )
 }
 
 /**
