@@ -41,7 +41,7 @@ export interface Executable {
     outputs: readonly Storage[],
     offsets: readonly number[],
   ): Promise<void>
-  /** The program as readable text: kernels, shapes, bytes, flops, what was fused. */
+  /** The program as readable text, where no plan tells it (`source`). */
   explain?(): string
   /** The steps that it runs, and how some of them become a program of their own: what measures them needs it. */
   readonly source?: Source
@@ -61,7 +61,7 @@ export interface Backend {
   /**
    * `family`: programs made with the same object never run at once and share their working memory, which is then as
    * large as the largest of them needs. With `brief: true` each may run once and never again: much memory is given back between runs,
-   * and `explain` and `source` are not kept.
+   * and `source` is not kept.
    */
   compile(graph: Graph, family?: object): Executable
   /** Instruction set, threads, versions: what `nabla info` prints. */

@@ -4,6 +4,8 @@ import type { Call } from '../backends/call.js'
 import type { Node } from '../backends/ir.js'
 import type { DType } from '../core/dtype.js'
 import { show, TraceError } from '../core/errors.js'
+import { extra } from '../core/extras.js'
+import type {} from '../backends/lower/explain.js'
 import { showValue } from '../core/options.js'
 import { type Shape, sameShape } from '../core/shape.js'
 import { leaves } from '../core/tree.js'
@@ -24,6 +26,10 @@ export interface Described {
   executable: Executable | undefined
   backend: Backend
 }
+
+/** The steps of a plan, or what the reference backend says of its graph. */
+const stepsOf = (e: Executable | undefined): string =>
+  e?.source ? extra('explain')(e.source.plan) : (e?.explain?.() ?? 'nothing to compute')
 
 const fix =
   'Numbers, lists, Math.random() and if are frozen when compile traces: pass what changes as an argument, keep it in a tensor, or draw it with rand().'
@@ -153,7 +159,7 @@ function describe(v: Described, title: string): string {
       v.written.map((b) => b.tensor),
     ),
     ...list('gives', v.fresh),
-    v.executable?.explain?.() ?? 'nothing to compute',
+    stepsOf(v.executable),
   ].join('\n')
 }
 

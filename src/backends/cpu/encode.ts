@@ -5,7 +5,6 @@ import { sizeOf } from '../../core/shape.js'
 import type { Backend, Executable } from '../backend.js'
 import type { Graph } from '../ir.js'
 import type {} from '../hosted.js'
-import type {} from '../lower/explain.js'
 import { MAX_VALUES } from '../lower/groups.js'
 import { lower, type LowerOptions } from '../lower/lower.js'
 import {
@@ -149,5 +148,5 @@ export function executableOf(
   if (!hosted && 'brief' in family) return load(write(plan), graph)
   const source = { plan, load: (part: Plan, own: Graph) => load(write(part), own) }
   const executable = hosted ? extra('hosted')(source, backend) : source.load(plan, graph)
-  return Object.assign(executable, { source, explain: () => extra('explain')(plan) })
+  return Object.assign(executable, { source })
 }
