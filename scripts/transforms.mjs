@@ -110,6 +110,7 @@ export const withoutLaws = {
 
 /**
  * Leaves out the declarations of fields that the constructor sets anyway: JavaScript would set them to undefined before.
+ * And what optimizers say to compile/expressions.ts, which Node alone asks: pages compile the same kernels without it.
  */
 export const withoutDeclarations = {
   name: 'without-declarations',
@@ -134,10 +135,9 @@ export const withoutDeclarations = {
           if (
             type === 'PropertyDefinition' &&
             key.type === 'Identifier' &&
-            !value &&
             !computed &&
             !ofClass &&
-            set.has(key.name)
+            ((!value && set.has(key.name)) || key.name === 'alike')
           )
             edits.push([start, end, ''])
       }

@@ -1,7 +1,7 @@
 /**
  * Work that is alike for many tensors, as one value each: an optimizer's update. The first of each kind is traced; when it
- * is elementwise it becomes an expression, and for the others nothing is traced any more. Node has it from the beginning,
- * a page by `import 'nabla/methods'`: without it the same kernels are compiled, in more time.
+ * is elementwise it becomes an expression, and for the others nothing is traced any more. Node alone has
+ * it: a page compiles the same kernels without it, in more time.
  */
 import { Call, callOf } from '../backends/call.js'
 import type { Node, Prim } from '../backends/ir.js'
@@ -200,6 +200,7 @@ interface Updating {
   /** Its class, when that says that its update depends on the values and types of its operands only. */
   readonly alike: unknown
   readonly nonFiniteGradients: string
+  readonly groups: readonly { readonly params: readonly Tensor[] }[]
   readonly state: ReadonlyMap<Tensor, Readonly<Record<string, Tensor>>>
 }
 
@@ -291,7 +292,8 @@ function lastWrong(places: readonly number[]): Own {
  * The number of the last parameter, counted from 1, whose gradient is not finite, or `code`; undefined where that must be
  * recorded by operations.
  */
-function check(optimizer: Updating, params: readonly Tensor[], code: Tensor): Tensor | undefined {
+function check(optimizer: Updating, code: Tensor): Tensor | undefined {
+  const params = optimizer.groups.flatMap((g) => g.params)
   const own = programRecorder(optimizer)
   const given = params.filter((p) => p.requiresGrad && p.grad)
   if (!own || given.some((p) => p.dtype !== 'float32' || p.size < 2)) return undefined

@@ -277,7 +277,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     const mode = guard(() => this.nonFiniteGradients)
     const throws = mode === 'throw'
     let code = when ? where(when, 0, -1) : zerosLike(status)
-    const checked = mode === 'ignore' ? code : extras.expressions?.check(this, this.allParams, code)
+    const checked = mode === 'ignore' ? code : extras.expressions?.check(this, code)
     if (checked) code = checked
     else
       this.allParams.forEach((p, i) => {
