@@ -26,8 +26,9 @@ int weight_of(int32_t op) {
 int writer_of(const Kernel& k, int out) {
   const Port& p = k.out[out];
   if (p.mode != SET || !is_plain(p.dtype) || p.col != 1 || k.cls[p.reg] != FULL) return -1;
+  // A sum of it reads it where it has been written.
   for (int o = 0; o < k.n_out; o++)
-    if (o != out && k.out[o].reg == p.reg) return -1;
+    if (o != out && k.out[o].reg == p.reg && !combines(k.out[o])) return -1;
   int writer = -1;
   for (int i = 0; i < k.n_ins; i++)
     if (k.ins[6 * i] != F_CHECK && k.ins[6 * i + 1] == p.reg) writer = i;
@@ -186,6 +187,52 @@ real* Task::target(int i, const Tile& t, int* direct) {
   return tile(dst);
 }
 
+int32_t Task::elements(const int32_t* w) const {
+  int32_t bits = 0;
+  for (int a = 0; a < arity(w[0]); a++) bits |= is_element(w[2 + a]) << a;
+  return bits;
+}
+
+// Is the present value of a register read by what follows an instruction?
+static bool read_after(const Kernel& k, const int32_t* w, int reg) {
+  for (; w[1] != reg;) {
+    w += 6;
+    if (w == k.ins + 6 * k.n_ins) {
+      for (int o = 0; o < k.n_out; o++)
+        if (k.out[o].reg == reg) return true;
+      return false;
+    }
+    for (int a = 0; a < arity(w[0]); a++)
+      if (w[2 + a] == reg) return true;
+  }
+  return false;
+}
+// An instruction that chooses, by one mask, between what was computed just now and what its place has already: then that is
+// computed into its place, or not at all.
+bool Task::note_choice(const int32_t* w, real* d, const Tile& t) {
+  const int mask = w[2], made = w[3], old = w[4];
+  if (NABLA_LANES != 32 || !notes || !notes->fits || made < k.n_in || k.cls[made] != FULL || k.cls[old] != FULL || reg_at[old] != d ||
+      k.cls[mask] == FULL || (k.cls[mask] == ROW && t.rows > 1))
+    return false;
+  if (read_after(k, w, made)) return false;
+  Note* const last = notes->next - 1;
+  if (last->kind >= LOAD || last->n != t.padded || last->d != reg_at[made] || last->d != tile(made)) return false;
+  // What it reads lies in that very place, or elsewhere.
+  const auto fit = [&](Lanes x) { return (x.p == d && x.step) || x.p + (x.step ? t.padded : VW) <= d || x.p >= d + t.padded; };
+  if (!fit(last->a) || !fit(last->b) || !fit(last->c) || !fit({reg_at[mask], 0})) return false;
+  last->d = d;
+  Note* const open = notes->choice;
+  if (open && open->a.p == reg_at[mask] && open + 1 + open->n == last) {
+    open->n++;
+    return true;
+  }
+  const Note x = *last;
+  *last = {1, CHOICE, 0, 0, nullptr, {reg_at[mask], 0}, {}, {}};
+  notes->choice = last;
+  notes->add(x);
+  return true;
+}
+
 // Instruction i; false when an index is out of range.
 static real constant_of(const int32_t* w) {
 #if NABLA_LANES == 32
@@ -218,16 +265,16 @@ bool Task::step(int i, const Tile& t, bool* done) {
     real* d = target(i, t, &direct);
     if (op == F_RAND)
       random(w, t, d);
-    else
+    else if (op != F_WHERE || direct < 0 || !note_choice(w, d, t))
       act({t.padded, op, 0, 1, d, full_operand(w[2], t, 0), arity(op) > 1 ? full_operand(w[3], t, 1) : Lanes{},
-           arity(op) > 2 ? full_operand(w[4], t, 2) : Lanes{}});
+           arity(op) > 2 ? full_operand(w[4], t, 2) : Lanes{}, elements(w)});
     reg_at[dst] = d;
     if (direct >= 0) done[direct] = true;
   } else {
     real* d = tile(dst);
     const int64_t n = k.cls[dst] == ROW && t.rows > 1 ? (t.rows + VW - 1) / VW * VW : VW;
     act({n, op, 0, 1, d, row_operand(w[2], t), arity(op) > 1 ? row_operand(w[3], t) : Lanes{},
-         arity(op) > 2 ? row_operand(w[4], t) : Lanes{}});
+         arity(op) > 2 ? row_operand(w[4], t) : Lanes{}, elements(w)});
     reg_at[dst] = d;
   }
   return true;

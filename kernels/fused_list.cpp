@@ -126,13 +126,14 @@ void run_part(const Exec& e, const List& list, const Kernel& whole, const Tiling
     const int64_t first = cut(from), last = cut(to);
     start += n;
     if (first >= last) continue;
+    // What is one number for several runs is loaded once: no run writes what another reads.
+    for (int p = 0; p < k.n_in; p++) job.kept[p] &= k.cls[p] == SCALAR && k.in[p].slot == run[1 + 2 * p] && k.in[p].offset == run[2 + 2 * p];
     place(k, run);
     plan_outputs(k, e.code);
     each_port(k, [&](Port& p) { p.offset += (int32_t)(first * p.col); });
     k.cols = (int32_t)(last - first);
     t.tile_cols = (int32_t)least(tiles.tile_cols, k.cols);
     t.tiles = t.col_tiles = (k.cols + t.tile_cols - 1) / t.tile_cols;
-    job.forget();
     job.run_tiles(0, t.tiles);
   }
 }

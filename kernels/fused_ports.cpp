@@ -150,12 +150,13 @@ bool Task::given_back(int i) const {
 }
 void Task::load_input(int i, const Tile& t) {
   const Port& p = k.in[i];
+  if (kept[i] && k.cls[i] == SCALAR) return;
   real* d = tile(i);
   const int64_t a = address(k, p, t);
   reg_at[i] = d;
   if (k.cls[i] == SCALAR || (k.cls[i] == ROW && t.rows == 1)) {
-    if (kept[i]) return;
-    if (p.slot >= 0 && is_plain(p.dtype)) act({VW, SPREAD, 0, 1, d, {(const real*)e.slots[p.slot] + a, 0}, {}, {}});
+    if (NABLA_LANES == 32 && notes && p.slot >= 0 && is_plain(p.dtype) && !given_back(i)) reg_at[i] = (real*)e.slots[p.slot] + a;
+    else if (p.slot >= 0 && is_plain(p.dtype)) act({VW, SPREAD, 0, 1, d, {(const real*)e.slots[p.slot] + a, 0}, {}, {}});
     else load_rows(p, a, 0, 0, d, 1, VW);
     kept[i] = k.cls[i] == SCALAR;
     return;

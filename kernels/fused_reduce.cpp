@@ -149,7 +149,8 @@ real mode_start(int mode, bool is_int) {
 
 void combine(int mode, bool is_int, real* into, const real* from, int64_t n) {
   const int64_t whole = n / VW * VW;
-  execute({whole, mode_op(mode, is_int), 0, 1, into, {into, 1}, {from, 1}, {}});
+  const Note both = {whole, mode_op(mode, is_int), 0, 0, into, {into, 1}, {from, 1}, {}};
+  perform(&both, &both + 1);
   for (int64_t i = whole; i < n; i++) into[i] = combine1(mode, is_int, into[i], from[i]);
 }
 

@@ -80,7 +80,7 @@ struct Task {
   // Does it, or writes it down.
   void act(const Note& x) {
     if (NABLA_LANES == 32 && notes) notes->add(x);
-    else perform(x);
+    else perform(&x, &x + 1);
   }
   void unfit() {
     if (NABLA_LANES == 32 && notes) notes->fits = false;
@@ -106,6 +106,10 @@ struct Task {
   // fused.cpp
   Lanes full_operand(int r, const Tile& t, int spare);
   Lanes row_operand(int r, const Tile& t) const { return {reg_at[r], k.cls[r] == SCALAR || t.rows == 1 ? 0 : 1}; }
+  // Is a register the one element of memory that all of its lanes are?
+  bool is_element(int r) const { return r < k.n_in && k.cls[r] != FULL && reg_at[r] != tile(r); }
+  int32_t elements(const int32_t* w) const;
+  bool note_choice(const int32_t* w, real* d, const Tile& t);
   bool check(const int32_t* w, const Tile& t);
   void random(const int32_t* w, const Tile& t, real* d);
   real* target(int i, const Tile& t, int* direct);

@@ -45,6 +45,8 @@ struct Lines {
   const real* at;
   int64_t step, run, row, rows;
 };
+// Does a tile ask but once whether its sums are whole vectors that only are stored? Elsewhere a store has a mask.
+constexpr bool WHOLE = NABLA_BYTES == 16;
 
 // What a tile adds to its sums, and how wide its last vector is.
 struct Finish {
@@ -117,6 +119,14 @@ static void tile(int64_t k, const real* a, int64_t as, const real* b, int64_t bs
 #pragma GCC unroll 16
       for (int i = 0; i < R; i++) s[i][v] += x;
     }
+  }
+  if (WHOLE && !f.add && f.last == VW) {
+#pragma GCC unroll 16
+    for (int i = 0; i < R; i++) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) store(c + i * cs + v * VW, s[i][v]);
+    }
+    return;
   }
 #pragma GCC unroll 16
   for (int i = 0; i < R; i++) {

@@ -107,14 +107,14 @@ NABLA_INLINE vf v_exp2(vf x) {
   return scale2(exp2_poly(x - n), n);
 }
 
-// (e^x - 1) / 2 for x within [-80, 89]; exact scaling, so accurate near zero (but it loses the sign of -0).
-NABLA_INLINE vf half_expm1(vf x) {
-  vf t = fma(x, splat(LOG2E), splat(MAGIC)), n = t - splat(MAGIC), r = minus_n_ln2(x, n);
+// (e^x - 1) / 2 for x within [-80, 89], with t = x log2(e) + MAGIC; exact scaling, so accurate near zero (but it loses the sign of -0).
+NABLA_INLINE vf half_expm1(vf x, vf t) {
+  vf n = t - splat(MAGIC), r = minus_n_ln2(x, n);
   vf p = fma(r * r, exp_tail(r), r), s = from_bits(wrapping_add(bits(t), splat(126)) << 23);
   return fma(s, p, s - splat(0.5f));
 }
 NABLA_INLINE vf v_expm1(vf x) {
-  vf h = half_expm1(limit(x, -20.0f, 89.0f));
+  vf a = limit(x, -20.0f, 89.0f), h = half_expm1(a, fma(a, splat(LOG2E), splat(MAGIC)));
   // Below 2^-24 the result is x itself, which halving would round where it is denormal.
   return select(abs_bits(x) < 5.9e-8f, x, h + h);
 }
@@ -127,11 +127,11 @@ NABLA_INLINE vf v_sigmoid(vf x) {
 }
 NABLA_INLINE vf v_tanh(vf x) {
   vf a = min_hw(splat(9.1f), abs_bits(x));
-  vf one = splat(1.0f), h = half_expm1(a + a), d = h + one, q = h / d;
+  vf one = splat(1.0f), h = half_expm1(a + a, fma(a, splat(2 * LOG2E), splat(MAGIC))), d = h + one, q = h / d;
   // What q lacks of the quotient: d should be d + lost, and 1 / d is 1 - q. (From h = 2^24 on, where d - 1 is
   // rounded as well, it may be too much, but never too little.)
   vf lost = h - (d - one), rest = fnma(q, lost, fnma(q, d, h));
-  return copysign_bits(min_hw(one, fma(rest, one - q, q)), x);
+  return from_bits(bits(min_hw(one, fma(rest, one - q, q))) | (bits(x) & splat(SIGN)));
 }
 
 // ---- logarithms ----

@@ -8,33 +8,6 @@
 namespace nabla {
 namespace NABLA_ISA {
 
-void perform(const Note& x) {
-  switch (x.kind) {
-    case LOAD:
-      for (int64_t r = 0; r < x.rows; r++) load_values(x.dtype, x.a.p, r * x.b.step, x.a.step, x.d + r * x.n, x.n);
-      break;
-    case STORE:
-      for (int64_t r = 0; r < x.rows; r++) store_values(x.dtype, x.d, r * x.b.step, x.c.step, x.a.p + r * x.n, x.n);
-      break;
-    case SPREAD: store(x.d, splat(*x.a.p)); break;
-    case EXPAND: expand_rows(x.d, x.a.p, x.rows, x.n); break;
-    case REDUCE:
-      reduce_rows(x.dtype, x.d, x.a.p, x.b.p, (int)x.rows, (int)x.n);
-      if (x.rows == 1) store(x.d, splat(x.d[0]));
-      break;
-    default: execute(x); break;
-#if NABLA_LANES == 32
-    case SUM: *x.d = 0 + fold_sum(x.a.p, x.n); break;
-    case SUM_COLUMNS: add_columns(x.d, x.a.p, x.rows, x.n, true); break;
-    case SUM_ROWS:
-      for (int64_t r = 0; r < x.rows; r++) x.d[r] = 0 + fold_sum(x.a.p + r * x.n, x.n);
-      break;
-    case PRODUCT: gemm(*(const GemmArgs*)x.a.p, x.d); break;
-    case VECTOR: gemv(*(const GemvArgs*)x.a.p, 0, x.n, x.d); break;
-#endif
-  }
-}
-
 #if NABLA_LANES == 32
 namespace {
 
@@ -68,6 +41,7 @@ int64_t notes_bytes(const int32_t* body) {
 
 bool note_instruction(const Exec& e, Notes& notes) {
   if (!notes_of(e.w)) return false;
+  notes.choice = nullptr;
   const Notes before = notes;
   const bool noted = e.w[0] == OP_FUSED ? fused_note(e, notes) : e.w[0] == OP_LIST ? list_note(e, notes) : matmul_note(e, notes);
   if (!noted) notes = before;

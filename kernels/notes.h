@@ -14,9 +14,9 @@ struct Lanes {
   int step;
 };
 
-// Beside elementwise instructions (over n lanes), which have the numbers of program.h.
+// Beside elementwise instructions (over n lanes, a multiple of VW), which have the numbers of program.h.
 enum NoteKind : int32_t {
-  LOAD = 1000,  // rows of n lanes from memory of a dtype at a, whose elements are a.step and rows b.step apart
+  LOAD = F_FLOATF + 1,  // rows of n lanes from memory of a dtype at a, whose elements are a.step and rows b.step apart
   STORE,        // likewise to memory at d, c.step and b.step
   SPREAD,       // the element at a to one vector
   EXPAND,       // a lane of a for each row
@@ -26,6 +26,7 @@ enum NoteKind : int32_t {
   SUM_ROWS,
   PRODUCT,      // GemmArgs at a, with scratch at d
   VECTOR,       // GemvArgs
+  CHOICE,       // without the n notes that follow unless the mask at a is set
   INSTRUCTION,  // words at a, its code at b, that of its body at c
 };
 struct Note {
@@ -33,16 +34,17 @@ struct Note {
   int32_t kind, dtype, rows;
   real* d;
   Lanes a, b, c;
+  int32_t elements = 0;  // bits that say which of a, b and c are one element, not a vector of it
 };
-void perform(const Note& x);
-// An elementwise one over x.n lanes, a multiple of VW.
-void execute(const Note& x);
+// As many as there are before an INSTRUCTION; gives it, or the end.
+const Note* perform(const Note* x, const Note* end);
 
 // Notes from the beginning of some memory, and what they refer to from its end.
 struct Notes {
   Note* next;
   char* limit;
   bool fits;
+  Note* choice = nullptr;  // the last one of an instruction
 
   void add(const Note& x) {
     if ((char*)(next + 1) > limit) fits = false;

@@ -45,7 +45,7 @@ NABLA_INLINE void transpose_square(const real* const* from, real* to, int64_t w,
 #endif
 
 // to[p*w + i] = from[i*rs + p*cs] for p < k, i < n, and what is past n and below w is zero or finite
-// rubbish of the same rows, which lands in columns that nobody stores. May write 3 floats too many.
+// rubbish of the matrix, which lands in columns that nobody stores. May write 3 floats too many.
 inline void pack(const real* from, int64_t rs, int64_t cs, int64_t n, int64_t w, int64_t k, real* to) {
   if (rs == 1 || cs != 1 || n < 3) {
     for (int64_t p = 0; p < k; p++) {
@@ -60,6 +60,8 @@ inline void pack(const real* from, int64_t rs, int64_t cs, int64_t n, int64_t w,
         if (i < n) store_some(y + i, load_some(x + i, (int)(n - i)), (int)(n - i)), i = n;
 #else
         for (; i + 4 <= n; i += 4) *(v4_u*)(y + i) = *(const v4_u*)(x + i);
+        // A part of a vector with what lies behind it in the matrix.
+        if (i < n && w - i == VW && p * cs + i + VW <= (k - 1) * cs + n) store(y + i, load(x + i)), i = w;
         for (; i < n; i++) y[i] = x[i];
 #endif
       } else {

@@ -378,21 +378,20 @@ NABLA_INLINE vi first_lanes(int n) { return (vi){0, 1, 2, 3, 4, 5, 6, 7} < splat
 NABLA_INLINE vf load_n(const float* p, int n) { return (vf)_mm256_maskload_ps(p, (__m256i)first_lanes(n)); }
 NABLA_INLINE void store_n(float* p, vf v, int n) { _mm256_maskstore_ps(p, (__m256i)first_lanes(n), (__m256)v); }
 #else
-#if defined(__wasm__)
-// Called: written out in every tile they would be a tenth of what a page loads.
-#define NABLA_SOME inline __attribute__((noinline))
-#else
-#define NABLA_SOME NABLA_INLINE
-#endif
-NABLA_SOME vf load_n(const float* p, int n) {
-  float t[VW] = {};
-  for (int i = 0; i < n; i++) t[i] = p[i];
-  return load(t);
+// Not as loops: of each Clang makes vectors once more, in every tile, and a call is too slow for small products.
+NABLA_INLINE vf load_n(const float* p, int n) {
+  vf v = {};
+  if (n > 0) v[0] = p[0];
+  if (n > 1) v[1] = p[1];
+  if (n > 2) v[2] = p[2];
+  if (n > 3) v[3] = p[3];
+  return v;
 }
-NABLA_SOME void store_n(float* p, vf v, int n) {
-  float t[VW];
-  store(t, v);
-  for (int i = 0; i < n; i++) p[i] = t[i];
+NABLA_INLINE void store_n(float* p, vf v, int n) {
+  if (n > 0) p[0] = v[0];
+  if (n > 1) p[1] = v[1];
+  if (n > 2) p[2] = v[2];
+  if (n > 3) p[3] = v[3];
 }
 #endif
 

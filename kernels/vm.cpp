@@ -263,15 +263,7 @@ bool note_all(Exec e, int64_t instructions, FusedCode* const* code, Notes& notes
   return notes.fits;
 }
 void run_notes(Exec& e, const Note* x, const Note* end) {
-  for (; x < end; x++) {
-    if (x->kind < LOAD) {
-      execute(*x);
-      continue;
-    }
-    if (x->kind != INSTRUCTION) {
-      perform(*x);
-      continue;
-    }
+  for (; (x = perform(x, end)) < end; x++) {
     e.w = (const int32_t*)x->a.p, e.code = (const FusedCode*)x->b.p, e.body = (FusedCode* const*)x->c.p;
     run_instruction(e);
     if (e.status->fault != OK) return;

@@ -85,6 +85,7 @@ const lighter = {
  */
 const lighterWasm = {
   'copy.cpp': ['-O2'],
+  'fused_lanes.cpp': ['-fno-unroll-loops'],
   'fused_validate.cpp': ['-Os'],
   'gemm.cpp': ['-mllvm', '-pre-RA-sched=source'],
   'gemv.cpp': ['-O2'],

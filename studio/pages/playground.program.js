@@ -194,7 +194,7 @@ export function build(s) {
       const rows = new Int32Array(k * size)
       for (let i = 0; i < rows.length; i++) {
         rows[i] = at
-        at = (at + 1) % count
+        if (++at === count) at = 0
       }
       steps(tensor(rows).reshape([k, size]))
     },

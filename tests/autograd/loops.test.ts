@@ -419,6 +419,96 @@ describe.each(availableBackends().map((name) => [name]))('%s', (name: BackendNam
     }
   })
 
+  test('a step whose gradients are not finite changes nothing in a loop, and the others what they change one by one', () => {
+    for (const [width, make] of [
+      [8, (p: Tensor[]) => new SGD(p, { lr: 0.1 })],
+      [8, (p: Tensor[]) => new SGD(p, { lr: 0.1, momentum: 0.9, weightDecay: 0.01 })],
+      [4, (p: Tensor[]) => new Adam(p, { lr: 0.1 })],
+      [6, (p: Tensor[]) => new SGD(p, { lr: 0.1 })],
+    ] as const) {
+      const build = () => {
+        manualSeed(3)
+        const model = new nn.Sequential(
+          new nn.Linear(2, width),
+          new nn.Tanh(),
+          new nn.Linear(width, width),
+          new nn.Sigmoid(),
+          new nn.Linear(width, 1),
+        )
+        const optimizer = make(model.parameters())
+        optimizer.nonFiniteGradients = 'skip'
+        const step = (x: Tensor, y: Tensor) => {
+          const loss = model.forward(x).sub(y).square().mean()
+          optimizer.zeroGrad()
+          loss.backward()
+          optimizer.step()
+          return loss
+        }
+        const state = () => [
+          ...model.parameters(),
+          ...[...optimizer.state.values()].flatMap((s) => Object.values(s)),
+        ]
+        return { step, state }
+      }
+      manualSeed(8)
+      const [good, ys] = [normal([7, 5, 2]), normal([7, 5, 1])]
+      const bad = tensor([0, 0, Number.NaN, 0, Number.POSITIVE_INFINITY, 0, 0])
+      const xs = good.add(bad.reshape([7, 1, 1]))
+      const [a, b, c] = [build(), build(), build()]
+      const single = compile(a.step)
+      for (let i = 0; i < 7; i++) single(xs.at(i), ys.at(i))
+      compile((xs: Tensor, ys: Tensor) =>
+        scan((_: null, [x, y]: [Tensor, Tensor]) => [null, b.step(x, y)] as const, null, [
+          xs,
+          ys,
+        ] as [Tensor, Tensor]),
+      )(xs, ys)
+      same(b.state(), a.state())
+      const without = compile(c.step)
+      for (const i of [0, 1, 3, 5, 6]) without(good.at(i), ys.at(i))
+      same(b.state(), c.state())
+    }
+  })
+
+  test('a choice by one flag between a new value and the old one, which others read as well', () => {
+    const flags = tensor([1, 0, 1, 0, 1, 1]).gt(0)
+    for (const n of [1, 8, 30]) {
+      manualSeed(2)
+      const xs = normal([6, n])
+      const body = (state: Tensor, x: Tensor, flag: Tensor) => {
+        const made = state.mul(0.5).add(x)
+        const next = made.where(flag, state)
+        return [next, [made.sum(), next.mul(2), x.where(flag, state)]] as const
+      }
+      const states = () => [zeros([n]), zeros([n])] as const
+      const [a, b] = states()
+      const single = compile((x: Tensor, flag: Tensor) => {
+        const [next, outs] = body(a, x, flag)
+        a.assign(next)
+        return outs
+      })
+      const parts = Array.from({ length: 6 }, (_, i) => single(xs.at(i), flags.at(i)))
+      const outs = compile(
+        (xs: Tensor, flags: Tensor) =>
+          scan(
+            (_: null, [x, flag]: [Tensor, Tensor]) => {
+              const [next, outs] = body(b, x, flag)
+              b.assign(next)
+              return [null, outs] as const
+            },
+            null,
+            [xs, flags] as [Tensor, Tensor],
+          )[1],
+      )(xs, flags)
+      same([b], [a])
+      outs.forEach((out, j) => {
+        parts.forEach((part, i) => {
+          same([out.at(i)], [part[j]!])
+        })
+      })
+    }
+  })
+
   test('an index out of range in a step stops the loop and is named', () => {
     const table = rand([4, 2])
     const f = compile((ix: Tensor) =>
