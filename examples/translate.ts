@@ -299,10 +299,13 @@ export default {
     'English to Spanish or Chinese by a Transformer, on Bibles, messages of programs or pairs of your own',
   data: 'a file of two columns with a tab between, gzipped or not, or a folder of catalogues of messages (.mo)',
   defaults: { epochs: 6, batchSize: 64, lr: 0.001 },
+  // Messages are short: a batch of them has few tokens.
+  defaultsOf: ({ to }) => (to === 'zh' ? { epochs: 16, batchSize: 32, lr: 0.002 } : {}),
   quick: { epochs: 1, limit: 600 },
   options: {
     to: {
-      about: 'es: Spanish, by two Bibles; zh: Chinese, by messages of LibreOffice',
+      about:
+        'es: Spanish, by two Bibles; zh: Chinese, by messages of LibreOffice (16 epochs of batches of 32, rate 0.002)',
       default: 'es',
     },
     network: {

@@ -116,13 +116,21 @@ export interface Painter<M extends Module = Module, Config = never> {
   paint(model: M, x: Tensor | undefined): Record<string, Tensor>
 }
 
+interface Defaults {
+  readonly epochs?: number
+  readonly batchSize?: number
+  readonly lr?: number
+}
+
 /** A network on real data: what `nabla train NAME` runs, a file of examples/ each. */
 export interface Recipe {
   name: string
   /** One line for the list of recipes. */
   about: string
   /** Options unless given. What is left out here is no option of the recipe: who gives it is told so. */
-  defaults: { readonly epochs?: number; readonly batchSize?: number; readonly lr?: number }
+  defaults: Defaults
+  /** What is otherwise unless given, by the options of its own. */
+  defaultsOf?(own: Readonly<Record<string, string>>): Defaults
   /** Always learns from all its data: `--limit` is no option of it. */
   whole?: true
   /** Options of `--quick`; 2,000 training examples once unless given. */
@@ -591,13 +599,13 @@ export async function runRecipe(recipe: Recipe, given: Partial<RecipeOptions> = 
   // A resumed run has all options that it was started with.
   if (given.resume === undefined) requireOptionsOf('train', recipe, given)
   const short = given.quick ? { epochs: 1, limit: 2000, ...recipe.quick } : {}
-  // What it does not have it does not look at.
-  const options = { seed: 1, ...recipe.defaults, ...short, ...given } as RecipeOptions
-  const { defaults, options: named = {} } = recipe
+  const { options: named = {} } = recipe
   const own = Object.fromEntries(
-    Object.entries(named).map(([name, o]) => [name, options.own?.[name] ?? o.default]),
+    Object.entries(named).map(([name, o]) => [name, given.own?.[name] ?? o.default]),
   )
-  options.own = own
+  const defaults = { ...recipe.defaults, ...recipe.defaultsOf?.(own) }
+  // What it does not have it does not look at.
+  const options = { seed: 1, ...defaults, ...short, ...given, own } as RecipeOptions
   const checked =
     !options.quick &&
     options.limit === undefined &&

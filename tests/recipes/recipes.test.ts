@@ -299,6 +299,26 @@ test('a result that is not what the recipe promises is an error', async () => {
   await expect(run(recipe, {})).rejects.toThrow('accuracy 0.5, at least 0.9')
 })
 
+test('an option of its own may bring other defaults, and what is given comes first', async () => {
+  const recipe: Recipe = {
+    name: 'two',
+    about: 'has two kinds',
+    defaults: { epochs: 1, batchSize: 8, lr: 1 },
+    defaultsOf: ({ kind }) => (kind === 'b' ? { epochs: 3, lr: 2 } : {}),
+    options: { kind: { about: 'a or b', default: 'a' } },
+    expect: {},
+    run: ({ options: { epochs, batchSize, lr } }) => ({ epochs, batchSize, lr }),
+  }
+  const measures = async (given: object) => {
+    const { epochs, batchSize, lr } = (await run(recipe, given)).end
+    return [epochs, batchSize, lr]
+  }
+  expect(await measures({})).toEqual([1, 8, 1])
+  expect(await measures({ own: { kind: 'b' } })).toEqual([3, 8, 2])
+  expect(await measures({ own: { kind: 'b' }, epochs: 2 })).toEqual([2, 8, 2])
+  expect(await measures({ own: { kind: 'b' }, quick: true })).toEqual([1, 8, 2])
+})
+
 test('style takes two photographs of yours, of different forms and one name', async () => {
   const { default: recipe } = await import('../../examples/style.js')
   const files = [
