@@ -91,27 +91,28 @@ static void tile(int64_t k, const real* a, int64_t as, const real* b, int64_t bs
 #pragma GCC unroll 4
       for (int v = 0; v < V; v++) __builtin_prefetch(row + v * VW, 1);
     };
-    int64_t last = k >= 2 * LATE ? LATE : k;
-    int64_t first = k - last;
+    int64_t first = k >= 2 * LATE ? k - LATE : 0;
+    k -= first;
+    // The last row goes on: each loop more is as many instructions more in every tile.
     const Lines& ask = f.ask;
-    for (int64_t row = 0; row < ask.rows; row++) {
-      const real* next = ask.at + row * ask.row;
-      int64_t p = least(ask.run, first);
+    for (int64_t row = 0; first > 0; row++) {
+      const bool asks = row < ask.rows;
+      const real* next = asks ? ask.at + row * ask.row : c;
+      const int64_t by = asks ? ask.step : 0;
+      int64_t p = asks ? least(ask.run, first) : first;
       first -= p;
-      for (; p > 0; p--) step(), __builtin_prefetch(next, 0, 2), next += ask.step;
+      for (; p > 0; p--) step(), __builtin_prefetch(next, 0, 2), next += by;
     }
-    for (; first > 0; first--) step();
     const real* row = c;
-    if (last > R) {
-      for (int i = 0; i < R; i++, row += cs) ask_for(row), step();
-      last -= R;
-    } else {
+    if (k <= R) {
 #pragma GCC unroll 16
       for (int i = 0; i < R; i++) ask_for(c + i * cs);
     }
-    k = last;
+    const real* const end = c + (R - 1) * cs;
+    for (; k > 0; k--) ask_for(row), row = row == end ? row : row + cs, step();
+  } else {
+    for (int64_t p = 0; p < k; p++) step();
   }
-  for (int64_t p = 0; p < k; p++) step();
   if (f.bias) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) {

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NABLA_INLINE static inline __attribute__((always_inline))
+#define NABLA_INLINE static inline
 
 namespace nabla {
 namespace NABLA_ISA {
