@@ -70,44 +70,27 @@ export function startRun<Frame extends object>(
       if (data.ended) running.value = false
       progress.value = undefined
     })
-  /**
-   * Frames that came while the page trains: each refresh of the screen shows one. There are two of them, so that one that takes longer
-   * to make does not leave a refresh without.
-   */
-  let held: FrameMessage[] = []
-  const AHEAD = 2
-  let making = true
-  let refreshing = false
-  const next = () => {
-    if (making || held.length >= AHEAD) return
-    making = true
-    say({ type: 'drawn' })
-  }
+  /** A frame that came while the page trains: the next refresh of the screen shows it. */
+  let held: FrameMessage | undefined
   const refresh = () => {
-    const now = held.shift()
-    refreshing = held.length > 0
-    if (refreshing) requestAnimationFrame(refresh)
     // The worker makes the next one meanwhile.
-    next()
+    say({ type: 'drawn' })
+    const now = held
+    held = undefined
     if (now) show(now)
   }
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     if (data.type === 'fixed') {
       fixed = data.fixed
-      // A frame of what was before does not go with it; its own one comes without being asked for.
-      held = []
-      making = true
+      // A frame of what was before does not go with it.
+      held = undefined
     } else if (data.type === 'frame') {
-      making = false
-      if (running.value && !data.ended) {
-        held.push(data)
-        next()
-      } else {
-        held = []
-        show(data)
-      }
-      if (!refreshing) requestAnimationFrame(refresh)
-      refreshing = true
+      // One that is waiting will ask for the next.
+      const waits = held !== undefined
+      held = undefined
+      if (running.value && !data.ended) held = data
+      else show(data)
+      if (!waits) requestAnimationFrame(refresh)
     } else if (data.type === 'progress') progress.value = { what: data.what, part: data.part }
     else if (data.type === 'trouble') fail(data.kind, data.message)
     else {
