@@ -249,6 +249,8 @@ int main(int argc, char** argv) {
   // Past every block size, and strides of a page.
   one(250, 70, 1100, 1), one(20, 1100, 20, 1), one(130, 1040, 30, 1);
   for (int i = 0; i < 4; i++) one(60, 150, 1024, 1);
+  // Of these what comes next is asked for.
+  for (int i = 0; i < 5; i++) one(300 + below(200), 500 + below(300), 400 + below(300), 1);
   // Sides that are exchanged, in one block of K and several, with a lane for each row and idle ones.
   for (int64_t m : {3, 9, 16, 23, 32})
     for (int64_t k : {512, 600, 1024, 2500}) one(m, 150, k, 1);
