@@ -128,7 +128,6 @@ void secular(int64_t k, int64_t i, const double* d, const double* z2, double rho
   *mu = x;
 }
 
-
 struct Join {
   double *z, *z2, *poles, *mu, *zhat, *s, *rows, *made, *kept, *values;
   int64_t *order, *type, *live, *dead, *pole, *place;
